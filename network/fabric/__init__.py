@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real Fabric peers and orderers as native processes."""
