@@ -127,7 +127,7 @@ class ErrorDetail:
 
 
 class GatewayError(MedquorumError):
-    """A peer's gateway answered with a gRPC error; ``code`` is its name (``ABORTED``), ``details`` the nodes' reasons."""
+    """A peer's gateway answered with a gRPC error: ``code`` is its name, ``details`` each node's own reason."""
 
     exit_code = 30
 
