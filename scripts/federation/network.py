@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network for a run: brought up, its chaincode deployed, and taken down whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .processes import run_tool
+
+__all__ = ["Network", "running_network"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A running network's folder (docs/operations.md) and what kind it is (``fabric`` or ``devnet``)."""
+
+    directory: Path
+    kind: str
+
+    def organisation(self, name: str) -> Path:
+        """Give the folder of a peer organisation, by the first label of its domain."""
+        return self.directory / "organizations" / "peerOrganizations" / f"{name}.example.com"
+
+    def profile(self, name: str) -> Path:
+        """Give an organisation's connection profile."""
+        return self.organisation(name) / f"connection-{name}.json"
+
+    def ledger_bytes(self, organisation: str) -> int:
+        """Count what one organisation's peer keeps on disk (the devnet: its one ledger)."""
+        data = self.directory / "data"
+        folders = [path for path in data.iterdir() if path.name.endswith(f"{organisation}.example.com")]
+        return sum(file.stat().st_size for path in folders or [data] for file in path.rglob("*") if file.is_file())
+
+
+@contextmanager
+def running_network(
+    directory: Path, kind: str, hospitals: int, *, port_base: int | None = None, keep: bool = False
+) -> Iterator[Network]:
+    """Bring the quickstart's network up with its chaincode, and down (data purged) on leaving unless ``keep``."""
+    place = ("--dir", str(directory))
+    made = ("--sample", "quickstart", "--hospitals", str(hospitals), *place)
+    ports = ("--port-base", str(port_base)) if port_base is not None else ()
+    if not (directory / "consortium.toml").exists():
+        run_tool("network", "init", *made, *ports)
+    try:
+        run_tool("network", "up", "--network", kind, *place, quiet=False)
+        run_tool("network", "deployCC", *place, quiet=False)
+        yield Network(directory, kind)
+    finally:
+        if not keep:
+            run_tool("network", "down", "--purge", *place)

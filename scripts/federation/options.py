@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one training run is made of: the options of ``scripts/quickstart``, checked before anything starts."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["ATTACKS", "MODELS", "Options"]
+
+MODELS = ("mlp", "lenet", "resnet18")
+ATTACKS = ("static-label", "random-labels", "label-flip", "scale", "sign-flip", "gaussian", "nan", "replay", "copy")
+
+
+class Options(BaseModel):
+    """One run. ``mix`` is λ; ``limit`` bounds the training images; ``dirichlet`` None means an even split."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: str = "digits"
+    data_dir: Path | None = None
+    hospitals: int = Field(default=10, ge=1, le=100)
+    adversaries: int = Field(default=3, ge=0)
+    adversary_set: Literal["changing", "fixed"] = "changing"
+    attack: Literal[
+        "static-label", "random-labels", "label-flip", "scale", "sign-flip", "gaussian", "nan", "replay", "copy"
+    ] = "static-label"
+    rounds: int = Field(default=10, ge=1, le=100_000)
+    epochs: int = Field(default=1, ge=1)
+    model: Literal["mlp", "lenet", "resnet18"] = "mlp"
+    mix: Fraction = Fraction(1, 2)
+    rule: str = "strict"
+    slack: int = Field(default=5, ge=0, le=1000)
+    floor: int = Field(default=150, ge=0, le=1000)
+    threshold: int = Field(default=500, ge=0, le=1000)
+    verification_images: int = Field(default=1000, ge=1)
+    dirichlet: float | None = Field(default=None, gt=0)
+    limit: int | None = Field(default=None, ge=1)
+    seed: int = 0
+    network: Literal["fabric", "devnet"] | None = None
+    undefended: bool = False
+    without_adversaries: bool = False
+    keep: bool = False
+    directory: Path = Path("medquorum-network")
+    results: Path = Path("results")
+    port_base: int | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Options:
+        if self.adversaries > self.hospitals:
+            raise ValueError(f"{self.adversaries} adversaries are more than {self.hospitals} hospitals")
+        denominator = self.mix.denominator
+        if not 0 <= self.mix <= 1 or denominator & (denominator - 1) or denominator > 256:
+            raise ValueError("lambda must lie in [0, 1] and be a fraction A/2^k with k <= 8, such as 0.5 or 3/8")
+        return self
+
+    @property
+    def rule_document(self) -> dict[str, object]:
+        """The ``rule`` of the task, as docs/ledger.md describes it."""
+        name = "none" if self.undefended else self.rule
+        fields: dict[str, dict[str, object]] = {
+            "strict": {},
+            "none": {},
+            "slack": {"slack": self.slack},
+            "floor": {"slack": self.slack, "floor": self.floor},
+            "threshold": {"threshold": self.threshold},
+            "prefix": {"slack": self.slack},
+        }
+        if name not in fields:
+            raise ValueError(f"there is no rule '{name}'; rules: {', '.join(fields)}")
+        return {"name": name} | fields[name]

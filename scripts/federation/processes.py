@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The role processes of a run: started in groups of their own, read line by line, surely ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medquorum import MedquorumError, NetworkError
+
+__all__ = ["Roles", "run_tool"]
+
+
+def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
+    """Run one of the project's command lines to its end and give its standard output.
+
+    Raises
+    ------
+    NetworkError
+        It exited with an error; the cause is its own message.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None, text=True)
+    if done.returncode != 0:
+        said = (done.stderr or "").strip() or done.stdout.strip()
+        raise NetworkError(f"'{module} {' '.join(arguments[:2])}' failed with exit code {done.returncode}: {said[-2000:]}")
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Line:
+    """One JSON line a role printed, or the role's end (``event`` is ``exited``)."""
+
+    role: str
+    content: dict[str, Any]
+
+
+class Roles:
+    """Role processes with their JSON lines in one queue. Use as a context manager: leaving it ends them all."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._lines: queue.Queue[Line] = queue.Queue()
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Roles:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, role: str, arguments: Sequence[str]) -> None:
+        """Start ``medquorum ARGUMENTS`` as ``role``; standard error goes to its log file."""
+        with (self._logs / f"{role}.log").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "clients", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+                env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            )
+        self._processes[role] = process
+        threading.Thread(target=self._read, args=(role, process), daemon=True).start()
+
+    def lines(self) -> Iterator[Line]:
+        """Yield the lines as they come, without end; a process' end is a line with the event ``exited``."""
+        while True:
+            yield self._lines.get()
+
+    def log_tail(self, role: str) -> str:
+        """Give the end of a role's log, for an error message."""
+        return (self._logs / f"{role}.log").read_text(errors="replace")[-1500:].strip()
+
+    def stop(self, grace: float = 10.0) -> None:
+        """End every process: SIGTERM to its group, SIGKILL to what is left after ``grace`` seconds."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in self._processes.values():
+            try:
+                process.wait(grace)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def _read(self, role: str, process: subprocess.Popen[str]) -> None:
+        if process.stdout is None:
+            raise MedquorumError(f"{role} has no standard output")
+        with process.stdout:
+            for text in process.stdout:
+                if text.startswith("{"):
+                    self._lines.put(Line(role, json.loads(text)))
+        self._lines.put(Line(role, {"event": "exited", "code": process.wait()}))

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run ends with: one object, a table and a plot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["Report", "Round", "Seconds", "plot", "print_report"]
+
+
+@dataclass(frozen=True)
+class Round:
+    """One finished round; ``accuracy`` in [0, 1] of the new global model on images no one trained or judged on."""
+
+    number: int
+    accuracy: float
+    accepted: list[str]
+    refused: dict[str, str]
+    poisoned_accepted: int
+    poisoned_refused: int
+    honest_accepted: int
+    honest_refused: int
+    seconds: float
+    reason: str
+
+
+@dataclass
+class Seconds:
+    """Wall-clock seconds per phase. ``training``, ``verification`` and ``ledger`` are parts of the rounds."""
+
+    install: float = 0.0
+    network_up: float = 0.0
+    training: float = 0.0
+    verification: float = 0.0
+    ledger: float = 0.0
+    total: float = 0.0
+
+
+@dataclass
+class Report:
+    """The object ``--json`` writes."""
+
+    network: str
+    model: str
+    data: str
+    options: dict[str, Any]
+    task: str = ""
+    initial_accuracy: float = 0.0
+    rounds: list[Round] = field(default_factory=list)
+    seconds: Seconds = field(default_factory=Seconds)
+    ledger_bytes: int = 0
+    model_hash: str = ""
+
+    def total(self, name: str) -> int:
+        """Sum one of the rounds' counts."""
+        return sum(getattr(item, name) for item in self.rounds)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the report as plain values, with the sums over the rounds."""
+        sums = ("poisoned_accepted", "poisoned_refused", "honest_accepted", "honest_refused")
+        final = self.rounds[-1].accuracy if self.rounds else self.initial_accuracy
+        return asdict(self) | {name: self.total(name) for name in sums} | {"final_accuracy": final}
+
+    def write(self, path: Path) -> None:
+        """Write the object as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(self.as_dict(), indent=2) + "\n")
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print the closing tables: per round, then per phase."""
+    table = Table(title=f"{report.model} on {report.data}, network {report.network}")
+    for heading in ("round", "accuracy", "poisoned accepted", "poisoned refused", "honest accepted", "honest refused"):
+        table.add_column(heading, justify="right")
+    table.add_column("seconds", justify="right")
+    table.add_row("0", f"{report.initial_accuracy:.1%}", *[""] * 5)
+    for item in report.rounds:
+        counts = (item.poisoned_accepted, item.poisoned_refused, item.honest_accepted, item.honest_refused)
+        note = f" ({item.reason})" if item.reason else ""
+        table.add_row(
+            f"{item.number}{note}", f"{item.accuracy:.1%}", *(str(count) for count in counts), f"{item.seconds:.1f}"
+        )
+    sums = ("poisoned_accepted", "poisoned_refused", "honest_accepted", "honest_refused")
+    table.add_section()
+    table.add_row("all", "", *(str(report.total(name)) for name in sums), "")
+    console.print(table)
+    phases = Table(title="Where the time went")
+    phases.add_column("phase")
+    phases.add_column("seconds", justify="right")
+    for name, value in asdict(report.seconds).items():
+        phases.add_row(name.replace("_", " "), f"{value:.1f}")
+    phases.add_section()
+    phases.add_row("ledger bytes (one peer)", f"{report.ledger_bytes:,}")
+    console.print(phases)
+
+
+def plot(report: Report, path: Path) -> None:
+    """Draw accuracy and the refused updates per round into a PNG file."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    numbers = [item.number for item in report.rounds]
+    figure, (top, bottom) = plt.subplots(2, 1, sharex=True, figsize=(7, 6), height_ratios=(3, 2))
+    top.plot([0, *numbers], [report.initial_accuracy, *(item.accuracy for item in report.rounds)], marker="o")
+    top.set_ylabel("accuracy of the global model")
+    top.set_ylim(0, 1)
+    top.grid(alpha=0.3)
+    top.set_title(f"{report.model} on {report.data}, {report.network}")
+    series = (
+        ("honest_accepted", "honest accepted", "tab:green"),
+        ("honest_refused", "honest refused", "tab:olive"),
+        ("poisoned_refused", "poisoned refused", "tab:blue"),
+        ("poisoned_accepted", "poisoned accepted", "tab:red"),
+    )
+    base = [0] * len(numbers)
+    for name, label, colour in series:
+        heights = [getattr(item, name) for item in report.rounds]
+        bottom.bar(numbers, heights, bottom=base, label=label, color=colour)
+        base = [low + height for low, height in zip(base, heights, strict=True)]
+    bottom.set_xlabel("round")
+    bottom.set_ylabel("updates")
+    bottom.legend(fontsize="small", ncols=2)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
