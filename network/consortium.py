@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The consortium: who takes part, in which role, where its nodes listen (``consortium.toml``).
+
+A file may be compact (``count = 10``, ports derived from ``port_base``) or explicit (every address written out);
+`load` reads both, `write` writes the explicit form. Unknown fields are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from medquorum import ConfigError
+from network.expansion import expand
+
+__all__ = [
+    "SAMPLES",
+    "AnyOrganisation",
+    "Channel",
+    "Consortium",
+    "OrdererOrganisation",
+    "Organisation",
+    "Peer",
+    "load",
+    "sample",
+    "write",
+]
+
+SAMPLES = ("quickstart", "small")
+BFT_MINIMUM = 4
+
+Role = Literal["coordinator", "verifier", "dealer", "hospital", "auditor"]
+Consensus = Literal["BFT", "raft"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
+MspId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]+$")]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")]
+Domain = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]*$", max_length=249)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Peer(_Table):
+    """One organisation's peer (``peer0.<domain>``) and its chaincode process, on one host."""
+
+    host: Host
+    port: Port
+    chaincode_listen_port: Port
+    chaincode_port: Port
+    operations_port: Port
+
+    @property
+    def address(self) -> str:
+        """Host and port of the peer's gateway."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def chaincode_address(self) -> str:
+        """Host and port of the organisation's chaincode process."""
+        return f"{self.host}:{self.chaincode_port}"
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Every port on which the peer and its chaincode listen."""
+        return (self.port, self.chaincode_listen_port, self.chaincode_port, self.operations_port)
+
+
+class Organisation(_Table):
+    """A member of the channel; a dealer or an auditor may have no peer."""
+
+    name: Name
+    msp_id: MspId
+    domain: Domain
+    roles: Annotated[list[Role], Field(min_length=1)]
+    peer: Peer | None
+
+    @property
+    def node(self) -> str:
+        """Name of the peer, as in its certificate."""
+        return f"peer0.{self.domain}"
+
+    @property
+    def label(self) -> str:
+        """First label of the domain: the short name in files (``connection-hospital1.json``)."""
+        return self.domain.partition(".")[0]
+
+
+class OrdererOrganisation(_Table):
+    """An organisation of the ordering service with its one consenter (``orderer.<domain>``)."""
+
+    name: Name
+    msp_id: MspId
+    domain: Domain
+    host: Host
+    port: Port
+    admin_port: Port
+    operations_port: Port
+
+    @property
+    def node(self) -> str:
+        """Name of the orderer, as in its certificate."""
+        return f"orderer.{self.domain}"
+
+    @property
+    def address(self) -> str:
+        """Host and port at which peers and the other consenters reach it."""
+        return f"{self.host}:{self.port}"
+
+    @property
+    def admin_address(self) -> str:
+        """Host and port of the channel participation API (``osnadmin``)."""
+        return f"{self.host}:{self.admin_port}"
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Every port on which the orderer listens."""
+        return (self.port, self.admin_port, self.operations_port)
+
+
+AnyOrganisation = Organisation | OrdererOrganisation
+
+
+class Channel(_Table):
+    """The channel's name and block cutting: milliseconds, transactions and bytes per block."""
+
+    name: ChannelName = "mychannel"
+    batch_interval_ms: Annotated[int, Field(ge=10, le=60_000)] = 200
+    max_message_count: Annotated[int, Field(ge=1, le=10_000)] = 50
+    absolute_max_bytes: Annotated[int, Field(ge=1 << 20, le=99 << 20)] = 10 << 20
+    preferred_max_bytes: Annotated[int, Field(ge=1 << 16, le=99 << 20)] = 2 << 20
+
+    @model_validator(mode="after")
+    def _preferred_within_absolute(self) -> Self:
+        if self.preferred_max_bytes > self.absolute_max_bytes:
+            raise ValueError("preferred_max_bytes is above absolute_max_bytes")
+        return self
+
+
+class Consortium(_Table):
+    """The whole description, every default filled in. ``quorum`` is k: how many verifiers a transaction needs."""
+
+    name: Annotated[str, StringConstraints(min_length=1)]
+    consensus: Consensus
+    quorum: Annotated[int, Field(ge=1)]
+    channel: Channel
+    organisations: Annotated[list[Organisation], Field(min_length=1)]
+    orderers: Annotated[list[OrdererOrganisation], Field(min_length=1)]
+
+    @property
+    def members(self) -> tuple[Organisation, ...]:
+        """The organisations that run a peer."""
+        return tuple(o for o in self.organisations if o.peer)
+
+    def having(self, role: Role) -> tuple[Organisation, ...]:
+        """Organisations with a role, in the file's order."""
+        return tuple(o for o in self.organisations if role in o.roles)
+
+    def organisation(self, name: str) -> Organisation:
+        """Find an organisation by name, MSP id or domain.
+
+        Raises
+        ------
+        ConfigError
+            When there is none.
+        """
+        for one in self.organisations:
+            if name in (one.name, one.msp_id, one.domain, one.label):
+                return one
+        known = ", ".join(o.name for o in self.organisations)
+        raise ConfigError(f"no organisation {name!r} in the consortium", f"Known: {known}")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        verifiers = self.having("verifier")
+        if self.quorum > len(verifiers):
+            raise ValueError(f"quorum {self.quorum} is above the number of verifiers, {len(verifiers)}")
+        if not self.having("coordinator"):
+            raise ValueError("no organisation has the role coordinator")
+        for one in (*verifiers, *self.having("hospital")):
+            if one.peer is None:
+                raise ValueError(f"{one.name} is a verifier or hospital and needs a peer")
+        if self.consensus == "BFT" and len(self.orderers) < BFT_MINIMUM:
+            raise ValueError(f"BFT needs at least {BFT_MINIMUM} orderers, {len(self.orderers)} given")
+        everyone = [*self.organisations, *self.orderers]
+        for field in ("name", "msp_id", "domain"):
+            _unique(field, [getattr(one, field) for one in everyone])
+        _unique(
+            "port",
+            [f"{o.peer.host}:{p}" for o in self.members if o.peer for p in o.peer.ports]
+            + [f"{o.host}:{p}" for o in self.orderers for p in o.ports],
+        )
+        return self
+
+
+def load(path: Path) -> Consortium:
+    """Read a consortium file.
+
+    Raises
+    ------
+    ConfigError
+        When it is missing, not TOML (with the line), or a field is wrong or unknown (with the field).
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        remedy = "Write one with `medquorum-network init`"
+        raise ConfigError(f"cannot read the consortium file {path}: {error}", remedy) from error
+    return _parse(text, str(path), {})
+
+
+def sample(
+    name: str,
+    *,
+    hospitals: int | None = None,
+    port_base: int | None = None,
+    consensus: str | None = None,
+    orderers: int | None = None,
+    batch_interval_ms: int | None = None,
+) -> Consortium:
+    """Make a consortium from a shipped sample (``quickstart``, ``small``), with the given values in place of its own.
+
+    Without ``orderers``, BFT takes at least four.
+    """
+    if name not in SAMPLES:
+        raise ConfigError(f"no sample {name!r}", f"Samples: {', '.join(SAMPLES)}")
+    text = resources.files("network").joinpath("samples", f"{name}.toml").read_text(encoding="utf-8")
+    changes = {
+        "hospitals": hospitals,
+        "port_base": port_base,
+        "consensus": consensus,
+        "orderers": orderers,
+        "batch_interval_ms": batch_interval_ms,
+    }
+    return _parse(text, f"sample {name}", {key: value for key, value in changes.items() if value is not None})
+
+
+def write(consortium: Consortium, path: Path) -> None:
+    """Write the explicit form, which `load` reads back to an equal consortium."""
+    top = [f"{key} = {_value(getattr(consortium, key))}" for key in ("name", "consensus", "quorum")]
+    parts = ["# Who takes part, in which role, and where its nodes listen (docs/operations.md).", *top]
+    parts += ["", "[channel]", *_lines(consortium.channel.model_dump())]
+    for organisation in consortium.organisations:
+        document = organisation.model_dump()
+        parts += ["", "[[organisations]]", *_lines(document | {"peer": document["peer"] or False})]
+    for orderer in consortium.orderers:
+        parts += ["", "[[orderers]]", *_lines(orderer.model_dump())]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _parse(text: str, source: str, changes: dict[str, Any]) -> Consortium:
+    try:
+        return Consortium.model_validate(expand(tomllib.loads(text), changes))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source} is not TOML: {error}", "Correct that line") from error
+    except ValidationError as error:
+        found = "; ".join(f"{_place(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors()[:5])
+        raise ConfigError(f"{source}: {found}", "Correct the named fields; docs/operations.md lists them") from error
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return f"{text.removeprefix('.')}: " if text else ""
+
+
+def _unique(what: str, values: list[str]) -> None:
+    repeated = sorted({value for value in values if values.count(value) > 1})
+    if repeated:
+        raise ValueError(f"{what} used twice: {', '.join(repeated)}")
+
+
+def _lines(table: dict[str, Any]) -> list[str]:
+    return [f"{key} = {_value(value)}" for key, value in table.items()]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(_lines(value)) + " }"
+    return json.dumps(value, ensure_ascii=False)

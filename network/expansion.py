@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fills a compact consortium file in: counts become organisations, ports follow from ``port_base``.
+
+Orderer i (from 0) takes ``port_base + 10 i`` (+3 admin, +4 operations), organisation i
+``port_base + 100 + 10 i + 1`` (+2 chaincode listener, +4 operations, +9 chaincode process), so that adding a hospital
+at the end moves nobody. The last digits are those of Fabric's test network. Wrong types pass through unchanged:
+the typed model names them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["expand"]
+
+ORGANISATIONS_OFFSET = 100
+STEP = 10
+BFT_ORDERERS = 4
+GLOBALS = {"domain": "example.com", "host": "127.0.0.1", "port_base": 7050}
+
+
+def expand(raw: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Give the explicit form of a parsed file; ``changes`` replaces hospitals, orderers, consensus, port_base..."""
+    document = {"consensus": "BFT", "channel": {}, **raw}
+    defaults = {key: document.pop(key, value) for key, value in GLOBALS.items()}
+    defaults["port_base"] = changes.get("port_base", defaults["port_base"])
+    document["consensus"] = changes.get("consensus", document["consensus"])
+    if "batch_interval_ms" in changes and isinstance(document["channel"], dict):
+        document["channel"] = document["channel"] | {"batch_interval_ms": changes["batch_interval_ms"]}
+    if not isinstance(defaults["port_base"], int):
+        return document | defaults
+    organisations = _copies(document.get("organisations"), changes.get("hospitals"), "hospital")
+    wanted = changes.get("orderers")
+    orderers = _copies(document.get("orderers"), wanted, None)
+    if wanted is None and changes.get("consensus") == "BFT" and len(orderers) < BFT_ORDERERS:
+        orderers = _copies(document.get("orderers"), BFT_ORDERERS, None)
+    document["organisations"] = [_organisation(o, i, defaults) for i, o in enumerate(organisations)]
+    document["orderers"] = [_orderer(o, i, defaults) for i, o in enumerate(orderers)]
+    return document
+
+
+def _copies(entries: Any, wanted: int | None, role: str | None) -> list[Any]:
+    """Repeat entries that have a count; ``wanted`` replaces the count of the entry with the role."""
+    if not isinstance(entries, list):
+        return [] if entries is None else [entries]
+    result: list[Any] = []
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("count"), int):
+            result.append(entry)
+            continue
+        rest = {key: value for key, value in entry.items() if key != "count"}
+        replaced = wanted is not None and (role is None or role in entry.get("roles", []))
+        count = wanted if replaced and wanted is not None else entry["count"]
+        result += [rest | {"name": f"{entry.get('name', '')}{i + 1}"} for i in range(count)]
+    return result
+
+
+def _named(entry: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    name = str(entry.get("name", ""))
+    return {"msp_id": f"{name}MSP", "domain": f"{name.lower()}.{defaults['domain']}", **entry}
+
+
+def _organisation(entry: Any, index: int, defaults: dict[str, Any]) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    base = defaults["port_base"] + ORGANISATIONS_OFFSET + STEP * index
+    peer = entry.get("peer", {})
+    if peer is False:
+        return _named(entry, defaults) | {"peer": None}
+    derived = {
+        "host": defaults["host"],
+        "port": base + 1,
+        "chaincode_listen_port": base + 2,
+        "operations_port": base + 4,
+        "chaincode_port": base + 9,
+    }
+    return _named(entry, defaults) | {"peer": derived | peer if isinstance(peer, dict) else peer}
+
+
+def _orderer(entry: Any, index: int, defaults: dict[str, Any]) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    base = defaults["port_base"] + STEP * index
+    derived = {"host": defaults["host"], "port": base, "admin_port": base + 3, "operations_port": base + 4}
+    return derived | _named(entry, defaults)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where everything lies in a network folder (docs/operations.md); the same for real Fabric and the devnet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from network.consortium import AnyOrganisation, Organisation
+
+__all__ = ["NetworkFolder"]
+
+
+@dataclass(frozen=True)
+class NetworkFolder:
+    """Names of a network folder's files; makes none of them."""
+
+    root: Path
+
+    @property
+    def consortium(self) -> Path:
+        """The description the network was made from."""
+        return self.root / "consortium.toml"
+
+    @property
+    def organizations(self) -> Path:
+        """Certificates and keys of everyone, in cryptogen's layout."""
+        return self.root / "organizations"
+
+    def organisation(self, one: AnyOrganisation) -> Path:
+        """One organisation's folder."""
+        kind = "peerOrganizations" if isinstance(one, Organisation) else "ordererOrganizations"
+        return self.organizations / kind / one.domain
+
+    def msp(self, one: AnyOrganisation) -> Path:
+        """Give the organisation's verifying MSP: what the others need to know of it."""
+        return self.organisation(one) / "msp"
+
+    def node(self, one: AnyOrganisation) -> Path:
+        """Folder of the organisation's peer or orderer: ``msp/`` and ``tls/{ca.crt,server.crt,server.key}``."""
+        return self.organisation(one) / ("peers" if isinstance(one, Organisation) else "orderers") / one.node
+
+    def node_tls(self, one: AnyOrganisation) -> Path:
+        """``ca.crt``, ``server.crt``, ``server.key`` of the node (and of its chaincode process)."""
+        return self.node(one) / "tls"
+
+    def tls_ca(self, one: AnyOrganisation) -> Path:
+        """Certificate of the organisation's TLS authority."""
+        return self.organisation(one) / "tlsca" / f"tlsca.{one.domain}-cert.pem"
+
+    def user(self, one: AnyOrganisation, user: str) -> Path:
+        """Folder of a user (``Admin``, ``User1``): ``msp/`` and ``tls/{ca.crt,client.crt,client.key}``."""
+        return self.organisation(one) / "users" / f"{user}@{one.domain}"
+
+    def certificate(self, one: AnyOrganisation, user: str) -> Path:
+        """Give a user's signing certificate."""
+        return self.user(one, user) / "msp" / "signcerts" / f"{user}@{one.domain}-cert.pem"
+
+    def key(self, one: AnyOrganisation, user: str) -> Path:
+        """Give a user's private key."""
+        return self.user(one, user) / "msp" / "keystore" / "priv_sk"
+
+    def profile(self, one: Organisation, ending: str = "json") -> Path:
+        """Give the organisation's connection profile (``json`` or ``yaml``)."""
+        return self.organisation(one) / f"connection-{one.label}.{ending}"
+
+    def wallet(self, one: Organisation, user: str) -> Path:
+        """Give a user's wallet identity."""
+        return self.organisation(one) / "wallet" / f"{user}@{one.domain}.id"
+
+    def verification(self, one: Organisation) -> Path:
+        """Folder of the verification sets a verifier's chaincode mounts."""
+        return self.organisation(one) / "verification"
+
+    def block(self, channel: str) -> Path:
+        """Give the channel's genesis block."""
+        return self.root / "channel-artifacts" / f"{channel}.block"
+
+    def data(self, node: str) -> Path:
+        """Give a node's ledgers."""
+        return self.root / "data" / node
+
+    def log(self, node: str) -> Path:
+        """Give a process' log."""
+        return self.root / "logs" / f"{node}.log"
+
+    def run(self, node: str) -> Path:
+        """Give a process' record: pid, start time, restarts."""
+        return self.root / "run" / f"{node}.json"
+
+    @property
+    def devnet(self) -> Path:
+        """The devnet's own state."""
+        return self.root / "devnet"
+
+    @property
+    def devnet_chaincodes(self) -> Path:
+        """What is deployed on the devnet."""
+        return self.devnet / "chaincodes.json"
