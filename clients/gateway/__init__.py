@@ -1,2 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fabric gateway client for Python, in the shape of the official ones."""
+
+from clients.gateway.blocks import BlockEventsRequest, BlockKind
+from clients.gateway.channel import tls_channel
+from clients.gateway.checkpoint import Checkpoint, FileCheckpointer, InMemoryCheckpointer
+from clients.gateway.client import Deadlines
+from clients.gateway.commit import Commit, Status, SubmittedTransaction
+from clients.gateway.contract import Contract
+from clients.gateway.errors import chaincode_refused, contract_error
+from clients.gateway.events import ChaincodeEvent, ChaincodeEventsRequest, EventStream
+from clients.gateway.gateway import Gateway, connect
+from clients.gateway.identity import X509Identity, private_key_signer, sha256
+from clients.gateway.network import Network
+from clients.gateway.profile import Profile, connect_profile, read_profile
+from clients.gateway.proposal import Proposal
+from clients.gateway.transaction import Transaction
+from clients.gateway.wallet import read_identity
+
+__all__ = [
+    "BlockEventsRequest",
+    "BlockKind",
+    "ChaincodeEvent",
+    "ChaincodeEventsRequest",
+    "Checkpoint",
+    "Commit",
+    "Contract",
+    "Deadlines",
+    "EventStream",
+    "FileCheckpointer",
+    "Gateway",
+    "InMemoryCheckpointer",
+    "Network",
+    "Profile",
+    "Proposal",
+    "Status",
+    "SubmittedTransaction",
+    "Transaction",
+    "X509Identity",
+    "chaincode_refused",
+    "connect",
+    "connect_profile",
+    "contract_error",
+    "private_key_signer",
+    "read_identity",
+    "read_profile",
+    "sha256",
+    "tls_channel",
+]

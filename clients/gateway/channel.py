@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS connections to peers: one per endpoint, shared by all gateways of the process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc
+
+__all__ = ["shared_channel", "tls_channel"]
+
+MESSAGE_BYTES = 100 * 1024 * 1024
+# A peer cuts connections that ping more often than its keepalive.minInterval (60 s).
+KEEPALIVE_MS = 120_000
+KEEPALIVE_TIMEOUT_MS = 20_000
+
+
+def tls_channel(endpoint: str, root_certificates: bytes, server_name: str = "") -> grpc.Channel:
+    """Make a TLS channel with Fabric's message limit (100 MiB) both ways and keepalive.
+
+    Parameters
+    ----------
+    endpoint
+        ``host:port``.
+    root_certificates
+        PEM of the CA that issued the peer's TLS certificate.
+    server_name
+        The name in that certificate when it is not the host (``ssl-target-name-override``).
+    """
+    options: list[tuple[str, str | int]] = [
+        ("grpc.max_send_message_length", MESSAGE_BYTES),
+        ("grpc.max_receive_message_length", MESSAGE_BYTES),
+        ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    if server_name:
+        options.append(("grpc.ssl_target_name_override", server_name))
+        options.append(("grpc.default_authority", server_name))
+    return grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(root_certificates), options)
+
+
+@dataclass
+class _Shared:
+    channel: grpc.Channel
+    users: int
+
+
+_channels: dict[tuple[str, bytes, str], _Shared] = {}
+_lock = threading.Lock()
+
+
+def shared_channel(
+    endpoint: str, root_certificates: bytes, server_name: str = ""
+) -> tuple[grpc.Channel, Callable[[], None]]:
+    """Give the process' one channel to an endpoint, and what to call when done with it; the last user closes it."""
+    key = (endpoint, root_certificates, server_name)
+    with _lock:
+        if key not in _channels:
+            _channels[key] = _Shared(tls_channel(*key), 0)
+        shared = _channels[key]
+        shared.users += 1
+    released = False
+
+    def release() -> None:
+        nonlocal released
+        with _lock:
+            if released:
+                return
+            released = True
+            shared.users -= 1
+            if shared.users == 0:
+                del _channels[key]
+                shared.channel.close()
+
+    return shared.channel, release

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connection profiles: where an organisation's peer is (JSON or YAML, the schema of the Fabric SDKs)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Unpack
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from clients.gateway.channel import shared_channel
+from clients.gateway.client import Client, Deadlines, Timeouts
+from clients.gateway.gateway import Gateway
+from clients.gateway.identity import Signer, SigningIdentity, X509Identity, sha256
+from clients.gateway.wallet import read_identity
+from medquorum import ConfigError
+
+__all__ = ["Profile", "connect_peer", "connect_profile", "read_profile"]
+
+
+class _Client(BaseModel):
+    organization: str
+
+
+class _Organization(BaseModel):
+    mspid: str = Field(min_length=1)
+    peers: list[str] = Field(min_length=1)
+
+
+class _Certificates(BaseModel):
+    path: str | None = None
+    pem: str | list[str] | None = None
+
+
+class _GrpcOptions(BaseModel):
+    override: str = Field(default="", alias="ssl-target-name-override")
+    hostname: str = Field(default="", alias="hostnameOverride")
+
+
+class _Peer(BaseModel):
+    url: str
+    roots: _Certificates = Field(alias="tlsCACerts")
+    grpc_options: _GrpcOptions = Field(default_factory=lambda: _GrpcOptions(), alias="grpcOptions")
+
+
+class _File(BaseModel):
+    client: _Client
+    organizations: dict[str, _Organization]
+    peers: dict[str, _Peer]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """An organisation and its first peer."""
+
+    name: str
+    msp_id: str
+    endpoint: str
+    root_certificates: bytes
+    server_name: str
+
+
+def read_profile(path: Path | str) -> Profile:
+    """Read a connection profile; the client's own organisation and that one's first peer are taken.
+
+    Paths in it are relative to the file; fields a gateway client has no use for are not looked at.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, lacks a field, names something it does not define, or has a peer without TLS.
+    """
+    file = Path(path)
+    stored = _parse(file)
+    name = stored.client.organization
+    organization = stored.organizations.get(name)
+    if organization is None:
+        raise ConfigError(f"{file}: client.organization {name} is not among the organizations")
+    peer = stored.peers.get(organization.peers[0])
+    if peer is None:
+        raise ConfigError(f"{file}: the peer {organization.peers[0]} of {name} is not among the peers")
+    return Profile(
+        name=name,
+        msp_id=organization.mspid,
+        endpoint=_endpoint(file, peer.url),
+        root_certificates=_roots(file, peer.roots),
+        server_name=peer.grpc_options.override or peer.grpc_options.hostname,
+    )
+
+
+def connect_profile(
+    path: Path | str, identity_label: str, *, wallet: Path | str | None = None, **timeouts: Unpack[Timeouts]
+) -> Gateway:
+    """Connect to the first peer of a profile's own organisation; closing the gateway lets the connection go.
+
+    Parameters
+    ----------
+    path
+        The connection profile.
+    identity_label
+        Whose wallet identity to use, such as ``User1@org1.example.com``; ``User1`` finds it too where only one
+        label starts so.
+    wallet
+        The wallet folder; ``wallet`` beside the profile by default.
+    **timeouts
+        As for ``connect``.
+
+    Raises
+    ------
+    ConfigError
+        The profile or the identity cannot be read, or they name different organisations.
+    """
+    profile = read_profile(path)
+    folder = Path(path).parent / "wallet" if wallet is None else Path(wallet)
+    identity, signer = read_identity(folder, _label(folder, identity_label))
+    if identity.msp_id != profile.msp_id:
+        raise ConfigError(
+            f"{identity_label} is of {identity.msp_id}, the profile {path} of {profile.msp_id}",
+            "Use the wallet and the profile of one organisation",
+        )
+    return connect_peer(profile, identity, signer, **timeouts)
+
+
+def connect_peer(profile: Profile, identity: X509Identity, signer: Signer, **timeouts: Unpack[Timeouts]) -> Gateway:
+    """Connect over the process' shared channel to a peer; closing the gateway lets the channel go."""
+    channel, release = shared_channel(profile.endpoint, profile.root_certificates, profile.server_name)
+    return Gateway(Client(channel, SigningIdentity(identity, signer, sha256), Deadlines(**timeouts)), release)
+
+
+def _label(wallet: Path, label: str) -> str:
+    matches = [] if "@" in label else sorted(entry.stem for entry in wallet.glob(f"{label}@*.id"))
+    return matches[0] if len(matches) == 1 and not (wallet / f"{label}.id").exists() else label
+
+
+def _parse(file: Path) -> _File:
+    try:
+        return _File.model_validate(yaml.safe_load(file.read_text()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The connection profile {file} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"The connection profile {file} is neither JSON nor YAML: {error}") from error
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise ConfigError(f"The connection profile {file} is wrong: {wrong}") from error
+
+
+def _endpoint(file: Path, url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"{file}: the peer's url {url} is wrong: {error}") from error
+    if parts.scheme != "grpcs" or not host or not port:
+        raise ConfigError(f"{file}: the peer's url {url} is not of the form grpcs://host:port", "Peers must use TLS")
+    return parts.netloc
+
+
+def _roots(file: Path, certificates: _Certificates) -> bytes:
+    if certificates.pem:
+        return "\n".join([certificates.pem] if isinstance(certificates.pem, str) else certificates.pem).encode()
+    if certificates.path:
+        root = file.parent / certificates.path
+        try:
+            return root.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{file}: the TLS root {root} cannot be read: {error}") from error
+    raise ConfigError(f"{file}: a peer's tlsCACerts has neither path nor pem")
