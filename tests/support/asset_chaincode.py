@@ -86,28 +86,17 @@ from chaincode.shim import (
 from medquorum import ContractError
 
 Transaction = Callable[..., "bytes | str | Response | None"]
-TRANSACTIONS: dict[str, Transaction] = {}
-
-
-def transaction(name: str) -> Callable[[Transaction], Transaction]:
-    """Offer a function to clients under this name."""
-
-    def offer(function: Transaction) -> Transaction:
-        TRANSACTIONS[name] = function
-        return function
-
-    return offer
 
 
 class AssetChaincode:
-    """Dispatches to the functions of this module."""
+    """Calls the transaction that the first argument names with the other arguments."""
 
     def invoke(self, stub: Stub) -> Response:
         name, *args = [raw.decode() for raw in stub.get_args()] or [""]
-        function = TRANSACTIONS.get(name)
-        if function is None:
+        transaction = TRANSACTIONS.get(name)
+        if transaction is None:
             return error(f"You've asked to invoke a function that does not exist: {name}")
-        result = function(stub, *args)
+        result = transaction(stub, *args)
         if isinstance(result, Response):
             return result
         return success(result.encode() if isinstance(result, str) else result or b"")
@@ -123,8 +112,8 @@ def found(key: str, value: bytes | None) -> bytes:
     return value
 
 
-def text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode()
+def texts(values: Iterable[bytes | None]) -> str:
+    return as_json([None if value is None else value.decode() for value in values])
 
 
 def pairs(entries: Iterable[KeyValue]) -> str:
@@ -135,268 +124,131 @@ def composites(stub: Stub, entries: Iterable[KeyValue]) -> str:
     return as_json([[stub.split_composite_key(entry.key)[1], entry.value.decode()] for entry in entries])
 
 
-# State
+def opinion() -> str:
+    return os.environ.get("ASSET_OPINION", "agreed")
 
 
-@transaction("Put")
-def put(stub: Stub, key: str, value: str) -> None:
-    stub.put_state(key, value.encode())
-
-
-@transaction("Get")
-def get(stub: Stub, key: str) -> bytes:
-    return found(key, stub.get_state(key))
-
-
-@transaction("GetMany")
-def get_many(stub: Stub, *keys: str) -> str:
-    return as_json([text(value) for value in stub.get_multiple_states(keys)])
-
-
-@transaction("PutMany")
 def put_many(stub: Stub, prefix: str, count: str, value: str) -> None:
     for number in range(int(count)):
         stub.put_state(f"{prefix}{number:06d}", value.encode())
 
 
-@transaction("Fill")
-def fill(stub: Stub, key: str, size: str) -> None:
-    stub.put_state(key, b"x" * int(size))
-
-
-@transaction("PutTransient")
-def put_transient(stub: Stub, key: str, name: str) -> None:
-    stub.put_state(key, stub.get_transient()[name])
-
-
-@transaction("Digest")
 def digest(stub: Stub, key: str) -> str:
     value = found(key, stub.get_state(key))
     return as_json({"sha256": hashlib.sha256(value).hexdigest(), "size": len(value)})
 
 
-@transaction("PutEmpty")
-def put_empty(stub: Stub, key: str) -> None:
-    stub.put_state(key, b"")
-
-
-@transaction("Append")
 def append(stub: Stub, key: str, more: str) -> bytes:
     value = (stub.get_state(key) or b"") + more.encode()
     stub.put_state(key, value)
     return value
 
 
-@transaction("Range")
-def range_(stub: Stub, start: str, end: str) -> str:
-    return pairs(stub.get_state_by_range(start, end))
-
-
-@transaction("First")
 def first(stub: Stub, start: str, end: str) -> str:
     key = next(stub.get_state_by_range(start, end)).key
     found(key, stub.get_state(key))
     return key
 
 
-@transaction("CountInto")
 def count_into(stub: Stub, start: str, end: str, key: str) -> str:
     count = str(sum(1 for _ in stub.get_state_by_range(start, end)))
     stub.put_state(key, count.encode())
     return count
 
 
-@transaction("History")
 def history(stub: Stub, key: str) -> str:
     versions = stub.get_history_for_key(key)
     return as_json([{"txId": v.tx_id, "value": v.value.decode(), "isDelete": v.is_delete} for v in versions])
 
 
-@transaction("PutComposite")
-def put_composite(stub: Stub, object_type: str, value: str, *attributes: str) -> None:
-    stub.put_state(stub.create_composite_key(object_type, attributes), value.encode())
-
-
-@transaction("ListComposite")
-def list_composite(stub: Stub, object_type: str, *attributes: str) -> str:
-    return composites(stub, stub.get_state_by_partial_composite_key(object_type, attributes))
-
-
-# Private data
-
-
-@transaction("PutPrivate")
-def put_private(stub: Stub, collection: str, key: str) -> None:
-    stub.put_private_data(collection, key, stub.get_transient()["value"])
-
-
-@transaction("GetPrivate")
-def get_private(stub: Stub, collection: str, key: str) -> bytes:
-    return found(key, stub.get_private_data(collection, key))
-
-
-@transaction("GetManyPrivate")
-def get_many_private(stub: Stub, collection: str, *keys: str) -> str:
-    return as_json([text(value) for value in stub.get_multiple_private_data(collection, keys)])
-
-
-@transaction("HashPrivate")
-def hash_private(stub: Stub, collection: str, key: str) -> str:
-    return found(key, stub.get_private_data_hash(collection, key)).hex()
-
-
-@transaction("RangePrivate")
-def range_private(stub: Stub, collection: str, start: str, end: str) -> str:
-    return pairs(stub.get_private_data_by_range(collection, start, end))
-
-
-@transaction("PutCompositePrivate")
 def put_composite_private(stub: Stub, collection: str, object_type: str, *attributes: str) -> None:
     key = stub.create_composite_key(object_type, attributes)
     stub.put_private_data(collection, key, stub.get_transient()["value"])
 
 
-@transaction("ListCompositePrivate")
 def list_composite_private(stub: Stub, collection: str, object_type: str, *attributes: str) -> str:
-    entries = stub.get_private_data_by_partial_composite_key(collection, object_type, attributes)
-    return composites(stub, entries)
+    return composites(stub, stub.get_private_data_by_partial_composite_key(collection, object_type, attributes))
 
 
-# Key-level endorsement
-
-
-@transaction("SetPolicy")
-def set_policy(stub: Stub, key: str, required: str, *msp_ids: str) -> None:
-    stub.set_state_validation_parameter(key, endorsement_policy(msp_ids, int(required)))
-
-
-@transaction("GetPolicy")
-def get_policy(stub: Stub, key: str) -> str:
-    return (stub.get_state_validation_parameter(key) or b"").hex()
-
-
-@transaction("DropPolicy")
-def drop_policy(stub: Stub, key: str) -> None:
-    stub.set_state_validation_parameter(key, b"")
-
-
-@transaction("SetPrivatePolicy")
 def set_private_policy(stub: Stub, collection: str, key: str, required: str, *msp_ids: str) -> None:
     stub.set_private_data_validation_parameter(collection, key, endorsement_policy(msp_ids, int(required)))
 
 
-@transaction("GetPrivatePolicy")
-def get_private_policy(stub: Stub, collection: str, key: str) -> str:
-    return (stub.get_private_data_validation_parameter(collection, key) or b"").hex()
-
-
-# Proposal
-
-
-@transaction("Echo")
-def echo(stub: Stub, *args: str) -> str:
-    return as_json(args)
-
-
-@transaction("Transient")
-def transient(stub: Stub, name: str) -> bytes:
-    return stub.get_transient()[name]
-
-
-@transaction("WhoAmI")
 def who_am_i(stub: Stub) -> str:
     caller = ClientIdentity(stub.get_creator())
-    return as_json(
-        {
-            "mspId": caller.msp_id,
-            "id": caller.id,
-            "units": caller.organizational_units,
-            "attributes": dict(caller.attributes),
-        }
-    )
+    units, attributes = list(caller.organizational_units), dict(caller.attributes)
+    return as_json({"mspId": caller.msp_id, "id": caller.id, "units": units, "attributes": attributes})
 
 
-@transaction("TxId")
-def tx_id(stub: Stub) -> str:
-    return stub.tx_id
-
-
-@transaction("Channel")
-def channel(stub: Stub) -> str:
-    return stub.channel_id
-
-
-@transaction("Timestamp")
-def timestamp(stub: Stub) -> str:
-    return str(stub.get_tx_timestamp())
-
-
-# Results
-
-
-@transaction("Emit")
-def emit(stub: Stub, name: str, payload: str) -> None:
-    stub.set_event(name, payload.encode())
-
-
-@transaction("PutAndEmit")
 def put_and_emit(stub: Stub, key: str, value: str, name: str, payload: str) -> None:
     stub.put_state(key, value.encode())
     stub.set_event(name, payload.encode())
 
 
-@transaction("Fail")
-def fail(stub: Stub, message: str) -> Response:
-    return error(message)
-
-
-@transaction("Status")
-def status(stub: Stub, code: str, message: str) -> Response:
-    return Response(int(code), message)
-
-
-@transaction("Refuse")
 def refuse(stub: Stub, code: str, cause: str) -> None:
     raise ContractError(code, cause, "Do something else")
 
 
-@transaction("Crash")
 def crash(stub: Stub) -> None:
     raise RuntimeError("text that must not leave the process")
 
 
-@transaction("Slow")
-def slow(stub: Stub, milliseconds: str) -> None:
-    time.sleep(int(milliseconds) / 1000)
-
-
-@transaction("Opinion")
-def opinion(stub: Stub) -> str:
-    return os.environ.get("ASSET_OPINION", "agreed")
-
-
-@transaction("PutOpinion")
-def put_opinion(stub: Stub, key: str) -> None:
-    stub.put_state(key, opinion(stub).encode())
-
-
-# Others
-
-
-@transaction("Call")
-def call(stub: Stub, chaincode: str, on_channel: str, *args: str) -> Response:
-    return stub.invoke_chaincode(chaincode, [arg.encode() for arg in args], on_channel)
-
-
-@transaction("Init")
-def init(stub: Stub, *args: str) -> None:
-    stub.put_state("init", as_json(args).encode())
-
-
-TRANSACTIONS |= {
+TRANSACTIONS: dict[str, Transaction] = {
+    "Put": lambda stub, key, value: stub.put_state(key, value.encode()),
+    "Get": lambda stub, key: found(key, stub.get_state(key)),
     "Del": lambda stub, key: stub.del_state(key),
+    "Fill": lambda stub, key, size: stub.put_state(key, b"x" * int(size)),
+    "PutTransient": lambda stub, key, name: stub.put_state(key, stub.get_transient()[name]),
+    "PutEmpty": lambda stub, key: stub.put_state(key, b""),
+    "Digest": digest,
+    "GetMany": lambda stub, *keys: texts(stub.get_multiple_states(keys)),
+    "PutMany": put_many,
+    "Append": append,
+    "Range": lambda stub, start, end: pairs(stub.get_state_by_range(start, end)),
+    "First": first,
+    "CountInto": count_into,
+    "History": history,
+    "PutComposite": lambda stub, kind, value, *attributes: stub.put_state(
+        stub.create_composite_key(kind, attributes), value.encode()
+    ),
+    "ListComposite": lambda stub, kind, *attributes: composites(
+        stub, stub.get_state_by_partial_composite_key(kind, attributes)
+    ),
+    "PutPrivate": lambda stub, collection, key: stub.put_private_data(collection, key, stub.get_transient()["value"]),
+    "GetPrivate": lambda stub, collection, key: found(key, stub.get_private_data(collection, key)),
+    "GetManyPrivate": lambda stub, collection, *keys: texts(stub.get_multiple_private_data(collection, keys)),
+    "HashPrivate": lambda stub, collection, key: found(key, stub.get_private_data_hash(collection, key)).hex(),
     "DelPrivate": lambda stub, collection, key: stub.del_private_data(collection, key),
     "PurgePrivate": lambda stub, collection, key: stub.purge_private_data(collection, key),
+    "RangePrivate": lambda stub, collection, start, end: pairs(stub.get_private_data_by_range(collection, start, end)),
+    "PutCompositePrivate": put_composite_private,
+    "ListCompositePrivate": list_composite_private,
+    "SetPolicy": lambda stub, key, required, *msp_ids: stub.set_state_validation_parameter(
+        key, endorsement_policy(msp_ids, int(required))
+    ),
+    "GetPolicy": lambda stub, key: (stub.get_state_validation_parameter(key) or b"").hex(),
+    "DropPolicy": lambda stub, key: stub.set_state_validation_parameter(key, b""),
+    "SetPrivatePolicy": set_private_policy,
+    "GetPrivatePolicy": lambda stub, collection, key: (
+        stub.get_private_data_validation_parameter(collection, key) or b""
+    ).hex(),
+    "Echo": lambda stub, *args: as_json(args),
+    "Transient": lambda stub, name: stub.get_transient()[name],
+    "WhoAmI": who_am_i,
+    "TxId": lambda stub: stub.tx_id,
+    "Channel": lambda stub: stub.channel_id,
+    "Timestamp": lambda stub: str(stub.get_tx_timestamp()),
+    "Emit": lambda stub, name, payload: stub.set_event(name, payload.encode()),
+    "PutAndEmit": put_and_emit,
+    "Fail": lambda stub, message: error(message),
+    "Status": lambda stub, code, message: Response(int(code), message),
+    "Refuse": refuse,
+    "Crash": crash,
+    "Slow": lambda stub, milliseconds: time.sleep(int(milliseconds) / 1000),
+    "Opinion": lambda stub: opinion(),
+    "PutOpinion": lambda stub, key: stub.put_state(key, opinion().encode()),
+    "Call": lambda stub, name, channel, *args: stub.invoke_chaincode(name, [arg.encode() for arg in args], channel),
+    "Init": lambda stub, *args: stub.put_state("init", as_json(args).encode()),
 }
 
 if __name__ == "__main__":
