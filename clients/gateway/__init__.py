@@ -7,6 +7,7 @@ from clients.gateway.checkpoint import Checkpoint, FileCheckpointer, InMemoryChe
 from clients.gateway.client import Deadlines
 from clients.gateway.commit import Commit, Status, SubmittedTransaction
 from clients.gateway.contract import Contract
+from clients.gateway.environment import connect_environment
 from clients.gateway.errors import chaincode_refused, contract_error
 from clients.gateway.events import ChaincodeEvent, ChaincodeEventsRequest, EventStream
 from clients.gateway.gateway import Gateway, connect
@@ -14,6 +15,8 @@ from clients.gateway.identity import X509Identity, private_key_signer, sha256
 from clients.gateway.network import Network
 from clients.gateway.profile import Profile, connect_profile, read_profile
 from clients.gateway.proposal import Proposal
+from clients.gateway.retry import retrying, worth_retrying
+from clients.gateway.submission import Submissions
 from clients.gateway.transaction import Transaction
 from clients.gateway.wallet import read_identity
 
@@ -34,16 +37,20 @@ __all__ = [
     "Profile",
     "Proposal",
     "Status",
+    "Submissions",
     "SubmittedTransaction",
     "Transaction",
     "X509Identity",
     "chaincode_refused",
     "connect",
+    "connect_environment",
     "connect_profile",
     "contract_error",
     "private_key_signer",
     "read_identity",
     "read_profile",
+    "retrying",
     "sha256",
     "tls_channel",
+    "worth_retrying",
 ]

@@ -29,13 +29,17 @@ _REMEDIES = (
         "has not expired, comes from the organisation's CA and belongs to the signing key; the peer's log says which",
     ),
     (
+        r"No metadata was found for chaincode|chaincode .* not found|make sure the chaincode",
+        "Check the chaincode's name and that its definition is committed on the channel",
+    ),
+    (
+        r"failed to get config for channel|channel does not exist",
+        "Check the channel's name and that this peer has joined it",
+    ),
+    (
         r"no combination of peers|no peers available|failed to find any endorsing peers|unavailability of peers",
         "Wait until a peer of each organisation the endorsement policy needs is running, has joined the channel and "
         "has the chaincode installed; peers that have just started need some seconds to find one another",
-    ),
-    (
-        r"chaincode .* not found|make sure the chaincode",
-        "Check the chaincode's name and that its definition is committed on the channel",
     ),
     (
         r"could not launch chaincode|connection to .* failed|chaincode stream terminated",

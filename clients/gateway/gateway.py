@@ -33,8 +33,8 @@ __all__ = ["Gateway", "connect"]
 class Gateway:
     """A connection of one identity to one peer; a context manager. Safe to use from several threads.
 
-    The ``new_...`` methods make messages again from their ``to_bytes()``; the ``new_signed_...`` ones also set a signature
-    made off-line over their ``digest``. All raise ``DataError`` when the bytes are not such a message.
+    The ``new_...`` methods make messages again from their ``to_bytes()``; the ``new_signed_...`` ones also set a
+    signature made off-line over their ``digest``. All raise ``DataError`` when the bytes are not such a message.
     """
 
     def __init__(self, client: Client, release: Callable[[], None] | None = None) -> None:

@@ -50,6 +50,11 @@ class Transaction(Signable):
         self._client.submit(request, timeout)
         return SubmittedTransaction(self._client, self._commit_request(), self.result)
 
+    def signed_bytes(self) -> bytes:
+        """Sign the transaction and serialize it, to be submitted now and, identically, later."""
+        self._sign()
+        return self.to_bytes()
+
     def commit(self) -> Commit:
         """Make the question for this transaction's outcome, whether or not it was submitted from here."""
         return Commit(self._client, self._commit_request())

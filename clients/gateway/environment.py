@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The environment of Fabric's sample applications (``asset-transfer-basic/application-gateway-*``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Unpack
+
+from clients.gateway.client import Timeouts
+from clients.gateway.gateway import Gateway
+from clients.gateway.identity import X509Identity, private_key_signer
+from clients.gateway.profile import Profile, connect_peer
+from medquorum import ConfigError
+
+__all__ = ["connect_environment"]
+
+
+def connect_environment(environment: Mapping[str, str], **timeouts: Unpack[Timeouts]) -> Gateway:
+    """Connect as the sample applications do.
+
+    Read are ``MSP_ID``, ``CRYPTO_PATH`` (an organisation's folder), ``KEY_DIRECTORY_PATH``, ``CERT_DIRECTORY_PATH``,
+    ``TLS_CERT_PATH`` (by default User1's and peer0's below it), ``PEER_ENDPOINT`` (``host:port``) and
+    ``PEER_HOST_ALIAS``. MSP id, endpoint, and either the first path or the three others must be given.
+
+    Raises
+    ------
+    ConfigError
+        A variable is missing, or what it names cannot be read.
+    """
+    crypto = environment.get("CRYPTO_PATH", "")
+    domain = Path(crypto).name
+    user = f"users/User1@{domain}/msp"
+
+    def path(variable: str, default: str) -> Path:
+        if environment.get(variable):
+            return Path(environment[variable])
+        if not crypto:
+            raise ConfigError(f"Neither {variable} nor CRYPTO_PATH is set", "Set CRYPTO_PATH to the organisation")
+        return Path(crypto) / default
+
+    msp_id, endpoint = (_required(environment, name) for name in ("MSP_ID", "PEER_ENDPOINT"))
+    certificate = _first_file(path("CERT_DIRECTORY_PATH", f"{user}/signcerts"))
+    key = _first_file(path("KEY_DIRECTORY_PATH", f"{user}/keystore"))
+    roots = _read(path("TLS_CERT_PATH", f"peers/peer0.{domain}/tls/ca.crt"))
+    profile = Profile(msp_id, msp_id, endpoint, roots, environment.get("PEER_HOST_ALIAS", ""))
+    return connect_peer(profile, X509Identity(msp_id, certificate), private_key_signer(key), **timeouts)
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    if not environment.get(name):
+        raise ConfigError(f"{name} is not set")
+    return environment[name]
+
+
+def _first_file(folder: Path) -> bytes:
+    files = sorted(entry for entry in folder.glob("*") if entry.is_file())
+    if not files:
+        raise ConfigError(f"{folder} holds no file")
+    return _read(files[0])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
