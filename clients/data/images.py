@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A set of labelled images, checked once when it is made, and its file form (MedMNIST's npz layout)."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medquorum import DataError
+
+__all__ = ["Images", "read_arrays", "read_shard", "write_shard"]
+
+LARGEST_CLASS = 65_535
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Labelled images.
+
+    Parameters
+    ----------
+    pixels
+        uint8, shape (n, channels, height, width).
+    labels
+        int64, shape (n,), classes counted from 0.
+
+    Raises
+    ------
+    DataError
+        The arrays do not fit together, hold no image or a label that is no class.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8:
+            raise DataError(f"images must be uint8 (n, channels, height, width), not {_form(self.pixels)}")
+        if self.labels.shape != self.pixels.shape[:1] or self.labels.dtype != np.int64:
+            raise DataError(f"{len(self.pixels)} images need as many int64 labels, not {_form(self.labels)}")
+        if not len(self.labels):
+            raise DataError("the set holds no image")
+        if self.labels.min() < 0 or self.labels.max() > LARGEST_CLASS:
+            raise DataError(f"labels must lie between 0 and {LARGEST_CLASS}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def classes(self) -> int:
+        """The number of classes, as far as the labels tell."""
+        return int(self.labels.max()) + 1
+
+    def take(self, chosen: npt.NDArray[np.int64]) -> Images:
+        """Give the chosen images, in that order."""
+        return Images(self.pixels[chosen], self.labels[chosen])
+
+    @classmethod
+    def from_arrays(cls, pixels: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Images:
+        """Take arrays as data sets store them.
+
+        Parameters
+        ----------
+        pixels
+            Whole numbers 0..255, shape (n, h, w), (n, h, w, 1|3) or (n, 1|3, h, w).
+        labels
+            Whole numbers, shape (n,) or (n, 1).
+        """
+        return cls(_channels_first(_bytes(pixels)), _whole_labels(labels))
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Read every array of an npz file, none of them pickled.
+
+    Raises
+    ------
+    DataError
+        The file is missing, cut off, no npz file, or holds Python objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if not isinstance(stored, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} is one array, not an npz file", "Give a file in MedMNIST's layout")
+            # Names are text, not numbers: class names and file names need no pickle but are of no use here.
+            return {name: stored[name] for name in stored.files if name.endswith(("images", "labels"))}
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist", "Give the path of an npz file") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} cannot be read as an npz file: {error}", "Fetch the file again") from error
+
+
+def read_shard(path: Path) -> Images:
+    """Read one organisation's images: arrays ``images`` and ``labels``, or MedMNIST's train part."""
+    arrays = read_arrays(path)
+    for part in ("", "train_"):
+        if f"{part}images" in arrays:
+            return part_of(arrays, part, path)
+    raise DataError(
+        f"{path} has neither images nor train_images", "Make shards with: medquorum data split, or give a MedMNIST file"
+    )
+
+
+def part_of(arrays: Mapping[str, npt.NDArray[Any]], part: str, path: Path) -> Images:
+    """Give the images under one prefix (``train_``), naming the file in what goes wrong."""
+    missing = [name for name in (f"{part}images", f"{part}labels") if name not in arrays]
+    if missing:
+        raise DataError(f"{path} lacks {missing[0]}", "The layout is MedMNIST's: train_images, train_labels, ...")
+    try:
+        return Images.from_arrays(arrays[f"{part}images"], arrays[f"{part}labels"])
+    except DataError as error:
+        raise DataError(f"{path}: {error.cause}", error.remedy) from error
+
+
+def write_shard(path: Path, images: Images) -> None:
+    """Write arrays ``images`` (n, c, h, w) and ``labels`` (n,) as an npz file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        np.savez_compressed(file, images=images.pixels, labels=images.labels)
+
+
+def _form(array: npt.NDArray[Any]) -> str:
+    return f"{array.dtype} {array.shape}"
+
+
+def _bytes(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype.kind not in "iu" or (pixels.size and (pixels.min() < 0 or pixels.max() > 255)):
+        raise DataError(f"pixels must be whole numbers 0..255, not {pixels.dtype}", "Store the images as uint8")
+    return pixels.astype(np.uint8)
+
+
+def _channels_first(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    if pixels.ndim == 3:
+        return np.ascontiguousarray(pixels[:, None])
+    if pixels.ndim == 4 and pixels.shape[1] in (1, 3):
+        return np.ascontiguousarray(pixels)
+    if pixels.ndim == 4 and pixels.shape[3] in (1, 3):
+        return np.ascontiguousarray(np.moveaxis(pixels, 3, 1))
+    raise DataError(f"images of shape {pixels.shape} are not (n, h, w), (n, h, w, 1|3) or (n, 1|3, h, w)")
+
+
+def _whole_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"labels must be whole numbers, not {labels.dtype}")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise DataError(f"labels of shape {labels.shape} are not one class per image", "Multi-label sets do not fit")
+    return labels.astype(np.int64)

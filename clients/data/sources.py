@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets by name: digits, mnist, a MedMNIST name, or any npz file of MedMNIST's layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from clients.data.idx import read_mnist
+from clients.data.images import Images, part_of, read_arrays
+from medquorum import DataError
+
+__all__ = ["Source", "load"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set: ``train`` is dealt to hospitals, ``held_out`` is what none of them gets."""
+
+    train: Images
+    held_out: Images
+
+    @property
+    def classes(self) -> int:
+        """The number of classes over both parts."""
+        return max(self.train.classes, self.held_out.classes)
+
+
+def load(name: str, folder: Path | None = None, seed: int = 0) -> Source:
+    """Load a data set.
+
+    Parameters
+    ----------
+    name
+        ``digits`` (scikit-learn's), ``mnist`` (idx files in ``folder``), the path of an ``.npz`` file, or a MedMNIST
+        name such as ``pneumoniamnist`` (``folder/NAME.npz``, otherwise the ``medmnist`` package, which downloads it).
+    seed
+        Shuffles sets that come without a split.
+
+    Raises
+    ------
+    DataError
+        A file or package is missing or not usable.
+    """
+    if name == "digits":
+        return _digits(seed)
+    if name == "mnist":
+        return _mnist(folder)
+    if name.endswith(".npz"):
+        return _npz(Path(name), seed)
+    if folder is not None and (folder / f"{name}.npz").exists():
+        return _npz(folder / f"{name}.npz", seed)
+    return _npz(_downloaded(name, folder), seed)
+
+
+def _digits(seed: int) -> Source:
+    from sklearn.datasets import load_digits  # slow to import, and only digits needs it
+
+    digits = load_digits()
+    # 17 grey levels 0..16 become 0..255.
+    pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    return _shuffled(Images.from_arrays(pixels, digits.target), seed)
+
+
+def _mnist(folder: Path | None) -> Source:
+    if folder is None:
+        raise DataError("mnist needs its idx files", "Give their folder with --data-dir")
+    parts = [Images.from_arrays(*read_mnist(folder, part)) for part in ("train", "t10k")]
+    return Source(parts[0], parts[1])
+
+
+def _npz(path: Path, seed: int) -> Source:
+    arrays = read_arrays(path)
+    if "train_images" not in arrays:
+        return _shuffled(part_of(arrays, "", path), seed)
+    held_out = [part_of(arrays, part, path) for part in ("val_", "test_") if f"{part}images" in arrays]
+    if not held_out:
+        return _shuffled(part_of(arrays, "train_", path), seed)
+    pixels = np.concatenate([images.pixels for images in held_out])
+    labels = np.concatenate([images.labels for images in held_out])
+    return Source(part_of(arrays, "train_", path), Images(pixels, labels))
+
+
+def _downloaded(name: str, folder: Path | None) -> Path:
+    try:
+        import medmnist
+    except ImportError as error:
+        raise DataError(
+            f"{name} is not digits, mnist or an npz file, and the medmnist package is not installed",
+            f"pip install 'medquorum[medmnist]', or put {name}.npz into the folder given with --data-dir",
+        ) from error
+    if name not in medmnist.INFO:
+        raise DataError(f"{name} is no data set of MedMNIST", f"Known: digits, mnist, {', '.join(medmnist.INFO)}")
+    root = folder or Path(medmnist.INFO and medmnist.dataset.DEFAULT_ROOT)
+    try:
+        getattr(medmnist, medmnist.INFO[name]["python_class"])(split="train", root=str(root), download=True)
+    except (OSError, RuntimeError) as error:
+        raise DataError(
+            f"{name} could not be downloaded: {error}", f"Put {name}.npz into the folder given with --data-dir"
+        ) from error
+    return root / f"{name}.npz"
+
+
+def _shuffled(images: Images, seed: int) -> Source:
+    """Split a set without a split of its own: 7 parts in 10 to train on."""
+    order = np.random.default_rng(seed).permutation(len(images))
+    cut = len(images) * 7 // 10
+    return Source(images.take(order[:cut]), images.take(order[cut:]))
