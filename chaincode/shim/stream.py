@@ -136,7 +136,7 @@ class PeerStream:
         elif not self._executor.submit(lambda: self._run(message, exchange), message.ByteSize()):
             with self._guard:
                 del self._exchanges[key]
-            self._refuse(message, "BUSY: the chaincode has too many transactions at work. Send it again later")
+            self._refuse(message, "BUSY: the chaincode has too many transactions at work, or is stopping. Send it again later")
 
     def _run(self, message: Any, exchange: Exchange) -> None:
         try:

@@ -48,7 +48,7 @@ class FakePeer:
         self._expected_id = expected_id
         self._batch = batch
         self._numbers = itertools.count()
-        self._cursors: dict[str, list[bytes]] = {}
+        self.cursors: dict[str, list[bytes]] = {}
         self._running: dict[tuple[str, str], Future[Any]] = {}
         self._outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -91,8 +91,6 @@ class FakePeer:
     ) -> Future[Any]:
         """Send a transaction; the future gives the chaincode's COMPLETED message."""
         tx_id = tx_id or f"tx{next(self._numbers)}"
-        future: Future[Any] = Future()
-        self._running[channel, tx_id] = future
         raw = [arg.encode() if isinstance(arg, str) else arg for arg in args]
         message = Message(
             type=kind,
@@ -101,6 +99,13 @@ class FakePeer:
             payload=chaincode_pb2.ChaincodeInput(args=raw).SerializeToString(),
             proposal=signed_proposal(channel, tx_id, creator, transient or {}),
         )
+        return self.transact(message)
+
+    def transact(self, message: Any) -> Future[Any]:
+        """Send a TRANSACTION or INIT message once the chaincode is registered."""
+        assert self.registered.wait(5), "the chaincode did not register"
+        future: Future[Any] = Future()
+        self._running[message.channel_id, message.txid] = future
         self.send(message)
         return future
 
@@ -233,15 +238,15 @@ class FakePeer:
 
     def _next(self, message: Any) -> bytes:
         cursor = shim.QueryStateNext.FromString(message.payload).id
-        return self._page(cursor, self._cursors.pop(cursor))
+        return self._page(cursor, self.cursors.pop(cursor))
 
     def _close(self, message: Any) -> bytes:
-        del self._cursors[shim.QueryStateClose.FromString(message.payload).id]
+        del self.cursors[shim.QueryStateClose.FromString(message.payload).id]
         return bytes(shim.QueryResponse().SerializeToString())
 
     def _page(self, cursor: str, entries: Sequence[bytes]) -> bytes:
         if len(entries) > PAGE:
-            self._cursors[cursor] = list(entries[PAGE:])
+            self.cursors[cursor] = list(entries[PAGE:])
         results = [shim.QueryResultBytes(resultBytes=entry) for entry in entries[:PAGE]]
         page = shim.QueryResponse(results=results, has_more=len(entries) > PAGE, id=cursor)
         return bytes(page.SerializeToString())

@@ -65,7 +65,7 @@ def test_a_range_left_early_is_closed_with_the_next_request(peer: FakePeer) -> N
     peer.requests.clear()
     assert peer.invoke("First", "", "").payload == b"k000000"
     assert kinds(peer) == ["GET_STATE_BY_RANGE", "QUERY_STATE_CLOSE", "GET_STATE"]
-    assert not peer._cursors
+    assert not peer.cursors
 
 
 def test_composite_keys(peer: FakePeer) -> None:
