@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the coordinator has to do, derived from the ledger and how long its state has lasted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from clients.documents import RoundStatus, ended
+
+__all__ = ["Abort", "Action", "CloseRound", "CloseSubmissions", "CloseVerdicts", "Deadlines", "Leave", "Open", "Wait"]
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """Seconds each step of a round may take before the round goes on without what is missing."""
+
+    submission: float
+    verdict: float
+    aggregation: float
+
+
+@dataclass(frozen=True)
+class Open:
+    """Open this round."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class CloseSubmissions:
+    """Freeze the candidates."""
+
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class CloseVerdicts:
+    """Fix the accepted set."""
+
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class CloseRound:
+    """Make the attested model the next one."""
+
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Abort:
+    """End a round that cannot go on; the model stays."""
+
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing is due for ``seconds``, unless something happens on the ledger."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Leave:
+    """The task's last round ended."""
+
+
+Action = Open | CloseSubmissions | CloseVerdicts | CloseRound | Abort | Wait | Leave
+
+
+def duty(task: Task, status: RoundStatus | None, waited: float, deadlines: Deadlines, chunks: int) -> Action:
+    """Derive the coordinator's duty.
+
+    Parameters
+    ----------
+    status
+        The latest round's, None before the first one.
+    waited
+        Seconds since the round was first seen in its state.
+    chunks
+        How many chunks a model of this task has.
+    """
+    if status is None or status.round is None:
+        return Open(1)
+    current = status.round
+    if ended(current):
+        return Leave() if current.round >= task.rounds else Open(current.round + 1)
+    if current.state == "open":
+        return _submissions(task, current, status, waited, deadlines.submission)
+    if current.state == "verifying":
+        return _verdicts(task, current, status, waited, deadlines.verdict)
+    return _aggregation(task, current, status, waited, deadlines.aggregation, chunks)
+
+
+def _submissions(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
+    missing = [hospital for hospital in task.hospitals if hospital not in status.updates]
+    if not missing:
+        return CloseSubmissions(current.round, "all submitted")
+    if waited < deadline:
+        return Wait(deadline - waited)
+    if not status.updates:
+        return Abort(current.round, f"no update within {deadline:g} s")
+    return CloseSubmissions(
+        current.round, f"{len(missing)} of {len(task.hospitals)} hospitals missing after {deadline:g} s"
+    )
+
+
+def _verdicts(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
+    pending = [hospital for hospital in current.candidates if hospital not in status.verdicts]
+    if not pending:
+        return CloseVerdicts(current.round, "")
+    if all(set(task.verifiers) <= set(status.attestations.get(hospital, ())) for hospital in pending):
+        return CloseVerdicts(current.round, f"verifiers differ on {len(pending)} updates")
+    if waited < deadline:
+        return Wait(deadline - waited)
+    return CloseVerdicts(current.round, f"no verdict on {len(pending)} updates within {deadline:g} s")
+
+
+def _aggregation(
+    task: Task, current: Round, status: RoundStatus, waited: float, deadline: float, chunks: int
+) -> Action:
+    hashes = Counter(aggregate.model for aggregate in status.aggregates.values())
+    most = max(hashes.values(), default=0)
+    stored = set(range(chunks)) <= set(status.stored_chunks)
+    if stored and most >= task.quorum and 2 * most > len(task.verifiers):
+        return CloseRound(current.round, "")
+    if waited < deadline:
+        return Wait(deadline - waited)
+    return Abort(current.round, f"no majority of equal stored models within {deadline:g} s")

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger's documents as a client reads them: the contract's own types, and all of a round in one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from chaincode.contract.aggregate import Aggregate
+from chaincode.contract.attestation import Attestation
+from chaincode.contract.documents import Document
+from chaincode.contract.roundstate import ENDED, Round
+from chaincode.contract.update import Update
+from chaincode.contract.verdictstate import Verdict
+from medquorum import CheckFailed
+
+__all__ = ["RoundStatus", "ended", "read_document", "result_of"]
+
+D = TypeVar("D", bound=Document)
+Read = TypeVar("Read")
+
+
+@dataclass(frozen=True)
+class RoundStatus:
+    """Everything about one round (``ReadRoundStatus``): every client derives its duty from it.
+
+    Parameters
+    ----------
+    verdicts
+        By hospital; those still pending are left out.
+    attestations
+        By hospital, then by verifier.
+    """
+
+    round: Round | None
+    updates: Mapping[str, Update] = field(default_factory=dict)
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    aggregates: Mapping[str, Aggregate] = field(default_factory=dict)
+    attestations: Mapping[str, Mapping[str, Attestation]] = field(default_factory=dict)
+    stored_chunks: tuple[int, ...] = ()
+
+    @classmethod
+    def read(cls, value: Any) -> RoundStatus:
+        """Take the contract's answer.
+
+        Raises
+        ------
+        CheckFailed
+            It has not the form docs/ledger.md gives.
+        """
+        return expected_form("ReadRoundStatus", lambda: cls._read(value))
+
+    @classmethod
+    def _read(cls, value: Any) -> RoundStatus:
+        return cls(
+            round=None if value["round"] is None else read_document(Round, value["round"]),
+            updates={msp: read_document(Update, item) for msp, item in value["updates"].items()},
+            verdicts={
+                msp: read_document(Verdict, item) for msp, item in value["verdicts"].items() if item != "pending"
+            },
+            aggregates={msp: read_document(Aggregate, item) for msp, item in value["aggregates"].items()},
+            attestations={
+                msp: {who: read_document(Attestation, item) for who, item in given.items()}
+                for msp, given in value["attestations"].items()
+            },
+            stored_chunks=tuple(value["stored_chunks"]),
+        )
+
+
+def read_document(kind: type[D], value: Any) -> D:
+    """Take one document as the contract answers it, with its ``docType``.
+
+    Raises
+    ------
+    CheckFailed
+        It is not such a document.
+    """
+
+    def read() -> D:
+        if value["docType"] != kind.kind:
+            raise ValueError(f"it is a {value['docType']}")
+        return kind.model_validate({name: item for name, item in value.items() if name != "docType"})
+
+    return expected_form(kind.kind, read)
+
+
+def expected_form(name: str, read: Callable[[], Read]) -> Read:
+    """Read an answer; what does not fit its form is a failed check."""
+    try:
+        return read()
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        fields = (
+            [".".join(map(str, item["loc"])) for item in error.errors()] if isinstance(error, ValidationError) else []
+        )
+        raise CheckFailed(
+            f"the peer's answer has not the form of {name}: {', '.join(fields) or error}",
+            "Client and chaincode are of different versions: install the same release",
+        ) from error
+
+
+def ended(round: Round) -> bool:
+    """Tell whether nothing more happens in a round."""
+    return round.state in ENDED
+
+
+def result_of(round: Round) -> str:
+    """Give the hash of the model the next round starts from."""
+    return round.model if round.state == "closed" and round.model else round.base

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop of every role: derive the duty, do it, sleep until something happened."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from medquorum import CommitError, ContractError, GatewayError
+
+__all__ = ["POLL", "Stopped", "Wake", "follow"]
+
+POLL = 10.0
+"""The longest time in seconds between two looks at the ledger."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
+
+# The ledger moved on between reading and writing, or another organisation is not ready yet: look again.
+MOVED_ON = frozenset(
+    {
+        "ALREADY_ATTESTED",
+        "ALREADY_SUBMITTED",
+        "BUSY",
+        "DATA_MISSING",
+        "DECIDED",
+        "MODEL_MISSING",
+        "NOT_READY",
+        "NO_MAJORITY",
+        "ROUND_CLOSED",
+        "ROUND_ORDER",
+        "ROUND_STATE",
+        "STALE_BASE",
+        "VERDICTS_PENDING",
+    }
+)
+
+
+class Stopped(Exception):
+    """The process was asked to end; raised where long work may be left off."""
+
+
+class Wake:
+    """What ends a role's sleep: an event on the ledger, or the wish to stop. Set from any thread or signal handler."""
+
+    def __init__(self) -> None:
+        self._set = threading.Event()
+        self._stopping = False
+
+    def call(self) -> None:
+        """Say that something happened."""
+        self._set.set()
+
+    def stop(self) -> None:
+        """Say that the process shall end."""
+        self._stopping = True
+        self._set.set()
+
+    def check(self) -> None:
+        """Raise ``Stopped`` when the process shall end."""
+        if self._stopping:
+            raise Stopped
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep until called, at most ``seconds``; raise ``Stopped`` when the process shall end."""
+        self.check()
+        self._set.wait(seconds)
+        self._set.clear()
+        self.check()
+
+
+def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> None:
+    """Repeat ``step`` until it says that the duty ended.
+
+    Parameters
+    ----------
+    step
+        Looks at the ledger and does what is due. Returns the most seconds to sleep before the next look (0: look again
+        at once), or None when the duty ended. It must be idempotent: a step that failed on the way is simply repeated.
+    poll
+        The longest sleep in seconds.
+
+    Raises
+    ------
+    Stopped
+        ``wake.stop()`` was called.
+    MedquorumError
+        What a repetition cannot mend. Errors of the peer's gateway, commit conflicts and a ledger that moved on between
+        reading and writing are logged and tried again, with growing pauses.
+    """
+    log = structlog.get_logger()
+    pause = FIRST_PAUSE
+    while True:
+        wake.check()
+        try:
+            seconds = step()
+        except (GatewayError, CommitError) as error:
+            log.warning("retrying", error=type(error).__name__, cause=str(error), pause=pause)
+        except ContractError as error:
+            if error.code not in MOVED_ON:
+                raise
+            log.info("ledger_moved_on", code=error.code, cause=error.cause, pause=pause)
+        else:
+            if seconds is None:
+                return
+            pause = FIRST_PAUSE
+            if seconds > 0:
+                wake.sleep(min(seconds, poll))
+            continue
+        wake.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hospital in a task: looks at the ledger, trains, submits, and checks every model before it uses it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from clients.documents import RoundStatus, ended, result_of
+from clients.follow import POLL
+from clients.hospital.duty import AwaitRound, AwaitVerdict, Late, Leave, Submit, duty
+from clients.hospital.updates import StoredUpdate, UpdateStore
+from clients.ledger import Ledger
+from clients.models import check_round, fetch_model
+from clients.report import Report
+from clients.transactions import Transactions
+from medquorum import ContractError
+
+if TYPE_CHECKING:
+    from clients.hospital.trainer import Trainer
+
+__all__ = ["PARALLEL", "Hospital"]
+
+PARALLEL = 2
+"""Chunks on their way at the same time."""
+WAIT_FOR_OTHERS = 1.0
+
+
+@dataclass
+class _Known:
+    """What this process has already said; lost on a restart, never needed to act rightly."""
+
+    awaited: int | None = None
+    late: int | None = None
+    model: str | None = None
+
+
+class Hospital:
+    """One hospital's duty in one task; ``step`` is idempotent and may be cut off anywhere."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        transactions: Transactions,
+        task: Task,
+        trainer: Trainer,
+        store: UpdateStore,
+        report: Report,
+    ) -> None:
+        self._ledger = ledger
+        self._transactions = transactions
+        self._task = task
+        self._trainer = trainer
+        self._store = store
+        self._report = report
+        self._known = _Known()
+        self._packed: tuple[str, bytes] = ("", b"")
+
+    def step(self) -> float | None:
+        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        status = self._ledger.current_status(self._task.task)
+        self._tell_verdict(status)
+        if status is not None and status.round is not None:
+            structlog.contextvars.bind_contextvars(round=status.round.round)
+            self._tell_model(status.round)
+        match duty(self._task, status, self._ledger.msp):
+            case Submit(round, base):
+                return self._submit(round, base)
+            case AwaitVerdict(round):
+                self._known.awaited = round
+            case Late(round):
+                self._tell_late(round)
+            case AwaitRound(round):
+                self._store.forget(self._trainer.oldest_needed(round))
+            case Leave(model):
+                self._report.event("finished", task=self._task.task, model=model)
+                return None
+        return POLL
+
+    def _submit(self, round: int, base: str) -> float:
+        update = self._stored(round, base)
+        if update is None:
+            return WAIT_FOR_OTHERS
+        try:
+            with self._report.phase("upload", round=round, bytes=len(update.packed)):
+                self._put(round, update)
+            with self._report.phase("submit", round=round):
+                document = {"base": base, "layout": self._task.layout, "chunks": update.chunks}
+                self._transactions.submit("SubmitUpdate", self._task.task, round, document)
+        except ContractError as error:
+            if error.code == "ROUND_CLOSED":
+                self._tell_late(round)
+            elif error.code != "ALREADY_SUBMITTED":
+                raise
+            return 0
+        self._report.event("submitted", round=round, base=base, bytes=len(update.packed))
+        return 0
+
+    def _stored(self, round: int, base: str) -> StoredUpdate | None:
+        """Give the round's update: the one a killed process left, or a new one, on disk before it is sent."""
+        stored = self._store.load(round)
+        if stored is not None and stored.base == base:
+            return stored
+        packed = self._trainer.update(round, self._model(base), self._store)
+        return None if packed is None else self._store.save(round, base, packed)
+
+    def _put(self, round: int, update: StoredUpdate) -> None:
+        def put(item: tuple[int, bytes]) -> None:
+            index, value = item
+            self._transactions.submit("PutUpdateChunk", self._task.task, round, index, chunk=value)
+
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            for done, _ in enumerate(pool.map(put, enumerate(update.values)), start=1):
+                self._report.progress("upload", done, len(update.chunks), round=round)
+
+    def _model(self, model: str) -> bytes:
+        """Give a checked model, read from the ledger once."""
+        if self._packed[0] != model:
+            start = time.monotonic()
+            self._packed = (model, fetch_model(self._ledger, self._task, model))
+            self._report.event("phase", phase="fetch", seconds=round(time.monotonic() - start, 4), model=model)
+        return self._packed[1]
+
+    def _tell_model(self, current: Round) -> None:
+        """Check the model the latest round began or ended with, and say how good it is."""
+        model = result_of(current)
+        if model == self._known.model or not (ended(current) or self._known.model is None):
+            return
+        check_round(self._ledger, self._task, current)
+        accuracy = self._trainer.accuracy(self._model(model))
+        number = current.round if ended(current) else current.round - 1
+        self._report.event("global_model", round=number, model=model, accuracy=accuracy)
+        self._known.model = model
+
+    def _tell_verdict(self, status: RoundStatus | None) -> None:
+        """Say what became of an update, also when the next round is already open."""
+        awaited = self._known.awaited
+        if awaited is None or status is None or status.round is None:
+            return
+        found = status if status.round.round == awaited else self._ledger.status(self._task.task, awaited)
+        verdict = found.verdicts.get(self._ledger.msp)
+        if verdict is not None:
+            self._report.event(
+                "verdict", round=awaited, accepted=verdict.accepted, reason=verdict.reason, counts=verdict.counts
+            )
+        elif found.round is not None and ended(found.round):
+            outcome = found.round.outcomes.get(self._ledger.msp, found.round.state)
+            self._report.event("verdict", round=awaited, accepted=False, reason=outcome, counts=None)
+        else:
+            return
+        self._known.awaited = None
+
+    def _tell_late(self, round: int) -> None:
+        if self._known.late != round:
+            self._known.late = round
+            self._report.event("late", round=round, reason="the round was closed before the update was on the ledger")

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a hospital has to do, derived from the ledger alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaincode.contract.task import Task
+from clients.documents import RoundStatus, ended, result_of
+
+__all__ = ["Action", "AwaitRound", "AwaitVerdict", "Late", "Leave", "Submit", "duty"]
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Train on the model ``base`` and submit the update of this round."""
+
+    round: int
+    base: str
+
+
+@dataclass(frozen=True)
+class AwaitVerdict:
+    """The update is on the ledger; the round goes on without this hospital."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class Late:
+    """The round closed without this hospital's update."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class AwaitRound:
+    """Nothing is open; ``round`` is the next one."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class Leave:
+    """The task's last round ended with ``model``."""
+
+    model: str
+
+
+Action = Submit | AwaitVerdict | Late | AwaitRound | Leave
+
+
+def duty(task: Task, status: RoundStatus | None, hospital: str) -> Action:
+    """Derive a hospital's duty.
+
+    Parameters
+    ----------
+    status
+        The latest round's, None before the first one.
+    """
+    if status is None or status.round is None:
+        return AwaitRound(1)
+    current = status.round
+    if ended(current):
+        return Leave(result_of(current)) if current.round >= task.rounds else AwaitRound(current.round + 1)
+    if hospital in status.updates:
+        return AwaitVerdict(current.round)
+    return Submit(current.round, current.base) if current.state == "open" else Late(current.round)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a hospital's updates with PyTorch from its own images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from chaincode import modelformat
+from chaincode.contract.task import Task
+from clients.attacks.behaviour import Behaviour, Occasion, Raw, honest
+from clients.data.images import Images
+from clients.follow import Wake
+from clients.hospital.updates import UpdateStore
+from clients.report import Report
+from clients.training import parameters
+from clients.training.module import DescribedModel
+from clients.training.train import Recipe, accuracy, seed_of, train
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """Trains on ``images``, tests on ``test``; the same (task, round, MSP, seed) gives the same update on a CPU.
+
+    Parameters
+    ----------
+    accomplice
+        The folder of another hospital's updates of this task, for the attack ``copy``.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        msp: str,
+        images: Images,
+        recipe: Recipe,
+        report: Report,
+        wake: Wake,
+        *,
+        seed: int = 0,
+        behaviour: Behaviour = honest,
+        test: Images | None = None,
+        accomplice: Path | None = None,
+        threads: int = 1,
+    ) -> None:
+        torch.set_num_threads(threads)
+        self._task = task
+        self._msp = msp
+        self._images = images
+        self._recipe = recipe
+        self._report = report
+        self._wake = wake
+        self._seed = seed
+        self._behaviour = behaviour
+        self._test = test
+        self._accomplice = None if accomplice is None else UpdateStore(accomplice)
+        self._model = DescribedModel(modelformat.parse(task.model))
+
+    def update(self, round: int, base: bytes, store: UpdateStore) -> bytes | None:
+        """Make the round's packed update from the packed base model; None when it cannot be made yet.
+
+        Raises
+        ------
+        Stopped
+            The process was asked to stop.
+        ModelError
+            Training diverged.
+        DataError
+            The images are not the model's.
+        """
+        seed = seed_of(self._task.task, round, self._msp, self._seed)
+        occasion = Occasion(
+            round=round,
+            base=parameters.flatten(base),
+            images=self._images,
+            classes=self._model.description.classes,
+            random=np.random.default_rng(seed),
+            train=lambda images: self._trained(round, base, images, seed),
+            earlier=lambda: _flat(store, None),
+            accomplices=lambda: None if self._accomplice is None else _flat(self._accomplice, round),
+        )
+        made = self._behaviour(occasion)
+        return None if made is None else parameters.pack_flat(self._model.description, made)
+
+    def accuracy(self, packed: bytes) -> float | None:
+        """Give the accuracy of a packed model on the test images, None without any."""
+        if self._test is None:
+            return None
+        parameters.load(self._model, packed)
+        return round(accuracy(self._model, self._test), 6)
+
+    def oldest_needed(self, round: int) -> int:
+        """Give the first round whose update must stay on disk when ``round`` comes next."""
+        return round - 1 if self._behaviour is honest else 1
+
+    def _trained(self, round: int, base: bytes, images: Images, seed: int) -> Raw:
+        parameters.load(self._model, base)
+
+        def progress(done: int, total: int) -> None:
+            self._wake.check()
+            if done == total or done % max(1, total // 10) == 0:
+                self._report.progress("training", done, total, round=round)
+
+        with self._report.phase("training", round=round, images=len(images)):
+            train(self._model, images, self._recipe, seed, progress)
+        return parameters.flatten(parameters.parameters_of(self._model))
+
+
+def _flat(store: UpdateStore, round: int | None) -> Raw | None:
+    stored = store.first() if round is None else store.load(round)
+    return None if stored is None else parameters.flatten(stored.packed)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Updates on the hospital's own disk: stored with their salts before anything of them leaves the house."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaincode import modelformat
+from chaincode.contract.update import SALT_BYTES
+from clients.gateway.files import write_durably
+from medquorum import DataError
+
+__all__ = ["StoredUpdate", "UpdateStore"]
+
+
+@dataclass(frozen=True)
+class StoredUpdate:
+    """An update as it is handed over; the same after every restart."""
+
+    base: str
+    packed: bytes = field(repr=False)
+    salts: bytes = field(repr=False)
+
+    @property
+    def values(self) -> list[bytes]:
+        """The private values: salt and chunk, one after the other."""
+        return [
+            self.salts[index * SALT_BYTES : (index + 1) * SALT_BYTES] + chunk
+            for index, chunk in enumerate(modelformat.split(self.packed))
+        ]
+
+    @property
+    def chunks(self) -> list[str]:
+        """The hashes of the private values, hex."""
+        return [hashlib.sha256(value).hexdigest() for value in self.values]
+
+
+class UpdateStore:
+    """The updates of one hospital for one task, a folder each; readable by its owner only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def save(self, round: int, base: str, packed: bytes) -> StoredUpdate:
+        """Store a new update under fresh salts; it is on disk when this returns.
+
+        Raises
+        ------
+        OSError
+            The folder cannot be written.
+        """
+        update = StoredUpdate(base, packed, secrets.token_bytes(SALT_BYTES * len(modelformat.split(packed))))
+        place = self._place(round)
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_durably(place / "parameters.bin", packed)
+        write_durably(place / "salts.bin", update.salts)
+        # Written last: it says that the other files are whole, and which they are.
+        record = {"base": base, "chunks": update.chunks}
+        write_durably(place / "update.json", json.dumps(record).encode())
+        return update
+
+    def load(self, round: int) -> StoredUpdate | None:
+        """Give the update of a round, None when none was stored to the end.
+
+        Raises
+        ------
+        DataError
+            The files are not what was stored.
+        """
+        place = self._place(round)
+        if not (place / "update.json").exists():
+            return None
+        try:
+            record = json.loads((place / "update.json").read_text())
+            update = StoredUpdate(
+                record["base"], (place / "parameters.bin").read_bytes(), (place / "salts.bin").read_bytes()
+            )
+            intact = record["chunks"] == update.chunks
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"the stored update in {place} cannot be read: {error}", f"Remove {place}") from error
+        if not intact:
+            raise DataError(f"the stored update in {place} was changed", f"Remove {place} to train again")
+        return update
+
+    def first(self) -> StoredUpdate | None:
+        """Give the earliest update still stored."""
+        rounds = self._rounds()
+        return self.load(rounds[0]) if rounds else None
+
+    def forget(self, before: int) -> None:
+        """Remove the updates of rounds before this one."""
+        for round in self._rounds():
+            if round < before:
+                shutil.rmtree(self._place(round))
+
+    def _rounds(self) -> list[int]:
+        return sorted(int(place.parent.name) for place in self._folder.glob("[0-9]*/update.json"))
+
+    def _place(self, round: int) -> Path:
+        return self._folder / f"{round:06d}"

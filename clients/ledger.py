@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the contract answers, typed. Every read is evaluated by the own organisation's peer, or fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+from chaincode import canonical
+from chaincode.contract.consortium import Consortium
+from chaincode.contract.documents import Document
+from chaincode.contract.models import Model
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from clients.documents import RoundStatus, read_document
+from clients.gateway import contract_error
+from medquorum import ContractError, GatewayError
+
+__all__ = ["Contract", "Ledger", "refusal_of"]
+
+D = TypeVar("D", bound=Document)
+Result = TypeVar("Result")
+
+
+class Contract(Protocol):
+    """What roles need of a contract: ``clients.outbox``, or a ledger in memory."""
+
+    def evaluate(
+        self,
+        name: str,
+        *,
+        arguments: Sequence[str | bytes] = (),
+        transient: Mapping[str, str | bytes] | None = None,
+        endorsing_organizations: Sequence[str] = (),
+    ) -> bytes:
+        """Ask without writing."""
+        ...
+
+    def submit(
+        self,
+        name: str,
+        *,
+        arguments: Sequence[str | bytes] = (),
+        transient: Mapping[str, str | bytes] | None = None,
+        endorsing_organizations: Sequence[str] = (),
+    ) -> bytes:
+        """Endorse, order, and wait for the commit."""
+        ...
+
+
+class Ledger:
+    """The contract's documents as one organisation's own peer holds them.
+
+    Every method raises ``ContractError`` when the contract refuses, ``GatewayError`` when the peer cannot be asked and
+    ``CheckFailed`` when an answer has not the form docs/ledger.md gives.
+    """
+
+    def __init__(self, contract: Contract, msp: str) -> None:
+        self.contract = contract
+        self.msp = msp
+
+    def consortium(self) -> Consortium:
+        """Read who is a member."""
+        return self._document(Consortium, "ReadConsortium")
+
+    def task(self, task: str) -> Task:
+        """Read a task."""
+        return self._document(Task, "ReadTask", task)
+
+    def tasks(self) -> list[str]:
+        """Read the names of all tasks."""
+        return [str(name) for name in self.value("ListTasks")]
+
+    def current_round(self, task: str) -> Round | None:
+        """Read the latest round, None before the first."""
+        found = self.value("ReadCurrentRound", task)
+        return None if found is None else read_document(Round, found)
+
+    def round(self, task: str, number: int) -> Round:
+        """Read one round."""
+        return self._document(Round, "ReadRound", task, str(number))
+
+    def status(self, task: str, number: int) -> RoundStatus:
+        """Read everything about one round."""
+        return RoundStatus.read(self.value("ReadRoundStatus", task, str(number)))
+
+    def current_status(self, task: str) -> RoundStatus | None:
+        """Read everything about the latest round, None before the first."""
+        current = self.current_round(task)
+        return None if current is None else self.status(task, current.round)
+
+    def manifest(self, model: str) -> Model:
+        """Read what a model consists of."""
+        return self._document(Model, "ReadModel", model)
+
+    def model_chunk(self, model: str, index: int) -> bytes:
+        """Read one chunk of a model, unchecked."""
+        return self.read("ReadModelChunk", model, str(index))
+
+    def value(self, name: str, *arguments: str) -> Any:
+        """Evaluate a transaction that answers JSON; an empty answer is None."""
+        raw = self.read(name, *arguments)
+        return canonical.decode(raw) if raw else None
+
+    def read(self, name: str, *arguments: str) -> bytes:
+        """Evaluate a transaction on the own organisation's peer."""
+        return refusal_of(lambda: self.contract.evaluate(name, arguments=arguments, endorsing_organizations=[self.msp]))
+
+    def _document(self, kind: type[D], name: str, *arguments: str) -> D:
+        return read_document(kind, self.value(name, *arguments))
+
+
+def refusal_of(call: Callable[[], Result]) -> Result:
+    """Make a call whose refusal by the chaincode is raised as ``ContractError``, other errors as they are."""
+    try:
+        return call()
+    except GatewayError as error:
+        refused: ContractError | None = contract_error(error)
+        if refused is None:
+            raise
+        raise refused from error

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models read back from the ledger and checked: chunk by chunk, then manifest, hash, layout and round."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
+from chaincode import modelformat
+from chaincode.contract.models import Model
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from clients.documents import result_of
+from clients.ledger import Ledger
+from medquorum import CheckFailed
+
+__all__ = ["check_manifest", "check_round", "fetch_model"]
+
+PARALLEL = 2
+
+
+def fetch_model(ledger: Ledger, task: Task, model: str) -> bytes:
+    """Read a model of a task through the own organisation's peer and check it.
+
+    Returns
+    -------
+    The packed parameters (int32, little-endian, in layout order).
+
+    Raises
+    ------
+    CheckFailed
+        A chunk, the manifest, its hash or layout is not what ``model`` promises; the cause says which.
+    """
+    manifest = ledger.manifest(model)
+    check_manifest(manifest, task, model)
+
+    def chunk(index: int) -> bytes:
+        return _checked(ledger.model_chunk(model, index), manifest, index)
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        packed = b"".join(pool.map(chunk, range(len(manifest.chunks))))
+    if len(packed) != task.length:
+        raise CheckFailed(f"model {model} has {len(packed)} bytes, the task's layout gives {task.length}", _REMEDY)
+    return packed
+
+
+def check_manifest(manifest: Model, task: Task, model: str) -> None:
+    """Check that a manifest is the one ``model`` is the hash of, and of the task's layout.
+
+    Raises
+    ------
+    CheckFailed
+        The manifest's own name, its hash, or its layout is another one, or the description's layout is not the task's.
+    """
+    layout = modelformat.layout_hash(modelformat.parse(task.model))
+    if layout != task.layout:
+        raise CheckFailed(f"the task {task.task} names the layout {task.layout}, its description has {layout}", _REMEDY)
+    if manifest.layout != layout:
+        raise CheckFailed(f"the manifest of model {model} has the layout {manifest.layout}, not {layout}", _REMEDY)
+    found = modelformat.model_hash(manifest.layout, manifest.chunks)
+    if manifest.model != model or found != model:
+        raise CheckFailed(f"the manifest of model {model} describes the model {found}", _REMEDY)
+
+
+_REMEDY = "Do not use it: tell the consortium, and compare with another organisation's peer"
+
+
+def _checked(chunk: bytes, manifest: Model, index: int) -> bytes:
+    found = hashlib.sha256(chunk).hexdigest()
+    if found != manifest.chunks[index]:
+        raise CheckFailed(f"chunk {index} of model {manifest.model} is {found}, not {manifest.chunks[index]}", _REMEDY)
+    return chunk
+
+
+def check_round(ledger: Ledger, task: Task, current: Round) -> None:
+    """Check that a round continues the one before it, and that its new model is attested by a quorum of verifiers.
+
+    Raises
+    ------
+    CheckFailed
+        The base is not the result of the round before (the initial model in round 1), or too few verifiers attest.
+    """
+    before = task.initial_model if current.round == 1 else result_of(ledger.round(task.task, current.round - 1))
+    if current.base != before:
+        raise CheckFailed(
+            f"round {current.round} is based on {current.base}, the one before ended with {before}", _REMEDY
+        )
+    model = result_of(current)
+    if model == current.base:
+        return
+    aggregates = ledger.status(task.task, current.round).aggregates
+    attesting = sorted(msp for msp, aggregate in aggregates.items() if aggregate.model == model)
+    if len(set(attesting) & set(task.verifiers)) < task.quorum:
+        raise CheckFailed(
+            f"round {current.round} ended with {model}, attested by {len(attesting)} verifiers, not {task.quorum}",
+            _REMEDY,
+        )

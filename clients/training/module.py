@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A torch module from a model description, and its named tensors in the description's form.
+
+The description stores a BatchNorm's statistics as the mean and s = 1/sqrt(variance + eps); torch keeps the variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from chaincode.modelformat.description import (
+    AvgPool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAvgPool,
+    Layer,
+    MaxPool,
+    ModelDescription,
+    Relu,
+)
+
+__all__ = ["DescribedModel"]
+
+Floats = npt.NDArray[np.float64]
+NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+class _Sum(nn.Module):
+    """Body plus shortcut; an empty shortcut is the input itself."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Add both paths."""
+        result: torch.Tensor = self.body(inputs) + self.shortcut(inputs)
+        return result
+
+
+class DescribedModel(nn.Module):
+    """The network a description names: pixels already as numbers (n, c, h, w) in, logits (n, classes) out.
+
+    Weights are torch's own initial ones until ``load_tensors``.
+    """
+
+    def __init__(self, description: ModelDescription) -> None:
+        super().__init__()
+        self.description = description
+        self._named: dict[str, nn.Module] = {}
+        self._network = self._path(description.layers)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Give the logits."""
+        result: torch.Tensor = self._network(inputs)
+        return result
+
+    def tensors(self) -> dict[str, Floats]:
+        """Give every parameter by its name in the layout, as float64 of the layout's shape."""
+        found: dict[str, Floats] = {}
+        for name, module in self._named.items():
+            for attribute, tensor in _described(module).items():
+                found[f"{name}.{attribute}"] = tensor.detach().cpu().double().numpy()
+        return found
+
+    def load_tensors(self, tensors: Mapping[str, Floats]) -> None:
+        """Take every parameter from arrays as ``tensors`` gives them."""
+        with torch.no_grad():
+            for name, module in self._named.items():
+                for attribute, target in _stored(module).items():
+                    target.copy_(torch.from_numpy(np.ascontiguousarray(tensors[f"{name}.{attribute}"])))
+                if isinstance(module, NORMALISATIONS) and module.running_var is not None:
+                    scale = torch.from_numpy(np.ascontiguousarray(tensors[f"{name}.scale"]))
+                    module.running_var.copy_((scale**-2 - module.eps).clamp(min=0))
+
+    def _path(self, layers: Iterable[Layer]) -> nn.Sequential:
+        modules: list[nn.Module] = []
+        flat = False
+        for layer in layers:
+            modules.append(self._module(layer, flat=flat))
+            flat = flat or layer.op in ("flatten", "dense")
+        return nn.Sequential(*modules)
+
+    def _module(self, layer: Layer, *, flat: bool) -> nn.Module:
+        if layer.op == "residual":
+            return _Sum(self._path(layer.body), self._path(layer.shortcut))
+        module = _plain(layer, flat=flat)
+        if isinstance(layer, Dense | Conv | BatchNorm):
+            self._named[layer.name] = module
+        return module
+
+
+def _plain(layer: Layer, *, flat: bool) -> nn.Module:
+    match layer:
+        case Flatten():
+            return nn.Flatten()
+        case Dense():
+            return nn.Linear(layer.inputs, layer.outputs)
+        case Conv():
+            return nn.Conv2d(
+                layer.inputs, layer.outputs, layer.kernel, layer.stride, padding=layer.padding, bias=layer.bias
+            )
+        case BatchNorm():
+            return nn.BatchNorm1d(layer.channels) if flat else nn.BatchNorm2d(layer.channels)
+        case Relu():
+            return nn.ReLU()
+        case MaxPool():
+            return nn.MaxPool2d(layer.kernel, layer.stride, layer.padding)
+        case AvgPool():
+            return nn.AvgPool2d(layer.kernel, layer.stride)
+        case GlobalAvgPool():
+            return nn.AdaptiveAvgPool2d(1)
+    raise TypeError(f"{layer.op} is no plain layer")
+
+
+def _stored(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Name the tensors that torch and the description store alike."""
+    named: dict[str, object] = {"weight": module.weight, "bias": module.bias}
+    if isinstance(module, NORMALISATIONS):
+        named["mean"] = module.running_mean
+    return {name: tensor for name, tensor in named.items() if isinstance(tensor, torch.Tensor)}
+
+
+def _described(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Name all tensors in the description's form."""
+    found = _stored(module)
+    if isinstance(module, NORMALISATIONS) and module.running_var is not None:
+        found["scale"] = (module.running_var.double() + module.eps).rsqrt()
+    return found

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training as both papers do it: Adam, cross entropy, shuffled batches; the same seed gives the same update."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from clients.data.images import Images
+from clients.training.module import DescribedModel
+from medquorum import DataError
+
+__all__ = ["Recipe", "accuracy", "predict", "seed_of", "train"]
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a hospital trains in a round; the defaults are [SMV]'s."""
+
+    epochs: int = 1
+    batch: int = 64
+    learning_rate: float = 0.001
+
+
+def seed_of(*parts: str | int) -> int:
+    """Make a 63-bit seed of names and numbers (task, round, MSP)."""
+    return int.from_bytes(hashlib.sha256("\0".join(map(str, parts)).encode()).digest()[:8], "big") >> 1
+
+
+def train(model: DescribedModel, images: Images, recipe: Recipe, seed: int, progress: Progress) -> None:
+    """Train in place.
+
+    Parameters
+    ----------
+    progress
+        Called with batches done and batches in all, after each; what it raises ends the training.
+
+    Raises
+    ------
+    DataError
+        The images are not the model's.
+    """
+    torch.manual_seed(seed)
+    device = _device()
+    model.to(device).train()
+    pixels, labels = _inputs(model, images).to(device), torch.from_numpy(images.labels).to(device)
+    table = _table(model).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+    loss_of = nn.CrossEntropyLoss()
+    sizes = _batch_sizes(len(images), recipe.batch)
+    done, total = 0, recipe.epochs * len(sizes)
+    for _ in range(recipe.epochs):
+        # A batch of one cannot be normalised: a rest of one image is left out of this epoch.
+        for chosen in torch.split(torch.randperm(len(images))[: sum(sizes)], sizes):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(model(_numbers(pixels[chosen], table)), labels[chosen]).backward()
+            optimizer.step()
+            done += 1
+            progress(done, total)
+
+
+def predict(model: DescribedModel, images: Images, batch: int = 256) -> npt.NDArray[np.int64]:
+    """Give the likeliest class of each image, int64 (n,)."""
+    model.to(_device()).eval()
+    table = _table(model).to(_device())
+    found = []
+    with torch.inference_mode():
+        for pixels in torch.split(_inputs(model, images), batch):
+            found.append(model(_numbers(pixels.to(_device()), table)).argmax(1).cpu())
+    return torch.cat(found).numpy()
+
+
+def accuracy(model: DescribedModel, images: Images) -> float:
+    """Give the share of images classified as labelled, in [0, 1]."""
+    return float(np.mean(predict(model, images) == images.labels))
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _table(model: DescribedModel) -> torch.Tensor:
+    """Give the number each of the 256 grey levels stands for, float32."""
+    return torch.tensor(model.description.pixels, dtype=torch.float32) / (1 << 16)
+
+
+def _numbers(pixels: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    return table[pixels.int()]
+
+
+def _inputs(model: DescribedModel, images: Images) -> torch.Tensor:
+    """Give the pixels in the model's shape; grey images feed a model of three channels as equal channels ([SMV])."""
+    channels, height, width = model.description.input
+    pixels = torch.from_numpy(images.pixels)
+    if tuple(pixels.shape[2:]) != (height, width) or pixels.shape[1] not in (1, channels):
+        raise DataError(
+            f"the images are {'x'.join(map(str, pixels.shape[1:]))}, the model takes {channels}x{height}x{width}",
+            "Use the data set the task was made for",
+        )
+    if images.classes > model.description.classes:
+        raise DataError(f"label {images.classes - 1} is no class of the model's {model.description.classes}")
+    return pixels.expand(-1, channels, -1, -1)
+
+
+def _batch_sizes(count: int, batch: int) -> list[int]:
+    full, rest = divmod(count, batch)
+    return [batch] * full + ([rest] if rest > 1 or not full else [])

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing transactions: which verifiers endorse, what is tried again, and with whom."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chaincode import canonical
+from clients.gateway.retry import retrying
+from clients.ledger import Contract, refusal_of
+from medquorum import ConfigError, EndorseError
+
+__all__ = ["Transactions", "differs", "quorums"]
+
+ATTEMPTS = 7
+"""With the doubling waits between them, about ten seconds."""
+
+
+def quorums(verifiers: Sequence[str], size: int, first: str = "") -> list[tuple[str, ...]]:
+    """List every choice of ``size`` verifiers, those with ``first`` before the others.
+
+    Raises
+    ------
+    ConfigError
+        There are fewer than ``size`` verifiers, or size is not positive.
+    """
+    if not 0 < size <= len(verifiers):
+        raise ConfigError(f"{size} of {len(verifiers)} verifiers cannot endorse", "Check the consortium's quorum")
+    ordered = sorted(verifiers, key=lambda msp: (msp != first, msp))
+    return list(itertools.combinations(ordered, size))
+
+
+def differs(error: EndorseError) -> bool:
+    """Tell whether endorsers were all reached but answered different things."""
+    return any("do not match" in text for text in (error.cause, *(detail.message for detail in error.details)))
+
+
+class Transactions:
+    """Submits transactions that ``quorum`` of the ``verifiers`` endorse; safe to use from several threads.
+
+    A verifier that cannot be reached is replaced: every choice of verifiers is tried, the one that worked last first.
+    Commit conflicts, verifiers that differ and networks that do not answer get fresh proposals for about ten seconds.
+    What comes out then is final: ``ContractError`` when the contract refuses, ``EndorseError`` when no choice of
+    verifiers endorses or they differ, ``CommitError``, ``CommitStatusError``.
+    """
+
+    def __init__(self, contract: Contract, verifiers: Sequence[str], quorum: int, first: str = "") -> None:
+        self._contract = contract
+        self._quorums = quorums(verifiers, quorum, first)
+        self._preferred = 0
+        self._lock = threading.Lock()
+
+    def submit(self, name: str, *arguments: str | int | Mapping[str, Any], **transient: bytes) -> bytes:
+        """Submit a transaction; a mapping among the arguments travels as canonical JSON."""
+        texts = [canonical.encode(item).decode() if isinstance(item, Mapping) else str(item) for item in arguments]
+        return retrying(ATTEMPTS)(self._proposed, name, texts, transient)
+
+    def _proposed(self, name: str, arguments: list[str], transient: Mapping[str, bytes]) -> bytes:
+        start = self._preferred
+        failures: list[EndorseError] = []
+        for step in range(len(self._quorums)):
+            choice = (start + step) % len(self._quorums)
+            try:
+                result = self._submitted(name, arguments, transient, self._quorums[choice])
+            except EndorseError as error:
+                if differs(error):
+                    raise
+                failures.append(error)
+                continue
+            with self._lock:
+                self._preferred = choice
+            return result
+        raise failures[-1]
+
+    def _submitted(
+        self, name: str, arguments: list[str], transient: Mapping[str, bytes], endorsers: tuple[str, ...]
+    ) -> bytes:
+        return refusal_of(
+            lambda: self._contract.submit(
+                name, arguments=arguments, transient=transient, endorsing_organizations=endorsers
+            )
+        )

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a verifier's client has to do, derived from the ledger and what its own chaincode has computed."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from clients.documents import RoundStatus, ended
+
+__all__ = [
+    "Action",
+    "Aggregate",
+    "Attest",
+    "AttestModel",
+    "Leave",
+    "Memory",
+    "Prepare",
+    "PrepareRound",
+    "StoreChunks",
+    "Verify",
+    "VerifyRound",
+    "Wait",
+    "duty",
+]
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Have the own chaincode evaluate these hospitals' updates."""
+
+    round: int
+    hospitals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PrepareRound:
+    """Have the own chaincode judge all updates of the round together."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Submit these hospitals' verdicts."""
+
+    round: int
+    hospitals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class VerifyRound:
+    """Submit all verdicts of the round."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class Attest:
+    """Put the own results on the ledger, because verifiers differ."""
+
+    round: int
+    hospitals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Have the own chaincode compute the new model."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class StoreChunks:
+    """Have these chunks of the new model stored."""
+
+    round: int
+    chunks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AttestModel:
+    """Put the own hash of the new model on the ledger."""
+
+    round: int
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing is due for ``seconds``, unless something happens on the ledger."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Leave:
+    """The task's last round ended."""
+
+
+Action = Prepare | PrepareRound | Verify | VerifyRound | Attest | Aggregate | StoreChunks | AttestModel | Wait | Leave
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a verifier's client knows beside the ledger; lost on a restart, and then found out again.
+
+    Parameters
+    ----------
+    prepared
+        Hospitals whose updates the own chaincode has evaluated (all candidates after PrepareRound).
+    differing
+        Hospitals on whose verdict the verifiers kept differing.
+    chunks
+        Number of chunks of the new model, None before the own chaincode has computed it.
+    waited
+        Seconds since the round was first seen in its state.
+    """
+
+    prepared: Set[str] = field(default_factory=frozenset)
+    differing: Set[str] = field(default_factory=frozenset)
+    chunks: int | None = None
+    waited: float = 0.0
+
+
+def duty(task: Task, status: RoundStatus | None, verifier: str, memory: Memory, takeover: float) -> Action:
+    """Derive a verifier's duty.
+
+    Parameters
+    ----------
+    status
+        The latest round's, None before the first one.
+    takeover
+        Seconds after which a verifier does what another one was designated to do and has not done; the second in line
+        waits once, the third twice as long.
+    """
+    if status is None or status.round is None:
+        return Wait(takeover)
+    current = status.round
+    if ended(current) and current.round >= task.rounds:
+        return Leave()
+    if current.state == "verifying":
+        return _verdicts(task, current, status, verifier, memory, takeover)
+    if current.state == "aggregating":
+        return _model(task, current, status, verifier, memory, takeover)
+    return Wait(takeover)
+
+
+def _verdicts(
+    task: Task, current: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float
+) -> Action:
+    pending = [hospital for hospital in current.candidates if hospital not in status.verdicts]
+    unprepared = tuple(hospital for hospital in pending if hospital not in memory.prepared)
+    if unprepared:
+        return PrepareRound(current.round) if task.per_round else Prepare(current.round, unprepared)
+    disputed = tuple(
+        hospital
+        for hospital in pending
+        if verifier not in status.attestations.get(hospital, {})
+        and (hospital in memory.differing or status.attestations.get(hospital))
+    )
+    if disputed:
+        return Attest(current.round, disputed)
+    undisputed = [hospital for hospital in pending if not status.attestations.get(hospital)]
+    if task.per_round:
+        return _round_verdict(task, current, undisputed, verifier, memory, takeover)
+    mine = tuple(
+        hospital
+        for hospital in undisputed
+        if memory.waited >= takeover * _place(task, verifier, current.candidates.index(hospital))
+    )
+    return Verify(current.round, mine) if mine else Wait(takeover)
+
+
+def _round_verdict(
+    task: Task, current: Round, undisputed: list[str], verifier: str, memory: Memory, takeover: float
+) -> Action:
+    due = takeover * _place(task, verifier, current.round)
+    if undisputed and memory.waited >= due:
+        return VerifyRound(current.round)
+    return Wait(due - memory.waited if undisputed else takeover)
+
+
+def _model(task: Task, current: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float) -> Action:
+    if memory.chunks is None:
+        return Aggregate(current.round)
+    if verifier not in status.aggregates:
+        return AttestModel(current.round)
+    missing = tuple(index for index in range(memory.chunks) if index not in status.stored_chunks)
+    mine = tuple(i for i in missing if memory.waited >= takeover * _place(task, verifier, i + current.round))
+    return StoreChunks(current.round, mine) if mine else Wait(takeover)
+
+
+def _place(task: Task, verifier: str, index: int) -> int:
+    """Give a verifier's place in line for the item ``index``: 0 is designated."""
+    verifiers = sorted(task.verifiers)
+    return (verifiers.index(verifier) - index) % len(verifiers)
