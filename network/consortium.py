@@ -49,12 +49,12 @@ class _Table(BaseModel):
 
 
 class Peer(_Table):
-    """One organisation's peer (``peer0.<domain>``) and its chaincode process, on one host."""
+    """One organisation's peer (``peer0.<domain>``) and its chaincode processes (one port each), on one host."""
 
     host: Host
     port: Port
     chaincode_listen_port: Port
-    chaincode_port: Port
+    chaincode_ports: Annotated[list[Port], Field(min_length=1)]
     operations_port: Port
 
     @property
@@ -64,13 +64,13 @@ class Peer(_Table):
 
     @property
     def chaincode_address(self) -> str:
-        """Host and port of the organisation's chaincode process."""
-        return f"{self.host}:{self.chaincode_port}"
+        """Host and port of the organisation's first chaincode process."""
+        return f"{self.host}:{self.chaincode_ports[0]}"
 
     @property
     def ports(self) -> tuple[int, ...]:
         """Every port on which the peer and its chaincode listen."""
-        return (self.port, self.chaincode_listen_port, self.chaincode_port, self.operations_port)
+        return (self.port, self.chaincode_listen_port, self.operations_port, *self.chaincode_ports)
 
 
 class Organisation(_Table):

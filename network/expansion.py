@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills a compact consortium file in: counts become organisations, ports follow from ``port_base``.
 
-Orderer i (from 0) takes ``port_base + 10 i`` (+3 admin, +4 operations), organisation i
-``port_base + 100 + 10 i + 1`` (+2 chaincode listener, +4 operations, +9 chaincode process), so that adding a hospital
-at the end moves nobody. The last digits are those of Fabric's test network. Wrong types pass through unchanged:
-the typed model names them.
+Orderer i (from 0) takes ``port_base + 10 i`` (+3 admin, +4 operations), organisation i ``port_base + 100 + 10 i + 1``
+(+2 chaincode listener, +4 operations, +5 to +9 chaincode processes), so that adding a hospital at the end moves
+nobody. The last digits are those of Fabric's test network. Wrong types pass through unchanged: the typed model names
+them.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _organisation(entry: Any, index: int, defaults: dict[str, Any]) -> Any:
         "port": base + 1,
         "chaincode_listen_port": base + 2,
         "operations_port": base + 4,
-        "chaincode_port": base + 9,
+        "chaincode_ports": list(range(base + 5, base + 10)),
     }
     return _named(entry, defaults) | {"peer": derived | peer if isinstance(peer, dict) else peer}
 

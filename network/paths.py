@@ -89,6 +89,25 @@ class NetworkFolder:
         return self.root / "run" / f"{node}.json"
 
     @property
+    def config(self) -> Path:
+        """Configuration of the channel, the nodes and the builder, made anew by every ``up``."""
+        return self.root / "config"
+
+    @property
+    def packages(self) -> Path:
+        """Chaincode packages and collection files."""
+        return self.root / "packages"
+
+    @property
+    def chaincodes(self) -> Path:
+        """What is deployed (`network.deployment`)."""
+        return self.root / "chaincodes.json"
+
+    def process(self, name: str) -> Path:
+        """Give what should run (`network.processes`), as against `run`, what does."""
+        return self.root / "processes" / f"{name}.json"
+
+    @property
     def devnet(self) -> Path:
         """The devnet's own state."""
         return self.root / "devnet"

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line's side of supervision: start a supervisor, make it read again, end everything."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import psutil
+import tenacity
+
+import network
+from medquorum import NetworkError, StartTimeout
+from network.paths import NetworkFolder
+from network.processes import NETWORK_VARIABLE, Process, alive, end, marked, processes, records
+from network.supervisor import supervisor_name
+
+__all__ = ["await_true", "bring_down", "last_lines", "python_path", "supervise", "switch"]
+
+POLL = 0.03  # seconds
+SECTIONS = ("data", "logs", "run", "config", "processes", "channel-artifacts", "devnet", "packages")
+
+
+def await_true(condition: Callable[[], bool], seconds: float, what: str, remedy: str = "") -> None:
+    """Wait until a condition holds.
+
+    Raises
+    ------
+    StartTimeout
+        When it does not within so many seconds.
+    """
+    try:
+        tenacity.Retrying(
+            retry=tenacity.retry_if_result(lambda held: not held),
+            wait=tenacity.wait_fixed(POLL),
+            stop=tenacity.stop_after_delay(seconds),
+        )(condition)
+    except tenacity.RetryError as error:
+        raise StartTimeout(f"{what} after {seconds:.0f} s", remedy or "`medquorum-network logs` says why") from error
+
+
+def python_path() -> str:
+    """Give a ``PYTHONPATH`` under which child processes find this project's packages."""
+    home = str(Path(network.__file__).parents[1])
+    rest = os.environ.get("PYTHONPATH", "")
+    return os.pathsep.join([home, *(part for part in rest.split(os.pathsep) if part and part != home)])
+
+
+def supervise(folder: NetworkFolder, organisation: str | None = None) -> None:
+    """Start the supervisor, or make the running one read ``processes/`` again; returns when all of it was spawned."""
+    wanted = [one for one in processes(folder, organisation) if one.enabled]
+    running = _supervisors(folder)
+    if not running:
+        _start(folder, organisation)
+    elif organisation is None or supervisor_name(organisation) in running or "supervisor" in running:
+        for process in running.values():
+            process.send_signal(signal.SIGHUP)
+    else:
+        _start(folder, organisation)
+    for one in wanted:
+        remedy = f"See {folder.log(one.name)}: {last_lines(folder.log(one.name), 3)}"
+        await_true(functools.partial(_runs, folder, one), 20, f"{one.name} does not run", remedy)
+
+
+def switch(folder: NetworkFolder, names: Iterable[str], on: bool) -> None:
+    """Stop or start single processes; they stay so until switched back, also over ``down`` and ``up``."""
+    chosen = {one.name: one for one in processes(folder)}
+    wanted = list(names)
+    for name in wanted:
+        if name not in chosen:
+            raise NetworkError(f"no process {name!r}", f"Processes: {', '.join(chosen)}")
+        chosen[name].switched(on).save(folder)
+    supervise(folder)
+    if not on:
+        await_true(lambda: not _any_alive(folder, wanted), 20, "a process has not ended")
+
+
+def bring_down(folder: NetworkFolder, *, purge: bool = False) -> int:
+    """End exactly what `supervise` started, a crashed supervisor's children too; gives how many processes ended.
+
+    With ``purge`` the folder keeps only the consortium file and the verification sets.
+    """
+    before = marked(folder)
+    end(_supervisors(folder).values(), patience=25)
+    end([one for record in records(folder).values() if (one := alive(record))])
+    end(marked(folder))
+    shutil.rmtree(folder.root / "run", ignore_errors=True)
+    if purge:
+        _purge(folder)
+    return len(before)
+
+
+def last_lines(path: Path, count: int = 5) -> str:
+    """Give the last lines of a log, joined by `` | ``."""
+    if not path.exists():
+        return "no log"
+    return " | ".join(path.read_text(errors="replace").splitlines()[-count:])
+
+
+def _start(folder: NetworkFolder, organisation: str | None) -> None:
+    name = supervisor_name(organisation)
+    command = [sys.executable, "-m", "network.supervisor", "--dir", str(folder.root.resolve())]
+    command += ["--org", organisation] if organisation else []
+    path = folder.log(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    env = os.environ | {"PYTHONPATH": python_path(), NETWORK_VARIABLE: str(folder.root.resolve())}
+    with path.open("ab") as output:
+        child = subprocess.Popen(
+            command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+
+    def started() -> bool:
+        if child.poll() is not None:
+            raise NetworkError(f"the supervisor ended at once: {last_lines(path)}", f"See {path}")
+        return name in _supervisors(folder)
+
+    await_true(started, 20, "the supervisor has not started")
+
+
+def _supervisors(folder: NetworkFolder) -> dict[str, psutil.Process]:
+    found = {name: alive(record) for name, record in records(folder).items() if name.startswith("supervisor")}
+    return {name: process for name, process in found.items() if process}
+
+
+def _runs(folder: NetworkFolder, process: Process) -> bool:
+    record = records(folder).get(process.name)
+    return record is not None and record.digest == process.digest and alive(record) is not None
+
+
+def _any_alive(folder: NetworkFolder, names: list[str]) -> bool:
+    known = records(folder)
+    return any(name in known and alive(known[name]) for name in names)
+
+
+def _purge(folder: NetworkFolder) -> None:
+    for section in SECTIONS:
+        shutil.rmtree(folder.root / section, ignore_errors=True)
+    for path in folder.root.glob("chaincodes.json"):
+        path.unlink()
+    for organisation in folder.organizations.glob("*/*"):
+        for part in organisation.iterdir():
+            if part.name != "verification":
+                shutil.rmtree(part) if part.is_dir() else part.unlink()

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which chaincodes are deployed (``chaincodes.json``), and the processes that run them, on either network."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from medquorum import ConfigError
+from network import policies
+from network.consortium import Consortium, Organisation
+from network.control import python_path
+from network.paths import NetworkFolder
+from network.processes import Process, processes
+
+__all__ = ["DEFAULT_NAME", "Deployment", "chaincode_process", "command_of", "deployments", "request", "retire", "save"]
+
+DEFAULT_NAME = "medquorum"
+_LABEL = re.compile(r"^[A-Za-z0-9]+([-_.+][A-Za-z0-9]+)*$")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A chaincode definition and how its processes run; ``slot`` numbers the port each organisation gives it."""
+
+    channel: str
+    name: str
+    version: str
+    policy: str
+    collections: list[dict[str, Any]]
+    command: list[str]
+    sequence: int = 0
+    package_id: str = ""
+    slot: int = 0
+    init: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name and version, as in Fabric's package labels."""
+        return f"{self.name}_{self.version}"
+
+    def same_definition(self, other: Deployment) -> bool:
+        """Tell whether both need the same approval: all but sequence, port and command."""
+        return self._approved() == other._approved()
+
+    def _approved(self) -> tuple[object, ...]:
+        return (self.channel, self.name, self.version, self.policy, self.collections, self.package_id, bool(self.init))
+
+
+def request(
+    consortium: Consortium,
+    *,
+    name: str = DEFAULT_NAME,
+    version: str = "1.0",
+    policy: str | None = None,
+    collections: Path | None = None,
+    path: Path | None = None,
+    command: list[str] | None = None,
+    init: str = "",
+) -> Deployment:
+    """Put a deployment together from what the command line gives; the roles supply the rest.
+
+    The policy defaults to k verifiers; the collections of docs/ledger.md belong to the chaincode ``medquorum``.
+    """
+    if not _LABEL.match(f"{name}_{version}"):
+        raise ConfigError(f"{name} {version} cannot be a package label", "Use letters, digits and single . _ - +")
+    if collections is not None:
+        private = _read_collections(collections)
+    else:
+        private = policies.collections(consortium) if name == DEFAULT_NAME else []
+    return Deployment(
+        consortium.channel.name,
+        name,
+        version,
+        policy or policies.endorsement(consortium),
+        private,
+        command or command_of(path),
+        init=init,
+    )
+
+
+def command_of(path: Path | None) -> list[str]:
+    """Give the command of a chaincode: a Python file, a package folder, or our own (``python -m chaincode``)."""
+    if path is None:
+        return [sys.executable, "-m", "chaincode"]
+    if not path.exists():
+        raise ConfigError(f"no chaincode at {path}", "-ccp names a Python file or a package folder")
+    return [sys.executable, str(path.resolve())]
+
+
+def chaincode_process(
+    deployment: Deployment, one: Organisation, folder: NetworkFolder, *, client_auth: bool
+) -> tuple[Process, str]:
+    """Give the process that serves one organisation, and its address. Its TLS identity is the peer's."""
+    if one.peer is None:
+        raise ConfigError(f"{one.name} has no peer", "Chaincode runs beside a peer")
+    if deployment.slot >= len(one.peer.chaincode_ports):
+        remedy = "Add a port to chaincode_ports in consortium.toml"
+        raise ConfigError(f"{one.name} has no port left for {deployment.label}", remedy)
+    address = f"{one.peer.host}:{one.peer.chaincode_ports[deployment.slot]}"
+    tls = folder.node_tls(one)
+    env = {
+        "PYTHONPATH": python_path(),
+        "CHAINCODE_SERVER_ADDRESS": address,
+        "CHAINCODE_ID": deployment.package_id,
+        "CORE_CHAINCODE_ID_NAME": deployment.package_id,
+        "CHAINCODE_TLS_DISABLED": "false",
+        "CHAINCODE_TLS_KEY": str(tls / "server.key"),
+        "CHAINCODE_TLS_CERT": str(tls / "server.crt"),
+        "MEDQUORUM_MSP_ID": one.msp_id,
+    }
+    if client_auth:
+        env["CHAINCODE_CLIENT_CA_CERT"] = str(folder.tls_ca(one))
+    if "verifier" in one.roles:
+        env["MEDQUORUM_VERIFICATION_DIR"] = str(folder.verification(one))
+    return Process(f"{deployment.label}.{one.domain}", one.name, "chaincode", deployment.command, env), address
+
+
+def deployments(folder: NetworkFolder) -> dict[str, Deployment]:
+    """Read what is deployed, by chaincode name."""
+    path = folder.chaincodes
+    if not path.exists():
+        return {}
+    return {name: Deployment(**document) for name, document in json.loads(path.read_text()).items()}
+
+
+def save(folder: NetworkFolder, deployment: Deployment) -> None:
+    """Record a deployment, in place of an earlier one of its name."""
+    known = deployments(folder) | {deployment.name: deployment}
+    folder.chaincodes.write_text(json.dumps({name: asdict(one) for name, one in known.items()}, indent=1))
+
+
+def free_slot(folder: NetworkFolder, deployment: Deployment) -> int:
+    """Give the slot of the same label, else the lowest that no chaincode uses: an upgrade runs beside the old."""
+    known = deployments(folder).values()
+    for one in known:
+        if one.label == deployment.label:
+            return one.slot
+    taken = {one.slot for one in known}
+    return next(slot for slot in range(len(taken) + 1) if slot not in taken)
+
+
+def retire(folder: NetworkFolder, deployment: Deployment) -> None:
+    """Stop wanting the processes of other versions of this chaincode."""
+    for process in processes(folder):
+        other = process.name.startswith(f"{deployment.name}_") and not process.name.startswith(f"{deployment.label}.")
+        if process.kind == "chaincode" and other:
+            folder.process(process.name).unlink()
+
+
+def _read_collections(path: Path) -> list[dict[str, Any]]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the collections file {path}: {error}", "-cccg names a JSON file") from error
+    if not isinstance(document, list):
+        raise ConfigError(f"{path} is no list of collections", "See Fabric's collections_config.json")
+    return document

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a consortium file to running peers and orderers in one channel; each step is skipped where it was done."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from network import control, crypto, health, profiles
+from network.consortium import Consortium, OrdererOrganisation, Organisation
+from network.fabric import builder, nodes
+from network.fabric.binaries import Binaries
+from network.fabric.channel import join_orderer, join_peer
+from network.fabric.client import AdminClient
+from network.fabric.configtx import make_genesis
+from network.paths import NetworkFolder
+from network.progress import Progress
+
+__all__ = ["bring_up", "create_channel", "in_parallel"]
+
+START_SECONDS = 60
+WORKERS = 6
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def bring_up(
+    consortium: Consortium,
+    folder: NetworkFolder,
+    binaries: Binaries,
+    progress: Progress,
+    organisation: str | None = None,
+) -> None:
+    """Make keys and configuration, start the nodes and join them to the channel.
+
+    With ``organisation`` only that one's nodes: the others run on hosts of their own, from the same consortium file,
+    public certificates and genesis block.
+    """
+    with progress.step("keys and certificates"):
+        crypto.generate(consortium, folder)
+        profiles.write_all(consortium, folder)
+    with progress.step("genesis block and configuration"):
+        make_genesis(consortium, folder, binaries)
+        builder.install(folder)
+        peers, orderers = _chosen(consortium, organisation)
+        for peer_of in peers:
+            if peer_of.peer:
+                nodes.peer_process(peer_of, peer_of.peer, folder, binaries).save(folder)
+        for orderer_of in orderers:
+            nodes.orderer_process(orderer_of, consortium, folder, binaries).save(folder)
+    with progress.step(f"{len(orderers)} orderers and {len(peers)} peers"):
+        control.supervise(folder, organisation)
+        ports = {one.node: one.operations_port for one in orderers}
+        ports |= {one.node: one.peer.operations_port for one in peers if one.peer}
+        for node, port in ports.items():
+            remedy = f"See {folder.log(node)}: {control.last_lines(folder.log(node))}"
+            control.await_true(functools.partial(health.serves, port), START_SECONDS, f"{node} is not healthy", remedy)
+    create_channel(consortium, folder, binaries, progress, organisation)
+
+
+def create_channel(
+    consortium: Consortium,
+    folder: NetworkFolder,
+    binaries: Binaries,
+    progress: Progress,
+    organisation: str | None = None,
+) -> None:
+    """Make the channel's genesis block and join the running nodes to it."""
+    channel = consortium.channel.name
+    client = AdminClient(consortium, folder, binaries)
+    peers, orderers = _chosen(consortium, organisation)
+    with progress.step(f"channel {channel}"):
+        make_genesis(consortium, folder, binaries)
+        in_parallel(lambda one: join_orderer(client, one, channel), orderers)
+        in_parallel(lambda one: join_peer(client, one, channel), peers)
+
+
+def in_parallel(action: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Run an action on each item in a few threads; the first error is raised once all have ended."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(action, items))
+
+
+def _chosen(consortium: Consortium, name: str | None) -> tuple[list[Organisation], list[OrdererOrganisation]]:
+    peers = [one for one in consortium.members if name in (None, one.name)]
+    orderers = [one for one in consortium.orderers if name in (None, one.name)]
+    return peers, orderers

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our external builder for chaincode-as-a-service: where it is installed and what it is told.
+
+The package that every organisation installs is the same, byte for byte, and so is its id: its ``connection.json``
+holds ``{{.address}}``, ``{{.root_cert}}``, ``{{.client_cert}}`` and ``{{.client_key}}``. Each peer's builder fills
+them in from its own targets file, keyed by the chaincode's label.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from network.consortium import Organisation
+from network.paths import NetworkFolder
+
+__all__ = ["BUILDER_VARIABLE", "CONNECTION", "builder_folder", "install", "set_target", "targets_file"]
+
+BUILDER_VARIABLE = "MEDQUORUM_CHAINCODE_TARGETS"
+STEPS = ("detect", "build", "release")
+CONNECTION = {
+    "address": "{{.address}}",
+    "dial_timeout": "10s",
+    "tls_required": True,
+    "client_auth_required": True,
+    "root_cert": "{{.root_cert}}",
+    "client_cert": "{{.client_cert}}",
+    "client_key": "{{.client_key}}",
+}
+
+
+def builder_folder(folder: NetworkFolder) -> Path:
+    """Path that ``externalBuilders`` names; ``bin/`` is inside."""
+    return folder.config / "builder"
+
+
+def targets_file(folder: NetworkFolder, one: Organisation) -> Path:
+    """Where a peer's builder looks its chaincodes' addresses up."""
+    return folder.config / one.node / "chaincodes.json"
+
+
+def install(folder: NetworkFolder) -> None:
+    """Write the three programs; each runs this Python on the script beside this file."""
+    home = builder_folder(folder) / "bin"
+    home.mkdir(parents=True, exist_ok=True)
+    for step in STEPS:
+        script = Path(__file__).with_name(f"{step}.py")
+        path = home / step
+        text = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -S {shlex.quote(str(script))} "$@"\n'
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+
+
+def set_target(folder: NetworkFolder, one: Organisation, label: str, address: str) -> None:
+    """Tell an organisation's builder where its chaincode of that label listens, and with which TLS files to call it."""
+    tls = folder.node_tls(one)
+    path = targets_file(folder, one)
+    targets = json.loads(path.read_text()) if path.exists() else {}
+    targets[label] = {
+        "address": address,
+        "root_cert": str(folder.tls_ca(one)),
+        "client_cert": str(tls / "server.crt"),
+        "client_key": str(tls / "server.key"),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(targets, indent=1))

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs ``peer`` and ``osnadmin`` under an organisation's administrator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medquorum import ConfigError
+from network.consortium import Consortium, OrdererOrganisation, Organisation
+from network.fabric.binaries import Binaries
+from network.paths import NetworkFolder
+
+__all__ = ["AdminClient"]
+
+
+@dataclass(frozen=True)
+class AdminClient:
+    """Fabric's own command lines with the right keys, addresses and TLS roots."""
+
+    consortium: Consortium
+    folder: NetworkFolder
+    binaries: Binaries
+
+    def peer(self, one: Organisation, *arguments: str, user: str = "Admin", timeout: float = 120) -> str:
+        """Run ``peer ...`` as a user of the organisation, against its own peer."""
+        if one.peer is None:
+            raise ConfigError(f"{one.name} has no peer", "Name an organisation that runs one")
+        env = {
+            "FABRIC_CFG_PATH": str(self.folder.config / one.node),
+            "CORE_PEER_ADDRESS": one.peer.address,
+            "CORE_PEER_LOCALMSPID": one.msp_id,
+            "CORE_PEER_MSPCONFIGPATH": str(self.folder.user(one, user) / "msp"),
+            "CORE_PEER_TLS_ROOTCERT_FILE": str(self.folder.tls_ca(one)),
+            "FABRIC_LOGGING_SPEC": "WARNING",
+        }
+        return self.binaries.run("peer", *arguments, env=env, timeout=timeout)
+
+    def osnadmin(self, one: OrdererOrganisation, *arguments: str) -> str:
+        """Run ``osnadmin ...`` with mutual TLS against an orderer's admin port."""
+        tls = self.folder.user(one, "Admin") / "tls"
+        files = ["--ca-file", str(self.folder.tls_ca(one))]
+        files += ["--client-cert", str(tls / "client.crt"), "--client-key", str(tls / "client.key")]
+        return self.binaries.run("osnadmin", *arguments, "-o", one.admin_address, *files)
+
+    @property
+    def orderer_flags(self) -> list[str]:
+        """``-o`` and its TLS root: the first orderer, which leads a fresh channel."""
+        first = self.consortium.orderers[0]
+        return ["-o", first.address, "--tls", "--cafile", str(self.folder.tls_ca(first))]
+
+    def peer_flags(self, organisations: list[Organisation]) -> list[str]:
+        """``--peerAddresses`` and ``--tlsRootCertFiles`` of several organisations."""
+        flags = []
+        for one in organisations:
+            if one.peer:
+                flags += ["--peerAddresses", one.peer.address, "--tlsRootCertFiles", str(self.folder.tls_ca(one))]
+        return flags

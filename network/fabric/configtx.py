@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The channel's configuration (``configtx.yaml``) and its genesis block.
+
+Application/LifecycleEndorsement and Application/Admins: k verifiers and a third of the hospitals. Channel/Admins: the
+application's *and* the orderers' administrators. Orderer/Admins: a majority of the orderer organisations. So no policy
+that changes anything falls to hospitals alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from network import policies
+from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation, Organisation
+from network.fabric.binaries import Binaries
+from network.paths import NetworkFolder
+
+__all__ = ["PROFILE", "configtx", "make_genesis"]
+
+PROFILE = "Medquorum"
+Document = dict[str, Any]
+
+
+def configtx(consortium: Consortium, folder: NetworkFolder) -> Document:
+    """Give the document ``configtxgen`` reads."""
+    bft = consortium.consensus == "BFT"
+    profile = {
+        "Policies": _meta_policies(admins="ALL Admins"),
+        "Capabilities": {"V3_0" if bft else "V2_0": True},
+        "Orderer": _orderer(consortium, folder),
+        "Application": {
+            "Organizations": [_peer_organisation(one, folder) for one in consortium.organisations],
+            "Policies": {
+                **_meta_policies(admins=""),
+                "Admins": _signature(policies.governance(consortium, "admin")),
+                "LifecycleEndorsement": _signature(policies.governance(consortium, "peer")),
+                "Endorsement": _signature(policies.endorsement(consortium)),
+            },
+            "Capabilities": {"V2_5": True},
+        },
+    }
+    return {"Profiles": {PROFILE: profile}}
+
+
+def make_genesis(consortium: Consortium, folder: NetworkFolder, binaries: Binaries) -> bool:
+    """Write ``configtx.yaml`` and the genesis block unless the block is there; tells whether it was made."""
+    channel = consortium.channel.name
+    block = folder.block(channel)
+    if block.exists():
+        return False
+    folder.config.mkdir(parents=True, exist_ok=True)
+    block.parent.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(configtx(consortium, folder), sort_keys=False)
+    (folder.config / "configtx.yaml").write_text(text, encoding="utf-8")
+    new = block.with_suffix(".new")
+    binaries.run(
+        "configtxgen",
+        "-configPath",
+        str(folder.config),
+        "-profile",
+        PROFILE,
+        "-channelID",
+        channel,
+        "-outputBlock",
+        str(new),
+    )
+    new.replace(block)
+    return True
+
+
+def _orderer(consortium: Consortium, folder: NetworkFolder) -> Document:
+    channel = consortium.channel
+    document: Document = {
+        "OrdererType": "BFT" if consortium.consensus == "BFT" else "etcdraft",
+        "BatchTimeout": f"{channel.batch_interval_ms}ms",
+        "BatchSize": {
+            "MaxMessageCount": channel.max_message_count,
+            "AbsoluteMaxBytes": channel.absolute_max_bytes,
+            "PreferredMaxBytes": channel.preferred_max_bytes,
+        },
+        "Organizations": [_orderer_organisation(one, folder) for one in consortium.orderers],
+        "Policies": {**_meta_policies(admins="MAJORITY Admins"), "BlockValidation": _meta("ANY Writers")},
+        "Capabilities": {"V2_0": True},
+    }
+    consenters = [_consenter(one, folder) for one in consortium.orderers]
+    if consortium.consensus == "raft":
+        return document | {"EtcdRaft": {"Consenters": consenters, "Options": _raft_options()}}
+    mapping = [
+        {"ID": i + 1, "MSPID": one.msp_id, "Identity": str(_signing_certificate(one, folder)), **consenters[i]}
+        for i, one in enumerate(consortium.orderers)
+    ]
+    return document | {"ConsenterMapping": mapping, "SmartBFT": _smartbft_options(channel.batch_interval_ms)}
+
+
+def _smartbft_options(batch_interval_ms: int) -> Document:
+    """Give the options: in BFT the batch interval cuts blocks, a dead leader is replaced after 2 + 5 seconds."""
+    return {
+        "RequestBatchMaxInterval": f"{batch_interval_ms}ms",
+        "RequestForwardTimeout": "2s",
+        "RequestComplainTimeout": "5s",
+        "RequestAutoRemoveTimeout": "3m0s",
+        "ViewChangeResendInterval": "5s",
+        "ViewChangeTimeout": "20s",
+        "LeaderHeartbeatTimeout": "1m0s",
+        "LeaderHeartbeatCount": 10,
+        "CollectTimeout": "1s",
+        "IncomingMessageBufferSize": 200,
+        "RequestPoolSize": 100_000,
+    }
+
+
+def _raft_options() -> Document:
+    return {
+        "TickInterval": "500ms",
+        "ElectionTick": 10,
+        "HeartbeatTick": 1,
+        "MaxInflightBlocks": 5,
+        "SnapshotIntervalSize": "16 MB",
+    }
+
+
+def _consenter(one: OrdererOrganisation, folder: NetworkFolder) -> Document:
+    certificate = str(folder.node_tls(one) / "server.crt")
+    return {"Host": one.host, "Port": one.port, "ClientTLSCert": certificate, "ServerTLSCert": certificate}
+
+
+def _signing_certificate(one: OrdererOrganisation, folder: NetworkFolder) -> str:
+    return str(folder.node(one) / "msp" / "signcerts" / f"{one.node}-cert.pem")
+
+
+def _organisation(one: AnyOrganisation, folder: NetworkFolder, rules: dict[str, str]) -> Document:
+    return {
+        "Name": one.name,
+        "ID": one.msp_id,
+        "MSPDir": str(folder.msp(one)),
+        "Policies": {name: _signature(rule) for name, rule in rules.items()},
+    }
+
+
+def _peer_organisation(one: Organisation, folder: NetworkFolder) -> Document:
+    msp = one.msp_id
+    rules = {
+        "Readers": f"OR('{msp}.admin', '{msp}.peer', '{msp}.client')",
+        "Writers": f"OR('{msp}.admin', '{msp}.client')",
+        "Admins": f"OR('{msp}.admin')",
+        "Endorsement": f"OR('{msp}.peer')",
+    }
+    document = _organisation(one, folder, rules)
+    if one.peer:
+        document["AnchorPeers"] = [{"Host": one.peer.host, "Port": one.peer.port}]
+    return document
+
+
+def _orderer_organisation(one: OrdererOrganisation, folder: NetworkFolder) -> Document:
+    msp = one.msp_id
+    rules = {"Readers": f"OR('{msp}.member')", "Writers": f"OR('{msp}.member')", "Admins": f"OR('{msp}.admin')"}
+    return _organisation(one, folder, rules) | {"OrdererEndpoints": [one.address]}
+
+
+def _meta_policies(admins: str) -> Document:
+    policies_ = {"Readers": _meta("ANY Readers"), "Writers": _meta("ANY Writers")}
+    return policies_ | ({"Admins": _meta(admins)} if admins else {})
+
+
+def _meta(rule: str) -> Document:
+    return {"Type": "ImplicitMeta", "Rule": rule}
+
+
+def _signature(rule: str) -> Document:
+    return {"Type": "Signature", "Rule": rule}

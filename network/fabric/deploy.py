@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deploys a chaincode on real Fabric: processes, package, approvals, commit."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import tenacity
+
+from medquorum import MedquorumError, NetworkError
+from network import control, health, policies
+from network.consortium import Consortium, Organisation
+from network.deployment import Deployment, chaincode_process, deployments, free_slot, retire, save
+from network.fabric import builder
+from network.fabric.bringup import in_parallel
+from network.fabric.client import AdminClient
+from network.fabric.lifecycle import Lifecycle
+from network.fabric.package import make_package, package_id
+from network.progress import Progress
+
+__all__ = ["deploy"]
+
+
+def deploy(
+    client: AdminClient,
+    wanted: Deployment,
+    progress: Progress,
+    *,
+    sequence: int | None = None,
+    organisation: str | None = None,
+) -> Deployment:
+    """Bring a chaincode definition into the channel and its processes up.
+
+    The same definition again only repeats what is missing (a wiped peer, a dead process); a changed one becomes the
+    next sequence, and its processes run beside the old until it is committed. An organisation whose peer is down is
+    left out and named, if the others suffice. With ``organisation`` only that one installs and approves; it commits
+    when enough have approved.
+    """
+    folder, consortium = client.folder, client.consortium
+    package = make_package(wanted.label)
+    wanted = replace(wanted, package_id=package_id(wanted.label, package), slot=free_slot(folder, wanted))
+    file = folder.packages / f"{wanted.label}.tar.gz"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(package)
+    members = [one for one in consortium.members if organisation in (None, one.name)]
+    with progress.step(f"{len(members)} chaincode processes"):
+        _start(client, wanted, members)
+    with progress.step("install"):
+        works = _those_that_can(lambda one: Lifecycle(client, wanted).install(one, file), members, progress)
+    first = works[0]
+    committed = Lifecycle(client, wanted).committed_sequence(first)
+    before = deployments(folder).get(wanted.name)
+    if before and before.same_definition(wanted) and before.sequence == committed and sequence in (None, committed):
+        wanted = replace(wanted, sequence=committed)
+    else:
+        wanted = replace(wanted, sequence=sequence or committed + 1)
+        _approve_and_commit(Lifecycle(client, wanted), works, consortium, progress)
+    save(folder, wanted)
+    retire(folder, wanted)
+    control.supervise(folder, organisation)
+    return wanted
+
+
+def _approve_and_commit(
+    lifecycle: Lifecycle, works: list[Organisation], consortium: Consortium, progress: Progress
+) -> None:
+    wanted = lifecycle.deployment
+    if wanted.collections:
+        path = lifecycle.client.folder.packages / f"{wanted.name}_{wanted.sequence}_collections.json"
+        path.write_text(json.dumps(wanted.collections, indent=1))
+    with progress.step(f"approve {wanted.name} {wanted.version}, sequence {wanted.sequence}"):
+        works = _those_that_can(lifecycle.approve, works, progress)
+        approved = lifecycle.approvals(works[0])
+    _check_governance(approved, consortium)
+    endorsers = [one for one in consortium.members if approved.get(one.msp_id) and _reachable(one)]
+    with progress.step("commit"):
+        _commit(lifecycle, works[0], endorsers)
+    if wanted.init:
+        with progress.step(f"initialise with {wanted.init}"):
+            _initialise(lifecycle, endorsers)
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(NetworkError),
+    wait=tenacity.wait_fixed(0.5),
+    stop=tenacity.stop_after_attempt(6),
+    reraise=True,
+)
+def _commit(lifecycle: Lifecycle, sender: Organisation, endorsers: list[Organisation]) -> None:
+    """Commit; peers that have only just met may refuse at first."""
+    if lifecycle.committed_sequence(sender) < lifecycle.deployment.sequence:
+        lifecycle.commit(sender, endorsers)
+
+
+def _initialise(lifecycle: Lifecycle, endorsers: list[Organisation]) -> None:
+    one = lifecycle.deployment
+    call = json.dumps({"function": one.init, "Args": []})
+    flags = ["-C", one.channel, "-n", one.name, "--isInit", "-c", call, "--waitForEvent"]
+    client = lifecycle.client
+    client.peer(endorsers[0], "chaincode", "invoke", *flags, *client.orderer_flags, *client.peer_flags(endorsers))
+
+
+def _start(client: AdminClient, wanted: Deployment, members: list[Organisation]) -> None:
+    folder = client.folder
+    for one in members:
+        process, address = chaincode_process(wanted, one, folder, client_auth=True)
+        process.save(folder)
+        builder.set_target(folder, one, wanted.label, address)
+    control.supervise(folder)
+    for one in members:
+        if one.peer:
+            log = folder.log(f"{wanted.label}.{one.domain}")
+            remedy = f"See {log}: {control.last_lines(log)}"
+            ready = functools.partial(health.listens, one.peer.host, one.peer.chaincode_ports[wanted.slot])
+            control.await_true(ready, 60, f"the chaincode of {one.name} does not listen", remedy)
+
+
+def _those_that_can(
+    action: Callable[[Organisation], None], organisations: list[Organisation], progress: Progress
+) -> list[Organisation]:
+    """Act for every organisation; those that fail are named, all failing is an error."""
+
+    def attempt(one: Organisation) -> MedquorumError | None:
+        try:
+            action(one)
+        except MedquorumError as error:
+            return error
+        return None
+
+    failures = dict(zip((one.name for one in organisations), in_parallel(attempt, organisations), strict=True))
+    failed = {name: error for name, error in failures.items() if error}
+    if len(failed) == len(organisations):
+        raise next(iter(failed.values()))
+    for name, error in failed.items():
+        progress.warn(f"{name} is left out: {error}")
+    return [one for one in organisations if one.name not in failed]
+
+
+def _check_governance(approved: dict[str, bool], consortium: Consortium) -> None:
+    verifiers = sum(approved.get(one.msp_id, False) for one in consortium.having("verifier"))
+    hospitals = sum(approved.get(one.msp_id, False) for one in consortium.having("hospital"))
+    third = policies.third_of_hospitals(consortium)
+    if verifiers < consortium.quorum or hospitals < third:
+        cause = (
+            f"approved by {verifiers} verifiers and {hospitals} hospitals; {consortium.quorum} and {third} are needed"
+        )
+        raise NetworkError(cause, "Run deployCC for the other organisations, then again here")
+
+
+def _reachable(one: Organisation) -> bool:
+    return one.peer is not None and health.listens(one.peer.host, one.peer.port)

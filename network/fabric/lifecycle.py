@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fabric's chaincode life cycle: install, approve, commit, under each organisation's administrator."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medquorum import NetworkError
+from network.consortium import Organisation
+from network.deployment import Deployment
+from network.fabric.client import AdminClient
+
+__all__ = ["Lifecycle"]
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """One definition's way into the channel; every step may be repeated."""
+
+    client: AdminClient
+    deployment: Deployment
+
+    def install(self, one: Organisation, package: Path) -> None:
+        """Install the package on an organisation's peer, which runs its external builder."""
+        try:
+            self.client.peer(one, "lifecycle", "chaincode", "install", str(package))
+        except NetworkError as error:
+            if "already successfully installed" not in error.cause:
+                raise
+
+    def approve(self, one: Organisation) -> None:
+        """Approve the definition for an organisation."""
+        flags = [*self._definition(), "--package-id", self.deployment.package_id, *self.client.orderer_flags]
+        try:
+            self.client.peer(one, "lifecycle", "chaincode", "approveformyorg", *flags)
+        except NetworkError as error:
+            if "with unchanged content" not in error.cause:  # approved before
+                raise
+
+    def approvals(self, asked: Organisation) -> dict[str, bool]:
+        """Ask a peer which organisations (by MSP id) have approved exactly this definition."""
+        flags = [*self._definition(), "--output", "json"]
+        answer = self.client.peer(asked, "lifecycle", "chaincode", "checkcommitreadiness", *flags)
+        approved: dict[str, bool] = _json(answer)["approvals"]
+        return approved
+
+    def commit(self, sender: Organisation, endorsers: list[Organisation]) -> None:
+        """Commit the definition, endorsed by the organisations' peers; waits until all of them have it."""
+        flags = [*self._definition(), *self.client.orderer_flags, *self.client.peer_flags(endorsers)]
+        self.client.peer(sender, "lifecycle", "chaincode", "commit", *flags)
+
+    def committed_sequence(self, asked: Organisation) -> int:
+        """Give the sequence of the committed definition, 0 when there is none."""
+        channel = ["--channelID", self.deployment.channel, "--name", self.deployment.name, "--output", "json"]
+        try:
+            answer = self.client.peer(asked, "lifecycle", "chaincode", "querycommitted", *channel)
+        except NetworkError as error:
+            if "is not defined" in error.cause:
+                return 0
+            raise
+        return int(_json(answer)["sequence"])
+
+    def _definition(self) -> list[str]:
+        one = self.deployment
+        flags = ["--channelID", one.channel, "--name", one.name, "--version", one.version]
+        flags += ["--sequence", str(one.sequence), "--signature-policy", one.policy]
+        if one.collections:
+            path = self.client.folder.packages / f"{one.name}_{one.sequence}_collections.json"
+            flags += ["--collections-config", str(path)]
+        return [*flags, "--init-required"] if one.init else flags
+
+
+def _json(answer: str) -> Any:
+    """Read the JSON document in a program's output, which log lines may precede."""
+    return json.loads(answer[answer.index("{") :])

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who must sign what, derived from the roles; in Fabric's signature policy language.
+
+Ten hospitals in a channel of thirteen organisations would own Fabric's default MAJORITY, so every policy that could
+fall to hospitals alone is written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from network.consortium import Consortium, Organisation
+
+__all__ = ["any_of", "collections", "endorsement", "governance", "third_of_hospitals"]
+
+
+def any_of(organisations: Iterable[Organisation], role: str) -> str:
+    """Give ``OR('AMSP.role', ...)``."""
+    return f"OR({_principals(organisations, role)})"
+
+
+def endorsement(consortium: Consortium) -> str:
+    """Give the chaincode's endorsement policy: any k verifiers' peers, and never a hospital's."""
+    return f"OutOf({consortium.quorum}, {_principals(consortium.having('verifier'), 'peer')})"
+
+
+def governance(consortium: Consortium, role: str) -> str:
+    """Give k verifiers and a third of the hospitals.
+
+    With role ``peer`` for the chaincode's life cycle, with ``admin`` for the channel's configuration.
+    """
+    verifiers = f"OutOf({consortium.quorum}, {_principals(consortium.having('verifier'), role)})"
+    hospitals = consortium.having("hospital")
+    if not hospitals:
+        return verifiers
+    return f"AND({verifiers}, OutOf({third_of_hospitals(consortium)}, {_principals(hospitals, role)}))"
+
+
+def third_of_hospitals(consortium: Consortium) -> int:
+    """Count the hospitals that make a third, rounded up."""
+    return -(-len(consortium.having("hospital")) // 3)
+
+
+def collections(consortium: Consortium) -> list[dict[str, Any]]:
+    """Give the private data collections of docs/ledger.md in Fabric's ``collections_config.json`` form.
+
+    ``updates`` is pushed to every verifier, who needs it at once; ``models`` to two others, the rest pull it on commit.
+    """
+    verifiers = consortium.having("verifier")
+    hospitals = consortium.having("hospital")
+    return [
+        _collection("updates", verifiers, max(1, len(verifiers) - 1), consortium),
+        _collection("models", (*verifiers, *hospitals), 2, consortium),
+    ]
+
+
+def _collection(name: str, members: Iterable[Organisation], pushed_to: int, consortium: Consortium) -> dict[str, Any]:
+    return {
+        "name": name,
+        "policy": any_of(members, "member"),
+        "requiredPeerCount": 0,
+        "maxPeerCount": pushed_to,
+        "blockToLive": 0,
+        "memberOnlyRead": True,
+        "memberOnlyWrite": False,
+        "endorsementPolicy": {"signaturePolicy": endorsement(consortium)},
+    }
+
+
+def _principals(organisations: Iterable[Organisation], role: str) -> str:
+    return ", ".join(f"'{one.msp_id}.{role}'" for one in organisations)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What should run (``processes/<name>.json``) and what does (``run/<name>.json``: pid with start time)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from network.paths import NetworkFolder
+
+__all__ = ["NETWORK_VARIABLE", "Process", "Record", "alive", "end", "marked", "processes", "records"]
+
+NETWORK_VARIABLE = "MEDQUORUM_NETWORK"
+CLOCK_TOLERANCE = 2.0  # seconds by which a start time may seem to move when the system's clock is corrected
+State = Literal["running", "waiting", "stopped"]
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that a supervisor keeps running; ``kind`` is orderer, peer, chaincode or devnet."""
+
+    name: str
+    organisation: str
+    kind: str
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+    enabled: bool = True
+
+    @property
+    def digest(self) -> str:
+        """Identify command and environment: a changed process is another one."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def save(self, folder: NetworkFolder) -> None:
+        """Write it into the folder; the supervisor reads it at SIGHUP."""
+        _write(folder.process(self.name), asdict(self))
+
+    def switched(self, on: bool) -> Process:
+        """Give the same process, to be run or not."""
+        return replace(self, enabled=on)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A process as its supervisor last saw it; times in seconds since the epoch."""
+
+    name: str
+    pid: int
+    started: float
+    state: State
+    restarts: int = 0
+    last_exit: int | None = None
+    digest: str = ""
+
+    def save(self, folder: NetworkFolder) -> None:
+        """Write it into the folder."""
+        _write(folder.run(self.name), asdict(self))
+
+
+def processes(folder: NetworkFolder, organisation: str | None = None) -> list[Process]:
+    """Read what should run, of one organisation or all, sorted by name."""
+    found = [Process(**json.loads(path.read_text())) for path in sorted((folder.root / "processes").glob("*.json"))]
+    return [one for one in found if organisation in (None, one.organisation)]
+
+
+def records(folder: NetworkFolder) -> dict[str, Record]:
+    """Read every record, the supervisors' own included."""
+    found = [Record(**json.loads(path.read_text())) for path in sorted((folder.root / "run").glob("*.json"))]
+    return {one.name: one for one in found}
+
+
+def alive(record: Record) -> psutil.Process | None:
+    """Give the recorded process if it still runs; a stranger that got its pid has another start time."""
+    try:
+        process = psutil.Process(record.pid)
+        same = abs(process.create_time() - record.started) < CLOCK_TOLERANCE
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
+
+
+def marked(folder: NetworkFolder) -> list[psutil.Process]:
+    """Find this network's processes by the variable in their environment: also those no record names."""
+    root = str(folder.root.resolve())
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(NETWORK_VARIABLE) == root and process.pid != os.getpid():
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue  # ended meanwhile, or another user's
+    return found
+
+
+def end(victims: Iterable[psutil.Process], patience: float = 10.0) -> int:
+    """Ask processes to end, kill those that have not after ``patience`` seconds; gives their number."""
+    asked = list(victims)
+    for process in asked:
+        _signal(process, signal.SIGTERM)
+    _, remaining = psutil.wait_procs(asked, timeout=patience)
+    for process in remaining:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(remaining, timeout=patience)
+    return len(asked)
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)  # psutil checks the start time once more
+    except psutil.NoSuchProcess:
+        return
+
+
+def _write(path: Path, document: object) -> None:
+    """Replace a file at once: a reader sees the old text or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(document, indent=1))
+    new.replace(path)

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps an organisation's processes running: ``python -m network.supervisor --dir DIR [--org NAME]``.
+
+Without ``--org`` one supervisor keeps every organisation's processes (one host, one Python process instead of
+thirteen), each still in a session of its own. SIGHUP: read ``processes/`` again. SIGTERM, SIGINT: end all and leave.
+A process that dies is started again after 0.5 s, 1 s, 2 s ... 30 s; a minute of life resets that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import structlog
+
+from network.paths import NetworkFolder
+from network.processes import NETWORK_VARIABLE, Process, Record, alive, end, processes, records
+
+__all__ = ["Supervisor", "supervisor_name"]
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 30.0
+HEALTHY_AFTER = 60.0
+PATIENCE = 10.0
+LOG_LIMIT = 64 << 20
+
+log = structlog.get_logger()
+
+
+def supervisor_name(organisation: str | None) -> str:
+    """Name of the supervisor of all organisations or of one."""
+    return f"supervisor-{organisation}" if organisation else "supervisor"
+
+
+class Supervisor:
+    """Runs until told to stop."""
+
+    def __init__(self, folder: NetworkFolder, organisation: str | None) -> None:
+        self.folder = folder
+        self.organisation = organisation
+        self._stop = asyncio.Event()
+        self._keepers: dict[str, tuple[Process, asyncio.Event, asyncio.Task[None]]] = {}
+        self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Start what should run, keep it running, end it."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._on_reload)
+        self._end_orphans()
+        await self.reload()
+        name = supervisor_name(self.organisation)
+        Record(name, os.getpid(), psutil.Process().create_time(), "running").save(self.folder)
+        log.info("supervisor started", processes=len(self._keepers))
+        await self._stop.wait()
+        async with self._reloading:
+            await asyncio.gather(*(self._end(one) for one in list(self._keepers)))
+        self.folder.run(name).unlink(missing_ok=True)
+        log.info("supervisor ended")
+
+    async def reload(self) -> None:
+        """Start what is new, end what is gone or switched off, restart what changed."""
+        async with self._reloading:
+            wanted = {one.name: one for one in processes(self.folder, self.organisation) if one.enabled}
+            stale = [name for name, (process, _, _) in self._keepers.items() if wanted.get(name) != process]
+            await asyncio.gather(*(self._end(name) for name in stale))
+            for name, process in wanted.items():
+                if name not in self._keepers:
+                    ended = asyncio.Event()
+                    self._keepers[name] = (process, ended, asyncio.create_task(self._keep(process, ended)))
+
+    def _on_reload(self) -> None:
+        task = asyncio.create_task(self.reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    def _end_orphans(self) -> None:
+        """End what a supervisor that crashed left running: two peers must not share a ledger."""
+        mine = {one.name for one in processes(self.folder, self.organisation)}
+        orphans = [alive(record) for name, record in records(self.folder).items() if name in mine]
+        count = end([one for one in orphans if one], PATIENCE)
+        if count:
+            log.warning("ended processes that an earlier supervisor left", count=count)
+
+    async def _end(self, name: str) -> None:
+        _, ended, task = self._keepers.pop(name)
+        ended.set()
+        await task
+
+    async def _keep(self, process: Process, ended: asyncio.Event) -> None:
+        restarts, delay = 0, FIRST_DELAY
+        record = Record(process.name, 0, 0.0, "stopped", digest=process.digest)
+        while not ended.is_set():
+            begun = time.monotonic()
+            try:
+                child = await self._spawn(process)
+                record = Record(
+                    process.name,
+                    child.pid,
+                    _start_time(child.pid),
+                    "running",
+                    restarts,
+                    record.last_exit,
+                    process.digest,
+                )
+                record.save(self.folder)
+                code = await self._watch(child, ended)
+            except OSError as error:
+                log.error("cannot be started", name=process.name, error=str(error))
+                code = error.errno or 1
+            if ended.is_set():
+                break
+            if time.monotonic() - begun > HEALTHY_AFTER:
+                delay = FIRST_DELAY
+            restarts += 1
+            log.warning("died; starting it again", name=process.name, exit=code, restarts=restarts, seconds=delay)
+            record = Record(process.name, 0, 0.0, "waiting", restarts, code, process.digest)
+            record.save(self.folder)
+            await _first(ended, delay)
+            delay = min(2 * delay, LONGEST_DELAY)
+        Record(process.name, 0, 0.0, "stopped", restarts, record.last_exit, process.digest).save(self.folder)
+
+    async def _spawn(self, process: Process) -> asyncio.subprocess.Process:
+        path = self.folder.log(process.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > LOG_LIMIT:
+            path.replace(path.with_suffix(".log.1"))
+        env = os.environ | process.env | {NETWORK_VARIABLE: str(self.folder.root.resolve())}
+        with path.open("ab") as output:
+            return await asyncio.create_subprocess_exec(
+                *process.command,
+                env=env,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    async def _watch(self, child: asyncio.subprocess.Process, ended: asyncio.Event) -> int:
+        """Wait for the child's own end, or end it when asked to; gives its exit code."""
+        exit_ = asyncio.create_task(child.wait())
+        asked = asyncio.create_task(ended.wait())
+        await asyncio.wait({exit_, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if not exit_.done():
+            child.terminate()
+            await asyncio.wait({exit_}, timeout=PATIENCE)
+            if not exit_.done():
+                child.kill()
+        return await exit_
+
+
+async def _first(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, at most so many seconds."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait({waiting}, timeout=seconds)
+    waiting.cancel()
+
+
+def _start_time(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:  # gone already; its exit is about to be seen
+        return 0.0
+
+
+def main() -> int:
+    """Run one supervisor; 3 when another one holds the folder."""
+    parser = argparse.ArgumentParser(prog="network.supervisor")
+    parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument("--org")
+    options = parser.parse_args()
+    folder = NetworkFolder(options.dir)
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"),
+                    structlog.processors.JSONRenderer()],
+    )  # fmt: skip
+    lock = folder.root / "run" / f"{supervisor_name(options.org)}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.error("another supervisor runs in this folder", folder=str(folder.root))
+            return 3
+        asyncio.run(Supervisor(folder, options.org).run())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
