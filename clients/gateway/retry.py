@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from clients.gateway.errors import chaincode_refused
 from medquorum import CommitError, CommitStatusError, GatewayError, SubmitError
@@ -47,11 +47,11 @@ def retrying(attempts: int = 5, first_wait: float = 0.1, longest_wait: float = 5
     attempts
         How often to try in all.
     first_wait, longest_wait
-        Seconds between attempts: doubling, with jitter.
+        Bounds of the random wait between attempts, in seconds; the first one doubles each time.
     """
     return Retrying(
         retry=retry_if_exception(worth_retrying),
-        wait=wait_exponential_jitter(initial=first_wait, max=longest_wait),
+        wait=wait_random_exponential(multiplier=first_wait, max=longest_wait),
         stop=stop_after_attempt(attempts),
         reraise=True,
     )

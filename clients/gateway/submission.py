@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from clients.gateway.commit import Status
 from clients.gateway.files import remove_durably, write_durably
@@ -85,7 +85,7 @@ class Submissions:
             raise DataError(f"No transaction {transaction_id} is stored in {self._folder}") from error
         retrying = Retrying(
             retry=retry_if_exception_type(CommitStatusError),
-            wait=wait_exponential_jitter(initial=0.2, max=5),
+            wait=wait_random_exponential(multiplier=0.2, max=5),
             stop=stop_after_delay(patience),
             before_sleep=self._resubmit(transaction),
             reraise=True,
