@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolutions (a dense layer is one that covers its whole input) as exact matrix products."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from chaincode.evaluation.matmul import ExactMatrix
+from chaincode.evaluation.windows import Run, patches, runs
+from chaincode.fixedpoint import FloatArray, IntArray
+from chaincode.modelformat.shapes import pooled
+
+__all__ = ["Convolution", "Geometry"]
+
+_WORTHWHILE = 0.85
+_BLOCK = 1 << 18
+
+
+class Geometry:
+    """Sizes of a convolution and the taps that ever meet the image.
+
+    Parameters
+    ----------
+    height, width : int
+        Input places.
+    kernel : (int, int)
+    stride, padding : int
+    """
+
+    def __init__(self, height: int, width: int, kernel: tuple[int, int], stride: int, padding: int) -> None:
+        self.stride = stride
+        self.output = (pooled(height, kernel[0], stride, padding), pooled(width, kernel[1], stride, padding))
+        self._sizes = (height, width)
+        self._kernel = kernel
+        self._padding = padding
+        self.runs = (runs(height, kernel[0], stride, padding), runs(width, kernel[1], stride, padding))
+        live = [sum(run.places * run.taps for run in axis) for axis in self.runs]
+        whole = [places * taps for places, taps in zip(self.output, kernel, strict=True)]
+        self.pads = False
+        """True where copying in a zero border costs less than keeping the border's products out."""
+        if padding and live[0] * live[1] > _WORTHWHILE * whole[0] * whole[1]:
+            self.pads = True
+            self.runs = ([Run(0, self.output[0], 0, kernel[0], 0)], [Run(0, self.output[1], 0, kernel[1], 0)])
+
+    @property
+    def live(self) -> tuple[slice, slice]:
+        """The kernel's rows and columns that meet the image anywhere; all others never matter."""
+        rows, columns = (
+            slice(min(run.tap for run in axis), max(run.tap + run.taps for run in axis)) for axis in self.runs
+        )
+        return rows, columns
+
+    def bordered(self, values: FloatArray) -> FloatArray:
+        """Put values (n, h, w, c) into a zero border where this geometry pads."""
+        if not self.pads:
+            return values
+        n, _, _, channels = values.shape
+        sizes = [
+            max((places - 1) * self.stride + taps, self._padding + size)
+            for places, taps, size in zip(self.output, self._kernel, self._sizes, strict=True)
+        ]
+        result = np.zeros((n, *sizes, channels))
+        rows, columns = (slice(self._padding, self._padding + size) for size in self._sizes)
+        result[:, rows, columns, :] = values
+        return result
+
+
+class Convolution:
+    """A convolution's live weights, arranged for exact products.
+
+    Parameters
+    ----------
+    weights : ndarray of int64 (outputs, inputs, rows, columns)
+        The taps of ``geometry.live`` only.
+    geometry : Geometry
+    shift : int
+        :meth:`scaled` gives the sums divided by 2^shift.
+    """
+
+    def __init__(self, weights: IntArray, geometry: Geometry, shift: int) -> None:
+        self.outputs, self.inputs = weights.shape[:2]
+        self._geometry = geometry
+        self._weights = weights
+        self._shift = shift
+        rows, columns = geometry.live
+        self._groups = []
+        for row in geometry.runs[0]:
+            for column in geometry.runs[1]:
+                top, left = row.tap - rows.start, column.tap - columns.start
+                part = weights[:, :, top : top + row.taps, left : left + column.taps]
+                matrix = part.transpose(2, 3, 1, 0).reshape(-1, self.outputs)
+                self._groups.append((row, column, ExactMatrix(matrix, shift)))
+        self.bound = max(matrix.bound for _, _, matrix in self._groups)
+        """No output's sum exceeds max|x| times this."""
+
+    @cached_property
+    def grey(self) -> Convolution:
+        """The same for one input channel that is repeated: its weights are the sums over the channels."""
+        return Convolution(self._weights.sum(axis=1, keepdims=True), self._geometry, self._shift)
+
+    def scaled(self, values: FloatArray) -> FloatArray:
+        """Give the sums of (n, h, w, inputs) values divided by 2^shift, exact when max|x| · bound < 2^53."""
+        n = values.shape[0]
+        result = np.empty((n, *self._geometry.output, self.outputs))
+        values = self._geometry.bordered(values)
+        for row, column, matrix in self._groups:
+            rows, columns = (slice(run.first, run.first + run.places) for run in (row, column))
+            size = row.places * column.places * row.taps * column.taps * self.inputs
+            step = max(1, _BLOCK // size)
+            for first in range(0, n, step):
+                block = values[first : first + step]
+                product = matrix.scaled(patches(block, row, column, self._geometry.stride))
+                result[first : first + step, rows, columns] = product.reshape(
+                    -1, row.places, column.places, self.outputs
+                )
+        return result
+
+    def wrapping(self, values: FloatArray) -> IntArray:
+        """Give the sums modulo 2^64, whatever the weights."""
+        result = np.empty((values.shape[0], *self._geometry.output, self.outputs), dtype=np.int64)
+        values = self._geometry.bordered(values)
+        for row, column, matrix in self._groups:
+            rows, columns = (slice(run.first, run.first + run.places) for run in (row, column))
+            product = matrix.wrapping(patches(values, row, column, self._geometry.stride))
+            result[:, rows, columns] = product.reshape(-1, row.places, column.places, self.outputs)
+        return result

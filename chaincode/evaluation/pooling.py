@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Comparison and pooling of activations, defined also where their differences wrap."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chaincode.evaluation.windows import Run, patches, runs
+from chaincode.fixedpoint import FRACTION_BITS, FloatArray
+from chaincode.modelformat.shapes import pooled
+
+__all__ = ["average", "maximum", "reduce"]
+
+
+def reduce(values: FloatArray, bits: int) -> FloatArray:
+    """Reduce integers |x| < 2^53 modulo 2^bits to [-2^(bits-1), 2^(bits-1))."""
+    half, whole = 2.0 ** (bits - 1), 2.0**bits
+    if values.size == 0 or (values.max() < half and values.min() >= -half):
+        return values
+    result: FloatArray = values - whole * np.floor((values + half) / whole)
+    return result
+
+
+def _larger(kept: FloatArray, other: FloatArray, bits: int) -> FloatArray:
+    """Keep a value unless the other one is greater: the sign of their difference reduced to ``bits`` decides."""
+    result: FloatArray = np.where(reduce(kept - other, bits) >= 0, kept, other)
+    return result
+
+
+def maximum(values: FloatArray, kernel: int, stride: int, padding: int, bits: int) -> FloatArray:
+    """Pool (n, h, w, c) to the maximum of each window: along rows first, then down columns, first value first."""
+    plain = values.size == 0 or np.abs(values).max() < 2.0 ** (bits - 2)
+    for axis in (2, 1):
+        values = _maximum_along(values, axis, kernel, stride, padding, None if plain else bits)
+    return values
+
+
+def _maximum_along(
+    values: FloatArray, axis: int, kernel: int, stride: int, padding: int, bits: int | None
+) -> FloatArray:
+    places = pooled(values.shape[axis], kernel, stride, padding)
+    shape = list(values.shape)
+    shape[axis] = places
+    result = np.empty(shape)
+    for run in runs(values.shape[axis], kernel, stride, padding):
+        best = _tap(values, axis, run, 0, stride)
+        for tap in range(1, run.taps):
+            other = _tap(values, axis, run, tap, stride)
+            best = np.maximum(best, other) if bits is None else _larger(best, other, bits)
+        result[_along(axis, slice(run.first, run.first + run.places))] = best
+    return result
+
+
+def _tap(values: FloatArray, axis: int, run: Run, tap: int, stride: int) -> FloatArray:
+    start = run.start + tap
+    return values[_along(axis, slice(start, start + (run.places - 1) * stride + 1, stride))]
+
+
+def _along(axis: int, part: slice) -> tuple[slice, ...]:
+    return tuple(part if index == axis else slice(None) for index in range(axis + 1))
+
+
+def average(values: FloatArray, kernel: tuple[int, int], stride: int, bits: int) -> FloatArray:
+    """Pool (n, h, w, c) to T_f(Σ window · round(2^f / area)), reduced to ``bits``."""
+    n, height, width, channels = values.shape
+    area = kernel[0] * kernel[1]
+    factor = ((2 << FRACTION_BITS) + area) // (2 * area)
+    rows, columns = (
+        Run(0, pooled(size, taps, stride, 0), 0, taps, 0) for size, taps in zip((height, width), kernel, strict=True)
+    )
+    windows = patches(values, rows, columns, stride).reshape(n, rows.places, columns.places, area, channels)
+    total = windows.sum(axis=3)
+    return reduce(np.floor(total * (factor * 2.0**-FRACTION_BITS) + 0.5), bits)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Model format: description (JSON), layout of tensors, packed bytes, chunks and hashes."""
+
+from chaincode.modelformat.description import ModelDescription, parse
+from chaincode.modelformat.layout import (
+    Kind,
+    TensorSpec,
+    check_range,
+    check_tensors,
+    layout,
+    layout_hash,
+    parameters,
+)
+from chaincode.modelformat.packing import (
+    CHUNK_BYTES,
+    Tensors,
+    chunk_hashes,
+    chunk_lengths,
+    model_hash,
+    pack,
+    split,
+    unpack,
+)
+
+__all__ = [
+    "CHUNK_BYTES",
+    "Kind",
+    "ModelDescription",
+    "TensorSpec",
+    "Tensors",
+    "check_range",
+    "check_tensors",
+    "chunk_hashes",
+    "chunk_lengths",
+    "layout",
+    "layout_hash",
+    "model_hash",
+    "pack",
+    "parameters",
+    "parse",
+    "split",
+    "unpack",
+]

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shapes of a described model: what each layer receives and gives, with every misfit refused."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from medquorum import ModelError
+
+if TYPE_CHECKING:
+    from chaincode.modelformat.description import Layer, ModelDescription, PlainLayer, Residual
+
+__all__ = ["MAX_ACTIVATIONS", "MAX_PRODUCTS", "Placed", "Shape", "check_shapes", "output_shape", "pooled", "walk"]
+
+Shape: TypeAlias = tuple[int, ...]
+"""(channels, height, width), or (features,) after ``flatten`` or ``dense``."""
+
+MAX_ACTIVATIONS = 1 << 22
+MAX_PRODUCTS = 1 << 33
+_REMEDY = "Correct the description's layers"
+
+
+class Placed(NamedTuple):
+    """A layer with the shapes it receives and gives."""
+
+    layer: PlainLayer
+    before: Shape
+    after: Shape
+
+
+def pooled(size: int, kernel: int, stride: int, padding: int) -> int:
+    """Give the number of window positions along an axis of ``size`` places."""
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+def check_shapes(description: ModelDescription) -> None:
+    """Walk through all layers.
+
+    Raises
+    ------
+    ModelError
+        Shapes do not fit, a name repeats, the last layer is not dense with ``classes`` outputs, or a limit is passed.
+    """
+    names: set[str] = set()
+    products = 0
+    shape: Shape = description.input
+    for placed in walk(description.layers, description.input):
+        layer, shape = placed.layer, placed.after
+        if layer.op in ("dense", "conv", "batchnorm"):
+            if layer.name in names:
+                raise ModelError(f"two layers are named {layer.name}", _REMEDY)
+            names.add(layer.name)
+        if layer.op in ("dense", "conv"):
+            products += prod(shape) * layer.inputs * (layer.kernel**2 if layer.op == "conv" else 1)
+    if description.layers[-1].op != "dense" or shape != (description.classes,):
+        raise ModelError(f"the last layer is not dense with {description.classes} outputs", _REMEDY)
+    if products > MAX_PRODUCTS:
+        raise ModelError(f"one image needs {products} multiplications, more than {MAX_PRODUCTS}", "Use a smaller model")
+
+
+def walk(layers: Iterable[Layer], shape: Shape) -> Generator[Placed, None, Shape]:
+    """Yield every plain layer with its shapes, a residual's body before its shortcut; return the last shape.
+
+    Raises
+    ------
+    ModelError
+        A layer does not fit the shape it receives.
+    """
+    previous: Layer | None = None
+    for layer in layers:
+        if layer.op == "residual":
+            shape = yield from _walk_residual(layer, shape)
+        else:
+            after = output_shape(layer, shape)
+            if layer.op == "batchnorm" and (previous is None or previous.op not in ("conv", "dense")):
+                raise ModelError(f"{layer.name} does not stand right after a conv or dense layer", _REMEDY)
+            if prod(after) > MAX_ACTIVATIONS:
+                raise ModelError(f"a layer of shape {after} exceeds {MAX_ACTIVATIONS} values", "Use smaller images")
+            yield Placed(layer, shape, after)
+            shape = after
+        previous = layer
+    return shape
+
+
+def _walk_residual(layer: Residual, shape: Shape) -> Generator[Placed, None, Shape]:
+    ends = [item.op for item in layer.body[-2:]]
+    if ends[-1] != "conv" and ends != ["conv", "batchnorm"]:
+        raise ModelError("a residual body does not end in a conv with or without batchnorm", _REMEDY)
+    if [item.op for item in layer.shortcut] not in ([], ["conv"], ["conv", "batchnorm"]):
+        raise ModelError("a residual shortcut is neither empty nor one conv with or without batchnorm", _REMEDY)
+    result = yield from walk(layer.body, shape)
+    short = yield from walk(layer.shortcut, shape)
+    if result != short:
+        raise ModelError(f"a residual body gives {result} and its shortcut {short}", _REMEDY)
+    return result
+
+
+def output_shape(layer: PlainLayer, shape: Shape) -> Shape:
+    """Give what a plain layer makes of a shape; ModelError when it does not fit."""
+    match layer.op:
+        case "flatten":
+            return (prod(shape),)
+        case "dense":
+            _expect(shape == (layer.inputs,), layer.name, shape, f"({layer.inputs},)")
+            return (layer.outputs,)
+        case "conv":
+            _expect(len(shape) == 3 and shape[0] == layer.inputs, layer.name, shape, f"({layer.inputs}, h, w)")
+            return (layer.outputs, *_windows(shape, layer.kernel, layer.stride, layer.padding, layer.name))
+        case "batchnorm":
+            _expect(shape[0] == layer.channels, layer.name, shape, f"{layer.channels} channels")
+            return shape
+        case "relu":
+            return shape
+    _expect(len(shape) == 3, layer.op, shape, "(c, h, w)")
+    if layer.op == "globalavgpool":
+        return (shape[0], 1, 1)
+    padding = layer.padding if layer.op == "maxpool" else 0
+    return (shape[0], *_windows(shape, layer.kernel, layer.stride, padding, layer.op))
+
+
+def _windows(shape: Shape, kernel: int, stride: int, padding: int, name: str) -> tuple[int, int]:
+    if 2 * padding > kernel:
+        raise ModelError(f"{name}: padding {padding} is more than half of the kernel {kernel}", _REMEDY)
+    if min(shape[1:]) + 2 * padding < kernel:
+        raise ModelError(f"{name}: a {kernel}x{kernel} window does not fit into {shape[1:]}", _REMEDY)
+    return pooled(shape[1], kernel, stride, padding), pooled(shape[2], kernel, stride, padding)
+
+
+def _expect(fits: bool, name: str, shape: Shape, wanted: str) -> None:
+    if not fits:
+        raise ModelError(f"{name} receives {shape} but needs {wanted}", _REMEDY)
