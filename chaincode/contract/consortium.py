@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The consortium: which organisation has which roles. The root of trust of every other transaction."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from chaincode.contract.access import check_client
+from chaincode.contract.arguments import Json
+from chaincode.contract.context import Context, sha256
+from chaincode.contract.dispatch import Answer, evaluate, transaction
+from chaincode.contract.documents import Attribute, Document, Hash, MspId
+from medquorum import ContractError
+
+Role = Literal["auditor", "coordinator", "dealer", "hospital", "verifier"]
+
+# One organisation in both roles of a pair would undo what the pair keeps apart: the images from the hospitals, the
+# dealer's randomness from the parties.
+APART = (("hospital", "verifier"), ("dealer", "verifier"), ("dealer", "hospital"))
+
+
+class Consortium(Document):
+    """The organisations and their roles; ``quorum`` (k) verifiers endorse every transaction."""
+
+    kind: ClassVar[str] = "consortium"
+
+    sequence: Annotated[int, Field(ge=1)]
+    quorum: Annotated[int, Field(ge=1)]
+    members: Annotated[dict[MspId, Annotated[list[Role], Field(min_length=1)]], Field(min_length=1, max_length=512)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Consortium:
+        for msp, roles in self.members.items():
+            if len(set(roles)) != len(roles):
+                raise ValueError(f"{msp} has a role twice")
+            for one, other in APART:
+                if one in roles and other in roles:
+                    raise ValueError(f"{msp} cannot be both {one} and {other}")
+        if not self.having("coordinator"):
+            raise ValueError("no organisation is coordinator")
+        if self.quorum > len(self.having("verifier")):
+            raise ValueError(f"a quorum of {self.quorum} needs as many verifiers, not {len(self.having('verifier'))}")
+        return self
+
+    def having(self, role: Role) -> list[str]:
+        """The organisations that have a role, sorted."""
+        return sorted(msp for msp, roles in self.members.items() if role in roles)
+
+
+class ConsortiumProposal(Document):
+    """One verifier's approval of the next consortium."""
+
+    kind: ClassVar[str] = "consortiumProposal"
+
+    msp: MspId
+    sequence: Annotated[int, Field(ge=2)]
+    hash: Hash
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The approving verifier."""
+        return (self.msp,)
+
+
+@transaction
+def init_consortium(context: Context, document: Json) -> Answer:
+    """Write the first consortium, {quorum, members}; once, by an administrator of one of its members."""
+    check_client(context, "admin")
+    if context.find(Consortium) is not None:
+        raise ContractError("CONSORTIUM_EXISTS", "the consortium is initialised", "Change it with UpdateConsortium")
+    consortium = Consortium.from_argument("BAD_CONSORTIUM", document, sequence=1)
+    if context.msp not in consortium.members:
+        raise ContractError("ACCESS_DENIED", f"{context.msp} is not a member of the consortium it proposes")
+    return _replace(context, consortium)
+
+
+@transaction
+def update_consortium(context: Context, document: Json) -> Answer:
+    """Approve {quorum, members} as the next consortium; it takes effect with the same approval of k verifiers."""
+    check_client(context, "admin")
+    current = context.get(Consortium)
+    verifiers = current.having("verifier")
+    if context.msp not in verifiers:
+        raise ContractError("ACCESS_DENIED", f"{context.msp} is not a verifier", f"The verifiers are {verifiers}")
+    following = Consortium.from_argument("BAD_CONSORTIUM", document, sequence=current.sequence + 1)
+    own = ConsortiumProposal(msp=context.msp, sequence=following.sequence, hash=sha256(following.encode()))
+    others = [context.find(ConsortiumProposal, msp) for msp in verifiers if msp != context.msp]
+    agreeing = [p.msp for p in others if p and (p.sequence, p.hash) == (own.sequence, own.hash)]
+    context.put(own)
+    if len(agreeing) + 1 >= current.quorum:
+        return _replace(context, following)
+    return {"sequence": current.sequence, "approved": sorted([*agreeing, context.msp]), "required": current.quorum}
+
+
+@evaluate
+def read_consortium(context: Context) -> Answer:
+    """Read the consortium."""
+    return context.get(Consortium).plain()
+
+
+def _replace(context: Context, consortium: Consortium) -> Answer:
+    context.put(consortium)
+    context.event("ConsortiumChanged", sequence=consortium.sequence)
+    return consortium.plain()

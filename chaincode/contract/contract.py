@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Medquorum contract: finds the transaction a proposal names and runs it."""
+
+from __future__ import annotations
+
+from chaincode import canonical
+from chaincode.contract import aggregate, attestation, consortium, history, models, round, status, task, update, verdict
+from chaincode.contract.context import Context
+from chaincode.contract.dispatch import collect
+from chaincode.contract.metadata import NAME, describe
+from chaincode.contract.node import Node
+from chaincode.shim.interface import Response, Stub, error, success
+from medquorum import MedquorumError
+
+__all__ = ["Contract"]
+
+METADATA = "org.hyperledger.fabric:GetMetadata"
+MODULES = (aggregate, attestation, consortium, history, models, round, status, task, update, verdict)
+
+
+class Contract:
+    """One organisation's instance of the contract (a ``chaincode.shim.interface.Chaincode``)."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._transactions = collect(MODULES)
+        self._metadata = canonical.encode(describe(self._transactions))
+
+    def invoke(self, stub: Stub) -> Response:
+        """Simulate one transaction; a refusal's text is ``CODE: cause. remedy``."""
+        function, *arguments = list(stub.get_args()) or [b""]
+        name = function.decode(errors="replace")
+        if name == METADATA:
+            return success(self._metadata)
+        transaction = self._transactions.get(name.removeprefix(f"{NAME}:"))
+        if transaction is None:
+            return error(f"You've asked to invoke a function that does not exist: {name:.100}")
+        try:
+            context = Context(stub, self._node, read_only=transaction.read_only)
+            return success(transaction(context, arguments))
+        except MedquorumError as refusal:
+            return error(str(refusal))

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The form of a ledger document: strict fields, canonical JSON, and the attributes of its composite key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from chaincode import canonical
+from chaincode.contract.arguments import HASH_PATTERN, MAX_ROUND, MSP_PATTERN, TASK_PATTERN
+from medquorum import ContractError
+
+__all__ = ["Attribute", "Document", "Hash", "MspId", "RoundIndex", "TaskName", "key_attributes"]
+
+Hash = Annotated[str, Field(pattern=f"^{HASH_PATTERN}$")]
+MspId = Annotated[str, Field(pattern=f"^{MSP_PATTERN}$")]
+TaskName = Annotated[str, Field(pattern=f"^{TASK_PATTERN}$")]
+RoundIndex = Annotated[int, Field(ge=0, le=MAX_ROUND)]
+
+Attribute = str | int
+
+
+def key_attributes(attributes: tuple[Attribute, ...]) -> list[str]:
+    """Write a key's attributes as text: numbers get six digits, so that keys sort as the numbers do."""
+    return [f"{a:06d}" if isinstance(a, int) else a for a in attributes]
+
+
+class Document(BaseModel):
+    """One value of the state. Subclasses name their ``kind`` (key type and ``docType``) and their key's attributes.
+
+    Fields listed in ``optional`` are left out of the JSON when they are None, all others are written as null.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", protected_namespaces=())
+
+    kind: ClassVar[str]
+    optional: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The attributes of this document's composite key."""
+        return ()
+
+    def plain(self) -> dict[str, Any]:
+        """Give the document as plain values with its ``docType``."""
+        fields = self.model_dump()
+        return {"docType": self.kind} | {k: v for k, v in fields.items() if v is not None or k not in self.optional}
+
+    def encode(self) -> bytes:
+        """Give the document's canonical bytes."""
+        return canonical.encode(self.plain())
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Self:
+        """Read a document of this kind from the state."""
+        fields = canonical.decode(raw)
+        del fields["docType"]
+        return cls.model_validate(fields)
+
+    @classmethod
+    def from_argument(cls, code: str, fields: Any, **computed: Any) -> Self:
+        """Make a document from a client's JSON and the fields the contract itself fills in.
+
+        Raises
+        ------
+        ContractError
+            ``code``, naming the first field that is missing, unknown or out of its limits.
+        """
+        if not isinstance(fields, dict):
+            raise ContractError(code, "the document is not a JSON object")
+        given = sorted(computed.keys() & fields.keys())
+        if given:
+            raise ContractError(code, f"the contract itself fills in {', '.join(given)}", "Leave it out")
+        try:
+            return cls.model_validate(fields | computed)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "document"
+            raise ContractError(code, f"{where}: {first['msg']}") from error

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For the auditor: every version of a key, and each hospital's score over all rounds."""
+
+from __future__ import annotations
+
+from chaincode import canonical
+from chaincode.contract.arguments import Json, TaskId, Word
+from chaincode.contract.context import Context
+from chaincode.contract.dispatch import Answer, evaluate
+from chaincode.contract.documents import Attribute
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import get_task
+from chaincode.contract.verdictstate import PENDING, Verdict
+from medquorum import ContractError
+
+# Number of attributes of each kind's key.
+KINDS = {
+    "aggregate": 3,
+    "attestation": 4,
+    "consortium": 0,
+    "consortiumProposal": 1,
+    "model": 1,
+    "round": 2,
+    "task": 1,
+    "update": 3,
+    "verdict": 3,
+}
+
+
+@evaluate
+def read_history(context: Context, kind: Word, attributes: Json) -> Answer:
+    """Read every version of a document, newest first: [{tx_id, timestamp, is_delete, document}]."""
+    if kind not in KINDS:
+        raise ContractError("BAD_ARGUMENT", f"there are no documents of kind {kind}", f"Kinds are {', '.join(KINDS)}")
+    key = context.key(kind, *_attributes(kind, attributes))
+    return [
+        {
+            "tx_id": version.tx_id,
+            "timestamp": version.timestamp,
+            "is_delete": version.is_delete,
+            "document": _document(version.value),
+        }
+        for version in context.stub.get_history_for_key(key)
+    ]
+
+
+@evaluate
+def read_scores(context: Context, task: TaskId) -> Answer:
+    """Count each hospital's outcomes over all rounds and add up the quality of its accepted updates."""
+    scores = {
+        hospital: {"accepted": 0, "refused": 0, "no_quorum": 0, "missing": 0, "quality": 0}
+        for hospital in get_task(context, task).hospitals
+    }
+    for current in context.list(Round, task):
+        for hospital, outcome in current.outcomes.items():
+            scores[hospital][outcome] += 1
+            if outcome == "accepted":
+                verdict = context.get(Verdict, task, current.round, hospital)
+                scores[hospital]["quality"] += verdict.quality or 0
+    return scores
+
+
+def _attributes(kind: str, given: object) -> list[Attribute]:
+    """Check a key's attributes: text, except the round, which is a number and becomes six digits."""
+    if not isinstance(given, list) or len(given) != KINDS[kind]:
+        raise ContractError("BAD_ARGUMENT", f"{kind} is found by {KINDS[kind]} attributes", "Send them as a JSON list")
+    attributes: list[Attribute] = []
+    for position, value in enumerate(given):
+        is_round = position == 1
+        if type(value) is not (int if is_round else str):
+            raise ContractError("BAD_ARGUMENT", f"attribute {position} of {kind} is not {'a number' if is_round else 'text'}")
+        attributes.append(value)
+    return attributes
+
+
+def _document(value: bytes) -> object:
+    if value == PENDING:
+        return PENDING.decode()
+    return canonical.decode(value) if value else None

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model store: a manifest per model, its bytes in chunks of public state or of the private collection ``models``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chaincode.contract.access import check_member
+from chaincode.contract.arguments import MAX_CHUNKS, HashText, Index, Json, Word
+from chaincode.contract.consortium import Consortium
+from chaincode.contract.context import Context, sha256
+from chaincode.contract.dispatch import Answer, evaluate, transaction
+from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
+from chaincode.modelformat import CHUNK_BYTES, model_hash
+from medquorum import ContractError
+
+__all__ = ["COLLECTION", "Manifest", "Model", "Store", "StoredChunk", "chunk_sizes", "put_chunk", "stored_chunks"]
+
+COLLECTION = "models"
+
+Store = Literal["public", "private"]
+
+
+class Manifest(BaseModel):
+    """What a model's bytes are: with the layout these determine its hash."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    layout: Hash
+    length: Annotated[int, Field(ge=4, multiple_of=4, le=MAX_CHUNKS * CHUNK_BYTES)]
+    chunks: Annotated[list[Hash], Field(min_length=1, max_length=MAX_CHUNKS)]
+
+
+class Model(Document):
+    """A model's manifest: hash, chunks, where they are and which round made it."""
+
+    kind: ClassVar[str] = "model"
+
+    model: Hash
+    layout: Hash
+    length: int
+    chunks: list[Hash]
+    store: Store
+    parent: Hash | None = None
+    task: TaskName | None = None
+    round: RoundIndex = 0
+    accepted: list[MspId] = []
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The model hash."""
+        return (self.model,)
+
+
+class StoredChunk(Document):
+    """Says that a chunk is in the store, so that nobody reads its bytes to find out."""
+
+    kind: ClassVar[str] = "stored"
+
+    model: Hash
+    index: int
+    hash: Hash
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Model hash and chunk index."""
+        return (self.model, self.index)
+
+
+def chunk_sizes(length: int) -> list[int]:
+    """Give the bytes of each chunk of a model of ``length`` bytes: full ones and a shorter last one."""
+    full, rest = divmod(length, CHUNK_BYTES)
+    return [CHUNK_BYTES] * full + ([rest] if rest else [])
+
+
+def put_chunk(context: Context, model: str, index: int, store: str, chunk: bytes) -> None:
+    """Write one chunk and the note that it is stored; reads nothing, so that parallel writes never conflict."""
+    key = context.key("chunk", model, index)
+    if store == "private":
+        context.put_private(COLLECTION, key, chunk)
+    else:
+        context.put_bytes(key, chunk)
+    context.put(StoredChunk(model=model, index=index, hash=sha256(chunk)))
+
+
+def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
+    """Read one chunk from where the manifest says it is."""
+    key = context.key("chunk", manifest.model, index)
+    stub = context.stub
+    return stub.get_private_data(COLLECTION, key) if manifest.store == "private" else stub.get_state(key)
+
+
+def stored_chunks(context: Context, model: str, count: int) -> list[str | None]:
+    """Read which of a model's chunks are stored: the hash of each, None for the missing ones."""
+    notes = [context.find(StoredChunk, model, index) for index in range(count)]
+    return [None if note is None else note.hash for note in notes]
+
+
+@transaction
+def put_model_chunk(context: Context, manifest: Json, index: Index, store: Word) -> Answer:
+    """Store a chunk of an initial model {layout, length, chunks}; transient ``chunk`` has the bytes."""
+    coordinators = context.get(Consortium).having("coordinator")
+    check_member(context, "coordinator", coordinators, coordinators)
+    described = _manifest(manifest)
+    sizes = chunk_sizes(described.length)
+    if len(described.chunks) != len(sizes):
+        raise ContractError("BAD_MODEL", f"{described.length} bytes are {len(sizes)} chunks, not {len(described.chunks)}")
+    if store not in ("public", "private"):
+        raise ContractError("BAD_MODEL", f"there is no store {store!r}", "Use public or private")
+    if index >= len(sizes):
+        raise ContractError("BAD_CHUNK", f"chunk {index} of {len(sizes)} does not exist", "Chunks are counted from 0")
+    chunk = context.transient("chunk")
+    if len(chunk) != sizes[index] or sha256(chunk) != described.chunks[index]:
+        raise ContractError(
+            "BAD_CHUNK", f"chunk {index} ({len(chunk)} bytes, {sha256(chunk)}) is not the manifest's", "Send it again"
+        )
+    name = model_hash(described.layout, described.chunks)
+    known = context.find(Model, name)
+    if known is None:
+        known = Model(model=name, store=_store(store), **described.model_dump())
+        context.put(known)
+    put_chunk(context, name, index, known.store, chunk)
+    return {"model": name}
+
+
+@evaluate
+def read_model(context: Context, model: HashText) -> Answer:
+    """Read a model's manifest."""
+    return context.get(Model, model).plain()
+
+
+@evaluate
+def read_model_chunk(context: Context, model: HashText, index: Index) -> Answer:
+    """Read one chunk's bytes."""
+    chunk = get_chunk(context, context.get(Model, model), index)
+    if chunk is None:
+        raise ContractError("CHUNK_MISSING", f"chunk {index} of the model {model} does not exist on this peer")
+    return chunk
+
+
+def _store(store: str) -> Store:
+    return "private" if store == "private" else "public"
+
+
+def _manifest(fields: Any) -> Manifest:
+    try:
+        return Manifest.model_validate(fields)
+    except ValueError as error:
+        raise ContractError("BAD_MODEL", "the manifest is not {layout, length, chunks}") from error

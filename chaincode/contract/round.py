@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The round's steps: opened, submissions closed, verdicts closed, closed or aborted; only the coordinator makes them.
+
+Each step writes the one key ``round~T~r``, which every other transaction of the round reads: a transaction simulated
+before a step and ordered after it is invalid.
+"""
+
+from __future__ import annotations
+
+from chaincode.contract.aggregate import agreed
+from chaincode.contract.arguments import Reason, RoundNumber, TaskId
+from chaincode.contract.attestation import Attestation
+from chaincode.contract.context import Context
+from chaincode.contract.dispatch import Answer, evaluate, transaction
+from chaincode.contract.models import Model, stored_chunks
+from chaincode.contract.roundstate import ENDED, Outcome, Round, get_round, latest_round
+from chaincode.contract.task import Task, check_coordinator, get_task
+from chaincode.contract.update import Update
+from chaincode.contract.verdictstate import find_verdict
+from chaincode.modelformat import model_hash
+from medquorum import ContractError
+
+
+@transaction
+def open_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+    """Open a round on the model of the one before, on the initial model for round 1."""
+    document = get_task(context, task)
+    check_coordinator(context, document)
+    base = _base(context, document, round)
+    manifest = context.find(Model, base)
+    if manifest is None or (round == 1 and not _complete(context, manifest)):
+        raise ContractError("MODEL_MISSING", f"the model {base} is not stored", "Store all its chunks with PutModelChunk")
+    if (manifest.layout, manifest.length, manifest.store) != (document.layout, document.length, document.model_store):
+        raise ContractError("BAD_LAYOUT", f"the model {base} has another layout or store than the task {task}")
+    return _step(context, "RoundOpened", Round(task=task, round=round, state="open", base=base))
+
+
+@transaction
+def close_submissions(context: Context, task: TaskId, round: RoundNumber, reason: Reason) -> Answer:
+    """Freeze the candidates: those who have submitted by now."""
+    current = _coordinated(context, task, round)
+    current.expect("open")
+    updates = context.list(Update, task, round)
+    commitments = {u.hospital: u.commitment for u in updates}
+    following = current.model_copy(
+        update={
+            "state": "verifying",
+            "candidates": sorted(commitments),
+            "commitments": commitments,
+            "reason": reason or None,
+        }
+    )
+    return _step(context, "SubmissionsClosed", following)
+
+
+@transaction
+def close_verdicts(context: Context, task: TaskId, round: RoundNumber, reason: Reason) -> Answer:
+    """Fix the accepted set; a verdict that is still missing needs a reason and is never an acceptance."""
+    document = get_task(context, task)
+    current = _coordinated(context, task, round)
+    current.expect("verifying")
+    outcomes = {hospital: _outcome(context, document, round, hospital) for hospital in current.candidates}
+    pending = [hospital for hospital, outcome in outcomes.items() if outcome == "missing"]
+    if pending and not reason:
+        raise ContractError(
+            "VERDICTS_PENDING", f"no verdict yet on {', '.join(pending)}", "Wait, or close with a reason to leave them out"
+        )
+    accepted = [hospital for hospital, outcome in outcomes.items() if outcome == "accepted"]
+    fixed = {"outcomes": outcomes, "accepted": accepted}
+    if len(accepted) < document.minimum_accepted:
+        ended = {"state": "closed", "model": current.base, "reason": "TOO_FEW"}
+        return _step(context, "RoundClosed", current.model_copy(update=fixed | ended))
+    following = {"state": "aggregating", "reason": reason or None}
+    return _step(context, "VerdictsClosed", current.model_copy(update=fixed | following))
+
+
+@transaction
+def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reason) -> Answer:
+    """Make the attested model the round's: a majority of at least k equal attestations, all chunks stored."""
+    document = get_task(context, task)
+    current = _coordinated(context, task, round)
+    current.expect("aggregating")
+    result = agreed(context, document, current)
+    ended = current.model_copy(update={"state": "closed", "reason": reason or None})
+    if result.worse:
+        return _step(context, "RoundClosed", ended.model_copy(update={"model": current.base, "reason": "MODEL_WORSE"}))
+    hashes = [h for h in stored_chunks(context, result.model, len(document.chunk_sizes)) if h is not None]
+    if len(hashes) < len(document.chunk_sizes) or model_hash(document.layout, hashes) != result.model:
+        raise ContractError(
+            "MODEL_MISSING",
+            f"{len(hashes)} of {len(document.chunk_sizes)} chunks of the model {result.model} are stored",
+            "Store the others with StoreModelChunk",
+        )
+    if context.find(Model, result.model) is None:
+        context.put(
+            Model(
+                model=result.model,
+                layout=document.layout,
+                length=document.length,
+                chunks=hashes,
+                store=document.model_store,
+                parent=current.base,
+                task=task,
+                round=round,
+                accepted=current.accepted,
+            )
+        )
+    return _step(context, "RoundClosed", ended.model_copy(update={"model": result.model}))
+
+
+@transaction
+def abort_round(context: Context, task: TaskId, round: RoundNumber, reason: Reason) -> Answer:
+    """End a round that cannot go on; the base model is kept."""
+    current = _coordinated(context, task, round)
+    current.expect("open", "verifying", "aggregating")
+    if not reason:
+        raise ContractError("BAD_ARGUMENT", "an abort needs a reason")
+    ended = {"state": "aborted", "model": current.base, "reason": reason}
+    return _step(context, "RoundAborted", current.model_copy(update=ended))
+
+
+@evaluate
+def read_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+    """Read a round."""
+    return get_round(context, task, round).plain()
+
+
+@evaluate
+def read_current_round(context: Context, task: TaskId) -> Answer:
+    """Read the last round that was opened, null before the first."""
+    latest = latest_round(context, task, get_task(context, task).rounds)
+    return None if latest is None else latest.plain()
+
+
+def _base(context: Context, task: Task, number: int) -> str:
+    """Give the model a new round builds on, if this round is the next one."""
+    if number > task.rounds:
+        raise ContractError("ROUND_ORDER", f"the task {task.task} has {task.rounds} rounds")
+    if context.find(Round, task.task, number) is not None:
+        raise ContractError("ROUND_ORDER", f"round {number} of {task.task} was opened before")
+    if number == 1:
+        return task.initial_model
+    previous = context.find(Round, task.task, number - 1)
+    if previous is None or previous.state not in ENDED or previous.model is None:
+        found = "does not exist" if previous is None else f"is {previous.state}"
+        raise ContractError("ROUND_ORDER", f"round {number - 1} of {task.task} {found}", "End it first")
+    return previous.model
+
+
+def _complete(context: Context, manifest: Model) -> bool:
+    return stored_chunks(context, manifest.model, len(manifest.chunks)) == manifest.chunks
+
+
+def _coordinated(context: Context, task: str, number: int) -> Round:
+    """Read the round for a step of its coordinator."""
+    check_coordinator(context, get_task(context, task))
+    return get_round(context, task, number)
+
+
+def _outcome(context: Context, task: Task, number: int, hospital: str) -> Outcome:
+    """Say what became of a candidate; verifiers that all attested have nothing more to say."""
+    verdict = find_verdict(context, task.task, number, hospital)
+    if verdict is not None:
+        return "accepted" if verdict.accepted else "refused"
+    said = [context.find(Attestation, task.task, number, hospital, verifier) for verifier in task.verifiers]
+    return "no_quorum" if all(said) else "missing"
+
+
+def _step(context: Context, event: str, following: Round) -> Answer:
+    context.put(following)
+    context.event(event, task=following.task, round=following.round)
+    return following.plain()

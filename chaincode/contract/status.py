@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything public about one round in one document: every client derives its duty from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaincode.contract.aggregate import Aggregate, leading
+from chaincode.contract.arguments import RoundNumber, TaskId
+from chaincode.contract.attestation import Attestation
+from chaincode.contract.context import Context
+from chaincode.contract.dispatch import Answer, evaluate
+from chaincode.contract.models import stored_chunks
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import get_task
+from chaincode.contract.update import Update
+from chaincode.contract.verdictstate import list_verdicts
+
+
+@evaluate
+def read_round_status(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+    """Read the round with its updates, verdicts, attestations, aggregates and stored chunks of the new model."""
+    document = get_task(context, task)
+    current = context.find(Round, task, round)
+    aggregates = context.list(Aggregate, task, round)
+    first = leading(aggregates)
+    count = len(document.chunk_sizes)
+    stored = [] if first is None else stored_chunks(context, first[0].model, count)
+    attestations: dict[str, dict[str, Any]] = {}
+    for attestation in context.list(Attestation, task, round):
+        attestations.setdefault(attestation.hospital, {})[attestation.verifier] = attestation.plain()
+    return {
+        "task": task,
+        "round": None if current is None else current.plain(),
+        "updates": {update.hospital: update.plain() for update in context.list(Update, task, round)},
+        "verdicts": list_verdicts(context, task, round),
+        "attestations": attestations,
+        "aggregates": {aggregate.verifier: aggregate.plain() for aggregate in aggregates},
+        "chunks": count,
+        "stored_chunks": [index for index, chunk in enumerate(stored) if chunk is not None],
+    }

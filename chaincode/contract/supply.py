@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the bytes a computation needs from the ledger and checks them against the hashes that bind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chaincode.contract.context import Context, sha256
+from chaincode.contract.models import Model, get_chunk
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from chaincode.contract.update import COLLECTION, SALT_BYTES, Update, private_key
+from chaincode.contract.workshop import Need
+from medquorum import ContractError
+
+__all__ = ["supplier"]
+
+
+def supplier(context: Context, task: Task, current: Round) -> Callable[[Need], bytes]:
+    """Make the function that reads models by hash and the round's updates by hospital, for one transaction."""
+
+    def supply(need: Need) -> bytes:
+        if need.kind == "model":
+            return _model(context, need.name)
+        return _update(context, task, current, need.name)
+
+    return supply
+
+
+def _model(context: Context, name: str) -> bytes:
+    manifest = context.get(Model, name)
+    chunks = []
+    for index, expected in enumerate(manifest.chunks):
+        chunk = get_chunk(context, manifest, index)
+        if chunk is None or sha256(chunk) != expected:
+            raise ContractError(
+                "DATA_MISSING", f"chunk {index} of the model {name} is not on this peer", "Wait for its peer to fetch it"
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _update(context: Context, task: Task, current: Round, hospital: str) -> bytes:
+    """Read a candidate's parameters without the salts."""
+    update = context.get(Update, task.task, current.round, hospital)
+    if update.commitment != current.commitments[hospital]:
+        raise ContractError("DATA_MISSING", f"the update of {hospital} is not the one round {current.round} froze")
+    chunks = []
+    for index, expected in enumerate(update.chunks):
+        key = private_key(context, task.task, current.round, hospital, index)
+        value = context.stub.get_private_data(COLLECTION, key)
+        if value is None or sha256(value) != expected:
+            raise ContractError(
+                "DATA_MISSING",
+                f"chunk {index} of the update of {hospital} is not on the peer of {context.node.msp_id} yet",
+                "Ask again: the peer fetches private data from the other verifiers",
+            )
+        chunks.append(memoryview(value)[SALT_BYTES:])
+    return b"".join(chunks)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A task: the model, the rule and the organisations of one training, fixed before its first round."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from chaincode import modelformat, rules
+from chaincode.contract.access import check_member
+from chaincode.contract.arguments import MAX_ROUND, Json, TaskId
+from chaincode.contract.consortium import Consortium
+from chaincode.contract.context import Context
+from chaincode.contract.dispatch import Answer, evaluate, transaction
+from chaincode.contract.documents import Attribute, Document, Hash, MspId, TaskName
+from chaincode.contract.models import Store, chunk_sizes
+from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
+from medquorum import ContractError, MedquorumError
+
+__all__ = ["Task", "check_coordinator", "check_hospital", "check_verifier", "get_task"]
+
+MAX_DATASET = 1_000_000
+
+Members = Annotated[list[MspId], Field(min_length=1, max_length=256)]
+Thousandths = Annotated[int, Field(ge=0, le=1000)]
+
+
+class Task(Document):
+    """One training: who takes part, what is trained, how an update is judged."""
+
+    kind: ClassVar[str] = "task"
+
+    task: TaskName
+    model: dict[str, Any]
+    layout: Hash
+    length: int
+    initial_model: Hash
+    lambda_numerator: Annotated[int, Field(ge=0)]
+    lambda_bits: Annotated[int, Field(ge=0, le=MAX_LAMBDA_BITS)]
+    rule: dict[str, Any]
+    disclosure: Literal["count", "bit"]
+    dataset: Hash
+    dataset_size: Annotated[int, Field(ge=1, le=MAX_DATASET)]
+    fraction_bits: Annotated[int, Field(ge=FRACTION_BITS, le=FRACTION_BITS)]
+    coordinator: MspId
+    stand_in: MspId | None
+    verifiers: Members
+    hospitals: Members
+    quorum: Annotated[int, Field(ge=1)]
+    minimum_accepted: Annotated[int, Field(ge=1)]
+    model_tolerance: Thousandths
+    rounds: Annotated[int, Field(ge=1, le=MAX_ROUND)]
+    verification: Literal["plain"]
+    model_store: Store
+    keep_updates: bool
+    created_by: MspId
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The task's name."""
+        return (self.task,)
+
+    @field_validator("verifiers", "hospitals")
+    @classmethod
+    def _distinct(cls, members: list[str]) -> list[str]:
+        if len(set(members)) != len(members):
+            raise ValueError("an organisation is named twice")
+        return sorted(members)
+
+    @property
+    def chunk_sizes(self) -> list[int]:
+        """Bytes of each chunk of a model or update of this task."""
+        return chunk_sizes(self.length)
+
+    @property
+    def per_round(self) -> bool:
+        """Whether the rule judges all candidates of a round together."""
+        return rules.parse(self.rule).per_round
+
+
+def get_task(context: Context, name: str) -> Task:
+    """Read a task that must exist (``TASK_MISSING``)."""
+    return context.get(Task, name)
+
+
+def check_coordinator(context: Context, task: Task) -> None:
+    """Refuse everyone but clients of the task's coordinator or stand-in (``ACCESS_DENIED``)."""
+    having = context.get(Consortium).having("coordinator")
+    check_member(context, "coordinator", having, [task.coordinator, task.stand_in])
+
+
+def check_verifier(context: Context, task: Task) -> None:
+    """Refuse everyone but clients of the task's verifiers (``ACCESS_DENIED``)."""
+    check_member(context, "verifier", context.get(Consortium).having("verifier"), task.verifiers)
+
+
+def check_hospital(context: Context, task: Task) -> None:
+    """Refuse everyone but clients of the task's hospitals (``ACCESS_DENIED``)."""
+    check_member(context, "hospital", context.get(Consortium).having("hospital"), task.hospitals)
+
+
+@transaction
+def create_task(context: Context, document: Json) -> Answer:
+    """Write a task; the contract adds docType, layout, length and created_by."""
+    consortium = context.get(Consortium)
+    coordinators = consortium.having("coordinator")
+    check_member(context, "coordinator", coordinators, coordinators)
+    given = dict(document) if isinstance(document, dict) else document
+    layout, length = _layout(given)
+    if isinstance(given, dict) and given.pop("layout", layout) != layout:
+        raise ContractError("BAD_TASK", f"layout is not the model description's, which is {layout}")
+    task = Task.from_argument("BAD_TASK", given, layout=layout, length=length, created_by=context.msp)
+    _check_numbers(task, consortium.quorum)
+    _check_roles(task, consortium)
+    if context.find(Task, task.task) is not None:
+        raise ContractError("TASK_EXISTS", f"the task {task.task} exists", "Choose another name")
+    context.put(task)
+    context.event("TaskCreated", task=task.task)
+    return task.plain()
+
+
+@evaluate
+def read_task(context: Context, task: TaskId) -> Answer:
+    """Read a task."""
+    return get_task(context, task).plain()
+
+
+@evaluate
+def list_tasks(context: Context) -> Answer:
+    """List the names of all tasks."""
+    return [task.task for task in context.list(Task)]
+
+
+def _layout(fields: Any) -> tuple[str, int]:
+    """Check the model description and the rule; give the layout's hash and a model's length in bytes."""
+    if not isinstance(fields, dict):
+        raise ContractError("BAD_TASK", "the document is not a JSON object")
+    try:
+        rules.parse(fields.get("rule"))
+        description = modelformat.parse(fields.get("model"))
+        return modelformat.layout_hash(description), modelformat.packed_length(description)
+    except MedquorumError as error:
+        raise ContractError("BAD_TASK", error.cause, error.remedy) from error
+
+
+def _check_numbers(task: Task, quorum: int) -> None:
+    if task.lambda_numerator > 1 << task.lambda_bits:
+        raise ContractError("BAD_TASK", f"lambda {task.lambda_numerator}/2^{task.lambda_bits} is more than 1")
+    if not quorum <= task.quorum <= len(task.verifiers):
+        raise ContractError(
+            "BAD_TASK",
+            f"quorum {task.quorum} is not from {quorum} (the consortium's) to {len(task.verifiers)} (the verifiers named)",
+        )
+    if task.minimum_accepted > len(task.hospitals):
+        raise ContractError(
+            "BAD_TASK", f"minimum_accepted {task.minimum_accepted} is more than the {len(task.hospitals)} hospitals"
+        )
+
+
+def _check_roles(task: Task, consortium: Consortium) -> None:
+    stand_in = [] if task.stand_in is None else [task.stand_in]
+    for role, named in (
+        ("coordinator", [task.coordinator, *stand_in]),
+        ("verifier", task.verifiers),
+        ("hospital", task.hospitals),
+    ):
+        without = [msp for msp in named if role not in consortium.members.get(msp, [])]
+        if without:
+            raise ContractError("BAD_TASK", f"{', '.join(without)} do not have the role {role} in the consortium")
+    if stand_in == [task.coordinator]:
+        raise ContractError("BAD_TASK", "the stand-in is the coordinator itself", "Name another one, or null")

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hospital's update: chunks in the verifiers' private collection, bound to the ledger by their salted hashes."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from chaincode.contract.arguments import MAX_CHUNKS, Index, Json, RoundNumber, TaskId
+from chaincode.contract.context import Context, sha256
+from chaincode.contract.dispatch import Answer, transaction
+from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
+from chaincode.contract.roundstate import ENDED, get_round
+from chaincode.contract.task import Task, check_coordinator, check_hospital, get_task
+from chaincode.contract.verdictstate import open_verdict
+from medquorum import ContractError
+
+__all__ = ["COLLECTION", "SALT_BYTES", "Update", "private_key"]
+
+COLLECTION = "updates"
+SALT_BYTES = 32
+
+
+class Update(Document):
+    """What a hospital is bound to: the hash of every private value (salt and chunk), base and layout."""
+
+    kind: ClassVar[str] = "update"
+
+    task: TaskName
+    round: RoundIndex
+    hospital: MspId
+    base: Hash
+    layout: Hash
+    chunks: Annotated[list[Hash], Field(min_length=1, max_length=MAX_CHUNKS)]
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Task, round and hospital."""
+        return (self.task, self.round, self.hospital)
+
+    @property
+    def commitment(self) -> str:
+        """SHA-256 of the document."""
+        return sha256(self.encode())
+
+
+def private_key(context: Context, task: str, number: int, hospital: str, index: int) -> str:
+    """Make the key of a chunk in the private collection."""
+    return context.key("update", task, number, hospital, index)
+
+
+@transaction
+def put_update_chunk(context: Context, task: TaskId, round: RoundNumber, index: Index) -> Answer:
+    """Hand over one chunk of the caller's update: transient ``chunk`` = 32-byte salt and the chunk's bytes."""
+    document = _open_task(context, task, round)
+    sizes = document.chunk_sizes
+    if index >= len(sizes):
+        raise ContractError("BAD_CHUNK", f"chunk {index} of {len(sizes)} does not exist", "Chunks are counted from 0")
+    value = context.transient("chunk")
+    expected = SALT_BYTES + sizes[index]
+    if len(value) != expected:
+        raise ContractError(
+            "BAD_CHUNK",
+            f"chunk {index} has {len(value)} bytes, not {expected}",
+            f"Send a {SALT_BYTES}-byte salt and {sizes[index]} bytes of parameters, as the task's layout says",
+        )
+    context.put_private(COLLECTION, private_key(context, task, round, context.msp, index), value)
+    return {"hash": sha256(value)}
+
+
+@transaction
+def submit_update(context: Context, task: TaskId, round: RoundNumber, document: Json) -> Answer:
+    """Freeze the caller's chunks as its update {base, layout, chunks}; once per round."""
+    described = _open_task(context, task, round)
+    update = Update.from_argument("BAD_UPDATE", document, task=task, round=round, hospital=context.msp)
+    base = get_round(context, task, round).base
+    if update.base != base:
+        raise ContractError(
+            "STALE_BASE", f"the update was trained from {update.base}, round {round} is based on {base}", "Train again"
+        )
+    if update.layout != described.layout:
+        raise ContractError("BAD_LAYOUT", f"the update's layout is {update.layout}, the task's {described.layout}")
+    if len(update.chunks) != len(described.chunk_sizes):
+        raise ContractError("BAD_LAYOUT", f"an update has {len(described.chunk_sizes)} chunks, not {len(update.chunks)}")
+    for index, chunk in enumerate(update.chunks):
+        found = context.private_hash(COLLECTION, private_key(context, task, round, context.msp, index))
+        if found != chunk:
+            raise ContractError(
+                "CHUNK_MISMATCH",
+                f"chunk {index} is {chunk} in the update and {found or 'absent'} in the collection",
+                "Put the chunk, then submit",
+            )
+    context.put(update)
+    open_verdict(context, described, round, context.msp)
+    context.event("UpdateSubmitted", task=task, round=round, hospital=context.msp)
+    return update.plain()
+
+
+@transaction
+def purge_updates(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+    """Remove the private chunks of an ended round from every peer; hashes and verdicts stay."""
+    document = get_task(context, task)
+    check_coordinator(context, document)
+    get_round(context, task, round).expect(*ENDED)
+    if document.keep_updates:
+        raise ContractError("KEEP_UPDATES", f"the task {task} keeps its updates")
+    purged = 0
+    for hospital in document.hospitals:
+        for index in range(len(document.chunk_sizes)):
+            key = private_key(context, task, round, hospital, index)
+            if context.private_hash(COLLECTION, key) is not None:
+                context.purge_private(COLLECTION, key)
+                purged += 1
+    return {"purged": purged}
+
+
+def _open_task(context: Context, task: str, number: int) -> Task:
+    """Check that the caller may still hand over an update for the round."""
+    document = get_task(context, task)
+    check_hospital(context, document)
+    get_round(context, task, number).expect("open", code="ROUND_CLOSED")
+    if context.find(Update, task, number, context.msp) is not None:
+        raise ContractError("ALREADY_SUBMITTED", f"{context.msp} has submitted its update of round {number}")
+    return document

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict on one update: ``pending`` from its submission, then the verifiers' common decision."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from chaincode.contract.consortium import Consortium
+from chaincode.contract.context import Context
+from chaincode.contract.documents import Attribute, Document, MspId, RoundIndex, TaskName, key_attributes
+from chaincode.contract.task import Task
+from chaincode.shim.endorsement import endorsement_policy
+from medquorum import ContractError
+
+__all__ = ["PENDING", "Verdict", "check_undecided", "find_verdict", "list_verdicts", "open_verdict"]
+
+PENDING = b"pending"
+
+
+class Verdict(Document):
+    """Accepted or refused, why, and in disclosure mode ``count`` what was counted."""
+
+    kind: ClassVar[str] = "verdict"
+    optional: ClassVar[frozenset[str]] = frozenset({"counts", "quality"})
+
+    task: TaskName
+    round: RoundIndex
+    hospital: MspId
+    accepted: bool
+    reason: str | None
+    mode: Literal["plain"] = "plain"
+    rule: str
+    counts: dict[str, Any] | None = None
+    quality: int | None = None
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Task, round and hospital."""
+        return (self.task, self.round, self.hospital)
+
+
+def open_verdict(context: Context, task: Task, number: int, hospital: str) -> None:
+    """Write the pending verdict and, where the task is stricter than the chaincode's policy, the key's own.
+
+    Fabric drops a policy on an absent key silently, and a transaction that wrote a second, unrestricted key would also
+    be judged by the chaincode's policy: hence the value first, and nothing else in VerifyUpdate's write set.
+    """
+    key = context.key(Verdict.kind, task.task, number, hospital)
+    context.put_bytes(key, PENDING)
+    consortium = context.get(Consortium)
+    if task.quorum > consortium.quorum or task.verifiers != consortium.having("verifier"):
+        context.restrict(key, endorsement_policy(task.verifiers, task.quorum))
+
+
+def find_verdict(context: Context, task: str, number: int, hospital: str) -> Verdict | None:
+    """Read a verdict, None while it is pending.
+
+    Raises
+    ------
+    ContractError
+        ``UPDATE_MISSING`` when the hospital submitted no update.
+    """
+    raw = context.find_bytes(context.key(Verdict.kind, task, number, hospital))
+    if raw is None:
+        raise ContractError("UPDATE_MISSING", f"The update {task} {number} {hospital} does not exist")
+    return None if raw == PENDING else Verdict.decode(raw)
+
+
+def list_verdicts(context: Context, task: str, number: int) -> dict[str, dict[str, Any] | str]:
+    """Read a round's verdicts by hospital, as plain values or "pending"."""
+    verdicts: dict[str, dict[str, Any] | str] = {}
+    for entry in context.stub.get_state_by_partial_composite_key(Verdict.kind, key_attributes((task, number))):
+        hospital = context.stub.split_composite_key(entry.key)[1][-1]
+        pending = entry.value == PENDING
+        verdicts[hospital] = PENDING.decode() if pending else Verdict.decode(entry.value).plain()
+    return verdicts
+
+
+def check_undecided(context: Context, task: str, number: int, hospital: str) -> None:
+    """Refuse when there is a verdict already (``DECIDED``)."""
+    verdict = find_verdict(context, task, number, hospital)
+    if verdict is not None:
+        word = "accepted" if verdict.accepted else f"refused ({verdict.reason})"
+        raise ContractError("DECIDED", f"the update of {hospital} in round {number} is {word}")

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Long computations beside the transactions: one thread, resumable steps, results remembered.
+
+A computation is a generator. It yields the name of the bytes it needs next (a ``Need``) and is sent them. Only a
+transaction can read the ledger and only for as long as it runs, so the transactions that wait for a computation
+bring it its bytes, and one that would run too long answers "working" and is asked again. Between steps a computation
+holds no thread, and at most ``waiting`` sets of bytes are held for the thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from medquorum import ContractError
+
+__all__ = ["Memo", "Need", "Progress", "Steps", "Workshop"]
+
+R = TypeVar("R")
+
+PATIENCE = 2.0
+IDLE_LIMIT = 600.0
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes a computation waits for: a model by its hash or an update by its hospital."""
+
+    kind: Literal["model", "update"]
+    name: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A computation that is not finished: steps done and steps in all."""
+
+    done: int
+    total: int
+
+
+Steps = Generator[Need, bytes, R]
+
+
+class Memo(Generic[R]):
+    """The last ``capacity`` results by key; the one unused for longest goes first. Safe between threads."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._entries: OrderedDict[Hashable, R] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> R | None:
+        """Give a result, None when it was never put or has gone."""
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+            return self._entries.get(key)
+
+    def put(self, key: Hashable, result: R) -> None:
+        """Remember a result."""
+        with self._lock:
+            self._entries[key] = result
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._capacity:
+                self._entries.popitem(last=False)
+
+
+@dataclass
+class _Job:
+    steps: Steps[Any]
+    total: int
+    done: int = -1
+    need: Need | None = None
+    idle: bool = True
+    finished: bool = False
+    error: Exception | None = None
+    touched: float = field(default_factory=time.monotonic)
+
+
+class Workshop:
+    """Runs computations one step at a time on one thread.
+
+    Parameters
+    ----------
+    jobs
+        Computations that may be under way at a time.
+    waiting
+        Steps that may wait for the thread, each with its bytes.
+    """
+
+    def __init__(self, jobs: int = 256, waiting: int = 4) -> None:
+        self._limit = jobs
+        self._waiting = waiting
+        self._queued = 0
+        self._jobs: dict[Hashable, _Job] = {}
+        self._change = threading.Condition()
+        self._thread = ThreadPoolExecutor(1, "evaluation")
+
+    def close(self) -> None:
+        """Take no more steps and wait for the running one."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def advance(
+        self,
+        memo: Memo[R],
+        key: Hashable,
+        start: Callable[[], tuple[Steps[R], int]],
+        supply: Callable[[Need], bytes],
+        patience: float = PATIENCE,
+    ) -> R | Progress:
+        """Bring the computation named ``key`` forward for about ``patience`` seconds, by one step at least.
+
+        Parameters
+        ----------
+        memo
+            Where its result is looked up and remembered.
+        start
+            Makes the computation and its number of steps, where it is not under way.
+        supply
+            Reads the bytes of a need.
+
+        Raises
+        ------
+        ContractError
+            ``BUSY`` when too many computations are under way; whatever ``supply`` or the computation raise.
+        """
+        deadline = time.monotonic() + patience
+        result = memo.get(key)
+        while result is None:
+            job = self._claim(key, start, deadline)
+            if isinstance(job, Progress):
+                return job
+            if not job.finished:
+                self._feed(memo, key, job, supply)
+            elif job.error is not None:
+                raise job.error
+            result = memo.get(key)
+        return result
+
+    def _claim(
+        self, key: Hashable, start: Callable[[], tuple[Steps[Any], int]], deadline: float
+    ) -> _Job | Progress:
+        """Wait until the job has finished, or is idle and there is room for its next step, which is then the caller's."""
+        with self._change:
+            job = self._jobs.get(key) or self._begin(key, start)
+            job.touched = time.monotonic()
+
+            def ready() -> bool:
+                return job.finished or (job.idle and self._queued < self._waiting)
+
+            if not self._change.wait_for(ready, max(0.0, deadline - job.touched)):
+                return Progress(max(job.done, 0), job.total)
+            if not job.finished:
+                job.idle = False
+                self._queued += 1
+            return job
+
+    def _begin(self, key: Hashable, start: Callable[[], tuple[Steps[Any], int]]) -> _Job:
+        now = time.monotonic()
+        for old in [k for k, job in self._jobs.items() if job.idle and now - job.touched > IDLE_LIMIT]:
+            del self._jobs[old]
+        if len(self._jobs) >= self._limit:
+            raise ContractError("BUSY", f"{len(self._jobs)} evaluations are under way", "Ask again in a few seconds")
+        steps, total = start()
+        self._jobs[key] = _Job(steps, total)
+        return self._jobs[key]
+
+    def _feed(self, memo: Memo[R], key: Hashable, job: _Job, supply: Callable[[Need], bytes]) -> None:
+        """Read what the claimed job needs and hand it to the thread."""
+        try:
+            data = None if job.need is None else supply(job.need)
+            self._thread.submit(self._step, memo, key, job, data)
+        except BaseException:
+            with self._change:
+                job.idle = True
+                self._queued -= 1
+                self._change.notify_all()
+            raise
+
+    def _step(self, memo: Memo[R], key: Hashable, job: _Job, data: bytes | None) -> None:
+        """Run one step on the thread; its error is raised in the transactions that wait for the job."""
+        try:
+            job.need = next(job.steps) if data is None else job.steps.send(data)
+        except StopIteration as end:
+            memo.put(key, end.value)
+            job.finished = True
+        except Exception as error:
+            job.error, job.finished = error, True
+        with self._change:
+            job.done += 1
+            job.idle = True
+            self._queued -= 1
+            if job.finished:
+                del self._jobs[key]
+            self._change.notify_all()

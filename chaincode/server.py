@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chaincode process: the Medquorum contract behind a chaincode-as-a-service server."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from chaincode.contract.arguments import MSP_PATTERN
+from chaincode.contract.contract import Contract
+from chaincode.contract.node import Node
+from chaincode.contract.verification import VerificationSets
+from chaincode.shim import ServerSettings, serve
+from medquorum import ConfigError, MedquorumError
+
+__all__ = ["main", "make_node"]
+
+
+def make_node(environment: Mapping[str, str] = os.environ) -> Node:
+    """Read ``MEDQUORUM_MSP_ID`` and, for verifiers, ``MEDQUORUM_VERIFICATION_DIR``.
+
+    Raises
+    ------
+    ConfigError
+        The MSP id is missing or malformed, or the directory does not exist.
+    """
+    msp_id = environment.get("MEDQUORUM_MSP_ID", "").strip()
+    if not re.fullmatch(MSP_PATTERN, msp_id):
+        raise ConfigError(
+            f"MEDQUORUM_MSP_ID is {msp_id!r}", "Set it to the MSP id of the organisation this chaincode serves"
+        )
+    named = environment.get("MEDQUORUM_VERIFICATION_DIR", "").strip()
+    directory = Path(named) if named else None
+    if directory is not None and not directory.is_dir():
+        raise ConfigError(
+            f"MEDQUORUM_VERIFICATION_DIR={named} is not a directory", "Create it and put the verification set into it"
+        )
+    return Node(msp_id, VerificationSets(directory))
+
+
+def main() -> None:
+    """Serve the contract until SIGTERM or SIGINT; settings come from the environment (docs/operations.md)."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        node = make_node()
+        serve(Contract(node), ServerSettings.from_environment())
+    except MedquorumError as error:
+        print(f"medquorum-chaincode: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    node.workshop.close()
