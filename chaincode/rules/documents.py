@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rule documents of a task, typed and checked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from chaincode import canonical
+from medquorum import ContractError
+
+__all__ = ["Floor", "Nothing", "PerUpdate", "Prefix", "Rule", "Slack", "Strict", "Subject", "Threshold", "parse_rule"]
+
+Thousandths: TypeAlias = Annotated[int, Field(ge=0, le=1000)]
+Subject: TypeAlias = Literal["mixed", "own"]
+"""A model a rule evaluates: ``mixed`` is p = λ·w + (1-λ)·r, ``own`` is r."""
+
+
+class _Rule(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    norm: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    """Bound on the L2 norm of r - w over all tensors mixed with λ, in thousandths."""
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Models to evaluate for each candidate."""
+        return ("mixed",)
+
+    @property
+    def over_round(self) -> bool:
+        """True for a rule that judges all candidates of a round at once (VerifyRound)."""
+        return False
+
+
+class Strict(_Rule):
+    """[VU]: correct(p) > correct(w)."""
+
+    name: Literal["strict"]
+
+
+class Slack(_Rule):
+    """correct(p) > correct(w) minus ``slack`` thousandths of the set; slack 0 is strict."""
+
+    name: Literal["slack"]
+    slack: Thousandths
+
+
+class Floor(_Rule):
+    """Slack, and in every class a recall of at least that of w minus ``floor`` thousandths."""
+
+    name: Literal["floor"]
+    slack: Thousandths
+    floor: Thousandths
+    floor_on: Literal["p", "r"] = "p"
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Models to evaluate for each candidate."""
+        return ("mixed", "own") if self.floor_on == "r" else ("mixed",)
+
+
+class Threshold(_Rule):
+    """[SMV]: correct(r) of at least ``threshold`` thousandths of the set."""
+
+    name: Literal["threshold"]
+    threshold: Thousandths
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Models to evaluate for each candidate."""
+        return ("own",)
+
+
+class Prefix(_Rule):
+    """Order all candidates by correct(p), accept the prefix whose aggregate is best, if it passes ``slack``."""
+
+    name: Literal["prefix"]
+    slack: Thousandths
+
+    @property
+    def over_round(self) -> bool:
+        """True: this rule judges a whole round."""
+        return True
+
+
+class Nothing(_Rule):
+    """Accept whatever passes RANGE, for comparison only."""
+
+    name: Literal["none"]
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """No model is evaluated."""
+        return ()
+
+
+PerUpdate: TypeAlias = Strict | Slack | Floor | Threshold | Nothing
+Rule: TypeAlias = PerUpdate | Prefix
+
+_ADAPTER: TypeAdapter[Rule] = TypeAdapter(Annotated[Rule, Field(discriminator="name")])
+
+
+def parse_rule(document: object) -> Rule:
+    """Check a task's ``rule`` and give it as a type.
+
+    Raises
+    ------
+    ContractError
+        ``BAD_RULE`` when the name or a field is unknown, missing or out of bounds; ``BAD_JSON`` when it is not JSON.
+    """
+    try:
+        return _ADAPTER.validate_json(canonical.encode(document))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "name"
+        raise ContractError(
+            "BAD_RULE",
+            f"the rule is wrong at {place}: {first['msg']}",
+            "Use strict, slack, floor, threshold, prefix or none with the fields of docs/ledger.md",
+        ) from error

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One function for all rules: ``judge``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chaincode.evaluation import Merit
+from chaincode.rules.candidates import Candidate, Reason, Verdict
+from chaincode.rules.documents import Prefix, Rule
+from chaincode.rules.prefix import AggregateMerit, best_prefix, ranked
+from chaincode.rules.update import norm_refusal, refusal
+from medquorum import ContractError
+
+__all__ = ["judge"]
+
+
+def judge(
+    rule: Rule,
+    base: Merit,
+    candidates: Sequence[Candidate],
+    *,
+    aggregate_merit: AggregateMerit | None = None,
+    minimum: int = 1,
+) -> list[Verdict]:
+    """Judge updates; the verdicts come in the candidates' order.
+
+    Parameters
+    ----------
+    rule : Rule
+    base : Merit
+        Merit of w.
+    candidates : sequence of Candidate
+        One or more for a rule over an update, all of the round for a rule over the round.
+    aggregate_merit : callable
+        Needed by ``prefix``, which calls it once for each prefix, shortest first.
+    minimum : int
+        Shortest prefix worth accepting: the task's ``minimum_accepted``.
+
+    Raises
+    ------
+    ContractError
+        ``NOT_READY`` when something the rule needs was not evaluated.
+    """
+    reasons = {item.name: item.problem or norm_refusal(rule, item) for item in candidates}
+    sound = [item for item in candidates if reasons[item.name] is None]
+    aggregates: dict[str, Merit] = {}
+    if isinstance(rule, Prefix):
+        aggregates = _aggregates(ranked(sound), aggregate_merit)
+        accepted = best_prefix(rule, base, aggregates, minimum)
+        reasons |= {item.name: None if item.name in accepted else Reason.RULE for item in sound}
+    else:
+        reasons |= {item.name: refusal(rule, base, item) for item in sound}
+    return [_verdict(item, reasons[item.name], base, aggregates.get(item.name)) for item in candidates]
+
+
+def _aggregates(names: Sequence[str], aggregate_merit: AggregateMerit | None) -> dict[str, Merit]:
+    if aggregate_merit is None:
+        raise ContractError("NOT_READY", "the prefixes' aggregates were not evaluated", "Call PrepareRound first")
+    return {name: aggregate_merit(tuple(names[: rank + 1])) for rank, name in enumerate(names)}
+
+
+def _verdict(candidate: Candidate, reason: Reason | None, base: Merit, aggregate: Merit | None) -> Verdict:
+    merits = {"base": base, "mixed": candidate.mixed, "own": candidate.own, "aggregate": aggregate}
+    counts = {"total": base.total} | {name: merit.correct for name, merit in merits.items() if merit is not None}
+    quality = None if candidate.mixed is None else candidate.mixed.correct - base.correct
+    return Verdict(candidate.name, reason is None, reason, quality, counts)

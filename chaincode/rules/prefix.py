@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The prefix rule over a whole round, for hospitals whose data are unlike each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+from chaincode.evaluation import Merit
+from chaincode.rules.candidates import Candidate
+from chaincode.rules.documents import Prefix
+from chaincode.rules.update import subject, within_slack
+
+__all__ = ["AggregateMerit", "best_prefix", "ranked"]
+
+AggregateMerit: TypeAlias = Callable[[tuple[str, ...]], Merit]
+"""Gives the merit of the next model if exactly the named updates were accepted."""
+
+
+def ranked(candidates: Sequence[Candidate]) -> list[str]:
+    """Order names by correct(p), best first, equal counts by name.
+
+    Raises
+    ------
+    ContractError
+        ``NOT_READY`` when some p was not evaluated.
+    """
+    return [item.name for item in sorted(candidates, key=lambda item: (-subject(item, "mixed").correct, item.name))]
+
+
+def best_prefix(rule: Prefix, base: Merit, prefixes: Mapping[str, Merit], minimum: int) -> set[str]:
+    """Give the accepted names.
+
+    Parameters
+    ----------
+    prefixes : mapping of name to Merit
+        In ranked order, for each name the merit of the aggregate of the prefix that ends with it.
+    minimum : int
+        Shorter prefixes do not count.
+
+    Returns
+    -------
+    set of str
+        The prefix whose aggregate has most correct, the longest among equals; empty when even that one is not
+        within ``slack`` of w.
+    """
+    names = list(prefixes)
+    lengths = range(max(minimum, 1), len(names) + 1)
+    if not lengths:
+        return set()
+    length = max(lengths, key=lambda length: (prefixes[names[length - 1]].correct, length))
+    return set(names[:length]) if within_slack(prefixes[names[length - 1]], base, rule.slack) else set()

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules over one update: strict, slack, floor, threshold, none, and the norm bound every rule may carry."""
+
+from __future__ import annotations
+
+from chaincode.evaluation import Merit
+from chaincode.fixedpoint import FRACTION_BITS
+from chaincode.rules.candidates import Candidate, Reason
+from chaincode.rules.documents import Floor, PerUpdate, Rule, Slack, Subject, Threshold
+from medquorum import ContractError
+
+__all__ = ["norm_refusal", "refusal", "subject", "within_slack"]
+
+
+def refusal(rule: PerUpdate, base: Merit, candidate: Candidate) -> Reason | None:
+    """Give the reason to refuse a candidate that passed :func:`norm_refusal`, or None.
+
+    Raises
+    ------
+    ContractError
+        ``NOT_READY`` when the model the rule looks at was not evaluated.
+    """
+    if rule.name == "none":
+        return None
+    if isinstance(rule, Threshold):
+        own = subject(candidate, "own")
+        return None if 1000 * own.correct >= rule.threshold * own.total else Reason.RULE
+    slack = rule.slack if isinstance(rule, Slack | Floor) else 0
+    if not within_slack(subject(candidate, "mixed"), base, slack):
+        return Reason.RULE
+    if isinstance(rule, Floor):
+        return _floor_refusal(rule, base, subject(candidate, "own" if rule.floor_on == "r" else "mixed"))
+    return None
+
+
+def norm_refusal(rule: Rule, candidate: Candidate) -> Reason | None:
+    """Give NORM when ||r - w|| > norm / 1000: Σ d² · 10^6 > norm² · 2^(2f), exactly.
+
+    Raises
+    ------
+    ContractError
+        ``NOT_READY`` when the rule has a bound and the distance was not computed.
+    """
+    if rule.norm is None:
+        return None
+    if candidate.distance is None:
+        raise ContractError("NOT_READY", f"the norm of {candidate.name}'s update was not computed", "Prepare it first")
+    beyond = candidate.distance * 10**6 > rule.norm**2 << (2 * FRACTION_BITS)
+    return Reason.NORM if beyond else None
+
+
+def within_slack(merit: Merit, base: Merit, slack: int) -> bool:
+    """Tell whether correct > correct(w) - slack/1000 of the set."""
+    return 1000 * (merit.correct - base.correct) + slack * base.total > 0
+
+
+def subject(candidate: Candidate, which: Subject) -> Merit:
+    """Give the merit of p or r; ContractError ``NOT_READY`` when it was not evaluated."""
+    merit = candidate.mixed if which == "mixed" else candidate.own
+    if merit is None:
+        raise ContractError("NOT_READY", f"{candidate.name}'s model ({which}) was not evaluated", "Prepare it first")
+    return merit
+
+
+def _floor_refusal(rule: Floor, base: Merit, merit: Merit) -> Reason | None:
+    rows = zip(merit.per_class_correct, base.per_class_correct, base.per_class_total, strict=True)
+    low = any(1000 * found + rule.floor * total < 1000 * before for found, before, total in rows)
+    return Reason.FLOOR if low else None
