@@ -4,18 +4,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from chaincode.contract.access import check_local
-from chaincode.contract.arguments import HashText, Index, Json, RoundNumber, TaskId
-from chaincode.contract.averaging import NewModel, aggregate_key, average
+from chaincode.contract.arguments import Index, Json, RoundNumber, TaskId
+from chaincode.contract.averaging import aggregate_key, average
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
+from chaincode.contract.judging import Bench
 from chaincode.contract.models import put_chunk, stored_chunks
+from chaincode.contract.node import NewModel
 from chaincode.contract.roundstate import Round, get_round
 from chaincode.contract.supply import supplier
 from chaincode.contract.task import MAX_DATASET, Task, check_verifier, get_task
@@ -99,18 +101,23 @@ def prepare_aggregate(context: Context, task: TaskId, round: RoundNumber) -> Ans
     """Compute the new model and its accuracy on the local organisation's verification set."""
     check_local(context)
     document, current = _aggregating(context, task, round)
-    verification = context.node.sets.get(document.dataset, document.dataset_size)
-    result = context.node.workshop.advance(
-        context.node.models,
+    node = context.node
+    bench = Bench(node, document, current, node.sets.get(document.dataset, document.dataset_size))
+    result = node.workshop.advance(
+        node.new_models,
         aggregate_key(document, current),
-        lambda: average(context.node, document, current, verification),
+        lambda: average(bench),
         supplier(context, document, current),
     )
     if isinstance(result, Progress):
-        return {"state": "working", "done": result.done, "total": result.total}
+        return result.plain()
     stored = stored_chunks(context, result.model, len(document.chunk_sizes))
-    answer: dict[str, object] = {"state": "ready", "model": result.model, "worse": result.worse, "counts": result.counts}
-    return answer | {"chunks": len(stored), "stored": [i for i, h in enumerate(stored) if h is not None]}
+    return {
+        "state": "ready",
+        "finding": _finding(document, result),
+        "chunks": len(stored),
+        "stored": [index for index, chunk in enumerate(stored) if chunk is not None],
+    }
 
 
 @transaction
@@ -139,9 +146,9 @@ def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, finding
     _check_disclosure(document, attested)
     if context.msp == context.node.msp_id:
         own = _prepared(context, document, current)
-        if (attested.model, attested.worse) != (own.model, own.worse):
+        if finding != _finding(document, own):
             raise ContractError(
-                "ATTESTATION_MISMATCH", f"this peer computed {own.model}, not {attested.model}", "Prepare it again"
+                "ATTESTATION_MISMATCH", f"{context.msp} itself computed {own.model}", "Send PrepareAggregate's finding"
             )
     context.put(attested)
     context.event("ModelAttested", task=task, round=round)
@@ -153,6 +160,12 @@ def is_worse(task: Task, base: int, model: int) -> bool:
     return 1000 * (base - model) > task.model_tolerance * task.dataset_size
 
 
+def _finding(task: Task, result: NewModel) -> dict[str, Any]:
+    """Give what a verifier attests, in the task's disclosure mode."""
+    finding = {"model": result.model, "worse": is_worse(task, result.base, result.correct)}
+    return finding if task.disclosure == "bit" else finding | {"counts": {"base": result.base, "model": result.correct}}
+
+
 def _aggregating(context: Context, name: str, number: int) -> tuple[Task, Round]:
     task = get_task(context, name)
     current = get_round(context, name, number)
@@ -162,7 +175,7 @@ def _aggregating(context: Context, name: str, number: int) -> tuple[Task, Round]
 
 def _prepared(context: Context, task: Task, current: Round) -> NewModel:
     """Give what this process computed; its memory decides between an answer and a refusal, never about a read."""
-    result = context.node.models.get(aggregate_key(task, current))
+    result = context.node.new_models.get(aggregate_key(task, current))
     if result is None:
         raise ContractError(
             "NOT_READY",
@@ -176,6 +189,10 @@ def _check_disclosure(task: Task, attested: Aggregate) -> None:
     counts = attested.counts
     if task.disclosure == "bit":
         if counts is not None:
-            raise ContractError("BAD_ATTESTATION", f"the task {task.task} discloses no counts", "Send model and worse only")
+            raise ContractError(
+                "BAD_ATTESTATION", f"the task {task.task} discloses no counts", "Send model and worse only"
+            )
     elif counts is None or attested.worse != is_worse(task, counts.base, counts.model):
-        raise ContractError("BAD_ATTESTATION", "worse and the counts do not belong together", "Send PrepareAggregate's finding")
+        raise ContractError(
+            "BAD_ATTESTATION", "worse and the counts do not belong together", "Send PrepareAggregate's finding"
+        )

@@ -52,7 +52,9 @@ class Argument:
         """
         if len(raw) > self.max_bytes:
             raise ContractError(
-                "BAD_ARGUMENT", f"{name} has {len(raw)} bytes", f"At most {self.max_bytes} are read; send bytes as transient"
+                "BAD_ARGUMENT",
+                f"{name} has {len(raw)} bytes",
+                f"At most {self.max_bytes} are read; send bytes as transient",
             )
         try:
             return self.parse(raw.decode())

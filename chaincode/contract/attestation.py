@@ -62,7 +62,9 @@ def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital:
         or attestation.result.quality is not None
         or attestation.result.reason not in (None, "RULE")
     ):
-        raise ContractError("BAD_ATTESTATION", f"the task {task} discloses one bit only", "Send accepted and reason RULE")
+        raise ContractError(
+            "BAD_ATTESTATION", f"the task {task} discloses one bit only", "Send accepted and reason RULE"
+        )
     context.put(attestation)
     context.event("VerdictAttested", task=task, round=round, hospital=hospital)
     return attestation.plain()

@@ -45,7 +45,7 @@ class Consortium(Document):
         return self
 
     def having(self, role: Role) -> list[str]:
-        """The organisations that have a role, sorted."""
+        """List the organisations that have a role, sorted."""
         return sorted(msp for msp, roles in self.members.items() if role in roles)
 
 

@@ -59,7 +59,9 @@ class Context:
         document = self.find(kind, *attributes)
         if document is None:
             name = " ".join(str(a) for a in attributes)
-            raise ContractError(f"{kind.kind.upper()}_MISSING", f"The {kind.kind} {name} does not exist".replace("  ", " "))
+            raise ContractError(
+                f"{kind.kind.upper()}_MISSING", f"The {kind.kind} {name} does not exist".replace("  ", " ")
+            )
         return document
 
     def list(self, kind: type[D], *attributes: Attribute) -> list[D]:

@@ -16,7 +16,7 @@ from medquorum import ContractError
 
 __all__ = ["Answer", "Transaction", "collect", "evaluate", "transaction"]
 
-Answer = bytes | dict[str, Any] | list[Any] | None
+Answer = bytes | dict[str, Any] | list[Any] | str | None
 Function = Callable[..., Answer]
 
 

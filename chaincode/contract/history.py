@@ -68,7 +68,9 @@ def _attributes(kind: str, given: object) -> list[Attribute]:
     for position, value in enumerate(given):
         is_round = position == 1
         if type(value) is not (int if is_round else str):
-            raise ContractError("BAD_ARGUMENT", f"attribute {position} of {kind} is not {'a number' if is_round else 'text'}")
+            raise ContractError(
+                "BAD_ARGUMENT", f"attribute {position} of {kind} is not {'a number' if is_round else 'text'}"
+            )
         attributes.append(value)
     return attributes
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model store: a manifest per model, its bytes in chunks of public state or of the private collection ``models``."""
+"""The model store: a manifest per model, its chunks in public state or in the private collection ``models``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Model(Document):
     parent: Hash | None = None
     task: TaskName | None = None
     round: RoundIndex = 0
-    accepted: list[MspId] = []
+    accepted: list[MspId] = Field(default_factory=list)
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -106,7 +106,9 @@ def put_model_chunk(context: Context, manifest: Json, index: Index, store: Word)
     described = _manifest(manifest)
     sizes = chunk_sizes(described.length)
     if len(described.chunks) != len(sizes):
-        raise ContractError("BAD_MODEL", f"{described.length} bytes are {len(sizes)} chunks, not {len(described.chunks)}")
+        raise ContractError(
+            "BAD_MODEL", f"{described.length} bytes are {len(sizes)} chunks, not {len(described.chunks)}"
+        )
     if store not in ("public", "private"):
         raise ContractError("BAD_MODEL", f"there is no store {store!r}", "Use public or private")
     if index >= len(sizes):

@@ -5,21 +5,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chaincode import rules
 from chaincode.contract.verification import VerificationSets
 from chaincode.contract.workshop import Memo, Workshop
+from chaincode.evaluation import Merit
 
-__all__ = ["Node"]
+__all__ = ["NewModel", "Node"]
 
 RESULTS = 4096
-MODELS = 3
+MODELS = 2
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """A round's new model as this process computed it; ``base`` and ``correct`` are correct counts."""
+
+    model: str
+    packed: bytes = field(repr=False)
+    base: int
+    correct: int
 
 
 @dataclass(frozen=True)
 class Node:
-    """One organisation's chaincode process; nothing of it may change what a transaction reads or writes."""
+    """One organisation's chaincode process.
+
+    A transaction's reads and writes never depend on what is remembered here: that only decides between answering and
+    refusing with ``NOT_READY``. Bytes of models are bounded by the small capacity of their memos.
+    """
 
     msp_id: str
     sets: VerificationSets
     workshop: Workshop = field(default_factory=Workshop)
-    results: Memo[object] = field(default_factory=lambda: Memo(RESULTS))
-    models: Memo[bytes] = field(default_factory=lambda: Memo(MODELS))
+    bases: Memo[bytes] = field(default_factory=lambda: Memo(MODELS))
+    merits: Memo[Merit] = field(default_factory=lambda: Memo(RESULTS))
+    digests: Memo[str] = field(default_factory=lambda: Memo(RESULTS))
+    verdicts: Memo[tuple[rules.Verdict, ...]] = field(default_factory=lambda: Memo(RESULTS))
+    new_models: Memo[NewModel] = field(default_factory=lambda: Memo(MODELS))

@@ -29,7 +29,9 @@ def open_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
     base = _base(context, document, round)
     manifest = context.find(Model, base)
     if manifest is None or (round == 1 and not _complete(context, manifest)):
-        raise ContractError("MODEL_MISSING", f"the model {base} is not stored", "Store all its chunks with PutModelChunk")
+        raise ContractError(
+            "MODEL_MISSING", f"the model {base} is not stored", "Store all its chunks with PutModelChunk"
+        )
     if (manifest.layout, manifest.length, manifest.store) != (document.layout, document.length, document.model_store):
         raise ContractError("BAD_LAYOUT", f"the model {base} has another layout or store than the task {task}")
     return _step(context, "RoundOpened", Round(task=task, round=round, state="open", base=base))
@@ -63,7 +65,9 @@ def close_verdicts(context: Context, task: TaskId, round: RoundNumber, reason: R
     pending = [hospital for hospital, outcome in outcomes.items() if outcome == "missing"]
     if pending and not reason:
         raise ContractError(
-            "VERDICTS_PENDING", f"no verdict yet on {', '.join(pending)}", "Wait, or close with a reason to leave them out"
+            "VERDICTS_PENDING",
+            f"no verdict yet on {', '.join(pending)}",
+            "Wait, or close with a reason to leave them out",
         )
     accepted = [hospital for hospital, outcome in outcomes.items() if outcome == "accepted"]
     fixed = {"outcomes": outcomes, "accepted": accepted}

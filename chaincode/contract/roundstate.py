@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from chaincode.contract.context import Context
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
 from medquorum import ContractError
@@ -26,10 +28,10 @@ class Round(Document):
     round: RoundIndex
     state: State
     base: Hash
-    candidates: list[MspId] = []
-    commitments: dict[MspId, Hash] = {}
-    outcomes: dict[MspId, Outcome] = {}
-    accepted: list[MspId] = []
+    candidates: list[MspId] = Field(default_factory=list)
+    commitments: dict[MspId, Hash] = Field(default_factory=dict)
+    outcomes: dict[MspId, Outcome] = Field(default_factory=dict)
+    accepted: list[MspId] = Field(default_factory=list)
     model: Hash | None = None
     reason: str | None = None
 

@@ -34,7 +34,9 @@ def _model(context: Context, name: str) -> bytes:
         chunk = get_chunk(context, manifest, index)
         if chunk is None or sha256(chunk) != expected:
             raise ContractError(
-                "DATA_MISSING", f"chunk {index} of the model {name} is not on this peer", "Wait for its peer to fetch it"
+                "DATA_MISSING",
+                f"chunk {index} of the model {name} is not on this peer",
+                "Wait for its peer to fetch it",
             )
         chunks.append(chunk)
     return b"".join(chunks)

@@ -73,11 +73,6 @@ class Task(Document):
         """Bytes of each chunk of a model or update of this task."""
         return chunk_sizes(self.length)
 
-    @property
-    def per_round(self) -> bool:
-        """Whether the rule judges all candidates of a round together."""
-        return rules.parse(self.rule).per_round
-
 
 def get_task(context: Context, name: str) -> Task:
     """Read a task that must exist (``TASK_MISSING``)."""
@@ -137,9 +132,9 @@ def _layout(fields: Any) -> tuple[str, int]:
     if not isinstance(fields, dict):
         raise ContractError("BAD_TASK", "the document is not a JSON object")
     try:
-        rules.parse(fields.get("rule"))
+        rules.parse_rule(fields.get("rule"))
         description = modelformat.parse(fields.get("model"))
-        return modelformat.layout_hash(description), modelformat.packed_length(description)
+        return modelformat.layout_hash(description), 4 * modelformat.parameters(description)
     except MedquorumError as error:
         raise ContractError("BAD_TASK", error.cause, error.remedy) from error
 
@@ -150,7 +145,7 @@ def _check_numbers(task: Task, quorum: int) -> None:
     if not quorum <= task.quorum <= len(task.verifiers):
         raise ContractError(
             "BAD_TASK",
-            f"quorum {task.quorum} is not from {quorum} (the consortium's) to {len(task.verifiers)} (the verifiers named)",
+            f"quorum {task.quorum} is not from {quorum} to the number of verifiers, {len(task.verifiers)}",
         )
     if task.minimum_accepted > len(task.hospitals):
         raise ContractError(

@@ -82,7 +82,9 @@ def submit_update(context: Context, task: TaskId, round: RoundNumber, document: 
     if update.layout != described.layout:
         raise ContractError("BAD_LAYOUT", f"the update's layout is {update.layout}, the task's {described.layout}")
     if len(update.chunks) != len(described.chunk_sizes):
-        raise ContractError("BAD_LAYOUT", f"an update has {len(described.chunk_sizes)} chunks, not {len(update.chunks)}")
+        raise ContractError(
+            "BAD_LAYOUT", f"an update has {len(described.chunk_sizes)} chunks, not {len(update.chunks)}"
+        )
     for index, chunk in enumerate(update.chunks):
         found = context.private_hash(COLLECTION, private_key(context, task, round, context.msp, index))
         if found != chunk:

@@ -42,6 +42,10 @@ class Progress:
     done: int
     total: int
 
+    def plain(self) -> dict[str, Any]:
+        """Give the answer of a Prepare transaction that is not ready."""
+        return {"state": "working", "done": self.done, "total": self.total}
+
 
 Steps = Generator[Need, bytes, R]
 
@@ -142,10 +146,8 @@ class Workshop:
             result = memo.get(key)
         return result
 
-    def _claim(
-        self, key: Hashable, start: Callable[[], tuple[Steps[Any], int]], deadline: float
-    ) -> _Job | Progress:
-        """Wait until the job has finished, or is idle and there is room for its next step, which is then the caller's."""
+    def _claim(self, key: Hashable, start: Callable[[], tuple[Steps[Any], int]], deadline: float) -> _Job | Progress:
+        """Wait until the job has finished, or until its next step can be the caller's to feed."""
         with self._change:
             job = self._jobs.get(key) or self._begin(key, start)
             job.touched = time.monotonic()

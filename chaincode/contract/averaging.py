@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Computes a round's new model and how well it does: the computation behind PrepareAggregate."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from chaincode import modelformat
+from chaincode.contract.judging import Bench, RunningSum, verdict_key
+from chaincode.contract.node import NewModel
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from chaincode.contract.workshop import Steps
+
+__all__ = ["aggregate_key", "average"]
+
+
+def aggregate_key(task: Task, current: Round) -> Hashable:
+    """Name a new model by everything it depends on."""
+    return verdict_key(task, current, current.accepted)
+
+
+def average(bench: Bench) -> tuple[Steps[NewModel], int]:
+    """Make the computation of the new model from the accepted updates, and its number of steps."""
+    return _average(bench), len(bench.current.accepted) + 1
+
+
+def _average(bench: Bench) -> Steps[NewModel]:
+    accepted = tuple(bench.current.accepted)
+    base = yield from bench.base()
+    sums = yield from RunningSum(bench).over(accepted)
+    tensors = bench.next_model(base, sums, len(accepted))
+    packed = modelformat.pack(bench.description, tensors)
+    name = modelformat.model_hash(bench.task.layout, modelformat.chunk_hashes(packed))
+    return NewModel(name, packed, bench.base_merit(base).correct, bench.merit(tensors).correct)

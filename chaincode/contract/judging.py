@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluates a round's updates and applies the task's rule: the computations behind PrepareVerdict and PrepareRound."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Hashable, Mapping, Sequence
+
+from chaincode import modelformat, rules
+from chaincode.aggregate import add, next_model
+from chaincode.contract.context import sha256
+from chaincode.contract.node import Node
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from chaincode.contract.workshop import Need, Steps
+from chaincode.dataset import VerificationSet
+from chaincode.evaluation import Merit, compile_model, merit
+from chaincode.fixedpoint import IntArray
+from medquorum import MedquorumError
+
+__all__ = ["Bench", "judge_round", "judge_update", "verdict_key"]
+
+
+def verdict_key(task: Task, current: Round, candidates: Sequence[str]) -> Hashable:
+    """Name a judgement by everything it depends on: task (rule, λ, data set), base and the updates' commitments."""
+    return sha256(task.encode()), current.base, tuple((name, current.commitments[name]) for name in candidates)
+
+
+class Bench:
+    """One round's evaluation tools on one node: base model, description, verification set."""
+
+    def __init__(self, node: Node, task: Task, current: Round, verification: VerificationSet) -> None:
+        self.node = node
+        self.task = task
+        self.current = current
+        self.description = modelformat.parse(task.model)
+        self.rule = rules.parse_rule(task.rule)
+        self._verification = verification
+
+    def base(self) -> Generator[Need, bytes, modelformat.Tensors]:
+        """Give the base model's tensors; a base that is out of range stops the round (``RangeError``)."""
+        packed = self.node.bases.get(self.current.base)
+        if packed is None:
+            packed = yield Need("model", self.current.base)
+            modelformat.check_range(self.description, modelformat.unpack(self.description, packed))
+            self.node.bases.put(self.current.base, packed)
+        return modelformat.unpack(self.description, packed)
+
+    def base_merit(self, base: modelformat.Tensors) -> Merit:
+        """Evaluate the base model, once for all updates of the round."""
+        key = (sha256(self.task.encode()), self.current.base)
+        found = self.node.merits.get(key)
+        if found is None:
+            found = self.merit(base)
+            self.node.merits.put(key, found)
+        return found
+
+    def merit(self, base: modelformat.Tensors, update: modelformat.Tensors | None = None) -> Merit:
+        """Evaluate a model, or the mixture of base and update."""
+        program = compile_model(
+            self.description,
+            base,
+            update,
+            lambda_numerator=self.task.lambda_numerator,
+            lambda_bits=self.task.lambda_bits,
+        )
+        return merit(program, self._verification.images, self._verification.labels)
+
+    def next_model(self, base: modelformat.Tensors, sums: Mapping[str, IntArray], count: int) -> modelformat.Tensors:
+        """Average ``count`` updates, given their sum, with the base."""
+        return next_model(
+            self.description,
+            base,
+            sums,
+            count,
+            lambda_numerator=self.task.lambda_numerator,
+            lambda_bits=self.task.lambda_bits,
+        )
+
+    def digest(self, hospital: str) -> Generator[Need, bytes, str]:
+        """Give the SHA-256 of an update's parameters without salt."""
+        commitment = self.current.commitments[hospital]
+        found = self.node.digests.get(commitment)
+        if found is None:
+            found = sha256((yield Need("update", hospital)))
+            self.node.digests.put(commitment, found)
+        return found
+
+    def candidate(
+        self, base: modelformat.Tensors, hospital: str, earlier: set[str]
+    ) -> Generator[Need, bytes, rules.Candidate]:
+        """Screen and evaluate one update; what is wrong with it becomes the candidate's problem, never an error."""
+        packed = yield Need("update", hospital)
+        tensors, problem, digest = rules.screen(self.description, packed, earlier)
+        self.node.digests.put(self.current.commitments[hospital], digest)
+        if problem is not None or tensors is None:
+            return rules.Candidate(hospital, problem)
+        return rules.Candidate(
+            hospital,
+            distance=rules.squared_distance(self.description, base, tensors) if self.rule.norm else None,
+            mixed=self.merit(base, tensors) if "mixed" in self.rule.subjects else None,
+            own=self.merit(tensors) if "own" in self.rule.subjects else None,
+        )
+
+
+def judge_update(bench: Bench, hospital: str) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
+    """Make the computation of one update's verdict under a rule over single updates, and its number of steps."""
+    before = [name for name in bench.current.candidates if name < hospital]
+    return _judge_update(bench, hospital, before), len(before) + 2
+
+
+def _judge_update(bench: Bench, hospital: str, before: Sequence[str]) -> Steps[tuple[rules.Verdict, ...]]:
+    base = yield from bench.base()
+    earlier = set()
+    for name in before:
+        earlier.add((yield from bench.digest(name)))
+    candidate = yield from bench.candidate(base, hospital, earlier)
+    return tuple(rules.judge(bench.rule, bench.base_merit(base), [candidate]))
+
+
+def judge_round(bench: Bench) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
+    """Make the computation of all verdicts under a rule over the round, and its number of steps."""
+    return _judge_round(bench), 2 * len(bench.current.candidates) + 1
+
+
+def _judge_round(bench: Bench) -> Steps[tuple[rules.Verdict, ...]]:
+    """Evaluate every update, then every aggregate the rule asks for; one update is in memory at a time."""
+    base = yield from bench.base()
+    candidates = []
+    earlier: set[str] = set()
+    for name in bench.current.candidates:
+        candidates.append((yield from bench.candidate(base, name, earlier)))
+        earlier.add((yield from bench.digest(name)))
+    known: dict[tuple[str, ...], Merit] = {}
+    total = RunningSum(bench)
+    while True:
+        try:
+            verdicts = rules.judge(
+                bench.rule,
+                bench.base_merit(base),
+                candidates,
+                aggregate_merit=_known(known),
+                minimum=bench.task.minimum_accepted,
+            )
+            return tuple(verdicts)
+        except _Unknown as unknown:
+            sums = yield from total.over(unknown.names)
+            known[unknown.names] = bench.merit(bench.next_model(base, sums, len(unknown.names)))
+
+
+class RunningSum:
+    """The sum of some updates, extended by one update at a time."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._names: tuple[str, ...] = ()
+        self._sums: dict[str, IntArray] = {}
+
+    def over(self, names: tuple[str, ...]) -> Generator[Need, bytes, dict[str, IntArray]]:
+        """Give the sum over the names; those added before are not read again when the names go on from them."""
+        if names[: len(self._names)] != self._names:
+            self._names, self._sums = (), {}
+        for name in names[len(self._names) :]:
+            packed = yield Need("update", name)
+            add(self._bench.description, self._sums, modelformat.unpack(self._bench.description, packed))
+        self._names = names
+        return self._sums
+
+
+class _Unknown(MedquorumError):
+    """The rule asks for an aggregate that is not evaluated yet."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(f"the aggregate of {len(names)} updates is not evaluated")
+        self.names = names
+
+
+def _known(merits: Mapping[tuple[str, ...], Merit]) -> rules.AggregateMerit:
+    def look_up(names: tuple[str, ...]) -> Merit:
+        if names not in merits:
+            raise _Unknown(names)
+        return merits[names]
+
+    return look_up

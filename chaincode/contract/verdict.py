@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VerifyUpdate and VerifyRound: every endorser states what it evaluated itself beforehand, on private images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaincode import rules
+from chaincode.contract.access import check_local
+from chaincode.contract.arguments import Msp, RoundNumber, TaskId
+from chaincode.contract.context import Context
+from chaincode.contract.dispatch import Answer, evaluate, transaction
+from chaincode.contract.judging import Bench, judge_round, judge_update, verdict_key
+from chaincode.contract.roundstate import Round, get_round
+from chaincode.contract.supply import supplier
+from chaincode.contract.task import Task, check_verifier, get_task
+from chaincode.contract.verdictstate import Verdict, check_undecided, find_verdict
+from chaincode.contract.workshop import Progress
+from medquorum import ContractError
+
+
+@evaluate
+def prepare_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp) -> Answer:
+    """Evaluate one update on the local organisation's verification set; ask until it is ready."""
+    check_local(context)
+    document, current = _verifying(context, task, round, over_round=False)
+    key = _key(document, current, hospital)
+    bench = _bench(context, document, current)
+    verdicts = context.node.workshop.advance(
+        context.node.verdicts, key, lambda: judge_update(bench, hospital), supplier(context, document, current)
+    )
+    if isinstance(verdicts, Progress):
+        return verdicts.plain()
+    return {"state": "ready", "result": disclosed(document, verdicts[0])}
+
+
+@evaluate
+def prepare_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+    """Evaluate all updates of a round, for a rule over the round; ask until it is ready."""
+    check_local(context)
+    document, current = _verifying(context, task, round, over_round=True)
+    bench = _bench(context, document, current)
+    verdicts = context.node.workshop.advance(
+        context.node.verdicts,
+        verdict_key(document, current, current.candidates),
+        lambda: judge_round(bench),
+        supplier(context, document, current),
+    )
+    if isinstance(verdicts, Progress):
+        return verdicts.plain()
+    return {"state": "ready", "results": {verdict.name: disclosed(document, verdict) for verdict in verdicts}}
+
+
+@transaction
+def verify_update(context: Context, task: TaskId, round: RoundNumber, hospital: Msp) -> Answer:
+    """Write the verdict on one update, from what each endorser has prepared."""
+    document, current = _verifying(context, task, round, over_round=False)
+    check_verifier(context, document)
+    check_undecided(context, task, round, hospital)
+    key = _key(document, current, hospital)
+    verdict = _write(context, document, current, _prepared(context, round, key)[0])
+    context.event("UpdateVerified", task=task, round=round, hospital=hospital)
+    return verdict.plain()
+
+
+@transaction
+def verify_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+    """Write the verdicts on all updates of a round, for a rule over the round."""
+    document, current = _verifying(context, task, round, over_round=True)
+    check_verifier(context, document)
+    for hospital in current.candidates:
+        check_undecided(context, task, round, hospital)
+    prepared = _prepared(context, round, verdict_key(document, current, current.candidates))
+    written = [_write(context, document, current, verdict) for verdict in prepared]
+    context.event("RoundVerified", task=task, round=round)
+    return {verdict.hospital: verdict.plain() for verdict in written}
+
+
+@evaluate
+def read_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp) -> Answer:
+    """Read a verdict, "pending" before there is one."""
+    verdict = find_verdict(context, task, round, hospital)
+    return "pending" if verdict is None else verdict.plain()
+
+
+def disclosed(task: Task, verdict: rules.Verdict) -> dict[str, Any]:
+    """Give the part of a verdict that the task's disclosure mode lets out."""
+    if task.disclosure == "bit":
+        return {"accepted": verdict.accepted, "reason": None if verdict.accepted else rules.Reason.RULE.value}
+    result: dict[str, Any] = {
+        "accepted": verdict.accepted,
+        "reason": None if verdict.reason is None else verdict.reason.value,
+        "counts": dict(verdict.counts),
+    }
+    return result if verdict.quality is None else result | {"quality": verdict.quality}
+
+
+def _verifying(context: Context, name: str, number: int, *, over_round: bool) -> tuple[Task, Round]:
+    """Read task and round; refuse where the task's rule is of the other sort or the round is not verifying."""
+    task = get_task(context, name)
+    rule = rules.parse_rule(task.rule)
+    if rule.over_round != over_round:
+        fitting = "PrepareRound and VerifyRound" if rule.over_round else "PrepareVerdict and VerifyUpdate"
+        raise ContractError("WRONG_RULE", f"the rule {rule.name} does not work like this", f"Use {fitting}")
+    current = get_round(context, name, number)
+    current.expect("verifying")
+    return task, current
+
+
+def _key(task: Task, current: Round, hospital: str) -> Any:
+    if hospital not in current.candidates:
+        raise ContractError(
+            "UPDATE_MISSING",
+            f"{hospital} is not a candidate of round {current.round}",
+            f"They are {current.candidates}",
+        )
+    return verdict_key(task, current, [name for name in current.candidates if name <= hospital])
+
+
+def _bench(context: Context, task: Task, current: Round) -> Bench:
+    return Bench(context.node, task, current, context.node.sets.get(task.dataset, task.dataset_size))
+
+
+def _prepared(context: Context, number: int, key: Any) -> tuple[rules.Verdict, ...]:
+    """Give what this process evaluated; its memory decides between an answer and a refusal, never about a read."""
+    verdicts = context.node.verdicts.get(key)
+    if verdicts is None:
+        raise ContractError(
+            "NOT_READY",
+            f"{context.node.msp_id} has not evaluated this in round {number}",
+            "Call Prepare on every endorsing verifier's peer until it is ready, then send this again",
+        )
+    return verdicts
+
+
+def _write(context: Context, task: Task, current: Round, verdict: rules.Verdict) -> Verdict:
+    document = Verdict(
+        task=task.task,
+        round=current.round,
+        hospital=verdict.name,
+        rule=rules.parse_rule(task.rule).name,
+        **disclosed(task, verdict),
+    )
+    context.put(document)
+    return document

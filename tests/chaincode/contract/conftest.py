@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: consortia on a ledger in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from consortium_ledger import Consortium
+
+from medquorum import PeerError
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Consortium]]:
+    """Make consortia that are closed afterwards."""
+    made: list[Consortium] = []
+
+    def build(**options: Any) -> Consortium:
+        made.append(Consortium(tmp_path / f"sets{len(made)}", **options))
+        return made[-1]
+
+    yield build
+    for consortium in made:
+        consortium.close()
+
+
+@pytest.fixture
+def demo(make: Callable[..., Consortium]) -> Consortium:
+    """A consortium with the task "demo", no round yet."""
+    consortium = make()
+    consortium.begin()
+    return consortium
+
+
+@pytest.fixture
+def refused() -> Callable[..., str]:
+    """Call something that must be refused; gives the refusal's text, whose code is checked."""
+
+    def call(code: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+        with pytest.raises(PeerError) as caught:
+            function(*args, **kwargs)
+        assert str(caught.value).startswith(f"{code}: "), str(caught.value)
+        return str(caught.value)
+
+    return call

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small consortium on a ledger in memory: two verifiers, three hospitals, a dealer, a task with a tiny model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from memory_stub import MemoryLedger, creator
+
+from chaincode import catalogue, modelformat
+from chaincode.contract.contract import Contract
+from chaincode.contract.node import Node
+from chaincode.contract.verification import VerificationSets
+from chaincode.contract.workshop import Workshop
+from chaincode.dataset import VerificationSet
+from medquorum import PeerError
+
+A, B = "VerifierAMSP", "VerifierBMSP"
+VERIFIERS = [A, B]
+HOSPITALS = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
+DEALER = "DealerMSP"
+MEMBERS = {
+    A: ["coordinator", "verifier"],
+    B: ["coordinator", "verifier"],
+    DEALER: ["dealer"],
+    **{hospital: ["hospital"] for hospital in HOSPITALS},
+}
+SALT = bytes(range(32))
+
+
+def verification_set(images: int = 40, seed: int = 7) -> VerificationSet:
+    """Images 2x2 whose class is the brightest quarter."""
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(0, 200, (images, 2, 2), dtype=np.uint8)
+    labels = np.arange(images, dtype=np.uint8) % 4
+    pixels.reshape(images, 4)[np.arange(images), labels] = 255
+    return VerificationSet(pixels, labels, 4, SALT)
+
+
+class Consortium:
+    """The ledger, its nodes and the shortest ways to take each step of a round."""
+
+    def __init__(self, folder: Path, verifiers: Sequence[str] = VERIFIERS, quorum: int = 2) -> None:
+        self.verifiers = list(verifiers)
+        members = [*self.verifiers, *HOSPITALS]
+        self.ledger = MemoryLedger({"updates": self.verifiers, "models": members})
+        self.set = verification_set()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.set.write(folder / "set.safetensors")
+        self.nodes = {msp: Node(msp, VerificationSets(folder if msp in self.verifiers else None)) for msp in members}
+        for msp, node in self.nodes.items():
+            self.ledger.join(msp, Contract(node))
+        self.description = modelformat.parse(self.document())
+        self.quorum = quorum
+
+    @staticmethod
+    def document() -> dict[str, Any]:
+        return catalogue.mlp((1, 2, 2), 4, hidden=4)
+
+    def close(self) -> None:
+        for node in self.nodes.values():
+            node.workshop.close()
+
+    def restart(self, msp: str) -> None:
+        """Forget everything the organisation's chaincode process remembered."""
+        old = self.nodes[msp]
+        old.workshop.close()
+        self.nodes[msp] = Node(msp, old.sets, Workshop())
+        self.ledger.organisations[msp].chaincode = Contract(self.nodes[msp])
+
+    def submit(self, msp: str, function: str, *args: Any, unit: str = "client", **transient: bytes) -> Any:
+        raw = self.ledger.submit(
+            self.verifiers[: self.quorum], creator(msp, unit), function, *map(text, args), transient=transient
+        )
+        return json.loads(raw)
+
+    def read(self, msp: str, function: str, *args: Any) -> Any:
+        return json.loads(self.ledger.evaluate(msp, creator(msp), function, *map(text, args)))
+
+    def init(self) -> None:
+        members = MEMBERS | {verifier: ["coordinator", "verifier"] for verifier in self.verifiers}
+        self.submit(A, "InitConsortium", {"quorum": self.quorum, "members": members}, unit="admin")
+
+    def model(self, seed: int = 0, scale: float = 0.1) -> bytes:
+        """Give a packed random model."""
+        generator = np.random.default_rng(seed)
+        tensors = {
+            spec.name: (generator.normal(0, scale, spec.shape) * 65536).astype(np.int32)
+            for spec in modelformat.layout(self.description)
+        }
+        return modelformat.pack(self.description, tensors)
+
+    def good_update(self, seed: int = 0) -> bytes:
+        """Give a packed model that knows the classes: identity layers and a little noise."""
+        generator = np.random.default_rng(seed)
+        tensors = {}
+        for spec in modelformat.layout(self.description):
+            exact = np.eye(4) * 2 if len(spec.shape) == 2 else np.zeros(spec.shape)
+            tensors[spec.name] = ((exact + generator.normal(0, 0.01, spec.shape)) * 65536).astype(np.int32)
+        return modelformat.pack(self.description, tensors)
+
+    @property
+    def layout(self) -> str:
+        return modelformat.layout_hash(self.description)
+
+    def put_model(self, packed: bytes, store: str = "public") -> str:
+        manifest = {"layout": self.layout, "length": len(packed), "chunks": modelformat.chunk_hashes(packed)}
+        for index, chunk in enumerate(modelformat.split(packed)):
+            answer = self.submit(A, "PutModelChunk", manifest, index, store, chunk=chunk)
+        return str(answer["model"])
+
+    def task(self, **changes: Any) -> dict[str, Any]:
+        return {
+            "task": "demo",
+            "model": self.document(),
+            "initial_model": modelformat.model_hash(self.layout, modelformat.chunk_hashes(self.model())),
+            "lambda_numerator": 1,
+            "lambda_bits": 1,
+            "rule": {"name": "strict"},
+            "disclosure": "count",
+            "dataset": self.set.commitment(),
+            "dataset_size": 40,
+            "fraction_bits": 16,
+            "coordinator": A,
+            "stand_in": B,
+            "verifiers": self.verifiers,
+            "hospitals": HOSPITALS,
+            "quorum": self.quorum,
+            "minimum_accepted": 1,
+            "model_tolerance": 0,
+            "rounds": 3,
+            "verification": "plain",
+            "model_store": "public",
+            "keep_updates": False,
+        } | changes
+
+    def begin(self, **changes: Any) -> None:
+        """Initialise the consortium, store w_0, create the task."""
+        self.init()
+        task = self.task(**changes)
+        self.put_model(self.model(), task["model_store"])
+        self.submit(A, "CreateTask", task)
+
+    def base(self, number: int = 1) -> str:
+        return str(self.read(A, "ReadRound", "demo", number)["base"])
+
+    def put(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = SALT) -> list[str]:
+        chunks = [salt + chunk for chunk in modelformat.split(packed)]
+        for index, value in enumerate(chunks):
+            self.submit(hospital, "PutUpdateChunk", "demo", number, index, chunk=value)
+        return [hashlib.sha256(value).hexdigest() for value in chunks]
+
+    def hand_in(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = SALT) -> None:
+        chunks = self.put(hospital, packed, number, salt)
+        update = {"base": self.base(number), "layout": self.layout, "chunks": chunks}
+        self.submit(hospital, "SubmitUpdate", "demo", number, update)
+
+    def prepare(self, verifier: str, function: str, *args: Any) -> dict[str, Any]:
+        """Ask a Prepare transaction until it is ready."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            answer: dict[str, Any] = self.read(verifier, function, *args)
+            if answer["state"] == "ready":
+                return answer
+        raise TimeoutError(function)
+
+    def verify(self, hospital: str, number: int = 1) -> dict[str, Any]:
+        for verifier in self.verifiers[: self.quorum]:
+            self.prepare(verifier, "PrepareVerdict", "demo", number, hospital)
+        verdict: dict[str, Any] = self.submit(A, "VerifyUpdate", "demo", number, hospital)
+        return verdict
+
+    def attest(self, number: int = 1) -> None:
+        for verifier in self.verifiers:
+            finding = self.prepare(verifier, "PrepareAggregate", "demo", number)["finding"]
+            self.submit(verifier, "AttestAggregate", "demo", number, finding)
+
+    def store(self, number: int = 1) -> None:
+        for index in range(self.read(A, "ReadRoundStatus", "demo", number)["chunks"]):
+            self.submit(A, "StoreModelChunk", "demo", number, index)
+
+    def play(self, number: int, updates: dict[str, bytes]) -> dict[str, Any]:
+        """Play a whole round and give its last document."""
+        self.submit(A, "OpenRound", "demo", number)
+        for hospital, packed in updates.items():
+            self.hand_in(hospital, packed, number)
+        self.submit(A, "CloseSubmissions", "demo", number, "")
+        for hospital in sorted(updates):
+            self.verify(hospital, number)
+        document: dict[str, Any] = self.submit(A, "CloseVerdicts", "demo", number, "")
+        if document["state"] == "aggregating":
+            self.attest(number)
+            self.store(number)
+            document = self.submit(A, "CloseRound", "demo", number, "")
+        return document
+
+
+def text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def refusal(error: PeerError) -> str:
+    """Give the code of a refusal."""
+    return str(error).partition(":")[0]
