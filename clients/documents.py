@@ -9,15 +9,17 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from chaincode import rules
 from chaincode.contract.aggregate import Aggregate
 from chaincode.contract.attestation import Attestation
 from chaincode.contract.documents import Document
 from chaincode.contract.roundstate import ENDED, Round
+from chaincode.contract.task import Task
 from chaincode.contract.update import Update
 from chaincode.contract.verdictstate import Verdict
 from medquorum import CheckFailed
 
-__all__ = ["RoundStatus", "ended", "read_document", "result_of"]
+__all__ = ["RoundStatus", "ended", "judges_rounds", "read_document", "result_of"]
 
 D = TypeVar("D", bound=Document)
 Read = TypeVar("Read")
@@ -33,6 +35,10 @@ class RoundStatus:
         By hospital; those still pending are left out.
     attestations
         By hospital, then by verifier.
+    chunks
+        How many chunks a model of the task has.
+    stored_chunks
+        Which of the new model's chunks are stored, counted from 0.
     """
 
     round: Round | None
@@ -40,6 +46,7 @@ class RoundStatus:
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     aggregates: Mapping[str, Aggregate] = field(default_factory=dict)
     attestations: Mapping[str, Mapping[str, Attestation]] = field(default_factory=dict)
+    chunks: int = 1
     stored_chunks: tuple[int, ...] = ()
 
     @classmethod
@@ -66,6 +73,7 @@ class RoundStatus:
                 msp: {who: read_document(Attestation, item) for who, item in given.items()}
                 for msp, given in value["attestations"].items()
             },
+            chunks=int(value["chunks"]),
             stored_chunks=tuple(value["stored_chunks"]),
         )
 
@@ -109,3 +117,8 @@ def ended(round: Round) -> bool:
 def result_of(round: Round) -> str:
     """Give the hash of the model the next round starts from."""
     return round.model if round.state == "closed" and round.model else round.base
+
+
+def judges_rounds(task: Task) -> bool:
+    """Tell whether the task's rule judges all updates of a round together (VerifyRound)."""
+    return rules.parse_rule(task.rule).over_round

@@ -23,6 +23,7 @@ MOVED_ON = frozenset(
         "ALREADY_ATTESTED",
         "ALREADY_SUBMITTED",
         "BUSY",
+        "CONSORTIUM_MISSING",
         "DATA_MISSING",
         "DECIDED",
         "MODEL_MISSING",
@@ -32,6 +33,7 @@ MOVED_ON = frozenset(
         "ROUND_ORDER",
         "ROUND_STATE",
         "STALE_BASE",
+        "TASK_MISSING",
         "VERDICTS_PENDING",
     }
 )

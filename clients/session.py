@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One process' connection: its organisation's identity, peer, ledger, transactions, and the loop that follows them."""
+"""One process' connection: its organisation's identity, peer, ledger and transactions."""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
+import fcntl
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,31 +12,39 @@ from pathlib import Path
 import structlog
 
 from chaincode.contract.task import Task
-from clients.follow import Stopped, Wake, follow
-from clients.gateway import Deadlines, connect_profile
+from clients import logs
+from clients.gateway import connect_profile, read_profile
 from clients.gateway.network import Network
 from clients.gateway.submission import Submissions
 from clients.ledger import Ledger
+from clients.options import Connection
 from clients.outbox import Outbox
+from clients.report import Report
 from clients.transactions import Transactions
-from clients.wakes import Wakes
+from medquorum import ConfigError
 
-__all__ = ["CHAINCODE", "CHANNEL", "Session", "open_session", "run_loop", "stopping_on_signals"]
+__all__ = ["CHAINCODE", "CHANNEL", "Session", "open_session"]
 
 CHANNEL = "mychannel"
 CHAINCODE = "medquorum"
-DEADLINES = Deadlines(evaluate=60, endorse=60, submit=15)
-"""Seconds; a chunk of 4 MiB on a busy machine takes longer than small transactions do."""
+PATIENCE = 60.0
+"""Seconds a peer may take: a chunk of 4 MiB on a busy machine takes longer than small transactions do."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """An identity connected to its organisation's own peer."""
+    """An identity connected to its organisation's own peer, and the process' own folder."""
 
-    msp: str
     network: Network
     ledger: Ledger
     outbox: Outbox
+    report: Report
+    state: Path
+
+    @property
+    def msp(self) -> str:
+        """The organisation."""
+        return self.ledger.msp
 
     def transactions(self, task: Task) -> Transactions:
         """Give the writing side for a task: endorsed by its verifiers, the own organisation first if it is one."""
@@ -49,62 +57,41 @@ class Session:
 
 
 @contextmanager
-def open_session(profile: Path, identity: str, channel: str, state: Path) -> Iterator[Session]:
-    """Connect with a profile and a wallet identity beside it.
-
-    Parameters
-    ----------
-    state
-        The process' own folder: submitted transactions without a known outcome are kept there.
+def open_session(role: str, connection: Connection) -> Iterator[Session]:
+    """Connect, and hold the process' folder while the context lasts.
 
     Raises
     ------
     ConfigError
-        The profile or the identity cannot be used.
+        The profile or the identity cannot be used, or another process uses the folder.
     """
-    with connect_profile(profile, identity, deadlines=DEADLINES) as gateway:
-        network = gateway.get_network(channel)
-        msp = gateway.identity.msp_id
-        structlog.contextvars.bind_contextvars(msp=msp)
+    logs.configure(as_json=connection.as_json, verbose=connection.verbose)
+    msp = read_profile(connection.profile).msp_id
+    structlog.contextvars.bind_contextvars(role=role, msp=msp)
+    state = connection.state or Path("medquorum-state") / f"{role}-{msp}"
+    with (
+        _held(state),
+        connect_profile(
+            connection.profile, connection.identity, evaluate_timeout=PATIENCE, endorse_timeout=PATIENCE
+        ) as gateway,
+    ):
+        network = gateway.get_network(connection.channel)
         outbox = Outbox(network.get_contract(CHAINCODE), Submissions(gateway, state / "submissions"))
-        yield Session(msp, network, Ledger(outbox, msp), outbox)
+        report = Report(role, msp, as_json=connection.as_json)
+        yield Session(network, Ledger(outbox, msp), outbox, report, state)
 
 
 @contextmanager
-def stopping_on_signals() -> Iterator[Wake]:
-    """Give a wake that SIGINT and SIGTERM stop; a second SIGINT interrupts at once."""
-    wake = Wake()
-
-    def stop(number: int, _: object) -> None:
-        wake.stop()
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+def _held(state: Path) -> Iterator[None]:
+    """Keep a second process out of the folder: it would submit what this one has in hand."""
     try:
-        yield wake
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def run_loop(session: Session, wake: Wake, step: Callable[[], float | None], state: Path) -> bool:
-    """Follow the ledger's events with ``step`` until its duty ended.
-
-    Returns
-    -------
-    False when the process was asked to stop before.
-    """
-    with Wakes(session.network, CHAINCODE, wake, state / "checkpoint.json") as wakes:
-
-        def checked() -> float | None:
-            seen = wakes.seen
-            session.outbox.recover()
-            seconds = step()
-            wakes.handled(seen)
-            return seconds
-
-        try:
-            follow(checked, wake)
-        except Stopped:
-            return False
-    return True
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (state / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+    except BlockingIOError as error:
+        raise ConfigError(
+            f"another process uses {state}", "Wait until it has ended, or give another folder with --state-dir"
+        ) from error
+    except (NotADirectoryError, FileExistsError, PermissionError) as error:
+        raise ConfigError(f"{state} cannot be used: {error}", "Give another folder with --state-dir") from error

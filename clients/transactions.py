@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chaincode import canonical
 from clients.gateway.retry import retrying
 from clients.ledger import Contract, refusal_of
-from medquorum import ConfigError, EndorseError
+from medquorum import ConfigError, ContractError, EndorseError
 
 __all__ = ["Transactions", "differs", "quorums"]
 
@@ -41,17 +40,16 @@ def differs(error: EndorseError) -> bool:
 class Transactions:
     """Submits transactions that ``quorum`` of the ``verifiers`` endorse; safe to use from several threads.
 
-    A verifier that cannot be reached is replaced: every choice of verifiers is tried, the one that worked last first.
-    Commit conflicts, verifiers that differ and networks that do not answer get fresh proposals for about ten seconds.
-    What comes out then is final: ``ContractError`` when the contract refuses, ``EndorseError`` when no choice of
-    verifiers endorses or they differ, ``CommitError``, ``CommitStatusError``.
+    A verifier that cannot be reached, is not ready or differs is replaced: every choice of verifiers is tried, the one
+    that worked last first. Commit conflicts, differing verifiers and networks that do not answer get fresh proposals
+    for about ten seconds. What comes out then is final: ``ContractError`` when the contract refuses, ``EndorseError``
+    when no choice of verifiers endorses or they differ, ``CommitError``, ``CommitStatusError``.
     """
 
     def __init__(self, contract: Contract, verifiers: Sequence[str], quorum: int, first: str = "") -> None:
         self._contract = contract
         self._quorums = quorums(verifiers, quorum, first)
         self._preferred = 0
-        self._lock = threading.Lock()
 
     def submit(self, name: str, *arguments: str | int | Mapping[str, Any], **transient: bytes) -> bytes:
         """Submit a transaction; a mapping among the arguments travels as canonical JSON."""
@@ -60,20 +58,20 @@ class Transactions:
 
     def _proposed(self, name: str, arguments: list[str], transient: Mapping[str, bytes]) -> bytes:
         start = self._preferred
-        failures: list[EndorseError] = []
-        for step in range(len(self._quorums)):
-            choice = (start + step) % len(self._quorums)
+        failures: list[EndorseError | ContractError] = []
+        for choice in range(start, start + len(self._quorums)):
             try:
-                result = self._submitted(name, arguments, transient, self._quorums[choice])
-            except EndorseError as error:
-                if differs(error):
+                result = self._submitted(name, arguments, transient, self._quorums[choice % len(self._quorums)])
+            except ContractError as error:
+                if error.code != "NOT_READY":
                     raise
                 failures.append(error)
-                continue
-            with self._lock:
-                self._preferred = choice
-            return result
-        raise failures[-1]
+            except EndorseError as error:
+                failures.append(error)
+            else:
+                self._preferred = choice % len(self._quorums)
+                return result
+        raise max(failures, key=lambda error: isinstance(error, EndorseError) and differs(error))
 
     def _submitted(
         self, name: str, arguments: list[str], transient: Mapping[str, bytes], endorsers: tuple[str, ...]

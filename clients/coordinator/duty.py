@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
+from chaincode.contract.aggregate import leading
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from clients.documents import RoundStatus, ended
@@ -76,7 +76,7 @@ class Leave:
 Action = Open | CloseSubmissions | CloseVerdicts | CloseRound | Abort | Wait | Leave
 
 
-def duty(task: Task, status: RoundStatus | None, waited: float, deadlines: Deadlines, chunks: int) -> Action:
+def duty(task: Task, status: RoundStatus | None, waited: float, deadlines: Deadlines) -> Action:
     """Derive the coordinator's duty.
 
     Parameters
@@ -85,8 +85,6 @@ def duty(task: Task, status: RoundStatus | None, waited: float, deadlines: Deadl
         The latest round's, None before the first one.
     waited
         Seconds since the round was first seen in its state.
-    chunks
-        How many chunks a model of this task has.
     """
     if status is None or status.round is None:
         return Open(1)
@@ -97,7 +95,7 @@ def duty(task: Task, status: RoundStatus | None, waited: float, deadlines: Deadl
         return _submissions(task, current, status, waited, deadlines.submission)
     if current.state == "verifying":
         return _verdicts(task, current, status, waited, deadlines.verdict)
-    return _aggregation(task, current, status, waited, deadlines.aggregation, chunks)
+    return _aggregation(task, current, status, waited, deadlines.aggregation)
 
 
 def _submissions(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
@@ -124,14 +122,14 @@ def _verdicts(task: Task, current: Round, status: RoundStatus, waited: float, de
     return CloseVerdicts(current.round, f"no verdict on {len(pending)} updates within {deadline:g} s")
 
 
-def _aggregation(
-    task: Task, current: Round, status: RoundStatus, waited: float, deadline: float, chunks: int
-) -> Action:
-    hashes = Counter(aggregate.model for aggregate in status.aggregates.values())
-    most = max(hashes.values(), default=0)
-    stored = set(range(chunks)) <= set(status.stored_chunks)
-    if stored and most >= task.quorum and 2 * most > len(task.verifiers):
-        return CloseRound(current.round, "")
+def _aggregation(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
+    first = leading(list(status.aggregates.values()))
+    if first is not None:
+        finding, agreeing = first
+        final = agreeing >= max(task.quorum, len(task.verifiers) // 2 + 1)
+        # A model worse than its base is not stored: the round keeps the base.
+        if final and (finding.worse or len(status.stored_chunks) == status.chunks):
+            return CloseRound(current.round, "")
     if waited < deadline:
         return Wait(deadline - waited)
     return Abort(current.round, f"no majority of equal stored models within {deadline:g} s")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
-from clients.documents import RoundStatus, ended
+from clients.documents import RoundStatus, ended, judges_rounds
 
 __all__ = [
     "Action",
@@ -115,7 +115,7 @@ class Memory:
     chunks
         Number of chunks of the new model, None before the own chaincode has computed it.
     waited
-        Seconds since the round was first seen in its state.
+        Seconds since anything moved on in the round.
     """
 
     prepared: Set[str] = field(default_factory=frozenset)
@@ -153,7 +153,7 @@ def _verdicts(
     pending = [hospital for hospital in current.candidates if hospital not in status.verdicts]
     unprepared = tuple(hospital for hospital in pending if hospital not in memory.prepared)
     if unprepared:
-        return PrepareRound(current.round) if task.per_round else Prepare(current.round, unprepared)
+        return PrepareRound(current.round) if judges_rounds(task) else Prepare(current.round, unprepared)
     disputed = tuple(
         hospital
         for hospital in pending
@@ -163,7 +163,7 @@ def _verdicts(
     if disputed:
         return Attest(current.round, disputed)
     undisputed = [hospital for hospital in pending if not status.attestations.get(hospital)]
-    if task.per_round:
+    if judges_rounds(task):
         return _round_verdict(task, current, undisputed, verifier, memory, takeover)
     mine = tuple(
         hospital

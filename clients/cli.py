@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``medquorum``: every role's commands under one root."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from clients.coordinator.command import coordinator
+from clients.data.command import data
+from clients.hospital.command import adversary, hospital
+from clients.verifier.command import verifier
+from medquorum import MedquorumError, __version__
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Federated learning on Fabric, every update judged inside the chaincode.",
+)
+for name, commands in {
+    "hospital": hospital,
+    "adversary": adversary,
+    "coordinator": coordinator,
+    "data": data,
+    "verifier": verifier,
+}.items():
+    app.add_typer(commands, name=name)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"medquorum {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True)) -> None:
+    """Federated learning on Fabric, every update judged inside the chaincode."""
+
+
+def main() -> None:
+    """Run the command line; an error is one line on standard error and the exit code of its class."""
+    try:
+        app()
+    except MedquorumError as error:
+        if "--json" in sys.argv:
+            print(json.dumps({"event": "error", **error.as_dict()}), flush=True)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}")
+        sys.exit(error.exit_code)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The coordinator in a task: moves rounds on as its duty says, from what the ledger holds alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from clients.coordinator import duty as duties
+from clients.coordinator.duty import (
+    Abort,
+    Action,
+    CloseRound,
+    CloseSubmissions,
+    CloseVerdicts,
+    Deadlines,
+    Leave,
+    Open,
+    Wait,
+)
+from clients.documents import RoundStatus, ended, result_of
+from clients.ledger import Ledger
+from clients.report import Report
+from clients.transactions import Transactions
+
+__all__ = ["Coordinator"]
+
+
+class Coordinator:
+    """Opens and ends the rounds of one task.
+
+    Parameters
+    ----------
+    patience
+        Seconds a duty must have been due before it is done: 0 for the coordinator, more for its stand-in.
+    clock
+        Gives seconds that never run backwards.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        transactions: Transactions,
+        task: Task,
+        deadlines: Deadlines,
+        report: Report,
+        *,
+        patience: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._transactions = transactions
+        self._task = task
+        self._deadlines = deadlines
+        self._report = report
+        self._patience = patience
+        self._clock = clock
+        self._seen: tuple[int, str] = (0, "none")
+        self._since = clock()
+        self._due: tuple[Action, float] | None = None
+
+    def step(self) -> float | None:
+        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        status = self._ledger.current_status(self._task.task)
+        waited = self._waited(status)
+        action = duties.duty(self._task, status, waited, self._deadlines)
+        if isinstance(action, Leave):
+            self._report.event("finished", task=self._task.task, model=self._model(status))
+            return None
+        if isinstance(action, Wait):
+            return action.seconds
+        patience = self._remaining_patience(action)
+        if patience > 0:
+            return patience
+        self._act(action)
+        return 0
+
+    def _act(self, action: Action) -> None:
+        task = self._task.task
+        match action:
+            case Open(round):
+                self._transactions.submit("OpenRound", task, round)
+            case CloseSubmissions(round, reason):
+                self._transactions.submit("CloseSubmissions", task, round, reason)
+            case CloseVerdicts(round, reason):
+                self._transactions.submit("CloseVerdicts", task, round, reason)
+            case CloseRound(round, reason):
+                self._transactions.submit("CloseRound", task, round, reason)
+            case Abort(round, reason):
+                self._transactions.submit("AbortRound", task, round, reason)
+
+    def _waited(self, status: RoundStatus | None) -> float:
+        """Give the seconds since the round was first seen in its state, and tell when it has changed."""
+        current = None if status is None else status.round
+        now = self._clock()
+        state = (0, "none") if current is None else (current.round, current.state)
+        if state != self._seen:
+            if self._seen[0] == state[0] and self._seen[1] != "none":
+                seconds = round(now - self._since, 4)
+                self._report.event("phase", phase=f"round_{self._seen[1]}", round=state[0], seconds=seconds)
+            self._seen, self._since = state, now
+            if status is not None and current is not None:
+                structlog.contextvars.bind_contextvars(round=current.round)
+                self._tell(status, current)
+        return now - self._since
+
+    def _tell(self, status: RoundStatus, current: Round) -> None:
+        fields = {"round": current.round, "reason": current.reason}
+        if current.state == "open":
+            self._report.event("round_opened", **fields, base=current.base)
+        elif current.state == "verifying":
+            missing = [hospital for hospital in self._task.hospitals if hospital not in current.candidates]
+            self._report.event("submissions_closed", **fields, candidates=current.candidates, missing=missing)
+        elif current.state == "aggregating":
+            self._report.event("verdicts_closed", **fields, accepted=current.accepted, refused=refused(status, current))
+        elif ended(current):
+            counts = next((a.counts.model_dump() for a in status.aggregates.values() if a.counts is not None), None)
+            self._report.event(
+                "round_closed" if current.state == "closed" else "round_aborted",
+                **fields,
+                accepted=current.accepted,
+                refused=refused(status, current),
+                model=result_of(current),
+                counts=counts,
+                images=self._task.dataset_size,
+            )
+
+    def _remaining_patience(self, action: Action) -> float:
+        now = self._clock()
+        if self._due is None or self._due[0] != action:
+            self._due = (action, now)
+        return self._due[1] + self._patience - now
+
+    def _model(self, status: RoundStatus | None) -> str:
+        return self._task.initial_model if status is None or status.round is None else result_of(status.round)
+
+
+def refused(status: RoundStatus, current: Round) -> dict[str, str]:
+    """Say why each candidate that is not accepted is not: the verdict's reason, or what became of the update."""
+    reasons: dict[str, str] = {}
+    for hospital in current.candidates:
+        if hospital not in current.accepted:
+            verdict = status.verdicts.get(hospital)
+            reason = None if verdict is None else verdict.reason
+            reasons[hospital] = reason or str(current.outcomes.get(hospital, current.state))
+    return reasons

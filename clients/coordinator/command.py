@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``medquorum coordinator``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from chaincode.contract.task import Task
+from clients.coordinator.agent import Coordinator
+from clients.coordinator.duty import Deadlines
+from clients.follow import Wake
+from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
+from clients.role import Step, run_role
+from clients.session import CHANNEL, Session
+from medquorum import ConfigError
+
+__all__ = ["coordinator"]
+
+coordinator = typer.Typer(no_args_is_help=True, help="Open, close and, where they cannot go on, abort a task's rounds.")
+
+
+@coordinator.callback()
+def _group() -> None:
+    """Keep ``run`` a sub-command."""
+
+
+@coordinator.command("run")
+def run(
+    profile: ProfileFile,
+    task: TaskName,
+    submission_deadline: Annotated[float, typer.Option(min=0, help="Seconds hospitals have to submit.")] = 3600,
+    verdict_deadline: Annotated[float, typer.Option(min=0, help="Seconds verifiers have for the verdicts.")] = 1800,
+    aggregation_deadline: Annotated[float, typer.Option(min=0, help="Seconds they have for the new model.")] = 1800,
+    stand_in: Annotated[bool, typer.Option("--stand-in", help="Act only when the coordinator does not.")] = False,
+    takeover: Annotated[float, typer.Option(min=0, help="Seconds a stand-in leaves the coordinator.")] = 30,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a task's rounds to the last one; may be stopped and started again at any time."""
+    deadlines = Deadlines(submission_deadline, verdict_deadline, aggregation_deadline)
+
+    def make(session: Session, task: Task, _wake: Wake) -> Step:
+        if session.msp != (task.stand_in if stand_in else task.coordinator):
+            raise ConfigError(
+                f"{session.msp} is not the {'stand-in' if stand_in else 'coordinator'} of the task {task.task}",
+                f"The coordinator is {task.coordinator}, the stand-in {task.stand_in}",
+            )
+        patience = takeover if stand_in else 0.0
+        transactions = session.transactions(task)
+        return Coordinator(session.ledger, transactions, task, deadlines, session.report, patience=patience).step
+
+    run_role("coordinator", Connection(profile, identity, channel, state, as_json, verbose), task, make)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``medquorum data``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clients.data.images import write_shard
+from clients.data.sources import load
+from clients.data.split import deal
+from clients.options import AsJson
+
+__all__ = ["data"]
+
+data = typer.Typer(no_args_is_help=True, help="Data sets, and how they are dealt out for a simulation.")
+
+
+@data.callback()
+def _group() -> None:
+    """Keep ``split`` a sub-command."""
+
+
+@data.command("split")
+def split(
+    name: Annotated[str, typer.Option("--data", help="digits, mnist, a MedMNIST name, or an npz file.")],
+    out: Annotated[Path, typer.Option(help="Folder for hospital1.npz ..., verification.npz and test.npz.")],
+    hospitals: Annotated[int, typer.Option(min=1)] = 10,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of idx or npz files.")] = None,
+    dirichlet: Annotated[float | None, typer.Option(help="Deal by Dir(alpha) over the classes, not evenly.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most images all hospitals get together.")] = None,
+    verification: Annotated[int | None, typer.Option(min=1, help="Images for the verifiers  [default: half]")] = None,
+    seed: int = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Deal a data set to hospitals; verifiers and the final test get images that no hospital holds."""
+    source = load(name, data_dir, seed)
+    dealt = deal(source, hospitals, seed=seed, alpha=dirichlet, limit=limit, verification=verification)
+    parts = {f"hospital{number}": shard for number, shard in enumerate(dealt.shards, start=1)}
+    parts |= {"verification": dealt.verification, "test": dealt.test}
+    for part, images in parts.items():
+        write_shard(out / f"{part}.npz", images)
+    summary = {
+        "image": list(source.train.pixels.shape[1:]),
+        "classes": source.classes,
+        "images": {part: len(images) for part, images in parts.items()},
+        "folder": str(out),
+    }
+    print(json.dumps(summary) if as_json else "\n".join(f"{key}: {value}" for key, value in summary.items()))

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``medquorum hospital`` and ``medquorum adversary``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from chaincode.contract.task import Task
+from clients.attacks.behaviour import ATTACKS, Adversary, Attack, Behaviour, honest
+from clients.data.images import read_shard
+from clients.follow import Wake
+from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
+from clients.role import Step, run_role
+from clients.session import CHANNEL, Session
+from medquorum import ConfigError
+
+__all__ = ["adversary", "hospital"]
+
+hospital = typer.Typer(no_args_is_help=True, help="Train on the own images, submit, check and use the common model.")
+adversary = typer.Typer(no_args_is_help=True, help="A simulated adversary, to see that it is refused.")
+
+DataFile: TypeAlias = Annotated[Path, typer.Option("--data", help="The own images: an npz shard or MedMNIST file.")]
+TestFile: TypeAlias = Annotated[Path | None, typer.Option("--test", help="Images to tell each model's accuracy on.")]
+Epochs: TypeAlias = Annotated[int, typer.Option(min=1, help="Passes over the own images in a round.")]
+Batch: TypeAlias = Annotated[int, typer.Option(min=1, help="Images in a training batch.")]
+Seed: TypeAlias = Annotated[int, typer.Option(help="Seed of the training, with task, round and MSP.")]
+Threads: TypeAlias = Annotated[int, typer.Option(min=1, help="Processor threads for the training.")]
+
+
+@dataclass(frozen=True)
+class _Training:
+    data: Path
+    test: Path | None
+    epochs: int
+    batch: int
+    seed: int
+    threads: int
+
+
+@hospital.command("run")
+def run(
+    profile: ProfileFile,
+    task: TaskName,
+    data: DataFile,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    test: TestFile = None,
+    epochs: Epochs = 1,
+    batch: Batch = 64,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Follow a task's rounds: train, submit, wait for the verdict, check the new model; leave after the last round."""
+    connection = Connection(profile, identity, channel, state, as_json, verbose)
+    _run("hospital", connection, task, _Training(data, test, epochs, batch, seed, threads), honest)
+
+
+@adversary.command("run")
+def attack(
+    profile: ProfileFile,
+    task: TaskName,
+    data: DataFile,
+    attack: Annotated[str, typer.Option(help=f"One of: {', '.join(ATTACKS)}.")],
+    active: Annotated[str, typer.Option(help="Rounds to attack in, as 1,3,5  [default: all]")] = "",
+    source: Annotated[int, typer.Option(min=0, help="Class that label-flip renames.")] = 1,
+    target: Annotated[int, typer.Option(min=0, help="Class that label-flip and static-label give.")] = 0,
+    strength: Annotated[float | None, typer.Option(help="Factor of scale, sign-flip; deviation of gaussian.")] = None,
+    accomplice: Annotated[Path | None, typer.Option(help="State folder of the hospital that copy copies.")] = None,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    test: TestFile = None,
+    epochs: Epochs = 1,
+    batch: Batch = 64,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Follow a task's rounds like a hospital, and attack in the active ones."""
+    behaviour = Adversary(_attack(attack), _rounds(active), source, target, strength)
+    if attack == "copy" and accomplice is None:
+        raise ConfigError("the attack copy needs an update to copy", "Name a hospital's folder with --accomplice")
+    connection = Connection(profile, identity, channel, state, as_json, verbose)
+    training = _Training(data, test, epochs, batch, seed, threads)
+    _run("adversary", connection, task, training, behaviour, accomplice)
+
+
+def _run(
+    role: str,
+    connection: Connection,
+    task_name: str,
+    training: _Training,
+    behaviour: Behaviour,
+    accomplice: Path | None = None,
+) -> None:
+    images = read_shard(training.data)
+    test = None if training.test is None else read_shard(training.test)
+
+    def make(session: Session, task: Task, wake: Wake) -> Step:
+        if session.msp not in task.hospitals:
+            raise ConfigError(f"{session.msp} is no hospital of the task {task.task}", "Check --profile and --task")
+        # torch takes seconds to import, and only training needs it.
+        from clients.hospital.agent import Hospital
+        from clients.hospital.trainer import Trainer
+        from clients.hospital.updates import UpdateStore
+        from clients.training.train import Recipe
+
+        trainer = Trainer(
+            task,
+            session.msp,
+            images,
+            Recipe(training.epochs, training.batch),
+            session.report,
+            wake,
+            seed=training.seed,
+            behaviour=behaviour,
+            test=test,
+            accomplice=None if accomplice is None else updates_folder(accomplice, task),
+            threads=training.threads,
+        )
+        store = UpdateStore(updates_folder(session.state, task))
+        return Hospital(session.ledger, session.transactions(task), task, trainer, store, session.report).step
+
+    run_role(role, connection, task_name, make)
+
+
+def updates_folder(state: Path, task: Task) -> Path:
+    """Give where a hospital keeps its updates of a task."""
+    return state / task.task / "updates"
+
+
+def _attack(name: str) -> Attack:
+    for attack in ATTACKS:
+        if attack == name:
+            return attack
+    raise ConfigError(f"there is no attack named {name}", f"Use one of {', '.join(ATTACKS)}")
+
+
+def _rounds(text: str) -> frozenset[int] | None:
+    if not text:
+        return None
+    try:
+        return frozenset(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--active {text} is not a list of rounds", "Write it as 1,3,5") from error

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a role's process runs: connect, find the task, follow its rounds, end cleanly on SIGINT and SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from chaincode.contract.task import Task
+from clients.follow import Stopped, Wake, follow
+from clients.options import Connection
+from clients.session import CHAINCODE, Session, open_session
+from clients.wakes import Wakes
+
+__all__ = ["Step", "run_role", "stopping_on_signals"]
+
+Step = Callable[[], float | None]
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[Wake]:
+    """Give a wake that SIGINT and SIGTERM stop; the second one ends the process at once."""
+    wake = Wake()
+    numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def stop(number: int, _: object) -> None:
+        wake.stop()
+        signal.signal(number, before[number])
+
+    for number in numbers:
+        signal.signal(number, stop)
+    try:
+        yield wake
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run_role(role: str, connection: Connection, task_name: str, make: Callable[[Session, Task, Wake], Step]) -> None:
+    """Run a role in a task until the task ended or the process is asked to stop.
+
+    Parameters
+    ----------
+    make
+        Makes the role's step once the task is known.
+
+    Raises
+    ------
+    MedquorumError
+        What going on cannot mend.
+    """
+    with stopping_on_signals() as wake, open_session(role, connection) as session:
+        structlog.contextvars.bind_contextvars(task=task_name)
+        session.report.event("started", task=task_name)
+        try:
+            with Wakes(session.network, CHAINCODE, wake, session.state / "checkpoint.json") as wakes:
+                step = make(session, _found_task(session, task_name, wake), wake)
+                follow(_handling(session, wakes, step), wake)
+        except Stopped:
+            session.report.event("stopped", task=task_name)
+
+
+def _found_task(session: Session, name: str, wake: Wake) -> Task:
+    """Read the task, waiting for it when it is still to be created."""
+    found: list[Task] = []
+
+    def look() -> None:
+        found.append(session.ledger.task(name))
+
+    follow(look, wake)
+    return found[0]
+
+
+def _handling(session: Session, wakes: Wakes, step: Step) -> Step:
+    """Settle transactions in the air before each step, and store the checkpoint after it."""
+
+    def handled() -> float | None:
+        seen = wakes.seen
+        session.outbox.recover()
+        seconds = step()
+        wakes.handled(seen)
+        return seconds
+
+    return handled

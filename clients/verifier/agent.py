@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A verifier's client in a task: has its own chaincode judge, and writes what a quorum of verifiers agrees on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import structlog
+
+from chaincode.contract.task import Task
+from clients.documents import RoundStatus
+from clients.follow import Wake
+from clients.ledger import Ledger
+from clients.report import Report
+from clients.transactions import Transactions, differs
+from clients.verifier import duty as duties
+from clients.verifier.duty import Memory
+from medquorum import ContractError, EndorseError
+
+__all__ = ["Verifier"]
+
+Result = TypeVar("Result")
+Item = TypeVar("Item")
+
+PARALLEL = 4
+"""Verdicts on their way at the same time."""
+PARALLEL_CHUNKS = 2
+NOT_YET = 0.5
+"""Seconds before other verifiers that are not ready are asked again."""
+STILL_COMING = frozenset({"BUSY", "DATA_MISSING", "NOT_READY"})
+
+
+@dataclass
+class _Found:
+    """What the own chaincode answered in one state of one round."""
+
+    state: tuple[int, str] = (0, "none")
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    differing: set[str] = field(default_factory=set)
+    model: dict[str, Any] | None = None
+    progress: list[int] = field(default_factory=list)
+    since: float = 0.0
+
+
+class Verifier:
+    """One verifier organisation's duty in one task; ``step`` is idempotent and may be cut off anywhere.
+
+    Parameters
+    ----------
+    takeover
+        Seconds without any progress after which it does what another verifier was designated to do.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        transactions: Transactions,
+        task: Task,
+        report: Report,
+        wake: Wake,
+        *,
+        takeover: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._transactions = transactions
+        self._task = task
+        self._report = report
+        self._wake = wake
+        self._takeover = takeover
+        self._clock = clock
+        self._found = _Found()
+
+    def step(self) -> float | None:
+        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        status = self._ledger.current_status(self._task.task)
+        action = duties.duty(self._task, status, self._ledger.msp, self._memory(status), self._takeover)
+        match action:
+            case duties.Leave():
+                self._report.event("finished", task=self._task.task)
+                return None
+            case duties.Wait(seconds):
+                return seconds
+            case duties.Aggregate() | duties.AttestModel() | duties.StoreChunks():
+                return self._build(action)
+        return self._judge(action)
+
+    def _judge(self, action: duties.Judging) -> float:
+        match action:
+            case duties.Prepare(round, hospitals):
+                return self._prepare(round, hospitals)
+            case duties.PrepareRound(round):
+                return self._prepare_round(round)
+            case duties.Verify(round, hospitals):
+                return self._verify(round, hospitals)
+            case duties.VerifyRound(round):
+                return self._verify_round(round)
+            case duties.Attest(round, hospitals):
+                for hospital in hospitals:
+                    self._send("AttestVerdict", round, hospital, self._found.results[hospital])
+                    self._report.event("attested", round=round, hospital=hospital)
+                return 0
+
+    def _build(self, action: duties.Building) -> float:
+        match action:
+            case duties.Aggregate(round):
+                return self._aggregate(round)
+            case duties.AttestModel(round):
+                return self._attest_model(round)
+            case duties.StoreChunks(round, chunks):
+                return self._store(round, chunks)
+
+    def _memory(self, status: RoundStatus | None) -> Memory:
+        """Bring what is remembered up to the round's state; a new state begins with nothing."""
+        current = None if status is None else status.round
+        state = (0, "none") if current is None else (current.round, current.state)
+        if state != self._found.state:
+            self._found = _Found(state)
+            structlog.contextvars.bind_contextvars(round=state[0])
+        found = self._found
+        progress = [len(found.results), int(found.model is not None)]
+        if status is not None:
+            progress += [len(status.verdicts), len(status.aggregates), len(status.stored_chunks)]
+        if progress != found.progress or not found.since:
+            found.progress, found.since = progress, self._clock()
+        chunks = None if found.model is None else (0 if found.model["worse"] else int(found.model["chunks"]))
+        return Memory(found.results.keys(), found.differing, chunks, self._clock() - found.since)
+
+    def _prepare(self, round: int, hospitals: tuple[str, ...]) -> float:
+        def prepare(hospital: str) -> bool:
+            answer = self._tried(lambda: self._prepared("PrepareVerdict", round, hospital))
+            if answer is None:
+                return False
+            self._found.results[hospital] = answer["result"]
+            self._report.progress("verification", len(self._found.results), len(hospitals), round=round)
+            return True
+
+        with self._report.phase("verification", round=round, updates=len(hospitals)):
+            ready = self._each(prepare, hospitals, PARALLEL_CHUNKS)
+        return 0 if all(ready) else NOT_YET
+
+    def _prepare_round(self, round: int) -> float:
+        with self._report.phase("verification", round=round):
+            answer = self._tried(lambda: self._prepared("PrepareRound", round))
+        if answer is None:
+            return NOT_YET
+        self._found.results.update(answer["results"])
+        return 0
+
+    def _verify(self, round: int, hospitals: tuple[str, ...]) -> float:
+        def verify(hospital: str) -> bool:
+            return self._agreed(lambda: self._send("VerifyUpdate", round, hospital), [hospital])
+
+        with self._report.phase("verdicts", round=round, updates=len(hospitals)):
+            written = self._each(verify, hospitals, PARALLEL)
+        return 0 if all(written) else NOT_YET
+
+    def _verify_round(self, round: int) -> float:
+        with self._report.phase("verdicts", round=round):
+            written = self._agreed(lambda: self._send("VerifyRound", round), list(self._found.results))
+        return 0 if written else NOT_YET
+
+    def _aggregate(self, round: int) -> float:
+        with self._report.phase("aggregation", round=round):
+            self._found.model = self._tried(lambda: self._prepared("PrepareAggregate", round))
+        return 0 if self._found.model is not None else NOT_YET
+
+    def _attest_model(self, round: int) -> float:
+        model = self._found.model or {}
+        finding = {name: model[name] for name in ("model", "worse", "counts") if model.get(name) is not None}
+        if self._tried(lambda: self._send("AttestAggregate", round, finding)) is None:
+            self._found.model = None
+            return NOT_YET
+        self._report.event("model_attested", round=round, **finding)
+        return 0
+
+    def _store(self, round: int, chunks: tuple[int, ...]) -> float:
+        def store(index: int) -> bool:
+            return self._tried(lambda: self._send("StoreModelChunk", round, index)) is not None
+
+        with self._report.phase("store", round=round, chunks=len(chunks)):
+            stored = self._each(store, chunks, PARALLEL_CHUNKS)
+        if all(stored):
+            return 0
+        self._found.model = None
+        return NOT_YET
+
+    def _prepared(self, name: str, round: int, *arguments: str) -> dict[str, Any]:
+        """Ask the own chaincode until it has finished; each question waits there for a while."""
+        while True:
+            self._wake.check()
+            answer: dict[str, Any] = self._ledger.value(name, self._task.task, str(round), *arguments)
+            if answer["state"] == "ready":
+                return answer
+            self._report.progress(name, answer["done"], answer["total"], round=round, hospital=" ".join(arguments))
+
+    def _agreed(self, send: Callable[[], bytes], hospitals: Iterable[str]) -> bool:
+        """Send a verdict; False when another verifier is not ready or they differ."""
+        try:
+            send()
+        except ContractError as error:
+            if error.code == "DECIDED":
+                return True
+            if error.code not in STILL_COMING:
+                raise
+            # It may be the own chaincode that has restarted and forgotten: preparing again costs little if not.
+            for hospital in hospitals:
+                self._found.results.pop(hospital, None)
+            return False
+        except EndorseError as error:
+            if not differs(error):
+                raise
+            structlog.get_logger().warning("verifiers_differ", cause=str(error))
+            self._found.differing.update(hospitals)
+            return False
+        return True
+
+    def _send(self, name: str, round: int, *arguments: str | int | dict[str, Any]) -> bytes:
+        return self._transactions.submit(name, self._task.task, round, *arguments)
+
+    @staticmethod
+    def _tried(call: Callable[[], Result]) -> Result | None:
+        """Make a call; None when what it needs is still on its way."""
+        try:
+            return call()
+        except ContractError as error:
+            if error.code not in STILL_COMING:
+                raise
+            return None
+
+    @staticmethod
+    def _each(work: Callable[[Item], bool], items: Iterable[Item], parallel: int) -> list[bool]:
+        with ThreadPoolExecutor(parallel) as pool:
+            return list(pool.map(work, items))
