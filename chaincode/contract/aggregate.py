@@ -112,12 +112,8 @@ def prepare_aggregate(context: Context, task: TaskId, round: RoundNumber) -> Ans
     if isinstance(result, Progress):
         return result.plain()
     stored = stored_chunks(context, result.model, len(document.chunk_sizes))
-    return {
-        "state": "ready",
-        "finding": _finding(document, result),
-        "chunks": len(stored),
-        "stored": [index for index, chunk in enumerate(stored) if chunk is not None],
-    }
+    present = [index for index, chunk in enumerate(stored) if chunk is not None]
+    return _finding(document, result) | {"state": "ready", "chunks": len(stored), "stored": present}
 
 
 @transaction
@@ -135,7 +131,7 @@ def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index:
 
 @transaction
 def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, finding: Json) -> Answer:
-    """Record the caller's new model {model, counts}; its own peer checks it against what it computed."""
+    """Record the caller's new model {model, worse, counts?}; its own peer compares it with what it computed."""
     document, current = _aggregating(context, task, round)
     check_verifier(context, document)
     if context.find(Aggregate, task, round, context.msp) is not None:
@@ -162,7 +158,7 @@ def is_worse(task: Task, base: int, model: int) -> bool:
 
 def _finding(task: Task, result: NewModel) -> dict[str, Any]:
     """Give what a verifier attests, in the task's disclosure mode."""
-    finding = {"model": result.model, "worse": is_worse(task, result.base, result.correct)}
+    finding: dict[str, Any] = {"model": result.model, "worse": is_worse(task, result.base, result.correct)}
     return finding if task.disclosure == "bit" else finding | {"counts": {"base": result.base, "model": result.correct}}
 
 

@@ -176,10 +176,13 @@ class Consortium:
         verdict: dict[str, Any] = self.submit(A, "VerifyUpdate", "demo", number, hospital)
         return verdict
 
+    def finding(self, verifier: str, number: int = 1) -> dict[str, Any]:
+        answer = self.prepare(verifier, "PrepareAggregate", "demo", number)
+        return {name: answer[name] for name in ("model", "worse", "counts") if name in answer}
+
     def attest(self, number: int = 1) -> None:
         for verifier in self.verifiers:
-            finding = self.prepare(verifier, "PrepareAggregate", "demo", number)["finding"]
-            self.submit(verifier, "AttestAggregate", "demo", number, finding)
+            self.submit(verifier, "AttestAggregate", "demo", number, self.finding(verifier, number))
 
     def store(self, number: int = 1) -> None:
         for index in range(self.read(A, "ReadRoundStatus", "demo", number)["chunks"]):

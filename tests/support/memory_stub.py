@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fabric_protos.msp import identities_pb2
 
+from chaincode.shim.identity import ClientIdentity
 from chaincode.shim.interface import Chaincode, KeyModification, KeyValue, Response
 from chaincode.shim.keys import check_key, composite_range, create_composite_key, simple_range, split_composite_key
 from medquorum import ContractError, EndorseError, PeerError
@@ -202,6 +203,9 @@ class MemoryStub:
         self.simulation.reads.append(check_key(key))
         return self._ledger.state.get(key)
 
+    def get_multiple_states(self, names: Sequence[str]) -> list[bytes | None]:
+        return [self.get_state(name) for name in names]
+
     def put_state(self, key: str, value: bytes) -> None:
         self.simulation.writes[check_key(key)] = _filled(value)
 
@@ -230,10 +234,14 @@ class MemoryStub:
         return self._ledger.policies.get(key)
 
     def get_private_data(self, collection: str, key: str) -> bytes | None:
-        if self._peer not in self._ledger.collections[collection]:
+        members = self._ledger.collections[collection]
+        if self._peer not in members or ClientIdentity(self._sender).msp_id not in members:
             raise PeerError(f"tx creator does not have read access permission on privatedata in {collection}")
         self.simulation.private_reads.append((collection, check_key(key)))
         return self._ledger.organisations[self._peer].private.get((collection, key))
+
+    def get_multiple_private_data(self, collection: str, names: Sequence[str]) -> list[bytes | None]:
+        return [self.get_private_data(collection, name) for name in names]
 
     def get_private_data_hash(self, collection: str, key: str) -> bytes | None:
         self.simulation.hash_reads.append((collection, check_key(key)))
