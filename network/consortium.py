@@ -177,6 +177,15 @@ class Consortium(_Table):
         known = ", ".join(o.name for o in self.organisations)
         raise ConfigError(f"no organisation {name!r} in the consortium", f"Known: {known}")
 
+    def on_channel(self, name: str) -> Consortium:
+        """Give the same consortium on a channel of another name."""
+        try:
+            channel = Channel.model_validate(self.channel.model_dump() | {"name": name})
+        except ValidationError as error:
+            remedy = "Lower-case letters, digits, dots and dashes, a letter first"
+            raise ConfigError(f"{name!r} is no channel name", remedy) from error
+        return self.model_copy(update={"channel": channel})
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         verifiers = self.having("verifier")

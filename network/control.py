@@ -27,8 +27,8 @@ POLL = 0.03  # seconds
 SECTIONS = ("data", "logs", "run", "config", "processes", "channel-artifacts", "devnet", "packages")
 
 
-def await_true(condition: Callable[[], bool], seconds: float, what: str, remedy: str = "") -> None:
-    """Wait until a condition holds.
+def await_true(condition: Callable[[], bool], seconds: float, what: str, log: Path | None = None) -> None:
+    """Wait until a condition holds; ``log`` is the file that should say why it does not.
 
     Raises
     ------
@@ -42,7 +42,8 @@ def await_true(condition: Callable[[], bool], seconds: float, what: str, remedy:
             stop=tenacity.stop_after_delay(seconds),
         )(condition)
     except tenacity.RetryError as error:
-        raise StartTimeout(f"{what} after {seconds:.0f} s", remedy or "`medquorum-network logs` says why") from error
+        remedy = f"See {log}: {last_lines(log)}" if log else "`medquorum-network logs` says why"
+        raise StartTimeout(f"{what} after {seconds:.0f} s", remedy) from error
 
 
 def python_path() -> str:
@@ -64,8 +65,7 @@ def supervise(folder: NetworkFolder, organisation: str | None = None) -> None:
     else:
         _start(folder, organisation)
     for one in wanted:
-        remedy = f"See {folder.log(one.name)}: {last_lines(folder.log(one.name), 3)}"
-        await_true(functools.partial(_runs, folder, one), 20, f"{one.name} does not run", remedy)
+        await_true(functools.partial(_runs, folder, one), 20, f"{one.name} does not run", folder.log(one.name))
 
 
 def switch(folder: NetworkFolder, names: Iterable[str], on: bool) -> None:

@@ -3,23 +3,36 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from medquorum import ConfigError
-from network import policies
+from network import control, health, policies
 from network.consortium import Consortium, Organisation
-from network.control import python_path
 from network.paths import NetworkFolder
 from network.processes import Process, processes
 
-__all__ = ["DEFAULT_NAME", "Deployment", "chaincode_process", "command_of", "deployments", "request", "retire", "save"]
+__all__ = [
+    "DEFAULT_NAME",
+    "Deployment",
+    "await_listening",
+    "chaincode_process",
+    "command_of",
+    "deployments",
+    "free_slot",
+    "request",
+    "retire",
+    "save",
+]
 
 DEFAULT_NAME = "medquorum"
+START_SECONDS = 60
 _LABEL = re.compile(r"^[A-Za-z0-9]+([-_.+][A-Za-z0-9]+)*$")
 
 
@@ -104,7 +117,7 @@ def chaincode_process(
     address = f"{one.peer.host}:{one.peer.chaincode_ports[deployment.slot]}"
     tls = folder.node_tls(one)
     env = {
-        "PYTHONPATH": python_path(),
+        "PYTHONPATH": control.python_path(),
         "CHAINCODE_SERVER_ADDRESS": address,
         "CHAINCODE_ID": deployment.package_id,
         "CORE_CHAINCODE_ID_NAME": deployment.package_id,
@@ -150,6 +163,21 @@ def retire(folder: NetworkFolder, deployment: Deployment) -> None:
         other = process.name.startswith(f"{deployment.name}_") and not process.name.startswith(f"{deployment.label}.")
         if process.kind == "chaincode" and other:
             folder.process(process.name).unlink()
+
+
+def await_listening(organisations: Iterable[Organisation], deployment: Deployment, folder: NetworkFolder) -> None:
+    """Wait until each organisation's chaincode process accepts connections.
+
+    Raises
+    ------
+    StartTimeout
+        Naming the first that does not, with the end of its log.
+    """
+    for one in organisations:
+        if one.peer:
+            log = folder.log(f"{deployment.label}.{one.domain}")
+            ready = functools.partial(health.listens, one.peer.host, one.peer.chaincode_ports[deployment.slot])
+            control.await_true(ready, START_SECONDS, f"the chaincode of {one.name} does not listen", log)
 
 
 def _read_collections(path: Path) -> list[dict[str, Any]]:

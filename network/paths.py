@@ -94,6 +94,11 @@ class NetworkFolder:
         return self.root / "config"
 
     @property
+    def kind(self) -> Path:
+        """Which network the folder runs: the word ``fabric`` or ``devnet``."""
+        return self.root / "network"
+
+    @property
     def packages(self) -> Path:
         """Chaincode packages and collection files."""
         return self.root / "packages"

@@ -34,7 +34,7 @@ class Binaries:
 
     def version(self, program: str = "peer") -> str:
         """Ask a program for its version, as ``3.1.5``."""
-        found = re.search(r"Version: v?(\S+)", self.run(program, "version"))
+        found = re.search(r"Version: v?(\S+)", self.run(program, "-version" if program == "configtxgen" else "version"))
         return found.group(1) if found else "unknown"
 
     def run(self, program: str, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120) -> str:

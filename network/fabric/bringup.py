@@ -55,8 +55,9 @@ def bring_up(
         ports = {one.node: one.operations_port for one in orderers}
         ports |= {one.node: one.peer.operations_port for one in peers if one.peer}
         for node, port in ports.items():
-            remedy = f"See {folder.log(node)}: {control.last_lines(folder.log(node))}"
-            control.await_true(functools.partial(health.serves, port), START_SECONDS, f"{node} is not healthy", remedy)
+            control.await_true(
+                functools.partial(health.serves, port), START_SECONDS, f"{node} is not healthy", folder.log(node)
+            )
     create_channel(consortium, folder, binaries, progress, organisation)
 
 

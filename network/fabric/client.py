@@ -31,7 +31,7 @@ class AdminClient:
             "CORE_PEER_LOCALMSPID": one.msp_id,
             "CORE_PEER_MSPCONFIGPATH": str(self.folder.user(one, user) / "msp"),
             "CORE_PEER_TLS_ROOTCERT_FILE": str(self.folder.tls_ca(one)),
-            "FABRIC_LOGGING_SPEC": "WARNING",
+            "FABRIC_LOGGING_SPEC": "chaincodeCmd=info:grpc=error:warning",
         }
         return self.binaries.run("peer", *arguments, env=env, timeout=timeout)
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,12 +12,12 @@ import tenacity
 from medquorum import MedquorumError, NetworkError
 from network import control, health, policies
 from network.consortium import Consortium, Organisation
-from network.deployment import Deployment, chaincode_process, deployments, free_slot, retire, save
+from network.deployment import Deployment, await_listening, chaincode_process, deployments, free_slot, retire, save
 from network.fabric import builder
 from network.fabric.bringup import in_parallel
 from network.fabric.client import AdminClient
 from network.fabric.lifecycle import Lifecycle
-from network.fabric.package import make_package, package_id
+from network.packaging import make_package, package_id
 from network.progress import Progress
 
 __all__ = ["deploy"]
@@ -110,12 +109,7 @@ def _start(client: AdminClient, wanted: Deployment, members: list[Organisation])
         process.save(folder)
         builder.set_target(folder, one, wanted.label, address)
     control.supervise(folder)
-    for one in members:
-        if one.peer:
-            log = folder.log(f"{wanted.label}.{one.domain}")
-            remedy = f"See {log}: {control.last_lines(log)}"
-            ready = functools.partial(health.listens, one.peer.host, one.peer.chaincode_ports[wanted.slot])
-            control.await_true(ready, 60, f"the chaincode of {one.name} does not listen", remedy)
+    await_listening(members, wanted, folder)
 
 
 def _those_that_can(

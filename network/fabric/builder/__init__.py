@@ -2,7 +2,7 @@
 """Our external builder for chaincode-as-a-service: where it is installed and what it is told.
 
 The package that every organisation installs is the same, byte for byte, and so is its id: its ``connection.json``
-holds ``{{.address}}``, ``{{.root_cert}}``, ``{{.client_cert}}`` and ``{{.client_key}}``. Each peer's builder fills
+holds ``{{.address}}`` and the like (``network.packaging``). Each peer's builder fills
 them in from its own targets file, keyed by the chaincode's label.
 """
 
@@ -16,19 +16,10 @@ from pathlib import Path
 from network.consortium import Organisation
 from network.paths import NetworkFolder
 
-__all__ = ["BUILDER_VARIABLE", "CONNECTION", "builder_folder", "install", "set_target", "targets_file"]
+__all__ = ["BUILDER_VARIABLE", "builder_folder", "install", "set_target", "targets_file"]
 
 BUILDER_VARIABLE = "MEDQUORUM_CHAINCODE_TARGETS"
 STEPS = ("detect", "build", "release")
-CONNECTION = {
-    "address": "{{.address}}",
-    "dial_timeout": "10s",
-    "tls_required": True,
-    "client_auth_required": True,
-    "root_cert": "{{.root_cert}}",
-    "client_cert": "{{.client_cert}}",
-    "client_key": "{{.client_key}}",
-}
 
 
 def builder_folder(folder: NetworkFolder) -> Path:

@@ -9,15 +9,29 @@ import io
 import json
 import tarfile
 
-from network.fabric.builder import CONNECTION
+__all__ = ["make_package", "metadata", "package_id"]
 
-__all__ = ["make_package", "package_id"]
+# Filled in by each peer's builder (`network.fabric.builder`), so that the package is the same for all.
+CONNECTION = {
+    "address": "{{.address}}",
+    "dial_timeout": "10s",
+    "tls_required": True,
+    "client_auth_required": True,
+    "root_cert": "{{.root_cert}}",
+    "client_cert": "{{.client_cert}}",
+    "client_key": "{{.client_key}}",
+}
 
 
 def make_package(label: str) -> bytes:
     """Make the package ``peer lifecycle chaincode install`` takes (chaincode-as-a-service, address left open)."""
     code = _archive({"connection.json": _json(CONNECTION)})
-    return _archive({"metadata.json": _json({"type": "ccaas", "label": label}), "code.tar.gz": code})
+    return _archive({"metadata.json": metadata(label), "code.tar.gz": code})
+
+
+def metadata(label: str) -> bytes:
+    """Give the package's ``metadata.json``."""
+    return _json({"type": "ccaas", "label": label})
 
 
 def package_id(label: str, package: bytes) -> str:

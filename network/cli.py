@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``medquorum-network``: bring a network up, deploy chaincode, look at it, take it down."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import click
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from medquorum import ConfigError, MedquorumError, __version__
+from network import chaincode_cli, doctor
+from network.consortium import sample, write
+from network.network import Kind, Network, open_network
+from network.options import AsJson, Channel, Folder, Quiet
+from network.progress import Progress
+from network.status import status as look
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, rich_markup_mode=None)
+app.command("deployCC")(chaincode_cli.deploy)
+app.add_typer(chaincode_cli.app, name="cc")
+
+
+@app.command()
+def init(
+    folder: Folder,
+    sample_name: Annotated[str, typer.Option("--sample", help="quickstart or small")] = "quickstart",
+    hospitals: Annotated[int | None, typer.Option(min=0, help="How many hospitals")] = None,
+    orderers: Annotated[int | None, typer.Option(min=1, help="How many orderer organisations")] = None,
+    port_base: Annotated[int | None, typer.Option(help="First port")] = None,
+    consensus: Annotated[str | None, typer.Option(help="BFT or raft")] = None,
+    batch_interval: Annotated[int | None, typer.Option(help="Milliseconds until a block is cut")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the folder's consortium.toml")] = False,
+) -> None:
+    """Write a consortium file from a sample."""
+    path = folder.resolve() / "consortium.toml"
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists", "Edit it, or give --force")
+    made = sample(
+        sample_name,
+        hospitals=hospitals,
+        port_base=port_base,
+        consensus=consensus,
+        orderers=orderers,
+        batch_interval_ms=batch_interval,
+    )
+    write(made, path)
+    print(path)
+
+
+@app.command()
+def up(
+    folder: Folder,
+    network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when it is found")] = None,
+    org: Annotated[str | None, typer.Option(help="Only this organisation's nodes (one host each)")] = None,
+    channel: Channel = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Start what does not run yet and join it to the channel; without a consortium file, the quickstart's."""
+    if not (folder / "consortium.toml").exists():
+        write(sample("quickstart"), folder / "consortium.toml")
+    opened = _open(folder, channel, quiet or as_json)
+    kind = opened.up(_kind(network), org)
+    _say(as_json, {"network": kind, "folder": str(opened.folder.root), "seconds": opened.progress.seconds},
+         f"{kind} is up in {opened.folder.root}")  # fmt: skip
+
+
+@app.command()
+def down(
+    folder: Folder,
+    purge: Annotated[bool, typer.Option("--purge", help="Delete ledgers, keys and logs too")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """End every process of this network; data are kept unless --purge."""
+    ended = _open(folder).down(purge=purge)
+    _say(as_json, {"ended": ended, "purged": purge}, f"{ended} processes ended{', data deleted' if purge else ''}")
+
+
+@app.command()
+def restart(folder: Folder, as_json: AsJson = False, quiet: Quiet = False) -> None:
+    """End every process and bring all up again."""
+    opened = _open(folder, None, quiet or as_json)
+    kind = opened.restart()
+    _say(as_json, {"network": kind, "seconds": opened.progress.seconds}, f"{kind} is up again")
+
+
+@app.command()
+def status(folder: Folder, as_json: AsJson = False) -> None:
+    """Show every process: state, restarts, memory, address."""
+    found = look(_open(folder))
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    table = Table(box=None)
+    for title in ("process", "state", "pid", "restarts", "up s", "MB", "address"):
+        table.add_column(title, no_wrap=True, overflow="ignore")
+    for row in found["processes"]:
+        cells = (row["name"], row["state"], row["pid"] or "", row["restarts"], row["seconds"], row["memory_mb"])
+        table.add_row(*(str(cell) for cell in cells), row["address"])
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    deployed = ", ".join(f"{c['name']} {c['version']} (sequence {c['sequence']})" for c in found["chaincodes"])
+    console.print(f"{found['network'] or 'never up'}, channel {found['channel']}, chaincode {deployed or 'none'}")
+
+
+@app.command()
+def logs(
+    folder: Folder,
+    node: Annotated[str | None, typer.Argument(help="A process' name, as in status")] = None,
+    lines: Annotated[int, typer.Option("-n", min=1, help="How many of the last lines")] = 20,
+) -> None:
+    """Show the end of a process' log, or list the logs."""
+    opened = _open(folder)
+    known = sorted((opened.folder.root / "logs").glob("*.log"))
+    if node is None:
+        for path in known:
+            print(f"{path.stat().st_size:>10}  {path}")
+        return
+    path = opened.folder.log(node)
+    if path not in known:
+        raise ConfigError(f"no log of {node!r}", f"Logs: {', '.join(path.stem for path in known)}")
+    print("\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
+
+
+@app.command("createChannel")
+def create_channel(folder: Folder, channel: Channel = None, quiet: Quiet = False) -> None:
+    """Make a channel and join every orderer and peer to it."""
+    _open(folder, channel, quiet).create_channel()
+
+
+@app.command("stop")
+def stop(folder: Folder, name: Annotated[str, typer.Argument(help="A process, or an organisation")]) -> None:
+    """Stop one process, or all of an organisation's, until `start`."""
+    print("\n".join(_open(folder).switch(name, False)))
+
+
+@app.command("start")
+def start(folder: Folder, name: Annotated[str, typer.Argument(help="A process, or an organisation")]) -> None:
+    """Start again what `stop` stopped."""
+    print("\n".join(_open(folder).switch(name, True)))
+
+
+@app.command("doctor")
+def examine(folder: Folder, as_json: AsJson = False) -> None:
+    """Check binaries, ports, certificates, builder, limits, clock, disk and memory."""
+    findings = doctor.examine(folder.resolve())
+    if as_json:
+        print(json.dumps([finding.as_dict() for finding in findings], indent=1))
+    else:
+        console = Console(highlight=False)
+        for finding in findings:
+            console.print(finding.line, soft_wrap=True, markup=False)
+    if not all(finding.passed for finding in findings):
+        raise typer.Exit(1)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; errors are one line (or JSON with ``--json``) and the exit code of ``medquorum.py``."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given == ["--version"]:
+        print(__version__)
+        return 0
+    try:
+        code = app(given, standalone_mode=False, prog_name="medquorum-network")
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Abort:
+        return _interrupted(given)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except MedquorumError as error:
+        if "--json" in given:
+            print(json.dumps(error.as_dict()))
+        else:
+            Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _interrupted(given)
+
+
+def _interrupted(given: list[str]) -> int:
+    again = shlex.join(["medquorum-network", *given])
+    print(f"interrupted: `{again}` goes on from here, `medquorum-network down` ends what runs", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _open(folder: Path, channel: str | None = None, quiet: bool = False) -> Network:
+    return open_network(folder, Progress(quiet=quiet), channel)
+
+
+def _kind(word: str | None) -> Kind | None:
+    kind: Kind | None = next((one for one in get_args(Kind) if one == word), None)
+    if kind is not None or word is None:
+        return kind
+    raise ConfigError(f"no network of kind {word!r}", "Give --network fabric or --network devnet")
+
+
+def _say(as_json: bool, document: dict[str, Any], text: str) -> None:
+    print(json.dumps(document) if as_json else text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks for what would keep a network from working: each finding is PASSED, or the problem and its remedy."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from cryptography import x509
+
+from medquorum import BinaryMissing, ConfigError, NetworkError
+from network.consortium import Consortium, load, sample
+from network.fabric import binaries
+from network.fabric.builder import builder_folder
+from network.health import listens
+from network.packaging import metadata
+from network.paths import NetworkFolder
+from network.processes import marked
+
+__all__ = ["Finding", "examine"]
+
+EXPIRY_WARNING = datetime.timedelta(days=30)
+DISK_NEEDED_GB = 5.0
+MEMORY_GB = {"peer": 0.41, "orderer": 0.26, "chaincode": 0.17}  # most seen with 45 MB models
+MODEL_CHUNK = 4 << 20
+ENVELOPE_ROOM = 1 << 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's outcome."""
+
+    check: str
+    passed: bool
+    detail: str
+    remedy: str = ""
+
+    @property
+    def line(self) -> str:
+        """The finding as one line of text."""
+        if self.passed:
+            return f"PASSED  {self.check}: {self.detail}"
+        return f"FAILED  {self.check}: {self.detail}. {self.remedy}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the finding as plain values."""
+        return asdict(self)
+
+
+def examine(root: Path) -> list[Finding]:
+    """Run every check on a network folder, which need not exist yet."""
+    folder = NetworkFolder(root)
+    consortium, first = _consortium(folder)
+    findings = [first]
+    for check in (_binaries, _ports, _certificates, _builder, _limits, _clock, _disk, _memory):
+        findings += check(consortium, folder)
+    return findings
+
+
+def _consortium(folder: NetworkFolder) -> tuple[Consortium, Finding]:
+    if not folder.consortium.exists():
+        return sample("quickstart"), Finding("consortium", True, "no file yet; checking for the quickstart's")
+    try:
+        found = load(folder.consortium)
+    except ConfigError as error:
+        return sample("quickstart"), Finding("consortium", False, error.cause, error.remedy)
+    count = f"{len(found.organisations)} organisations, {len(found.orderers)} orderers ({found.consensus})"
+    return found, Finding("consortium", True, count)
+
+
+def _binaries(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    if folder.kind.exists() and folder.kind.read_text().strip() == "devnet":
+        yield Finding("binaries", True, "the devnet needs none")
+        return
+    try:
+        found = binaries.find()
+        versions = {program: found.version(program) for program in ("peer", "orderer", "configtxgen")}
+    except (BinaryMissing, NetworkError) as error:
+        yield Finding("binaries", False, error.cause, f"{error.remedy}; or use `up --network devnet`")
+        return
+    text = ", ".join(f"{program} {version}" for program, version in versions.items())
+    if len(set(versions.values())) > 1:
+        yield Finding("binaries", False, f"different versions: {text}", "Take all from one release")
+    elif consortium.consensus == "BFT" and versions["peer"].startswith("2."):
+        yield Finding("binaries", False, f"{text} has no BFT", 'Use Fabric 3, or consensus = "raft"')
+    else:
+        yield Finding("binaries", True, f"{text} in {found.home}")
+
+
+def _ports(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    ours = {c.laddr.port for process in marked(folder) for c in _connections(process) if c.status == psutil.CONN_LISTEN}
+    wanted = [(o.host, port) for o in consortium.orderers for port in o.ports]
+    wanted += [(o.peer.host, port) for o in consortium.members if o.peer for port in o.peer.ports]
+    taken = sorted(port for host, port in wanted if port not in ours and _is_local(host) and listens(host, port))
+    if taken:
+        remedy = "End what listens there, or take other ports (`init --port-base`)"
+        yield Finding("ports", False, f"in use by others: {', '.join(map(str, taken))}", remedy)
+    else:
+        yield Finding("ports", True, f"{len(ours)} used by this network, none of {len(wanted)} by others")
+
+
+def _certificates(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    found = sorted(folder.organizations.rglob("*.pem")) + sorted(folder.organizations.rglob("*.crt"))
+    if not found:
+        yield Finding("certificates", True, "none yet; `up` makes them")
+        return
+    now = datetime.datetime.now(datetime.UTC)
+    ends = {path: x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc for path in found}
+    soonest = min(ends, key=lambda path: ends[path])
+    left = ends[soonest] - now
+    where = soonest.relative_to(folder.root)
+    remedy = "Renew it: docs/operations.md, Certificates"
+    if left < EXPIRY_WARNING:
+        state = "expired" if left < datetime.timedelta() else f"expires in {left.days} days"
+        yield Finding("certificates", False, f"{where} {state}", remedy)
+    else:
+        yield Finding("certificates", True, f"{len(found)} files, the first expires in {left.days} days")
+    loose = [path for path in _keys(folder) if path.stat().st_mode & 0o077]
+    if loose:
+        named = ", ".join(str(path.relative_to(folder.root)) for path in loose[:3])
+        yield Finding("private keys", False, f"readable by others: {named}", f"chmod 600 {named}")
+    else:
+        yield Finding("private keys", True, "readable by their owner only")
+
+
+def _builder(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    home = builder_folder(folder) / "bin"
+    if not home.is_dir():
+        yield Finding("external builder", True, "not installed yet; `up` on real Fabric does it")
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch, "metadata.json").write_bytes(metadata("doctor_1.0"))
+        command = [str(home / "detect"), scratch, scratch]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=20, check=False)
+            problem = "" if done.returncode == 0 else done.stderr.decode(errors="replace").strip() or "it refuses"
+        except (OSError, subprocess.TimeoutExpired) as error:
+            problem = str(error)
+    if problem:  # a peer would say "Unknown chaincodeType: CCAAS", which misleads
+        yield Finding("external builder", False, f"{home / 'detect'}: {problem}", "Run `medquorum-network up` again")
+    else:
+        yield Finding("external builder", True, f"{home.parent} accepts a ccaas package")
+
+
+def _limits(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    limit, needed = consortium.channel.absolute_max_bytes, MODEL_CHUNK + ENVELOPE_ROOM
+    if limit < needed:
+        remedy = f"Set absolute_max_bytes to at least {needed} before the first `up`"
+        yield Finding(
+            "channel limits", False, f"a transaction may have {limit} bytes, a model chunk needs {needed}", remedy
+        )
+    else:
+        interval = consortium.channel.batch_interval_ms
+        yield Finding("channel limits", True, f"{limit >> 20} MiB per transaction, a block every {interval} ms")
+
+
+def _clock(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    """See a clock that was set back against what was written before: keys and ledgers."""
+    now = datetime.datetime.now(datetime.UTC)
+    latest = max((path.stat().st_mtime for path in _written(folder)), default=0.0)
+    ahead = latest - now.timestamp()
+    if ahead > 1:
+        remedy = "Set the clock (chrony, systemd-timesyncd): peers refuse proposals 15 minutes off"
+        yield Finding("clock", False, f"{ahead:.0f} s behind files written earlier", remedy)
+    else:
+        yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M:%S} UTC; keep the hosts synchronised")
+
+
+def _disk(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    place = next(path for path in (folder.root, *folder.root.parents) if path.exists())
+    free = shutil.disk_usage(place).free / 1e9
+    text = f"{free:.1f} GB free at {place}"
+    if free < DISK_NEEDED_GB:
+        yield Finding("disk", False, text, f"Have {DISK_NEEDED_GB:.0f} GB: a 45 MB model takes 90 MB on every peer")
+    else:
+        yield Finding("disk", True, text)
+
+
+def _memory(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    peers = sum(1 for one in consortium.members if one.peer and _is_local(one.peer.host))
+    orderers = sum(1 for one in consortium.orderers if _is_local(one.host))
+    needed = peers * (MEMORY_GB["peer"] + MEMORY_GB["chaincode"]) + orderers * MEMORY_GB["orderer"]
+    used = sum(process.memory_info().rss for process in marked(folder)) / 1e9
+    available = psutil.virtual_memory().available / 1e9 + used
+    text = f"{available:.1f} GB available, {needed:.1f} GB needed with 45 MB models"
+    yield Finding("memory", available >= needed, text, "Take fewer hospitals (`init --hospitals`) or small models")
+
+
+def _keys(folder: NetworkFolder) -> list[Path]:
+    return [path for name in ("priv_sk", "*.key", "*.id") for path in folder.organizations.rglob(name)]
+
+
+def _written(folder: NetworkFolder) -> list[Path]:
+    return [path for part in (folder.organizations, folder.root / "data") for path in part.glob("*/*")]
+
+
+def _connections(process: psutil.Process) -> list[Any]:
+    try:
+        return list(process.net_connections(kind="tcp"))
+    except psutil.Error:  # ended meanwhile
+        return []
+
+
+def _is_local(host: str) -> bool:
+    local = {"localhost", os.uname().nodename}
+    local |= {address.address for addresses in psutil.net_if_addrs().values() for address in addresses}
+    return host in local

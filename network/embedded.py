@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings the embedded devnet up and chaincode onto it: the same folders, processes and supervision as real Fabric."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from dataclasses import asdict, replace
+
+from network import control, crypto, health, profiles
+from network.consortium import Consortium
+from network.deployment import Deployment, await_listening, chaincode_process, deployments, free_slot, retire, save
+from network.packaging import make_package, package_id
+from network.paths import NetworkFolder
+from network.processes import Process
+from network.progress import Progress
+
+__all__ = ["DEVNET", "bring_up", "deploy"]
+
+DEVNET = "devnet"
+START_SECONDS = 60
+
+
+def bring_up(consortium: Consortium, folder: NetworkFolder, progress: Progress) -> None:
+    """Make keys and start the devnet's one process; returns when every organisation's address answers."""
+    with progress.step("keys and certificates"):
+        crypto.generate(consortium, folder)
+        profiles.write_all(consortium, folder)
+    with progress.step(f"devnet with {len(consortium.members)} organisations"):
+        command = [sys.executable, "-m", "network.devnet", "--dir", str(folder.root)]
+        Process(DEVNET, DEVNET, DEVNET, command, {"PYTHONPATH": control.python_path()}).save(folder)
+        control.supervise(folder)
+        for one in consortium.members:
+            if one.peer:
+                ready = functools.partial(health.listens, one.peer.host, one.peer.port)
+                control.await_true(ready, START_SECONDS, f"{one.name}'s address does not answer", folder.log(DEVNET))
+
+
+def deploy(consortium: Consortium, folder: NetworkFolder, wanted: Deployment, progress: Progress) -> Deployment:
+    """Start the chaincode processes and tell the devnet where they are; it has no approvals."""
+    package = make_package(wanted.label)
+    wanted = replace(wanted, package_id=package_id(wanted.label, package), slot=free_slot(folder, wanted))
+    before = deployments(folder).get(wanted.name)
+    sequence = 1 if before is None else before.sequence + (not before.same_definition(wanted))
+    wanted = replace(wanted, sequence=sequence)
+    endpoints = {}
+    with progress.step(f"{len(consortium.members)} chaincode processes"):
+        for one in consortium.members:
+            process, address = chaincode_process(wanted, one, folder, client_auth=False)
+            process.save(folder)
+            endpoints[one.msp_id] = {"address": address, "root_cert": str(folder.tls_ca(one))}
+        control.supervise(folder)
+        await_listening(consortium.members, wanted, folder)
+    path = folder.devnet_chaincodes
+    known = json.loads(path.read_text()) if path.exists() else {}
+    fields = {key: asdict(wanted)[key] for key in ("version", "sequence", "policy", "collections", "package_id")}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(known | {wanted.name: fields | {"endpoints": endpoints}}, indent=1))
+    new.replace(path)
+    save(folder, wanted)
+    retire(folder, wanted)
+    control.supervise(folder)
+    return wanted

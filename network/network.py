@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One network folder and what can be done with it, whichever network it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from medquorum import BinaryMissing, ConfigError, NetworkError
+from network import control, embedded
+from network.consortium import Consortium, load
+from network.deployment import Deployment, await_listening, deployments
+from network.fabric import binaries, bringup
+from network.fabric import deploy as fabric
+from network.fabric.client import AdminClient
+from network.paths import NetworkFolder
+from network.processes import processes
+from network.progress import Progress
+
+__all__ = ["Kind", "Network", "open_network"]
+
+Kind = Literal["fabric", "devnet"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A folder with its consortium."""
+
+    folder: NetworkFolder
+    consortium: Consortium
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def kind(self) -> Kind | None:
+        """What the folder was brought up as, None before."""
+        path = self.folder.kind
+        word = path.read_text().strip() if path.exists() else ""
+        return next((kind for kind in get_args(Kind) if kind == word), None)
+
+    @property
+    def client(self) -> AdminClient:
+        """Fabric's command lines for this network.
+
+        Raises
+        ------
+        NetworkError
+            When the folder does not run real Fabric.
+        """
+        if self.kind != "fabric":
+            raise NetworkError(
+                "this needs a network of real peers",
+                "Bring one up with `medquorum-network up --network fabric`; the devnet serves Gateway clients only",
+            )
+        return AdminClient(self.consortium, self.folder, binaries.find())
+
+    def up(self, kind: Kind | None = None, organisation: str | None = None) -> Kind:
+        """Bring the network up, or what of it is missing; gives its kind.
+
+        Without ``kind``: as before, else real Fabric when its binaries are found, else the devnet.
+        """
+        chosen = kind or self.kind or _available()
+        if self.kind not in (None, chosen):
+            raise ConfigError(
+                f"{self.folder.root} holds a network of kind {self.kind}", "Use another folder, or `down --purge` first"
+            )
+        if chosen == "devnet":
+            embedded.bring_up(self.consortium, self.folder, self.progress)
+        else:
+            bringup.bring_up(self.consortium, self.folder, binaries.find(), self.progress, organisation)
+        self.folder.kind.write_text(chosen + "\n")
+        return chosen
+
+    def create_channel(self) -> None:
+        """Make the consortium's channel and join everyone; on the devnet the channel is there from the start."""
+        if self.kind == "fabric":
+            bringup.create_channel(self.consortium, self.folder, binaries.find(), self.progress)
+        elif self.consortium.channel.name != load(self.folder.consortium).channel.name:
+            raise ConfigError("the devnet has one channel", "Name it in consortium.toml before the first `up`")
+
+    def deploy(self, wanted: Deployment, *, sequence: int | None = None, organisation: str | None = None) -> Deployment:
+        """Deploy a chaincode, or what of its deployment is missing."""
+        if self.kind == "devnet":
+            return embedded.deploy(self.consortium, self.folder, wanted, self.progress)
+        return fabric.deploy(self.client, wanted, self.progress, sequence=sequence, organisation=organisation)
+
+    def down(self, *, purge: bool = False) -> int:
+        """End every process of this network; gives their number."""
+        return control.bring_down(self.folder, purge=purge)
+
+    def restart(self) -> Kind:
+        """End every process and bring them up again; ledgers and chaincodes stay."""
+        self.down()
+        kind = self.up()
+        for one in deployments(self.folder).values():
+            await_listening(self.consortium.members, one, self.folder)
+        return kind
+
+    def switch(self, name: str, on: bool) -> list[str]:
+        """Stop or start one process, or all of one organisation's; gives their names."""
+        known = processes(self.folder)
+        names = [one.name for one in known if one.name == name]
+        if not names:
+            organisation = self.consortium.organisation(name)
+            names = [one.name for one in known if one.organisation == organisation.name]
+        control.switch(self.folder, names, on)
+        return names
+
+
+def open_network(root: Path, progress: Progress | None = None, channel: str | None = None) -> Network:
+    """Open a network folder, on the consortium's channel or another.
+
+    Raises
+    ------
+    ConfigError
+        When it has no valid ``consortium.toml``, or the channel's name is not one.
+    """
+    folder = NetworkFolder(root.resolve())
+    consortium = load(folder.consortium)
+    return Network(folder, consortium.on_channel(channel) if channel else consortium, progress or Progress())
+
+
+def _available() -> Kind:
+    try:
+        binaries.find()
+    except BinaryMissing:
+        return "devnet"
+    return "fabric"

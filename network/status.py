@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs: one row per process, with its restarts, memory and health."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psutil
+
+from network import health
+from network.consortium import Consortium
+from network.deployment import deployments
+from network.network import Network
+from network.processes import Process, Record, alive, processes, records
+
+__all__ = ["Row", "rows", "status"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One process; ``state`` is running, starting (not healthy yet), waiting (died, restart due), stopped or dead."""
+
+    name: str
+    organisation: str
+    kind: str
+    state: str
+    pid: int | None
+    restarts: int
+    last_exit: int | None
+    seconds: float
+    memory_mb: float
+    address: str
+
+
+def rows(network: Network) -> list[Row]:
+    """Look at every process that should run."""
+    known = records(network.folder)
+    addresses = _addresses(network)
+    return [_row(one, known.get(one.name), addresses.get(one.name, "")) for one in processes(network.folder)]
+
+
+def status(network: Network) -> dict[str, Any]:
+    """Give the network's state as plain values."""
+    found = rows(network)
+    supervisors = [r for name, r in records(network.folder).items() if name.startswith("supervisor")]
+    return {
+        "folder": str(network.folder.root),
+        "network": network.kind,
+        "consensus": network.consortium.consensus if network.kind == "fabric" else None,
+        "channel": network.consortium.channel.name,
+        "running": bool(found) and all(row.state == "running" for row in found),
+        "supervisors": [record.name for record in supervisors if alive(record)],
+        "chaincodes": [
+            {"name": one.name, "version": one.version, "sequence": one.sequence, "package_id": one.package_id}
+            for one in deployments(network.folder).values()
+        ],
+        "processes": [asdict(row) for row in found],
+    }
+
+
+def _row(one: Process, record: Record | None, address: str) -> Row:
+    seen = record or Record(one.name, 0, 0.0, "stopped")
+    process = alive(seen)
+    if process is None:
+        last = "dead" if record is None or seen.state == "running" else seen.state
+        return Row(
+            one.name,
+            one.organisation,
+            one.kind,
+            last if one.enabled else "stopped",
+            None,
+            seen.restarts,
+            seen.last_exit,
+            0.0,
+            0.0,
+            address,
+        )
+    return Row(
+        one.name,
+        one.organisation,
+        one.kind,
+        "running" if _answers(address) else "starting",
+        seen.pid,
+        seen.restarts,
+        seen.last_exit,
+        round(time.time() - seen.started, 1),
+        _megabytes(process),
+        address,
+    )
+
+
+def _megabytes(process: psutil.Process) -> float:
+    try:
+        return round(process.memory_info().rss / 1e6, 1)
+    except psutil.NoSuchProcess:  # ended meanwhile
+        return 0.0
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    return not port or health.listens(host, int(port))
+
+
+def _addresses(network: Network) -> dict[str, str]:
+    consortium: Consortium = network.consortium
+    found = {one.node: one.address for one in consortium.orderers}
+    found |= {one.node: one.peer.address for one in consortium.members if one.peer}
+    for deployment in deployments(network.folder).values():
+        for one in consortium.members:
+            if one.peer:
+                port = one.peer.chaincode_ports[deployment.slot]
+                found[f"{deployment.label}.{one.domain}"] = f"{one.peer.host}:{port}"
+    return found
