@@ -26,6 +26,7 @@ MESSAGE_LIMIT = 100 << 20
 """The largest message a Fabric peer takes, in bytes; a larger one would cost the whole stream."""
 
 DEFAULT_BATCH = 100
+ACCEPTANCE_TIMEOUT = 5.0
 
 log = structlog.get_logger(__name__)
 Message = chaincode_shim_pb2.ChaincodeMessage
@@ -43,13 +44,19 @@ class PeerStream:
         self._guard = threading.Lock()
         self._exchanges: dict[tuple[str, str], Exchange] = {}
         self._state = "created"
+        self._settled = threading.Event()
         self._offer = PeerOffer()
 
     def converse(self, incoming: Iterator[Any]) -> Iterator[Any]:
-        """Yield the messages for the peer until ``close`` or the end of ``incoming``, which a thread reads."""
+        """Yield the messages for the peer until ``close`` or the end of ``incoming``, which a thread reads.
+
+        A peer that expects another package id answers nothing and lets its client hang, so that stream is ended here.
+        """
         registration = chaincode_pb2.ChaincodeID(name=self._id).SerializeToString()
         yield Message(type=Message.REGISTER, payload=registration)
         threading.Thread(target=self._read, args=(incoming,), name="peer-reader", daemon=True).start()
+        if not self._settled.wait(ACCEPTANCE_TIMEOUT):
+            self.close(f"the peer did not accept the chaincode within {ACCEPTANCE_TIMEOUT:.0f} s")
         while (message := self._outgoing.get()) is not None:
             yield message
 
@@ -60,6 +67,7 @@ class PeerStream:
             exchanges = list(self._exchanges.values())
         if before == "ended":
             return
+        self._settled.set()
         for exchange in exchanges:
             exchange.end(cause)
         self._outgoing.put(None)
@@ -115,6 +123,7 @@ class PeerStream:
             multiple_keys=offer.use_get_multiple_keys and (offer.max_size_get_multiple_keys or DEFAULT_BATCH),
         )
         self._state = "ready"
+        self._settled.set()
         self._log.info("peer accepted the chaincode", chaincode_id=self._id)
         return True
 
@@ -136,7 +145,7 @@ class PeerStream:
         elif not self._executor.submit(lambda: self._run(message, exchange), message.ByteSize()):
             with self._guard:
                 del self._exchanges[key]
-            self._refuse(message, "BUSY: the chaincode has too many transactions at work, or is stopping. Send it again later")
+            self._refuse(message, "BUSY: the chaincode is stopping or has too many transactions at work. Try later")
 
     def _run(self, message: Any, exchange: Exchange) -> None:
         try:

@@ -209,6 +209,14 @@ def test_wrong_package_id_is_explained(server: ChaincodeServer) -> None:
     assert "queryinstalled" in warning["remedy"]
 
 
+def test_a_peer_that_never_accepts_is_let_go(server: ChaincodeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "ACCEPTANCE_TIMEOUT", 0.05)
+    monkeypatch.setattr(FakePeer, "_register", lambda peer, message: None)
+    with capture_logs() as logs, FakePeer(server.address) as peer:
+        assert peer.ended.wait(5)
+    assert any("queryinstalled" in entry.get("remedy", "") for entry in logs)
+
+
 @pytest.mark.parametrize(
     "kinds",
     [[Message.READY], [Message.TRANSACTION], [Message.REGISTERED, Message.TRANSACTION], [Message.UNDEFINED]],
