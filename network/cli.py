@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-import shlex
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, get_args
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -24,9 +24,13 @@ from network.status import status as look
 
 __all__ = ["app", "main"]
 
-INTERRUPTED = 130
-
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, rich_markup_mode=None)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Bring a network up, deploy chaincode, look at it, take it down.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 app.command("deployCC")(chaincode_cli.deploy)
 app.add_typer(chaincode_cli.app, name="cc")
 
@@ -165,34 +169,37 @@ def examine(folder: Folder, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+class Interrupted(MedquorumError):
+    """The user pressed Ctrl-C."""
+
+    exit_code = 130
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; errors are one line (or JSON with ``--json``) and the exit code of ``medquorum.py``."""
     given = sys.argv[1:] if arguments is None else arguments
     if given == ["--version"]:
         print(__version__)
         return 0
+    before = signal.signal(signal.SIGINT, _interrupt)
     try:
-        code = app(given, standalone_mode=False, prog_name="medquorum-network")
-        return code if isinstance(code, int) else 0
-    except click.exceptions.Abort:
-        return _interrupted(given)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        app(given, prog_name="medquorum-network")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except MedquorumError as error:
         if "--json" in given:
             print(json.dumps(error.as_dict()))
         else:
             Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         return error.exit_code
-    except KeyboardInterrupt:
-        return _interrupted(given)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return 0
 
 
-def _interrupted(given: list[str]) -> int:
-    again = shlex.join(["medquorum-network", *given])
-    print(f"interrupted: `{again}` goes on from here, `medquorum-network down` ends what runs", file=sys.stderr)
-    return INTERRUPTED
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    remedy = "The same command goes on from here, `medquorum-network down` ends what runs"
+    raise Interrupted("interrupted", remedy)
 
 
 def _open(folder: Path, channel: str | None = None, quiet: bool = False) -> Network:
