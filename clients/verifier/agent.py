@@ -127,7 +127,7 @@ class Verifier:
             progress += [len(status.verdicts), len(status.aggregates), len(status.stored_chunks)]
         if progress != found.progress or not found.since:
             found.progress, found.since = progress, self._clock()
-        chunks = None if found.model is None else (0 if found.model["worse"] else int(found.model["chunks"]))
+        chunks = None if found.model is None else _to_store(found.model)
         return Memory(found.results.keys(), found.differing, chunks, self._clock() - found.since)
 
     def _prepare(self, round: int, hospitals: tuple[str, ...]) -> float:
@@ -170,8 +170,7 @@ class Verifier:
         return 0 if self._found.model is not None else NOT_YET
 
     def _attest_model(self, round: int) -> float:
-        model = self._found.model or {}
-        finding = {name: model[name] for name in ("model", "worse", "counts") if model.get(name) is not None}
+        finding = self._found.model["finding"] if self._found.model else {}
         if self._tried(lambda: self._send("AttestAggregate", round, finding)) is None:
             self._found.model = None
             return NOT_YET
@@ -236,3 +235,8 @@ class Verifier:
     def _each(work: Callable[[Item], bool], items: Iterable[Item], parallel: int) -> list[bool]:
         with ThreadPoolExecutor(parallel) as pool:
             return list(pool.map(work, items))
+
+
+def _to_store(model: dict[str, Any]) -> int:
+    """Count the chunks to store; a model worse than its base is not stored, for the round keeps the base."""
+    return 0 if model["finding"]["worse"] else int(model["chunks"])

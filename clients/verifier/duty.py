@@ -15,6 +15,8 @@ __all__ = [
     "Aggregate",
     "Attest",
     "AttestModel",
+    "Building",
+    "Judging",
     "Leave",
     "Memory",
     "Prepare",
@@ -99,7 +101,9 @@ class Leave:
     """The task's last round ended."""
 
 
-Action = Prepare | PrepareRound | Verify | VerifyRound | Attest | Aggregate | StoreChunks | AttestModel | Wait | Leave
+Judging = Prepare | PrepareRound | Verify | VerifyRound | Attest
+Building = Aggregate | StoreChunks | AttestModel
+Action = Judging | Building | Wait | Leave
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from consortium_ledger import Consortium
+from small_federation import Federation
+
+from clients.attacks.behaviour import Behaviour
+
+
+@pytest.fixture
+def federate(tmp_path: Path) -> Iterator[Callable[..., Federation]]:
+    """Make a federation of all roles on a ledger in memory; keyword arguments change the task."""
+    made: list[Consortium] = []
+
+    def build(
+        behaviours: dict[str, Behaviour] | None = None, members: dict[str, Any] | None = None, **task: Any
+    ) -> Federation:
+        consortium = Consortium(tmp_path / "sets", **(members or {}))
+        made.append(consortium)
+        consortium.begin(**task)
+        return Federation(consortium, tmp_path, behaviours)
+
+    yield build
+    for consortium in made:
+        consortium.close()
