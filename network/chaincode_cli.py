@@ -108,7 +108,8 @@ def invoke(
     client = network.client
     flags = ["-C", network.consortium.channel.name, "-n", name, "-c", call, "--waitForEvent", *client.orderer_flags]
     flags += client.peer_flags(list(network.consortium.having("verifier")))
-    print(client.peer(_chosen(client, org), "chaincode", "invoke", *flags), end="")
+    said = client.peer(_chosen(client, org), "chaincode", "invoke", *flags, logging="chaincodeCmd=info:error")
+    print(said.strip().rpartition("-> ")[2])  # the result; before it, one line per peer that committed
 
 
 @app.command()

@@ -12,7 +12,6 @@ from typing import Annotated, Any, get_args
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from medquorum import ConfigError, MedquorumError, __version__
 from network import chaincode_cli, doctor
@@ -106,16 +105,14 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(found, indent=1))
         return
-    table = Table(box=None)
-    for title in ("process", "state", "pid", "restarts", "up s", "MB", "address"):
-        table.add_column(title, no_wrap=True, overflow="ignore")
+    print(f"{'process':42} {'state':9} {'pid':>8} {'restarts':>8} {'up s':>9} {'MB':>7}  address")
     for row in found["processes"]:
-        cells = (row["name"], row["state"], row["pid"] or "", row["restarts"], row["seconds"], row["memory_mb"])
-        table.add_row(*(str(cell) for cell in cells), row["address"])
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
+        numbers = f"{row['pid'] or '':>8} {row['restarts']:>8} {row['seconds']:>9} {row['memory_mb']:>7}"
+        print(f"{row['name']:42} {row['state']:9} {numbers}  {row['address']}")
     deployed = ", ".join(f"{c['name']} {c['version']} (sequence {c['sequence']})" for c in found["chaincodes"])
-    console.print(f"{found['network'] or 'never up'}, channel {found['channel']}, chaincode {deployed or 'none'}")
+    print(f"{found['network'] or 'never up'}, channel {found['channel']}, chaincode {deployed or 'none'}")
+    if not found["supervisors"]:
+        print("no supervisor runs: nothing is restarted; `up` starts one")
 
 
 @app.command()

@@ -69,6 +69,10 @@ class Network:
         else:
             bringup.bring_up(self.consortium, self.folder, binaries.find(), self.progress, organisation)
         self.folder.kind.write_text(chosen + "\n")
+        members = [one for one in self.consortium.members if organisation in (None, one.name)]
+        for deployed in deployments(self.folder).values():
+            with self.progress.step(f"chaincode {deployed.name}"):
+                await_listening(members, deployed, self.folder)
         return chosen
 
     def create_channel(self) -> None:
@@ -91,10 +95,7 @@ class Network:
     def restart(self) -> Kind:
         """End every process and bring them up again; ledgers and chaincodes stay."""
         self.down()
-        kind = self.up()
-        for one in deployments(self.folder).values():
-            await_listening(self.consortium.members, one, self.folder)
-        return kind
+        return self.up()
 
     def switch(self, name: str, on: bool) -> list[str]:
         """Stop or start one process, or all of one organisation's; gives their names."""

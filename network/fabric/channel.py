@@ -15,7 +15,16 @@ __all__ = ["join_orderer", "join_peer"]
 
 CREATED, ALREADY_THERE = 201, 405
 
+# A node that has just started may report its health before it takes administrators' calls.
+_retried = tenacity.retry(
+    retry=tenacity.retry_if_exception_type(NetworkError),
+    wait=tenacity.wait_fixed(0.3),
+    stop=tenacity.stop_after_attempt(20),
+    reraise=True,
+)
 
+
+@_retried
 def join_orderer(client: AdminClient, one: OrdererOrganisation, channel: str) -> bool:
     """Join an orderer through its admin port (mutual TLS); False when it was in the channel already."""
     block = client.folder.block(channel)
@@ -27,12 +36,7 @@ def join_orderer(client: AdminClient, one: OrdererOrganisation, channel: str) ->
     return status == CREATED
 
 
-@tenacity.retry(
-    retry=tenacity.retry_if_exception_type(NetworkError),
-    wait=tenacity.wait_fixed(0.3),
-    stop=tenacity.stop_after_attempt(5),
-    reraise=True,
-)
+@_retried
 def join_peer(client: AdminClient, one: Organisation, channel: str) -> bool:
     """Join an organisation's peer from the genesis block; False when it was in the channel already."""
     try:

@@ -21,7 +21,7 @@ class AdminClient:
     folder: NetworkFolder
     binaries: Binaries
 
-    def peer(self, one: Organisation, *arguments: str, user: str = "Admin", timeout: float = 120) -> str:
+    def peer(self, one: Organisation, *arguments: str, user: str = "Admin", logging: str = "error") -> str:
         """Run ``peer ...`` as a user of the organisation, against its own peer."""
         if one.peer is None:
             raise ConfigError(f"{one.name} has no peer", "Name an organisation that runs one")
@@ -31,9 +31,9 @@ class AdminClient:
             "CORE_PEER_LOCALMSPID": one.msp_id,
             "CORE_PEER_MSPCONFIGPATH": str(self.folder.user(one, user) / "msp"),
             "CORE_PEER_TLS_ROOTCERT_FILE": str(self.folder.tls_ca(one)),
-            "FABRIC_LOGGING_SPEC": "chaincodeCmd=info:grpc=error:warning",
+            "FABRIC_LOGGING_SPEC": logging,
         }
-        return self.binaries.run("peer", *arguments, env=env, timeout=timeout)
+        return self.binaries.run("peer", *arguments, env=env)
 
     def osnadmin(self, one: OrdererOrganisation, *arguments: str) -> str:
         """Run ``osnadmin ...`` with mutual TLS against an orderer's admin port."""
