@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every scenario on the devnet and on real Fabric, with our client and with the official Node one."""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from conformance_network import ConformanceNetwork
+from scenario import ClientFactory, Identity, Organisation, ScenarioClient
+from scenario_node import NodeClient, NodeRunner
+from scenario_python import PythonClient
+
+NETWORKS = [pytest.param("devnet"), pytest.param("fabric", marks=pytest.mark.fabric)]
+CLIENTS = [pytest.param("python"), pytest.param("node", marks=pytest.mark.node)]
+
+
+@pytest.fixture(scope="session", params=NETWORKS)
+def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConformanceNetwork]:
+    with ConformanceNetwork(request.param, tmp_path_factory.mktemp(request.param)) as network:
+        yield network
+
+
+@pytest.fixture(scope="session")
+def node_runner() -> Iterator[NodeRunner]:
+    runner = NodeRunner()
+    yield runner
+    runner.close()
+
+
+@pytest.fixture(params=CLIENTS)
+def connect(request: pytest.FixtureRequest) -> Iterator[ClientFactory]:
+    if request.param == "node":
+        make = functools.partial(NodeClient, request.getfixturevalue("node_runner"))
+    else:
+        make = PythonClient
+    opened: list[ScenarioClient] = []
+
+    def connect(organisation: Organisation, identity: Identity, *, signs: bool = True) -> ScenarioClient:
+        opened.append(make(organisation, identity, signs=signs))
+        return opened[-1]
+
+    yield connect
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture
+def org1(network: ConformanceNetwork) -> Organisation:
+    return network.organisations[0]
+
+
+@pytest.fixture
+def org2(network: ConformanceNetwork) -> Organisation:
+    return network.organisations[1]
+
+
+@pytest.fixture
+def org3(network: ConformanceNetwork) -> Organisation:
+    return network.organisations[2]
+
+
+@pytest.fixture
+def client1(connect: ClientFactory, org1: Organisation) -> ScenarioClient:
+    return connect(org1, org1.identity())
+
+
+@pytest.fixture
+def client2(connect: ClientFactory, org2: Organisation) -> ScenarioClient:
+    return connect(org2, org2.identity())
+
+
+@pytest.fixture
+def client3(connect: ClientFactory, org3: Organisation) -> ScenarioClient:
+    return connect(org3, org3.identity())
+
+
+@pytest.fixture
+def key() -> str:
+    """A key no other scenario uses."""
+    return f"asset-{uuid.uuid4().hex[:12]}"
