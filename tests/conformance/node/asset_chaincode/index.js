@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The transactions of tests/support/asset_chaincode.py on the official Node shim, as a server with the same environment.
-// Not alike: WhoAmI's "id" (each shim has its own form), and the key rules that only the Python shim has.
+// Not alike: WhoAmI's "id", the key rules that only the Python shim has, and its "PEER: " before a peer's own text.
 
 'use strict';
 
