@@ -37,6 +37,7 @@ class _Known:
     """What this process has already said; lost on a restart, never needed to act rightly."""
 
     awaited: int | None = None
+    verdict: int | None = None
     late: int | None = None
     model: str | None = None
 
@@ -73,7 +74,7 @@ class Hospital:
             case Submit(round, base):
                 return self._submit(round, base)
             case AwaitVerdict(round):
-                self._known.awaited = round
+                self._known.awaited = None if round == self._known.verdict else round
             case Late(round):
                 self._tell_late(round)
             case AwaitRound(round):
@@ -154,7 +155,7 @@ class Hospital:
             self._report.event("verdict", round=awaited, accepted=False, reason=outcome, counts=None)
         else:
             return
-        self._known.awaited = None
+        self._known.awaited, self._known.verdict = None, awaited
 
     def _tell_late(self, round: int) -> None:
         if self._known.late != round:

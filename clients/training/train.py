@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from clients.data.images import Images
+from clients.training.adam import Adam
 from clients.training.module import DescribedModel
 from medquorum import DataError
 
@@ -53,14 +54,14 @@ def train(model: DescribedModel, images: Images, recipe: Recipe, seed: int, prog
     model.to(device).train()
     pixels, labels = _inputs(model, images).to(device), torch.from_numpy(images.labels).to(device)
     table = _table(model).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
+    optimizer = Adam(model.parameters(), recipe.learning_rate)
     loss_of = nn.CrossEntropyLoss()
     sizes = _batch_sizes(len(images), recipe.batch)
     done, total = 0, recipe.epochs * len(sizes)
     for _ in range(recipe.epochs):
         # A batch of one cannot be normalised: a rest of one image is left out of this epoch.
         for chosen in torch.split(torch.randperm(len(images))[: sum(sizes)], sizes):
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.clear()
             loss_of(model(_numbers(pixels[chosen], table)), labels[chosen]).backward()
             optimizer.step()
             done += 1

@@ -170,7 +170,8 @@ class Verifier:
         return 0 if self._found.model is not None else NOT_YET
 
     def _attest_model(self, round: int) -> float:
-        finding = self._found.model["finding"] if self._found.model else {}
+        model = self._found.model or {}
+        finding = {name: model[name] for name in ("model", "worse", "counts") if name in model}
         if self._tried(lambda: self._send("AttestAggregate", round, finding)) is None:
             self._found.model = None
             return NOT_YET
@@ -239,4 +240,4 @@ class Verifier:
 
 def _to_store(model: dict[str, Any]) -> int:
     """Count the chunks to store; a model worse than its base is not stored, for the round keeps the base."""
-    return 0 if model["finding"]["worse"] else int(model["chunks"])
+    return 0 if model["worse"] else int(model["chunks"])

@@ -89,7 +89,7 @@ class Federation:
                 self.task,
                 msp,
                 quarters(80, HOSPITALS.index(name)),
-                Recipe(epochs=5, batch=8, learning_rate=0.01),
+                Recipe(epochs=20, batch=8, learning_rate=0.03),
                 report,
                 Wake(),
                 behaviour=self.behaviours.get(name, honest),
