@@ -19,6 +19,7 @@ __all__ = [
     "HashText",
     "Index",
     "Json",
+    "JsonList",
     "Msp",
     "Reason",
     "RoundNumber",
@@ -100,3 +101,4 @@ RoundNumber = Annotated[int, _integer(1, MAX_ROUND)]
 Index = Annotated[int, _integer(0, MAX_CHUNKS - 1)]
 Reason = Annotated[str, Argument({"type": "string", "maxLength": 256}, 256, _reason)]
 Json = Annotated[Any, Argument({"type": "object"}, 1 << 20, _json)]
+JsonList = Annotated[Any, Argument({"type": "array", "items": {"type": "string"}}, 1 << 10, _json)]

@@ -10,7 +10,7 @@ from chaincode.contract.dispatch import collect
 from chaincode.contract.metadata import NAME, describe
 from chaincode.contract.node import Node
 from chaincode.shim.interface import Response, Stub, error, success
-from medquorum import MedquorumError
+from medquorum import ContractError, DataError, MedquorumError, ModelError
 
 __all__ = ["Contract"]
 
@@ -38,5 +38,14 @@ class Contract:
         try:
             context = Context(stub, self._node, read_only=transaction.read_only)
             return success(transaction(context, arguments))
-        except MedquorumError as refusal:
+        except ContractError as refusal:
             return error(str(refusal))
+        except MedquorumError as refusal:
+            return error(f"{_code(refusal)}: {refusal}")
+
+
+def _code(refusal: MedquorumError) -> str:
+    """Name a refusal that comes from below the contract: a model, a verification set or the peer."""
+    if isinstance(refusal, ModelError):
+        return "BAD_MODEL"
+    return "DATASET" if isinstance(refusal, DataError) else "PEER"

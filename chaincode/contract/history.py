@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from chaincode import canonical
-from chaincode.contract.arguments import Json, TaskId, Word
+from chaincode.contract.arguments import JsonList, TaskId, Word
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate
 from chaincode.contract.documents import Attribute
@@ -28,7 +28,7 @@ KINDS = {
 
 
 @evaluate
-def read_history(context: Context, kind: Word, attributes: Json) -> Answer:
+def read_history(context: Context, kind: Word, attributes: JsonList) -> Answer:
     """Read every version of a document, newest first: [{tx_id, timestamp, is_delete, document}]."""
     if kind not in KINDS:
         raise ContractError("BAD_ARGUMENT", f"there are no documents of kind {kind}", f"Kinds are {', '.join(KINDS)}")

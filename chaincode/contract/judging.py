@@ -85,12 +85,10 @@ class Bench:
             self.node.digests.put(commitment, found)
         return found
 
-    def candidate(
-        self, base: modelformat.Tensors, hospital: str, earlier: set[str]
-    ) -> Generator[Need, bytes, rules.Candidate]:
+    def candidate(self, base: modelformat.Tensors, hospital: str) -> Generator[Need, bytes, rules.Candidate]:
         """Screen and evaluate one update; what is wrong with it becomes the candidate's problem, never an error."""
         packed = yield Need("update", hospital)
-        tensors, problem, digest = rules.screen(self.description, packed, earlier)
+        tensors, problem, digest = rules.screen(self.description, packed)
         self.node.digests.put(self.current.commitments[hospital], digest)
         if problem is not None or tensors is None:
             return rules.Candidate(hospital, problem)
@@ -101,19 +99,27 @@ class Bench:
             own=self.merit(tensors) if "own" in self.rule.subjects else None,
         )
 
+    def unique(self, candidate: rules.Candidate) -> Generator[Need, bytes, rules.Candidate]:
+        """Refuse a candidate whose parameters are those of one before it in the sorted list.
+
+        This comes after the evaluation, when the digests of the others are mostly known: nobody reads them again.
+        """
+        digest = yield from self.digest(candidate.name)
+        for name in self.current.candidates:
+            if name < candidate.name and (yield from self.digest(name)) == digest and candidate.problem is None:
+                return rules.Candidate(candidate.name, rules.Reason.DUPLICATE)
+        return candidate
+
 
 def judge_update(bench: Bench, hospital: str) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
     """Make the computation of one update's verdict under a rule over single updates, and its number of steps."""
-    before = [name for name in bench.current.candidates if name < hospital]
-    return _judge_update(bench, hospital, before), len(before) + 2
+    return _judge_update(bench, hospital), 2
 
 
-def _judge_update(bench: Bench, hospital: str, before: Sequence[str]) -> Steps[tuple[rules.Verdict, ...]]:
+def _judge_update(bench: Bench, hospital: str) -> Steps[tuple[rules.Verdict, ...]]:
     base = yield from bench.base()
-    earlier = set()
-    for name in before:
-        earlier.add((yield from bench.digest(name)))
-    candidate = yield from bench.candidate(base, hospital, earlier)
+    candidate = yield from bench.candidate(base, hospital)
+    candidate = yield from bench.unique(candidate)
     return tuple(rules.judge(bench.rule, bench.base_merit(base), [candidate]))
 
 
@@ -126,10 +132,9 @@ def _judge_round(bench: Bench) -> Steps[tuple[rules.Verdict, ...]]:
     """Evaluate every update, then every aggregate the rule asks for; one update is in memory at a time."""
     base = yield from bench.base()
     candidates = []
-    earlier: set[str] = set()
     for name in bench.current.candidates:
-        candidates.append((yield from bench.candidate(base, name, earlier)))
-        earlier.add((yield from bench.digest(name)))
+        candidate = yield from bench.candidate(base, name)
+        candidates.append((yield from bench.unique(candidate)))
     known: dict[tuple[str, ...], Merit] = {}
     total = RunningSum(bench)
     while True:

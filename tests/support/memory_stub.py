@@ -52,7 +52,7 @@ def creator(msp_id: str, unit: str = "client") -> bytes:
         .sign(key, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM)
-    return identities_pb2.SerializedIdentity(mspid=msp_id, id_bytes=pem).SerializeToString()
+    return bytes(identities_pb2.SerializedIdentity(mspid=msp_id, id_bytes=pem).SerializeToString())
 
 
 @dataclass

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The consortium: who may write it, what it may say, and how it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from consortium_ledger import DEALER, HOSPITALS, MEMBERS, A, B, Consortium
+
+
+def test_once(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:
+    demo = make()
+    refused("CONSORTIUM_MISSING", demo.read, A, "ReadConsortium")
+    demo.init()
+    assert demo.read(HOSPITALS[0], "ReadConsortium") == {
+        "docType": "consortium",
+        "sequence": 1,
+        "quorum": 2,
+        "members": MEMBERS,
+    }
+    refused("CONSORTIUM_EXISTS", demo.init)
+    assert demo.ledger.events == [("ConsortiumChanged", b'{"sequence":1}')]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"quorum": 3},
+        {"quorum": 0},
+        {"quorum": True},
+        {"quorum": "2"},
+        {"members": {}},
+        {"members": {A: []}},
+        {"members": {A: ["verifier"], B: ["verifier"]}},
+        {"members": MEMBERS | {A: ["coordinator", "verifier", "verifier"]}},
+        {"members": MEMBERS | {A: ["coordinator", "king"]}},
+        {"members": MEMBERS | {HOSPITALS[0]: ["hospital", "verifier"]}},
+        {"members": MEMBERS | {DEALER: ["dealer", "verifier"]}},
+        {"members": MEMBERS | {"no msp": ["hospital"]}},
+        {"sequence": 7},
+        {"extra": 1},
+    ],
+)
+def test_bad_documents(
+    make: Callable[..., Consortium], refused: Callable[..., str], change: dict[str, Any]
+) -> None:
+    document = {"quorum": 2, "members": MEMBERS} | change
+    refused("BAD_CONSORTIUM", make().submit, A, "InitConsortium", document, unit="admin")
+
+
+def test_who_may_initialise(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:
+    demo = make()
+    document = {"quorum": 2, "members": MEMBERS}
+    for msp, unit in ((A, "client"), (A, "peer"), ("StrangerMSP", "admin")):
+        refused("ACCESS_DENIED", demo.submit, msp, "InitConsortium", document, unit=unit)
+
+
+def test_k_equal_approvals_change_it(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:
+    demo = make()
+    demo.init()
+    document = {"quorum": 2, "members": MEMBERS | {"Hospital4MSP": ["hospital"]}}
+    refused("ACCESS_DENIED", demo.submit, HOSPITALS[0], "UpdateConsortium", document, unit="admin")
+    refused("ACCESS_DENIED", demo.submit, A, "UpdateConsortium", document, unit="client")
+    assert demo.submit(A, "UpdateConsortium", document, unit="admin") == {
+        "sequence": 1,
+        "approved": [A],
+        "required": 2,
+    }
+    other = {"quorum": 1, "members": MEMBERS}
+    assert demo.submit(B, "UpdateConsortium", other, unit="admin")["approved"] == [B]
+    assert demo.submit(A, "UpdateConsortium", document, unit="admin")["approved"] == [A], "one voice counts once"
+    assert demo.submit(B, "UpdateConsortium", document, unit="admin")["sequence"] == 2
+    assert "Hospital4MSP" in demo.read(A, "ReadConsortium")["members"]
+    assert demo.submit(B, "UpdateConsortium", document, unit="admin")["approved"] == [B], "old approvals are spent"
