@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks: header hash chain, assembly and the ordering organisations' signatures (``common.Block``)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from fabric_protos.common.common_pb2 import (
+    Block,
+    BlockData,
+    BlockHeader,
+    BlockMetadata,
+    BlockMetadataIndex,
+    LastConfig,
+    Metadata,
+    MetadataSignature,
+    OrdererBlockMetadata,
+    SignatureHeader,
+)
+
+from network.devnet.identity import Signer
+
+__all__ = ["assemble", "data_hash", "header_bytes", "header_hash", "validation_codes"]
+
+METADATA_COUNT = 5
+ASN1_INTEGER, ASN1_OCTETS, ASN1_SEQUENCE = 0x02, 0x04, 0x30
+
+
+def header_bytes(header: Any) -> bytes:
+    """Encode a header as orderers hash and sign it: DER SEQUENCE of number, previous hash, data hash."""
+    number = header.number.to_bytes(header.number.bit_length() // 8 + 1, "big")
+    content = _der(ASN1_INTEGER, number)
+    content += _der(ASN1_OCTETS, header.previous_hash) + _der(ASN1_OCTETS, header.data_hash)
+    return _der(ASN1_SEQUENCE, content)
+
+
+def header_hash(header: Any) -> bytes:
+    """Give the block's hash, which the next header names."""
+    return hashlib.sha256(header_bytes(header)).digest()
+
+
+def data_hash(data: Sequence[bytes]) -> bytes:
+    """Give the SHA-256 of the concatenated envelopes."""
+    whole = hashlib.sha256()
+    for one in data:
+        whole.update(one)
+    return whole.digest()
+
+
+def assemble(number: int, previous: bytes, envelopes: Sequence[bytes], codes: bytes, signers: Sequence[Signer]) -> Any:
+    """Make a signed block; ``codes`` is the TRANSACTIONS_FILTER, one validation code per envelope."""
+    header = BlockHeader(number=number, previous_hash=previous, data_hash=data_hash(envelopes))
+    encoded = header_bytes(header)
+    value = OrdererBlockMetadata(last_config=LastConfig(index=0)).SerializeToString()
+    signatures = []
+    for signer in signers:
+        who = SignatureHeader(creator=signer.serialized, nonce=secrets.token_bytes(24)).SerializeToString()
+        signatures.append(MetadataSignature(signature_header=who, signature=signer.sign(value + who + encoded)))
+    metadata = [b""] * METADATA_COUNT
+    metadata[BlockMetadataIndex.SIGNATURES] = Metadata(value=value, signatures=signatures).SerializeToString()
+    metadata[BlockMetadataIndex.TRANSACTIONS_FILTER] = codes
+    return Block(header=header, data=BlockData(data=envelopes), metadata=BlockMetadata(metadata=metadata))
+
+
+def validation_codes(block: Any) -> bytes:
+    """Give the block's TRANSACTIONS_FILTER."""
+    return bytes(block.metadata.metadata[BlockMetadataIndex.TRANSACTIONS_FILTER])
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    length = len(content)
+    if length < 0x80:
+        return bytes([tag, length]) + content
+    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(size)]) + size + content

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gRPC service ``protos.Deliver`` of one organisation's address: blocks, filtered blocks, and private data."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+from fabric_protos.common.common_pb2 import ChannelHeader, Payload, SignatureHeader, Status
+from fabric_protos.orderer.ab_pb2 import SeekInfo
+from fabric_protos.peer.events_pb2 import BlockAndPrivateData, DeliverResponse
+from google.protobuf.message import DecodeError
+
+from network.devnet import access
+from network.devnet.filteredblock import filtered_block
+from network.devnet.identity import Identity, IdentityError
+from network.devnet.ledger import Ledger
+from network.devnet.privatedata import private_data
+from network.devnet.progress import Progress
+from network.devnet.proposal import in_time
+
+__all__ = ["DeliverService"]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Render = Callable[[Any, Identity], Any]
+"""Makes a response (``protos.DeliverResponse``) of a block for who asked."""
+
+
+class _Refused(Exception):
+    """The request ends with this ``common.Status``."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(Status.Name(status))
+        self.status = status
+
+
+class DeliverService:
+    """Method names are the service's; one stream may hold several requests, one after the other."""
+
+    def __init__(self, ledger: Ledger, progress: Progress, msp_id: str) -> None:
+        self._ledger = ledger
+        self._progress = progress
+        self._msp_id = msp_id
+
+    async def Deliver(self, requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        """Stream whole blocks."""
+        async for response in self._serve(requests, lambda block, _: DeliverResponse(block=block)):
+            yield response
+
+    async def DeliverFiltered(self, requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        """Stream transaction ids, codes and event names only."""
+        render: Render = lambda block, _: DeliverResponse(filtered_block=filtered_block(block, self._ledger.channel_id))  # noqa: E731
+        async for response in self._serve(requests, render):
+            yield response
+
+    async def DeliverWithPrivateData(self, requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+        """Stream blocks with the private data that this peer holds and the caller may see."""
+        async for response in self._serve(requests, self._with_private_data):
+            yield response
+
+    def _with_private_data(self, block: Any, caller: Identity) -> Any:
+        found = private_data(self._ledger, block.header.number, self._msp_id, caller)
+        return DeliverResponse(block_and_private_data=BlockAndPrivateData(block=block, private_data_map=found))
+
+    async def _serve(self, requests: AsyncIterator[Any], render: Render) -> AsyncIterator[Any]:
+        async for envelope in requests:
+            try:
+                async for response in self._blocks(envelope, render):
+                    yield response
+            except _Refused as refused:
+                yield DeliverResponse(status=refused.status)
+                return
+            yield DeliverResponse(status=Status.SUCCESS)
+
+    async def _blocks(self, envelope: Any, render: Render) -> AsyncIterator[Any]:
+        caller, seek = self._request(envelope)
+        number, last = self._bounds(seek)
+        while last is None or number <= last:
+            if seek.behavior == SeekInfo.FAIL_IF_NOT_READY and number >= self._ledger.height:
+                raise _Refused(Status.NOT_FOUND)
+            await self._progress.height_above(number)
+            if caller.expired:
+                raise _Refused(Status.FORBIDDEN)
+            block = await asyncio.to_thread(self._ledger.block, number)
+            yield await asyncio.to_thread(render, block, caller)
+            number += 1
+
+    def _request(self, envelope: Any) -> tuple[Identity, Any]:
+        try:
+            payload = Payload.FromString(envelope.payload)
+            channel = ChannelHeader.FromString(payload.header.channel_header)
+            signature = SignatureHeader.FromString(payload.header.signature_header)
+            seek = SeekInfo.FromString(payload.data)
+        except DecodeError as error:
+            raise _Refused(Status.BAD_REQUEST) from error
+        if not channel.HasField("timestamp") or not in_time(channel.timestamp):
+            raise _Refused(Status.BAD_REQUEST)
+        if channel.channel_id != self._ledger.channel_id:
+            raise _Refused(Status.NOT_FOUND)
+        try:
+            caller = self._ledger.msps.authenticate(signature.creator, envelope.payload, envelope.signature)
+        except IdentityError as error:
+            raise _Refused(Status.FORBIDDEN) from error
+        if caller.expired or not access.may_read(caller, self._ledger.members.application):
+            raise _Refused(Status.FORBIDDEN)
+        if not seek.HasField("start") or not seek.HasField("stop"):
+            raise _Refused(Status.BAD_REQUEST)
+        return caller, seek
+
+    def _bounds(self, seek: Any) -> tuple[int, int | None]:
+        """Give the first and the last block; None stands for no end."""
+        newest = self._ledger.height - 1
+        positions = {"oldest": 0, "newest": newest, "next_commit": newest + 1}
+        first = positions.get(seek.start.WhichOneof("Type"), seek.start.specified.number)
+        kind = seek.stop.WhichOneof("Type")
+        if kind == "oldest":
+            return first, first
+        if kind == "newest":
+            return first, first if seek.start == seek.stop else newest
+        last = seek.stop.specified.number if kind == "specified" else None
+        if last is not None and last < first:
+            raise _Refused(Status.BAD_REQUEST)
+        return first, last

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chaincode events: those of a block's valid transactions, from any block on, as ``ChaincodeEvents`` streams them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+from fabric_protos.common.common_pb2 import ChannelHeader, Envelope, HeaderType, Payload
+from fabric_protos.gateway.gateway_pb2 import ChaincodeEventsResponse
+from fabric_protos.peer.chaincode_event_pb2 import ChaincodeEvent
+from fabric_protos.peer.transaction_pb2 import TxValidationCode
+from google.protobuf.message import DecodeError
+
+from network.devnet.block import validation_codes
+from network.devnet.callerror import CallError
+from network.devnet.history import action_of
+from network.devnet.ledger import Ledger
+from network.devnet.progress import Progress
+
+__all__ = ["block_events", "stream"]
+
+
+def block_events(block: Any) -> list[Any]:
+    """Give the events (``protos.ChaincodeEvent``) of a block's valid transactions, in their order."""
+    events = []
+    for data, code in zip(block.data.data, validation_codes(block), strict=True):
+        if code != TxValidationCode.VALID or not _endorsed(data):
+            continue
+        _, action = action_of(data)
+        if action.events:
+            events.append(ChaincodeEvent.FromString(action.events))
+    return events
+
+
+async def stream(ledger: Ledger, progress: Progress, request: Any) -> AsyncIterator[Any]:
+    """Yield one response per block that has events of the requested chaincode; never ends by itself."""
+    number = await asyncio.to_thread(_start, ledger, request)
+    wanted = _matcher(request)
+    while True:
+        await progress.height_above(number)
+        block = await asyncio.to_thread(ledger.block, number)
+        matching = [event for event in block_events(block) if wanted(event)]
+        if matching:
+            yield ChaincodeEventsResponse(events=matching, block_number=number)
+        number += 1
+
+
+def _start(ledger: Ledger, request: Any) -> int:
+    if request.after_transaction_id:
+        found = ledger.transaction(request.after_transaction_id)
+        if found:
+            return found[0]
+    kind = request.start_position.WhichOneof("Type")
+    if kind == "specified":
+        return int(request.start_position.specified.number)
+    if kind in (None, "next_commit"):
+        return ledger.height
+    raise CallError(grpc.StatusCode.INVALID_ARGUMENT, f"invalid start position type: {kind}")
+
+
+def _matcher(request: Any) -> Callable[[Any], bool]:
+    """Select the chaincode's events; with a transaction to start after, only those behind its event."""
+    passed = not request.after_transaction_id
+
+    def matches(event: Any) -> bool:
+        nonlocal passed
+        if not passed:
+            passed = event.tx_id == request.after_transaction_id
+            return False
+        return bool(event.chaincode_id == request.chaincode_id)
+
+    return matches
+
+
+def _endorsed(data: bytes) -> bool:
+    """Say whether an envelope is an endorsed transaction (the first block holds the configuration)."""
+    try:
+        header = Payload.FromString(Envelope.FromString(data).payload).header
+        return bool(ChannelHeader.FromString(header.channel_header).type == HeaderType.ENDORSER_TRANSACTION)
+    except DecodeError:
+        return False

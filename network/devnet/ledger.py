@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The channel's ledger: validates batches, appends blocks, applies them; takes up after a crash where it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fabric_protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVRWSet
+from fabric_protos.peer.transaction_pb2 import TxValidationCode
+
+from network.devnet import policy
+from network.devnet.apply import apply
+from network.devnet.block import assemble, header_hash, validation_codes
+from network.devnet.blockfile import BlockFiles, Location
+from network.devnet.definition import Definitions
+from network.devnet.endorsement import EndorsementCheck
+from network.devnet.identity import Identity, Msps, Signer
+from network.devnet.mvcc import Serializer
+from network.devnet.state import State
+from network.devnet.store import Store
+from network.devnet.transaction import Malformed, Parsed, channel_header, parse
+from network.devnet.transient import TransientStore
+from network.devnet.updates import PrivateWrite, Updates, Version
+
+__all__ = ["Ledger", "Members"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Members:
+    """The application's organisations, the identities of their peers, and which peers are down."""
+
+    application: frozenset[str]
+    peers: dict[str, Identity]
+    down: set[str] = field(default_factory=set)
+
+    def eligible(self, collection_policy: Any) -> list[str]:
+        """Give the MSP ids whose peer is a member of a collection."""
+        return [msp for msp, peer in self.peers.items() if policy.satisfied(collection_policy, [peer])]
+
+
+class Ledger:
+    """One channel. `commit` is called from one thread; everything else may be called from any."""
+
+    def __init__(
+        self,
+        folder: Path,
+        channel_id: str,
+        msps: Msps,
+        members: Members,
+        definitions: Definitions,
+        orderers: Sequence[Signer],
+    ) -> None:
+        self.channel_id = channel_id
+        self.msps = msps
+        self.members = members
+        self.definitions = definitions
+        self._orderers = orderers
+        self.files = BlockFiles(folder / "blocks")
+        self.store = Store(folder / "state.db")
+        self.transient = TransientStore(folder / "transient.db")
+        self._number, self._hash = -1, b""
+        self._take_up()
+
+    @property
+    def height(self) -> int:
+        """Number of blocks."""
+        return self._number + 1
+
+    @property
+    def tip_hash(self) -> bytes:
+        """Hash of the last block's header."""
+        return self._hash
+
+    def block(self, number: int) -> Any | None:
+        """Read a block; None when there is none."""
+        with self.store.snapshot() as connection:
+            location = State(connection).location(number)
+        return self.files.read(location) if location else None
+
+    def transaction(self, tx_id: str) -> tuple[int, int, int] | None:
+        """Find a committed transaction: block, position, validation code."""
+        with self.store.snapshot() as connection:
+            return State(connection).transaction(tx_id)
+
+    def genesis(self, envelope: bytes) -> None:
+        """Start an empty chain with a configuration block."""
+        if self._number < 0:
+            self._append([envelope], bytes([TxValidationCode.VALID]), Updates())
+
+    def commit(self, envelopes: Sequence[bytes]) -> tuple[int, list[tuple[str, int]]]:
+        """Validate a batch and append it; gives the block's number, and each transaction's id and code."""
+        number = self.height
+        parsed = [self._parse(data) for data in envelopes]
+        with self.store.snapshot() as connection:
+            state = State(connection)
+            codes = self._check(parsed, state)
+            updates = self._serialize(parsed, codes, state, number)
+        ids = [
+            one.tx_id if isinstance(one, Parsed) else _claimed_id(data)
+            for one, data in zip(parsed, envelopes, strict=True)
+        ]
+        updates.transactions = [
+            (tx_id, i, code) for i, (tx_id, code) in enumerate(zip(ids, codes, strict=True)) if tx_id
+        ]
+        self._append(envelopes, bytes(codes), updates)
+        self.transient.forget([tx_id for tx_id in ids if tx_id], self.height)
+        return number, list(zip(ids, codes, strict=True))
+
+    def reconcile(self, msp_id: str) -> None:
+        """Fetch what an organisation lacks of its private data from the others, when its peer is back."""
+        with self.store.transaction() as connection:
+            connection.execute("DELETE FROM missing WHERE msp = ? AND lost = 0", (msp_id,))
+
+    def close(self) -> None:
+        """Close the files; no commit and no snapshot may be going on."""
+        self.files.close()
+        self.store.close()
+        self.transient.close()
+
+    def _parse(self, data: bytes) -> Parsed | Malformed:
+        try:
+            return parse(data, self.channel_id, self.msps)
+        except Malformed as fault:
+            return fault
+
+    def _check(self, parsed: Sequence[Parsed | Malformed], state: State) -> list[int]:
+        """Give each transaction's code before serialization: form, repeated id, endorsement policies."""
+        definitions = self.definitions.current()
+        check = EndorsementCheck(definitions, tuple(self.members.peers), state, self.msps)
+        codes, seen = [], set[str]()
+        for one in parsed:
+            if isinstance(one, Malformed):
+                codes.append(one.code)
+            elif one.tx_id in seen or state.transaction(one.tx_id):
+                codes.append(int(TxValidationCode.DUPLICATE_TXID))
+            else:
+                codes.append(check.code(one))
+                if codes[-1] == TxValidationCode.VALID:
+                    seen.add(one.tx_id)
+        return codes
+
+    def _serialize(self, parsed: Sequence[Parsed | Malformed], codes: list[int], state: State, number: int) -> Updates:
+        """Check reads in order, set conflicting transactions' codes, and collect the others' writes."""
+        serializer = Serializer(state)
+        for position, one in enumerate(parsed):
+            if isinstance(one, Malformed) or codes[position] != TxValidationCode.VALID:
+                continue
+            codes[position] = serializer.code(one)
+            if codes[position] == TxValidationCode.VALID:
+                self._accept(serializer, one, (number, position))
+        return serializer.updates
+
+    def _accept(self, serializer: Serializer, transaction: Parsed, version: Version) -> None:
+        before = len(serializer.updates.collections)
+        serializer.apply(transaction, version)
+        for namespace, collection, wanted, _ in serializer.updates.collections[before:]:
+            self._private(serializer.updates, transaction.tx_id, namespace, collection, wanted, version)
+
+    def _private(
+        self, updates: Updates, tx_id: str, namespace: str, collection: str, wanted: bytes, version: Version
+    ) -> None:
+        """Give a collection's members their private data; note who lacks it and when it ends."""
+        definition = self.definitions.get(namespace)
+        config = definition.collection(collection) if definition else None
+        if config is None:
+            return
+        if config.block_to_live:
+            updates.expiries.append((version[0] + config.block_to_live + 1, namespace, collection, version))
+        members = self.members.eligible(config.members)
+        found = self.transient.find(tx_id, namespace, collection, wanted)
+        if found is None:
+            log.warning("private data is nowhere to be found", transaction=tx_id, collection=collection)
+            updates.missing += [(msp, namespace, collection, version, True) for msp in members]
+            return
+        down = [msp for msp in members if msp in self.members.down]
+        updates.missing += [(msp, namespace, collection, version, False) for msp in down]
+        updates.private += private_writes(namespace, collection, KVRWSet.FromString(found), version)
+
+    def _append(self, envelopes: Sequence[bytes], codes: bytes, updates: Updates) -> None:
+        block = assemble(self.height, self._hash, envelopes, codes, self._orderers)
+        location = self.files.append(block.SerializeToString())
+        self._record(block, location, updates)
+
+    def _record(self, block: Any, location: Location, updates: Updates) -> None:
+        number, block_hash = block.header.number, header_hash(block.header)
+        with self.store.transaction() as connection:
+            apply(connection, number, block_hash, location, updates)
+        self._number, self._hash = number, block_hash
+
+    def _take_up(self) -> None:
+        """Continue from the database, and apply again the blocks a crash kept out of it."""
+        with self.store.snapshot() as connection:
+            tip = State(connection).tip()
+            after = State(connection).location(tip[0]) if tip else None
+        if tip:
+            self._number, self._hash = tip
+        for location, block in self.files.recover(after):
+            log.info("block applied again after a crash", number=block.header.number)
+            self._record(block, location, self._replay(block))
+
+    def _replay(self, block: Any) -> Updates:
+        """Collect a block's writes by the validation codes it carries."""
+        codes = validation_codes(block)
+        updates = Updates()
+        with self.store.snapshot() as connection:
+            serializer = Serializer(State(connection), updates)
+            for position, (data, code) in enumerate(zip(block.data.data, codes, strict=True)):
+                one = self._parse(data)
+                if isinstance(one, Parsed) and code == TxValidationCode.VALID:
+                    self._accept(serializer, one, (block.header.number, position))
+                tx_id = one.tx_id if isinstance(one, Parsed) else _claimed_id(data)
+                if tx_id:
+                    updates.transactions.append((tx_id, position, code))
+        return updates
+
+
+def private_writes(namespace: str, collection: str, writes: Any, version: Version) -> Iterable[PrivateWrite]:
+    """Give the writes of a private write set (``KVRWSet``)."""
+    written = {write.key for write in writes.writes}
+    for write in writes.writes:
+        value = None if write.is_delete or not write.value else bytes(write.value)
+        yield PrivateWrite(namespace, collection, write.key, value, False, version)
+    for write in writes.metadata_writes:
+        if write.key not in written:
+            yield PrivateWrite(namespace, collection, write.key, None, True, version)
+
+
+def _claimed_id(data: bytes) -> str:
+    header = channel_header(data)
+    return str(header.tx_id) if header else ""

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole devnet in one process: every organisation's peer, one ordering service, one ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from network.consortium import Consortium, Organisation, load
+from network.devnet.definition import Definitions
+from network.devnet.deliverservice import DeliverService
+from network.devnet.endorser import Endorser
+from network.devnet.gateway import Gateway
+from network.devnet.gatewayservice import GatewayService
+from network.devnet.genesis import genesis_envelope
+from network.devnet.identity import Msp, Msps, Signer
+from network.devnet.ledger import Ledger, Members
+from network.devnet.operations import Operations
+from network.devnet.orderer import Orderer
+from network.devnet.peerserver import GRACE_SECONDS, PeerServer
+from network.devnet.progress import Progress
+from network.devnet.registry import Registry
+from network.paths import NetworkFolder
+
+__all__ = ["Devnet"]
+
+READERS = 16
+RECONCILE_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Devnet:
+    """Reads a network folder and runs it; made and used within one event loop."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = NetworkFolder(root)
+        self._consortium = load(self._folder.consortium)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="committer")
+        self._reconciling: dict[str, asyncio.Task[None]] = {}
+        self.ledger = self._open()
+        self._progress = Progress(self.ledger)
+        channel = self._consortium.channel
+        self._orderer = Orderer(self.ledger, channel, self._committer, self._progress.committed)
+        self._endorsers = {one.msp_id: self._endorser(one) for one in self._consortium.members}
+        self._servers = [self._server(one) for one in self._consortium.members]
+        self._operations = [self._operation(server) for server in self._servers]
+
+    async def start(self) -> None:
+        """Take everything up.
+
+        Raises
+        ------
+        NetworkError
+            When an address is taken.
+        """
+        self._orderer.start()
+        for server in self._servers:
+            await server.start()
+        for operations in self._operations:
+            await operations.start()
+        log.info("devnet is up", channel=self.ledger.channel_id, peers=len(self._servers), height=self.ledger.height)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serve until told to stop; an error of the ordering service ends it too and is raised."""
+        ends = [asyncio.create_task(stopping.wait()), asyncio.create_task(self._orderer.wait())]
+        done, rest = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for task in rest:
+            task.cancel()
+        for task in done:
+            task.result()
+
+    async def stop(self) -> None:
+        """Take everything down; accepted transactions are committed first."""
+        for operations in self._operations:
+            await operations.stop()
+        for task in self._reconciling.values():
+            task.cancel()
+        await asyncio.gather(*(server.stop(GRACE_SECONDS) for server in self._servers))
+        await self._orderer.stop()
+        self._committer.shutdown()
+        self._readers.shutdown()
+        self.ledger.close()
+        log.info("devnet is down", height=self.ledger.height)
+
+    async def switch(self, server: PeerServer, up: bool) -> None:
+        """Take one organisation's peer down or up."""
+        if up:
+            self.ledger.members.down.discard(server.msp_id)
+            await server.start()
+            self._reconciling[server.msp_id] = asyncio.create_task(self._reconcile(server.msp_id))
+            return
+        self.ledger.members.down.add(server.msp_id)
+        if (task := self._reconciling.pop(server.msp_id, None)) is not None:
+            task.cancel()
+        await server.stop()
+
+    async def _reconcile(self, msp_id: str) -> None:
+        """Fetch missed private data some time after a peer is back, as its reconciler would."""
+        await asyncio.sleep(RECONCILE_SECONDS)
+        await asyncio.get_running_loop().run_in_executor(self._committer, self.ledger.reconcile, msp_id)
+
+    def _open(self) -> Ledger:
+        consortium, folder = self._consortium, self._folder
+        application = [Msp.load(one.msp_id, folder.msp(one)) for one in consortium.organisations]
+        ordering = [Msp.load(one.msp_id, folder.msp(one)) for one in consortium.orderers]
+        msps = Msps([*application, *ordering])
+        peers = {one.msp_id: msps.identity(self._signer(one).serialized) for one in consortium.members}
+        ledger = Ledger(
+            folder.devnet,
+            consortium.channel.name,
+            msps,
+            Members(frozenset(one.msp_id for one in application), peers),
+            Definitions(folder.devnet_chaincodes),
+            [Signer.load(one.msp_id, folder.node(one) / "msp") for one in consortium.orderers],
+        )
+        ledger.genesis(genesis_envelope(consortium.channel.name, application, ordering))
+        return ledger
+
+    def _signer(self, one: Organisation) -> Signer:
+        return Signer.load(one.msp_id, self._folder.node(one) / "msp")
+
+    def _endorser(self, one: Organisation) -> Endorser:
+        address = one.peer.address if one.peer else ""
+        return Endorser(self.ledger, self._signer(one), address, self._folder.root, self._readers)
+
+    def _server(self, one: Organisation) -> PeerServer:
+        endorser = self._endorsers[one.msp_id]
+        registry = Registry(self.ledger, endorser, self._endorsers)
+        gateway = GatewayService(
+            Gateway(self.ledger, registry),
+            self.ledger,
+            self._orderer,
+            self._progress,
+            self._consortium.orderers,
+            bft=self._consortium.consensus == "BFT",
+        )
+        return PeerServer(one, self._folder, endorser, gateway, DeliverService(self.ledger, self._progress, one.msp_id))
+
+    def _operation(self, server: PeerServer) -> Operations:
+        return Operations(server.operations, lambda: server.up, partial(self.switch, server))
+
+    @property
+    def consortium(self) -> Consortium:
+        """The description it runs."""
+        return self._consortium
