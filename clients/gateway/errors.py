@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from medquorum import ContractError, ErrorDetail, GatewayError
 
-__all__ = ["chaincode_refused", "contract_error", "error_details", "gateway_error"]
+__all__ = ["chaincode_refused", "contract_error", "error_details", "gateway_error", "identity_refused"]
 
 STATUS_TRAILER = "grpc-status-details-bin"
 
@@ -27,6 +27,10 @@ _REMEDIES = (
         r"access denied: channel \[.*\] creator org \[",
         "The peer knows the organisation but refuses the certificate or the signature: check that the certificate "
         "has not expired, comes from the organisation's CA and belongs to the signing key; the peer's log says which",
+    ),
+    (
+        r"identity expired",
+        "The identity's certificate has expired: let the organisation's CA issue a new one",
     ),
     (
         r"No metadata was found for chaincode|chaincode .* not found|make sure the chaincode",
@@ -59,6 +63,7 @@ _CODE_REMEDIES = {
     "PERMISSION_DENIED": "Check the identity and the signature: the channel's policy does not let it in",
     "UNIMPLEMENTED": "This network does not offer the service",
 }
+_DENIED = re.compile(r"access denied|identity expired")
 _REFUSAL = re.compile(r"chaincode response (\d+), (.*)", re.DOTALL)
 _CONTRACT = re.compile(r"([A-Z][A-Z0-9_]*): (.*)", re.DOTALL)
 
@@ -133,6 +138,11 @@ def chaincode_refused(error: BaseException) -> bool:
     return isinstance(error, GatewayError) and _refusal(error) is not None
 
 
+def identity_refused(error: GatewayError) -> bool:
+    """Tell whether a peer did not accept the identity or its signature."""
+    return any(_DENIED.search(text) for text in _texts(error))
+
+
 def contract_error(error: BaseException) -> ContractError | None:
     """Find a contract's own refusal (``CODE: cause. remedy``) in what the peers answered.
 
@@ -148,8 +158,12 @@ def contract_error(error: BaseException) -> ContractError | None:
 
 
 def _refusal(error: GatewayError) -> str | None:
-    for text in [*(detail.message for detail in error.details), error.cause]:
+    for text in _texts(error):
         found = _REFUSAL.search(text)
         if found:
             return found[2]
     return None
+
+
+def _texts(error: GatewayError) -> list[str]:
+    return [*(detail.message for detail in error.details), error.cause]

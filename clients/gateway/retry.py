@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from clients.gateway.errors import chaincode_refused
+from clients.gateway.errors import chaincode_refused, identity_refused
 from medquorum import CommitError, CommitStatusError, GatewayError, SubmitError
 
 __all__ = ["retrying", "worth_retrying"]
@@ -27,14 +27,15 @@ RETRIED_GATEWAY_CODES = frozenset({"UNAVAILABLE", "ABORTED", "FAILED_PRECONDITIO
 def worth_retrying(error: BaseException) -> bool:
     """Tell whether the same transaction may go well with a fresh proposal.
 
-    Never after a chaincode's refusal or a duplicate, which will not change, and never after ``SubmitError`` and
+    Never after a chaincode's refusal, a refused identity or a duplicate, and never after ``SubmitError`` and
     ``CommitStatusError``, whose transaction may be committed: see ``Submissions``.
     """
     if isinstance(error, CommitError):
         return error.code in RETRIED_VALIDATION_CODES
     if isinstance(error, SubmitError | CommitStatusError) or not isinstance(error, GatewayError):
         return False
-    return error.code in RETRIED_GATEWAY_CODES and not chaincode_refused(error)
+    final = chaincode_refused(error) or identity_refused(error)
+    return error.code in RETRIED_GATEWAY_CODES and not final
 
 
 def retrying(attempts: int = 5, first_wait: float = 0.1, longest_wait: float = 5) -> Retrying:

@@ -43,7 +43,7 @@ def test_submit_succeeds_with_off_line_signing(
 def test_a_proposal_with_a_high_s_signature_is_refused(unsigned: ScenarioClient, org1: Organisation) -> None:
     proposal = unsigned.propose("Echo")
     signature = org1.identity().sign(proposal.digest, high=True)
-    with fails("", "UNKNOWN", org1):
+    with fails("", "FAILED_PRECONDITION", org1):
         unsigned.evaluate_signed(proposal.content, signature)
     with fails("endorse", "ABORTED", org1):
         unsigned.endorse_signed(proposal.content, signature)
@@ -73,7 +73,7 @@ def test_a_commit_status_request_with_a_high_s_signature_is_refused(
 
 def test_anothers_signature_is_refused(unsigned: ScenarioClient, org1: Organisation, org2: Organisation) -> None:
     proposal = unsigned.propose("Echo")
-    with fails("", "UNKNOWN", org1):
+    with fails("", "FAILED_PRECONDITION", org1):
         unsigned.evaluate_signed(proposal.content, org2.identity().sign(proposal.digest))
 
 
@@ -109,8 +109,14 @@ def test_a_member_of_another_organisation_may_use_this_peer(
     assert guest.evaluate("Get", key) == "guest"
 
 
-def test_an_expired_certificate(connect: ClientFactory, org1: Organisation) -> None:
-    refused_everywhere(connect(org1, issue(org1, expired=True)), org1)
+def test_an_expired_certificate(
+    connect: ClientFactory, org1: Organisation, org2: Organisation, org3: Organisation
+) -> None:
+    late = connect(org1, issue(org1, expired=True))
+    with fails("", "UNAVAILABLE", org1, org2, org3, text="expired"):
+        late.evaluate("Echo")
+    with fails("endorse", "ABORTED", org1, text="expired"):
+        late.submit("Echo")
 
 
 def test_a_freshly_issued_certificate(connect: ClientFactory, org1: Organisation) -> None:
@@ -118,7 +124,7 @@ def test_a_freshly_issued_certificate(connect: ClientFactory, org1: Organisation
 
 
 def refused_everywhere(client: ScenarioClient, org1: Organisation) -> None:
-    with fails("", "UNKNOWN", org1):
+    with fails("", "FAILED_PRECONDITION", org1):
         client.evaluate("Echo")
     with fails("endorse", "ABORTED", org1):
         client.submit("Echo")

@@ -118,6 +118,8 @@ def refusal(code: str, text: str) -> EndorseError:
         (refusal("FAILED_PRECONDITION", "no combination of peers"), True),
         (refusal("ABORTED", "chaincode response 500, ROUND_CLOSED: closed"), False),
         (refusal("ABORTED", "chaincode response 500, some text"), False),
+        (refusal("ABORTED", "access denied: channel [c] creator org [Org1MSP]"), False),
+        (refusal("UNAVAILABLE", "proposal client identity expired"), False),
         (refusal("PERMISSION_DENIED", "no"), False),
         (GatewayError("evaluate", code="UNAVAILABLE"), True),
         (SubmitError("", code="UNAVAILABLE"), False),

@@ -208,22 +208,26 @@ const operations = {
     },
 };
 
-const stages = [
-    [gateway.CommitError, 'commit'],
-    [gateway.EndorseError, 'endorse'],
-    [gateway.SubmitError, 'submit'],
-    [gateway.CommitStatusError, 'status'],
-    [gateway.GatewayError, ''],
-];
+// By name: the package does not export SubmitError.
+const stages = {
+    CommitError: 'commit',
+    EndorseError: 'endorse',
+    SubmitError: 'submit',
+    CommitStatusError: 'status',
+    GatewayError: '',
+};
 
 function failure(error) {
-    const [kind, stage] = stages.find(([type]) => error instanceof type) ?? [undefined, 'client'];
-    const table = kind === gateway.CommitError ? gateway.StatusCode : grpc.status;
+    const stage = stages[error.name];
+    if (stage === undefined) {
+        return { stage: 'client', code: error.name, organisations: [], message: error.message };
+    }
+    const details = error.details ?? [];
     return {
         stage,
-        code: kind ? codeName(table, error.code) : error.name,
-        organisations: kind && error.details ? error.details.map((detail) => detail.mspId) : [],
-        message: [error.message, ...(error.details ?? []).map((detail) => detail.message)].join('\n'),
+        code: codeName(stage === 'commit' ? gateway.StatusCode : grpc.status, error.code),
+        organisations: details.map((detail) => detail.mspId),
+        message: [error.message, ...details.map((detail) => detail.message)].join('\n'),
     };
 }
 
