@@ -8,9 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+
+from medquorum import BinaryMissing
+from network.fabric.binaries import find
+
 from .processes import run_tool
 
-__all__ = ["Network", "running_network"]
+__all__ = ["Network", "choose_network", "running_network"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,22 @@ class Network:
         data = self.directory / "data"
         folders = [path for path in data.iterdir() if path.name.endswith(f"{organisation}.example.com")]
         return sum(file.stat().st_size for path in folders or [data] for file in path.rglob("*") if file.is_file())
+
+
+def choose_network(wanted: str | None, console: Console) -> str:
+    """Give ``fabric`` when its binaries are found (or wanted), otherwise ``devnet``, and say which and why."""
+    if wanted == "devnet":
+        console.print("Network: the embedded devnet, as asked. It is no production ledger.")
+        return wanted
+    try:
+        found = find()
+    except BinaryMissing as missing:
+        if wanted == "fabric":
+            raise
+        console.print(f"Network: the embedded devnet, no production ledger. {missing}", highlight=False)
+        return "devnet"
+    console.print(f"Network: real Fabric, binaries in {found.home}", highlight=False)
+    return "fabric"
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Options(BaseModel):
     slack: int = Field(default=5, ge=0, le=1000)
     floor: int = Field(default=150, ge=0, le=1000)
     threshold: int = Field(default=500, ge=0, le=1000)
-    verification_images: int = Field(default=1000, ge=1)
+    verification_images: int | None = Field(default=None, ge=1)
     dirichlet: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, ge=1)
     seed: int = 0

@@ -32,7 +32,9 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None, text=True)
     if done.returncode != 0:
         said = (done.stderr or "").strip() or done.stdout.strip()
-        raise NetworkError(f"'{module} {' '.join(arguments[:2])}' failed with exit code {done.returncode}: {said[-2000:]}")
+        raise NetworkError(
+            f"'{module} {' '.join(arguments[:2])}' failed with exit code {done.returncode}: {said[-2000:]}"
+        )
     return done.stdout
 
 

@@ -22,6 +22,4 @@ def adversary_schedule(
     fixed = frozenset(draw.sample(range(1, hospitals + 1), adversaries))
     if not changing:
         return dict.fromkeys(range(1, rounds + 1), fixed)
-    return {
-        number: frozenset(draw.sample(range(1, hospitals + 1), adversaries)) for number in range(1, rounds + 1)
-    }
+    return {number: frozenset(draw.sample(range(1, hospitals + 1), adversaries)) for number in range(1, rounds + 1)}

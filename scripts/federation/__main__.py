@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``scripts/quickstart``: options in, one training on one network, a report out."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from medquorum import ConfigError, MedquorumError
+
+from .live import LiveView
+from .network import choose_network, running_network
+from .options import ATTACKS, MODELS, Options
+from .report import Report, plot, print_report
+from .run import Run
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def quickstart(
+    data: Annotated[
+        str, typer.Option(help="digits, mnist, a MedMNIST name, or an .npz file of that layout")
+    ] = "digits",
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST's idx files or of .npz files")] = None,
+    hospitals: Annotated[int, typer.Option(help="Number of hospitals")] = 10,
+    adversaries: Annotated[int, typer.Option(help="How many of them attack in each round")] = 3,
+    adversary_set: Annotated[str, typer.Option(help="changing (drawn anew each round) or fixed")] = "changing",
+    attack: Annotated[str, typer.Option(help=", ".join(ATTACKS))] = "static-label",
+    rounds: Annotated[int, typer.Option(help="Rounds of training")] = 10,
+    epochs: Annotated[int, typer.Option(help="Passes over a hospital's own images in each round")] = 1,
+    model: Annotated[str, typer.Option(help=", ".join(MODELS))] = "mlp",
+    mix: Annotated[str, typer.Option("--lambda", help="λ of p = λw + (1-λ)r: A/2^k, such as 0.5")] = "0.5",
+    rule: Annotated[str, typer.Option(help="strict, slack, floor, threshold or prefix")] = "strict",
+    slack: Annotated[int, typer.Option(help="Slack of slack, floor and prefix, in thousandths of the set")] = 5,
+    floor: Annotated[int, typer.Option(help="Per-class floor of rule floor, in thousandths")] = 150,
+    threshold: Annotated[int, typer.Option(help="Threshold of rule threshold, in thousandths")] = 500,
+    dirichlet: Annotated[float | None, typer.Option(help="Deal unlike data by Dir(alpha); by default evenly")] = None,
+    verification_images: Annotated[int | None, typer.Option(help="Private images; half of the held-out ones")] = None,
+    limit: Annotated[int | None, typer.Option(help="Use at most so many training images")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of data, adversaries and training")] = 0,
+    network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when found")] = None,
+    undefended: Annotated[bool, typer.Option("--undefended", help="Accept every update, for comparison")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the network up; a later run uses it")] = False,
+    directory: Annotated[Path, typer.Option("--dir", help="The network's folder")] = Path("medquorum-network"),
+    results: Annotated[Path, typer.Option(help="Folder for reports, plots and logs")] = Path("results"),
+    port_base: Annotated[int | None, typer.Option(help="First port of the network")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as one JSON object")] = None,
+) -> None:
+    """Bring a network up, train on it with adversaries among the hospitals, report, take it down."""
+    given = dict(locals())
+    given.pop("json_file")
+    try:
+        options = Options.model_validate(given | {"mix": Fraction(mix)})
+        _ = options.rule_document
+    except (ValidationError, ValueError, ZeroDivisionError) as error:
+        raise ConfigError(_first_message(error), "See --help for the options") from error
+    _train(options, json_file)
+
+
+def _train(options: Options, json_file: Path | None) -> None:
+    started = time.monotonic()
+    console = Console()
+    kind = choose_network(options.network, console)
+    task = f"{options.model}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = (options.results / task).resolve()
+    report = Report(kind, options.model, options.data, json.loads(options.model_dump_json()), task=task)
+    report.seconds.install = float(os.environ.get("INSTALL_SECONDS", "0"))
+    directory = options.directory.resolve()
+    with running_network(directory, kind, options.hospitals, port_base=options.port_base, keep=options.keep) as network:
+        report.seconds.network_up = time.monotonic() - started
+        run = Run(options, network, task, folder, report)
+        run.prepare()
+        with LiveView(console, options.hospitals, options.rounds, run.schedule) as view:
+            run.follow(view.take)
+        report.ledger_bytes = network.ledger_bytes("hospital1")
+    report.seconds.total = time.monotonic() - started + report.seconds.install
+    print_report(report, console)
+    plot(report, folder / "accuracy.png")
+    report.write(folder / "report.json")
+    if json_file:
+        report.write(json_file)
+    _say_where_next(console, folder, directory, options.keep)
+
+
+def _say_where_next(console: Console, folder: Path, directory: Path, kept: bool) -> None:
+    here = Path.cwd()
+    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    console.print(f"Plot: {shown}/accuracy.png   report: {shown}/report.json   logs: {shown}/logs/")
+    if kept:
+        console.print(
+            f"The network is up in {directory}. Look: scripts/network.sh status; end it: scripts/network.sh down"
+        )
+    else:
+        console.print("Next: --keep leaves the network up to be looked at; docs/ledger.md says what is on the ledger.")
+
+
+def _first_message(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first: Any = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return f"{where}: {first['msg']}" if where else str(first["msg"])
+    return str(error)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line; errors without a traceback, Ctrl-C and SIGTERM after everything started was ended."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted; everything that was started has been ended")
+        sys.exit(130)
+    except MedquorumError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run shows while it goes: one line per round that grows as updates and verdicts come in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+__all__ = ["LiveView"]
+
+
+class LiveView:
+    """A table that grows on a terminal; plain lines elsewhere. Use as a context manager."""
+
+    def __init__(self, console: Console, hospitals: int, rounds: int, adversaries: dict[int, frozenset[int]]) -> None:
+        self._console = console
+        self._hospitals = hospitals
+        self._rounds = rounds
+        self._adversaries = adversaries
+        self._rows: dict[int, dict[str, Any]] = {}
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+
+    def __enter__(self) -> LiveView:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def take(self, role: str, content: dict[str, Any]) -> None:
+        """Show one line of one role."""
+        number = int(content.get("round") or 0)
+        if not number:
+            return
+        row = self._rows.setdefault(number, {"submitted": [], "state": "training", "accuracy": None, "refused": {}})
+        match content["event"]:
+            case "submitted":
+                row["submitted"].append(role.removeprefix("hospital"))
+            case "submissions_closed":
+                row["state"] = "verifying"
+            case "verdicts_closed":
+                row |= {"state": "aggregating", "accepted": content["accepted"], "refused": content["refused"]}
+            case "round_closed" | "round_aborted":
+                row |= {"state": content["reason"] or "closed", "accepted": content["accepted"]}
+                row |= {"refused": content["refused"], "counts": content.get("counts"), "images": content.get("images")}
+            case "global_model":
+                row["accuracy"] = content["accuracy"]
+            case _:
+                return
+        if self._live:
+            self._live.update(self._table(), refresh=True)
+        elif content["event"] in ("submissions_closed", "verdicts_closed", "global_model"):
+            self._console.print(f"round {number}/{self._rounds}: {self._told(number, row)}", highlight=False)
+
+    def _told(self, number: int, row: dict[str, Any]) -> str:
+        cells = [f"submitted {len(row['submitted'])}/{self._hospitals}", row["state"]]
+        if "accepted" in row:
+            cells += [f"accepted {len(row['accepted'])}", f"refused {self._refusals(number, row)}"]
+        if row["accuracy"] is not None:
+            cells.append(f"accuracy {row['accuracy']:.1%}")
+        return ", ".join(cells)
+
+    def _table(self) -> Table:
+        table = Table(caption="refused: hospital number and reason; [red]red[/red] attacked in that round")
+        for heading in ("round", "submitted", "state", "accepted", "refused", "accuracy"):
+            table.add_column(heading)
+        for number, row in sorted(self._rows.items()):
+            table.add_row(
+                f"{number}/{self._rounds}",
+                f"{len(row['submitted'])}/{self._hospitals}",
+                row["state"],
+                str(len(row["accepted"])) if "accepted" in row else "",
+                self._refusals(number, row),
+                "" if row["accuracy"] is None else f"{row['accuracy']:.1%}",
+            )
+        return table
+
+    def _refusals(self, number: int, row: dict[str, Any]) -> str:
+        told = []
+        for msp, reason in row["refused"].items():
+            hospital = msp.removeprefix("Hospital").removesuffix("MSP")
+            attacked = hospital.isdigit() and int(hospital) in self._adversaries[number]
+            told.append(f"[red]{hospital} {reason}[/red]" if attacked else f"{hospital} {reason}")
+        return ", ".join(told) or "none"

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One training on a running network: data dealt, task created, role processes followed to the last round."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from medquorum import MedquorumError, NetworkError
+
+from .network import Network
+from .options import Options
+from .processes import Roles, run_tool
+from .report import Report, Round
+from .schedule import adversary_schedule
+
+__all__ = ["Run"]
+
+VERIFIERS = ("verifiera", "verifierb")
+FIRST_VERIFIER, *OTHER_VERIFIERS = VERIFIERS
+
+Show = Callable[[str, dict[str, Any]], None]
+
+
+class Run:
+    """Runs ``options`` as ``task`` and fills ``report``.
+
+    Parameters
+    ----------
+    folder
+        The run's own folder: shards, process states and logs.
+    """
+
+    def __init__(self, options: Options, network: Network, task: str, folder: Path, report: Report) -> None:
+        self._options = options
+        self._network = network
+        self._task = task
+        self._folder = folder
+        self._report = report
+        self._accuracy: dict[int, float] = {}
+        self._training: dict[int, float] = {}
+        self._phases: dict[tuple[int, str], float] = {}
+        self._closed: dict[int, dict[str, Any]] = {}
+        self.schedule = adversary_schedule(
+            options.hospitals,
+            0 if options.without_adversaries else options.adversaries,
+            options.rounds,
+            options.seed,
+            changing=options.adversary_set == "changing",
+        )
+
+    def prepare(self) -> None:
+        """Deal the data, mount the verification set at every verifier, found the consortium, create the task."""
+        options = self._options
+        split = ["--data", options.data, "--out", str(self._folder / "data"), "--hospitals", str(options.hospitals)]
+        split += ["--seed", str(options.seed), "--json"]
+        optional = {"--data-dir": options.data_dir, "--dirichlet": options.dirichlet, "--limit": options.limit}
+        optional |= {"--verification": options.verification_images}
+        split += [text for flag, value in optional.items() if value is not None for text in (flag, str(value))]
+        dealt = json.loads(run_tool("clients", "data", "split", *split))
+        verification = self._folder / "data" / "verification.safetensors"
+        made = self._admin(
+            "commit-dataset", str(self._folder / "data" / "verification.npz"), "--out", str(verification)
+        )
+        for verifier in VERIFIERS:
+            mounted = self._network.organisation(verifier) / "verification"
+            mounted.mkdir(exist_ok=True)
+            shutil.copy(verification, mounted / f"{self._task}.safetensors")
+        self._found_consortium()
+        channels, height, width = dealt["image"]
+        document = {
+            "task": self._task,
+            "model": options.model,
+            "input": [channels, height, width],
+            "classes": dealt["classes"],
+            "commitment": made["commitment"],
+            "images": made["images"],
+        }
+        self._create_task(document)
+
+    def follow(self, show: Show) -> None:
+        """Start every role, show each of its lines, and follow the task to the end of its last round.
+
+        Raises
+        ------
+        NetworkError
+            A role's process ended before its duty did.
+        """
+        with Roles(self._folder / "logs") as roles:
+            self._start(roles)
+            running = {"coordinator"}
+            for line in roles.lines():
+                if line.content["event"] == "exited":
+                    if line.content["code"] != 0:
+                        raise NetworkError(f"{line.role} ended unexpectedly: {roles.log_tail(line.role)}")
+                    running.discard(line.role)
+                else:
+                    self._take(line.role, line.content)
+                    show(line.role, line.content)
+                if not running and len(self._accuracy) > self._options.rounds:
+                    break
+
+    def _start(self, roles: Roles) -> None:
+        common = ["--task", self._task, "--json"]
+        for verifier in VERIFIERS:
+            roles.start(verifier, ["verifier", "run", *self._as(verifier), *common])
+        roles.start("coordinator", ["coordinator", "run", *self._as(FIRST_VERIFIER, "coordinator"), *common])
+        for number in range(1, self._options.hospitals + 1):
+            roles.start(f"hospital{number}", [*self._hospital(number), *common])
+
+    def _hospital(self, number: int) -> list[str]:
+        name = f"hospital{number}"
+        options = self._options
+        active = [str(r) for r, attacking in sorted(self.schedule.items()) if number in attacking]
+        kind = ["hospital", "run"]
+        if active:
+            kind = ["adversary", "run", "--attack", options.attack, "--active", ",".join(active)]
+            if options.attack == "label-flip":
+                kind += ["--source", "7", "--target", "1"]
+            if options.attack == "copy":
+                kind += ["--accomplice", str(self._state(f"hospital{number % options.hospitals + 1}"))]
+        shared = ["--data", str(self._folder / "data" / f"{name}.npz"), "--epochs", str(options.epochs)]
+        shared += ["--seed", str(options.seed)]
+        if number == 1:  # one hospital measures every global model on images no one trained or judged on
+            shared += ["--test", str(self._folder / "data" / "test.npz")]
+        return [*kind, *self._as(name), *shared]
+
+    def _take(self, role: str, content: dict[str, Any]) -> None:
+        """Keep what the report needs of one line."""
+        number = int(content.get("round") or 0)
+        match content["event"]:
+            case "global_model" if content.get("accuracy") is not None:
+                self._accuracy[number] = content["accuracy"]
+            case "phase" if content["phase"] == "training":
+                self._training[number] = max(self._training.get(number, 0.0), content["seconds"])
+            case "phase" if role == "coordinator":
+                self._phases[number, content["phase"]] = content["seconds"]
+            case "round_closed" | "round_aborted":
+                self._closed[number] = content
+            case "error":
+                raise NetworkError(f"{role}: {content['cause']}", content["remedy"])
+        self._finish_rounds()
+
+    def _finish_rounds(self) -> None:
+        """Move every round whose end and accuracy are both known into the report."""
+        report = self._report
+        report.initial_accuracy = self._accuracy.get(0, report.initial_accuracy)
+        number = len(report.rounds) + 1
+        while number in self._closed and number in self._accuracy:
+            report.rounds.append(self._round(number))
+            report.model_hash = self._closed[number]["model"]
+            number += 1
+
+    def _round(self, number: int) -> Round:
+        closed = self._closed[number]
+        poisoned = {f"Hospital{attacking}MSP" for attacking in self.schedule[number]}
+        accepted, refused = set(closed["accepted"]), set(closed["refused"])
+        opened, verifying, aggregating = (
+            self._phases.get((number, f"round_{state}"), 0.0) for state in ("open", "verifying", "aggregating")
+        )
+        training = min(self._training.get(number, 0.0), opened)
+        seconds = self._report.seconds
+        seconds.training += training
+        seconds.verification += verifying
+        seconds.ledger += opened - training + aggregating
+        return Round(
+            number=number,
+            accuracy=self._accuracy[number],
+            accepted=sorted(accepted),
+            refused=closed["refused"],
+            poisoned_accepted=len(poisoned & accepted),
+            poisoned_refused=len(poisoned & refused),
+            honest_accepted=len(accepted - poisoned),
+            honest_refused=len(refused - poisoned),
+            seconds=opened + verifying + aggregating,
+            reason=closed["reason"],
+        )
+
+    def _found_consortium(self) -> None:
+        """Found the consortium unless an earlier run on this network did."""
+        try:
+            self._admin("init-consortium", "--from", str(self._network.directory / "consortium.toml"))
+        except MedquorumError as error:
+            if "ALREADY" not in str(error):
+                raise
+
+    def _create_task(self, document: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def _admin(self, *arguments: str) -> dict[str, Any]:
+        return dict(json.loads(run_tool("clients", "admin", *arguments, "--json")))
+
+    def _as(self, organisation: str, state: str = "") -> list[str]:
+        return [
+            "--profile",
+            str(self._network.profile(organisation)),
+            "--state-dir",
+            str(self._state(state or organisation)),
+        ]
+
+    def _state(self, role: str) -> Path:
+        return self._folder / "state" / role
