@@ -19,6 +19,7 @@ from chaincode.contract.node import Node
 from chaincode.contract.verification import VerificationSets
 from chaincode.contract.workshop import Workshop
 from chaincode.dataset import VerificationSet
+from chaincode.shim.keys import create_composite_key
 from medquorum import PeerError
 
 A, B = "VerifierAMSP", "VerifierBMSP"
@@ -74,6 +75,10 @@ class Consortium:
         self.nodes[msp] = Node(msp, old.sets, Workshop())
         self.ledger.organisations[msp].chaincode = Contract(self.nodes[msp])
 
+    @staticmethod
+    def ledger_key(kind: str, *attributes: str) -> str:
+        return create_composite_key(kind, attributes)
+
     def submit(self, msp: str, function: str, *args: Any, unit: str = "client", **transient: bytes) -> Any:
         raw = self.ledger.submit(
             self.verifiers[: self.quorum], creator(msp, unit), function, *map(text, args), transient=transient
@@ -96,12 +101,16 @@ class Consortium:
         }
         return modelformat.pack(self.description, tensors)
 
-    def good_update(self, seed: int = 0) -> bytes:
-        """Give a packed model that knows the classes: identity layers and a little noise."""
+    def good_update(self, seed: int = 0, shift: int = 0) -> bytes:
+        """Give a packed model that knows the classes (identity layers, a little noise), or takes each for another."""
         generator = np.random.default_rng(seed)
         tensors = {}
         for spec in modelformat.layout(self.description):
-            exact = np.eye(4) * 2 if len(spec.shape) == 2 else np.zeros(spec.shape)
+            exact = (
+                np.roll(np.eye(4) * 2, shift if spec.name == "fc2.weight" else 0, axis=0)
+                if len(spec.shape) == 2
+                else np.zeros(spec.shape)
+            )
             tensors[spec.name] = ((exact + generator.normal(0, 0.01, spec.shape)) * 65536).astype(np.int32)
         return modelformat.pack(self.description, tensors)
 

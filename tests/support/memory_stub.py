@@ -90,6 +90,7 @@ class MemoryLedger:
         self.hashes: dict[tuple[str, str], bytes] = {}
         self.history: dict[str, list[KeyModification]] = {}
         self.events: list[tuple[str, bytes]] = []
+        self.simulations: list[tuple[str, Simulation]] = []
         self.height = 0
 
     def join(self, msp_id: str, chaincode: Chaincode) -> None:
@@ -102,6 +103,7 @@ class MemoryLedger:
         """Run a transaction on one peer's chaincode without committing it."""
         stub = MemoryStub(self, peer, sender, [function.encode(), *(a.encode() for a in args)], transient)
         stub.simulation.response = self.organisations[peer].chaincode.invoke(stub)
+        self.simulations.append((function, stub.simulation))
         return stub.simulation
 
     def evaluate(self, peer: str, sender: bytes, function: str, *args: str) -> bytes:
@@ -146,17 +148,21 @@ class MemoryLedger:
                 self.state[key] = value
         self.policies |= {key: policy for key, policy in simulation.policies.items() if key in self.state}
         for place, private in simulation.private_writes.items():
-            if private is not None:
-                self.hashes[place] = hashlib.sha256(private).digest()
             self._each_member(place, private)
         for place in simulation.purges:
             self._each_member(place, None)
         if simulation.event is not None:
             self.events.append(simulation.event)
 
+    def write_private(self, collection: str, key: str, value: bytes) -> None:
+        """Put a value where no transaction could have put it."""
+        self._each_member((collection, key), value)
+
     def _each_member(self, place: tuple[str, str], value: bytes | None) -> None:
         if value is None:
             self.hashes.pop(place, None)
+        else:
+            self.hashes[place] = hashlib.sha256(value).digest()
         for member in self.collections[place[0]]:
             if member not in self.organisations:
                 continue

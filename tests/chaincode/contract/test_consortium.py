@@ -43,9 +43,7 @@ def test_once(make: Callable[..., Consortium], refused: Callable[..., str]) -> N
         {"extra": 1},
     ],
 )
-def test_bad_documents(
-    make: Callable[..., Consortium], refused: Callable[..., str], change: dict[str, Any]
-) -> None:
+def test_bad_documents(make: Callable[..., Consortium], refused: Callable[..., str], change: dict[str, Any]) -> None:
     document = {"quorum": 2, "members": MEMBERS} | change
     refused("BAD_CONSORTIUM", make().submit, A, "InitConsortium", document, unit="admin")
 

@@ -14,7 +14,7 @@ from chaincode.aggregate import aggregate
 
 def test_two_rounds(demo: Consortium) -> None:
     good = {hospital: demo.good_update(i) for i, hospital in enumerate(HOSPITALS[:2])}
-    first = demo.play(1, good | {HOSPITALS[2]: demo.model(99, 3.0)})
+    first = demo.play(1, good | {HOSPITALS[2]: demo.good_update(9, shift=1)})
     assert first["state"] == "closed"
     assert first["accepted"] == HOSPITALS[:2]
     assert first["outcomes"] == {HOSPITALS[0]: "accepted", HOSPITALS[1]: "accepted", HOSPITALS[2]: "refused"}
