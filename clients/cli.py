@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from clients.admin.command import admin
 from clients.coordinator.command import coordinator
 from clients.data.command import data
 from clients.hospital.command import adversary, hospital
@@ -28,6 +29,7 @@ for name, commands in {
     "hospital": hospital,
     "adversary": adversary,
     "coordinator": coordinator,
+    "admin": admin,
     "data": data,
     "verifier": verifier,
 }.items():

@@ -62,12 +62,15 @@ class Coordinator:
         self._seen: tuple[int, str] = (0, "none")
         self._since = clock()
         self._due: tuple[Action, float] | None = None
+        self._purged = 0
 
     def step(self) -> float | None:
         """Do what is due now; gives the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
         waited = self._waited(status)
         action = duties.duty(self._task, status, waited, self._deadlines)
+        if isinstance(action, Leave | Wait):
+            self._purge(status)
         if isinstance(action, Leave):
             self._report.event("finished", task=self._task.task, model=self._model(status))
             return None
@@ -92,6 +95,15 @@ class Coordinator:
                 self._transactions.submit("CloseRound", task, round, reason)
             case Abort(round, reason):
                 self._transactions.submit("AbortRound", task, round, reason)
+
+    def _purge(self, status: RoundStatus | None) -> None:
+        """Have the last ended round's updates removed, when there is time for it; doing so twice changes nothing."""
+        if self._task.keep_updates or self._patience > 0 or status is None or status.round is None:
+            return
+        round = status.round.round if ended(status.round) else status.round.round - 1
+        if round > self._purged:
+            self._transactions.submit("PurgeUpdates", self._task.task, round)
+            self._purged = round
 
     def _waited(self, status: RoundStatus | None) -> float:
         """Give the seconds since the round was first seen in its state, and tell when it has changed."""

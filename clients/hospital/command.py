@@ -13,6 +13,7 @@ from chaincode.contract.task import Task
 from clients.attacks.behaviour import ATTACKS, Adversary, Attack, Behaviour, honest
 from clients.data.images import read_shard
 from clients.follow import Wake
+from clients.hospital import asking
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
 from clients.role import Step, run_role
 from clients.session import CHANNEL, Session
@@ -22,6 +23,13 @@ __all__ = ["adversary", "hospital"]
 
 hospital = typer.Typer(no_args_is_help=True, help="Train on the own images, submit, check and use the common model.")
 adversary = typer.Typer(no_args_is_help=True, help="A simulated adversary, to see that it is refused.")
+
+for name, command in {
+    "status": asking.status,
+    "verify-model": asking.verify_model,
+    "predict": asking.predict,
+}.items():
+    hospital.command(name)(command)
 
 DataFile: TypeAlias = Annotated[Path, typer.Option("--data", help="The own images: an npz shard or MedMNIST file.")]
 TestFile: TypeAlias = Annotated[Path | None, typer.Option("--test", help="Images to tell each model's accuracy on.")]

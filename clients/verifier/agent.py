@@ -171,7 +171,7 @@ class Verifier:
 
     def _attest_model(self, round: int) -> float:
         model = self._found.model or {}
-        finding = {name: model[name] for name in ("model", "worse", "counts") if name in model}
+        finding: dict[str, Any] = {name: model[name] for name in ("model", "worse", "counts") if name in model}
         if self._tried(lambda: self._send("AttestAggregate", round, finding)) is None:
             self._found.model = None
             return NOT_YET

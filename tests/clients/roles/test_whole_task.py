@@ -20,4 +20,4 @@ def test_a_task_runs_to_its_end_and_gets_better(federate: Federate) -> None:
     assert all(event["reason"] is None for event in closed)
     accuracies = [event["accuracy"] for event in federation.events(HOSPITALS[0], "global_model")]
     assert len(accuracies) == 4
-    assert accuracies[-1] > 0.9 > accuracies[0]
+    assert accuracies[-1] > 0.8 > accuracies[0]

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``medquorum admin``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from chaincode import catalogue, modelformat
+from clients.admin.dataset import describe, open_set
+from clients.admin.options import image_shape, mixing_weight, rule_document
+from clients.admin.tasks import store_model, task_document
+from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
+from clients.session import CHANNEL, Session, open_session
+from clients.transactions import Transactions
+from medquorum import ConfigError, DataError
+
+__all__ = ["admin"]
+
+admin = typer.Typer(no_args_is_help=True, help="Consortium, verification set, tasks and rounds, by hand.")
+
+
+class Step(StrEnum):
+    """The steps of a round, by their names on the command line."""
+
+    OPEN = "open"
+    CLOSE_SUBMISSIONS = "close-submissions"
+    CLOSE_VERDICTS = "close-verdicts"
+    CLOSE = "close"
+    ABORT = "abort"
+
+
+TRANSACTIONS = {
+    Step.OPEN: "OpenRound",
+    Step.CLOSE_SUBMISSIONS: "CloseSubmissions",
+    Step.CLOSE_VERDICTS: "CloseVerdicts",
+    Step.CLOSE: "CloseRound",
+    Step.ABORT: "AbortRound",
+}
+
+ConsortiumFile = Annotated[Path, typer.Argument(help="JSON or YAML: {quorum: k, members: {MSP: [role, ...]}}.")]
+
+
+@contextmanager
+def _session(profile: Path, identity: str, channel: str, state: Path | None, *, as_json: bool) -> Iterator[Session]:
+    with open_session("admin", Connection(profile, identity, channel, state, as_json)) as session:
+        session.outbox.recover()
+        yield session
+
+
+@admin.command("init-consortium")
+def init_consortium(
+    file: ConsortiumFile,
+    profile: ProfileFile,
+    identity: Identity = "Admin",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the consortium's first members and roles; once, by an administrator of a member."""
+    document = _read_document(file)
+    verifiers = [msp for msp, roles in document.get("members", {}).items() if "verifier" in roles]
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        transactions = Transactions(session.ledger.contract, verifiers, int(document.get("quorum", 0)), session.msp)
+        transactions.submit("InitConsortium", document)
+        session.report.event("consortium", quorum=document["quorum"], members=document["members"])
+
+
+@admin.command("update-consortium")
+def update_consortium(
+    file: ConsortiumFile,
+    profile: ProfileFile,
+    identity: Identity = "Admin",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve the next consortium; it takes effect when k verifiers have approved the same."""
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        answer = session.consortium_transactions().submit("UpdateConsortium", _read_document(file))
+        session.report.event("consortium_update", **json.loads(answer))
+
+
+@admin.command("commit-dataset")
+def commit_dataset(
+    file: Annotated[Path, typer.Argument(help="Labelled images (npz), or a mounted set (safetensors) to look up.")],
+    out: Annotated[list[Path] | None, typer.Option(help="Where verifiers mount the set; may be repeated.")] = None,
+    classes: Annotated[int | None, typer.Option(min=2, help="Number of classes  [default: as labelled]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the verification set for its verifiers and print its commitment, which the task names."""
+    verification = open_set(file, classes)
+    if file.suffix != ".safetensors" and not out:
+        raise ConfigError("the set's salt would be lost", "Name the verifiers' files with --out")
+    for path in out or ():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        verification.write(path)
+    summary = describe(verification)
+    print(json.dumps(summary) if as_json else "\n".join(f"{key}: {value}" for key, value in summary.items()))
+
+
+@admin.command("create-task")
+def create_task(
+    profile: ProfileFile,
+    task: TaskName,
+    dataset: Annotated[str, typer.Option(help="The verification set's commitment.")],
+    dataset_size: Annotated[int, typer.Option(min=1, help="Its number of images.")],
+    model: Annotated[str, typer.Option(help=f"One of: {', '.join(catalogue.MODELS)}.")] = "mlp",
+    image: Annotated[str, typer.Option(help="Channels, height and width of an image.")] = "1x28x28",
+    classes: Annotated[int, typer.Option(min=2)] = 10,
+    rounds: Annotated[int, typer.Option(min=1)] = 10,
+    weight: Annotated[str, typer.Option("--lambda", help="The base model's weight: A/2^k or a decimal.")] = "1/2",
+    rule: Annotated[str, typer.Option(help="A rule's name, or its JSON (docs/ledger.md).")] = "strict",
+    settings: Annotated[Path | None, typer.Option(help="JSON or YAML with further fields of the task.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the initial model.")] = 0,
+    initial_model: Annotated[Path | None, typer.Option(help="The initial model as safetensors.")] = None,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Store the initial model and create the task; the caller's organisation coordinates it."""
+    numerator, bits = mixing_weight(weight)
+    chosen: dict[str, Any] = {
+        "task": task,
+        "dataset": dataset,
+        "dataset_size": dataset_size,
+        "rounds": rounds,
+        "lambda_numerator": numerator,
+        "lambda_bits": bits,
+        "rule": rule_document(rule),
+    }
+    chosen |= {} if settings is None else _read_document(settings)
+    document = chosen.pop("model", None) or catalogue.describe(model, image_shape(image), classes)
+    description = modelformat.parse(document)
+    from clients.training.initial import drawn_model, read_model  # torch takes seconds to import
+
+    packed = drawn_model(description, seed) if initial_model is None else read_model(description, initial_model)
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        whole = task_document(session.ledger.consortium(), session.msp, document, packed, chosen)
+        transactions = session.consortium_transactions()
+        store_model(transactions, modelformat.layout_hash(description), packed, whole["model_store"], session.report)
+        transactions.submit("CreateTask", whole)
+        session.report.event("task_created", task=task, model=whole["initial_model"], bytes=len(packed))
+
+
+@admin.command("round")
+def round_step(
+    step: Annotated[Step, typer.Argument(help="What to do with the round.")],
+    profile: ProfileFile,
+    task: TaskName,
+    number: Annotated[int, typer.Option("--round", min=1)],
+    reason: str = "",
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take one step of a round by hand."""
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        reasons = () if step is Step.OPEN else (reason,)
+        transactions = session.transactions(session.ledger.task(task))
+        answer = json.loads(transactions.submit(TRANSACTIONS[step], task, number, *reasons))
+        session.report.event("round", **{name: answer[name] for name in ("round", "state", "accepted", "reason")})
+
+
+@admin.command("purge-updates")
+def purge_updates(
+    profile: ProfileFile,
+    task: TaskName,
+    number: Annotated[int, typer.Option("--round", min=1)],
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove an ended round's updates from every verifier's peer; hashes and verdicts stay."""
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        answer = session.transactions(session.ledger.task(task)).submit("PurgeUpdates", task, number)
+        session.report.event("purged", round=number, chunks=json.loads(answer)["purged"])
+
+
+@admin.command("tasks")
+def tasks(
+    profile: ProfileFile,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the tasks and where they stand."""
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        for name in session.ledger.tasks():
+            document, current = session.ledger.task(name), session.ledger.current_round(name)
+            session.report.event(
+                "task",
+                task=name,
+                model=document.model["name"],
+                rule=document.rule,
+                round=0 if current is None else current.round,
+                rounds=document.rounds,
+                state="not begun" if current is None else current.state,
+            )
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "Write it as JSON or YAML") from error
+    if not isinstance(document, dict):
+        raise DataError(f"{path} holds no object", "Write it as JSON or YAML with named fields")
+    return document

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A new task: its document, and its initial model in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from chaincode import modelformat
+from chaincode.contract.consortium import Consortium
+from chaincode.fixedpoint import FRACTION_BITS
+from clients.report import Report
+from clients.transactions import Transactions
+
+__all__ = ["LARGEST_PUBLIC", "store_model", "task_document"]
+
+LARGEST_PUBLIC = modelformat.CHUNK_BYTES
+"""Bytes of the largest model that is kept in public state, where orderers see it too."""
+NEVER_WORSE, ANY = 20, 1000
+PARALLEL = 2
+
+
+def task_document(
+    consortium: Consortium, coordinator: str, model: Mapping[str, Any], packed: bytes, chosen: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Make the document for CreateTask.
+
+    Parameters
+    ----------
+    model
+        The model description.
+    chosen
+        Fields that differ from the defaults: all verifiers and hospitals of the consortium, its quorum, λ = 1/2, the
+        rule of [VU], counts disclosed.
+    """
+    layout = modelformat.layout_hash(modelformat.parse(model))
+    rule = chosen.get("rule", {"name": "strict"})
+    defaults = {
+        "model": dict(model),
+        "initial_model": modelformat.model_hash(layout, modelformat.chunk_hashes(packed)),
+        "lambda_numerator": 1,
+        "lambda_bits": 1,
+        "rule": rule,
+        "disclosure": "count",
+        "fraction_bits": FRACTION_BITS,
+        "coordinator": coordinator,
+        "stand_in": None,
+        "verifiers": consortium.having("verifier"),
+        "hospitals": consortium.having("hospital"),
+        "quorum": consortium.quorum,
+        "minimum_accepted": 1,
+        # Without a rule there is nothing a worse model would contradict.
+        "model_tolerance": ANY if rule.get("name") == "none" else NEVER_WORSE,
+        "verification": "plain",
+        "model_store": "public" if len(packed) <= LARGEST_PUBLIC else "private",
+        "keep_updates": False,
+    }
+    return defaults | dict(chosen)
+
+
+def store_model(transactions: Transactions, layout: str, packed: bytes, store: str, report: Report) -> None:
+    """Store a packed model chunk by chunk; chunks stored before are stored again, which changes nothing."""
+    chunks = modelformat.split(packed)
+    manifest = {"layout": layout, "length": len(packed), "chunks": modelformat.chunk_hashes(packed)}
+
+    def put(index: int) -> None:
+        transactions.submit("PutModelChunk", manifest, index, store, chunk=chunks[index])
+
+    # The first chunk writes the manifest: alone, so that the others do not conflict over it.
+    put(0)
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        for done, _ in enumerate(pool.map(put, range(1, len(chunks))), start=2):
+            report.progress("store model", done, len(chunks))

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``medquorum hospital status``, ``verify-model`` and ``predict``."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from clients.hospital import use
+from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
+from clients.session import CHANNEL, Session, open_session
+
+__all__ = ["predict", "status", "verify_model"]
+
+
+ModelRound: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--round", min=0, help="The round that made the model, 0: the initial one  [default: latest]"),
+]
+
+
+def status(
+    profile: ProfileFile,
+    task: TaskName,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say where a task stands, and what became of the own updates."""
+    with _asking(Connection(profile, identity, channel, state, as_json)) as session:
+        session.report.event("status", **use.standing(session.ledger, task))
+
+
+def verify_model(
+    profile: ProfileFile,
+    task: TaskName,
+    number: ModelRound = None,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a model through the own peer and check chunks, manifest, hash, round and attestations."""
+    with _asking(Connection(profile, identity, channel, state, as_json)) as session:
+        model, packed = use.model_of_round(session.ledger, session.ledger.task(task), number)
+        session.report.event("model_verified", model=model, bytes=len(packed))
+
+
+def predict(
+    profile: ProfileFile,
+    task: TaskName,
+    data: Annotated[Path, typer.Option("--data", help="An npz file with images and, optionally, labels.")],
+    number: ModelRound = None,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Classify images with a checked model."""
+    with _asking(Connection(profile, identity, channel, state, as_json)) as session:
+        document = session.ledger.task(task)
+        model, packed = use.model_of_round(session.ledger, document, number)
+        session.report.event("prediction", model=model, **use.classify(document, packed, data))
+
+
+def _asking(connection: Connection) -> AbstractContextManager[Session]:
+    """Connect to ask only, also while the hospital's own process runs."""
+    return open_session("hospital-asking", connection)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a hospital does with the common model: look where the task stands, check a model, classify its own images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chaincode import modelformat
+from chaincode.contract.task import Task
+from clients.data.images import Images, read_arrays
+from clients.documents import result_of
+from clients.ledger import Ledger
+from clients.models import check_round, fetch_model
+from medquorum import DataError
+
+__all__ = ["classify", "model_of_round", "standing"]
+
+
+def standing(ledger: Ledger, task: str) -> dict[str, Any]:
+    """Say where a task stands for the own hospital: the round, its update and verdict, its score so far."""
+    status = ledger.current_status(task)
+    score = ledger.value("ReadScores", task).get(ledger.msp)
+    if status is None or status.round is None:
+        return {"task": task, "round": 0, "state": "not begun", "score": score}
+    verdict = status.verdicts.get(ledger.msp)
+    return {
+        "task": task,
+        "round": status.round.round,
+        "state": status.round.state,
+        "submitted": ledger.msp in status.updates,
+        "accepted": None if verdict is None else verdict.accepted,
+        "reason": None if verdict is None else verdict.reason,
+        "score": score,
+    }
+
+
+def model_of_round(ledger: Ledger, task: Task, number: int | None) -> tuple[str, bytes]:
+    """Fetch and check the model a round ended with; 0 is the initial one, None the latest.
+
+    Raises
+    ------
+    CheckFailed
+        A chunk, manifest, hash, layout, base or attestation is not what the ledger promises.
+    """
+    current = ledger.current_round(task.task) if number is None else None
+    if number:
+        current = ledger.round(task.task, number)
+    if current is None:
+        return task.initial_model, fetch_model(ledger, task, task.initial_model)
+    check_round(ledger, task, current)
+    model = result_of(current)
+    return model, fetch_model(ledger, task, model)
+
+
+def classify(task: Task, packed: bytes, path: Path) -> dict[str, Any]:
+    """Classify the images of an npz file.
+
+    Returns
+    -------
+    ``classes`` of every image and, where the file has labels, ``accuracy``.
+
+    Raises
+    ------
+    DataError
+        The file holds no images, or others than the model takes.
+    """
+    from clients.training import parameters  # torch takes seconds to import
+    from clients.training.module import DescribedModel
+    from clients.training.train import predict
+
+    arrays = read_arrays(path)
+    if "images" not in arrays:
+        raise DataError(f"{path} has no array named images", "Store uint8 images (n, h, w) under that name")
+    labels = arrays.get("labels")
+    images = Images.from_arrays(arrays["images"], np.zeros(len(arrays["images"]), int) if labels is None else labels)
+    model = DescribedModel(modelformat.parse(task.model))
+    parameters.load(model, packed)
+    found = predict(model, images)
+    accuracy = None if labels is None else float(np.mean(found == images.labels))
+    return {"images": len(images), "accuracy": accuracy, "classes": found.tolist()}
