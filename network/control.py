@@ -111,16 +111,10 @@ def _start(folder: NetworkFolder, organisation: str | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     env = os.environ | {"PYTHONPATH": python_path(), NETWORK_VARIABLE: str(folder.root.resolve())}
     with path.open("ab") as output:
-        child = subprocess.Popen(
-            command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-
-    def started() -> bool:
-        if child.poll() is not None:
-            raise NetworkError(f"the supervisor ended at once: {last_lines(path)}", f"See {path}")
-        return name in _supervisors(folder)
-
-    await_true(started, 20, "the supervisor has not started")
+        done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
+    if done.returncode != 0:
+        raise NetworkError(f"the supervisor did not start: {last_lines(path)}", f"See {path}")
+    await_true(lambda: name in _supervisors(folder), 20, "the supervisor has not started", path)
 
 
 def _supervisors(folder: NetworkFolder) -> dict[str, psutil.Process]:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps an organisation's processes running: ``python -m network.supervisor --dir DIR [--org NAME]``.
 
-Without ``--org`` one supervisor keeps every organisation's processes (one host, one Python process instead of
-thirteen), each still in a session of its own. SIGHUP: read ``processes/`` again. SIGTERM, SIGINT: end all and leave.
-A process that dies is started again after 0.5 s, 1 s, 2 s ... 30 s; a minute of life resets that.
+The command returns at once and leaves a daemon. Without ``--org`` one supervisor keeps every organisation's processes
+(one host, one Python process instead of thirteen), each still in a session of its own. SIGHUP: read ``processes/``
+again. SIGTERM, SIGINT: end all and leave. A process that dies is started again after 0.5 s, 1 s, 2 s ... 30 s; a
+minute of life resets that.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def _start_time(pid: int) -> float:
 
 
 def main() -> int:
-    """Run one supervisor; 3 when another one holds the folder."""
+    """Leave one supervisor running; 3 when another one holds the folder."""
     parser = argparse.ArgumentParser(prog="network.supervisor")
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--org")
@@ -192,6 +193,9 @@ def main() -> int:
         except BlockingIOError:
             log.error("another supervisor runs in this folder", folder=str(folder.root))
             return 3
+        if os.fork():  # go on as nobody's child, in a session of its own: Ctrl-C at the terminal does not reach it
+            return 0
+        os.setsid()
         asyncio.run(Supervisor(folder, options.org).run())
     return 0
 

@@ -54,6 +54,8 @@ def deploy(
     before = deployments(folder).get(wanted.name)
     if before and before.same_definition(wanted) and before.sequence == committed and sequence in (None, committed):
         wanted = replace(wanted, sequence=committed)
+        with progress.step("approvals that are missing"):
+            _those_that_can(Lifecycle(client, wanted).approve, works, progress)
     else:
         wanted = replace(wanted, sequence=sequence or committed + 1)
         _approve_and_commit(Lifecycle(client, wanted), works, consortium, progress)

@@ -37,7 +37,8 @@ class Lifecycle:
         try:
             self.client.peer(one, "lifecycle", "chaincode", "approveformyorg", *flags)
         except NetworkError as error:
-            if "with unchanged content" not in error.cause:  # approved before
+            approved_before = "attempted to redefine" in error.cause and "different parameters" not in error.cause
+            if not approved_before:
                 raise
 
     def approvals(self, asked: Organisation) -> dict[str, bool]:

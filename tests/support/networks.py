@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running networks for tests: ``networks.start("devnet")``, ``networks.start("fabric", hospitals=3)``.
+
+Equal requests share one network until the session ends; ``fresh=True`` gives one of its own. Without Fabric's
+binaries ``start("fabric")`` skips the test.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medquorum import BinaryMissing
+from network.consortium import Consortium, sample, write
+from network.deployment import Deployment, request
+from network.fabric import binaries
+from network.network import Kind, Network, open_network
+from network.paths import NetworkFolder
+from network.progress import Progress
+
+__all__ = ["ASSET_CHAINCODE", "Networks", "RunningNetwork", "free_port_base", "networks"]
+
+ASSET_CHAINCODE = Path(__file__).with_name("asset_chaincode.py")
+
+
+@dataclass(frozen=True)
+class RunningNetwork:
+    """A network that is up: its folder, consortium, and what tests do with it."""
+
+    network: Network
+
+    @property
+    def kind(self) -> Kind:
+        """``fabric`` or ``devnet``."""
+        kind = self.network.kind
+        assert kind is not None
+        return kind
+
+    @property
+    def folder(self) -> NetworkFolder:
+        """Where its files lie."""
+        return self.network.folder
+
+    @property
+    def consortium(self) -> Consortium:
+        """Who takes part."""
+        return self.network.consortium
+
+    def profile(self, name: str) -> Path:
+        """Path of an organisation's connection profile; the wallet lies beside it."""
+        return self.folder.profile(self.consortium.organisation(name))
+
+    def label(self, name: str, user: str = "User1") -> str:
+        """Label of an identity in its organisation's wallet (``User1@hospital1.example.com``)."""
+        return f"{user}@{self.consortium.organisation(name).domain}"
+
+    def deploy(self, name: str = "asset", path: Path | None = ASSET_CHAINCODE, **options: Any) -> Deployment:
+        """Deploy a chaincode: by default the asset chaincode; ``path=None`` takes our own."""
+        return self.network.deploy(request(self.consortium, name=name, path=path, **options))
+
+    def stop(self, name: str) -> list[str]:
+        """Stop a process, or all of an organisation's."""
+        return self.network.switch(name, False)
+
+    def start(self, name: str) -> list[str]:
+        """Start what `stop` stopped."""
+        return self.network.switch(name, True)
+
+
+@dataclass
+class Networks:
+    """Starts networks in temporary folders, and ends them all."""
+
+    home: Path
+    running: dict[tuple[Any, ...], RunningNetwork] = field(default_factory=dict)
+    own: list[RunningNetwork] = field(default_factory=list)
+
+    def start(
+        self,
+        kind: Kind,
+        *,
+        sample_name: str = "small",
+        hospitals: int = 3,
+        consensus: str = "raft",
+        batch_interval_ms: int = 50,
+        fresh: bool = False,
+    ) -> RunningNetwork:
+        """Give a running network of that kind and size; skips the test where Fabric's binaries are missing."""
+        key = (kind, sample_name, hospitals, consensus, batch_interval_ms)
+        if not fresh and key in self.running:
+            return self.running[key]
+        if kind == "fabric":
+            try:
+                binaries.find()
+            except BinaryMissing:
+                pytest.skip("Fabric binaries not found: set FABRIC_BIN")
+        folder = Path(tempfile.mkdtemp(dir=self.home, prefix=f"{kind}-"))
+        consortium = sample(
+            sample_name,
+            hospitals=hospitals,
+            consensus=consensus,
+            batch_interval_ms=batch_interval_ms,
+            port_base=free_port_base(200 + 10 * hospitals),
+        )
+        write(consortium, folder / "consortium.toml")
+        started = RunningNetwork(open_network(folder, Progress(quiet=True)))
+        self.own.append(started)
+        started.network.up(kind)
+        if not fresh:
+            self.running[key] = started
+        return started
+
+    def end(self) -> None:
+        """Take every network down."""
+        while self.own:
+            self.own.pop().network.down(purge=True)
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Networks]:
+    """Give the session's networks; they end with it, also after Ctrl-C."""
+    found = Networks(tmp_path_factory.mktemp("networks"))
+    try:
+        yield found
+    finally:
+        found.end()
+
+
+def free_port_base(count: int, lowest: int = 20_000, highest: int = 29_000) -> int:
+    """Find a base with that many free ports above it (test code only: another process may be quicker)."""
+    for _ in range(100):
+        base = random.randrange(lowest, highest, 100)
+        if all(_is_free(port) for port in range(base, base + count)):
+            return base
+    raise RuntimeError("no range of free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
