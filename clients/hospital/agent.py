@@ -34,12 +34,12 @@ WAIT_FOR_OTHERS = 1.0
 
 @dataclass
 class _Known:
-    """What this process has already said; lost on a restart, never needed to act rightly."""
+    """What this process has already said, and the round whose model comes next; never needed to act rightly."""
 
     awaited: int | None = None
     verdict: int | None = None
     late: int | None = None
-    model: str | None = None
+    model: int | None = None
 
 
 class Hospital:
@@ -72,6 +72,7 @@ class Hospital:
             self._tell_model(status.round)
         match duty(self._task, status, self._ledger.msp):
             case Submit(round, base):
+                check_round(self._ledger, self._task, self._ledger.round(self._task.task, round))
                 return self._submit(round, base)
             case AwaitVerdict(round):
                 self._known.awaited = None if round == self._known.verdict else round
@@ -129,15 +130,15 @@ class Hospital:
         return self._packed[1]
 
     def _tell_model(self, current: Round) -> None:
-        """Check the model the latest round began or ended with, and say how good it is."""
-        model = result_of(current)
-        if model == self._known.model or not (ended(current) or self._known.model is None):
-            return
-        check_round(self._ledger, self._task, current)
-        accuracy = self._trainer.accuracy(self._model(model))
-        number = current.round if ended(current) else current.round - 1
-        self._report.event("global_model", round=number, model=model, accuracy=accuracy)
-        self._known.model = model
+        """Check the model each round ended with and say how good it is, also when the next round is already open."""
+        latest = current.round if ended(current) else current.round - 1
+        for number in range(self._known.model if self._known.model is not None else latest, latest + 1):
+            finished = current if number == current.round else self._ledger.round(self._task.task, max(number, 1))
+            check_round(self._ledger, self._task, finished)
+            model = result_of(finished) if number else self._task.initial_model
+            accuracy = self._trainer.accuracy(self._model(model))
+            self._report.event("global_model", round=number, model=model, accuracy=accuracy)
+            self._known.model = number + 1
 
     def _tell_verdict(self, status: RoundStatus | None) -> None:
         """Say what became of an update, also when the next round is already open."""

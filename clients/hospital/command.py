@@ -24,12 +24,9 @@ __all__ = ["adversary", "hospital"]
 hospital = typer.Typer(no_args_is_help=True, help="Train on the own images, submit, check and use the common model.")
 adversary = typer.Typer(no_args_is_help=True, help="A simulated adversary, to see that it is refused.")
 
-for name, command in {
-    "status": asking.status,
-    "verify-model": asking.verify_model,
-    "predict": asking.predict,
-}.items():
-    hospital.command(name)(command)
+hospital.command("status")(asking.status)
+hospital.command("verify-model")(asking.verify_model)
+hospital.command("predict")(asking.predict)
 
 DataFile: TypeAlias = Annotated[Path, typer.Option("--data", help="The own images: an npz shard or MedMNIST file.")]
 TestFile: TypeAlias = Annotated[Path | None, typer.Option("--test", help="Images to tell each model's accuracy on.")]
