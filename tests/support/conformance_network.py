@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from scenario import CHAINCODE, Organisation
 
 ROOT = Path(__file__).parents[2]
-PORT_BASES = {"fabric": 20500, "devnet": 20700}
+PORT_BASES = (20500, 20530, 20560, 20700, 20730, 20760)
 CONSORTIUM = """\
 name = "conformance"
 consensus = "raft"
@@ -54,6 +56,19 @@ COLLECTIONS = [
 ]
 
 
+def reserve_ports() -> tuple[IO[str], int]:
+    """Take a block of ports that no other run on this machine uses; closing the file gives it back."""
+    for base in PORT_BASES:
+        file = (Path(tempfile.gettempdir()) / f"medquorum-conformance-{base}.lock").open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+        else:
+            return file, base
+    raise RuntimeError(f"{len(PORT_BASES)} conformance networks are running on this machine already")
+
+
 class ConformanceNetwork:
     """Brings the network up in a folder for as long as the context lasts."""
 
@@ -63,7 +78,8 @@ class ConformanceNetwork:
         self.organisations: list[Organisation] = []
 
     def __enter__(self) -> Self:
-        (self.folder / "consortium.toml").write_text(CONSORTIUM.format(port_base=PORT_BASES[self.kind]))
+        self._lock, port_base = reserve_ports()
+        (self.folder / "consortium.toml").write_text(CONSORTIUM.format(port_base=port_base))
         collections = self.folder / "collections.json"
         collections.write_text(json.dumps(COLLECTIONS))
         try:
@@ -72,6 +88,7 @@ class ConformanceNetwork:
             self.run("deployCC", "-ccn", CHAINCODE, "-ccp", str(chaincode), "-cccg", str(collections))
         except BaseException:
             self.run("down")
+            self._lock.close()
             raise
         organisations = self.folder / "organizations" / "peerOrganizations"
         self.organisations = [
@@ -83,6 +100,7 @@ class ConformanceNetwork:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.run("down")
+        self._lock.close()
 
     def run(self, *arguments: str) -> None:
         """Run a command of the network's own command line."""
