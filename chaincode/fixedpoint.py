@@ -52,15 +52,15 @@ def encode(values: npt.ArrayLike, *, bound: int = 1 << 31) -> IntArray:
     RangeError
         A value does not fit the bound.
     """
-    scaled = np.asarray(values, dtype=np.float64) * float(1 << FRACTION_BITS)
-    if not np.isfinite(scaled).all():
+    numbers = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(numbers).all():
         raise ModelError(
             "a value is NaN or infinite and has no fixed-point form",
             "Check the training for divergence and send finite numbers only",
         )
-    rounded = np.rint(scaled)
+    limit = bound / (1 << FRACTION_BITS)
+    rounded = np.rint(np.clip(numbers, -2 * limit, 2 * limit) * float(1 << FRACTION_BITS))
     if rounded.size and (rounded.max() >= bound or rounded.min() < -bound):
-        limit = bound / (1 << FRACTION_BITS)
         raise RangeError(
             f"a value lies outside [-{limit:g}, {limit:g})",
             "Use a smaller learning rate, weight decay or clipping so that parameters stay in range",

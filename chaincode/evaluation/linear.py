@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from chaincode.fixedpoint import FloatArray, IntArray
 from chaincode.modelformat.shapes import pooled
 
 __all__ = ["Convolution", "Geometry"]
+
+Place: TypeAlias = tuple[slice, slice, slice]
 
 _WORTHWHILE = 0.85
 _BLOCK = 1 << 18
@@ -102,27 +106,25 @@ class Convolution:
 
     def scaled(self, values: FloatArray) -> FloatArray:
         """Give the sums of (n, h, w, inputs) values divided by 2^shift, exact when max|x| · bound < 2^53."""
-        n = values.shape[0]
-        result = np.empty((n, *self._geometry.output, self.outputs))
-        values = self._geometry.bordered(values)
-        for row, column, matrix in self._groups:
-            rows, columns = (slice(run.first, run.first + run.places) for run in (row, column))
-            size = row.places * column.places * row.taps * column.taps * self.inputs
-            step = max(1, _BLOCK // size)
-            for first in range(0, n, step):
-                block = values[first : first + step]
-                product = matrix.scaled(patches(block, row, column, self._geometry.stride))
-                result[first : first + step, rows, columns] = product.reshape(
-                    -1, row.places, column.places, self.outputs
-                )
+        result: FloatArray = np.empty((values.shape[0], *self._geometry.output, self.outputs))
+        for place, matrix, windows in self._products(values):
+            result[place] = matrix.scaled(windows).reshape(result[place].shape)
         return result
 
     def wrapping(self, values: FloatArray) -> IntArray:
         """Give the sums modulo 2^64, whatever the weights."""
-        result = np.empty((values.shape[0], *self._geometry.output, self.outputs), dtype=np.int64)
+        result: IntArray = np.empty((values.shape[0], *self._geometry.output, self.outputs), dtype=np.int64)
+        for place, matrix, windows in self._products(values):
+            result[place] = matrix.wrapping(windows).reshape(result[place].shape)
+        return result
+
+    def _products(self, values: FloatArray) -> Iterator[tuple[Place, ExactMatrix, FloatArray]]:
+        """Give each product to make: where its result goes, the weights, the windows; blocks stay in the cache."""
         values = self._geometry.bordered(values)
         for row, column, matrix in self._groups:
             rows, columns = (slice(run.first, run.first + run.places) for run in (row, column))
-            product = matrix.wrapping(patches(values, row, column, self._geometry.stride))
-            result[:, rows, columns] = product.reshape(-1, row.places, column.places, self.outputs)
-        return result
+            size = row.places * column.places * row.taps * column.taps * values.shape[3]
+            step = max(1, _BLOCK // size)
+            for first in range(0, len(values), step):
+                images = slice(first, first + step)
+                yield (images, rows, columns), matrix, patches(values[images], row, column, self._geometry.stride)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chaincode.evaluation.windows import Run, patches, runs
+from chaincode.evaluation.windows import Run, runs
 from chaincode.fixedpoint import FRACTION_BITS, FloatArray
 from chaincode.modelformat.shapes import pooled
 
@@ -62,12 +62,12 @@ def _along(axis: int, part: slice) -> tuple[slice, ...]:
 
 def average(values: FloatArray, kernel: tuple[int, int], stride: int, bits: int) -> FloatArray:
     """Pool (n, h, w, c) to T_f(Σ window · round(2^f / area)), reduced to ``bits``."""
-    n, height, width, channels = values.shape
     area = kernel[0] * kernel[1]
     factor = ((2 << FRACTION_BITS) + area) // (2 * area)
-    rows, columns = (
-        Run(0, pooled(size, taps, stride, 0), 0, taps, 0) for size, taps in zip((height, width), kernel, strict=True)
-    )
-    windows = patches(values, rows, columns, stride).reshape(n, rows.places, columns.places, area, channels)
-    total = windows.sum(axis=3)
-    return reduce(np.floor(total * (factor * 2.0**-FRACTION_BITS) + 0.5), bits)
+    for axis, taps in ((1, kernel[0]), (2, kernel[1])):
+        run = Run(0, pooled(values.shape[axis], taps, stride, 0), 0, taps, 0)
+        total = _tap(values, axis, run, 0, stride).copy()
+        for tap in range(1, taps):
+            total += _tap(values, axis, run, tap, stride)
+        values = total
+    return reduce(np.floor(values * (factor * 2.0**-FRACTION_BITS) + 0.5), bits)

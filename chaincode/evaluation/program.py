@@ -77,7 +77,8 @@ class Program:
             yield step.name, values.transpose(0, 3, 1, 2).reshape(-1, *step.shape).astype(np.int64)
 
     def _run(self, images: Images) -> Iterator[tuple[Step, FloatArray]]:
-        values: FloatArray = self._pixels[images]
+        values: FloatArray = np.empty(images.shape)
+        np.take(self._pixels, images.astype(np.intp), out=values, mode="clip")
         entry = values
         for step in self.steps:
             if step.opens:

@@ -19,7 +19,6 @@ from chaincode.modelformat.shapes import walk
 from medquorum import ModelError, RangeError
 
 __all__ = [
-    "MAX_PARAMETERS",
     "Kind",
     "TensorSpec",
     "check_range",
@@ -29,7 +28,6 @@ __all__ = [
     "parameters",
 ]
 
-MAX_PARAMETERS = 1 << 25
 _TAG = b"medquorum layout v1"
 
 
@@ -77,18 +75,8 @@ class TensorSpec(NamedTuple):
 
 
 def layout(description: ModelDescription) -> tuple[TensorSpec, ...]:
-    """Give the model's tensors in packing order: the order of the layers, a residual's body before its shortcut.
-
-    Raises
-    ------
-    ModelError
-        The model has more than MAX_PARAMETERS parameters.
-    """
-    specs = [spec for placed in walk(description.layers, description.input) for spec in _tensors(placed.layer)]
-    total = sum(spec.size for spec in specs)
-    if total > MAX_PARAMETERS:
-        raise ModelError(f"the model has {total} parameters, more than {MAX_PARAMETERS}", "Use a smaller model")
-    return tuple(specs)
+    """Give the model's tensors in packing order: the order of the layers, a residual's body before its shortcut."""
+    return tuple(spec for placed in walk(description.layers, description.input) for spec in _tensors(placed.layer))
 
 
 def _tensors(layer: PlainLayer) -> list[TensorSpec]:

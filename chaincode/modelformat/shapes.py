@@ -12,13 +12,28 @@ from medquorum import ModelError
 if TYPE_CHECKING:
     from chaincode.modelformat.description import Layer, ModelDescription, PlainLayer, Residual
 
-__all__ = ["MAX_ACTIVATIONS", "MAX_PRODUCTS", "Placed", "Shape", "check_shapes", "output_shape", "pooled", "walk"]
+__all__ = [
+    "MAX_ACTIVATIONS",
+    "MAX_PARAMETERS",
+    "MAX_PRODUCTS",
+    "MAX_WINDOWS",
+    "Placed",
+    "Shape",
+    "check_shapes",
+    "output_shape",
+    "pooled",
+    "walk",
+]
 
 Shape: TypeAlias = tuple[int, ...]
 """(channels, height, width), or (features,) after ``flatten`` or ``dense``."""
 
 MAX_ACTIVATIONS = 1 << 22
+MAX_PARAMETERS = 1 << 25
 MAX_PRODUCTS = 1 << 33
+"""Multiplications for one image: they bound a verifier's work."""
+MAX_WINDOWS = 1 << 25
+"""Values in all windows of a convolution for one image: they bound a verifier's memory."""
 _REMEDY = "Correct the description's layers"
 
 
@@ -44,20 +59,44 @@ def check_shapes(description: ModelDescription) -> None:
         Shapes do not fit, a name repeats, the last layer is not dense with ``classes`` outputs, or a limit is passed.
     """
     names: set[str] = set()
-    products = 0
+    products = parameters = 0
     shape: Shape = description.input
+    if prod(shape) > MAX_ACTIVATIONS:
+        raise ModelError(f"the input of shape {shape} exceeds {MAX_ACTIVATIONS} values", "Use smaller images")
     for placed in walk(description.layers, description.input):
         layer, shape = placed.layer, placed.after
         if layer.op in ("dense", "conv", "batchnorm"):
             if layer.name in names:
                 raise ModelError(f"two layers are named {layer.name}", _REMEDY)
             names.add(layer.name)
-        if layer.op in ("dense", "conv"):
-            products += prod(shape) * layer.inputs * (layer.kernel**2 if layer.op == "conv" else 1)
+        windows = _windows_values(placed)
+        if windows > MAX_WINDOWS:
+            raise ModelError(f"a layer's windows hold {windows} values, more than {MAX_WINDOWS}", "Use smaller images")
+        products += windows * shape[0] if layer.op in ("dense", "conv") else windows
+        parameters += _parameters(layer)
     if description.layers[-1].op != "dense" or shape != (description.classes,):
         raise ModelError(f"the last layer is not dense with {description.classes} outputs", _REMEDY)
     if products > MAX_PRODUCTS:
         raise ModelError(f"one image needs {products} multiplications, more than {MAX_PRODUCTS}", "Use a smaller model")
+    if parameters > MAX_PARAMETERS:
+        raise ModelError(f"the model has {parameters} parameters, more than {MAX_PARAMETERS}", "Use a smaller model")
+
+
+def _windows_values(placed: Placed) -> int:
+    """Count the values that one image's windows hold together."""
+    layer = placed.layer
+    if layer.op == "conv":
+        return prod(placed.after[1:]) * layer.inputs * layer.kernel**2
+    if layer.op in ("maxpool", "avgpool"):
+        return prod(placed.after) * layer.kernel**2
+    return prod(placed.before)
+
+
+def _parameters(layer: PlainLayer) -> int:
+    if layer.op == "conv" or layer.op == "dense":
+        taps = layer.kernel**2 if layer.op == "conv" else 1
+        return layer.outputs * (layer.inputs * taps + 1)
+    return 4 * layer.channels if layer.op == "batchnorm" else 0
 
 
 def walk(layers: Iterable[Layer], shape: Shape) -> Generator[Placed, None, Shape]:

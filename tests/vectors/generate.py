@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write the JSON vectors: ``python tests/vectors/generate.py`` with the checkout on the path.
+
+Values come from tests/support/slow_inference.py and Python integers, not from the code under test.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from fractions import Fraction
+from hashlib import sha256
+from math import floor
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent
+sys.path[:0] = [str(FOLDER.parents[1]), str(FOLDER.parent / "support")]
+
+from slow_inference import SlowModel, flat  # noqa: E402
+from tiny_models import TINY, conv, document, maxpool, norm, random_tensors, residual  # noqa: E402
+
+
+def write(name, content):
+    (FOLDER / f"{name}.json").write_text(json.dumps(content, separators=(",", ":"), sort_keys=True) + "\n")
+
+
+def shape_of(values):
+    return [len(values), *shape_of(values[0])] if isinstance(values, list) else []
+
+
+def nested(tensors):
+    return {name: values.tolist() for name, values in tensors.items()}
+
+
+def evaluation(name, *, numerator, bits, scale, extreme, seed):
+    rng = np.random.default_rng(seed)
+    model = TINY[name]
+    base, update = (random_tensors(model, rng, scale=scale, extreme=extreme) for _ in range(2))
+    channels, height, width = model["input"]
+    image = rng.integers(0, 256, (height, width) if seed % 2 or channels == 1 else (height, width, channels)).tolist()
+    steps = [
+        {"name": step, "shape": shape_of(values), "values": list(flat(values))}
+        for step, values in SlowModel(model, base, update, numerator, bits).trace(image)
+    ]
+    return {
+        "description": model,
+        "base": nested(base),
+        "update": nested(update),
+        "lambda_numerator": numerator,
+        "lambda_bits": bits,
+        "image": image,
+        "steps": steps,
+    }
+
+
+def model_format():
+    rng = np.random.default_rng(7)
+    model = TINY["dense"]
+    tensors = random_tensors(model, rng)
+    rows = [
+        ["a.weight", [4, 6], "weight"],
+        ["a.bias", [4], "weight"],
+        ["n.weight", [4], "gamma"],
+        ["n.bias", [4], "beta"],
+        ["n.mean", [4], "mean"],
+        ["n.scale", [4], "scale"],
+        ["b.weight", [3, 4], "weight"],
+        ["b.bias", [3], "weight"],
+    ]
+    packed = b"".join(
+        value.to_bytes(4, "little", signed=True) for name, _, _ in rows for value in flat(tensors[name].tolist())
+    )
+    layout = sha256(b"medquorum layout v1" + json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+    chunk = sha256(packed).hexdigest()
+    model_hash = sha256(b"medquorum model v1" + bytes.fromhex(layout) + bytes.fromhex(chunk)).hexdigest()
+    return {
+        "description": model,
+        "tensors": nested(tensors),
+        "layout": rows,
+        "layout_hash": layout,
+        "packed": packed.hex(),
+        "chunks": [chunk],
+        "model_hash": model_hash,
+        "bad_packed": [packed[:-1].hex(), (packed + b"\0").hex(), "", packed[:-4].hex()],
+    }
+
+
+def bad_descriptions():
+    """Descriptions that must be refused, with a word of the cause."""
+    cases = []
+
+    def case(word, change, name="residual"):
+        model = copy.deepcopy(TINY[name])
+        change(model)
+        cases.append({"cause": word, "description": model})
+
+    case("classes", lambda m: m.pop("classes"))
+    case("Extra inputs", lambda m: m.update(epochs=3))
+    case("integer", lambda m: m.update(classes="3"))
+    case("integer", lambda m: m.update(classes=True))
+    case("not plain JSON", lambda m: m.update(classes=3.0))
+    case("pixels", lambda m: m["pixels"].pop())
+    case("pixels", lambda m: m["pixels"].__setitem__(0, 1 << 40))
+    case("input", lambda m: m.update(input=[3, 6]))
+    case("greater than or equal to 1", lambda m: m.update(input=[3, 0, 6]))
+    case("layers", lambda m: m.update(layers=[]))
+    case("layers", lambda m: m.update(layers=[{"op": "relu"}] * 300))
+    case("does not match any of the expected tags", lambda m: m["layers"].insert(0, {"op": "softmax"}))
+    case("Unable to extract tag", lambda m: m["layers"].insert(0, {"kernel": 3}))
+    case("two layers are named", lambda m: m["layers"].insert(1, conv("a", 4, 4, 1)))
+    case("receives", lambda m: m["layers"].insert(0, conv("z", 4, 3, 1)))
+    case("last layer is not dense", lambda m: m["layers"].append({"op": "relu"}))
+    case("last layer is not dense with 4", lambda m: m.update(classes=4))
+    case("right after", lambda m: m["layers"].insert(0, norm("z", 3)))
+    case("right after", lambda m: m["layers"].insert(3, norm("z", 4)))
+    case("body does not end", lambda m: m["layers"].insert(5, residual([{"op": "relu"}])))
+    case("shortcut is neither", lambda m: m["layers"].insert(5, residual([conv("z", 4, 4, 1)], [{"op": "relu"}])))
+    case("body gives", lambda m: m["layers"].insert(5, residual([conv("z", 4, 5, 1)])))
+    case("layers", lambda m: m["layers"].insert(5, residual([residual([conv("z", 4, 4, 1)])])))
+    case("half of the kernel", lambda m: m["layers"].__setitem__(3, maxpool(2, 1, 2)))
+    case("does not fit", lambda m: m["layers"].__setitem__(3, maxpool(9, 1)))
+    case("kernel", lambda m: m["layers"].__setitem__(3, maxpool(0, 1)))
+    case("name", lambda m: m["layers"][0].update(name="a/b"))
+    case("exceeds", lambda m: m.update(input=[3, 60000, 60000]))
+    big = [conv("a", 1, 1024, 3, padding=1), conv("b", 1024, 1024, 3, padding=1), {"op": "globalavgpool"}]
+    end = [{"op": "flatten"}, {"op": "dense", "name": "c", "in": 1024, "out": 2}]
+    cases.append({"cause": "multiplications", "description": document("big", [1, 48, 48], 2, big + end)})
+    cases.append({"cause": "windows", "description": document("big", [1, 64, 64], 2, big + end)})
+    cases.append({"cause": "input", "description": document("big", [1, 4096, 4096], 2, big + end)})
+    wide = [{"op": "flatten"}, {"op": "dense", "name": "c", "in": 65536, "out": 60000}]
+    wide += [{"op": "dense", "name": "d", "in": 60000, "out": 2}]
+    cases.append({"cause": "parameters", "description": document("wide", [1, 256, 256], 2, wide)})
+    cases += [{"cause": "model description", "description": item} for item in ([], None, "mlp", 3, {})]
+    return cases
+
+
+def aggregates():
+    """Pin w' with exact fractions."""
+    rng = np.random.default_rng(9)
+    cases = []
+    for bits, numerator, count in [(0, 0, 1), (0, 1, 3), (1, 1, 7), (3, 5, 2), (8, 255, 10), (8, 0, 65536)]:
+        base = rng.integers(-(1 << 31), 1 << 31, 12).tolist()
+        mean = rng.integers(-(1 << 31), 1 << 31, 12).tolist()
+        sums = [value * count + int(rng.integers(0, count)) for value in mean[:-1]] + [((1 << 31) - 1) * count]
+        share = Fraction(numerator, 1 << bits)
+        mixed = [
+            floor(share * w + (1 - share) * Fraction(s, count) + Fraction(1, 2))
+            for w, s in zip(base, sums, strict=True)
+        ]
+        means = [floor(Fraction(s, count) + Fraction(1, 2)) for s in sums]
+        case = {"lambda_numerator": numerator, "lambda_bits": bits, "count": count, "base": base, "sums": sums}
+        cases.append(case | {"mixed": mixed, "mean": means})
+    return cases
+
+
+def main():
+    for name in TINY:
+        write(f"evaluation_{name}", evaluation(name, numerator=1, bits=1, scale=1.0, extreme=False, seed=len(name)))
+        write(f"wrapping_{name}", evaluation(name, numerator=3, bits=8, scale=1.0, extreme=True, seed=len(name) + 1))
+    write("wrapping_activations", evaluation("residual", numerator=0, bits=0, scale=40.0, extreme=False, seed=2))
+    write("model_format", model_format())
+    write("bad_descriptions", bad_descriptions())
+    write("aggregate", aggregates())
+
+
+if __name__ == "__main__":
+    main()
