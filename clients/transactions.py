@@ -7,8 +7,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tenacity import retry_if_exception
+
 from chaincode import canonical
-from clients.gateway.retry import retrying
+from clients.gateway.retry import retrying, worth_retrying
 from clients.ledger import Contract, refusal_of
 from medquorum import ConfigError, ContractError, EndorseError
 
@@ -37,6 +39,12 @@ def differs(error: EndorseError) -> bool:
     return any("do not match" in text for text in (error.cause, *(detail.message for detail in error.details)))
 
 
+def _worth_retrying(error: BaseException) -> bool:
+    # An endorser whose peer lags behind does not have yet what this client has already seen committed.
+    lags = isinstance(error, ContractError) and error.code == "DATA_MISSING"
+    return lags or worth_retrying(error)
+
+
 class Transactions:
     """Submits transactions that ``quorum`` of the ``verifiers`` endorse; safe to use from several threads.
 
@@ -54,7 +62,8 @@ class Transactions:
     def submit(self, name: str, *arguments: str | int | Mapping[str, Any], **transient: bytes) -> bytes:
         """Submit a transaction; a mapping among the arguments travels as canonical JSON."""
         texts = [canonical.encode(item).decode() if isinstance(item, Mapping) else str(item) for item in arguments]
-        return retrying(ATTEMPTS)(self._proposed, name, texts, transient)
+        attempts = retrying(ATTEMPTS).copy(retry=retry_if_exception(_worth_retrying))
+        return attempts(self._proposed, name, texts, transient)
 
     def _proposed(self, name: str, arguments: list[str], transient: Mapping[str, bytes]) -> bytes:
         start = self._preferred

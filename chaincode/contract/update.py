@@ -87,11 +87,15 @@ def submit_update(context: Context, task: TaskId, round: RoundNumber, document: 
         )
     for index, chunk in enumerate(update.chunks):
         found = context.private_hash(COLLECTION, private_key(context, task, round, context.msp, index))
+        if found is None:
+            raise ContractError(
+                "DATA_MISSING",
+                f"chunk {index} is not in the collection of {context.node.msp_id}",
+                "Put the chunk; where that is done, the endorsing peer lags behind: try again",
+            )
         if found != chunk:
             raise ContractError(
-                "CHUNK_MISMATCH",
-                f"chunk {index} is {chunk} in the update and {found or 'absent'} in the collection",
-                "Put the chunk, then submit",
+                "CHUNK_MISMATCH", f"chunk {index} is {chunk} in the update and {found} in the collection"
             )
     context.put(update)
     open_verdict(context, described, round, context.msp)

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from medquorum import BinaryMissing
+from network.consortium import load
 from network.fabric.binaries import find
 
 from .processes import run_tool
@@ -32,6 +34,12 @@ class Network:
     def profile(self, name: str) -> Path:
         """Give an organisation's connection profile."""
         return self.organisation(name) / f"connection-{name}.json"
+
+    def consortium_document(self) -> dict[str, Any]:
+        """Give the ledger's consortium: who is a member in which roles, and how many verifiers endorse."""
+        described = load(self.directory / "consortium.toml")
+        members = {organisation.msp_id: list(organisation.roles) for organisation in described.organisations}
+        return {"quorum": described.quorum, "members": members}
 
     def ledger_bytes(self, organisation: str) -> int:
         """Count what one organisation's peer keeps on disk (the devnet: its one ledger)."""

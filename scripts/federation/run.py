@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from medquorum import MedquorumError, NetworkError
+from medquorum import NetworkError
 
 from .network import Network
 from .options import Options
@@ -20,7 +19,7 @@ from .schedule import adversary_schedule
 __all__ = ["Run"]
 
 VERIFIERS = ("verifiera", "verifierb")
-FIRST_VERIFIER, *OTHER_VERIFIERS = VERIFIERS
+FIRST_VERIFIER = VERIFIERS[0]
 
 Show = Callable[[str, dict[str, Any]], None]
 
@@ -61,25 +60,15 @@ class Run:
         optional |= {"--verification": options.verification_images}
         split += [text for flag, value in optional.items() if value is not None for text in (flag, str(value))]
         dealt = json.loads(run_tool("clients", "data", "split", *split))
-        verification = self._folder / "data" / "verification.safetensors"
-        made = self._admin(
-            "commit-dataset", str(self._folder / "data" / "verification.npz"), "--out", str(verification)
-        )
-        for verifier in VERIFIERS:
-            mounted = self._network.organisation(verifier) / "verification"
-            mounted.mkdir(exist_ok=True)
-            shutil.copy(verification, mounted / f"{self._task}.safetensors")
+        mounted = [
+            self._network.organisation(verifier) / "verification" / f"{self._task}.safetensors"
+            for verifier in VERIFIERS
+        ]
+        places = [text for path in mounted for text in ("--out", str(path))]
+        images = str(self._folder / "data" / "verification.npz")
+        committed = self._admin("commit-dataset", images, "--classes", str(dealt["classes"]), *places)
         self._found_consortium()
-        channels, height, width = dealt["image"]
-        document = {
-            "task": self._task,
-            "model": options.model,
-            "input": [channels, height, width],
-            "classes": dealt["classes"],
-            "commitment": made["commitment"],
-            "images": made["images"],
-        }
-        self._create_task(document)
+        self._create_task(dealt, committed)
 
     def follow(self, show: Show) -> None:
         """Start every role, show each of its lines, and follow the task to the end of its last round.
@@ -180,18 +169,36 @@ class Run:
         )
 
     def _found_consortium(self) -> None:
-        """Found the consortium unless an earlier run on this network did."""
+        """Write the consortium document unless an earlier run on this network did."""
+        file = self._folder / "consortium.json"
+        file.write_text(json.dumps(self._network.consortium_document()))
         try:
-            self._admin("init-consortium", "--from", str(self._network.directory / "consortium.toml"))
-        except MedquorumError as error:
-            if "ALREADY" not in str(error):
+            self._admin("init-consortium", str(file), *self._as(FIRST_VERIFIER, "admin"))
+        except NetworkError as error:
+            if "CONSORTIUM_EXISTS" not in error.cause:
                 raise
 
-    def _create_task(self, document: dict[str, Any]) -> None:
-        raise NotImplementedError
+    def _create_task(self, dealt: dict[str, Any], committed: dict[str, Any]) -> None:
+        options = self._options
+        image = "x".join(str(size) for size in dealt["image"])
+        named = {
+            "--task": self._task,
+            "--dataset": committed["commitment"],
+            "--dataset-size": committed["images"],
+            "--model": options.model,
+            "--image": image,
+            "--classes": dealt["classes"],
+            "--rounds": options.rounds,
+            "--lambda": options.mix,
+            "--rule": json.dumps(options.rule_document),
+            "--seed": options.seed,
+        }
+        flags = [text for flag, value in named.items() for text in (flag, str(value))]
+        self._admin("create-task", *self._as(FIRST_VERIFIER, "admin"), *flags)
 
     def _admin(self, *arguments: str) -> dict[str, Any]:
-        return dict(json.loads(run_tool("clients", "admin", *arguments, "--json")))
+        """Run an admin command and give the last of its JSON lines."""
+        return dict(json.loads(run_tool("clients", "admin", *arguments, "--json").splitlines()[-1]))
 
     def _as(self, organisation: str, state: str = "") -> list[str]:
         return [

@@ -71,7 +71,7 @@ def test_chunk_without_bytes_or_place(opened: Consortium, refused: Callable[...,
 
 def test_submission_that_does_not_fit(opened: Consortium, refused: Callable[..., str]) -> None:
     other = "1" * 64
-    refused("CHUNK_MISMATCH", opened.submit, H1, "SubmitUpdate", "demo", 1, update(opened))
+    refused("DATA_MISSING", opened.submit, H1, "SubmitUpdate", "demo", 1, update(opened))
     opened.put(H1, opened.model(1))
     refused("STALE_BASE", opened.submit, H1, "SubmitUpdate", "demo", 1, update(opened, base=other))
     refused("BAD_LAYOUT", opened.submit, H1, "SubmitUpdate", "demo", 1, update(opened, layout=other))
@@ -86,7 +86,7 @@ def test_submission_that_does_not_fit(opened: Consortium, refused: Callable[...,
 
 def test_another_hospitals_chunk_is_not_ones_own(opened: Consortium, refused: Callable[..., str]) -> None:
     opened.put(H1, opened.model(1))
-    refused("CHUNK_MISMATCH", opened.submit, H2, "SubmitUpdate", "demo", 1, update(opened))
+    refused("DATA_MISSING", opened.submit, H2, "SubmitUpdate", "demo", 1, update(opened))
 
 
 @pytest.mark.parametrize(
