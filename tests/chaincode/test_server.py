@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chaincode process: its environment, and that it serves and stops."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fake_peer import FakePeer
+
+from chaincode.server import make_node
+from medquorum import ConfigError
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_environment(tmp_path: Path) -> None:
+    node = make_node({"MEDQUORUM_MSP_ID": "VerifierAMSP", "MEDQUORUM_VERIFICATION_DIR": str(tmp_path)})
+    assert node.msp_id == "VerifierAMSP"
+    node.workshop.close()
+
+
+@pytest.mark.parametrize("msp", ["", "two words", "x" * 65])
+def test_bad_msp(msp: str) -> None:
+    with pytest.raises(ConfigError, match="MEDQUORUM_MSP_ID"):
+        make_node({"MEDQUORUM_MSP_ID": msp})
+
+
+def test_missing_directory(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not a directory"):
+        make_node({"MEDQUORUM_MSP_ID": "AMSP", "MEDQUORUM_VERIFICATION_DIR": str(tmp_path / "none")})
+
+
+def run(**environment: str) -> subprocess.Popen[str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("CHAINCODE_", "CORE_", "MEDQUORUM_"))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "chaincode"],
+        cwd=ROOT,
+        env=inherited | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_process_serves_and_stops() -> None:
+    with run(MEDQUORUM_MSP_ID="VerifierAMSP", CHAINCODE_SERVER_ADDRESS="127.0.0.1:0", CHAINCODE_ID="medquorum:1") as p:
+        assert p.stderr is not None
+        try:
+            line = p.stderr.readline()
+            found = re.search(r'"address": "([^"]+)"', line)
+            assert found, line
+            with FakePeer(found[1]) as peer:
+                response = peer.invoke("org.hyperledger.fabric:GetMetadata")
+                assert b'"VerifyUpdate"' in response.payload
+        finally:
+            p.send_signal(signal.SIGTERM)
+        assert p.wait(20) == 0
+
+
+def test_process_says_what_is_missing() -> None:
+    with run(MEDQUORUM_MSP_ID="VerifierAMSP") as p:
+        assert p.stderr is not None
+        assert p.wait(60) == ConfigError.exit_code
+        assert "CHAINCODE_SERVER_ADDRESS is not set" in p.stderr.read()
