@@ -54,7 +54,7 @@ def python_path() -> str:
 
 
 def supervise(folder: NetworkFolder, organisation: str | None = None) -> None:
-    """Start the supervisor, or make the running one read ``processes/`` again; returns when all of it was spawned."""
+    """Start the supervisor, or make the running one read ``processes/`` again; returns when that is so."""
     wanted = [one for one in processes(folder, organisation) if one.enabled]
     running = _supervisors(folder)
     if not running:
@@ -66,6 +66,7 @@ def supervise(folder: NetworkFolder, organisation: str | None = None) -> None:
         _start(folder, organisation)
     for one in wanted:
         await_true(functools.partial(_runs, folder, one), 20, f"{one.name} does not run", folder.log(one.name))
+    await_true(lambda: not _unwanted(folder), 20, "a process that should have ended still runs")
 
 
 def switch(folder: NetworkFolder, names: Iterable[str], on: bool) -> None:
@@ -77,8 +78,6 @@ def switch(folder: NetworkFolder, names: Iterable[str], on: bool) -> None:
             raise NetworkError(f"no process {name!r}", f"Processes: {', '.join(chosen)}")
         chosen[name].switched(on).save(folder)
     supervise(folder)
-    if not on:
-        await_true(lambda: not _any_alive(folder, wanted), 20, "a process has not ended")
 
 
 def bring_down(folder: NetworkFolder, *, purge: bool = False) -> int:
@@ -127,9 +126,10 @@ def _runs(folder: NetworkFolder, process: Process) -> bool:
     return record is not None and record.digest == process.digest and alive(record) is not None
 
 
-def _any_alive(folder: NetworkFolder, names: list[str]) -> bool:
-    known = records(folder)
-    return any(name in known and alive(known[name]) for name in names)
+def _unwanted(folder: NetworkFolder) -> list[str]:
+    wanted = {one.name for one in processes(folder) if one.enabled}
+    known = {name: one for name, one in records(folder).items() if one.organisation}
+    return [name for name, one in known.items() if name not in wanted and alive(one)]
 
 
 def _purge(folder: NetworkFolder) -> None:

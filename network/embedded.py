@@ -33,7 +33,8 @@ def bring_up(consortium: Consortium, folder: NetworkFolder, progress: Progress) 
         control.supervise(folder)
         for one in consortium.members:
             if one.peer:
-                ready = functools.partial(health.listens, one.peer.host, one.peer.port)
+                # Also there when the organisation's peer is switched down.
+                ready = functools.partial(health.listens, one.peer.host, one.peer.operations_port)
                 control.await_true(ready, START_SECONDS, f"{one.name}'s address does not answer", folder.log(DEVNET))
 
 

@@ -11,6 +11,7 @@ from medquorum import BinaryMissing, ConfigError, NetworkError
 from network import control, embedded
 from network.consortium import Consortium, load
 from network.deployment import Deployment, await_listening, deployments
+from network.devnet import switch as devnet
 from network.fabric import binaries, bringup
 from network.fabric import deploy as fabric
 from network.fabric.client import AdminClient
@@ -104,6 +105,8 @@ class Network:
         if not names:
             organisation = self.consortium.organisation(name)
             names = [one.name for one in known if one.organisation == organisation.name]
+            if self.kind == "devnet":
+                devnet.switch(self.folder.root, organisation.name, devnet.State.UP if on else devnet.State.DOWN)
         control.switch(self.folder, names, on)
         return names
 

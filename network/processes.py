@@ -53,6 +53,7 @@ class Record:
     """A process as its supervisor last saw it; times in seconds since the epoch."""
 
     name: str
+    organisation: str
     pid: int
     started: float
     state: State

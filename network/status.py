@@ -61,7 +61,7 @@ def status(network: Network) -> dict[str, Any]:
 
 
 def _row(one: Process, record: Record | None, address: str) -> Row:
-    seen = record or Record(one.name, 0, 0.0, "stopped")
+    seen = record or Record(one.name, one.organisation, 0, 0.0, "stopped")
     process = alive(seen)
     if process is None:
         last = "dead" if record is None or seen.state == "running" else seen.state

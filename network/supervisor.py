@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,7 @@ LONGEST_DELAY = 30.0
 HEALTHY_AFTER = 60.0
 PATIENCE = 10.0
 LOG_LIMIT = 64 << 20
+SUPERVISOR = ""  # the organisation in a supervisor's own record
 
 log = structlog.get_logger()
 
@@ -60,7 +62,7 @@ class Supervisor:
         self._end_orphans()
         await self.reload()
         name = supervisor_name(self.organisation)
-        Record(name, os.getpid(), psutil.Process().create_time(), "running").save(self.folder)
+        Record(name, SUPERVISOR, os.getpid(), psutil.Process().create_time(), "running").save(self.folder)
         log.info("supervisor started", processes=len(self._keepers))
         await self._stop.wait()
         async with self._reloading:
@@ -86,9 +88,11 @@ class Supervisor:
 
     def _end_orphans(self) -> None:
         """End what a supervisor that crashed left running: two peers must not share a ledger."""
-        mine = {one.name for one in processes(self.folder, self.organisation)}
-        orphans = [alive(record) for name, record in records(self.folder).items() if name in mine]
-        count = end([one for one in orphans if one], PATIENCE)
+        known = {name: one for name, one in records(self.folder).items() if one.organisation != SUPERVISOR}
+        mine = {name: one for name, one in known.items() if self.organisation in (None, one.organisation)}
+        count = end([process for one in mine.values() if (process := alive(one))], PATIENCE)
+        for name in mine:
+            self.folder.run(name).unlink()
         if count:
             log.warning("ended processes that an earlier supervisor left", count=count)
 
@@ -99,13 +103,14 @@ class Supervisor:
 
     async def _keep(self, process: Process, ended: asyncio.Event) -> None:
         restarts, delay = 0, FIRST_DELAY
-        record = Record(process.name, 0, 0.0, "stopped", digest=process.digest)
+        record = Record(process.name, process.organisation, 0, 0.0, "stopped", digest=process.digest)
         while not ended.is_set():
             begun = time.monotonic()
             try:
                 child = await self._spawn(process)
                 record = Record(
                     process.name,
+                    process.organisation,
                     child.pid,
                     _start_time(child.pid),
                     "running",
@@ -124,11 +129,14 @@ class Supervisor:
                 delay = FIRST_DELAY
             restarts += 1
             log.warning("died; starting it again", name=process.name, exit=code, restarts=restarts, seconds=delay)
-            record = Record(process.name, 0, 0.0, "waiting", restarts, code, process.digest)
+            record = Record(process.name, process.organisation, 0, 0.0, "waiting", restarts, code, process.digest)
             record.save(self.folder)
             await _first(ended, delay)
             delay = min(2 * delay, LONGEST_DELAY)
-        Record(process.name, 0, 0.0, "stopped", restarts, record.last_exit, process.digest).save(self.folder)
+        if self.folder.process(process.name).exists():
+            replace(record, pid=0, started=0.0, state="stopped", restarts=restarts).save(self.folder)
+        else:
+            self.folder.run(process.name).unlink(missing_ok=True)
 
     async def _spawn(self, process: Process) -> asyncio.subprocess.Process:
         path = self.folder.log(process.name)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The devnet under the same supervision and verbs as real Fabric."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from medquorum import NetworkError
+from network.control import await_true
+from network.health import serves
+from network.processes import marked, records
+from network.status import rows
+from networks import ASSET_CHAINCODE, Networks, RunningNetwork
+
+
+@pytest.fixture(scope="module")
+def running(networks: Networks) -> RunningNetwork:
+    started = networks.start("devnet", fresh=True, hospitals=1)
+    started.deploy("asset", ASSET_CHAINCODE)
+    return started
+
+
+def test_every_process_runs(running: RunningNetwork) -> None:
+    states = {row.name: row.state for row in rows(running.network)}
+    assert set(states.values()) == {"running"}
+    assert set(states) == {
+        "devnet",
+        "asset_1.0.verifiera.example.com",
+        "asset_1.0.verifierb.example.com",
+        "asset_1.0.verifierc.example.com",
+        "asset_1.0.hospital1.example.com",
+    }
+
+
+def test_the_deployment_is_written_for_the_devnet(running: RunningNetwork) -> None:
+    entry = json.loads(running.folder.devnet_chaincodes.read_text())["asset"]
+    assert entry["sequence"] == 1
+    assert entry["policy"].startswith("OutOf(2, 'VerifierAMSP.peer'")
+    assert set(entry["endpoints"]) == {"VerifierAMSP", "VerifierBMSP", "VerifierCMSP", "Hospital1MSP"}
+    assert running.deploy("asset", ASSET_CHAINCODE).sequence == 1
+    assert running.deploy("asset", ASSET_CHAINCODE, policy="OR('VerifierAMSP.peer')").sequence == 2
+
+
+def test_an_organisation_is_switched_off_and_on(running: RunningNetwork) -> None:
+    peer = running.consortium.organisation("Hospital1").peer
+    assert peer is not None
+    assert serves(peer.operations_port)
+    assert running.stop("Hospital1") == ["asset_1.0.hospital1.example.com"]
+    assert not serves(peer.operations_port)
+    running.start("Hospital1")
+    await_true(lambda: serves(peer.operations_port), 10, "the peer is not back")
+
+
+def test_a_killed_devnet_comes_back(running: RunningNetwork) -> None:
+    killed = records(running.folder)["devnet"].pid
+    os.kill(killed, signal.SIGKILL)
+    await_true(lambda: records(running.folder)["devnet"].pid not in (0, killed), 10, "no restart")
+    assert records(running.folder)["devnet"].restarts == 1
+
+
+def test_real_peers_programs_are_refused(running: RunningNetwork) -> None:
+    with pytest.raises(NetworkError, match="real peers"):
+        _ = running.network.client
+
+
+def test_down_leaves_nothing(running: RunningNetwork) -> None:
+    assert running.network.down() == 6
+    assert marked(running.folder) == []
