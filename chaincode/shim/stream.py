@@ -26,7 +26,7 @@ MESSAGE_LIMIT = 100 << 20
 """The largest message a Fabric peer takes, in bytes; a larger one would cost the whole stream."""
 
 DEFAULT_BATCH = 100
-ACCEPTANCE_TIMEOUT = 5.0
+ACCEPTANCE_TIMEOUT = 10.0
 
 log = structlog.get_logger(__name__)
 Message = chaincode_shim_pb2.ChaincodeMessage
