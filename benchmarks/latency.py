@@ -23,10 +23,11 @@ from rich.console import Console
 from rich.table import Table
 
 from clients import gateway
+from network.network import Kind
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
-from conformance_network import ConformanceNetwork
+from conformance_network import conformance_network
 from scenario import CHAINCODE, CHANNEL, Organisation
 from scenario_node import NodeClient, NodeRunner
 
@@ -93,14 +94,14 @@ def _summary(milliseconds: list[float]) -> dict[str, float]:
 
 
 def main(
-    network: Annotated[str, typer.Option(help="fabric or devnet")] = "fabric",
+    network: Annotated[Kind, typer.Option(help="fabric or devnet")] = "fabric",
     evaluates: Annotated[int, typer.Option(help="Evaluate calls in a turn")] = 200,
     submits: Annotated[int, typer.Option(help="Submit calls in a turn")] = 40,
     turns: Annotated[int, typer.Option(help="Turns of each client, after one that does not count")] = 3,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file")] = None,
 ) -> None:
     """Compare the latency of evaluate and submit."""
-    with tempfile.TemporaryDirectory() as folder, ConformanceNetwork(network, Path(folder)) as running:
+    with tempfile.TemporaryDirectory() as folder, conformance_network(network, Path(folder)) as running:
         organisation = running.organisations[0]
         runner = NodeRunner()
         clients = {"python": python_client(organisation), "node": node_client(organisation, runner)}

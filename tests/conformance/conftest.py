@@ -8,10 +8,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from conformance_network import ConformanceNetwork
+from conformance_network import ConformanceNetwork, conformance_network
 from scenario import ClientFactory, Identity, Organisation, ScenarioClient
 from scenario_node import NodeClient, NodeRunner
 from scenario_python import PythonClient
+
+from medquorum import BinaryMissing
+from network.fabric import binaries
 
 NETWORKS = [pytest.param("devnet"), pytest.param("fabric", marks=pytest.mark.fabric)]
 CLIENTS = [pytest.param("python"), pytest.param("node", marks=pytest.mark.node)]
@@ -19,7 +22,12 @@ CLIENTS = [pytest.param("python"), pytest.param("node", marks=pytest.mark.node)]
 
 @pytest.fixture(scope="session", params=NETWORKS)
 def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConformanceNetwork]:
-    with ConformanceNetwork(request.param, tmp_path_factory.mktemp(request.param)) as network:
+    if request.param == "fabric":
+        try:
+            binaries.find()
+        except BinaryMissing as missing:
+            pytest.skip(str(missing))
+    with conformance_network(request.param, tmp_path_factory.mktemp(request.param)) as network:
         yield network
 
 

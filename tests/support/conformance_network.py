@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import subprocess
-import sys
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
 
+from networks import RunningNetwork, free_port_base
 from scenario import CHAINCODE, Organisation
 
-ROOT = Path(__file__).parents[2]
-PORT_BASES = (20500, 20530, 20560, 20700, 20730, 20760)
+from network.network import Kind, open_network
+from network.progress import Progress
+
+CODE = Path(__file__).with_name("conformance_chaincode.py")
+PORTS = 130
 CONSORTIUM = """\
 name = "conformance"
 consensus = "raft"
@@ -56,56 +56,26 @@ COLLECTIONS = [
 ]
 
 
-def reserve_ports() -> tuple[IO[str], int]:
-    """Take a block of ports that no other run on this machine uses; closing the file gives it back."""
-    for base in PORT_BASES:
-        file = (Path(tempfile.gettempdir()) / f"medquorum-conformance-{base}.lock").open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-        else:
-            return file, base
-    raise RuntimeError(f"{len(PORT_BASES)} conformance networks are running on this machine already")
-
-
+@dataclass(frozen=True)
 class ConformanceNetwork:
-    """Brings the network up in a folder for as long as the context lasts."""
+    """The running network, and what a client needs to know of its organisations."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
-        self.kind = kind
-        self.folder = folder
-        self.organisations: list[Organisation] = []
+    running: RunningNetwork
+    organisations: list[Organisation]
 
-    def __enter__(self) -> Self:
-        self._lock, port_base = reserve_ports()
-        (self.folder / "consortium.toml").write_text(CONSORTIUM.format(port_base=port_base))
-        collections = self.folder / "collections.json"
-        collections.write_text(json.dumps(COLLECTIONS))
-        try:
-            self.run("up", "--network", self.kind)
-            chaincode = ROOT / "tests" / "support" / "conformance_chaincode.py"
-            self.run("deployCC", "-ccn", CHAINCODE, "-ccp", str(chaincode), "-cccg", str(collections))
-        except BaseException:
-            self.run("down")
-            self._lock.close()
-            raise
-        organisations = self.folder / "organizations" / "peerOrganizations"
-        self.organisations = [
-            Organisation.read(organisations / f"org{n}.example.com" / f"connection-org{n}.json") for n in (1, 2, 3)
-        ]
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.run("down")
-        self._lock.close()
-
-    def run(self, *arguments: str) -> None:
-        """Run a command of the network's own command line."""
-        command = [sys.executable, "-m", "network", *arguments, "--dir", str(self.folder)]
-        done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+@contextmanager
+def conformance_network(kind: Kind, folder: Path) -> Iterator[ConformanceNetwork]:
+    """Bring the network up in a folder for as long as the context lasts."""
+    port_base = free_port_base(PORTS, lowest=20_500, highest=20_900)
+    (folder / "consortium.toml").write_text(CONSORTIUM.format(port_base=port_base))
+    collections = folder / "collections.json"
+    collections.write_text(json.dumps(COLLECTIONS))
+    running = RunningNetwork(open_network(folder, Progress(quiet=True)))
+    try:
+        running.network.up(kind)
+        running.deploy(CHAINCODE, CODE, collections=collections)
+        organisations = [Organisation.read(running.profile(name)) for name in ("Org1", "Org2", "Org3")]
+        yield ConformanceNetwork(running, organisations)
+    finally:
+        running.network.down(purge=True)
