@@ -16,7 +16,9 @@ MedquorumError                    1
 ├── CommitError                  34   the transaction was ordered but is not valid
 ├── CheckFailed                  40   something read back (a model, block, signature) is not what the ledger promises
 ├── ContractError                50   the chaincode refuses: ``code`` names the reason
-└── PeerError                    51   a peer answered a chaincode's request with ERROR
+├── PeerError                    51   a peer answered a chaincode's request with ERROR
+└── ProtocolError                60   a party's or the dealer's message does not fit the encrypted evaluation
+    └── MaterialError            61   correlated randomness would be used twice, or is another gate's
 
 Every error says the cause and, where there is one, the remedy. The command lines print them without a traceback and
 exit with the number beside the class.
@@ -39,10 +41,12 @@ __all__ = [
     "EndorseError",
     "ErrorDetail",
     "GatewayError",
+    "MaterialError",
     "MedquorumError",
     "ModelError",
     "NetworkError",
     "PeerError",
+    "ProtocolError",
     "RangeError",
     "StartTimeout",
     "SubmitError",
@@ -208,3 +212,15 @@ class PeerError(MedquorumError):
     """A peer answered a chaincode's request with ERROR."""
 
     exit_code = 51
+
+
+class ProtocolError(MedquorumError):
+    """A message of a party or the dealer does not fit the encrypted evaluation."""
+
+    exit_code = 60
+
+
+class MaterialError(ProtocolError):
+    """Correlated randomness would be used a second time, or belongs to another gate."""
+
+    exit_code = 61

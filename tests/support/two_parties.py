@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run one gate of the encrypted evaluation: a dealer, then two parties in two threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+
+from chaincode.fixedpoint import IntArray
+from verifier.identifier import MaterialId
+from verifier.material import Deal, Hand
+from verifier.party import Party
+from verifier.transport import in_process
+
+T = TypeVar("T")
+SEEDS = (bytes(range(32)), bytes(range(100, 132)))
+NAME = MaterialId("task", 1, "HospitalMSP")
+
+
+def split(values: IntArray, seed: int = 0) -> tuple[IntArray, IntArray]:
+    """Share values for a test."""
+    other = np.random.default_rng(seed).integers(-(1 << 63), 1 << 63, values.shape, dtype=np.int64)
+    return values - other, other
+
+
+def together(deal: Callable[[Deal], object], play: Callable[[Party, Hand], T]) -> tuple[T, T]:
+    """Deal one gate and give what the parties make of it."""
+    dealt = Deal(SEEDS, NAME)
+    deal(dealt)
+    messages = dealt.messages()
+    lines = in_process()
+
+    def run(index: int) -> T:
+        hand = Hand(index, SEEDS[index], NAME, messages[index])
+        try:
+            result = play(Party(index, lines[index]), hand)
+            hand.finish()
+        finally:
+            lines[index].close()
+        return result
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(run, (0, 1))
+    return first, second

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Comparison of a public number with one that only the dealer knows: the interface of both back ends.
+
+The parties know c = x + r modulo 2^m, the dealer knows r. The borrow at position p is [c mod 2^p < r mod 2^p]: it is
+all that truncations and signs of x need besides c and r.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from chaincode.fixedpoint import IntArray
+from verifier.material import Deal, Hand
+from verifier.party import Party
+
+__all__ = ["Comparison"]
+
+
+class Comparison(Protocol):
+    """Opens borrows under fresh one-bit masks that the dealer knows."""
+
+    def deal(self, deal: Deal, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
+        """Deal for ``masks`` r (n,) and give each position's one-bit masks (n,), 0 or 1."""
+        ...
+
+    def borrows(self, party: Party, hand: Hand, public: IntArray, positions: Sequence[int]) -> list[IntArray]:
+        """Give, for ``public`` c (n,) and each position, borrow + one-bit mask modulo 2 (n,), known to both parties."""
+        ...

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shares of [the image is classified correctly] from shared logits and a label only P0 knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chaincode.fixedpoint import IntArray
+from verifier import ring
+from verifier.comparison import Comparison
+from verifier.material import Deal, Hand
+from verifier.party import Party
+from verifier.rescale import Form, Rescale
+
+__all__ = ["COUNT_BITS", "Correctness"]
+
+COUNT_BITS = 32
+"""Ring of counts of images."""
+
+
+@dataclass(frozen=True)
+class Correctness:
+    """Correct = AND over j != y of [z_y beats z_j], the lowest index winning among equals.
+
+    1. The dealer and P0 know a uniform place q; P0 opens s = y - q modulo the number of classes (uniform to P1), and
+       both turn their shares by s, so that the label's logit stands at place q, which the dealer knows.
+    2. Open the turned logits under masks m. z_y = Σ h_i·(opened_i) - m_q with dealt shares of h_i = [i = q] and of m_q.
+    3. Fail at place i, class j: R(z_y - z_j) < 0 for j > y, R(z_y - z_j - 1) < 0 for j < y (equal to R(z_j - z_y) >= 0
+       also where the difference wraps). P0 knows on which side j lies and subtracts the 1 in its share.
+    4. The fails (Rescale, NEGATIVE) are added; their sum is opened under a mask t modulo a power of two above the
+       number of classes; the dealt one-hot table of t, read at the opened place, is [sum = 0].
+
+    Attributes
+    ----------
+    classes, width : int
+        width: signed bits of a logit.
+    """
+
+    classes: int
+    width: int
+
+    @property
+    def _gate(self) -> Rescale:
+        return Rescale(0, self.width, self._sum_bits, Form.NEGATIVE)
+
+    @property
+    def _sum_bits(self) -> int:
+        return self.classes.bit_length()
+
+    def deal(self, deal: Deal, comparison: Comparison, images: int) -> None:
+        """Deal for this number of images."""
+        place = _places(deal.own((images,), 0), self.classes)
+        mask = deal.mask((images, self.classes))
+        deal.share((np.arange(self.classes) == place[:, np.newaxis]).astype(np.int64), self.width)
+        deal.share(mask[np.arange(images), place], self.width)
+        self._gate.deal(deal, comparison, (images, self.classes), None)
+        total = ring.reduce(deal.mask((images,)), self._sum_bits)
+        deal.share((np.arange(1 << self._sum_bits) == total[:, np.newaxis]).astype(np.int64), COUNT_BITS)
+
+    def evaluate(
+        self, party: Party, hand: Hand, comparison: Comparison, logits: IntArray, labels: IntArray | None
+    ) -> IntArray:
+        """Give shares (n,) modulo 2^32 of each image's bit.
+
+        Parameters
+        ----------
+        party : Party
+        hand : Hand
+        comparison : Comparison
+        logits : ndarray of int64 (n, classes)
+            Shares modulo 2^width.
+        labels : ndarray of int64 (n,) or None
+            P0's; None at P1.
+        """
+        images = logits.shape[0]
+        index = np.arange(self.classes)
+        behind: IntArray = np.zeros((images, self.classes), dtype=np.int64)
+        turn: IntArray = np.zeros(images, dtype=np.int64)
+        if labels is not None:
+            turn = (labels - _places(hand.own((images,)), self.classes)) % self.classes
+        turn = turn + ring.unpack(party.transport.exchange(ring.pack(turn, 8)), turn.shape, 8)
+        classes = (index + turn[:, np.newaxis]) % self.classes
+        if labels is not None:
+            behind = (classes < labels[:, np.newaxis]).astype(np.int64)
+        logits = np.take_along_axis(logits, classes, axis=1)
+        opened = party.open(hand.mask(logits.shape), logits, self.width)
+        label = (hand.share(logits.shape, self.width) * opened).sum(axis=1) - hand.share((images,), self.width)
+        fails = self._gate.evaluate(party, hand, comparison, label[:, np.newaxis] - logits - behind)
+        total = party.open(hand.mask((images,)), fails.sum(axis=1), self._sum_bits)
+        table = hand.share((images, 1 << self._sum_bits), COUNT_BITS)
+        return table[np.arange(images), total]
+
+
+def _places(uniform: IntArray, classes: int) -> IntArray:
+    """Give places that are uniform but for 2^-55."""
+    return (uniform.view(np.uint64) % np.uint64(classes)).astype(np.int64)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of correlated randomness: which gate of which evaluation it is for. Every name is used once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from chaincode import canonical
+
+__all__ = ["MODEL_BATCH", "MaterialId"]
+
+MODEL_BATCH = -1
+"""Batch number of what is done once per model."""
+
+
+@dataclass(frozen=True)
+class MaterialId:
+    """The name of a gate's material.
+
+    Attributes
+    ----------
+    task : str
+    round : int
+    hospital : str
+        MSP id.
+    attempt : int
+        Grows whenever a verification or a batch of it is begun anew.
+    batch : int
+        Batch of images, or MODEL_BATCH.
+    gate : str
+        Layer and gate, unique in the program.
+    """
+
+    task: str
+    round: int
+    hospital: str
+    attempt: int = 0
+    batch: int = MODEL_BATCH
+    gate: str = ""
+
+    def at(self, batch: int, gate: str) -> MaterialId:
+        """Name a gate of the same verification."""
+        return replace(self, batch=batch, gate=gate)
+
+    def label(self, party: int) -> bytes:
+        """Give the bytes that key a party's stream for this gate."""
+        return canonical.encode([self.task, self.round, self.hospital, self.attempt, self.batch, self.gate, party])

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Correlated randomness of one gate: what the dealer deals and what a party draws, in the same order.
+
+Both parties' streams come from seeds the dealer shares with each. A value the dealer wants shared is P0's stream plus
+a correction in a message to P1, so P0 is sent nothing except what both get (function keys).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+
+from chaincode.fixedpoint import IntArray
+from medquorum import MaterialError, ProtocolError
+from verifier import ring
+from verifier.bits import Words
+from verifier.identifier import MaterialId
+from verifier.stream import Stream
+
+__all__ = ["Audit", "Deal", "Hand", "Mask"]
+
+Audit: TypeAlias = Callable[[str, bytes], None]
+"""Called with a mask's name and the masked share that is about to leave the party."""
+
+
+@dataclass
+class Mask:
+    """A party's share of a fresh mask: it hides one value, once."""
+
+    name: str
+    share: IntArray = field(repr=False)
+    opened: bool = False
+
+    def open_once(self) -> IntArray:
+        """Give the share for hiding a value.
+
+        Raises
+        ------
+        MaterialError
+            The mask has hidden a value before.
+        """
+        if self.opened:
+            raise MaterialError(
+                f"mask {self.name} would hide a second value", "Begin the batch anew with a new attempt number"
+            )
+        self.opened = True
+        return self.share
+
+
+class Deal:
+    """The dealer's side of one gate: draws both parties' streams and collects the messages to them.
+
+    Parameters
+    ----------
+    seeds : (bytes, bytes)
+        The seeds shared with P0 and P1.
+    name : MaterialId
+    """
+
+    def __init__(self, seeds: tuple[bytes, bytes], name: MaterialId) -> None:
+        self.name = name
+        self._streams = tuple(Stream(seed, name.label(party)) for party, seed in enumerate(seeds))
+        self._corrections: list[bytes] = []
+        self._common: list[bytes] = []
+
+    def mask(self, shape: Sequence[int]) -> IntArray:
+        """Give a fresh uniform mask: the sum of both parties' streams."""
+        count = prod(shape)
+        return (self._streams[0].words(count) + self._streams[1].words(count)).reshape(shape)
+
+    def own(self, shape: Sequence[int], party: int) -> IntArray:
+        """Give uniform elements that only one party knows."""
+        return self._streams[party].words(prod(shape)).reshape(shape)
+
+    def share(self, values: IntArray, bits: int) -> None:
+        """Share values modulo 2^bits."""
+        own = self._streams[0].words(values.size).reshape(values.shape)
+        self._corrections.append(ring.pack(values - own, bits))
+
+    def mask_planes(self, count: int, words: int) -> Words:
+        """Give fresh uniform bit planes: both parties' streams added modulo 2."""
+        return self._streams[0].planes(count, words) ^ self._streams[1].planes(count, words)
+
+    def share_planes(self, planes: Words) -> None:
+        """Share bit planes (count, words) modulo 2."""
+        self._corrections.append((planes ^ self._streams[0].planes(*planes.shape)).tobytes())
+
+    def common(self, raw: bytes) -> None:
+        """Send the same bytes to both parties."""
+        self._common.append(raw)
+
+    def messages(self) -> tuple[bytes, bytes]:
+        """Give the messages to P0 and to P1."""
+        common = b"".join(self._common)
+        return common, common + b"".join(self._corrections)
+
+
+class Hand:
+    """A party's side of one gate: draws in the order in which the dealer dealt.
+
+    Parameters
+    ----------
+    party : int
+        0 or 1.
+    seed : bytes
+        Shared with the dealer.
+    name : MaterialId
+    message : bytes
+        What the dealer sent for this gate.
+    common : int
+        Length of the part of the message that both parties get.
+    """
+
+    def __init__(self, party: int, seed: bytes, name: MaterialId, message: bytes) -> None:
+        self.party = party
+        self.name = name
+        self._stream = Stream(seed, name.label(party))
+        self._message = memoryview(message)
+        self._masks = 0
+
+    def mask(self, shape: Sequence[int]) -> Mask:
+        """Draw the share of a fresh mask."""
+        self._masks += 1
+        return Mask(f"{self.name.batch}/{self.name.gate}/{self._masks}", self.own(shape))
+
+    def own(self, shape: Sequence[int]) -> IntArray:
+        """Draw uniform elements from the own stream."""
+        return self._stream.words(prod(shape)).reshape(shape)
+
+    def share(self, shape: Sequence[int], bits: int) -> IntArray:
+        """Take the share of values modulo 2^bits."""
+        if self.party == 0:
+            return self.own(shape)
+        return ring.unpack(self._take(prod(shape) * ring.byte_width(bits)), shape, bits)
+
+    def mask_planes(self, count: int, words: int) -> Mask:
+        """Draw the share of fresh mask planes."""
+        self._masks += 1
+        return Mask(f"{self.name.batch}/{self.name.gate}/{self._masks}", self._stream.words(count * words))
+
+    def share_planes(self, count: int, words: int) -> Words:
+        """Take the share of bit planes."""
+        if self.party == 0:
+            return self._stream.planes(count, words)
+        return np.frombuffer(self._take(count * words * 8), dtype=np.uint64).reshape(count, words)
+
+    def common(self, length: int) -> memoryview:
+        """Take bytes that both parties got; before any share."""
+        return self._take(length)
+
+    def finish(self) -> None:
+        """Check that the whole message was used.
+
+        Raises
+        ------
+        ProtocolError
+            Something is left over.
+        """
+        if len(self._message):
+            raise ProtocolError(
+                f"{len(self._message)} bytes of the dealer's message for {self.name.gate} are left over",
+                "Check that parties and dealer run the same version on the same task",
+            )
+
+    def _take(self, length: int) -> memoryview:
+        if len(self._message) < length:
+            raise ProtocolError(
+                f"the dealer's message for {self.name.gate} is too short",
+                "Check that parties and dealer run the same version on the same task",
+            )
+        result, self._message = self._message[:length], self._message[length:]
+        return result

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening a hidden model once under its masks, and folding batch normalisation into it, all under encryption.
+
+Steps, once per model:
+
+1. Open R = r + u for all parameters r, u a fresh mask. Mixed parameters P = A·w + (2^k - A)·r need no opening of their
+   own: V = A·w + (2^k - A)·R hides P under (2^k - A)·u.
+2. Without batch normalisation V is the layer's opened weights; the bias' shares are local.
+3. With it: gain · scale from both masked forms locally, up to the masks' product, which the dealer knows as an offset;
+   truncated by f + k (Rescale, BOUNDED) that is g, opened under a fresh mask; g·W likewise, truncated by f; W' opened
+   under a fresh mask; b' = g·(b - 2^k·mean) + 2^f·shift from masked forms, never opened.
+
+The products stay below 2^62 because RANGE holds; where it does not, RANGE's own bit refuses the update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from chaincode.fixedpoint import FRACTION_BITS, IntArray
+from chaincode.modelformat.description import BatchNorm
+from chaincode.modelformat.layout import TensorSpec
+from verifier.comparison import Comparison
+from verifier.material import Deal, Hand
+from verifier.party import Party
+from verifier.program import Affine, Program
+from verifier.rescale import Form, Rescale
+from verifier.weights import DealtWeights, Weights
+from verifier.wires import Masked
+
+__all__ = ["Mixture", "deal_parameters", "deal_weights", "open_parameters", "open_weights"]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """p = λ·w + (1-λ)·r with λ = A / 2^k, or r alone with A = k = 0.
+
+    Attributes
+    ----------
+    numerator, bits : int
+        A and k.
+    """
+
+    numerator: int
+    bits: int
+
+    @property
+    def other(self) -> int:
+        """The factor 2^k - A of the update."""
+        return (1 << self.bits) - self.numerator
+
+
+def deal_parameters(deal: Deal, layout: tuple[TensorSpec, ...]) -> dict[str, IntArray]:
+    """Draw the mask of every parameter."""
+    flat = deal.mask((sum(spec.size for spec in layout),))
+    return _tensors(flat, layout)
+
+
+def open_parameters(party: Party, hand: Hand, layout: tuple[TensorSpec, ...], share: IntArray) -> dict[str, Masked]:
+    """Open every parameter of an update (n,) under its mask."""
+    mask = hand.mask(share.shape)
+    public = _tensors(party.open(mask, share, 64), layout)
+    masks = _tensors(mask.share, layout)
+    return {spec.name: Masked(public[spec.name], masks[spec.name]) for spec in layout}
+
+
+def _tensors(flat: IntArray, layout: tuple[TensorSpec, ...]) -> dict[str, IntArray]:
+    result: dict[str, IntArray] = {}
+    start = 0
+    for spec in layout:
+        result[spec.name] = flat[start : start + spec.size].reshape(spec.shape)
+        start += spec.size
+    return result
+
+
+def _live(affine: Affine, values: IntArray) -> IntArray:
+    """Give a weight tensor's live taps as (outputs, inputs, rows, columns)."""
+    if affine.layer.op == "dense":
+        return values.reshape(affine.layer.outputs, *affine.held)
+    return values[(slice(None), slice(None), *affine.geometry.live)]
+
+
+def _gates(program: Program) -> tuple[Rescale, Rescale]:
+    """Give the truncations of a folded batch normalisation: of the gain and of the weights."""
+    shift = FRACTION_BITS + program.lambda_bits
+    gain = Rescale(shift, 64 - shift, 64, Form.BOUNDED)
+    return gain, Rescale(FRACTION_BITS, 64 - FRACTION_BITS, program.ring, Form.BOUNDED)
+
+
+def deal_weights(
+    deal: Callable[[str], Deal],
+    comparison: Comparison,
+    program: Program,
+    mixture: Mixture,
+    masks: Mapping[str, IntArray],
+) -> DealtWeights:
+    """Deal for all layers; ``deal`` gives the gate of a name."""
+    result = DealtWeights()
+    other = np.int64(mixture.other)
+    for affine in program.layers:
+        name, norm = affine.layer.name, affine.norm
+        weights = _live(affine, masks[f"{name}.weight"]) * other
+        bias = np.zeros(affine.layer.outputs, dtype=np.int64)
+        if norm is not None:
+            gate = deal(f"{name}.fold")
+            gain_gate, weight_gate = _gates(program)
+            scale = masks[f"{norm.name}.scale"]
+            gain_gate.deal(gate, comparison, scale.shape, -(masks[f"{norm.name}.weight"] * other * scale))
+            gain = gate.mask(scale.shape)
+            weight_gate.deal(gate, comparison, weights.shape, -weights * _column(gain))
+            inner = _bias(affine, masks, other) - (masks[f"{norm.name}.mean"] << np.int64(mixture.bits))
+            bias = -gain * inner
+            if affine.grey:
+                weights = weights[:, :1]
+            weights = gate.mask(weights.shape)
+        elif affine.grey:
+            weights = weights.sum(axis=1, keepdims=True)
+        result.add(name, weights, bias, affine.geometry)
+    return result
+
+
+def open_weights(
+    party: Party,
+    hand: Callable[[str], Hand],
+    comparison: Comparison,
+    program: Program,
+    mixture: Mixture,
+    base: Mapping[str, IntArray],
+    masked: Mapping[str, Masked],
+) -> Weights:
+    """Give the party's form of every layer of p, from the opened parameters of r.
+
+    Parameters
+    ----------
+    party : Party
+    hand : callable
+        Gives the material of a gate's name.
+    base : mapping of tensor name to int64 array
+        w, known to both.
+    masked : mapping of tensor name to Masked
+        From :func:`open_parameters`.
+    """
+    result = Weights(party.index)
+    mixed = _Mixed(mixture, base, masked)
+    for affine in program.layers:
+        name = affine.layer.name
+        raw = mixed(f"{name}.weight")
+        weights = Masked(_live(affine, raw.public), _live(affine, raw.mask))
+        if affine.norm is None:
+            bias = np.zeros(affine.layer.outputs, dtype=np.int64)
+            if affine.layer.op == "dense" or affine.layer.bias:
+                bias = mixed(f"{name}.bias").share(party.index) << np.int64(FRACTION_BITS)
+            if affine.grey:
+                weights = Masked(*(part.sum(axis=1, keepdims=True) for part in (weights.public, weights.mask)))
+        else:
+            folding = _Folding(party, hand(f"{name}.fold"), comparison, program)
+            weights, bias = folding(affine, affine.norm, mixed, weights)
+        if affine.rounds and party.index == 0:
+            bias = bias + np.int64(1 << (FRACTION_BITS + mixture.bits - 1))
+        result.add(name, weights, bias, affine.geometry)
+    return result
+
+
+class _Mixed:
+    """Masked forms of p's tensors; mean and scale are the update's."""
+
+    def __init__(self, mixture: Mixture, base: Mapping[str, IntArray], masked: Mapping[str, Masked]) -> None:
+        self.mixture = mixture
+        self.masked = masked
+        self._base = base
+
+    def __call__(self, name: str) -> Masked:
+        update, other = self.masked[name], np.int64(self.mixture.other)
+        public = update.public * other
+        if self.mixture.numerator:
+            public += self._base[name] * np.int64(self.mixture.numerator)
+        return Masked(public, update.mask * other)
+
+
+class _Folding:
+    """Folds one batch normalisation."""
+
+    def __init__(self, party: Party, hand: Hand, comparison: Comparison, program: Program) -> None:
+        self._party = party
+        self._hand = hand
+        self._comparison = comparison
+        self._program = program
+
+    def __call__(self, affine: Affine, norm: BatchNorm, mixed: _Mixed, weights: Masked) -> tuple[Masked, IntArray]:
+        name = norm.name
+        bits = mixed.mixture.bits
+        gain_gate, weight_gate = _gates(self._program)
+        gain = self._opened(
+            self._rounded(gain_gate, self._times(mixed(f"{name}.weight"), mixed.masked[f"{name}.scale"]))
+        )
+        columns = Masked(_column(gain.public), _column(gain.mask))
+        folded = self._rounded(weight_gate, self._times(weights, columns))
+        if affine.grey:
+            folded = folded.sum(axis=1, keepdims=True)
+        mean = mixed.masked[f"{name}.mean"]
+        inner = Masked(-(mean.public << np.int64(bits)), -(mean.mask << np.int64(bits)))
+        if affine.layer.op == "dense" or affine.layer.bias:
+            own = mixed(f"{affine.layer.name}.bias")
+            inner = Masked(inner.public + own.public, inner.mask + own.mask)
+        bias = self._times(gain, inner) + (mixed(f"{name}.bias").share(self._party.index) << np.int64(FRACTION_BITS))
+        return self._opened(folded, self._program.ring), bias
+
+    def _times(self, first: Masked, second: Masked) -> IntArray:
+        """Give shares of a product, less the product of the masks."""
+        share = -first.public * second.mask - second.public * first.mask
+        return share + first.public * second.public if self._party.index == 0 else share
+
+    def _rounded(self, gate: Rescale, share: IntArray) -> IntArray:
+        """Truncate to the nearest."""
+        half = np.int64(1 << (gate.shift - 1)) if self._party.index == 0 else np.int64(0)
+        return gate.evaluate(self._party, self._hand, self._comparison, share + half)
+
+    def _opened(self, share: IntArray, bits: int = 64) -> Masked:
+        mask = self._hand.mask(share.shape)
+        return Masked(self._party.open(mask, share, bits), mask.share)
+
+
+def _bias(affine: Affine, masks: Mapping[str, IntArray], other: np.int64) -> IntArray:
+    if affine.layer.op == "dense" or affine.layer.bias:
+        return masks[f"{affine.layer.name}.bias"] * other
+    return np.zeros(affine.layer.outputs, dtype=np.int64)
+
+
+def _column(values: IntArray) -> IntArray:
+    """Shape per-channel values for weights (outputs, inputs, rows, columns)."""
+    return values.reshape(-1, 1, 1, 1)

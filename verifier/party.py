@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A party at work on a gate: it opens masked values with the other party."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chaincode.fixedpoint import IntArray
+from medquorum import ProtocolError
+from verifier import ring
+from verifier.bits import Words
+from verifier.material import Audit, Mask
+from verifier.transport import Transport
+
+__all__ = ["Party"]
+
+
+class Party:
+    """P0 (holds the images) or P1 (the witness, or the hospital).
+
+    Parameters
+    ----------
+    index : int
+        0 or 1.
+    transport : Transport
+        The line to the other party.
+    audit : callable or None
+        Told of every masked share before it leaves.
+    """
+
+    def __init__(self, index: int, transport: Transport, audit: Audit | None = None) -> None:
+        self.index = index
+        self.transport = transport
+        self._audit = audit
+
+    def open(self, mask: Mask, share: IntArray, bits: int) -> IntArray:
+        """Open share + mask to both parties, reduced modulo 2^bits."""
+        own = share + mask.open_once()
+        message = self._told(mask, ring.pack(own, bits))
+        other = ring.unpack(self.transport.exchange(message), own.shape, bits)
+        return ring.reduce(own + other, bits)
+
+    def open_planes(self, mask: Mask, share: Words) -> Words:
+        """Open share + mask modulo 2 to both parties, bit planes (count, words)."""
+        own = share ^ mask.open_once().view(np.uint64).reshape(share.shape)
+        other = self.transport.exchange(self._told(mask, own.tobytes()))
+        if len(other) != own.nbytes:
+            raise ProtocolError(
+                f"the other party sent {len(other)} bytes where {own.nbytes} were due",
+                "Check that both parties run the same version on the same task",
+            )
+        return own ^ np.frombuffer(other, dtype=np.uint64).reshape(own.shape)
+
+    def reveal(self, share: IntArray, bits: int) -> IntArray:
+        """Open a value that is meant to be known: the result."""
+        other = ring.unpack(self.transport.exchange(ring.pack(share, bits)), share.shape, bits)
+        return ring.reduce(share + other, bits)
+
+    def _told(self, mask: Mask, message: bytes) -> bytes:
+        if self._audit is not None:
+            self._audit(mask.name, message)
+        return message

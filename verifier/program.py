@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compile a model description to the steps of its encrypted evaluation (values as docs/evaluation.md defines them)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from chaincode.fixedpoint import FRACTION_BITS, IntArray, activation_bits
+from chaincode.modelformat.description import BatchNorm, Conv, Dense, Layer, ModelDescription, Residual
+from chaincode.modelformat.shapes import Shape, output_shape
+from verifier.convolution import Geometry
+from verifier.rescale import Form, Rescale
+from verifier.steps import Average, Linear, Maximum, Scale, Step
+
+__all__ = ["Affine", "Program", "compile_program"]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A convolution or dense layer's parameters and places.
+
+    Attributes
+    ----------
+    layer : Conv or Dense
+    norm : BatchNorm or None
+        Folded into it.
+    geometry : Geometry
+    held : (int, int, int)
+        (c, h, w) of the input as the steps hold it: flatten leaves it.
+    grey : bool
+        True when the input is one channel repeated: the weights are summed over the channels.
+    rounds : bool
+        True when its bias carries the truncation's half; a shortcut's does not.
+    """
+
+    layer: Conv | Dense
+    norm: BatchNorm | None
+    geometry: Geometry
+    held: tuple[int, int, int]
+    grey: bool
+    rounds: bool
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled model: the steps of a batch and the layers whose weights they use.
+
+    Attributes
+    ----------
+    steps : tuple of Step
+    layers : tuple of Affine
+    image : (int, int, int)
+        (h, w, c) of the images as the parties hold them, c = 1 for grey ones.
+    pixels : ndarray of int64 (256,)
+    classes, width, ring, lambda_bits : int
+        width: signed bits of an activation; ring: bits that sums before truncation need.
+    """
+
+    steps: tuple[Step, ...]
+    layers: tuple[Affine, ...]
+    image: tuple[int, int, int]
+    pixels: IntArray
+    classes: int
+    width: int
+    ring: int
+    lambda_bits: int
+
+
+@dataclass(frozen=True)
+class _Rectify:
+    """A ReLU that is still to be fused with the step before it."""
+
+    name: str
+    opens: bool
+
+
+@dataclass(frozen=True)
+class _Reshape:
+    name: str
+    opens: bool
+
+
+def compile_program(description: ModelDescription, *, lambda_bits: int, grey: bool) -> Program:
+    """Compile a description.
+
+    Parameters
+    ----------
+    description : ModelDescription
+    lambda_bits : int
+        k of the evaluated mixture's λ = A/2^k; 0 for a model alone.
+    grey : bool
+        True when the images have one channel, repeated to the model's.
+    """
+    width = activation_bits(lambda_bits)
+    shift = FRACTION_BITS + lambda_bits
+    compiler = _Compiler(description, shift, width, grey)
+    compiler.path(description.layers, description.input)
+    channels, height, width_px = description.input
+    return Program(
+        tuple(_lowered(compiler.steps, shift, width)),
+        tuple(compiler.layers),
+        (height, width_px, 1 if grey else channels),
+        np.array(description.pixels, dtype=np.int64),
+        description.classes,
+        width,
+        shift + width,
+        lambda_bits,
+    )
+
+
+class _Compiler:
+    """Walks the layers in the plain evaluation's order and gives its step names."""
+
+    def __init__(self, description: ModelDescription, shift: int, width: int, grey: bool) -> None:
+        self.steps: list[Step | _Rectify | _Reshape] = []
+        self.layers: list[Affine] = []
+        self._shift = shift
+        self._width = width
+        self._grey = grey and description.input[0] > 1
+        self._held = description.input
+
+    def path(self, layers: Sequence[Layer], shape: Shape, residual: Residual | None = None) -> Shape:
+        """Add the steps of consecutive layers; the last convolution of a residual's body adds its shortcut."""
+        items = _pools_first(layers)
+        entry = self._held
+        for index, layer in enumerate(items):
+            if layer.op == "residual":
+                shape = self.path(layer.body, shape, layer)
+                continue
+            if layer.op == "batchnorm":
+                continue
+            shape = output_shape(layer, shape)
+            opens = residual is not None and index == 0
+            if layer.op == "conv" or layer.op == "dense":
+                ends = residual if index >= len(items) - 1 - isinstance(items[-1], BatchNorm) else None
+                self._linear(layer, _norm(items, index), opens, ends, entry)
+            else:
+                self._simple(layer, opens)
+            if layer.op != "flatten":
+                channels, height, width = (*shape, 1, 1)[:3]
+                self._held = (channels, height, width)
+        return shape
+
+    def _linear(
+        self,
+        layer: Conv | Dense,
+        norm: BatchNorm | None,
+        opens: bool,
+        ends: Residual | None,
+        entry: tuple[int, int, int],
+    ) -> None:
+        self._affine(layer, norm, self._held, rounds=True)
+        shortcut: str | None = None
+        for side in (item for item in (ends.shortcut if ends else ()) if isinstance(item, Conv)):
+            self._affine(side, _norm(ends.shortcut if ends else (), 0), entry, rounds=False)
+            shortcut = side.name
+        ring = self._shift + self._width
+        self.steps.append(Linear(layer.name, opens, ring, self._shift, ends is not None, shortcut))
+        self._grey = False
+
+    def _affine(self, layer: Conv | Dense, norm: BatchNorm | None, held: tuple[int, int, int], *, rounds: bool) -> None:
+        _, height, width = held
+        if layer.op == "dense":
+            geometry = Geometry(height, width, (height, width), 1, 0)
+        else:
+            geometry = Geometry(height, width, (layer.kernel, layer.kernel), layer.stride, layer.padding)
+        self.layers.append(Affine(layer, norm, geometry, held, self._grey, rounds))
+
+    def _simple(self, layer: Layer, opens: bool) -> None:
+        name = f"{layer.op}{len(self.steps)}"
+        match layer.op:
+            case "relu":
+                self.steps.append(_Rectify(name, opens))
+            case "flatten":
+                self.steps.append(_Reshape(name, opens))
+            case "maxpool":
+                self.steps.append(Maximum(name, opens, layer.kernel, layer.stride, layer.padding, self._width))
+            case "avgpool":
+                self.steps.append(Average(name, opens, (layer.kernel, layer.kernel), layer.stride))
+            case "globalavgpool":
+                self.steps.append(Average(name, opens, self._held[1:], 1))
+
+
+def _norm(items: Sequence[Layer], index: int) -> BatchNorm | None:
+    following = items[index + 1] if index + 1 < len(items) else None
+    return following if isinstance(following, BatchNorm) else None
+
+
+def _pools_first(layers: Sequence[Layer]) -> list[Layer]:
+    items = list(layers)
+    for index in range(len(items) - 1):
+        if items[index].op == "relu" and items[index + 1].op == "maxpool":
+            items[index : index + 2] = [items[index + 1], items[index]]
+    return items
+
+
+def _lowered(steps: Sequence[Step | _Rectify | _Reshape], shift: int, width: int) -> list[Step]:
+    """Put a Rescale gate after every sum and pooling, in the cheapest form the following step allows."""
+    kept = [step for step in steps if not isinstance(step, _Reshape) and not _is_identity(step)]
+    result: list[Step] = []
+    fused = False
+    for step, following in zip(kept, [*kept[1:], None], strict=True):
+        if fused:
+            fused = False
+            continue
+        if isinstance(step, _Rectify):
+            result.append(Scale(step.name, step.opens, Rescale(0, width, shift + width, Form.RELU)))
+            continue
+        result.append(step)
+        drop = shift if isinstance(step, Linear) else FRACTION_BITS if isinstance(step, Average) else 0
+        fused = isinstance(following, _Rectify) and not following.opens
+        form = Form.RELU if fused else _form(following)
+        if drop or form is not Form.NARROW:
+            name = following.name if fused and following is not None else step.name
+            ring = width if form is Form.NARROW else shift + width
+            result.append(Scale(name, False, Rescale(drop, width, ring, form)))
+    return result
+
+
+def _form(following: Step | _Rectify | None) -> Form:
+    """Choose the form for a value that no ReLU follows: comparisons need it modulo 2^w only, sums with its sign."""
+    narrow = following is None or (isinstance(following, Maximum) and not following.opens)
+    return Form.NARROW if narrow else Form.SIGNED
+
+
+def _is_identity(step: Step | _Rectify) -> bool:
+    """Tell whether an average covers one place only: its value is the input's."""
+    return isinstance(step, Average) and prod(step.kernel) == 1 and step.stride == 1 and not step.opens

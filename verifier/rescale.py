@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One gate for truncation, reduction to w bits, lifting, ReLU and sign: all are borrows of one opened masked value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from chaincode.fixedpoint import IntArray
+from verifier import ring
+from verifier.comparison import Comparison
+from verifier.material import Deal, Hand
+from verifier.party import Party
+
+__all__ = ["Form", "Rescale"]
+
+
+class Form(Enum):
+    """What the gate gives for y = floor(x / 2^shift) reduced to [-2^(width-1), 2^(width-1))."""
+
+    NARROW = "narrow"
+    """y modulo 2^width: enough for sums and comparisons."""
+    SIGNED = "signed"
+    """y modulo 2^ring, with its sign."""
+    BOUNDED = "bounded"
+    """As SIGNED with width 64 - shift, one comparison cheaper; right only where |x| < 2^62."""
+    RELU = "relu"
+    """max(y, 0) modulo 2^ring."""
+    NEGATIVE = "negative"
+    """[y < 0] modulo 2^ring."""
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """floor(x / 2^shift), reduced to ``width`` signed bits, in one of its forms.
+
+    Let m = shift + width (64 for BOUNDED). Input: shares of x + o modulo 2^m, o known to the dealer.
+
+    1. Open c = x + r modulo 2^m with r = o + a fresh mask (SIGNED first adds 2^(m-1), BOUNDED 2^62, to make x
+       non-negative).
+    2. Compare: the borrow b at ``shift``, and at m (SIGNED) or m - 1 (RELU, NEGATIVE); each is opened under a one-bit
+       mask.
+    3. y = floor(c / 2^shift) - floor(r / 2^shift) - b + 2^width·t locally, where t is what wrapped around 2^m: it
+       vanishes in NARROW, is the second borrow in SIGNED, and [r >= 2^(m-1)]·[c < 2^(m-1)] in RELU and BOUNDED.
+    4. y's sign is bit m - 1: s = c_m-1 + r_m-1 + second borrow modulo 2. RELU multiplies y with 1 - s, which needs
+       dealt products of s's mask with floor(r / 2^shift), with b's mask and with r_m-1.
+
+    Exact for every x, wrapping included (BOUNDED: for |x| < 2^62).
+
+    Attributes
+    ----------
+    shift, width : int
+    ring : int
+        Bits of the output's ring.
+    form : Form
+    """
+
+    shift: int
+    width: int
+    ring: int
+    form: Form
+
+    @property
+    def bits(self) -> int:
+        """Bits m of the opened value."""
+        return self.shift + self.width
+
+    @property
+    def _lift(self) -> int:
+        """Bits of the output above y's width: the wrapped part 2^width·t matters modulo 2^(ring - width)."""
+        return 0 if self.form is Form.NARROW else max(0, self.ring - self.width)
+
+    @property
+    def _positions(self) -> tuple[int, ...]:
+        low = (self.shift,) if self.shift else ()
+        match self.form:
+            case Form.SIGNED:
+                return (*low, self.bits)
+            case Form.RELU | Form.NEGATIVE:
+                return (*low, self.bits - 1)
+        return low
+
+    @property
+    def _half(self) -> int:
+        """What is added to x to make it non-negative."""
+        match self.form:
+            case Form.SIGNED:
+                return 1 << (self.bits - 1)
+            case Form.BOUNDED:
+                return 1 << (self.bits - 2)
+        return 0
+
+    def deal(self, deal: Deal, comparison: Comparison, shape: tuple[int, ...], offset: IntArray | None) -> None:
+        """Deal for values of this shape whose shares add up to x + offset."""
+        mask = deal.mask(shape)
+        hidden = ring.reduce((mask if offset is None else mask + offset).reshape(-1), self.bits)
+        borrows = comparison.deal(deal, hidden, self._positions) if self._positions else []
+        top = self._top(hidden)
+        if self.form is Form.NEGATIVE:
+            deal.share(borrows[-1] ^ top, self.ring)
+            return
+        parts = [(self._quotient(hidden), self.ring)]
+        if self.shift:
+            parts.append((borrows[0], self.ring))
+        if self._lift:
+            parts.append((borrows[-1] if self.form is Form.SIGNED else top, self._lift))
+        for values, bits in parts:
+            deal.share(values, bits)
+        if self.form is Form.RELU:
+            sign = borrows[-1] ^ top
+            deal.share(sign, self.ring)
+            for values, bits in parts:
+                deal.share(values * sign, bits)
+
+    def evaluate(self, party: Party, hand: Hand, comparison: Comparison, share: IntArray) -> IntArray:
+        """Give the party's share of the result, in the input's shape."""
+        if party.index == 0 and self._half:
+            share = share + np.uint64(self._half).astype(np.int64)
+        public = party.open(hand.mask(share.shape), share, self.bits).reshape(-1)
+        borrows = comparison.borrows(party, hand, public, self._positions) if self._positions else []
+        sign = borrows[-1] ^ self._top(public) if self.form in (Form.RELU, Form.NEGATIVE) else None
+        if self.form is Form.NEGATIVE and sign is not None:
+            result = (1 - 2 * sign) * hand.share(public.shape, self.ring)
+            return (result + sign if party.index == 0 else result).reshape(share.shape)
+        known, factors = self._public_part(public, borrows)
+        result = _secret_part(hand, factors)
+        if party.index == 0:
+            result += known
+        if sign is not None:
+            masked = hand.share(public.shape, self.ring) * known + _secret_part(hand, factors)
+            result = np.where(sign == 1, masked, result - masked)
+        return result.reshape(share.shape)
+
+    def _public_part(self, public: IntArray, borrows: list[IntArray]) -> tuple[IntArray, list[tuple[IntArray, int]]]:
+        """Give what is known of y, and the public factors and rings of the dealt values that complete it."""
+        known = self._quotient(public) - np.int64(self._half >> self.shift)
+        factors = [(np.full_like(known, -1), self.ring)]
+        if self.shift:
+            known -= borrows[0]
+            factors.append((2 * borrows[0] - 1, self.ring))
+        if self._lift and self.form is Form.SIGNED:
+            known += borrows[-1] << np.int64(self.width)
+            factors.append(((1 - 2 * borrows[-1]) << np.int64(self.width), self._lift))
+        elif self._lift:
+            factors.append(((1 - self._top(public)) << np.int64(self.width), self._lift))
+        return known, factors
+
+    def _quotient(self, values: IntArray) -> IntArray:
+        """Give floor(value / 2^shift) of values modulo 2^m."""
+        return values >> np.int64(self.shift) & np.int64((1 << (64 - self.shift)) - 1) if self.shift else values
+
+    def _top(self, values: IntArray) -> IntArray:
+        return values >> np.int64(self.bits - 1) & np.int64(1)
+
+
+def _secret_part(hand: Hand, factors: list[tuple[IntArray, int]]) -> IntArray:
+    """Give the share of the dealt values times their public factors."""
+    parts = [factor * hand.share(factor.shape, bits) for factor, bits in factors]
+    return sum(parts[1:], parts[0])

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps of an encrypted evaluation: each has a dealer's and a party's side that draw material in the same order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from chaincode.fixedpoint import FRACTION_BITS, IntArray
+from verifier.comparison import Comparison
+from verifier.convolution import Convolution, Geometry
+from verifier.material import Deal, Hand
+from verifier.party import Party
+from verifier.rescale import Form, Rescale
+from verifier.weights import DealtWeights, Weights
+from verifier.windows import Along, along
+from verifier.wires import Dealt, Masked, Wire
+
+__all__ = ["Average", "Linear", "Maximum", "Scale", "Step"]
+
+
+class Step(Protocol):
+    """One step; ``name`` is that of the plain evaluation's step whose values it reproduces."""
+
+    @property
+    def name(self) -> str:
+        """Unique in the program."""
+        ...
+
+    @property
+    def opens(self) -> bool:
+        """True when the step's input is also the shortcut's input of the residual that starts here."""
+        ...
+
+    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+        """Deal for the step; ``entry`` is the input of the residual around it."""
+        ...
+
+    def evaluate(
+        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+    ) -> Wire:
+        """Give the party's shares of the step's output."""
+        ...
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Convolution or dense layer with bias and shortcut: shares of the untruncated sums.
+
+    1. Open X = x + m unless a step before has (a residual's entry is opened once).
+    2. P_i: Σ X·([i = 0]·V - v_i) - Σ m_i·V + bias_i, with V = w + v the weights opened once per model. The shares add
+       up to Σ x·w + bias - Σ m·v; the last term is the offset the dealer knows and the next gate's mask swallows.
+    3. A residual's last convolution adds its entry, shifted left, or the shortcut's convolution of the entry.
+    """
+
+    name: str
+    opens: bool
+    ring: int
+    shift: int
+    adds: bool
+    shortcut: str | None
+
+    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+        """Draw the input's mask; the offset is what the masks' product leaves."""
+        _deal_opening(deal, wire)
+        total = weights.offset(self.name, wire)
+        if self.shortcut is not None:
+            _deal_opening(deal, entry)
+            total = total + weights.offset(self.shortcut, entry)
+        return Dealt(total.shape, total)
+
+    def evaluate(
+        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+    ) -> Wire:
+        """Give shares of the sums, plus the offset."""
+        total = weights.apply(self.name, _opened(party, hand, wire, self.ring))
+        if self.shortcut is not None:
+            total += weights.apply(self.shortcut, _opened(party, hand, entry, self.ring))
+        elif self.adds:
+            total += entry.share << np.int64(self.shift)
+        return Wire(total)
+
+
+def _deal_opening(deal: Deal, wire: Dealt) -> None:
+    if wire.mask is None:
+        wire.mask = deal.mask(wire.shape)
+
+
+def _opened(party: Party, hand: Hand, wire: Wire, bits: int) -> Masked:
+    if wire.masked is None:
+        mask = hand.mask(wire.share.shape)
+        wire.masked = Masked(party.open(mask, wire.share, bits), mask.share)
+    return wire.masked
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Truncation, reduction, lifting, ReLU: one :class:`~verifier.rescale.Rescale` gate on every value."""
+
+    name: str
+    opens: bool
+    gate: Rescale
+
+    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+        """Deal for the gate."""
+        self.gate.deal(deal, comparison, wire.shape, wire.offset)
+        return Dealt(wire.shape)
+
+    def evaluate(
+        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+    ) -> Wire:
+        """Evaluate the gate."""
+        return Wire(self.gate.evaluate(party, hand, comparison, wire.share))
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """Maximum pooling of w-bit values: along rows, then down columns; all windows' next places at a time.
+
+    kept := other + max(kept - other, 0), the difference reduced to w bits: the kept value stays unless the sign of that
+    difference is negative. Values are known modulo 2^w only.
+    """
+
+    name: str
+    opens: bool
+    kernel: int
+    stride: int
+    padding: int
+    width: int
+
+    @property
+    def _gate(self) -> Rescale:
+        return Rescale(0, self.width, self.width, Form.RELU)
+
+    def _axes(self, shape: tuple[int, ...]) -> list[tuple[int, Along]]:
+        return [(axis, along(shape[axis], self.kernel, self.stride, self.padding)) for axis in (2, 1)]
+
+    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+        """Deal one comparison for each place of a window after its first."""
+        shape = list(wire.shape)
+        for axis, places in self._axes(wire.shape):
+            for window, _ in places.rest:
+                shape[axis] = window.shape[0]
+                self._gate.deal(deal, comparison, tuple(shape), None)
+            shape[axis] = places.first.shape[0]
+        return Dealt(tuple(shape))
+
+    def evaluate(
+        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+    ) -> Wire:
+        """Compare place after place."""
+        values = wire.share
+        for axis, places in self._axes(values.shape):
+            best = values.take(places.first, axis=axis)
+            for window, place in places.rest:
+                other = values.take(place, axis=axis)
+                ahead = self._gate.evaluate(party, hand, comparison, best.take(window, axis=axis) - other)
+                where: list[slice | IntArray] = [slice(None)] * axis
+                best[(*where, window)] = other + ahead
+            values = best
+        return Wire(values)
+
+
+@dataclass(frozen=True)
+class Average:
+    """Average pooling before its truncation: shares of Σ window · round(2^f / area)."""
+
+    name: str
+    opens: bool
+    kernel: tuple[int, int]
+    stride: int
+
+    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+        """Nothing is dealt."""
+        return Dealt((wire.shape[0], *self._geometry(wire.shape).output, wire.shape[3]))
+
+    def evaluate(
+        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+    ) -> Wire:
+        """Add each window's shares, scaled; P0 adds the truncation's half."""
+        area = self.kernel[0] * self.kernel[1]
+        factor = ((2 << FRACTION_BITS) + area) // (2 * area)
+        geometry = self._geometry(wire.share.shape)
+        sums = np.full((1, 1, *self.kernel), factor, dtype=np.int64)
+        channels = wire.share.shape[3]
+        each = np.ascontiguousarray(wire.share.transpose(0, 3, 1, 2)).reshape(-1, *wire.share.shape[1:3], 1)
+        total = Convolution(sums, geometry)(each).reshape(-1, channels, *geometry.output).transpose(0, 2, 3, 1)
+        return Wire(total + np.int64(1 << (FRACTION_BITS - 1)) if party.index == 0 else total)
+
+    def _geometry(self, shape: tuple[int, ...]) -> Geometry:
+        return Geometry(shape[1], shape[2], self.kernel, self.stride, 0)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A party's supply of material: every name is used once, in the order in which the dealer deals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from medquorum import MaterialError
+from verifier.identifier import MaterialId
+from verifier.material import Hand
+
+__all__ = ["Supply"]
+
+
+class Supply:
+    """Gives a party the material of each gate.
+
+    Parameters
+    ----------
+    party : int
+    seed : bytes
+        Shared with the dealer.
+    receive : callable
+        Gives the dealer's next (name, message).
+    consume : callable
+        Called with a name before its material is first used; raises MaterialError when it was used before.
+    """
+
+    def __init__(
+        self,
+        party: int,
+        seed: bytes,
+        receive: Callable[[], tuple[MaterialId, bytes]],
+        consume: Callable[[MaterialId], None] | None = None,
+    ) -> None:
+        self.bytes_received = 0
+        self._party = party
+        self._seed = seed
+        self._receive = receive
+        self._used: set[MaterialId] = set()
+        self._consume = self._remember if consume is None else consume
+
+    def hand(self, name: MaterialId) -> Hand:
+        """Give the material of this gate.
+
+        Raises
+        ------
+        MaterialError
+            It was used before, or the dealer's next material is another gate's.
+        """
+        found, message = self._receive()
+        if found != name:
+            raise MaterialError(
+                f"the dealer's next material is for {found}, not for {name}",
+                "Begin the batch anew with a new attempt number",
+            )
+        self._consume(name)
+        self.bytes_received += len(message)
+        return Hand(self._party, self._seed, name, message)
+
+    def _remember(self, name: MaterialId) -> None:
+        if name in self._used:
+            raise MaterialError(f"the material for {name} was used before", "Ask the dealer for a new attempt")
+        self._used.add(name)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How two parties exchange messages: the interface, and two parties in one process."""
+
+from __future__ import annotations
+
+import queue
+from typing import Protocol
+
+from medquorum import ProtocolError
+
+__all__ = ["InProcess", "Transport", "in_process"]
+
+_PATIENCE = 600.0
+
+
+class Transport(Protocol):
+    """A party's line to the other one. Counts what it sends."""
+
+    bytes_sent: int
+    rounds: int
+
+    def exchange(self, message: bytes) -> bytes:
+        """Send a message and give the other party's of the same round."""
+        ...
+
+
+class InProcess:
+    """One end of a line between two threads; build both with :func:`in_process`."""
+
+    def __init__(self, outgoing: queue.SimpleQueue[bytes | None], incoming: queue.SimpleQueue[bytes | None]) -> None:
+        self.bytes_sent = 0
+        self.rounds = 0
+        self._outgoing = outgoing
+        self._incoming = incoming
+
+    def exchange(self, message: bytes) -> bytes:
+        """Send a message and give the other party's of the same round.
+
+        Raises
+        ------
+        ProtocolError
+            The other party has closed the line or is silent for ten minutes.
+        """
+        self.bytes_sent += len(message)
+        self.rounds += 1
+        self._outgoing.put(message)
+        try:
+            answer = self._incoming.get(timeout=_PATIENCE)
+        except queue.Empty as error:
+            raise ProtocolError("the other party is silent", "Look at its log, then begin the batch anew") from error
+        if answer is None:
+            raise ProtocolError("the other party has stopped", "Look at its log, then begin the batch anew")
+        return answer
+
+    def close(self) -> None:
+        """Tell the other party that no more messages come."""
+        self._outgoing.put(None)
+
+
+def in_process() -> tuple[InProcess, InProcess]:
+    """Give the two ends of a line between two threads of this process."""
+    first: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    second: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    return InProcess(first, second), InProcess(second, first)

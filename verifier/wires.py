@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What runs between gates: a party's shares, and what the dealer knows of the same value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chaincode.fixedpoint import IntArray
+
+__all__ = ["Dealt", "Masked", "Wire"]
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A value x as a party holds it after the opening of x + mask.
+
+    Attributes
+    ----------
+    public : ndarray of int64
+        x + mask, the same for both parties.
+    mask : ndarray of int64
+        The party's share of the mask.
+    """
+
+    public: IntArray
+    mask: IntArray = field(repr=False)
+
+    def share(self, party: int) -> IntArray:
+        """Give the party's share of x."""
+        return self.public - self.mask if party == 0 else -self.mask
+
+
+@dataclass
+class Wire:
+    """A party's view of activations: the share, and the masked form once a linear layer has opened it."""
+
+    share: IntArray = field(repr=False)
+    masked: Masked | None = None
+
+
+@dataclass
+class Dealt:
+    """The dealer's view of the same activations.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n, h, w, c).
+    offset : ndarray of int64 or None
+        The shares add up to the value plus this; None is 0.
+    mask : ndarray of int64 or None
+        The mask of the masked form.
+    """
+
+    shape: tuple[int, ...]
+    offset: IntArray | None = field(default=None, repr=False)
+    mask: IntArray | None = field(default=None, repr=False)
