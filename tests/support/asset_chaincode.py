@@ -3,8 +3,8 @@
 
 ``python tests/support/asset_chaincode.py`` serves it, with the repository's root on ``PYTHONPATH`` and the environment
 of chaincode-as-a-service (``CHAINCODE_SERVER_ADDRESS``, ``CHAINCODE_ID``, ``CHAINCODE_TLS_*``).
-``tests/conformance/node/asset_chaincode`` offers the same transactions through the official Node shim (``npm ci``, then ``node index.js``), except for the key
-rules, the form of ``id`` in ``WhoAmI`` and the ``PEER: `` before a peer's own text.
+``tests/conformance/node/asset_chaincode`` offers the same transactions through the official Node shim (``npm ci``, then
+``node index.js``), except for the key rules, the form of ``id`` in ``WhoAmI`` and the ``PEER: `` before a peer's text.
 
 Arguments and results are UTF-8 text, ``...`` stands for any number of arguments, results after ``->``. An absent key
 fails with ``NOT_FOUND: The asset KEY does not exist``.
