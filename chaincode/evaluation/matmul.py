@@ -38,12 +38,12 @@ class ExactMatrix:
         self._shift = shift
         self._wide = weights.copy() if np.abs(floats).max(initial=0.0) >= EXACT else None
 
-    def scaled(self, values: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def scaled(self, values: FloatArray) -> FloatArray:
         """Give values @ weights / 2^shift.
 
         Exact when max|values| · bound < EXACT, which the caller has checked; ``values`` is (rows, inputs).
         """
-        result: FloatArray = np.matmul(values, self._scaled, out=out)
+        result: FloatArray = np.matmul(values, self._scaled)
         return result
 
     def wrapping(self, values: FloatArray) -> IntArray:
@@ -57,22 +57,18 @@ class ExactMatrix:
         return total
 
     def _limbs(self) -> Iterator[tuple[int, FloatArray, float]]:
-        """Cut the weights so that each part leaves at least 8 bits for the values."""
+        """Give the weights whole or, where that leaves the values under 8 bits, in signed limbs, with their shifts."""
         if self._wide is None and self.bound < 2.0**44:
             yield 0, self._scaled * 2.0**self._shift, self.bound
             return
         rest = (self._scaled * 2.0**self._shift).astype(np.int64) if self._wide is None else self._wide
-        shift = 0
-        while rest.any():
-            last = shift + _LIMB >= 64 or bool(
-                (np.abs(rest) < 1 << _LIMB).all() and (rest != np.iinfo(np.int64).min).all()
-            )
-            part = (rest if last else rest & np.int64((1 << _LIMB) - 1)).astype(np.float64)
-            yield shift, part, _column_bound(part)
-            if last:
-                return
-            rest = rest >> np.int64(_LIMB)
-            shift += _LIMB
+        for shift in range(0, 64, _LIMB):
+            high = (rest + np.int64(1 << (_LIMB - 1))) >> np.int64(_LIMB)
+            part = rest if shift + _LIMB >= 64 else rest - (high << np.int64(_LIMB))
+            floats = part.astype(np.float64)
+            if part.any():
+                yield shift, floats, _column_bound(floats)
+            rest = high
 
 
 def _value_limbs(values: FloatArray, bits: int) -> Iterator[tuple[int, FloatArray]]:
