@@ -100,7 +100,8 @@ def agreed(context: Context, task: Task, current: Round) -> Aggregate:
 def prepare_aggregate(context: Context, task: TaskId, round: RoundNumber) -> Answer:
     """Compute the new model and its accuracy on the local organisation's verification set."""
     check_local(context)
-    document, current = _aggregating(context, task, round)
+    document = get_task(context, task)
+    current = _aggregating(context, document, round)
     node = context.node
     bench = Bench(node, document, current, node.sets.get(document.dataset, document.dataset_size))
     result = node.workshop.advance(
@@ -119,8 +120,9 @@ def prepare_aggregate(context: Context, task: TaskId, round: RoundNumber) -> Ans
 @transaction
 def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index: Index) -> Answer:
     """Store a chunk of the new model: every endorser writes what it computed itself."""
-    document, current = _aggregating(context, task, round)
+    document = get_task(context, task)
     check_verifier(context, document)
+    current = _aggregating(context, document, round)
     if index >= len(document.chunk_sizes):
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(document.chunk_sizes)} does not exist")
     result = _prepared(context, document, current)
@@ -132,8 +134,9 @@ def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index:
 @transaction
 def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, finding: Json) -> Answer:
     """Record the caller's new model {model, worse, counts?}; its own peer compares it with what it computed."""
-    document, current = _aggregating(context, task, round)
+    document = get_task(context, task)
     check_verifier(context, document)
+    current = _aggregating(context, document, round)
     if context.find(Aggregate, task, round, context.msp) is not None:
         raise ContractError("ALREADY_ATTESTED", f"{context.msp} has attested the model of round {round}")
     attested = Aggregate.from_argument(
@@ -162,11 +165,10 @@ def _finding(task: Task, result: NewModel) -> dict[str, Any]:
     return finding if task.disclosure == "bit" else finding | {"counts": {"base": result.base, "model": result.correct}}
 
 
-def _aggregating(context: Context, name: str, number: int) -> tuple[Task, Round]:
-    task = get_task(context, name)
-    current = get_round(context, name, number)
+def _aggregating(context: Context, task: Task, number: int) -> Round:
+    current = get_round(context, task.task, number)
     current.expect("aggregating")
-    return task, current
+    return current
 
 
 def _prepared(context: Context, task: Task, current: Round) -> NewModel:

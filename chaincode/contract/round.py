@@ -146,8 +146,10 @@ def _base(context: Context, task: Task, number: int) -> str:
         return task.initial_model
     previous = context.find(Round, task.task, number - 1)
     if previous is None or previous.state not in ENDED or previous.model is None:
-        found = "does not exist" if previous is None else f"is {previous.state}"
-        raise ContractError("ROUND_ORDER", f"round {number - 1} of {task.task} {found}", "End it first")
+        found, remedy = (
+            ("does not exist", "Open it first") if previous is None else (f"is {previous.state}", "End it first")
+        )
+        raise ContractError("ROUND_ORDER", f"round {number - 1} of {task.task} {found}", remedy)
     return previous.model
 
 

@@ -23,7 +23,8 @@ from medquorum import ContractError
 def prepare_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp) -> Answer:
     """Evaluate one update on the local organisation's verification set; ask until it is ready."""
     check_local(context)
-    document, current = _verifying(context, task, round, over_round=False)
+    document = _task(context, task, over_round=False)
+    current = _verifying(context, document, round)
     key = _key(document, current, hospital)
     bench = _bench(context, document, current)
     verdicts = context.node.workshop.advance(
@@ -38,7 +39,8 @@ def prepare_verdict(context: Context, task: TaskId, round: RoundNumber, hospital
 def prepare_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
     """Evaluate all updates of a round, for a rule over the round; ask until it is ready."""
     check_local(context)
-    document, current = _verifying(context, task, round, over_round=True)
+    document = _task(context, task, over_round=True)
+    current = _verifying(context, document, round)
     bench = _bench(context, document, current)
     verdicts = context.node.workshop.advance(
         context.node.verdicts,
@@ -54,8 +56,9 @@ def prepare_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
 @transaction
 def verify_update(context: Context, task: TaskId, round: RoundNumber, hospital: Msp) -> Answer:
     """Write the verdict on one update, from what each endorser has prepared."""
-    document, current = _verifying(context, task, round, over_round=False)
+    document = _task(context, task, over_round=False)
     check_verifier(context, document)
+    current = _verifying(context, document, round)
     check_undecided(context, task, round, hospital)
     key = _key(document, current, hospital)
     verdict = _write(context, document, current, _prepared(context, round, key)[0])
@@ -66,8 +69,9 @@ def verify_update(context: Context, task: TaskId, round: RoundNumber, hospital: 
 @transaction
 def verify_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
     """Write the verdicts on all updates of a round, for a rule over the round."""
-    document, current = _verifying(context, task, round, over_round=True)
+    document = _task(context, task, over_round=True)
     check_verifier(context, document)
+    current = _verifying(context, document, round)
     for hospital in current.candidates:
         check_undecided(context, task, round, hospital)
     prepared = _prepared(context, round, verdict_key(document, current, current.candidates))
@@ -95,16 +99,20 @@ def disclosed(task: Task, verdict: rules.Verdict) -> dict[str, Any]:
     return result if verdict.quality is None else result | {"quality": verdict.quality}
 
 
-def _verifying(context: Context, name: str, number: int, *, over_round: bool) -> tuple[Task, Round]:
-    """Read task and round; refuse where the task's rule is of the other sort or the round is not verifying."""
+def _task(context: Context, name: str, *, over_round: bool) -> Task:
+    """Read a task; refuse where its rule is of the other sort."""
     task = get_task(context, name)
     rule = rules.parse_rule(task.rule)
     if rule.over_round != over_round:
         fitting = "PrepareRound and VerifyRound" if rule.over_round else "PrepareVerdict and VerifyUpdate"
         raise ContractError("WRONG_RULE", f"the rule {rule.name} does not work like this", f"Use {fitting}")
-    current = get_round(context, name, number)
+    return task
+
+
+def _verifying(context: Context, task: Task, number: int) -> Round:
+    current = get_round(context, task.task, number)
     current.expect("verifying")
-    return task, current
+    return current
 
 
 def _key(task: Task, current: Round, hospital: str) -> Any:
