@@ -137,7 +137,10 @@ class Hospital:
             check_round(self._ledger, self._task, finished)
             model = result_of(finished) if number else self._task.initial_model
             accuracy = self._trainer.accuracy(self._model(model))
-            self._report.event("global_model", round=number, model=model, accuracy=accuracy)
+            if accuracy is None:
+                self._report.event("model_checked", round=number, model=model)
+            else:
+                self._report.event("global_model", round=number, model=model, accuracy=accuracy)
             self._known.model = number + 1
 
     def _tell_verdict(self, status: RoundStatus | None) -> None:

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clients.data.images import Images, read_arrays, read_shard, write_shard
+from medquorum import DataError
+
+
+def arrays(count: int = 6, shape: tuple[int, ...] = (4, 4), prefix: str = "") -> dict[str, np.ndarray[Any, Any]]:
+    return {
+        f"{prefix}images": np.arange(count * int(np.prod(shape)), dtype=np.uint8).reshape(count, *shape),
+        f"{prefix}labels": (np.arange(count) % 3).reshape(-1, 1),
+    }
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((4, 5), (1, 4, 5)), ((4, 5, 3), (3, 4, 5)), ((4, 5, 1), (1, 4, 5)), ((3, 4, 5), (3, 4, 5))],
+)
+def test_any_usual_shape_becomes_channels_first(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    given = arrays(2, shape)
+    images = Images.from_arrays(given["images"], given["labels"])
+    assert images.pixels.shape == (2, *expected)
+    assert images.labels.tolist() == [0, 1]
+
+
+def test_colour_channels_keep_their_values() -> None:
+    pixels = np.zeros((1, 2, 2, 3), np.uint8)
+    pixels[0, 0, 1, 2] = 9
+    assert Images.from_arrays(pixels, np.array([0])).pixels[0, 2, 0, 1] == 9
+
+
+@pytest.mark.parametrize(
+    ("pixels", "labels", "cause"),
+    [
+        (np.zeros((2, 3, 3)), np.zeros(2, int), "whole numbers"),
+        (np.full((2, 3, 3), 256), np.zeros(2, int), "whole numbers"),
+        (np.full((2, 3, 3), -1), np.zeros(2, int), "whole numbers"),
+        (np.zeros((2, 3), np.uint8), np.zeros(2, int), "shape"),
+        (np.zeros((2, 4, 4, 2), np.uint8), np.zeros(2, int), "shape"),
+        (np.zeros((2, 3, 3), np.uint8), np.zeros(3, int), "labels"),
+        (np.zeros((2, 3, 3), np.uint8), np.zeros(2), "whole numbers"),
+        (np.zeros((2, 3, 3), np.uint8), np.zeros((2, 14), int), "one class"),
+        (np.zeros((2, 3, 3), np.uint8), np.array([0, -1]), "between"),
+        (np.zeros((0, 3, 3), np.uint8), np.zeros(0, int), "no image"),
+    ],
+)
+def test_arrays_that_are_no_labelled_images_are_refused(pixels: Any, labels: Any, cause: str) -> None:
+    with pytest.raises(DataError, match=cause):
+        Images.from_arrays(pixels, labels)
+
+
+def test_a_shard_is_read_as_it_was_written(tmp_path: Path) -> None:
+    given = arrays()
+    images = Images.from_arrays(given["images"], given["labels"])
+    write_shard(tmp_path / "new" / "shard.npz", images)
+    read = read_shard(tmp_path / "new" / "shard.npz")
+    assert np.array_equal(read.pixels, images.pixels)
+    assert np.array_equal(read.labels, images.labels)
+
+
+def test_a_medmnist_file_gives_its_train_part(tmp_path: Path) -> None:
+    np.savez(tmp_path / "m.npz", **arrays(5, prefix="train_"), **arrays(2, prefix="test_"))
+    assert len(read_shard(tmp_path / "m.npz")) == 5
+
+
+def test_bad_files_are_named_with_a_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "shard.npz"
+    with pytest.raises(DataError, match="does not exist"):
+        read_shard(path)
+    np.savez(path, **arrays(200, (28, 28)))
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"shard.npz cannot be read"):
+        read_shard(path)
+    path.write_bytes(b"not an archive")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_shard(path)
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    with pytest.raises(DataError, match="one array"):
+        read_arrays(tmp_path / "one.npy")
+    np.savez(path, images=np.zeros((2, 3, 3), np.uint8))
+    with pytest.raises(DataError, match="lacks labels"):
+        read_shard(path)
+    np.savez(path, other=np.zeros(2))
+    with pytest.raises(DataError, match="neither images nor train_images"):
+        read_shard(path)
+
+
+def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", images=np.array([{"a": 1}], dtype=object), labels=np.zeros(1, int))
+    with pytest.raises(DataError, match="cannot be read"):
+        read_shard(tmp_path / "p.npz")

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from chaincode import catalogue, modelformat
+from clients.data.images import Images
+from clients.data.sources import load as load_data
+from clients.follow import Stopped, Wake
+from clients.training.initial import drawn_model
+from clients.training.module import DescribedModel
+from clients.training.parameters import load, parameters_of
+from clients.training.train import Recipe, accuracy, predict, seed_of, train
+from medquorum import DataError
+
+torch.set_num_threads(1)
+
+
+def mlp(image: tuple[int, int, int] = (1, 8, 8)) -> DescribedModel:
+    model = DescribedModel(modelformat.parse(catalogue.mlp(image, 10)))
+    load(model, drawn_model(model.description, 0))
+    return model
+
+
+def silent(done: int, total: int) -> None:
+    """Hear of progress."""
+
+
+def test_training_learns_and_the_seed_reproduces_it() -> None:
+    source = load_data("digits")
+    packed = []
+    for _ in range(2):
+        model = mlp()
+        train(model, source.train, Recipe(epochs=5, batch=32), seed_of("t", 1, "Hospital1MSP"), silent)
+        packed.append(parameters_of(model))
+        assert accuracy(model, source.held_out) > 0.8
+    assert packed[0] == packed[1]
+    other = mlp()
+    train(other, source.train, Recipe(epochs=5, batch=32), seed_of("t", 2, "Hospital1MSP"), silent)
+    assert parameters_of(other) != packed[0]
+
+
+def test_progress_counts_every_batch() -> None:
+    seen: list[tuple[int, int]] = []
+    images = Images(np.zeros((10, 1, 8, 8), np.uint8), np.zeros(10, np.int64))
+    train(mlp(), images, Recipe(epochs=2, batch=4), 0, lambda done, total: seen.append((done, total)))
+    assert seen == [(n, 6) for n in range(1, 7)]
+
+
+def test_a_rest_of_one_image_does_not_break_batch_normalisation() -> None:
+    model = DescribedModel(modelformat.parse(catalogue.resnet18((1, 28, 28), 2)))
+    images = Images(np.random.default_rng(0).integers(0, 256, (5, 1, 28, 28), np.uint8), np.arange(5) % 2)
+    train(model, images, Recipe(batch=4), 0, silent)
+    assert all(np.isfinite(tensor).all() for tensor in model.tensors().values())
+    assert set(predict(model, images).tolist()) <= {0, 1}
+
+
+def test_the_wish_to_stop_ends_the_training() -> None:
+    wake = Wake()
+    wake.stop()
+    images = Images(np.zeros((4, 1, 8, 8), np.uint8), np.zeros(4, np.int64))
+    with pytest.raises(Stopped):
+        train(mlp(), images, Recipe(), 0, lambda done, total: wake.check())
+
+
+@pytest.mark.parametrize(
+    ("shape", "label", "cause"),
+    [((1, 9, 8), 0, "the model takes"), ((3, 8, 8), 0, "the model takes"), ((1, 8, 8), 10, "no class")],
+)
+def test_images_of_another_task_are_refused(shape: tuple[int, ...], label: int, cause: str) -> None:
+    images = Images(np.zeros((2, *shape), np.uint8), np.full(2, label))
+    with pytest.raises(DataError, match=cause):
+        train(mlp(), images, Recipe(), 0, silent)
