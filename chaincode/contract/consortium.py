@@ -73,6 +73,10 @@ def init_consortium(context: Context, document: Json) -> Answer:
     consortium = Consortium.from_argument("BAD_CONSORTIUM", document, sequence=1)
     if context.msp not in consortium.members:
         raise ContractError("ACCESS_DENIED", f"{context.msp} is not a member of the consortium it proposes")
+    if context.node.msp_id not in consortium.having("verifier"):
+        raise ContractError(
+            "ACCESS_DENIED", f"{context.node.msp_id} endorses nothing that does not name it as a verifier", "Name it"
+        )
     return _replace(context, consortium)
 
 

@@ -16,7 +16,17 @@ from chaincode.contract.documents import Attribute, Document, Hash, MspId, Round
 from chaincode.modelformat import CHUNK_BYTES, model_hash
 from medquorum import ContractError
 
-__all__ = ["COLLECTION", "Manifest", "Model", "Store", "StoredChunk", "chunk_sizes", "put_chunk", "stored_chunks"]
+__all__ = [
+    "COLLECTION",
+    "Manifest",
+    "Model",
+    "Store",
+    "StoredChunk",
+    "chunk_sizes",
+    "get_chunk",
+    "put_chunk",
+    "stored_chunks",
+]
 
 COLLECTION = "models"
 

@@ -72,3 +72,12 @@ def test_k_equal_approvals_change_it(make: Callable[..., Consortium], refused: C
     assert demo.submit(B, "UpdateConsortium", document, unit="admin")["sequence"] == 2
     assert "Hospital4MSP" in demo.read(A, "ReadConsortium")["members"]
     assert demo.submit(B, "UpdateConsortium", document, unit="admin")["approved"] == [B], "old approvals are spent"
+
+
+def test_a_verifier_endorses_only_a_consortium_that_names_it(
+    make: Callable[..., Consortium], refused: Callable[..., str]
+) -> None:
+    """A hospital that is faster than the coordinator cannot leave the true verifiers out."""
+    document = {"quorum": 1, "members": {HOSPITALS[0]: ["coordinator", "verifier"]}}
+    text = refused("ACCESS_DENIED", make().submit, HOSPITALS[0], "InitConsortium", document, unit="admin")
+    assert f"{A} endorses nothing" in text
