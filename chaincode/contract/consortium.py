@@ -14,6 +14,8 @@ from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Document, Hash, MspId
 from medquorum import ContractError
 
+__all__ = ["Consortium", "ConsortiumProposal", "Role"]
+
 Role = Literal["auditor", "coordinator", "dealer", "hospital", "verifier"]
 
 # One organisation in both roles of a pair would undo what the pair keeps apart: the images from the hospitals, the

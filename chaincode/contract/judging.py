@@ -17,7 +17,7 @@ from chaincode.evaluation import Merit, compile_model, merit
 from chaincode.fixedpoint import IntArray
 from medquorum import MedquorumError
 
-__all__ = ["Bench", "judge_round", "judge_update", "verdict_key"]
+__all__ = ["Bench", "RunningSum", "judge_round", "judge_update", "verdict_key"]
 
 
 def verdict_key(task: Task, current: Round, candidates: Sequence[str]) -> Hashable:

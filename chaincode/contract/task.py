@@ -18,7 +18,7 @@ from chaincode.contract.models import Store, chunk_sizes
 from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
 from medquorum import ContractError, MedquorumError
 
-__all__ = ["Task", "check_coordinator", "check_hospital", "check_verifier", "get_task"]
+__all__ = ["MAX_DATASET", "Task", "check_coordinator", "check_hospital", "check_verifier", "get_task"]
 
 MAX_DATASET = 1_000_000
 
