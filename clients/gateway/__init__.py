@@ -1,5 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fabric gateway client for Python, in the shape of the official ones."""
+"""Fabric gateway client for Python, in the shape of the official ones (Fabric 2.4 and later).
+
+Needs no other package of this project than the error tree ``medquorum``.
+
+>>> with connect_profile("connection-org1.json", "User1") as gateway:
+...     network = gateway.get_network("mychannel")
+...     contract = network.get_contract("basic")
+...     contract.submit_transaction("CreateAsset", "asset1", "blue")
+...     contract.evaluate_transaction("ReadAsset", "asset1")
+...     with network.chaincode_events("basic", start_block=0) as events:
+...         for event in events:
+...             print(event.name, event.payload)
+"""
 
 from clients.gateway.blocks import BlockEventsRequest, BlockKind
 from clients.gateway.channel import tls_channel

@@ -137,11 +137,13 @@ def _label(wallet: Path, label: str) -> str:
 
 def _parse(file: Path) -> _File:
     try:
-        return _File.model_validate(yaml.safe_load(file.read_text()))
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The connection profile {file} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
         raise ConfigError(f"The connection profile {file} is neither JSON nor YAML: {error}") from error
+    try:
+        return _File.model_validate(document)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise ConfigError(f"The connection profile {file} is wrong: {wrong}") from error

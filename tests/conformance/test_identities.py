@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
 import pytest
@@ -121,6 +122,15 @@ def test_an_expired_certificate(
 
 def test_a_freshly_issued_certificate(connect: ClientFactory, org1: Organisation) -> None:
     assert connect(org1, issue(org1, expired=False)).submit("Echo") == "[]"
+
+
+def test_a_peer_with_another_organisations_tls_root(
+    connect: ClientFactory, org1: Organisation, org2: Organisation
+) -> None:
+    mistaken = connect(dataclasses.replace(org1, roots=org2.roots), org1.identity())
+    with pytest.raises(ScenarioError) as caught:
+        mistaken.evaluate("Echo")
+    assert caught.value.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
 def refused_everywhere(client: ScenarioClient, org1: Organisation) -> None:

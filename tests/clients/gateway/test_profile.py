@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from clients.gateway import connect_environment, connect_profile, read_identity, read_profile
 from clients.gateway.channel import shared_channel
@@ -111,6 +113,25 @@ def test_files_that_are_no_profile_are_refused(tmp_path: Path, content: bytes) -
         read_profile(path)
     with pytest.raises(ConfigError, match="cannot be read"):
         read_profile(tmp_path / "absent.json")
+
+
+@settings(deadline=None)
+@given(st.text() | st.binary())
+@example("2001-13-45")
+@example("[" * 2000)
+@example("? [a]\n: b")
+def test_any_content_is_refused_plainly(tmp_path_factory: pytest.TempPathFactory, content: str | bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any-profile"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(ConfigError):
+        read_profile(path)
+    with pytest.raises(ConfigError):
+        read_identity_of(path)
+
+
+def read_identity_of(path: Path) -> None:
+    path.with_name("any.id").write_bytes(path.read_bytes())
+    read_identity(path.parent, "any")
 
 
 def test_a_wallet_gives_identity_and_signer(wallet: Callable[..., Path]) -> None:
