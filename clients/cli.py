@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from clients.admin.command import admin
+from clients.auditor.command import auditor
 from clients.coordinator.command import coordinator
 from clients.data.command import data
 from clients.hospital.command import adversary, hospital
@@ -30,6 +31,7 @@ for name, commands in {
     "adversary": adversary,
     "coordinator": coordinator,
     "admin": admin,
+    "auditor": auditor,
     "data": data,
     "verifier": verifier,
 }.items():

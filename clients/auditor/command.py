@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``medquorum auditor``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from clients.auditor.audit import audit_round, history
+from clients.auditor.authorities import Authorities
+from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
+from clients.session import CHANNEL, Session, open_session
+
+__all__ = ["auditor"]
+
+auditor = typer.Typer(no_args_is_help=True, help="Look up and check what is on the ledger.")
+
+RoundNumber: TypeAlias = Annotated[int, typer.Option("--round", min=1, help="Which round.")]
+
+
+@contextmanager
+def _session(profile: Path, identity: str, channel: str, state: Path | None, *, as_json: bool) -> Iterator[Session]:
+    with open_session("auditor", Connection(profile, identity, channel, state, as_json)) as session:
+        yield session
+
+
+def _show(rows: list[dict[str, Any]], title: str, *, as_json: bool) -> None:
+    """Print rows as a table, or as one JSON list."""
+    if as_json:
+        print(json.dumps(rows))
+        return
+    table = Table(title=title)
+    for heading in rows[0] if rows else ():
+        table.add_column(heading.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(value) for value in row.values()))
+    Console().print(table if rows else f"{title}: nothing")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return "" if value is None else str(value)
+
+
+@auditor.command("history")
+def key_history(
+    kind: Annotated[str, typer.Argument(help="task, round, update, verdict, attestation, aggregate, model ...")],
+    profile: ProfileFile,
+    attributes: Annotated[
+        list[str] | None, typer.Argument(help="The key's attributes, as docs/ledger.md lists.")
+    ] = None,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every version of a key, newest first, with its transaction and time."""
+    key: list[str | int] = [
+        int(text) if position == 1 and text.isdigit() else text for position, text in enumerate(attributes or ())
+    ]
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        versions = history(session.ledger, kind, key)
+    rows = [
+        {
+            "time": datetime.fromtimestamp(version["timestamp"] / 1e9, UTC).isoformat(timespec="milliseconds"),
+            "transaction": version["tx_id"],
+            "deleted": version["is_delete"],
+            "document": version["document"],
+        }
+        for version in versions
+    ]
+    _show(rows, f"{kind} {' '.join(map(str, key))}", as_json=as_json)
+
+
+@auditor.command("round")
+def show_round(
+    profile: ProfileFile,
+    task: TaskName,
+    number: RoundNumber,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what became of every update of a round, and why."""
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        status = session.ledger.status(task, number)
+        hospitals = session.ledger.task(task).hospitals
+    rows = []
+    for hospital in hospitals:
+        verdict = status.verdicts.get(hospital)
+        outcome = "no update" if hospital not in status.updates else "pending"
+        if status.round is not None:
+            outcome = status.round.outcomes.get(hospital, outcome)
+        rows.append(
+            {
+                "hospital": hospital,
+                "outcome": outcome,
+                "reason": None if verdict is None else verdict.reason,
+                "counts": None if verdict is None else verdict.counts,
+                "quality": None if verdict is None else verdict.quality,
+                "attested_by": sorted(status.attestations.get(hospital, ())),
+            }
+        )
+    state_now = "not open" if status.round is None else status.round.state
+    _show(rows, f"{task} round {number}: {state_now}", as_json=as_json)
+
+
+@auditor.command("hospital")
+def show_hospital(
+    hospital: Annotated[str, typer.Argument(help="Its MSP id.")],
+    profile: ProfileFile,
+    task: TaskName,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a hospital's outcome and quality in every round."""
+    rows = []
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        latest = session.ledger.current_round(task)
+        for number in range(1, 1 if latest is None else latest.round + 1):
+            status = session.ledger.status(task, number)
+            verdict = status.verdicts.get(hospital)
+            outcome = None if status.round is None else status.round.outcomes.get(hospital)
+            reason = None if verdict is None else verdict.reason
+            quality = None if verdict is None else verdict.quality
+            rows.append({"round": number, "outcome": outcome, "reason": reason, "quality": quality})
+    _show(rows, f"{hospital} in {task}", as_json=as_json)
+
+
+@auditor.command("scores")
+def scores(
+    profile: ProfileFile,
+    task: TaskName,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every hospital's counts and summed quality over all rounds."""
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        found = session.ledger.value("ReadScores", task)
+    _show([{"hospital": hospital, **score} for hospital, score in found.items()], f"{task} scores", as_json=as_json)
+
+
+@auditor.command("verify")
+def verify(
+    profile: ProfileFile,
+    task: TaskName,
+    number: RoundNumber,
+    organizations: Annotated[Path, typer.Option(help="organizations/peerOrganizations, for the CA certificates.")],
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the blocks' hash chain and the endorsement signatures of every transaction of a round."""
+    authorities = Authorities.read(organizations)
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        document = session.ledger.task(task)
+        rows = list(audit_round(session.network, session.ledger, document, number, authorities))
+    _show(rows, f"{task} round {number}: hash chain and {len(rows)} transactions PASSED", as_json=as_json)
