@@ -78,7 +78,6 @@ class FakeGateway:
     events: list[gateway_pb2.ChaincodeEventsResponse] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     deliver_status: int | None = None
-    ends_streams: bool = False
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def _answer(self, method: str, request: Any, context: grpc.ServicerContext) -> None:
@@ -131,8 +130,7 @@ class FakeGateway:
 
     def _wait(self, context: grpc.ServicerContext) -> None:
         context.add_callback(self.stopped.set)
-        if not self.ends_streams:
-            self.stopped.wait()
+        self.stopped.wait()
 
     def serve(self) -> tuple[grpc.Server, str]:
         """Start the service on a free port; the caller stops the server."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import grpc
 import pytest
@@ -96,8 +97,8 @@ def test_where_a_stream_starts(service: FakeGateway, gateway: Gateway) -> None:
     network = gateway.get_network("mychannel")
     checkpoint = InMemoryCheckpointer()
 
-    def start(**options: object) -> ChaincodeEventsRequest:
-        with network.chaincode_events("asset", **options) as events:  # type: ignore[arg-type]
+    def start(**options: Any) -> ChaincodeEventsRequest:
+        with network.chaincode_events("asset", **options) as events:
             next(events)
         return last_request(service)
 

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import hashlib
 
+import grpc
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
+from fake_gateway import FakeGateway
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,8 +77,8 @@ def test_an_identity_needs_an_msp_id_and_a_certificate(certificate: bytes) -> No
         X509Identity("Org1MSP", b"nonsense")
 
 
-def test_without_a_signer_nothing_is_sent(channel: object, identity: X509Identity, service: object) -> None:
-    contract = connect(channel, identity).get_network("mychannel").get_contract("asset")  # type: ignore[arg-type]
+def test_without_a_signer_nothing_is_sent(channel: grpc.Channel, identity: X509Identity, service: FakeGateway) -> None:
+    contract = connect(channel, identity).get_network("mychannel").get_contract("asset")
     with pytest.raises(ConfigError, match="without a signer"):
         contract.evaluate_transaction("Get", "k")
-    assert service.requests == {}  # type: ignore[attr-defined]
+    assert service.requests == {}
