@@ -9,41 +9,21 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
-import tenacity
 
 import network
-from medquorum import NetworkError, StartTimeout
+from medquorum import NetworkError
 from network.paths import NetworkFolder
 from network.processes import NETWORK_VARIABLE, Process, alive, end, marked, processes, records
 from network.supervisor import supervisor_name
+from network.waiting import await_true, last_lines
 
-__all__ = ["await_true", "bring_down", "last_lines", "python_path", "supervise", "switch"]
+__all__ = ["bring_down", "python_path", "supervise", "switch"]
 
-POLL = 0.03  # seconds
 SECTIONS = ("data", "logs", "run", "config", "processes", "channel-artifacts", "devnet", "packages")
-
-
-def await_true(condition: Callable[[], bool], seconds: float, what: str, log: Path | None = None) -> None:
-    """Wait until a condition holds; ``log`` is the file that should say why it does not.
-
-    Raises
-    ------
-    StartTimeout
-        When it does not within so many seconds.
-    """
-    try:
-        tenacity.Retrying(
-            retry=tenacity.retry_if_result(lambda held: not held),
-            wait=tenacity.wait_fixed(POLL),
-            stop=tenacity.stop_after_delay(seconds),
-        )(condition)
-    except tenacity.RetryError as error:
-        remedy = f"See {log}: {last_lines(log)}" if log else "`medquorum-network logs` says why"
-        raise StartTimeout(f"{what} after {seconds:.0f} s", remedy) from error
 
 
 def python_path() -> str:
@@ -95,13 +75,6 @@ def bring_down(folder: NetworkFolder, *, purge: bool = False) -> int:
     return len(before)
 
 
-def last_lines(path: Path, count: int = 5) -> str:
-    """Give the last lines of a log, joined by `` | ``."""
-    if not path.exists():
-        return "no log"
-    return " | ".join(path.read_text(errors="replace").splitlines()[-count:])
-
-
 def _start(folder: NetworkFolder, organisation: str | None) -> None:
     name = supervisor_name(organisation)
     command = [sys.executable, "-m", "network.supervisor", "--dir", str(folder.root.resolve())]
@@ -129,14 +102,14 @@ def _runs(folder: NetworkFolder, process: Process) -> bool:
 def _unwanted(folder: NetworkFolder) -> list[str]:
     wanted = {one.name for one in processes(folder) if one.enabled}
     known = {name: one for name, one in records(folder).items() if one.organisation}
-    return [name for name, one in known.items() if name not in wanted and alive(one)]
+    return [name for name, one in known.items() if name not in wanted and one.state != "stopped"]
 
 
 def _purge(folder: NetworkFolder) -> None:
     for section in SECTIONS:
         shutil.rmtree(folder.root / section, ignore_errors=True)
-    for path in folder.root.glob("chaincodes.json"):
-        path.unlink()
+    folder.chaincodes.unlink(missing_ok=True)
+    folder.kind.unlink(missing_ok=True)
     for organisation in folder.organizations.glob("*/*"):
         for part in organisation.iterdir():
             if part.name != "verification":

@@ -17,6 +17,7 @@ from network import control, health, policies
 from network.consortium import Consortium, Organisation
 from network.paths import NetworkFolder
 from network.processes import Process, processes
+from network.waiting import await_true
 
 __all__ = [
     "DEFAULT_NAME",
@@ -177,7 +178,7 @@ def await_listening(organisations: Iterable[Organisation], deployment: Deploymen
         if one.peer:
             log = folder.log(f"{deployment.label}.{one.domain}")
             ready = functools.partial(health.listens, one.peer.host, one.peer.chaincode_ports[deployment.slot])
-            control.await_true(ready, START_SECONDS, f"the chaincode of {one.name} does not listen", log)
+            await_true(ready, START_SECONDS, f"the chaincode of {one.name} does not listen", log)
 
 
 def _read_collections(path: Path) -> list[dict[str, Any]]:

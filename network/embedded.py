@@ -15,6 +15,7 @@ from network.packaging import make_package, package_id
 from network.paths import NetworkFolder
 from network.processes import Process
 from network.progress import Progress
+from network.waiting import await_true
 
 __all__ = ["DEVNET", "bring_up", "deploy"]
 
@@ -35,7 +36,7 @@ def bring_up(consortium: Consortium, folder: NetworkFolder, progress: Progress) 
             if one.peer:
                 # Also there when the organisation's peer is switched down.
                 ready = functools.partial(health.listens, one.peer.host, one.peer.operations_port)
-                control.await_true(ready, START_SECONDS, f"{one.name}'s address does not answer", folder.log(DEVNET))
+                await_true(ready, START_SECONDS, f"{one.name}'s address does not answer", folder.log(DEVNET))
 
 
 def deploy(consortium: Consortium, folder: NetworkFolder, wanted: Deployment, progress: Progress) -> Deployment:

@@ -11,24 +11,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from medquorum import ConfigError
+
 __all__ = ["expand"]
 
 ORGANISATIONS_OFFSET = 100
 STEP = 10
 BFT_ORDERERS = 4
-GLOBALS = {"domain": "example.com", "host": "127.0.0.1", "port_base": 7050}
+GLOBALS: dict[str, Any] = {"domain": "example.com", "host": "127.0.0.1", "port_base": 7050}
 
 
 def expand(raw: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Give the explicit form of a parsed file; ``changes`` replaces hospitals, orderers, consensus, port_base..."""
+    """Give the explicit form of a parsed file; ``changes`` replaces hospitals, orderers, consensus, port_base...
+
+    Raises
+    ------
+    ConfigError
+        When a default for all nodes (domain, host, port_base) has the wrong type.
+    """
     document = {"consensus": "BFT", "channel": {}, **raw}
     defaults = {key: document.pop(key, value) for key, value in GLOBALS.items()}
     defaults["port_base"] = changes.get("port_base", defaults["port_base"])
     document["consensus"] = changes.get("consensus", document["consensus"])
     if "batch_interval_ms" in changes and isinstance(document["channel"], dict):
         document["channel"] = document["channel"] | {"batch_interval_ms": changes["batch_interval_ms"]}
-    if not isinstance(defaults["port_base"], int):
-        return document | defaults
+    for key, value in defaults.items():
+        if not isinstance(value, type(GLOBALS[key])):
+            raise ConfigError(f"{key}: {value!r} is no {type(GLOBALS[key]).__name__}", f"Such as {GLOBALS[key]!r}")
     organisations = _copies(document.get("organisations"), changes.get("hospitals"), "hospital")
     wanted = changes.get("orderers")
     orderers = _copies(document.get("orderers"), wanted, None)

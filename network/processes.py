@@ -15,6 +15,7 @@ from typing import Literal
 import psutil
 
 from network.paths import NetworkFolder
+from network.waiting import becomes_true
 
 __all__ = ["NETWORK_VARIABLE", "Process", "Record", "alive", "end", "marked", "processes", "records"]
 
@@ -106,11 +107,19 @@ def end(victims: Iterable[psutil.Process], patience: float = 10.0) -> int:
     asked = list(victims)
     for process in asked:
         _signal(process, signal.SIGTERM)
-    _, remaining = psutil.wait_procs(asked, timeout=patience)
-    for process in remaining:
-        _signal(process, signal.SIGKILL)
-    psutil.wait_procs(remaining, timeout=patience)
+    if not becomes_true(lambda: all(_ended(process) for process in asked), patience):
+        for process in asked:
+            _signal(process, signal.SIGKILL)
+        becomes_true(lambda: all(_ended(process) for process in asked), patience)
     return len(asked)
+
+
+def _ended(process: psutil.Process) -> bool:
+    """Tell whether a process has ended; its parent may take its time to collect it."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -17,6 +17,7 @@ from network.fabric.client import AdminClient
 from network.fabric.configtx import make_genesis
 from network.paths import NetworkFolder
 from network.progress import Progress
+from network.waiting import await_true
 
 __all__ = ["bring_up", "create_channel", "in_parallel"]
 
@@ -55,7 +56,7 @@ def bring_up(
         ports = {one.node: one.operations_port for one in orderers}
         ports |= {one.node: one.peer.operations_port for one in peers if one.peer}
         for node, port in ports.items():
-            control.await_true(
+            await_true(
                 functools.partial(health.serves, port), START_SECONDS, f"{node} is not healthy", folder.log(node)
             )
     create_channel(consortium, folder, binaries, progress, organisation)

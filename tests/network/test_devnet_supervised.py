@@ -6,13 +6,13 @@ import os
 import signal
 
 import pytest
+from networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
 from medquorum import NetworkError
-from network.control import await_true
 from network.health import serves
 from network.processes import marked, records
 from network.status import rows
-from networks import ASSET_CHAINCODE, Networks, RunningNetwork
+from network.waiting import await_true
 
 
 @pytest.fixture(scope="module")

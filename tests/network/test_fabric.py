@@ -8,10 +8,10 @@ import signal
 import pytest
 from networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
-from network.control import await_true
 from network.network import Network
 from network.processes import alive, marked, processes, records
 from network.status import rows
+from network.waiting import await_true
 
 pytestmark = pytest.mark.fabric
 
