@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from network.devnet.identity import Identity
 
-__all__ = ["may_read", "may_write"]
+__all__ = ["may_order", "may_read", "may_write"]
 
 WRITERS = ("admin", "client")
 
@@ -15,6 +15,11 @@ WRITERS = ("admin", "client")
 def may_write(identity: Identity, organisations: Collection[str]) -> bool:
     """Say whether an identity satisfies the Writers policy: an admin or client of one of the organisations."""
     return identity.msp_id in organisations and identity.role in WRITERS
+
+
+def may_order(identity: Identity, organisations: Collection[str]) -> bool:
+    """Say whether an identity satisfies the channel's own Writers policy, which admits anyone of the orderers too."""
+    return identity.msp_id not in organisations or identity.role in WRITERS
 
 
 def may_read(identity: Identity, organisations: Collection[str]) -> bool:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medquorum import ConfigError
@@ -20,6 +21,8 @@ from network.devnet.policy import out_of, parse
 __all__ = ["Collection", "Definition", "Definitions", "Endpoint"]
 
 IMPLICIT = "_implicit_org_"
+
+log = structlog.get_logger(__name__)
 
 
 class _Document(BaseModel):
@@ -104,12 +107,12 @@ class Definitions:
         self._current: Mapping[str, Definition] = {}
 
     def current(self) -> Mapping[str, Definition]:
-        """Give every definition by chaincode name, from the file as it is now.
+        """Give every definition by chaincode name, from the file as it is now; a malformed file changes nothing.
 
         Raises
         ------
         ConfigError
-            When the file is not as docs/operations.md says.
+            When the file is malformed the first time it is read.
         """
         try:
             status = self._path.stat()
@@ -117,7 +120,12 @@ class Definitions:
             return {}
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
         if stamp != self._stamp:
-            self._current = read(self._path)
+            try:
+                self._current = read(self._path)
+            except ConfigError as error:
+                if self._stamp is None:
+                    raise
+                log.error("the former definitions stay in force", cause=str(error))
             self._stamp = stamp
         return self._current
 

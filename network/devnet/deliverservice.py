@@ -51,14 +51,16 @@ class DeliverService:
 
     async def DeliverFiltered(self, requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
         """Stream transaction ids, codes and event names only."""
-        render: Render = lambda block, _: DeliverResponse(filtered_block=filtered_block(block, self._ledger.channel_id))  # noqa: E731
-        async for response in self._serve(requests, render):
+        async for response in self._serve(requests, self._filtered):
             yield response
 
     async def DeliverWithPrivateData(self, requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
         """Stream blocks with the private data that this peer holds and the caller may see."""
         async for response in self._serve(requests, self._with_private_data):
             yield response
+
+    def _filtered(self, block: Any, caller: Identity) -> Any:
+        return DeliverResponse(filtered_block=filtered_block(block, self._ledger.channel_id))
 
     def _with_private_data(self, block: Any, caller: Identity) -> Any:
         found = private_data(self._ledger, block.header.number, self._msp_id, caller)

@@ -128,11 +128,6 @@ class Msps:
         self._msps: Mapping[str, Msp] = {msp.msp_id: msp for msp in msps}
         self._known: dict[bytes, Identity] = {}
 
-    @property
-    def all(self) -> Mapping[str, Msp]:
-        """Every organisation by MSP id."""
-        return self._msps
-
     def identity(self, serialized: bytes) -> Identity:
         """Read a ``SerializedIdentity``.
 

@@ -96,7 +96,7 @@ class Orderer:
             creator = self._ledger.msps.authenticate(serialized, envelope.payload, envelope.signature)
         except IdentityError as error:
             raise Rejected(Status.FORBIDDEN, denied) from error
-        if not access.may_write(creator, self._ledger.msps.all):
+        if not access.may_order(creator, self._ledger.members.application):
             raise Rejected(Status.FORBIDDEN, denied)
 
     async def _run(self) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import structlog
 
-from network.consortium import Consortium, Organisation, load
+from network.consortium import Organisation, load
 from network.devnet.definition import Definitions
 from network.devnet.deliverservice import DeliverService
 from network.devnet.endorser import Endorser
+from network.devnet.folder import DownList, lock
 from network.devnet.gateway import Gateway
 from network.devnet.gatewayservice import GatewayService
 from network.devnet.genesis import genesis_envelope
@@ -40,6 +41,8 @@ class Devnet:
     def __init__(self, root: Path) -> None:
         self._folder = NetworkFolder(root)
         self._consortium = load(self._folder.consortium)
+        self._lock = lock(self._folder.devnet)
+        self._down = DownList(self._folder.devnet / "down.json")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="committer")
         self._reconciling: dict[str, asyncio.Task[None]] = {}
@@ -61,7 +64,8 @@ class Devnet:
         """
         self._orderer.start()
         for server in self._servers:
-            await server.start()
+            if server.msp_id not in self.ledger.members.down:
+                await server.start()
         for operations in self._operations:
             await operations.start()
         log.info("devnet is up", channel=self.ledger.channel_id, peers=len(self._servers), height=self.ledger.height)
@@ -86,16 +90,19 @@ class Devnet:
         self._committer.shutdown()
         self._readers.shutdown()
         self.ledger.close()
+        self._lock.close()
         log.info("devnet is down", height=self.ledger.height)
 
     async def switch(self, server: PeerServer, up: bool) -> None:
         """Take one organisation's peer down or up."""
         if up:
             self.ledger.members.down.discard(server.msp_id)
+            self._down.write(self.ledger.members.down)
             await server.start()
             self._reconciling[server.msp_id] = asyncio.create_task(self._reconcile(server.msp_id))
             return
         self.ledger.members.down.add(server.msp_id)
+        self._down.write(self.ledger.members.down)
         if (task := self._reconciling.pop(server.msp_id, None)) is not None:
             task.cancel()
         await server.stop()
@@ -115,7 +122,7 @@ class Devnet:
             folder.devnet,
             consortium.channel.name,
             msps,
-            Members(frozenset(one.msp_id for one in application), peers),
+            Members(frozenset(one.msp_id for one in application), peers, self._down.read()),
             Definitions(folder.devnet_chaincodes),
             [Signer.load(one.msp_id, folder.node(one) / "msp") for one in consortium.orderers],
         )
@@ -127,7 +134,9 @@ class Devnet:
 
     def _endorser(self, one: Organisation) -> Endorser:
         address = one.peer.address if one.peer else ""
-        return Endorser(self.ledger, self._signer(one), address, self._folder.root, self._readers)
+        endorser = Endorser(self.ledger, self._signer(one), address, self._folder.root, self._readers)
+        endorser.up = one.msp_id not in self.ledger.members.down
+        return endorser
 
     def _server(self, one: Organisation) -> PeerServer:
         endorser = self._endorsers[one.msp_id]
@@ -144,8 +153,3 @@ class Devnet:
 
     def _operation(self, server: PeerServer) -> Operations:
         return Operations(server.operations, lambda: server.up, partial(self.switch, server))
-
-    @property
-    def consortium(self) -> Consortium:
-        """The description it runs."""
-        return self._consortium

@@ -19,6 +19,9 @@ from network.devnet.plan import Plan, layouts, preferring
 __all__ = ["NoPeers", "Registry"]
 
 
+CACHE_SIZE = 256
+
+
 class NoPeers(Exception):
     """No peers can be found for a request."""
 
@@ -31,6 +34,7 @@ class Registry:
         self._local = local
         self._everyone = everyone
         self._connected = set(everyone)
+        self._known: dict[tuple[tuple[bytes, ...], tuple[str, ...]], list[frozenset[str]]] = {}
 
     @property
     def local(self) -> Endorser:
@@ -98,7 +102,7 @@ class Registry:
         for namespace, collection in confined:
             config = self._ledger.definitions.current()[namespace].collection(collection)
             able = [msp for msp in able if config and policy.satisfied(config.members, [everyone[msp]])]
-        possible = layouts(policies, {msp: everyone[msp] for msp in able})
+        possible = self._layouts(policies, able)
         if not possible:
             raise NoPeers(
                 "no combination of peers can be derived which satisfy the endorsement policy: "
@@ -111,6 +115,15 @@ class Registry:
                 "failed to select a set of endorsers that satisfy the endorsement policy due to unavailability of peers"
             )
         return Plan(preferring(found, preferred))
+
+    def _layouts(self, policies: Sequence[Any], able: Sequence[str]) -> list[frozenset[str]]:
+        """Remember the answers: a majority of many organisations has many layouts, and they are asked for often."""
+        key = (tuple(one.SerializeToString() for one in policies), tuple(able))
+        if key not in self._known:
+            if len(self._known) >= CACHE_SIZE:
+                self._known.clear()
+            self._known[key] = layouts(policies, {msp: self._ledger.members.peers[msp] for msp in able})
+        return self._known[key]
 
     def _policies(self, interest: Interest) -> list[Any]:
         definitions = self._ledger.definitions.current()
