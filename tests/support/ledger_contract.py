@@ -20,8 +20,8 @@ class LedgerContract:
         self.sender = creator(msp, unit)
         self.submitted: list[str] = []
         self.down: set[str] = set()
-        self.before: Callable[[str], None] = lambda name: None
-        self.after: Callable[[str], None] = lambda name: None
+        self.before: Callable[[str], None] = lambda call: None
+        self.after: Callable[[str], None] = lambda call: None
         self._lock = consortium.__dict__.setdefault("lock", threading.RLock())
 
     def evaluate(
@@ -49,7 +49,8 @@ class LedgerContract:
         transient: Mapping[str, str | bytes] | None = None,
         endorsing_organizations: Sequence[str] = (),
     ) -> bytes:
-        self.before(name)
+        call = " ".join((name, *map(_text, arguments)))
+        self.before(call)
         if self.down & set(endorsing_organizations):
             raise EndorseError("endorse failed, ABORTED: connection refused", code="ABORTED")
         bytes_only = {key: value for key, value in (transient or {}).items() if isinstance(value, bytes)}
@@ -60,8 +61,8 @@ class LedgerContract:
                 )
         except PeerError as error:
             raise _refused(EndorseError, error) from error
-        self.submitted.append(name)
-        self.after(name)
+        self.submitted.append(call)
+        self.after(call)
         return payload
 
 

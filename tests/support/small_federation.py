@@ -17,7 +17,7 @@ from clients.attacks.behaviour import Behaviour, honest
 from clients.coordinator.agent import Coordinator
 from clients.coordinator.duty import Deadlines
 from clients.data.images import Images
-from clients.follow import Wake
+from clients.follow import MOVED_ON, Wake
 from clients.hospital.agent import Hospital
 from clients.hospital.trainer import Trainer
 from clients.hospital.updates import UpdateStore
@@ -26,6 +26,11 @@ from clients.report import Report
 from clients.training.train import Recipe
 from clients.transactions import Transactions
 from clients.verifier.agent import Verifier
+from medquorum import ContractError, GatewayError
+
+
+class Killed(Exception):
+    """The process of an agent is gone."""
 
 
 class Clock:
@@ -104,7 +109,15 @@ class Federation:
         for _ in range(limit):
             waits = []
             for name in [name for name in self.agents if name not in left]:
-                seconds = self.agents[name].step()
+                try:
+                    seconds = self.agents[name].step()
+                except Killed:
+                    self.start(name)
+                    seconds = 0
+                except (ContractError, GatewayError) as error:
+                    if isinstance(error, ContractError) and error.code not in MOVED_ON:
+                        raise
+                    seconds = 0.5
                 if seconds is None:
                     left.add(name)
                 else:
