@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import uuid
 from collections.abc import Iterator
 
@@ -33,6 +34,8 @@ def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="session")
 def node_runner() -> Iterator[NodeRunner]:
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node and npm not found")
     runner = NodeRunner()
     yield runner
     runner.close()

@@ -49,6 +49,19 @@ function checkpointOf(request) {
     return checkpointer;
 }
 
+// Reads ahead by one: a stream that fails before anyone reads would end the process.
+function keepStream(stream, read) {
+    const iterator = stream[Symbol.asyncIterator]();
+    const reader = { stream, read, iterator };
+    readAhead(reader);
+    return keep(reader);
+}
+
+function readAhead(reader) {
+    reader.coming = reader.iterator.next();
+    reader.coming.catch(() => {});
+}
+
 const eventOptions = (request) => ({
     startBlock: request.start === null ? undefined : BigInt(request.start),
     checkpoint: checkpointOf(request),
@@ -175,7 +188,7 @@ const operations = {
             name: event.eventName,
             payload: text(event.payload),
         });
-        return keep({ stream, read, iterator: stream[Symbol.asyncIterator]() });
+        return keepStream(stream, read);
     },
     async blocks(request) {
         const network = connections.get(request.connection).gateway.getNetwork(request.channel);
@@ -185,11 +198,13 @@ const operations = {
             private: () => network.getBlockAndPrivateDataEvents(eventOptions(request)),
         };
         const stream = await open[request.kind]();
-        return keep({ stream, read: blockReaders[request.kind], iterator: stream[Symbol.asyncIterator]() });
+        return keepStream(stream, blockReaders[request.kind]);
     },
     async next(request) {
         const reader = handles.get(request.handle);
-        return reader.read((await reader.iterator.next()).value);
+        const { value } = await reader.coming;
+        readAhead(reader);
+        return reader.read(value);
     },
     close(request) {
         handles.get(request.handle).stream.close();
