@@ -134,7 +134,7 @@ def test_after_a_crash_of_the_supervisor_the_next_one_ends_its_children(folder: 
     orphan = psutil.Process(pid(folder, "one"))
     kill_supervisor(folder)
     supervise(folder)
-    assert not orphan.is_running()
+    await_true(lambda: not orphan.is_running(), 10, "the orphan runs")
     assert len(marked(folder)) == 2
 
 

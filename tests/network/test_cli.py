@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: messages without tracebacks, exit codes, JSON."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from networks import free_port_base
+
+from network.cli import main
+from network.consortium import load, sample, write
+from network.crypto import generate
+from network.fabric import binaries
+from network.paths import NetworkFolder
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "network.sh"
+
+
+def test_init_writes_what_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--hospitals", "3", "--port-base", "22000", "--consensus", "raft"]
+    assert main(["init", "--dir", str(tmp_path), *options]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "consortium.toml")
+    made = load(tmp_path / "consortium.toml")
+    assert (len(made.having("hospital")), made.consensus, made.orderers[0].port) == (3, "raft", 22000)
+    assert main(["init", "--dir", str(tmp_path)]) == 10
+    assert "--force" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["status"], 10, "cannot read the consortium file"),
+        (["init", "--sample", "large"], 10, "no sample 'large'"),
+        (["init", "--consensus", "solo"], 10, "consensus"),
+        (["up", "--network", "docker"], 10, "no network of kind 'docker'"),
+        (["nonsense"], 2, "No such command"),
+        (["status", "--nonsense"], 2, "No such option"),
+    ],
+)
+def test_mistakes_have_their_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str
+) -> None:
+    assert main([*arguments, "--dir", str(tmp_path)] if code != 2 else arguments) == code
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_errors_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--json", "--dir", str(tmp_path)]) == 10
+    document = json.loads(capsys.readouterr().out)
+    assert (document["error"], document["exit_code"]) == ("ConfigError", 10)
+    assert "init" in document["remedy"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(sample("small", hospitals=1, port_base=free_port_base(150)), tmp_path / "consortium.toml")
+    return tmp_path
+
+
+def test_missing_binaries_say_how_to_get_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FABRIC_BIN", str(folder))
+    assert main(["up", "--network", "fabric", "--dir", str(folder)]) == 21
+    said = capsys.readouterr().err
+    assert "has no peer, orderer, configtxgen, osnadmin" in said
+    assert "install-fabric.sh" in said
+
+
+def test_binaries_are_found_on_the_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for program in binaries.PROGRAMS:
+        (folder / program).write_text("#!/bin/sh\necho ' Version: v3.9.9'\n")
+        (folder / program).chmod(0o755)
+    monkeypatch.delenv("FABRIC_BIN", raising=False)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    assert binaries.find().home == folder
+    assert binaries.find().version() == "3.9.9"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["-ccs", "0"], "-ccs 0 is no sequence"),
+        (["-ccp", "/no/such/chaincode.py"], "no chaincode at"),
+        (["-ccn", "a b"], "cannot be a package label"),
+        (["-cccg", "/no/such.json"], "cannot read the collections file"),
+        (["-c", "Bad_Channel"], "no channel name"),
+        ([], "this needs a network of real peers"),
+    ],
+)
+def test_deploy_refuses(folder: Path, capsys: pytest.CaptureFixture[str], flags: list[str], message: str) -> None:
+    assert main(["deployCC", "--dir", str(folder), *flags]) in (10, 20)
+    assert message in capsys.readouterr().err
+
+
+def test_status_of_what_never_ran(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--json", "--dir", str(folder)]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["network"], document["running"], document["processes"]) == (None, False, [])
+    assert main(["down", "--dir", str(folder)]) == 0
+    assert "0 processes ended" in capsys.readouterr().out
+
+
+def findings(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
+    main(["doctor", "--json", "--dir", str(folder)])
+    return {one["check"]: one for one in json.loads(capsys.readouterr().out)}
+
+
+def test_doctor_names_problem_and_remedy(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FABRIC_BIN", str(folder))
+    found = findings(folder, capsys)
+    assert found["binaries"]["passed"] is False
+    assert "install-fabric.sh" in str(found["binaries"]["remedy"])
+    assert found["ports"]["passed"] is True
+    network = NetworkFolder(folder)
+    consortium = load(network.consortium)
+    generate(consortium, network)
+    assert findings(folder, capsys)["private keys"]["passed"] is True
+    network.key(consortium.organisation("VerifierA"), "Admin").chmod(0o644)
+    assert findings(folder, capsys)["private keys"]["passed"] is False
+
+
+def test_network_sh_translates_the_test_networks_words(folder: Path) -> None:
+    command = [str(SCRIPT), "status", "--dir", str(folder), "-r", "5", "-bft"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={"PYTHON": sys.executable, "PATH": "/usr/bin:/bin"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert "never up" in done.stdout
+    assert "deployCC" in subprocess.run([str(SCRIPT), "-h"], capture_output=True, text=True, check=True).stdout
