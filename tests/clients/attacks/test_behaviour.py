@@ -39,7 +39,7 @@ def occasion(trained: Trained) -> Occasion:
 
 
 def test_honest_trains_on_its_own_labels(occasion: Occasion, trained: Trained) -> None:
-    assert np.array_equal(honest(occasion), TRAINED)  # type: ignore[arg-type]
+    assert np.array_equal(honest(occasion), TRAINED)
     assert trained.labels == [0, 1, 2, 0, 1, 2]
 
 
@@ -83,7 +83,7 @@ def test_model_attacks_change_the_update(attack: Attack, occasion: Occasion) -> 
 
 
 def test_replay_sends_the_first_update_again(occasion: Occasion) -> None:
-    assert np.array_equal(Adversary("replay")(occasion), TRAINED)  # type: ignore[arg-type]
+    assert np.array_equal(Adversary("replay")(occasion), TRAINED)
     old = np.array([1, 2, 3], np.int64)
     assert Adversary("replay")(replace(occasion, earlier=lambda: old)) is old
 

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from clients.follow import Stopped, Wake, follow
+from medquorum import CheckFailed, CommitError, ContractError, GatewayError
+
+
+class Script:
+    """A step that does what it is told, one thing a call."""
+
+    def __init__(self, *things: float | Exception | None) -> None:
+        self.things = list(things)
+
+    def __call__(self) -> float | None:
+        thing = self.things.pop(0)
+        if isinstance(thing, Exception):
+            raise thing
+        return thing
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clients.follow.FIRST_PAUSE", 0.001)
+
+
+def test_it_ends_with_the_duty() -> None:
+    script = Script(0, 0, None)
+    follow(script, Wake())
+    assert script.things == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        GatewayError("away", code="UNAVAILABLE"),
+        CommitError("conflict", code="MVCC_READ_CONFLICT"),
+        ContractError("ROUND_CLOSED", "too late"),
+        ContractError("TASK_MISSING", "not yet"),
+    ],
+)
+def test_what_passes_is_tried_again(error: Exception) -> None:
+    script = Script(error, error, None)
+    follow(script, Wake())
+    assert script.things == []
+
+
+@pytest.mark.parametrize("error", [CheckFailed("wrong model"), ContractError("ACCESS_DENIED", "not you")])
+def test_what_does_not_pass_is_raised(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        follow(Script(error), Wake())
+
+
+def test_an_event_ends_the_sleep_and_a_stop_ends_the_loop() -> None:
+    wake = Wake()
+    seen: list[float] = []
+
+    def step() -> float:
+        seen.append(time.monotonic())
+        return 60.0
+
+    def play(*actions: Callable[[], None]) -> None:
+        for number, action in enumerate(actions, start=1):
+            while len(seen) < number:
+                time.sleep(0.001)
+            action()
+
+    thread = threading.Thread(target=play, args=(wake.call, wake.stop))
+    thread.start()
+    with pytest.raises(Stopped):
+        follow(step, wake)
+    thread.join()
+    assert len(seen) == 2
+    assert seen[1] - seen[0] < 10

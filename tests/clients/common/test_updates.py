@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from clients.hospital.updates import UpdateStore
+from medquorum import DataError
+
+BASE = "0" * 64
+
+
+def test_an_update_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    packed = bytes(range(256)) * (5 << 12)
+    saved = UpdateStore(tmp_path).save(1, BASE, packed)
+    loaded = UpdateStore(tmp_path).load(1)
+    assert loaded == saved
+    assert len(saved.values) == 2
+    assert b"".join(value[32:] for value in saved.values) == packed
+    assert saved.chunks == [hashlib.sha256(value).hexdigest() for value in saved.values]
+
+
+def test_salts_are_fresh_and_files_private(tmp_path: Path) -> None:
+    store = UpdateStore(tmp_path)
+    assert store.save(1, BASE, b"same").chunks != store.save(2, BASE, b"same").chunks
+    assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.glob("*/*"))
+
+
+def test_a_half_written_update_is_none(tmp_path: Path) -> None:
+    store = UpdateStore(tmp_path)
+    store.save(1, BASE, b"data")
+    (tmp_path / "000001" / "update.json").unlink()
+    assert store.load(1) is None
+    assert store.first() is None
+
+
+@pytest.mark.parametrize("name", ["parameters.bin", "salts.bin", "update.json"])
+def test_a_changed_file_is_refused(tmp_path: Path, name: str) -> None:
+    store = UpdateStore(tmp_path)
+    store.save(1, BASE, b"data")
+    (tmp_path / "000001" / name).write_bytes(b"{}")
+    with pytest.raises(DataError, match="Remove"):
+        store.load(1)
+
+
+def test_old_updates_are_forgotten(tmp_path: Path) -> None:
+    store = UpdateStore(tmp_path)
+    for number in (1, 2, 3):
+        store.save(number, BASE, bytes([number]))
+    store.forget(before=3)
+    first = store.first()
+    assert first is not None
+    assert first.packed == b"\3"
