@@ -16,7 +16,7 @@ from fabric_protos.peer.chaincode_shim_pb2_grpc import ChaincodeStub
 
 from network.devnet.definition import Endpoint
 
-__all__ = ["STREAM_TERMINATED", "ChaincodeStream", "ExecutionError", "RequestHandler"]
+__all__ = ["STREAM_TERMINATED", "ChaincodeStream", "ExecutionError", "RequestHandler", "refusal"]
 
 STREAM_TERMINATED = "chaincode stream terminated"
 EXECUTION_TIMED_OUT = "timeout expired while executing transaction"
@@ -153,12 +153,10 @@ class ChaincodeStream:
         key = (message.channel_id, message.txid)
         if message.type == ChaincodeMessage.KEEPALIVE:
             return
-        running = self._running.get(key)
-        if running is None:
-            return  # of a transaction that timed out
-        done, handler = running
-        if message.type in (ChaincodeMessage.COMPLETED, ChaincodeMessage.ERROR):
-            if not done.done():
+        final = message.type in (ChaincodeMessage.COMPLETED, ChaincodeMessage.ERROR)
+        done, handler = self._running.get(key, (None, _no_transaction))
+        if final:
+            if done is not None and not done.done():
                 done.set_result(message)
         elif key in self._busy:
             log.warning("another request of this transaction is pending, this one is dropped", transaction=message.txid)
@@ -168,6 +166,9 @@ class ChaincodeStream:
     async def _answer(self, key: tuple[str, str], message: Any, handler: RequestHandler) -> None:
         try:
             answer = await handler(message)
+        except Exception as error:
+            log.exception("a chaincode's request failed", transaction=message.txid)
+            answer = refusal(message, f"internal error: {type(error).__name__}")
         finally:
             del self._busy[key]
         try:
@@ -180,3 +181,17 @@ class ChaincodeStream:
         for done, _ in self._running.values():
             if not done.done():
                 done.set_exception(ExecutionError(STREAM_TERMINATED))
+
+
+def refusal(message: Any, cause: str) -> Any:
+    """Make the ERROR that answers a chaincode's request."""
+    kind = ChaincodeMessage.Type.Name(message.type)
+    text = f"{kind} failed: transaction ID: {message.txid}: {cause}"
+    return ChaincodeMessage(
+        type=ChaincodeMessage.ERROR, payload=text.encode(), txid=message.txid, channel_id=message.channel_id
+    )
+
+
+async def _no_transaction(message: Any) -> Any:
+    """Answer a chaincode that goes on with a transaction that is over here."""
+    return refusal(message, "no ledger context")

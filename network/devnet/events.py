@@ -20,7 +20,9 @@ from network.devnet.history import action_of
 from network.devnet.ledger import Ledger
 from network.devnet.progress import Progress
 
-__all__ = ["block_events", "stream"]
+__all__ = ["BlockEvents", "block_events", "stream"]
+
+REMEMBERED_BLOCKS = 256
 
 
 def block_events(block: Any) -> list[Any]:
@@ -35,14 +37,32 @@ def block_events(block: Any) -> list[Any]:
     return events
 
 
-async def stream(ledger: Ledger, progress: Progress, request: Any) -> AsyncIterator[Any]:
+class BlockEvents:
+    """Events by block, read once for all the streams that wait for the block; lives in the event loop."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: dict[int, asyncio.Task[list[Any]]] = {}
+
+    async def of(self, number: int) -> list[Any]:
+        """Give the events of a block that exists."""
+        if number not in self._known:
+            if len(self._known) >= REMEMBERED_BLOCKS:
+                del self._known[next(iter(self._known))]
+            self._known[number] = asyncio.create_task(asyncio.to_thread(self._read, number))
+        return await asyncio.shield(self._known[number])
+
+    def _read(self, number: int) -> list[Any]:
+        return block_events(self._ledger.block(number))
+
+
+async def stream(ledger: Ledger, progress: Progress, found: BlockEvents, request: Any) -> AsyncIterator[Any]:
     """Yield one response per block that has events of the requested chaincode; never ends by itself."""
     number = await asyncio.to_thread(_start, ledger, request)
     wanted = _matcher(request)
     while True:
         await progress.height_above(number)
-        block = await asyncio.to_thread(ledger.block, number)
-        matching = [event for event in block_events(block) if wanted(event)]
+        matching = [event for event in await found.of(number) if wanted(event)]
         if matching:
             yield ChaincodeEventsResponse(events=matching, block_number=number)
         number += 1

@@ -19,8 +19,9 @@ from fabric_protos.gateway.gateway_pb2 import (
 from google.protobuf.message import DecodeError
 
 from network.consortium import OrdererOrganisation
-from network.devnet import access, events
+from network.devnet import access
 from network.devnet.callerror import CallError, fail
+from network.devnet.events import BlockEvents, stream
 from network.devnet.gateway import Gateway
 from network.devnet.identity import IdentityError
 from network.devnet.ledger import Ledger
@@ -44,6 +45,7 @@ class GatewayService:
         ledger: Ledger,
         orderer: Orderer,
         progress: Progress,
+        events: BlockEvents,
         consenters: Sequence[OrdererOrganisation],
         *,
         bft: bool,
@@ -52,6 +54,7 @@ class GatewayService:
         self._ledger = ledger
         self._orderer = orderer
         self._progress = progress
+        self._events = events
         self._consenters = consenters
         self._bft = bft
 
@@ -94,7 +97,7 @@ class GatewayService:
         try:
             inner = self._signed(ChaincodeEventsRequest, request, "a chaincode events request is required")
             self._authorize(inner, request)
-            async for response in events.stream(self._ledger, self._progress, inner):
+            async for response in stream(self._ledger, self._progress, self._events, inner):
                 yield response
         except CallError as error:
             await fail(context, error)

@@ -38,13 +38,18 @@ class Rejected(Exception):
 
 
 class Orderer:
-    """One queue and one committing task for the channel."""
+    """One queue and one committing task for the channel.
 
-    def __init__(self, ledger: Ledger, channel: Channel, executor: Executor, listener: Listener) -> None:
+    With ``bft`` a transaction id is ordered once, as SmartBFT's request pool has it; Raft orders repetitions too.
+    """
+
+    def __init__(self, ledger: Ledger, channel: Channel, executor: Executor, listener: Listener, *, bft: bool) -> None:
         self._ledger = ledger
         self._channel = channel
         self._executor = executor
         self._listener = listener
+        self._bft = bft
+        self._pooled: set[str] = set()
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
@@ -85,6 +90,12 @@ class Orderer:
             text = f"message payload is {size} bytes and exceeds maximum allowed {largest} bytes"
             raise Rejected(Status.BAD_REQUEST, text)
         self._check_creator(envelope, signature.creator)
+        if self._bft:
+            if channel.tx_id in self._pooled:
+                return  # "request already exists" counts as success
+            if self._ledger.transaction(channel.tx_id):
+                raise Rejected(Status.SERVICE_UNAVAILABLE, "failed to submit request: request already processed")
+            self._pooled.add(channel.tx_id)
         self._queue.put_nowait(data)
 
     def _check_creator(self, envelope: Any, serialized: bytes) -> None:
@@ -109,6 +120,7 @@ class Orderer:
             batch, carried, last = await self._batch(first, loop.time() + self._channel.batch_interval_ms / 1000)
             number, outcomes = await loop.run_in_executor(self._executor, self._ledger.commit, batch)
             log.debug("block committed", number=number, transactions=len(batch))
+            self._pooled.difference_update(tx_id for tx_id, _ in outcomes)
             self._listener(number, outcomes)
             if last:
                 return

@@ -14,6 +14,7 @@ from network.consortium import Organisation, load
 from network.devnet.definition import Definitions
 from network.devnet.deliverservice import DeliverService
 from network.devnet.endorser import Endorser
+from network.devnet.events import BlockEvents
 from network.devnet.folder import DownList, lock
 from network.devnet.gateway import Gateway
 from network.devnet.gatewayservice import GatewayService
@@ -49,7 +50,9 @@ class Devnet:
         self.ledger = self._open()
         self._progress = Progress(self.ledger)
         channel = self._consortium.channel
-        self._orderer = Orderer(self.ledger, channel, self._committer, self._progress.committed)
+        self._bft = self._consortium.consensus == "BFT"
+        self._orderer = Orderer(self.ledger, channel, self._committer, self._progress.committed, bft=self._bft)
+        self._events = BlockEvents(self.ledger)
         self._endorsers = {one.msp_id: self._endorser(one) for one in self._consortium.members}
         self._servers = [self._server(one) for one in self._consortium.members]
         self._operations = [self._operation(server) for server in self._servers]
@@ -146,8 +149,9 @@ class Devnet:
             self.ledger,
             self._orderer,
             self._progress,
+            self._events,
             self._consortium.orderers,
-            bft=self._consortium.consensus == "BFT",
+            bft=self._bft,
         )
         return PeerServer(one, self._folder, endorser, gateway, DeliverService(self.ledger, self._progress, one.msp_id))
 

@@ -16,6 +16,7 @@ from fabric_protos.peer import chaincode_shim_pb2 as shim
 from fabric_protos.peer.chaincode_pb2 import ChaincodeSpec
 from google.protobuf.message import DecodeError
 
+from network.devnet.chaincodestream import refusal
 from network.devnet.simulator import Refused, Simulator
 
 __all__ = ["Requests"]
@@ -57,7 +58,6 @@ class Requests:
 
     async def answer(self, message: Any) -> Any:
         """Answer one request with RESPONSE or ERROR; the database is read outside the event loop."""
-        kind = Message.Type.Name(message.type)
         try:
             if message.type == Message.INVOKE_CHAINCODE:
                 payload = await self._call(message.payload)
@@ -66,11 +66,9 @@ class Requests:
                 if handler is None:
                     raise Refused("unknown request")
                 payload = await asyncio.get_running_loop().run_in_executor(self._executor, handler, message.payload)
-            answer, content = Message.RESPONSE, payload
         except (Refused, DecodeError) as error:
-            text = f"{kind} failed: transaction ID: {message.txid}: {error}"
-            answer, content = Message.ERROR, text.encode()
-        return Message(type=answer, payload=content, txid=message.txid, channel_id=message.channel_id)
+            return refusal(message, str(error))
+        return Message(type=Message.RESPONSE, payload=payload, txid=message.txid, channel_id=message.channel_id)
 
     async def _call(self, payload: bytes) -> bytes:
         return bytes((await self._invoke(ChaincodeSpec.FromString(payload))).SerializeToString())
