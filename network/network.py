@@ -65,11 +65,12 @@ class Network:
             raise ConfigError(
                 f"{self.folder.root} holds a network of kind {self.kind}", "Use another folder, or `down --purge` first"
             )
-        if chosen == "devnet":
+        fabric_programs = binaries.find() if chosen == "fabric" else None
+        self.folder.kind.write_text(chosen + "\n")
+        if fabric_programs is None:
             embedded.bring_up(self.consortium, self.folder, self.progress)
         else:
-            bringup.bring_up(self.consortium, self.folder, binaries.find(), self.progress, organisation)
-        self.folder.kind.write_text(chosen + "\n")
+            bringup.bring_up(self.consortium, self.folder, fabric_programs, self.progress, organisation)
         members = [one for one in self.consortium.members if organisation in (None, one.name)]
         for deployed in deployments(self.folder).values():
             with self.progress.step(f"chaincode {deployed.name}"):

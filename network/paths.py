@@ -64,6 +64,14 @@ class NetworkFolder:
         """Give the organisation's connection profile (``json`` or ``yaml``)."""
         return self.organisation(one) / f"connection-{one.label}.{ending}"
 
+    def hfc_profile(self, one: Organisation) -> Path:
+        """Give the organisation's connection profile for fabric-sdk-py."""
+        return self.organisation(one) / f"connection-{one.label}-hfc.json"
+
+    def hfc_store(self, one: Organisation) -> Path:
+        """Folder in which fabric-sdk-py keeps state of its own."""
+        return self.organisation(one) / "hfc-store"
+
     def wallet(self, one: Organisation, user: str) -> Path:
         """Give a user's wallet identity."""
         return self.organisation(one) / "wallet" / f"{user}@{one.domain}.id"

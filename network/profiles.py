@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connection profiles (JSON and YAML) and wallets, as hfc, Explorer and the Node and Go SDKs read them.
+"""Connection profiles (JSON and YAML) and wallets, as Explorer and the Node and Go SDKs read them; `network.hfc` for hfc.
 
 The profile of an organisation without a peer (the dealer) names the first verifier's peer.
 """
@@ -7,15 +7,15 @@ The profile of an organisation without a peer (the dealer) names the first verif
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from network import hfc
 from network.consortium import AnyOrganisation, Consortium, Organisation
 from network.crypto import USERS
 from network.paths import NetworkFolder
+from network.privatefile import write_private
 
 __all__ = ["profile", "wallet_identity", "write_all"]
 
@@ -31,9 +31,10 @@ def write_all(consortium: Consortium, folder: NetworkFolder) -> None:
         folder.profile(one, "yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         if one in consortium.having("verifier"):
             folder.verification(one).mkdir(parents=True, exist_ok=True)
-        for user, _ in USERS:
-            if folder.key(one, user).exists():  # on a shared description only the own keys are here
-                _write_private(folder.wallet(one, user), json.dumps(wallet_identity(folder, one, user), indent=2))
+        own = [user for user, _ in USERS if folder.key(one, user).exists()]  # on a shared description not all are here
+        for user in own:
+            write_private(folder.wallet(one, user), json.dumps(wallet_identity(folder, one, user), indent=2))
+        hfc.write(folder, one, document, own)
 
 
 def profile(consortium: Consortium, folder: NetworkFolder, one: Organisation) -> Document:
@@ -48,8 +49,6 @@ def profile(consortium: Consortium, folder: NetworkFolder, one: Organisation) ->
         "client": {
             "organization": one.name,
             "connection": {"timeout": {"peer": {"endorser": "300"}, "orderer": "300"}},
-            # hfc wants a place for its own key store
-            "credentialStore": {"path": "wallet", "cryptoStore": {"path": "wallet"}, "wallet": "wallet"},
         },
         "channels": {
             consortium.channel.name: {
@@ -57,7 +56,10 @@ def profile(consortium: Consortium, folder: NetworkFolder, one: Organisation) ->
                 "peers": {other.node: roles for other in known},
             }
         },
-        "organizations": {other.name: _organisation(folder, other, own, one) for other in [one, *_others(known, one)]},
+        "organizations": {
+            other.name: {"mspid": other.msp_id, "peers": [(other if other.peer else own).node]}
+            for other in [one, *(other for other in known if other is not one)]
+        },
         "orderers": {o.node: _endpoint(o, o.address, folder, "ORDERER") for o in consortium.orderers},
         "peers": {other.node: _endpoint(other, other.peer.address, folder, "PEER") for other in known if other.peer},
         "certificateAuthorities": {},
@@ -77,20 +79,6 @@ def wallet_identity(folder: NetworkFolder, one: Organisation, user: str) -> Docu
     }
 
 
-def _others(known: list[Organisation], one: Organisation) -> list[Organisation]:
-    return [other for other in known if other is not one]
-
-
-def _organisation(folder: NetworkFolder, one: Organisation, own: Organisation, reader: Organisation) -> Document:
-    document: Document = {"mspid": one.msp_id, "peers": [one.node if one.peer else own.node]}
-    if one is reader:
-        document["users"] = {
-            user: {"cert": str(folder.certificate(one, user)), "private_key": str(folder.key(one, user))}
-            for user, _ in USERS
-        }
-    return document
-
-
 def _endpoint(one: AnyOrganisation, address: str, folder: NetworkFolder, kind: str) -> Document:
     return {
         "url": f"grpcs://{address}",
@@ -104,10 +92,3 @@ def _endpoint(one: AnyOrganisation, address: str, folder: NetworkFolder, kind: s
             "grpc.max_send_message_length": MESSAGE_LIMIT,
         },
     }
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from medquorum import ConfigError
 from network import control, crypto, health, profiles
 from network.consortium import Consortium, OrdererOrganisation, Organisation
 from network.fabric import builder, nodes
@@ -39,6 +40,9 @@ def bring_up(
     With ``organisation`` only that one's nodes: the others run on hosts of their own, from the same consortium file,
     public certificates and genesis block.
     """
+    version = binaries.version()
+    if consortium.consensus == "BFT" and version.startswith("2."):
+        raise ConfigError("Fabric 2 has no BFT", 'Use Fabric 3, or consensus = "raft"')
     with progress.step("keys and certificates"):
         crypto.generate(consortium, folder)
         profiles.write_all(consortium, folder)
@@ -48,7 +52,7 @@ def bring_up(
         peers, orderers = _chosen(consortium, organisation)
         for peer_of in peers:
             if peer_of.peer:
-                nodes.peer_process(peer_of, peer_of.peer, folder, binaries).save(folder)
+                nodes.peer_process(peer_of, peer_of.peer, folder, binaries, version).save(folder)
         for orderer_of in orderers:
             nodes.orderer_process(orderer_of, consortium, folder, binaries).save(folder)
     with progress.step(f"{len(orderers)} orderers and {len(peers)} peers"):

@@ -23,9 +23,12 @@ GO_LIMITS = {"GOMEMLIMIT": "400MiB", "GOGC": "50"}
 Document = dict[str, Any]
 
 
-def peer_process(one: Organisation, peer: Peer, folder: NetworkFolder, binaries: Binaries) -> Process:
-    """Write an organisation's ``core.yaml`` and give its peer's process."""
-    home = _save(folder, one.node, "core.yaml", _merge(_template("core.yaml"), _peer(one, peer, folder)))
+def peer_process(one: Organisation, peer: Peer, folder: NetworkFolder, binaries: Binaries, version: str) -> Process:
+    """Write an organisation's ``core.yaml`` for that version of Fabric, and give its peer's process."""
+    filters = ["DefaultAuth", "ExpirationCheck"] + ([] if version.startswith("2.") else ["TimeWindowCheck"])
+    handlers = {"peer": {"handlers": {"authFilters": [{"name": name} for name in filters]}}}
+    document = _merge(_merge(_template("core.yaml"), handlers), _peer(one, peer, folder))
+    home = _save(folder, one.node, "core.yaml", document)
     env = {**GO_LIMITS, "FABRIC_CFG_PATH": str(home), BUILDER_VARIABLE: str(targets_file(folder, one))}
     return Process(one.node, one.name, "peer", [str(binaries.path("peer")), "node", "start"], env)
 

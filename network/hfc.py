@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connection profile and wallet as fabric-sdk-py (hfc) reads them.
+
+hfc differs from the other SDKs: addresses have no scheme, users are named in the profile by the paths of their files,
+and a wallet identity is a folder of two PEM files. It also keeps state of its own in a folder the profile names,
+private keys included, in files that all may read; so that folder is closed to others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from network.consortium import Organisation
+from network.paths import NetworkFolder
+from network.privatefile import write_private
+
+__all__ = ["profile", "write"]
+
+Document = dict[str, Any]
+
+
+def write(folder: NetworkFolder, one: Organisation, document: Document, users: Sequence[str]) -> None:
+    """Write the profile made of the general ``document``, and the users into the wallet."""
+    folder.hfc_profile(one).write_text(json.dumps(profile(folder, one, document, users), indent=2) + "\n")
+    folder.hfc_store(one).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for user in users:
+        identity = folder.wallet(one, user).with_suffix("")
+        write_private(identity / "private_sk", folder.key(one, user).read_text())
+        (identity / "enrollmentCert.pem").write_text(folder.certificate(one, user).read_text())
+
+
+def profile(folder: NetworkFolder, one: Organisation, document: Document, users: Sequence[str]) -> Document:
+    """Give the organisation's profile for hfc, made of the general ``document``."""
+    store = str(folder.hfc_store(one))
+    named = {
+        user: {"cert": str(folder.certificate(one, user)), "private_key": str(folder.key(one, user))} for user in users
+    }
+    organisation = document["organizations"][one.name] | {"users": named}
+    return document | {
+        "client": document["client"] | {"credentialStore": {"path": store, "cryptoStore": {"path": store}}},
+        "organizations": document["organizations"] | {one.name: organisation},
+        "orderers": _without_scheme(document["orderers"]),
+        "peers": _without_scheme(document["peers"]),
+    }
+
+
+def _without_scheme(nodes: Document) -> Document:
+    return {
+        name: {key: value.removeprefix("grpcs://") if key in ("url", "eventUrl") else value for key, value in one.items()}
+        for name, one in nodes.items()
+    }
