@@ -48,6 +48,8 @@ def profile(folder: NetworkFolder, one: Organisation, document: Document, users:
 
 def _without_scheme(nodes: Document) -> Document:
     return {
-        name: {key: value.removeprefix("grpcs://") if key in ("url", "eventUrl") else value for key, value in one.items()}
+        name: {
+            key: value.removeprefix("grpcs://") if key in ("url", "eventUrl") else value for key, value in one.items()
+        }
         for name, one in nodes.items()
     }

@@ -66,7 +66,7 @@ class NetworkFolder:
 
     def hfc_profile(self, one: Organisation) -> Path:
         """Give the organisation's connection profile for fabric-sdk-py."""
-        return self.organisation(one) / f"connection-{one.label}-hfc.json"
+        return self.organisation(one) / f"hfc-{one.label}.json"
 
     def hfc_store(self, one: Organisation) -> Path:
         """Folder in which fabric-sdk-py keeps state of its own."""

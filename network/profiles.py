@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connection profiles (JSON and YAML) and wallets, as Explorer and the Node and Go SDKs read them; `network.hfc` for hfc.
+"""Connection profiles (JSON, YAML) and wallets as Explorer and the Node and Go SDKs read them; hfc has `network.hfc`.
 
 The profile of an organisation without a peer (the dealer) names the first verifier's peer.
 """

@@ -46,7 +46,7 @@ def deploy(
     file.write_bytes(package)
     members = [one for one in consortium.members if organisation in (None, one.name)]
     with progress.step(f"{len(members)} chaincode processes"):
-        _start(client, wanted, members)
+        _start(client, wanted, members, organisation)
     with progress.step("install"):
         works = _those_that_can(lambda one: Lifecycle(client, wanted).install(one, file), members, progress)
     first = works[0]
@@ -75,7 +75,12 @@ def _approve_and_commit(
     with progress.step(f"approve {wanted.name} {wanted.version}, sequence {wanted.sequence}"):
         works = _those_that_can(lifecycle.approve, works, progress)
         approved = lifecycle.approvals(works[0])
-    _check_governance(approved, consortium)
+    lacking = _lacking(approved, consortium)
+    if lacking and len(works) < len(consortium.members):
+        progress.warn(f"not committed yet: {lacking}")
+        return
+    if lacking:
+        raise NetworkError(lacking, "`medquorum-network status` and doctor say what keeps the others")
     endorsers = [one for one in consortium.members if approved.get(one.msp_id) and _reachable(one)]
     with progress.step("commit"):
         _commit(lifecycle, works[0], endorsers)
@@ -104,13 +109,13 @@ def _initialise(lifecycle: Lifecycle, endorsers: list[Organisation]) -> None:
     client.peer(endorsers[0], "chaincode", "invoke", *flags, *client.orderer_flags, *client.peer_flags(endorsers))
 
 
-def _start(client: AdminClient, wanted: Deployment, members: list[Organisation]) -> None:
+def _start(client: AdminClient, wanted: Deployment, members: list[Organisation], organisation: str | None) -> None:
     folder = client.folder
     for one in members:
         process, address = chaincode_process(wanted, one, folder, client_auth=True)
         process.save(folder)
         builder.set_target(folder, one, wanted.label, address)
-    control.supervise(folder)
+    control.supervise(folder, organisation)
     await_listening(members, wanted, folder)
 
 
@@ -135,15 +140,14 @@ def _those_that_can(
     return [one for one in organisations if one.name not in failed]
 
 
-def _check_governance(approved: dict[str, bool], consortium: Consortium) -> None:
+def _lacking(approved: dict[str, bool], consortium: Consortium) -> str:
+    """Say what the approvals lack of k verifiers and a third of the hospitals; empty when they suffice."""
     verifiers = sum(approved.get(one.msp_id, False) for one in consortium.having("verifier"))
     hospitals = sum(approved.get(one.msp_id, False) for one in consortium.having("hospital"))
     third = policies.third_of_hospitals(consortium)
-    if verifiers < consortium.quorum or hospitals < third:
-        cause = (
-            f"approved by {verifiers} verifiers and {hospitals} hospitals; {consortium.quorum} and {third} are needed"
-        )
-        raise NetworkError(cause, "Run deployCC for the other organisations, then again here")
+    if verifiers >= consortium.quorum and hospitals >= third:
+        return ""
+    return f"approved by {verifiers} verifiers and {hospitals} hospitals; {consortium.quorum} and {third} are needed"
 
 
 def _reachable(one: Organisation) -> bool:
