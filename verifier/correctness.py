@@ -36,10 +36,13 @@ class Correctness:
     ----------
     classes, width : int
         width: signed bits of a logit.
+    per_class : bool
+        True to give the bit at the label's class: the table then also runs over the places, turned back by s.
     """
 
     classes: int
     width: int
+    per_class: bool
 
     @property
     def _gate(self) -> Rescale:
@@ -57,12 +60,15 @@ class Correctness:
         deal.share(mask[np.arange(images), place], self.width)
         self._gate.deal(deal, comparison, (images, self.classes), None)
         total = ring.reduce(deal.mask((images,)), self._sum_bits)
-        deal.share((np.arange(1 << self._sum_bits) == total[:, np.newaxis]).astype(np.int64), COUNT_BITS)
+        table = (np.arange(1 << self._sum_bits) == total[:, np.newaxis])[:, :, np.newaxis]
+        if self.per_class:
+            table = table & (np.arange(self.classes) == place[:, np.newaxis])[:, np.newaxis, :]
+        deal.share(table.astype(np.int64), COUNT_BITS)
 
     def evaluate(
         self, party: Party, hand: Hand, comparison: Comparison, logits: IntArray, labels: IntArray | None
     ) -> IntArray:
-        """Give shares (n,) modulo 2^32 of each image's bit.
+        """Give shares modulo 2^32 of the number of correct images, (1,), or of each class' ones, (classes,).
 
         Parameters
         ----------
@@ -89,8 +95,15 @@ class Correctness:
         label = (hand.share(logits.shape, self.width) * opened).sum(axis=1) - hand.share((images,), self.width)
         fails = self._gate.evaluate(party, hand, comparison, label[:, np.newaxis] - logits - behind)
         total = party.open(hand.mask((images,)), fails.sum(axis=1), self._sum_bits)
-        table = hand.share((images, 1 << self._sum_bits), COUNT_BITS)
-        return table[np.arange(images), total]
+        width = self.classes if self.per_class else 1
+        table = hand.share((images, 1 << self._sum_bits, width), COUNT_BITS)
+        bits = table[np.arange(images), total]
+        if not self.per_class:
+            total_bits: IntArray = bits.sum(axis=0)
+            return total_bits
+        counts = np.zeros(self.classes, dtype=np.int64)
+        np.add.at(counts, classes, bits)
+        return counts
 
 
 def _places(uniform: IntArray, classes: int) -> IntArray:

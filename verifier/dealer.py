@@ -6,13 +6,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from chaincode.modelformat.layout import TensorSpec
+from chaincode.fixedpoint import IntArray
 from verifier.comparison import Comparison
-from verifier.correctness import Correctness
-from verifier.identifier import MaterialId
+from verifier.decision import deal_decision
+from verifier.identifier import MODEL_BATCH, MaterialId
 from verifier.material import Deal
-from verifier.parameters import Mixture, deal_parameters, deal_weights
-from verifier.program import Program
+from verifier.norm import deal_beyond
+from verifier.parameterrange import CHUNK, bounds, deal_outside
+from verifier.parameters import deal_parameters, deal_weights, tensors
+from verifier.plan import Plan, Subject
+from verifier.tree import Tree
 from verifier.weights import DealtWeights
 from verifier.wires import Dealt
 
@@ -35,56 +38,67 @@ class Dealer:
     seeds : (bytes, bytes)
         Shared with P0 and with P1, fresh for this verification.
     name : MaterialId
-    program : Program
-    mixture : Mixture
-    layout : tuple of TensorSpec
+        Of the verification; its batch and gate do not matter.
+    plan : Plan
     comparison : Comparison
+        Back end for the batches; what is done once per model always uses the tree, whose material is 40 times smaller.
     """
 
-    def __init__(
-        self,
-        seeds: tuple[bytes, bytes],
-        name: MaterialId,
-        program: Program,
-        mixture: Mixture,
-        layout: tuple[TensorSpec, ...],
-        comparison: Comparison,
-    ) -> None:
+    def __init__(self, seeds: tuple[bytes, bytes], name: MaterialId, plan: Plan, comparison: Comparison) -> None:
         self._seeds = seeds
         self._name = name
-        self._program = program
-        self._mixture = mixture
-        self._layout = layout
+        self._plan = plan
         self._comparison = comparison
-        self._weights = DealtWeights()
+        self._weights = {subject.key: DealtWeights() for subject in plan.subjects}
 
     def model(self) -> Iterator[Dealing]:
         """Deal what is needed once per model."""
-        first = self._deal(self._name.at(self._name.batch, "parameters"))
-        masks = deal_parameters(first, self._layout)
-        yield Dealing(first.name, first.messages())
-        made: list[Deal] = []
+        gate = self._deal(MODEL_BATCH, "parameters")
+        masks = deal_parameters(gate, self._plan.layout)
+        yield _finished(gate)
+        yield from self._conditions(masks)
+        by_name = tensors(masks, self._plan.layout)
+        for subject in self._plan.subjects:
 
-        def deal(gate: str) -> Deal:
-            made.append(self._deal(self._name.at(self._name.batch, gate)))
-            return made[-1]
+            def deal(layer: str, key: str = subject.key) -> Deal:
+                return self._deal(MODEL_BATCH, f"{key}/{layer}")
 
-        self._weights = deal_weights(deal, self._comparison, self._program, self._mixture, masks)
-        for gate in made:
-            yield Dealing(gate.name, gate.messages())
+            for gate in deal_weights(deal, Tree(), subject, by_name, self._weights[subject.key]):
+                yield _finished(gate)
 
-    def batch(self, batch: int, images: int) -> Iterator[Dealing]:
+    def _conditions(self, masks: IntArray) -> Iterator[Dealing]:
+        for part in self._plan.chunks(CHUNK):
+            gate = self._deal(MODEL_BATCH, f"range/{part.start}")
+            deal_outside(gate, Tree(), masks[part], bounds(self._plan.layout, part)[1])
+            yield _finished(gate)
+        if self._plan.norm is not None:
+            gate = self._deal(MODEL_BATCH, "norm")
+            deal_beyond(gate, Tree(), self._plan.layout, tensors(masks, self._plan.layout))
+            yield _finished(gate)
+
+    def batch(self, batch: int, images: int, subject: Subject) -> Iterator[Dealing]:
         """Deal for one batch of images; needs :meth:`model` first."""
-        wire = entry = Dealt((images, *self._program.image))
-        for index, step in enumerate(self._program.steps):
-            gate = self._deal(self._name.at(batch, f"{index}/{step.name}"))
+        program, weights = subject.program, self._weights[subject.key]
+        wire = entry = Dealt((images, *program.image))
+        for index, step in enumerate(program.steps):
+            gate = self._deal(batch, f"{subject.key}/{index}/{step.name}")
             if step.opens:
                 entry = wire
-            wire = step.deal(gate, self._comparison, self._weights, wire, entry)
-            yield Dealing(gate.name, gate.messages())
-        gate = self._deal(self._name.at(batch, "correct"))
-        Correctness(self._program.classes, self._program.width).deal(gate, self._comparison, images)
-        yield Dealing(gate.name, gate.messages())
+            wire = step.deal(gate, self._comparison, weights, wire, entry)
+            yield _finished(gate)
+        gate = self._deal(batch, f"{subject.key}/correct")
+        self._plan.correctness(subject).deal(gate, self._comparison, images)
+        yield _finished(gate)
 
-    def _deal(self, name: MaterialId) -> Deal:
-        return Deal(self._seeds, name)
+    def decision(self, counts: int) -> Iterator[Dealing]:
+        """Deal for opening the verdict as one bit."""
+        gate = self._deal(MODEL_BATCH, "decision")
+        deal_decision(gate, Tree(), counts)
+        yield _finished(gate)
+
+    def _deal(self, batch: int, gate: str) -> Deal:
+        return Deal(self._seeds, self._name.at(batch, gate))
+
+
+def _finished(gate: Deal) -> Dealing:
+    return Dealing(gate.name, gate.messages())

@@ -96,7 +96,8 @@ class Deal:
     def messages(self) -> tuple[bytes, bytes]:
         """Give the messages to P0 and to P1."""
         common = b"".join(self._common)
-        return common, common + b"".join(self._corrections)
+        own = len(common).to_bytes(8, "little") + common
+        return own, own + b"".join(self._corrections)
 
 
 class Hand:
@@ -111,16 +112,23 @@ class Hand:
     name : MaterialId
     message : bytes
         What the dealer sent for this gate.
-    common : int
-        Length of the part of the message that both parties get.
+
+    Raises
+    ------
+    ProtocolError
+        The message is too short.
     """
 
     def __init__(self, party: int, seed: bytes, name: MaterialId, message: bytes) -> None:
         self.party = party
         self.name = name
         self._stream = Stream(seed, name.label(party))
-        self._message = memoryview(message)
+        length = int.from_bytes(message[:8], "little")
+        self._common = memoryview(message)[8 : 8 + length]
+        self._message = memoryview(message)[8 + length :]
         self._masks = 0
+        if len(self._common) != length:
+            raise self._short()
 
     def mask(self, shape: Sequence[int]) -> Mask:
         """Draw the share of a fresh mask."""
@@ -135,7 +143,7 @@ class Hand:
         """Take the share of values modulo 2^bits."""
         if self.party == 0:
             return self.own(shape)
-        return ring.unpack(self._take(prod(shape) * ring.byte_width(bits)), shape, bits)
+        return ring.unpack(self._correction(prod(shape) * ring.byte_width(bits)), shape, bits)
 
     def mask_planes(self, count: int, words: int) -> Mask:
         """Draw the share of fresh mask planes."""
@@ -146,11 +154,14 @@ class Hand:
         """Take the share of bit planes."""
         if self.party == 0:
             return self._stream.planes(count, words)
-        return np.frombuffer(self._take(count * words * 8), dtype=np.uint64).reshape(count, words)
+        return np.frombuffer(self._correction(count * words * 8), dtype=np.uint64).reshape(count, words)
 
     def common(self, length: int) -> memoryview:
-        """Take bytes that both parties got; before any share."""
-        return self._take(length)
+        """Take bytes that both parties got."""
+        if len(self._common) < length:
+            raise self._short()
+        result, self._common = self._common[:length], self._common[length:]
+        return result
 
     def finish(self) -> None:
         """Check that the whole message was used.
@@ -160,17 +171,21 @@ class Hand:
         ProtocolError
             Something is left over.
         """
-        if len(self._message):
+        if len(self._message) or len(self._common):
+            left = len(self._message) + len(self._common)
             raise ProtocolError(
-                f"{len(self._message)} bytes of the dealer's message for {self.name.gate} are left over",
+                f"{left} bytes of the dealer's message for {self.name.gate} are left over",
                 "Check that parties and dealer run the same version on the same task",
             )
 
-    def _take(self, length: int) -> memoryview:
+    def _correction(self, length: int) -> memoryview:
         if len(self._message) < length:
-            raise ProtocolError(
-                f"the dealer's message for {self.name.gate} is too short",
-                "Check that parties and dealer run the same version on the same task",
-            )
+            raise self._short()
         result, self._message = self._message[:length], self._message[length:]
         return result
+
+    def _short(self) -> ProtocolError:
+        return ProtocolError(
+            f"the dealer's message for {self.name.gate} is too short",
+            "Check that parties and dealer run the same version on the same task",
+        )

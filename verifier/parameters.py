@@ -15,8 +15,7 @@ The products stay below 2^62 because RANGE holds; where it does not, RANGE's own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -26,48 +25,28 @@ from chaincode.modelformat.layout import TensorSpec
 from verifier.comparison import Comparison
 from verifier.material import Deal, Hand
 from verifier.party import Party
+from verifier.plan import Mixture, Subject
 from verifier.program import Affine, Program
 from verifier.rescale import Form, Rescale
 from verifier.weights import DealtWeights, Weights
 from verifier.wires import Masked
 
-__all__ = ["Mixture", "deal_parameters", "deal_weights", "open_parameters", "open_weights"]
+__all__ = ["deal_parameters", "deal_weights", "open_parameters", "open_weights", "tensors"]
 
 
-@dataclass(frozen=True)
-class Mixture:
-    """p = λ·w + (1-λ)·r with λ = A / 2^k, or r alone with A = k = 0.
-
-    Attributes
-    ----------
-    numerator, bits : int
-        A and k.
-    """
-
-    numerator: int
-    bits: int
-
-    @property
-    def other(self) -> int:
-        """The factor 2^k - A of the update."""
-        return (1 << self.bits) - self.numerator
+def deal_parameters(deal: Deal, layout: Sequence[TensorSpec]) -> IntArray:
+    """Draw the mask of every parameter (n,)."""
+    return deal.mask((sum(spec.size for spec in layout),))
 
 
-def deal_parameters(deal: Deal, layout: tuple[TensorSpec, ...]) -> dict[str, IntArray]:
-    """Draw the mask of every parameter."""
-    flat = deal.mask((sum(spec.size for spec in layout),))
-    return _tensors(flat, layout)
-
-
-def open_parameters(party: Party, hand: Hand, layout: tuple[TensorSpec, ...], share: IntArray) -> dict[str, Masked]:
+def open_parameters(party: Party, hand: Hand, share: IntArray) -> Masked:
     """Open every parameter of an update (n,) under its mask."""
     mask = hand.mask(share.shape)
-    public = _tensors(party.open(mask, share, 64), layout)
-    masks = _tensors(mask.share, layout)
-    return {spec.name: Masked(public[spec.name], masks[spec.name]) for spec in layout}
+    return Masked(party.open(mask, share, 64), mask.share)
 
 
-def _tensors(flat: IntArray, layout: tuple[TensorSpec, ...]) -> dict[str, IntArray]:
+def tensors(flat: IntArray, layout: Sequence[TensorSpec]) -> dict[str, IntArray]:
+    """Give views of the tensors in a vector of all parameters."""
     result: dict[str, IntArray] = {}
     start = 0
     for spec in layout:
@@ -93,12 +72,23 @@ def _gates(program: Program) -> tuple[Rescale, Rescale]:
 def deal_weights(
     deal: Callable[[str], Deal],
     comparison: Comparison,
-    program: Program,
-    mixture: Mixture,
+    subject: Subject,
     masks: Mapping[str, IntArray],
-) -> DealtWeights:
-    """Deal for all layers; ``deal`` gives the gate of a name."""
-    result = DealtWeights()
+    result: DealtWeights,
+) -> Iterator[Deal]:
+    """Deal for all layers and add them to ``result``; gives each gate when it is complete.
+
+    Parameters
+    ----------
+    deal : callable
+        Gives the gate of a name.
+    comparison : Comparison
+    subject : Subject
+    masks : mapping of tensor name to int64 array
+        Of the parameters of r.
+    result : DealtWeights
+    """
+    program, mixture = subject.program, subject.mixture
     other = np.int64(mixture.other)
     for affine in program.layers:
         name, norm = affine.layer.name, affine.norm
@@ -113,21 +103,18 @@ def deal_weights(
             weight_gate.deal(gate, comparison, weights.shape, -weights * _column(gain))
             inner = _bias(affine, masks, other) - (masks[f"{norm.name}.mean"] << np.int64(mixture.bits))
             bias = -gain * inner
-            if affine.grey:
-                weights = weights[:, :1]
-            weights = gate.mask(weights.shape)
+            weights = gate.mask(weights[:, :1].shape if affine.grey else weights.shape)
+            yield gate
         elif affine.grey:
             weights = weights.sum(axis=1, keepdims=True)
         result.add(name, weights, bias, affine.geometry)
-    return result
 
 
 def open_weights(
     party: Party,
     hand: Callable[[str], Hand],
     comparison: Comparison,
-    program: Program,
-    mixture: Mixture,
+    subject: Subject,
     base: Mapping[str, IntArray],
     masked: Mapping[str, Masked],
 ) -> Weights:
@@ -138,11 +125,14 @@ def open_weights(
     party : Party
     hand : callable
         Gives the material of a gate's name.
+    comparison : Comparison
+    subject : Subject
     base : mapping of tensor name to int64 array
         w, known to both.
     masked : mapping of tensor name to Masked
         From :func:`open_parameters`.
     """
+    program, mixture = subject.program, subject.mixture
     result = Weights(party.index)
     mixed = _Mixed(mixture, base, masked)
     for affine in program.layers:

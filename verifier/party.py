@@ -53,7 +53,7 @@ class Party:
 
     def reveal(self, share: IntArray, bits: int) -> IntArray:
         """Open a value that is meant to be known: the result."""
-        other = ring.unpack(self.transport.exchange(ring.pack(share, bits)), share.shape, bits)
+        other = ring.unpack(self.transport.exchange(ring.pack(ring.reduce(share, bits), bits)), share.shape, bits)
         return ring.reduce(share + other, bits)
 
     def _told(self, mask: Mask, message: bytes) -> bytes:

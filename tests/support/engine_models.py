@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models, updates and images for tests of the encrypted evaluation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chaincode import catalogue
+from chaincode.fixedpoint import IntArray
+from chaincode.modelformat import Kind, ModelDescription, TensorSpec, layout, parse
+
+
+class Case(NamedTuple):
+    """A description with a base model, an update, images and labels."""
+
+    description: ModelDescription
+    base: dict[str, IntArray]
+    update: dict[str, IntArray]
+    images: np.ndarray
+    labels: IntArray
+
+    def flat(self) -> IntArray:
+        """Give the update in layout order."""
+        return np.concatenate([self.update[spec.name].reshape(-1) for spec in layout(self.description)])
+
+
+def tensor(spec: TensorSpec, rng: np.random.Generator, extreme: bool) -> IntArray:
+    """Draw a tensor: of the size of trained ones, or anywhere in RANGE so that sums wrap."""
+    kind = spec.kind
+    if extreme and kind is not Kind.MEAN:
+        return rng.integers(kind.lowest, kind.highest + 1, spec.shape)
+    fan = int(np.prod(spec.shape[1:])) if len(spec.shape) > 1 else 400
+    match kind:
+        case Kind.WEIGHT:
+            values = rng.normal(size=spec.shape) * 1.5 / np.sqrt(fan)
+        case Kind.GAMMA:
+            values = 1 + 0.1 * rng.normal(size=spec.shape)
+        case Kind.SCALE:
+            values = np.exp(0.3 * rng.normal(size=spec.shape))
+        case _:
+            values = 0.1 * rng.normal(size=spec.shape)
+    return np.clip(np.rint(values * 65536), kind.lowest, kind.highest).astype(np.int64)
+
+
+def case(
+    document: catalogue.Document, images: int, *, extreme: bool = False, grey: bool = True, seed: int = 3
+) -> Case:
+    """Make a case from a description's document."""
+    rng = np.random.default_rng(seed)
+    description = parse(document)
+    base = {spec.name: tensor(spec, rng, False) for spec in layout(description)}
+    update = {spec.name: tensor(spec, rng, extreme) for spec in layout(description)}
+    channels, height, width = description.input
+    shape = (images, height, width) if grey else (images, height, width, channels)
+    pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+    return Case(description, base, update, pixels, rng.integers(0, description.classes, images))

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dealer's line to a party in one process: a queue that holds back the dealer while too many bytes wait."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from medquorum import ProtocolError
+from verifier.identifier import MaterialId
+
+__all__ = ["CREDIT", "Channel"]
+
+CREDIT = 256 << 20
+"""Bytes of material that may wait at a party."""
+
+
+class Channel:
+    """A queue of (name, message) for one sender and one receiver.
+
+    Parameters
+    ----------
+    credit : int
+        A message waits to be sent while more bytes than this are waiting to be received.
+    """
+
+    def __init__(self, credit: int = CREDIT) -> None:
+        self.peak = 0
+        """Most bytes that ever waited."""
+        self._credit = credit
+        self._waiting = 0
+        self._items: deque[tuple[MaterialId, bytes]] = deque()
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def send(self, name: MaterialId, message: bytes) -> None:
+        """Send a gate's message, when there is credit.
+
+        Raises
+        ------
+        ProtocolError
+            The channel was closed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._waiting <= self._credit)
+            if self._closed:
+                raise ProtocolError("the party has stopped taking material", "Look at its log")
+            self._items.append((name, message))
+            self._waiting += len(message)
+            self.peak = max(self.peak, self._waiting)
+            self._changed.notify_all()
+
+    def receive(self) -> tuple[MaterialId, bytes]:
+        """Take the next gate's message.
+
+        Raises
+        ------
+        ProtocolError
+            The channel was closed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or bool(self._items))
+            if not self._items:
+                raise ProtocolError("the dealer has stopped", "Look at its log")
+            name, message = self._items.popleft()
+            self._waiting -= len(message)
+            self._changed.notify_all()
+            return name, message
+
+    def close(self) -> None:
+        """Wake both sides; what was sent can still be received."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

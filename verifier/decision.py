@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict as one bit: all conditions are joined before anything is opened."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chaincode.fixedpoint import IntArray
+from verifier.comparison import Comparison
+from verifier.correctness import COUNT_BITS
+from verifier.material import Deal, Hand
+from verifier.parameterrange import FAIL_BITS
+from verifier.party import Party
+from verifier.rescale import Form, Rescale
+
+__all__ = ["deal_decision", "decide"]
+
+_SHORT = Rescale(0, COUNT_BITS, FAIL_BITS, Form.NEGATIVE)
+_NONE = Rescale(0, FAIL_BITS, 1, Form.NEGATIVE)
+
+
+def deal_decision(deal: Deal, comparison: Comparison, counts: int) -> None:
+    """Deal for this number of counts that have a minimum."""
+    if counts:
+        _SHORT.deal(deal, comparison, (counts,), None)
+    _NONE.deal(deal, comparison, (1,), None)
+
+
+def decide(
+    party: Party, hand: Hand, comparison: Comparison, counts: IntArray, needed: IntArray | None, fails: IntArray
+) -> bool:
+    """Open the single bit [every count reaches its minimum and nothing failed].
+
+    1. Fails (Rescale, NEGATIVE) of count - minimum; P0 subtracts the minima, so that P1 does not learn the base
+       model's counts.
+    2. Add them to the fails of RANGE and norm; below 2^31.
+    3. [fails - 1 < 0] (Rescale, NEGATIVE); open it.
+
+    Parameters
+    ----------
+    party : Party
+    hand : Hand
+    comparison : Comparison
+    counts : ndarray of int64 (c,)
+        Shares modulo 2^32.
+    needed : ndarray of int64 (c,) or None
+        P0's minima; None at P1.
+    fails : ndarray of int64 (1,)
+        Share modulo 2^32 of the number of conditions that failed before.
+    """
+    total = fails
+    if counts.size:
+        margins = counts if needed is None else counts - needed
+        total = total + _SHORT.evaluate(party, hand, comparison, margins).sum(keepdims=True)
+    if party.index == 0:
+        total = total - 1
+    return bool(party.reveal(_NONE.evaluate(party, hand, comparison, total), 1)[0] == np.int64(1))

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole verification in one process: dealer, P0 and P1 in three threads, for tests and measurements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chaincode.fixedpoint import IntArray
+from verifier.channel import Channel
+from verifier.comparison import Comparison
+from verifier.dealer import Dealer
+from verifier.evaluation import Evaluation, Images, Trace
+from verifier.identifier import MaterialId
+from verifier.material import Audit
+from verifier.party import Party
+from verifier.plan import Plan
+from verifier.stream import new_seed
+from verifier.supply import Supply
+from verifier.transport import in_process
+
+__all__ = ["Costs", "Inputs", "Outcome", "verify"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everybody's secrets, for one process only.
+
+    Attributes
+    ----------
+    base : mapping of tensor name to int64 array
+    shares : pair of ndarray of int64 (parameters,)
+        Of the update, to P0 and P1.
+    images : ndarray of uint8 (n, h, w) or (n, h, w, c)
+    labels : ndarray of int64 (n,)
+    batch : int
+        Images in a batch.
+    needed : ndarray of int64 or None
+        P0's minima for the counts of all subjects, one after the other: only the verdict's bit is opened. None opens
+        whether all conditions on the parameters hold, and the counts.
+    """
+
+    base: Mapping[str, IntArray] = field(repr=False)
+    shares: tuple[IntArray, IntArray] = field(repr=False)
+    images: Images = field(repr=False)
+    labels: IntArray = field(repr=False)
+    batch: int
+    needed: IntArray | None = field(default=None, repr=False)
+
+
+@dataclass
+class Costs:
+    """One party's costs: seconds, bytes it sent to the other party, bytes the dealer sent it, rounds."""
+
+    seconds: float = 0.0
+    sent: int = 0
+    material: int = 0
+    rounds: int = 0
+
+
+@dataclass
+class Outcome:
+    """What was opened, and the costs once per model and for all batches.
+
+    Attributes
+    ----------
+    accepted : bool
+        The verdict's bit; without minima: whether RANGE and norm hold.
+    counts : ndarray of int64 or None
+        Opened counts of all subjects, one after the other; None where only the bit was opened.
+    """
+
+    accepted: bool
+    counts: IntArray | None
+    model: Costs
+    batches: Costs
+
+
+def verify(
+    plan: Plan,
+    inputs: Inputs,
+    comparison: Callable[[], Comparison],
+    *,
+    traces: tuple[Trace | None, Trace | None] = (None, None),
+    audits: tuple[Audit | None, Audit | None] = (None, None),
+    seeds: tuple[bytes, bytes] | None = None,
+) -> tuple[Outcome, Outcome]:
+    """Verify one update and give what each party learnt.
+
+    Parameters
+    ----------
+    plan : Plan
+    inputs : Inputs
+    comparison : callable
+        Makes the back end; dealer and parties get one each.
+    traces, audits : pairs of callables or None
+        Told of each party's shares, and of what it opens.
+    seeds : (bytes, bytes) or None
+        The dealer's seeds for the parties; from the operating system unless given.
+    """
+    seeds = (new_seed(), new_seed()) if seeds is None else seeds
+    name = MaterialId("local", 1, "Hospital")
+    channels = (Channel(), Channel())
+    lines = in_process()
+    dealer = Dealer(seeds, name, plan, comparison())
+
+    failures: list[Exception] = []
+
+    def party(index: int) -> Outcome:
+        supply = Supply(index, seeds[index], channels[index].receive)
+        member = Party(index, lines[index], audits[index])
+        side = Evaluation(member, supply, name, plan, comparison(), traces[index])
+        try:
+            return _play(side, member, supply, plan, inputs)
+        except Exception as error:
+            failures.append(error)
+            raise
+        finally:
+            lines[index].close()
+            channels[index].close()
+
+    def deal() -> None:
+        try:
+            _deal(dealer, plan, inputs, channels)
+        except Exception as error:
+            failures.append(error)
+            raise
+        finally:
+            for channel in channels:
+                channel.close()
+
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(deal)
+        first, second = (pool.submit(party, index) for index in (0, 1))
+    if failures:
+        raise failures[0]
+    return first.result(), second.result()
+
+
+def _batches(inputs: Inputs) -> list[slice]:
+    total = inputs.labels.shape[0]
+    return [slice(start, min(start + inputs.batch, total)) for start in range(0, total, inputs.batch)]
+
+
+def _deal(dealer: Dealer, plan: Plan, inputs: Inputs, channels: tuple[Channel, Channel]) -> None:
+    def send(messages: tuple[bytes, bytes], gate: MaterialId) -> None:
+        for channel, message in zip(channels, messages, strict=True):
+            channel.send(gate, message)
+
+    for gate, messages in dealer.model():
+        send(messages, gate)
+    for number, part in enumerate(_batches(inputs)):
+        for subject in plan.subjects:
+            for gate, messages in dealer.batch(number, part.stop - part.start, subject):
+                send(messages, gate)
+    for gate, messages in dealer.decision(0 if inputs.needed is None else inputs.needed.shape[0]):
+        send(messages, gate)
+
+
+def _play(side: Evaluation, member: Party, supply: Supply, plan: Plan, inputs: Inputs) -> Outcome:
+    first = member.index == 0
+    started = time.perf_counter()
+    fails = side.model(inputs.base, inputs.shares[member.index])
+    model = _costs(started, member, supply, Costs())
+    started = time.perf_counter()
+    totals: dict[str, IntArray] = {}
+    for number, part in enumerate(_batches(inputs)):
+        images, labels = (inputs.images[part], inputs.labels[part]) if first else (None, None)
+        for subject in plan.subjects:
+            found = side.batch(number, subject, part.stop - part.start, images, labels)
+            totals[subject.key] = totals.get(subject.key, np.int64(0)) + found
+    counts = np.concatenate([totals[subject.key] for subject in plan.subjects])
+    batches = _costs(started, member, supply, model)
+    if inputs.needed is None:
+        accepted = side.decide(counts[:0], None, fails)
+        return Outcome(accepted, member.reveal(counts, 32), model, batches)
+    accepted = side.decide(counts, inputs.needed if first else None, fails)
+    return Outcome(accepted, None, model, batches)
+
+
+def _costs(started: float, member: Party, supply: Supply, before: Costs) -> Costs:
+    line = member.transport
+    return Costs(
+        time.perf_counter() - started,
+        line.bytes_sent - before.sent,
+        supply.bytes_received - before.material,
+        line.rounds - before.rounds,
+    )

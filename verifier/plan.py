@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public plan of a verification: what dealer and both parties agree on before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chaincode.modelformat.layout import TensorSpec
+from verifier.correctness import Correctness
+from verifier.program import Program
+
+__all__ = ["Mixture", "Plan", "Subject"]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """p = λ·w + (1-λ)·r with λ = A / 2^k, or r alone with A = k = 0.
+
+    Attributes
+    ----------
+    numerator, bits : int
+        A and k.
+    """
+
+    numerator: int
+    bits: int
+
+    @property
+    def other(self) -> int:
+        """The factor 2^k - A of the update."""
+        return (1 << self.bits) - self.numerator
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to evaluate: ``mixed`` is p, ``own`` is r.
+
+    Attributes
+    ----------
+    key : str
+        Unique in the plan.
+    program : Program
+    mixture : Mixture
+    """
+
+    key: str
+    program: Program
+    mixture: Mixture
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is evaluated.
+
+    Attributes
+    ----------
+    layout : tuple of TensorSpec
+    subjects : tuple of Subject
+    norm : int or None
+        Largest allowed sum of squares of r - w over the mixed tensors, in units of 2^-32.
+    per_class : bool
+        True when a rule needs correct images per class.
+    """
+
+    layout: tuple[TensorSpec, ...]
+    subjects: tuple[Subject, ...]
+    norm: int | None = None
+    per_class: bool = False
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters."""
+        return sum(spec.size for spec in self.layout)
+
+    def correctness(self, subject: Subject) -> Correctness:
+        """Give the gate that follows a subject's logits."""
+        return Correctness(subject.program.classes, subject.program.width, self.per_class)
+
+    def chunks(self, size: int) -> Iterator[slice]:
+        """Give consecutive slices of all parameters."""
+        for start in range(0, self.parameters, size):
+            yield slice(start, min(start + size, self.parameters))

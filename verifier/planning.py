@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make the plan of a verification from a task's model, λ and rule needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+from chaincode.fixedpoint import FRACTION_BITS
+from chaincode.modelformat import ModelDescription, layout
+from verifier.norm import check_limit
+from verifier.plan import Mixture, Plan, Subject
+from verifier.program import compile_program
+
+__all__ = ["SubjectKey", "make_plan"]
+
+SubjectKey: TypeAlias = Literal["mixed", "own"]
+
+
+def make_plan(
+    description: ModelDescription,
+    subjects: Sequence[SubjectKey],
+    *,
+    lambda_numerator: int,
+    lambda_bits: int,
+    grey: bool,
+    norm: int | None = None,
+    per_class: bool = False,
+) -> Plan:
+    """Make a plan.
+
+    Parameters
+    ----------
+    description : ModelDescription
+    subjects : sequence of "mixed" (p) or "own" (r)
+        Models the task's rule evaluates.
+    lambda_numerator, lambda_bits : int
+        λ = A / 2^k.
+    grey : bool
+        True when the images have one channel.
+    norm : int or None
+        Bound on the L2 norm of r - w in thousandths of a unit.
+    per_class : bool
+        True when the rule needs correct images per class.
+
+    Raises
+    ------
+    ConfigError
+        The norm bound does not fit the ring.
+    """
+    specs = layout(description)
+    limit = None if norm is None else (norm**2 << (2 * FRACTION_BITS)) // 10**6
+    if limit is not None:
+        check_limit(specs, limit)
+    mixtures = {"mixed": Mixture(lambda_numerator, lambda_bits), "own": Mixture(0, 0)}
+    made = [
+        Subject(key, compile_program(description, lambda_bits=mixtures[key].bits, grey=grey), mixtures[key])
+        for key in subjects
+    ]
+    return Plan(specs, tuple(made), limit, per_class)
