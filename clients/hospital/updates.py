@@ -8,6 +8,7 @@ import json
 import secrets
 import shutil
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from chaincode import modelformat
@@ -34,7 +35,7 @@ class StoredUpdate:
             for index, chunk in enumerate(modelformat.split(self.packed))
         ]
 
-    @property
+    @cached_property
     def chunks(self) -> list[str]:
         """The hashes of the private values, hex."""
         return [hashlib.sha256(value).hexdigest() for value in self.values]
