@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hospitals, verifiers' clients and the coordinator killed in the middle of a round, and started again or not."""
+
+from __future__ import annotations
+
+import pytest
+from federation import Federation
+
+from clients.coordinator.duty import Deadlines
+
+EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
+STATES = ["open", "verifying", "aggregating", "closed"]
+
+
+@pytest.mark.parametrize("moment", ["training", "upload"])
+def test_a_killed_hospital_submits_once_after_its_restart(fed: Federation, moment: str) -> None:
+    hospital = fed.roles["Hospital1"]
+    hospital.stop()
+    fed.start("Hospital1", "--epochs", "200")
+    number = fed.opened()
+    event = "progress" if moment == "training" else "phase"  # the phase is told when the chunks are on the ledger
+    hospital.wait_for(event, phase=moment, round=number)
+    hospital.kill()
+    mark = hospital.mark
+    if moment == "training":
+        assert EVERYONE[0] not in fed.status(number).updates
+    fed.start("Hospital1")
+    closed = fed.finished()
+    assert closed.accepted == EVERYONE
+    [update] = fed.versions("update", number, EVERYONE[0])
+    assert update["chunks"] == fed.handed_over("Hospital1", number)
+    verdict = hospital.wait_for("verdict", since=mark, round=number)
+    assert verdict["accepted"]
+
+
+def test_verifiers_clients_killed_while_they_verify_decide_once_after_their_restart(fed: Federation) -> None:
+    number = fed.opened()
+    fed.reach("verifying")
+    fed.roles["VerifierB"].wait_for("phase", phase="verification", round=number)
+    for verifier in fed.verifiers:
+        fed.roles[verifier].kill()
+    for verifier in fed.verifiers:
+        fed.start(verifier)
+    assert fed.finished().accepted == EVERYONE
+    for hospital in EVERYONE:
+        pending, verdict = fed.versions("verdict", number, hospital)
+        assert pending == "pending"
+        assert verdict["accepted"]
+
+
+def test_a_round_goes_on_without_one_verifiers_client(fed: Federation) -> None:
+    number = fed.opened()
+    fed.reach("verifying")
+    fed.roles["VerifierB"].kill()
+    assert fed.finished().accepted == EVERYONE
+    assert set(fed.status(number).aggregates) >= {"VerifierAMSP", "VerifierCMSP"}
+    fed.start("VerifierB")
+    number = fed.opened()
+    fed.reach("aggregating")
+    fed.roles["VerifierB"].wait_for("model_attested", round=number)
+    fed.finished()
+
+
+def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_stand_in_takes_over(fed: Federation) -> None:
+    coordinator = fed.start("VerifierA", kind="coordinator", name="coordinator")
+    opened = coordinator.wait_for("round_opened")
+    coordinator.kill()
+    number = opened["round"]
+    for hospital in fed.hospitals:
+        fed.roles[hospital].wait_for("submitted", round=number)
+    for verifier in fed.verifiers:
+        fed.roles[verifier].freeze()
+    mark = coordinator.mark
+    fed.start("VerifierA", kind="coordinator", name="coordinator")
+    coordinator.wait_for("submissions_closed", since=mark, round=number, candidates=EVERYONE)
+    coordinator.kill()
+    for verifier in fed.verifiers:
+        fed.roles[verifier].thaw()
+    stand_in = fed.start("VerifierB", "--stand-in", "--takeover", "1", kind="coordinator", name="stand-in")
+    stand_in.wait_for("round_closed", round=number, accepted=EVERYONE)
+    stand_in.wait_for("round_opened", round=number + 1)
+    mark = coordinator.mark
+    fed.start("VerifierA", kind="coordinator", name="coordinator")
+    coordinator.wait_for("round_closed", since=mark, accepted=EVERYONE, round=number + 1)
+    coordinator.stop()
+    stand_in.stop()
+    for done in (number, number + 1):
+        assert [version["state"] for version in fed.versions("round", done)] == STATES
+
+
+def test_a_hospital_that_does_not_submit_is_left_out_and_told_so(fed: Federation) -> None:
+    late = fed.roles["Hospital3"]
+    late.freeze()
+    number = fed.opened()
+    verifying = fed.reach("verifying", Deadlines(submission=2, verdict=120, aggregation=120))
+    assert verifying.candidates == EVERYONE[:2]
+    assert verifying.reason == "1 of 3 hospitals missing after 2 s"
+    late.thaw()
+    late.wait_for("late", round=number)
+    assert fed.finished().accepted == EVERYONE[:2]
+    assert late.running
+    assert EVERYONE[2] not in fed.status(number).updates

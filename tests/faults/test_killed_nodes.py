@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chaincode processes, peers, orderers and the whole network killed or restarted in the middle of a round."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from federation import Federation
+
+from clients.gateway import connect_profile
+
+EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
+STATES = ["open", "verifying", "aggregating", "closed"]
+LONGEST_STALL = 10.0
+NOTICED = 4.0
+"""Seconds without a block from which on a pause counts as a stall."""
+LEADER = re.compile(r"(\d{4}-\d\d-\d\d [\d:.]+) UTC.*current leader: (\d+)")
+
+on_fabric = pytest.mark.parametrize(
+    "shared", [pytest.param("fabric", marks=pytest.mark.fabric)], indirect=True, scope="module"
+)
+
+
+def check_nothing_is_doubled(fed: Federation, number: int) -> None:
+    assert [version["state"] for version in fed.versions("round", number)] == STATES
+    for role, hospital in zip(fed.hospitals, EVERYONE, strict=True):
+        [update] = fed.versions("update", number, hospital)
+        assert update["chunks"] == fed.handed_over(role, number)
+        assert len(fed.versions("verdict", number, hospital)) == 2
+
+
+@contextmanager
+def one_submitted(fed: Federation) -> Iterator[int]:
+    """Open a round and hold it when one hospital has submitted; the others go on at the end of the context."""
+    for role in fed.hospitals[1:]:
+        fed.roles[role].freeze()
+    number = fed.opened()
+    fed.roles["Hospital1"].wait_for("submitted", round=number)
+    yield number
+    for role in fed.hospitals[1:]:
+        fed.roles[role].thaw()
+
+
+def test_a_chaincode_killed_after_it_has_judged_judges_again(fed: Federation) -> None:
+    for verifier in ("VerifierA", "VerifierC"):
+        fed.roles[verifier].freeze()
+    number = fed.opened()
+    fed.reach("verifying")
+    fed.roles["VerifierB"].wait_for("phase", phase="verification", round=number)
+    fed.kill_node(fed.node("VerifierB", "chaincode"))
+    fed.running.stop(fed.node("VerifierC", "chaincode"))  # the verdicts need the one who has forgotten
+    try:
+        fed.roles["VerifierA"].thaw()
+        assert fed.finished().accepted == EVERYONE
+    finally:
+        fed.running.start(fed.node("VerifierC", "chaincode"))
+    check_nothing_is_doubled(fed, number)
+
+
+def test_killed_peers_are_started_again_and_the_round_goes_on(fed: Federation) -> None:
+    """The devnet is one process: all its peers go at once."""
+    devnet = fed.running.kind == "devnet"
+    with one_submitted(fed) as number:
+        for name in ["devnet"] if devnet else [fed.node("VerifierC"), fed.node("Hospital2")]:
+            fed.kill_node(name)
+    assert fed.finished().accepted == EVERYONE
+    check_nothing_is_doubled(fed, number)
+
+
+def test_a_task_goes_on_after_the_whole_network_was_restarted(fed: Federation) -> None:
+    with one_submitted(fed) as number:
+        before = fed.status(number)
+        fed.running.network.restart()
+    assert before.round is not None
+    assert fed.finished().accepted == EVERYONE
+    assert fed.status(number).updates[EVERYONE[0]] == before.updates[EVERYONE[0]]
+    check_nothing_is_doubled(fed, number)
+
+
+def leader(fed: Federation) -> str:
+    """Give the ordering leader's node, from what the orderers have logged last."""
+    orderers = fed.running.consortium.orderers
+    said = [LEADER.findall(fed.running.folder.log(one.node).read_text(errors="replace")) for one in orderers]
+    _, last = max(line for lines in said for line in lines)
+    return orderers[int(last) - 1].node
+
+
+@contextmanager
+def blocks_watched(fed: Federation) -> Iterator[list[float]]:
+    """Give the times at which blocks arrive at VerifierA's peer."""
+    times: list[float] = []
+    with connect_profile(fed.running.profile("VerifierA"), "User1") as gateway:
+        with gateway.get_network("mychannel").block_events(start_block=None) as blocks:
+
+            def watch() -> None:
+                for _ in blocks:
+                    times.append(time.monotonic())
+
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            yield times
+        watcher.join()
+
+
+@on_fabric
+@pytest.mark.parametrize("victim", ["follower", "leader", "leader that stays away"])
+def test_a_killed_orderer_costs_one_stall_at_most(
+    fed: Federation, victim: str, record_property: pytest.RecordProperty
+) -> None:
+    first = leader(fed)
+    others = [one.node for one in fed.running.consortium.orderers if one.node != first]
+    node = others[0] if victim == "follower" else first
+    with blocks_watched(fed) as times:
+        with one_submitted(fed) as number:
+            if victim == "leader that stays away":
+                os.kill(fed.record(node).pid, signal.SIGKILL)
+                fed.running.stop(node)
+            else:
+                fed.kill_node(node)
+            killed = time.monotonic()
+        try:
+            assert fed.finished().accepted == EVERYONE
+        finally:
+            fed.running.start(node)
+    check_nothing_is_doubled(fed, number)
+    after = [killed, *(arrival for arrival in times if arrival > killed)]
+    pauses = [later - earlier for earlier, later in zip(after, after[1:], strict=False)]
+    record_property("pauses", [round(pause, 1) for pause in pauses])
+    assert len([pause for pause in pauses if pause > NOTICED]) <= 1, pauses
+    assert max(pauses) < LONGEST_STALL, pauses
+    if victim == "leader that stays away":
+        assert leader(fed) != first

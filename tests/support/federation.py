@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole federation for fault tests: a task on a running network, and the processes of its hospitals and verifiers.
+
+The coordinator runs inside the test, so that a test says how far a round goes: ``opened()``, ``reach("verifying")``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from networks import RunningNetwork
+from role_process import RoleProcess
+
+from chaincode import catalogue, modelformat
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from clients.admin.dataset import verification_set
+from clients.admin.tasks import store_model, task_document
+from clients.coordinator.agent import Coordinator
+from clients.coordinator.duty import Deadlines
+from clients.data.images import write_shard
+from clients.data.sources import load
+from clients.data.split import deal
+from clients.documents import RoundStatus, ended
+from clients.follow import Wake, follow
+from clients.gateway import Submissions, connect_profile
+from clients.ledger import Ledger
+from clients.outbox import Outbox
+from clients.report import Report
+from clients.training.initial import drawn_model
+from clients.transactions import Transactions
+from medquorum import ContractError
+from network.control import await_true, supervise
+from network.deployment import await_listening, deployments
+from network.processes import Process, Record, processes, records
+
+HIDDEN = 16
+ROUNDS = 1000
+PATIENT = Deadlines(120, 120, 120)
+LABEL = "medquorum_1.0"
+TAMPERED = Path(__file__).with_name("tampered_chaincode.py")
+
+
+class Federation:
+    """A task whose rule accepts every update in range, so that only faults decide what becomes of it."""
+
+    def __init__(self, running: RunningNetwork, folder: Path, name: str) -> None:
+        self.running = running
+        self.folder = folder
+        self.name = name
+        self.verifiers = [one.name for one in running.consortium.having("verifier")]
+        self.hospitals = [one.name for one in running.consortium.having("hospital")]
+        self.roles: dict[str, RoleProcess] = {}
+        self._connections = ExitStack()
+        self._outboxes: dict[tuple[str, str], Outbox] = {}
+        self._coordinators: dict[Deadlines, Coordinator] = {}
+        running.deploy("medquorum", None)
+        self.commitment, size = self._data()
+        self._found_consortium()
+        self.task = self._create_task(size)
+        for role in (*self.verifiers, *self.hospitals):
+            self.start(role)
+
+    def msp(self, name: str) -> str:
+        return self.running.consortium.organisation(name).msp_id
+
+    def outbox(self, name: str, user: str = "User1") -> Outbox:
+        """Connect as a user of an organisation to its own peer."""
+        if (name, user) not in self._outboxes:
+            gateway = self._connections.enter_context(
+                connect_profile(self.running.profile(name), user, evaluate_timeout=60, endorse_timeout=60)
+            )
+            contract = gateway.get_network("mychannel").get_contract("medquorum")
+            self._outboxes[name, user] = Outbox(contract, Submissions(gateway, self.folder / "test" / name / user))
+        return self._outboxes[name, user]
+
+    def ledger(self, name: str = "VerifierA") -> Ledger:
+        return Ledger(self.outbox(name), self.msp(name))
+
+    def transactions(self, name: str, user: str = "User1") -> Transactions:
+        verifiers = [self.msp(one) for one in self.verifiers]
+        return Transactions(self.outbox(name, user), verifiers, self.running.consortium.quorum, self.msp(name))
+
+    def start(self, role: str, *more: str, kind: str = "", name: str = "") -> RoleProcess:
+        """Start an organisation's process: by default a verifier's client or an honest hospital."""
+        verifier = role in self.verifiers
+        command = [kind or ("verifier" if verifier else "hospital"), "run", "--task", self.name]
+        command += ["--profile", str(self.running.profile(role)), "--state-dir", str(self.state(name or role))]
+        if verifier and not kind:
+            command += ["--takeover", "2"]
+        if not verifier:
+            command += ["--data", str(self.folder / f"{role}.npz")]
+        process = self.roles.setdefault(name or role, RoleProcess(name or role, self.folder / f"{name or role}.log"))
+        process.start([*command, *more])
+        return process
+
+    def state(self, role: str) -> Path:
+        return self.folder / "state" / role
+
+    def status(self, number: int | None = None, at: str = "VerifierA") -> RoundStatus:
+        found = (
+            self.ledger(at).current_status(self.name) if number is None else self.ledger(at).status(self.name, number)
+        )
+        assert found is not None
+        return found
+
+    def opened(self) -> int:
+        """Open the next round; gives its number."""
+        self.reach("open")
+        return self._current().round
+
+    def reach(self, state: str, deadlines: Deadlines = PATIENT, seconds: float = 200) -> Round:
+        """Act as the coordinator until the round is in a state."""
+        if deadlines not in self._coordinators:
+            quiet = Report("coordinator", "", as_json=True, stream=io.StringIO())
+            self._coordinators[deadlines] = Coordinator(
+                self.ledger(), self.transactions("VerifierA"), self.task, deadlines, quiet
+            )
+        limit = time.monotonic() + seconds
+
+        def step() -> float | None:
+            self.outbox("VerifierA").recover()
+            status = self.ledger().current_status(self.name)
+            if status is not None and status.round is not None and status.round.state == state:
+                return None
+            assert time.monotonic() < limit, f"not {state} in {seconds} s: {status}"
+            waits = self._coordinators[deadlines].step()
+            return None if waits is None else min(waits, 0.05)
+
+        follow(step, Wake())
+        return self._current()
+
+    def finished(self) -> Round:
+        """Let the round end."""
+        return self.reach("closed")
+
+    def settle(self) -> None:
+        """Leave nothing of an earlier test: every role runs, no round is open."""
+        for role in (*self.verifiers, *self.hospitals):
+            if self.roles[role].running:
+                self.roles[role].thaw()
+            else:
+                self.start(role)
+        current = self.ledger().current_round(self.name)
+        if current is not None and not ended(current):
+            self.transactions("VerifierA").submit("AbortRound", self.name, current.round, "the test before failed")
+
+    def versions(self, kind: str, *attributes: str | int) -> list[Any]:
+        """Every version a key ever had, oldest first."""
+        keys = json.dumps([self.name, *attributes])
+        found = self.ledger().value("ReadHistory", kind, keys)
+        return [version["document"] for version in reversed(found)]
+
+    def handed_over(self, hospital: str, number: int) -> list[str]:
+        """The hashes of the update a hospital keeps on its own disk."""
+        record = self.state(hospital) / self.name / "updates" / f"{number:06d}" / "update.json"
+        return [str(chunk) for chunk in json.loads(record.read_text())["chunks"]]
+
+    def submit_raw(self, hospital: str, number: int, packed: bytes) -> None:
+        """Submit any bytes of the right length as a hospital's update."""
+        value = os.urandom(32) + packed
+        document = {
+            "base": self._current().base,
+            "layout": self.task.layout,
+            "chunks": [hashlib.sha256(value).hexdigest()],
+        }
+        writing = self.transactions(hospital)
+        writing.submit("PutUpdateChunk", self.name, number, 0, chunk=value)
+        writing.submit("SubmitUpdate", self.name, number, document)
+
+    def node(self, name: str, kind: str = "peer") -> str:
+        """The name of an organisation's peer or chaincode process (``orderer``: an orderer organisation's node)."""
+        consortium = self.running.consortium
+        if kind == "orderer":
+            return next(one.node for one in consortium.orderers if one.name == name)
+        one = consortium.organisation(name)
+        return one.node if kind == "peer" else f"{LABEL}.{one.domain}"
+
+    def kill_node(self, name: str) -> float:
+        """Kill a process of the network; gives the seconds until its supervisor has started it again."""
+        before = self.record(name)
+        os.kill(before.pid, signal.SIGKILL)
+        start = time.monotonic()
+        await_true(lambda: self.record(name).pid not in (0, before.pid), 15, f"{name} is not started again")
+        assert self.record(name).restarts == before.restarts + 1
+        return time.monotonic() - start
+
+    def record(self, name: str) -> Record:
+        return records(self.running.folder)[name]
+
+    @contextmanager
+    def tampered(self, names: Iterable[str], *ways: str) -> Iterator[None]:
+        """Have organisations run another chaincode than the agreed one (``tampered_chaincode``)."""
+        wanted = {self.node(name, "chaincode") for name in names}
+        honest = [one for one in processes(self.running.folder) if one.name in wanted]
+        self._run_chaincode([replace(one, command=[sys.executable, str(TAMPERED), *ways]) for one in honest])
+        try:
+            yield
+        finally:
+            self._run_chaincode(honest)
+
+    def close(self) -> None:
+        for process in self.roles.values():
+            if process.running:
+                process.kill()
+        self._connections.close()
+
+    def _run_chaincode(self, wanted: list[Process]) -> None:
+        for one in wanted:
+            one.save(self.running.folder)
+        supervise(self.running.folder)
+        deployed = deployments(self.running.folder)["medquorum"]
+        await_listening(self.running.consortium.members, deployed, self.running.folder)
+
+    def _current(self) -> Round:
+        current = self.ledger().current_round(self.name)
+        assert current is not None
+        return current
+
+    def _data(self) -> tuple[str, int]:
+        dealt = deal(load("digits"), len(self.hospitals), limit=100 * len(self.hospitals), verification=60)
+        for hospital, shard in zip(self.hospitals, dealt.shards, strict=True):
+            write_shard(self.folder / f"{hospital}.npz", shard)
+        mounted = verification_set(dealt.verification)
+        for verifier in self.verifiers:
+            mounted.write(self.mounted(verifier))
+        return mounted.commitment(), len(dealt.verification)
+
+    def mounted(self, verifier: str) -> Path:
+        """A verifier's verification file of this task."""
+        one = self.running.consortium.organisation(verifier)
+        folder = self.running.folder.verification(one)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{self.name}.safetensors"
+
+    def _found_consortium(self) -> None:
+        members = {one.msp_id: list(one.roles) for one in self.running.consortium.organisations}
+        try:
+            self.transactions("VerifierA", "Admin").submit(
+                "InitConsortium", {"quorum": self.running.consortium.quorum, "members": members}
+            )
+        except ContractError as error:
+            if error.code != "CONSORTIUM_EXISTS":
+                raise
+
+    def _create_task(self, size: int) -> Task:
+        document = catalogue.mlp((1, 8, 8), 10, hidden=HIDDEN)
+        description = modelformat.parse(document)
+        packed = drawn_model(description, 0)
+        chosen = {
+            "task": self.name,
+            "dataset": self.commitment,
+            "dataset_size": size,
+            "rounds": ROUNDS,
+            "rule": {"name": "slack", "slack": 1000},
+            "model_tolerance": 1000,
+            "minimum_accepted": 2,
+            "stand_in": self.msp("VerifierB"),
+        }
+        whole = task_document(self.ledger().consortium(), self.msp("VerifierA"), document, packed, chosen)
+        writing = self.transactions("VerifierA")
+        quiet = Report("admin", "", as_json=True, stream=io.StringIO())
+        store_model(writing, modelformat.layout_hash(description), packed, whole["model_store"], quiet)
+        writing.submit("CreateTask", whole)
+        return self.ledger().task(self.name)
+
+
+@contextmanager
+def federation(running: RunningNetwork, folder: Path, name: str) -> Iterator[Federation]:
+    """Run a federation for as long as the context lasts."""
+    with ExitStack() as stack:
+        made = Federation(running, folder, name)
+        stack.callback(made.close)
+        yield made

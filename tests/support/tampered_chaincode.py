@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our chaincode, but not as agreed: ``python tampered_chaincode.py WAY...`` is what a corrupt organisation runs.
+
+``turned``: every verdict is the opposite; ``counted``: its counts are wrong; ``averaged``: the new model is another;
+``forging``: the transaction Forge writes whatever it is told.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from chaincode import rules, server
+from chaincode.contract import judging
+from chaincode.contract.contract import Contract
+from chaincode.shim.interface import Response, Stub, success
+
+judge, next_model = rules.judge, judging.next_model
+
+
+def turned(*given: Any, **options: Any) -> list[rules.Verdict]:
+    verdicts = judge(*given, **options)
+    return [
+        replace(one, accepted=not one.accepted, reason=rules.Reason.RULE if one.accepted else None) for one in verdicts
+    ]
+
+
+def counted(*given: Any, **options: Any) -> list[rules.Verdict]:
+    return [replace(one, counts=one.counts | {"base": one.counts["base"] - 1}) for one in judge(*given, **options)]
+
+
+def averaged(*given: Any, **options: Any) -> Any:
+    return {name: tensor + 1 for name, tensor in next_model(*given, **options).items()}
+
+
+class Forging(Contract):
+    """Takes Forge(kind, attributes, value, collection) from anybody."""
+
+    def invoke(self, stub: Stub) -> Response:
+        name, *arguments = stub.get_args()
+        if name != b"Forge":
+            return super().invoke(stub)
+        kind, attributes, value, collection = arguments
+        key = stub.create_composite_key(kind.decode(), json.loads(attributes))
+        if collection:
+            stub.put_private_data(collection.decode(), key, value)
+        else:
+            stub.put_state(key, value)
+        return success(b"")
+
+
+WAYS: dict[str, Callable[[], Any]] = {
+    "turned": lambda: patch.object(rules, "judge", turned).start(),
+    "counted": lambda: patch.object(rules, "judge", counted).start(),
+    "averaged": lambda: patch.object(judging, "next_model", averaged).start(),
+    "forging": lambda: patch.object(server, "Contract", Forging).start(),
+}
+
+if __name__ == "__main__":
+    for way in sys.argv[1:]:
+        WAYS[way]()
+    server.main()
