@@ -76,11 +76,10 @@ def _approve_and_commit(
         works = _those_that_can(lifecycle.approve, works, progress)
         approved = lifecycle.approvals(works[0])
     lacking = _lacking(approved, consortium)
-    if lacking and len(works) < len(consortium.members):
-        progress.warn(f"not committed yet: {lacking}")
-        return
     if lacking:
-        raise NetworkError(lacking, "`medquorum-network status` and doctor say what keeps the others")
+        raise NetworkError(
+            f"approved but not committed: {lacking}", "Run deployCC for the others (`--org`), then again"
+        )
     endorsers = [one for one in consortium.members if approved.get(one.msp_id) and _reachable(one)]
     with progress.step("commit"):
         _commit(lifecycle, works[0], endorsers)
