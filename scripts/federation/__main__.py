@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -19,11 +18,10 @@ from rich.markup import escape
 
 from medquorum import ConfigError, MedquorumError
 
-from .live import LiveView
 from .network import choose_network, running_network
 from .options import ATTACKS, MODELS, Options
-from .report import Report, plot, print_report
-from .run import Run
+from .report import plot, print_report
+from .run import new_task_name, train
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -39,10 +37,11 @@ def quickstart(
     adversary_set: Annotated[str, typer.Option(help="changing (drawn anew each round) or fixed")] = "changing",
     attack: Annotated[str, typer.Option(help=", ".join(ATTACKS))] = "static-label",
     rounds: Annotated[int, typer.Option(help="Rounds of training")] = 10,
-    epochs: Annotated[int, typer.Option(help="Passes over a hospital's own images in each round")] = 1,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the own images in a round; 1, of digits 10")] = None,
+    batch: Annotated[int | None, typer.Option(help="Images in a training batch; 32, of digits 16")] = None,
     model: Annotated[str, typer.Option(help=", ".join(MODELS))] = "mlp",
     mix: Annotated[str, typer.Option("--lambda", help="λ of p = λw + (1-λ)r: A/2^k, such as 0.5")] = "0.5",
-    rule: Annotated[str, typer.Option(help="strict, slack, floor, threshold or prefix")] = "strict",
+    rule: Annotated[str, typer.Option(help="strict ([VU]), slack, floor, threshold or prefix")] = "floor",
     slack: Annotated[int, typer.Option(help="Slack of slack, floor and prefix, in thousandths of the set")] = 5,
     floor: Annotated[int, typer.Option(help="Per-class floor of rule floor, in thousandths")] = 150,
     threshold: Annotated[int, typer.Option(help="Threshold of rule threshold, in thousandths")] = 500,
@@ -73,18 +72,14 @@ def _train(options: Options, json_file: Path | None) -> None:
     started = time.monotonic()
     console = Console()
     kind = choose_network(options.network, console)
-    task = f"{options.model}-{time.strftime('%Y%m%d-%H%M%S')}"
-    folder = (options.results / task).resolve()
-    report = Report(kind, options.model, options.data, json.loads(options.model_dump_json()), task=task)
-    report.seconds.install = float(os.environ.get("INSTALL_SECONDS", "0"))
     directory = options.directory.resolve()
     with running_network(directory, kind, options.hospitals, port_base=options.port_base, keep=options.keep) as network:
-        report.seconds.network_up = time.monotonic() - started
-        run = Run(options, network, task, folder, report)
-        run.prepare()
-        with LiveView(console, options.hospitals, options.rounds, run.schedule) as view:
-            run.follow(view.take)
-        report.ledger_bytes = network.ledger_bytes("hospital1")
+        network_up = time.monotonic() - started
+        task = new_task_name(network, options)
+        folder = (options.results / f"{task}-{time.strftime('%Y%m%d-%H%M%S')}").resolve()
+        report = train(options, network, task, folder, console)
+    report.seconds.install = float(os.environ.get("INSTALL_SECONDS", "0"))
+    report.seconds.network_up = network_up
     report.seconds.total = time.monotonic() - started + report.seconds.install
     print_report(report, console)
     plot(report, folder / "accuracy.png")

@@ -48,14 +48,16 @@ class LiveView:
             case "round_closed" | "round_aborted":
                 row |= {"state": content["reason"] or "closed", "accepted": content["accepted"]}
                 row |= {"refused": content["refused"], "counts": content.get("counts"), "images": content.get("images")}
-            case "global_model":
+            case "global_model" if content["accuracy"] is not None:
                 row["accuracy"] = content["accuracy"]
             case _:
                 return
         if self._live:
             self._live.update(self._table(), refresh=True)
-        elif content["event"] in ("submissions_closed", "verdicts_closed", "global_model"):
-            self._console.print(f"round {number}/{self._rounds}: {self._told(number, row)}", highlight=False)
+        elif content["event"] != "submitted":
+            self._console.print(
+                f"round {number}/{self._rounds}: {self._told(number, row)}", highlight=False, soft_wrap=True
+            )
 
     def _told(self, number: int, row: dict[str, Any]) -> str:
         cells = [f"submitted {len(row['submitted'])}/{self._hospitals}", row["state"]]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from medquorum import BinaryMissing
+from medquorum import BinaryMissing, ConfigError
 from network.consortium import load
 from network.fabric.binaries import find
 
@@ -43,9 +44,9 @@ class Network:
 
     def ledger_bytes(self, organisation: str) -> int:
         """Count what one organisation's peer keeps on disk (the devnet: its one ledger)."""
-        data = self.directory / "data"
-        folders = [path for path in data.iterdir() if path.name.endswith(f"{organisation}.example.com")]
-        return sum(file.stat().st_size for path in folders or [data] for file in path.rglob("*") if file.is_file())
+        places = [self.directory / "devnet"] if self.kind == "devnet" else []
+        places = places or list((self.directory / "data").glob(f"*{organisation}.example.com"))
+        return sum(file.stat().st_size for path in places for file in path.rglob("*") if file.is_file())
 
 
 def choose_network(wanted: str | None, console: Console) -> str:
@@ -68,16 +69,37 @@ def choose_network(wanted: str | None, console: Console) -> str:
 def running_network(
     directory: Path, kind: str, hospitals: int, *, port_base: int | None = None, keep: bool = False
 ) -> Iterator[Network]:
-    """Bring the quickstart's network up with its chaincode, and down (data purged) on leaving unless ``keep``."""
+    """Bring the quickstart's network up with its chaincode, and down on leaving unless ``keep``.
+
+    A folder that was there before keeps its data, and a network that ran before goes on running.
+
+    Raises
+    ------
+    ConfigError
+        The folder holds a network with fewer hospitals.
+    """
     place = ("--dir", str(directory))
-    made = ("--sample", "quickstart", "--hospitals", str(hospitals), *place)
-    ports = ("--port-base", str(port_base)) if port_base is not None else ()
-    if not (directory / "consortium.toml").exists():
-        run_tool("network", "init", *made, *ports)
+    found = (directory / "consortium.toml").exists()
+    if found:
+        _check_hospitals(directory, hospitals)
+    else:
+        ports = ("--port-base", str(port_base)) if port_base is not None else ()
+        run_tool("network", "init", "--sample", "quickstart", "--hospitals", str(hospitals), *ports, *place)
+    ran = found and bool(json.loads(run_tool("network", "status", "--json", *place))["supervisors"])
     try:
         run_tool("network", "up", "--network", kind, *place, quiet=False)
         run_tool("network", "deployCC", *place, quiet=False)
         yield Network(directory, kind)
     finally:
-        if not keep:
-            run_tool("network", "down", "--purge", *place)
+        if not keep and not ran:
+            run_tool("network", "down", *([] if found else ["--purge"]), *place)
+
+
+def _check_hospitals(directory: Path, wanted: int) -> None:
+    organisations = load(directory / "consortium.toml").organisations
+    count = sum("hospital" in organisation.roles for organisation in organisations)
+    if count < wanted:
+        raise ConfigError(
+            f"the network in {directory} has {count} hospitals, not {wanted}",
+            "Choose another folder with --dir, or fewer with --hospitals",
+        )

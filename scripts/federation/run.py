@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from medquorum import NetworkError
 
+from .live import LiveView
 from .network import Network
 from .options import Options
 from .processes import Roles, run_tool
 from .report import Report, Round
 from .schedule import adversary_schedule
 
-__all__ = ["Run"]
+__all__ = ["new_task_name", "train"]
 
 VERIFIERS = ("verifiera", "verifierb")
 FIRST_VERIFIER = VERIFIERS[0]
@@ -24,14 +29,35 @@ FIRST_VERIFIER = VERIFIERS[0]
 Show = Callable[[str, dict[str, Any]], None]
 
 
-class Run:
-    """Runs ``options`` as ``task`` and fills ``report``.
+def new_task_name(network: Network, options: Options) -> str:
+    """Name a task after its data, model and seed: the same run on a new network trains from the same seeds."""
+    data = re.sub("[^a-z0-9]+", "-", Path(options.data).stem.lower()).strip("-")[:12]
+    name = f"{data}-{options.model}-s{options.seed}"
+    profile = str(network.profile(FIRST_VERIFIER))
+    lines = run_tool("clients", "admin", "tasks", "--profile", profile, "--json").splitlines()
+    taken = {json.loads(line)["task"] for line in lines}
+    return next(each for each in (name, *(f"{name}-{n}" for n in itertools.count(2))) if each not in taken)
 
-    Parameters
-    ----------
-    folder
-        The run's own folder: shards, process states and logs.
+
+def train(options: Options, network: Network, task: str, folder: Path, console: Console) -> Report:
+    """Run one training as ``task`` with its shards, process states and logs in ``folder``; show it as it goes.
+
+    Raises
+    ------
+    NetworkError
+        A role's process ended before its duty did, or an admin command failed.
     """
+    report = Report(network.kind, options.model, options.data, json.loads(options.model_dump_json()), task=task)
+    run = _Run(options, network, task, folder, report)
+    run.prepare()
+    with LiveView(console, options.hospitals, options.rounds, run.schedule) as view:
+        run.follow(view.take)
+    report.ledger_bytes = network.ledger_bytes("hospital1")
+    return report
+
+
+class _Run:
+    """Runs ``options`` as ``task`` and fills ``report``."""
 
     def __init__(self, options: Options, network: Network, task: str, folder: Path, report: Report) -> None:
         self._options = options
@@ -108,10 +134,12 @@ class Run:
         if active:
             kind = ["adversary", "run", "--attack", options.attack, "--active", ",".join(active)]
             if options.attack == "label-flip":
-                kind += ["--source", "7", "--target", "1"]
+                source, target = options.flip
+                kind += ["--source", str(source), "--target", str(target)]
             if options.attack == "copy":
                 kind += ["--accomplice", str(self._state(f"hospital{number % options.hospitals + 1}"))]
         shared = ["--data", str(self._folder / "data" / f"{name}.npz"), "--epochs", str(options.epochs)]
+        shared += ["--batch", str(options.batch)]
         shared += ["--seed", str(options.seed)]
         if number == 1:  # one hospital measures every global model on images no one trained or judged on
             shared += ["--test", str(self._folder / "data" / "test.npz")]
@@ -165,7 +193,7 @@ class Run:
             honest_accepted=len(accepted - poisoned),
             honest_refused=len(refused - poisoned),
             seconds=opened + verifying + aggregating,
-            reason=closed["reason"],
+            reason=closed["reason"] or "",
         )
 
     def _found_consortium(self) -> None:

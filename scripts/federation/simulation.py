@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same training without a network: the reference the rules are held against, and a quick look at a setting.
+
+Data, seeds, attacks, integer evaluation, rules and aggregation are the network's own, so that the model after each
+round has the same hash as the ledger's for the same task name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from chaincode import catalogue, modelformat
+from chaincode.aggregate import aggregate
+from chaincode.evaluation import Merit, compile_model, merit
+from chaincode.rules import Candidate, judge, parse_rule, screen, squared_distance
+from clients.admin.dataset import verification_set
+from clients.attacks.behaviour import Adversary, Behaviour, Occasion, honest
+from clients.data.images import Images
+from clients.data.sources import load
+from clients.data.split import deal
+from clients.training import parameters
+from clients.training.initial import drawn_model
+from clients.training.module import DescribedModel
+from clients.training.train import Recipe, accuracy, seed_of, train
+
+from .options import Options
+from .schedule import adversary_schedule
+
+__all__ = ["Simulation"]
+
+
+class Simulation:
+    """One training in this process.
+
+    Parameters
+    ----------
+    task
+        The name that seeds the training, as the network's task of that name.
+    honest_only
+        Instead of a rule, accept exactly the hospitals that do not attack: federated averaging over the honest.
+    """
+
+    def __init__(self, options: Options, task: str = "simulation", *, honest_only: bool = False) -> None:
+        torch.set_num_threads(1)
+        self._options = options
+        self._task = task
+        self._honest_only = honest_only
+        source = load(options.data, options.data_dir, options.seed)
+        dealt = deal(
+            source,
+            options.hospitals,
+            seed=options.seed,
+            alpha=options.dirichlet,
+            limit=options.limit,
+            verification=options.verification_images,
+        )
+        self._shards = dict(zip(_names(options.hospitals), dealt.shards, strict=True))
+        self._test = dealt.test
+        self._verification = verification_set(dealt.verification, source.classes)
+        shape = source.train.pixels.shape
+        document = catalogue.describe(options.model, (shape[1], shape[2], shape[3]), source.classes)
+        self._description = modelformat.parse(document)
+        self._rule = parse_rule(options.rule_document)
+        self._mix = {"lambda_numerator": options.mix.numerator, "lambda_bits": options.mix.denominator.bit_length() - 1}
+        self._schedule = adversary_schedule(
+            options.hospitals,
+            0 if options.without_adversaries else options.adversaries,
+            options.rounds,
+            options.seed,
+            changing=options.adversary_set == "changing",
+        )
+        self._first: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
+
+    def run(self) -> dict[str, Any]:
+        """Give ``accuracy`` (from round 0), the report's four counts and the last ``model_hash``."""
+        base = drawn_model(self._description, self._options.seed)
+        found = [self._accuracy(base)]
+        counts = dict.fromkeys(("poisoned_accepted", "poisoned_refused", "honest_accepted", "honest_refused"), 0)
+        for number in range(1, self._options.rounds + 1):
+            updates = {name: self._update(name, number, base) for name in sorted(self._shards)}
+            poisoned = {f"Hospital{attacking}MSP" for attacking in self._schedule[number]}
+            accepted = set(updates) - poisoned if self._honest_only else self._accepted(base, updates)
+            for name in updates:
+                kind = "poisoned" if name in poisoned else "honest"
+                counts[f"{kind}_{'accepted' if name in accepted else 'refused'}"] += 1
+            if accepted:
+                base = self._mixed(base, [updates[name] for name in sorted(accepted)])
+            found.append(self._accuracy(base))
+        layout = modelformat.layout_hash(self._description)
+        model = modelformat.model_hash(layout, modelformat.chunk_hashes(base))
+        return {"accuracy": found, "final_accuracy": found[-1], "model_hash": model} | counts
+
+    def _update(self, name: str, number: int, base: bytes) -> bytes:
+        seed = seed_of(self._task, number, name, self._options.seed)
+        images = self._shards[name]
+        raw = self._behaviour(name, number)(
+            Occasion(
+                round=number,
+                base=parameters.flatten(base),
+                images=images,
+                classes=self._description.classes,
+                random=np.random.default_rng(seed),
+                train=lambda chosen: self._trained(base, chosen, seed),
+                earlier=lambda: self._first.get(name),
+                accomplices=lambda: None,
+            )
+        )
+        if raw is None:
+            raise ValueError(f"the attack {self._options.attack} needs a network run")
+        self._first.setdefault(name, raw)
+        return parameters.pack_flat(self._description, raw)
+
+    def _behaviour(self, name: str, number: int) -> Behaviour:
+        if int(name.removeprefix("Hospital").removesuffix("MSP")) not in self._schedule[number]:
+            return honest
+        source, target = self._options.flip if self._options.attack == "label-flip" else (1, 0)
+        return Adversary(self._options.attack, source=source, target=target)
+
+    def _trained(self, base: bytes, images: Images, seed: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        model = DescribedModel(self._description)
+        parameters.load(model, base)
+        recipe = Recipe(epochs=self._options.epochs, batch=self._options.batch)
+        train(model, images, recipe, seed, lambda done, total: None)
+        return parameters.flatten(parameters.parameters_of(model))
+
+    def _accepted(self, base: bytes, updates: Mapping[str, bytes]) -> set[str]:
+        tensors = modelformat.unpack(self._description, base)
+        candidates: list[Candidate] = []
+        digests: list[str] = []
+        for name, packed in updates.items():
+            update, problem, digest = screen(self._description, packed, digests)
+            digests.append(digest)
+            judged: dict[str, Any] = {}
+            if update is not None and problem is None:
+                if "mixed" in self._rule.subjects:
+                    judged["mixed"] = self._merit(packed, base)
+                if "own" in self._rule.subjects:
+                    judged["own"] = self._merit(packed)
+                if self._rule.norm is not None:
+                    judged["distance"] = squared_distance(self._description, tensors, update)
+            candidates.append(Candidate(name, problem, **judged))
+        verdicts = judge(
+            self._rule,
+            self._merit(base),
+            candidates,
+            aggregate_merit=lambda names: self._merit(self._mixed(base, [updates[name] for name in names])),
+        )
+        return {verdict.name for verdict in verdicts if verdict.accepted}
+
+    def _merit(self, packed: bytes, base: bytes | None = None) -> Merit:
+        """Give the merit of a model, or of p when the base model is given."""
+        own = modelformat.unpack(self._description, packed)
+        if base is None:
+            program = compile_model(self._description, own, lambda_numerator=1, lambda_bits=0)
+        else:
+            program = compile_model(self._description, modelformat.unpack(self._description, base), own, **self._mix)
+        return merit(program, self._verification.images, self._verification.labels)
+
+    def _mixed(self, base: bytes, updates: Sequence[bytes]) -> bytes:
+        tensors = (modelformat.unpack(self._description, packed) for packed in updates)
+        mixed = aggregate(self._description, modelformat.unpack(self._description, base), tensors, **self._mix)
+        return modelformat.pack(self._description, mixed)
+
+    def _accuracy(self, packed: bytes) -> float:
+        model = DescribedModel(self._description)
+        parameters.load(model, packed)
+        return accuracy(model, self._test)
+
+
+def _names(hospitals: int) -> list[str]:
+    return [f"Hospital{number}MSP" for number in range(1, hospitals + 1)]
+
+
+def simulate(options: Options, **how: Any) -> dict[str, Any]:
+    """Run a simulation of ``options``."""
+    return Simulation(options, **how).run() | {"options": json.loads(options.model_dump_json())}
