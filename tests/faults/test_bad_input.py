@@ -38,7 +38,7 @@ def test_malformed_updates_are_refused_and_the_hospital_may_still_submit(fed: Fe
     for chunk, index in ((sound[:-1], 0), (sound + b"\0", 0), (sound * 2, 0), (b"", 0), (sound, 1)):
         refused("BAD_CHUNK", fed, "Hospital1", "PutUpdateChunk", number, index, chunk=chunk)
     fed.transactions("Hospital1").submit("PutUpdateChunk", fed.name, number, 0, chunk=sound)
-    base, layout, chunks = fed.status().round.base, fed.task.layout, [hashlib.sha256(sound).hexdigest()]
+    base, layout, chunks = fed.current.base, fed.task.layout, [hashlib.sha256(sound).hexdigest()]
     for code, document in {
         "STALE_BASE": {"base": "0" * 64, "layout": layout, "chunks": chunks},
         "BAD_LAYOUT": {"base": base, "layout": "0" * 64, "chunks": chunks},
@@ -57,7 +57,7 @@ def test_a_second_and_a_late_submission_are_refused(fed: Federation) -> None:
     number = fed.opened()
     fed.submit_raw("Hospital3", number, raw(fed, 0))
     sound = bytes(32) + raw(fed, 1)
-    document = {"base": fed.status().round.base, "layout": fed.task.layout}
+    document: dict[str, object] = {"base": fed.current.base, "layout": fed.task.layout}
     document |= {"chunks": [hashlib.sha256(sound).hexdigest()]}
     refused("ALREADY_SUBMITTED", fed, "Hospital3", "PutUpdateChunk", number, 0, chunk=sound)
     refused("ALREADY_SUBMITTED", fed, "Hospital3", "SubmitUpdate", number, document)

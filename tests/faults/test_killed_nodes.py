@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -112,7 +113,7 @@ def blocks_watched(fed: Federation) -> Iterator[list[float]]:
 @on_fabric
 @pytest.mark.parametrize("victim", ["follower", "leader", "leader that stays away"])
 def test_a_killed_orderer_costs_one_stall_at_most(
-    fed: Federation, victim: str, record_property: pytest.RecordProperty
+    fed: Federation, victim: str, record_property: Callable[[str, object], None]
 ) -> None:
     first = leader(fed)
     others = [one.node for one in fed.running.consortium.orderers if one.node != first]
@@ -131,7 +132,7 @@ def test_a_killed_orderer_costs_one_stall_at_most(
             fed.running.start(node)
     check_nothing_is_doubled(fed, number)
     after = [killed, *(arrival for arrival in times if arrival > killed)]
-    pauses = [later - earlier for earlier, later in zip(after, after[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(after)]
     record_property("pauses", [round(pause, 1) for pause in pauses])
     assert len([pause for pause in pauses if pause > NOTICED]) <= 1, pauses
     assert max(pauses) < LONGEST_STALL, pauses

@@ -41,9 +41,10 @@ from clients.report import Report
 from clients.training.initial import drawn_model
 from clients.transactions import Transactions
 from medquorum import ContractError
-from network.control import await_true, supervise
+from network.control import supervise
 from network.deployment import await_listening, deployments
 from network.processes import Process, Record, processes, records
+from network.waiting import await_true
 
 HIDDEN = 16
 ROUNDS = 1000
@@ -115,10 +116,17 @@ class Federation:
         assert found is not None
         return found
 
+    @property
+    def current(self) -> Round:
+        """The latest round."""
+        current = self.ledger().current_round(self.name)
+        assert current is not None
+        return current
+
     def opened(self) -> int:
         """Open the next round; gives its number."""
         self.reach("open")
-        return self._current().round
+        return self.current.round
 
     def reach(self, state: str, deadlines: Deadlines = PATIENT, seconds: float = 200) -> Round:
         """Act as the coordinator until the round is in a state."""
@@ -139,7 +147,7 @@ class Federation:
             return None if waits is None else min(waits, 0.05)
 
         follow(step, Wake())
-        return self._current()
+        return self.current
 
     def finished(self) -> Round:
         """Let the round end."""
@@ -171,7 +179,7 @@ class Federation:
         """Submit any bytes of the right length as a hospital's update."""
         value = os.urandom(32) + packed
         document = {
-            "base": self._current().base,
+            "base": self.current.base,
             "layout": self.task.layout,
             "chunks": [hashlib.sha256(value).hexdigest()],
         }
@@ -222,11 +230,6 @@ class Federation:
         supervise(self.running.folder)
         deployed = deployments(self.running.folder)["medquorum"]
         await_listening(self.running.consortium.members, deployed, self.running.folder)
-
-    def _current(self) -> Round:
-        current = self.ledger().current_round(self.name)
-        assert current is not None
-        return current
 
     def _data(self) -> tuple[str, int]:
         dealt = deal(load("digits"), len(self.hospitals), limit=100 * len(self.hospitals), verification=60)

@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from chaincode import rules, server
+from chaincode import aggregate, rules, server
 from chaincode.contract import judging
 from chaincode.contract.contract import Contract
 from chaincode.shim.interface import Response, Stub, success
 
-judge, next_model = rules.judge, judging.next_model
+judge, next_model = rules.judge, aggregate.next_model
 
 
 def turned(*given: Any, **options: Any) -> list[rules.Verdict]:
