@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RANGE, the norm bound, correctness and the verdict's bit under encryption, against their plain definitions."""
+
+import numpy as np
+import pytest
+from engine_models import case
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from two_parties import split, together
+
+from chaincode import catalogue
+from chaincode.evaluation import compile_model, correct, merit
+from chaincode.fixedpoint import wrap
+from chaincode.modelformat import Kind, TensorSpec
+from medquorum import ConfigError
+from verifier.correctness import Correctness
+from verifier.decision import deal_decision, decide
+from verifier.fss import Fss
+from verifier.local import Inputs, verify
+from verifier.parameterrange import bounds, deal_outside, outside
+from verifier.planning import make_plan
+from verifier.tree import Tree
+
+LAYOUT = tuple(TensorSpec(kind.value, (7,), kind) for kind in Kind)
+
+
+def spoiled(kind):
+    """Values at and around a kind's bounds, and far ones that wrap."""
+    near = [kind.lowest, kind.highest, kind.lowest - 1, kind.highest + 1]
+    return np.array([*near, 1 << 62, -(1 << 63), (1 << 63) - 1], dtype=np.int64)
+
+
+def test_range_counts_every_value_outside_its_bound():
+    values = np.concatenate([spoiled(spec.kind) for spec in LAYOUT])
+    masks = np.random.default_rng(0).integers(-(1 << 63), 1 << 63, values.shape)
+    for shift in (0, 1, (1 << 63) - 1):
+        used = masks if shift else values * 0 - values
+        whole = slice(0, values.shape[0])
+        lowest, allowed = bounds(LAYOUT, whole)
+        first, second = together(
+            lambda deal, used=used: deal_outside(deal, Tree(), used, allowed),
+            lambda party, hand, used=used: outside(party, hand, Tree(), values + used, lowest),
+        )
+        assert int(first[0] + second[0]) % (1 << 32) == 5 * len(LAYOUT)
+
+
+def test_bounds_of_a_slice_are_those_of_the_whole():
+    whole = bounds(LAYOUT, slice(0, 35))
+    cut = [bounds(LAYOUT, slice(start, min(start + 9, 35))) for start in range(0, 35, 9)]
+    for index in (0, 1):
+        assert (np.concatenate([part[index] for part in cut]) == whole[index]).all()
+
+
+@pytest.mark.parametrize("tensor", ["fc1.weight", "fc2.bias"])
+@pytest.mark.parametrize("value", [1 << 19, -(1 << 19), 1 << 40, -(1 << 63), (1 << 62) + 5])
+def test_one_parameter_out_of_range_is_refused(tensor, value):
+    """Also where the huge value would wrap, and where no image depends on it."""
+    found = case(catalogue.describe("mlp", (1, 4, 4), 2), 3)
+    found.update[tensor].reshape(-1)[1] = value
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, 3, np.array([0]))
+    assert [outcome.accepted for outcome in verify(plan, inputs, Tree)] == [False, False]
+
+
+@pytest.mark.parametrize("difference", [-1, 0, 1])
+def test_norm_bound_is_exact(difference):
+    found = case(catalogue.describe("mlp", (1, 4, 4), 2), 3)
+    change = np.zeros(found.flat().shape[0], dtype=np.int64)
+    change[:2] = 3 * 65536, 4 * 65536 + difference
+    start = 0
+    for name, values in found.update.items():
+        found.base[name] = values - change[start : start + values.size].reshape(values.shape)
+        start += values.size
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, norm=5000)
+    inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, 3, np.array([0]))
+    assert [outcome.accepted for outcome in verify(plan, inputs, Tree)] == [difference <= 0] * 2
+
+
+def test_a_norm_bound_beyond_the_ring_is_refused():
+    found = case(catalogue.describe("mlp", (1, 4, 4), 2), 1)
+    with pytest.raises(ConfigError, match="norm bound is too large"):
+        make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, norm=10**9)
+
+
+@pytest.mark.parametrize("back_end", [Tree, lambda: Fss(b"test")])
+@pytest.mark.parametrize("per_class", [False, True])
+@settings(max_examples=15, deadline=None)
+@given(st.integers(2, 12), st.integers(0, 1 << 30))
+def test_correctness_with_ties_and_wraps(back_end, per_class, classes, seed):
+    rng = np.random.default_rng(seed)
+    pools = [rng.integers(-2, 2, (40, classes)), rng.choice([-(1 << 31), (1 << 31) - 1, 0, 1 << 30], (40, classes))]
+    logits = np.concatenate([*pools, rng.integers(-(1 << 31), 1 << 31, (40, classes))]).astype(np.int64)
+    labels = rng.integers(0, classes, logits.shape[0])
+    shares = split(wrap(logits, 32), seed)
+    gate = Correctness(classes, 32, per_class)
+    first, second = together(
+        lambda deal: gate.deal(deal, back_end(), logits.shape[0]),
+        lambda party, hand: gate.evaluate(
+            party, hand, back_end(), shares[party.index], None if party.index else labels
+        ),
+    )
+    right = correct(logits, labels, 32)
+    expected = np.bincount(labels[right], minlength=classes) if per_class else np.array([right.sum()])
+    assert ((first + second) % (1 << 32) == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("counts", "needed", "fails", "accepted"),
+    [([5], [5], 0, True), ([5], [6], 0, False), ([5, 2], [0, 3], 0, False), ([5, 3], [0, 3], 0, True)]
+    + [([5], [0], 1, False), ([5], [0], 12_000_000, False), ([], [], 0, True), ([], [], 2, False), ([0], [-9], 0, True)],
+)
+def test_the_bit_is_the_and_of_all_conditions(counts, needed, fails, accepted):
+    shares = split(np.array(counts, dtype=np.int64))
+    failed = split(np.array([fails], dtype=np.int64))
+    minima = np.array(needed, dtype=np.int64)
+    found = together(
+        lambda deal: deal_decision(deal, Tree(), len(counts)),
+        lambda party, hand: decide(
+            party, hand, Tree(), shares[party.index], None if party.index else minima, failed[party.index]
+        ),
+    )
+    assert found == (accepted, accepted)
+
+
+def test_both_models_and_classes_in_one_verification():
+    found = case(catalogue.describe("mlp", (1, 6, 6), 3), 20)
+    plan = make_plan(
+        found.description, ["mixed", "own"], lambda_numerator=3, lambda_bits=2, grey=True, per_class=True, norm=10**6
+    )
+    inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, 8)
+    first, second = verify(plan, inputs, Tree)
+    mixed = compile_model(found.description, found.base, found.update, lambda_numerator=3, lambda_bits=2)
+    own = compile_model(found.description, found.update)
+    expected = [merit(program, found.images, found.labels).per_class_correct for program in (mixed, own)]
+    assert first.counts.tolist() == second.counts.tolist() == [*expected[0], *expected[1]]
+    assert first.accepted
