@@ -30,9 +30,7 @@ def check(found: Case, numerator, bits, back_end, *, batch=64, grey=True):
     inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, batch)
     keep = tuple(trace.__setitem__ for trace in traces) if batch >= len(found.images) else (None, None)
     outcomes = verify(plan, inputs, BACK_ENDS[back_end], traces=keep)
-    plain = compile_model(
-        found.description, found.base, found.update, lambda_numerator=numerator, lambda_bits=bits
-    )
+    plain = compile_model(found.description, found.base, found.update, lambda_numerator=numerator, lambda_bits=bits)
     assert [outcome.counts.tolist() for outcome in outcomes] == [[merit(plain, found.images, found.labels).correct]] * 2
     if keep == (None, None):
         return 0

@@ -20,7 +20,9 @@ def below(values, masks, position):
 
 
 @pytest.mark.parametrize("back_end", BACK_ENDS)
-@pytest.mark.parametrize("positions", [(1,), (4,), (16,), (24,), (25,), (31,), (16, 47), (17, 49), (24, 56), (63,), (64,)])
+@pytest.mark.parametrize(
+    "positions", [(1,), (4,), (16,), (24,), (25,), (31,), (16, 47), (17, 49), (24, 56), (63,), (64,)]
+)
 def test_borrows_are_exact(back_end, positions):
     public, masks = RNG.integers(-(1 << 63), 1 << 63, (2, 210))
     masks[:30] = public[:30]

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulator coupling: run B with the tape of run A shifted so that one party must see the very same bytes.
+
+For every mask the honest party's part is shifted by the difference of the hidden values; for every dealt share the
+honest party's part takes up the difference, so that the other's stays. The shift is a bijection of tapes as long as a
+mask hides one value: then what the party sees is equally likely in both runs, so it tells nothing that differs.
+A shift depends on values that depend on earlier shifts, so run B is repeated until nothing changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from verifier import material, ring
+from verifier.local import verify
+from verifier.party import Party
+
+
+@dataclass
+class Tape:
+    """One run's randomness and what was seen."""
+
+    honest: int
+    overrides: dict = field(default_factory=dict)
+    """(label, draw) -> words of the honest party's stream."""
+    draws: dict = field(default_factory=dict)
+    """mask name -> (label, draw)."""
+    unshifted: dict = field(default_factory=dict)
+    corrections: dict = field(default_factory=dict)
+    hidden: tuple = field(default_factory=lambda: ({}, {}))
+    """For each party: mask name -> its share of the hidden value."""
+    view: list = field(default_factory=list)
+
+
+def _stream(tape, seeds):
+    class TapeStream(material.Stream):
+        def __init__(self, seed, label):
+            super().__init__(seed, label)
+            self.label, self.draw = label, 0
+            self.honest = seed == seeds[tape.honest]
+
+        def words(self, count):
+            own = super().words(count)
+            key = (self.label, self.draw)
+            self.draw += 1
+            if self.honest:
+                tape.unshifted[key] = own
+            return tape.overrides.get(key, own) if self.honest else own
+
+    return TapeStream
+
+
+def _deal(tape, wanted, places, reuse):
+    class TapeDeal(material.Deal):
+        def __init__(self, given, name):
+            super().__init__(given, name)
+            self.masks = 0
+            self.drawn = {}
+
+        @property
+        def place(self):
+            stream = self._streams[tape.honest]
+            return stream.label, stream.draw
+
+        def _named(self):
+            self.masks += 1
+            tape.draws[f"{self.name.batch}/{self.name.gate}/{self.masks}"] = self.place
+
+        def mask(self, shape):
+            self._named()
+            if not reuse:
+                return super().mask(shape)
+            name = f"{self.name.batch}/{self.name.gate}/{self.masks}"
+            place, drawn = self.drawn.setdefault(shape, (self.place, None))
+            if drawn is None:
+                drawn = super().mask(shape)
+                self.drawn[shape] = place, drawn
+            tape.draws[name] = place
+            return drawn
+
+        def mask_planes(self, count, words):
+            self._named()
+            return super().mask_planes(count, words)
+
+        def own(self, shape, party):
+            key = self.place
+            drawn = super().own(shape, party)
+            if places is None or party != tape.honest:
+                return drawn
+            tape.overrides[key] = places(self.name, tape.unshifted[key])
+            return tape.overrides[key].reshape(shape)
+
+        def share(self, values, bits):
+            key = self.place
+            if tape.honest == 0 and wanted is not None:
+                tape.overrides[key] = (values - wanted.corrections[key]).reshape(-1)
+            super().share(values, bits)
+            sent = ring.unpack(self._corrections[-1], values.shape, bits)
+            tape.corrections[key] = sent
+
+        def share_planes(self, planes):
+            key = self.place
+            if tape.honest == 0 and wanted is not None:
+                tape.overrides[key] = (planes ^ wanted.corrections[key]).view(np.int64).reshape(-1)
+            super().share_planes(planes)
+            tape.corrections[key] = np.frombuffer(self._corrections[-1], dtype=np.uint64).reshape(planes.shape)
+
+    return TapeDeal
+
+
+def _party(tape):
+    class TapeParty(Party):
+        def __init__(self, index, transport, audit=None):
+            super().__init__(index, transport, audit)
+            exchange = transport.exchange
+
+            def seen(message):
+                answer = exchange(message)
+                if index != tape.honest:
+                    tape.view.append(answer)
+                return answer
+
+            transport.exchange = seen
+
+        def open(self, mask, share, bits):
+            tape.hidden[self.index][mask.name] = share.reshape(-1)
+            return super().open(mask, share, bits)
+
+        def open_planes(self, mask, share):
+            tape.hidden[self.index][mask.name] = share.reshape(-1)
+            return super().open_planes(mask, share)
+
+    return TapeParty
+
+
+def _hand(tape, reuse):
+    class TapeHand(material.Hand):
+        def __init__(self, party, seed, name, message):
+            if party != tape.honest:
+                tape.view.append(message)
+            super().__init__(party, seed, name, message)
+            self.drawn = {}
+
+        def mask(self, shape):
+            if not reuse or shape not in self.drawn:
+                self.drawn[shape] = super().mask(shape)
+                return self.drawn[shape]
+            self._masks += 1
+            return material.Mask(f"{self.name.batch}/{self.name.gate}/{self._masks}", self.drawn[shape].share)
+
+    return TapeHand
+
+
+def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=None, reuse=False):
+    """Verify with this tape.
+
+    ``wanted`` is the run whose corrections to the corrupt party are to be kept; ``reuse`` spoils the protocol: a gate's
+    masks of equal shape are one mask.
+    """
+    with monkeypatch.context() as patch:
+        patch.setattr("verifier.material.Stream", _stream(tape, seeds))
+        patch.setattr("verifier.dealer.Deal", _deal(tape, wanted, places, reuse))
+        patch.setattr("verifier.supply.Hand", _hand(tape, reuse))
+        patch.setattr("verifier.local.Party", _party(tape))
+        return verify(plan, inputs, comparison, seeds=seeds)
+
+
+def value(tape, name):
+    """Give what a mask hid: words modulo 2^64, or planes modulo 2."""
+    first, second = tape.hidden[0][name], tape.hidden[1][name]
+    return (first ^ second).view(np.int64) if first.dtype == np.uint64 else first + second
+
+
+def shifted(own, before, now, planes):
+    """Shift the honest part of a mask."""
+    return own ^ before ^ now if planes else own + before - now
+
+
+def couple(monkeypatch, honest, plan, first, second, comparison, seeds, places=None, passes=150, reuse=False):
+    """Run A with ``first``, then B with ``second`` on the shifted tape; give both tapes and B's outcomes."""
+    one = Tape(honest)
+    run(monkeypatch, one, plan, first, comparison, seeds, reuse=reuse)
+    overrides = {}
+    for _ in range(passes):
+        two = Tape(honest, dict(overrides))
+        outcome = run(monkeypatch, two, plan, second, comparison, seeds, one, places, reuse)
+        fresh = {}
+        for name, (label, draw) in one.draws.items():
+            before, now = value(one, name), value(two, name)
+            own = one.unshifted[label, draw]
+            planes = one.hidden[0][name].dtype == np.uint64
+            fresh[label, draw] = shifted(own, before, now, planes)
+        if fresh.keys() == overrides.keys() and all((fresh[key] == overrides[key]).all() for key in fresh):
+            return one, two, outcome
+        overrides = fresh
+    return one, two, outcome

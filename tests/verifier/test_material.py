@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Material is used once, in order, and complete; a failing party or dealer ends the verification with its reason."""
+
+import threading
+
+import numpy as np
+import pytest
+from engine_models import case
+from two_parties import NAME, SEEDS, split
+
+from chaincode import catalogue
+from medquorum import MaterialError, MedquorumError, ProtocolError
+from verifier.channel import Channel
+from verifier.local import Inputs, verify
+from verifier.material import Deal, Hand
+from verifier.planning import make_plan
+from verifier.supply import Supply
+from verifier.transport import in_process
+from verifier.tree import Tree
+
+
+def dealt():
+    deal = Deal(SEEDS, NAME)
+    mask = deal.mask((2, 3))
+    deal.common(b"both")
+    deal.share(np.arange(5, dtype=np.int64) - 2, 24)
+    deal.share_planes(np.arange(4, dtype=np.uint64).reshape(2, 2))
+    return mask, deal.messages()
+
+
+def test_hands_draw_what_was_dealt():
+    mask, messages = dealt()
+    hands = [Hand(party, SEEDS[party], NAME, messages[party]) for party in (0, 1)]
+    assert (sum(hand.mask((2, 3)).share for hand in hands) == mask).all()
+    assert [bytes(hand.common(4)) for hand in hands] == [b"both", b"both"]
+    assert (sum(hand.share((5,), 24) for hand in hands) % (1 << 24) == np.arange(-2, 3) % (1 << 24)).all()
+    planes = [hand.share_planes(2, 2) for hand in hands]
+    assert ((planes[0] ^ planes[1]).reshape(-1) == np.arange(4)).all()
+    for hand in hands:
+        hand.finish()
+    assert len(messages[0]) == 12
+
+
+@pytest.mark.parametrize("cut", [4, 10, 20, 50])
+def test_a_short_message_is_refused(cut):
+    message = dealt()[1][1][:cut]
+    with pytest.raises(ProtocolError, match="too short"):
+        hand = Hand(1, SEEDS[1], NAME, message)
+        hand.common(4)
+        hand.share((5,), 24)
+        hand.share_planes(2, 2)
+
+
+def test_material_that_is_left_over_is_refused():
+    with pytest.raises(ProtocolError, match="left over"):
+        Hand(1, SEEDS[1], NAME, dealt()[1][1]).finish()
+
+
+def test_another_gates_material_is_refused():
+    supply = Supply(0, SEEDS[0], lambda: (NAME.at(0, "a"), bytes(8)))
+    with pytest.raises(MaterialError, match="next material is for"):
+        supply.hand(NAME.at(0, "b"))
+    with pytest.raises(MaterialError, match="next material is for"):
+        supply.hand(NAME.at(1, "a"))
+
+
+def test_material_is_used_once():
+    supply = Supply(0, SEEDS[0], lambda: (NAME.at(0, "a"), bytes(8)))
+    supply.hand(NAME.at(0, "a"))
+    with pytest.raises(MaterialError, match="was used before"):
+        supply.hand(NAME.at(0, "a"))
+
+
+def test_every_part_of_a_name_gives_another_stream():
+    names = [NAME, NAME.at(0, ""), NAME.at(-1, "x"), NAME.at(0, "x")]
+    others = [
+        type(NAME)("task", 2, "HospitalMSP"),
+        type(NAME)("task", 1, "Other"),
+        type(NAME)("t", 1, "HospitalMSP", 1),
+    ]
+    labels = [name.label(party) for name in (*names, *others) for party in (0, 1)]
+    assert len(set(labels)) == len(labels)
+
+
+def test_a_channel_holds_the_dealer_back():
+    channel = Channel(credit=10)
+    channel.send(NAME, bytes(8))
+    channel.send(NAME, bytes(8))
+    waiting = threading.Thread(target=channel.send, args=(NAME, bytes(8)))
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    channel.receive()
+    waiting.join(5)
+    assert not waiting.is_alive()
+    assert channel.peak == 16
+
+
+def test_a_closed_channel_wakes_both_sides():
+    channel = Channel()
+    channel.send(NAME, b"last")
+    channel.close()
+    assert channel.receive() == (NAME, b"last")
+    with pytest.raises(ProtocolError, match="dealer has stopped"):
+        channel.receive()
+    with pytest.raises(ProtocolError, match="stopped taking"):
+        channel.send(NAME, b"")
+
+
+def test_a_closed_line_is_told():
+    first, second = in_process()
+    first.close()
+    with pytest.raises(ProtocolError, match="other party has stopped"):
+        second.exchange(b"")
+
+
+def test_a_failing_party_ends_the_verification_with_its_own_reason():
+    found = case(catalogue.describe("mlp", (1, 4, 4), 2), 4)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, 2)
+
+    def fail(name, share):
+        if name.startswith("mixed/1/"):
+            raise MedquorumError("disk full")
+
+    with pytest.raises(MedquorumError, match="disk full"):
+        verify(plan, inputs, Tree, traces=(None, fail))
+
+
+def test_parties_with_shares_of_different_length_stop():
+    found = case(catalogue.describe("mlp", (1, 4, 4), 2), 4)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    inputs = Inputs(found.base, (found.flat()[:-1], found.flat()), found.images, found.labels, 2)
+    with pytest.raises(ProtocolError, match="bytes came where"):
+        verify(plan, inputs, Tree)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a party sees does not depend on what is hidden from it: simulator coupling, and one mask opens one value.
+
+FSS keys are not covered by the coupling: that they hide the mask is argued from the generator (docs/protocol.md).
+"""
+
+import numpy as np
+import pytest
+from coupling import couple
+from engine_models import Case, case
+from two_parties import SEEDS, split
+
+from chaincode import catalogue
+from chaincode.evaluation import compile_model
+from medquorum import MaterialError
+from verifier.fss import Fss
+from verifier.identifier import MaterialId
+from verifier.local import Inputs, verify
+from verifier.material import Hand
+from verifier.planning import make_plan
+from verifier.tree import Tree
+
+BATCH = 3
+DEEP = [
+    {"op": "conv", "name": "a", "in": 1, "out": 2, "kernel": 3, "stride": 1, "padding": 1, "bias": False},
+    {"op": "batchnorm", "name": "n", "channels": 2},
+    {"op": "relu"},
+    {"op": "maxpool", "kernel": 2, "stride": 2, "padding": 0},
+    {
+        "op": "residual",
+        "body": [{"op": "conv", "name": "b", "in": 2, "out": 2, "kernel": 3, "stride": 1, "padding": 1, "bias": True}],
+        "shortcut": [
+            {"op": "conv", "name": "c", "in": 2, "out": 2, "kernel": 1, "stride": 1, "padding": 0, "bias": False}
+        ],
+    },
+    {"op": "flatten"},
+    {"op": "dense", "name": "z", "in": 8, "out": 3},
+]
+MODELS = {
+    "mlp": catalogue.mlp((1, 4, 4), 3, hidden=4),
+    "deep": {
+        "name": "deep",
+        "input": [1, 4, 4],
+        "classes": 3,
+        "pixels": catalogue.pixel_table(0.5, 0.25),
+        "layers": DEEP,
+    },
+}
+
+
+def equally_good(first: Case, second: Case) -> Case:
+    """Label the second case's images so that as many are classified correctly as in the first."""
+    predicted, other = (
+        compile_model(each.description, each.base, each.update, lambda_numerator=1, lambda_bits=1).predict(each.images)
+        for each in (first, second)
+    )
+    right = predicted == first.labels
+    return second._replace(labels=np.where(right, other, (other + 1) % 3))
+
+
+def two_runs(model, honest, needed):
+    """Two cases that differ in everything the corrupt party must not learn; equal counts where these are opened."""
+    first = case(MODELS[model], 5)
+    hidden = case(MODELS[model], 5, seed=99)
+    known = {"images": first.images, "labels": first.labels} if honest == 1 else {}
+    second = hidden._replace(base=first.base, **known)
+    if needed is None:
+        second = equally_good(first, second)
+    own = np.random.default_rng(1).integers(-(1 << 63), 1 << 63, first.flat().shape)
+    both = [(each.flat() - own, own) if honest == 0 else (own, each.flat() - own) for each in (first, second)]
+    plan = make_plan(first.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, norm=10**6)
+    inputs = [
+        Inputs(each.base, shares, each.images, each.labels, BATCH, needed)
+        for each, shares in zip((first, second), both, strict=True)
+    ]
+
+    def places(name, words):
+        part = slice(name.batch * BATCH, name.batch * BATCH + words.shape[0])
+        turned = (words.view(np.uint64) % np.uint64(3)).astype(np.int64)
+        return (turned + second.labels[part] - first.labels[part]) % 3
+
+    return plan, inputs, places if honest == 0 else None
+
+
+@pytest.mark.parametrize(
+    ("model", "honest", "needed"),
+    [("mlp", 0, None), ("mlp", 0, 0), ("mlp", 1, 0), ("deep", 0, 0), ("deep", 1, 0)],
+)
+def test_the_view_is_the_same_whatever_is_hidden(monkeypatch, model, honest, needed):
+    """P1 must not learn images, labels or update, P0 not the update; with the bit alone opened, not the count either."""
+    plan, inputs, places = two_runs(model, honest, needed if needed is None else np.array([needed]))
+    one, two, outcome = couple(monkeypatch, honest, plan, *inputs, Tree, SEEDS, places)
+    assert len(one.view) > 40
+    assert one.view == two.view
+    assert all(each.accepted for each in outcome)
+
+
+def test_a_reused_mask_is_found(monkeypatch):
+    """The logits and their differences hidden under one mask: no shift of the tape makes both openings equal."""
+    plan, inputs, places = two_runs("mlp", 0, np.array([0]))
+    one, two, _ = couple(monkeypatch, 0, plan, *inputs, Tree, SEEDS, places, passes=40, reuse=True)
+    assert one.view != two.view
+
+
+def test_a_mask_hides_one_value():
+    hand = Hand(0, SEEDS[0], MaterialId("t", 1, "H"), bytes(8))
+    mask = hand.mask((3,))
+    mask.open_once()
+    with pytest.raises(MaterialError, match="would hide a second value"):
+        mask.open_once()
+    assert str(mask.share[0]) not in repr(mask)
+
+
+@pytest.mark.parametrize("back_end", [Tree, lambda: Fss(b"test")])
+def test_every_opening_has_its_own_mask_and_looks_uniform(back_end):
+    found = case(MODELS["deep"], 40)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    seen = ({}, {})
+
+    def audit(index):
+        def told(name, message):
+            assert name not in seen[index]
+            seen[index][name] = message
+
+        return told
+
+    inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, 20)
+    verify(plan, inputs, back_end, audits=(audit(0), audit(1)))
+    assert seen[0].keys() == seen[1].keys()
+    for party in (0, 1):
+        everything = np.frombuffer(b"".join(seen[party].values()), dtype=np.uint8)
+        bits = 8 * everything.shape[0]
+        assert bits > 100_000
+        assert abs(int(np.unpackbits(everything).sum()) - bits / 2) < 6 * (bits / 4) ** 0.5
