@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from verifier import material, ring
+from verifier import material
 from verifier.local import verify
 from verifier.party import Party
 
@@ -73,11 +73,9 @@ def _deal(tape, wanted, places, reuse):
             if not reuse:
                 return super().mask(shape)
             name = f"{self.name.batch}/{self.name.gate}/{self.masks}"
-            place, drawn = self.drawn.setdefault(shape, (self.place, None))
-            if drawn is None:
-                drawn = super().mask(shape)
-                self.drawn[shape] = place, drawn
-            tape.draws[name] = place
+            if shape not in self.drawn:
+                self.drawn[shape] = self.place, super().mask(shape)
+            tape.draws[name], drawn = self.drawn[shape]
             return drawn
 
         def mask_planes(self, count, words):
@@ -93,21 +91,30 @@ def _deal(tape, wanted, places, reuse):
             return tape.overrides[key].reshape(shape)
 
         def share(self, values, bits):
-            key = self.place
-            if tape.honest == 0 and wanted is not None:
-                tape.overrides[key] = (values - wanted.corrections[key]).reshape(-1)
+            flat, key = values.reshape(-1), self.place
+            _keep(tape, wanted, key, flat, np.subtract)
             super().share(values, bits)
-            sent = ring.unpack(self._corrections[-1], values.shape, bits)
-            tape.corrections[key] = sent
+            _record(tape, key, flat, np.subtract)
 
         def share_planes(self, planes):
-            key = self.place
-            if tape.honest == 0 and wanted is not None:
-                tape.overrides[key] = (planes ^ wanted.corrections[key]).view(np.int64).reshape(-1)
+            flat, key = planes.reshape(-1).view(np.int64), self.place
+            _keep(tape, wanted, key, flat, np.bitwise_xor)
             super().share_planes(planes)
-            tape.corrections[key] = np.frombuffer(self._corrections[-1], dtype=np.uint64).reshape(planes.shape)
+            _record(tape, key, flat, np.bitwise_xor)
 
     return TapeDeal
+
+
+def _keep(tape, wanted, key, values, less):
+    """Shift P0's part of a dealt share so that P1's is the wanted run's; P1's parts never reach P0."""
+    if tape.honest == 0 and wanted is not None:
+        tape.overrides[key] = less(values, wanted.corrections[key])
+
+
+def _record(tape, key, values, less):
+    """Note what P0's unshifted part leaves to P1."""
+    if tape.honest == 0:
+        tape.corrections[key] = less(values, tape.unshifted[key])
 
 
 def _party(tape):

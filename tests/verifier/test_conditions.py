@@ -104,8 +104,11 @@ def test_correctness_with_ties_and_wraps(back_end, per_class, classes, seed):
 
 @pytest.mark.parametrize(
     ("counts", "needed", "fails", "accepted"),
-    [([5], [5], 0, True), ([5], [6], 0, False), ([5, 2], [0, 3], 0, False), ([5, 3], [0, 3], 0, True)]
-    + [
+    [
+        ([5], [5], 0, True),
+        ([5], [6], 0, False),
+        ([5, 2], [0, 3], 0, False),
+        ([5, 3], [0, 3], 0, True),
         ([5], [0], 1, False),
         ([5], [0], 12_000_000, False),
         ([], [], 0, True),
