@@ -15,6 +15,8 @@ MESSAGE_BYTES = 100 * 1024 * 1024
 # A peer cuts connections that ping more often than its keepalive.minInterval (60 s).
 KEEPALIVE_MS = 120_000
 KEEPALIVE_TIMEOUT_MS = 20_000
+# gRPC's own two minutes would keep a client away from a peer that has long been back.
+LONGEST_RECONNECT_MS = 5_000
 
 
 def tls_channel(endpoint: str, root_certificates: bytes, server_name: str = "") -> grpc.Channel:
@@ -36,6 +38,7 @@ def tls_channel(endpoint: str, root_certificates: bytes, server_name: str = "") 
         ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT_MS),
     ]
     if server_name:
         options.append(("grpc.ssl_target_name_override", server_name))
