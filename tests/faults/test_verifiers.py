@@ -65,7 +65,7 @@ def test_a_verification_file_that_differs_from_the_commitment_is_not_used(fed: F
     closed = fed.finished()
     assert fed.roles["VerifierC"].exit_code() == ContractError.exit_code
     said = fed.roles["VerifierC"].log
-    assert f"DATASET: no verification set has the task's commitment {fed.commitment}" in said
+    assert f"DATASET: no verification set has the task's commitment {fed.task.dataset}" in said
     assert "Mount the committed file" in said
     assert closed.accepted == EVERYONE
 

@@ -19,35 +19,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from federation_task import create_task, deal_digits, found_consortium
 from networks import RunningNetwork
 from role_process import RoleProcess
 
-from chaincode import catalogue, modelformat
 from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
-from clients.admin.dataset import verification_set
-from clients.admin.tasks import store_model, task_document
 from clients.coordinator.agent import Coordinator
 from clients.coordinator.duty import Deadlines
-from clients.data.images import write_shard
-from clients.data.sources import load
-from clients.data.split import deal
 from clients.documents import RoundStatus, ended
 from clients.follow import Wake, follow
 from clients.gateway import Submissions, connect_profile
 from clients.ledger import Ledger
 from clients.outbox import Outbox
 from clients.report import Report
-from clients.training.initial import drawn_model
 from clients.transactions import Transactions
-from medquorum import ContractError
 from network.control import supervise
 from network.deployment import await_listening, deployments
 from network.processes import Process, Record, processes, records
 from network.waiting import await_true
 
-HIDDEN = 16
-ROUNDS = 1000
 PATIENT = Deadlines(120, 120, 120)
 LABEL = "medquorum_1.0"
 TAMPERED = Path(__file__).with_name("tampered_chaincode.py")
@@ -67,9 +57,12 @@ class Federation:
         self._outboxes: dict[tuple[str, str], Outbox] = {}
         self._coordinators: dict[Deadlines, Coordinator] = {}
         running.deploy("medquorum", None)
-        self.commitment, size = self._data()
-        self._found_consortium()
-        self.task = self._create_task(size)
+        images = deal_digits(folder, self.hospitals)
+        for verifier in self.verifiers:
+            images.write(self.mounted(verifier))
+        found_consortium(running.consortium, self.transactions("VerifierA", "Admin"))
+        create_task(name, images, self.ledger(), self.transactions("VerifierA"), self.msp("VerifierB"))
+        self.task = self.ledger().task(name)
         for role in (*self.verifiers, *self.hospitals):
             self.start(role)
 
@@ -218,6 +211,13 @@ class Federation:
         finally:
             self._run_chaincode(honest)
 
+    def mounted(self, verifier: str) -> Path:
+        """A verifier's verification file of this task."""
+        one = self.running.consortium.organisation(verifier)
+        folder = self.running.folder.verification(one)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{self.name}.safetensors"
+
     def close(self) -> None:
         for process in self.roles.values():
             if process.running:
@@ -230,53 +230,6 @@ class Federation:
         supervise(self.running.folder)
         deployed = deployments(self.running.folder)["medquorum"]
         await_listening(self.running.consortium.members, deployed, self.running.folder)
-
-    def _data(self) -> tuple[str, int]:
-        dealt = deal(load("digits"), len(self.hospitals), limit=100 * len(self.hospitals), verification=60)
-        for hospital, shard in zip(self.hospitals, dealt.shards, strict=True):
-            write_shard(self.folder / f"{hospital}.npz", shard)
-        mounted = verification_set(dealt.verification)
-        for verifier in self.verifiers:
-            mounted.write(self.mounted(verifier))
-        return mounted.commitment(), len(dealt.verification)
-
-    def mounted(self, verifier: str) -> Path:
-        """A verifier's verification file of this task."""
-        one = self.running.consortium.organisation(verifier)
-        folder = self.running.folder.verification(one)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{self.name}.safetensors"
-
-    def _found_consortium(self) -> None:
-        members = {one.msp_id: list(one.roles) for one in self.running.consortium.organisations}
-        try:
-            self.transactions("VerifierA", "Admin").submit(
-                "InitConsortium", {"quorum": self.running.consortium.quorum, "members": members}
-            )
-        except ContractError as error:
-            if error.code != "CONSORTIUM_EXISTS":
-                raise
-
-    def _create_task(self, size: int) -> Task:
-        document = catalogue.mlp((1, 8, 8), 10, hidden=HIDDEN)
-        description = modelformat.parse(document)
-        packed = drawn_model(description, 0)
-        chosen = {
-            "task": self.name,
-            "dataset": self.commitment,
-            "dataset_size": size,
-            "rounds": ROUNDS,
-            "rule": {"name": "slack", "slack": 1000},
-            "model_tolerance": 1000,
-            "minimum_accepted": 2,
-            "stand_in": self.msp("VerifierB"),
-        }
-        whole = task_document(self.ledger().consortium(), self.msp("VerifierA"), document, packed, chosen)
-        writing = self.transactions("VerifierA")
-        quiet = Report("admin", "", as_json=True, stream=io.StringIO())
-        store_model(writing, modelformat.layout_hash(description), packed, whole["model_store"], quiet)
-        writing.submit("CreateTask", whole)
-        return self.ledger().task(self.name)
 
 
 @contextmanager

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a federation of fault tests works on: digits, a tiny network, and a rule that accepts every update in range."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from chaincode import catalogue, modelformat
+from chaincode.dataset import VerificationSet
+from clients.admin.dataset import verification_set
+from clients.admin.tasks import store_model, task_document
+from clients.data.images import write_shard
+from clients.data.sources import load
+from clients.data.split import deal
+from clients.ledger import Ledger
+from clients.report import Report
+from clients.training.initial import drawn_model
+from clients.transactions import Transactions
+from medquorum import ContractError
+from network.consortium import Consortium
+
+ROUNDS = 1000
+HIDDEN = 16
+IMAGES = 100
+JUDGED = 60
+
+
+def deal_digits(folder: Path, hospitals: list[str]) -> VerificationSet:
+    """Write ``HOSPITAL.npz`` for each; gives the verification set."""
+    dealt = deal(load("digits"), len(hospitals), limit=IMAGES * len(hospitals), verification=JUDGED)
+    for hospital, shard in zip(hospitals, dealt.shards, strict=True):
+        write_shard(folder / f"{hospital}.npz", shard)
+    return verification_set(dealt.verification)
+
+
+def found_consortium(consortium: Consortium, transactions: Transactions) -> None:
+    """Write the ledger's consortium unless another task's federation has."""
+    members = {one.msp_id: list(one.roles) for one in consortium.organisations}
+    try:
+        transactions.submit("InitConsortium", {"quorum": consortium.quorum, "members": members})
+    except ContractError as error:
+        if error.code != "CONSORTIUM_EXISTS":
+            raise
+
+
+def create_task(name: str, images: VerificationSet, ledger: Ledger, transactions: Transactions, stand_in: str) -> None:
+    """Store the initial model and create the task; the ledger's organisation coordinates it."""
+    document = catalogue.mlp((1, 8, 8), 10, hidden=HIDDEN)
+    description = modelformat.parse(document)
+    packed = drawn_model(description, 0)
+    chosen: dict[str, Any] = {
+        "task": name,
+        "dataset": images.commitment(),
+        "dataset_size": JUDGED,
+        "rounds": ROUNDS,
+        "rule": {"name": "slack", "slack": 1000},
+        "model_tolerance": 1000,
+        "minimum_accepted": 2,
+        "stand_in": stand_in,
+    }
+    whole = task_document(ledger.consortium(), ledger.msp, document, packed, chosen)
+    quiet = Report("admin", ledger.msp, as_json=True, stream=io.StringIO())
+    store_model(transactions, modelformat.layout_hash(description), packed, whole["model_store"], quiet)
+    transactions.submit("CreateTask", whole)
