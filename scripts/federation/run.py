@@ -36,7 +36,8 @@ def new_task_name(network: Network, options: Options) -> str:
     profile = str(network.profile(FIRST_VERIFIER))
     lines = run_tool("clients", "admin", "tasks", "--profile", profile, "--json").splitlines()
     taken = {json.loads(line)["task"] for line in lines}
-    return next(each for each in (name, *(f"{name}-{n}" for n in itertools.count(2))) if each not in taken)
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(each for each in names if each not in taken)
 
 
 def train(options: Options, network: Network, task: str, folder: Path, console: Console) -> Report:
