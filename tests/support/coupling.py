@@ -52,12 +52,11 @@ def _stream(tape, seeds):
     return TapeStream
 
 
-def _deal(tape, wanted, places, reuse):
+def _deal(tape, wanted, places):
     class TapeDeal(material.Deal):
         def __init__(self, given, name):
             super().__init__(given, name)
             self.masks = 0
-            self.drawn = {}
 
         @property
         def place(self):
@@ -70,13 +69,7 @@ def _deal(tape, wanted, places, reuse):
 
         def mask(self, shape):
             self._named()
-            if not reuse:
-                return super().mask(shape)
-            name = f"{self.name.batch}/{self.name.gate}/{self.masks}"
-            if shape not in self.drawn:
-                self.drawn[shape] = self.place, super().mask(shape)
-            tape.draws[name], drawn = self.drawn[shape]
-            return drawn
+            return super().mask(shape)
 
         def mask_planes(self, count, words):
             self._named()
@@ -103,6 +96,25 @@ def _deal(tape, wanted, places, reuse):
             _record(tape, key, flat, np.bitwise_xor)
 
     return TapeDeal
+
+
+def _reusing(tape, honest_deal):
+    """Make a dealer whose masks of equal shape are one mask within a gate."""
+
+    class ReusingDeal(honest_deal):
+        def __init__(self, given, name):
+            super().__init__(given, name)
+            self.drawn = {}
+
+        def mask(self, shape):
+            if shape not in self.drawn:
+                self.drawn[shape] = self.place, super().mask(shape)
+                return self.drawn[shape][1]
+            self._named()
+            tape.draws[f"{self.name.batch}/{self.name.gate}/{self.masks}"], drawn = self.drawn[shape]
+            return drawn
+
+    return ReusingDeal
 
 
 def _keep(tape, wanted, key, values, less):
@@ -166,9 +178,10 @@ def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=
     ``wanted`` is the run whose corrections to the corrupt party are to be kept; ``reuse`` spoils the protocol: a gate's
     masks of equal shape are one mask.
     """
+    deal = _deal(tape, wanted, places)
     with monkeypatch.context() as patch:
         patch.setattr("verifier.material.Stream", _stream(tape, seeds))
-        patch.setattr("verifier.dealer.Deal", _deal(tape, wanted, places, reuse))
+        patch.setattr("verifier.dealer.Deal", _reusing(tape, deal) if reuse else deal)
         patch.setattr("verifier.supply.Hand", _hand(tape, reuse))
         patch.setattr("verifier.local.Party", _party(tape))
         return verify(plan, inputs, comparison, seeds=seeds)

@@ -72,7 +72,9 @@ def test_vectors(vector):
         for party in (0, 1)
     ]
     assert shares == vector["shares"]
-    right = [(first + second) % 2 == (value < vector["alpha"]) for first, second, value in zip(*shares, values)]
+    right = [
+        (first + second) % 2 == (value < vector["alpha"]) for first, second, value in zip(*shares, values, strict=True)
+    ]
     assert all(right) is vector["valid"]
     if vector["valid"]:
         made = dcf.generate(key, own, np.array([vector["alpha"]], dtype=np.int64), bits)

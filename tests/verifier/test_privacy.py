@@ -87,7 +87,7 @@ def two_runs(model, honest, needed):
     [("mlp", 0, None), ("mlp", 0, 0), ("mlp", 1, 0), ("deep", 0, 0), ("deep", 1, 0)],
 )
 def test_the_view_is_the_same_whatever_is_hidden(monkeypatch, model, honest, needed):
-    """P1 must not learn images, labels or update, P0 not the update; with the bit alone opened, not the count either."""
+    """P1 must not learn images, labels or update, P0 not the update; where only the bit is opened, not the count."""
     plan, inputs, places = two_runs(model, honest, needed if needed is None else np.array([needed]))
     one, two, outcome = couple(monkeypatch, honest, plan, *inputs, Tree, SEEDS, places)
     assert len(one.view) > 40
