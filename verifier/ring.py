@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from math import prod
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from chaincode.fixedpoint import IntArray
@@ -33,15 +34,8 @@ def matmul(left: IntArray, right: IntArray) -> IntArray:
 
 def pack(values: IntArray, bits: int) -> bytes:
     """Give the low bytes of every element, little-endian, ``byte_width(bits)`` each."""
-    width = byte_width(bits)
-    flat = np.ascontiguousarray(values).reshape(-1)
-    if width == 8:
-        return flat.tobytes()
-    if width in (1, 2, 4):
-        return flat.astype(f"<u{width}").tobytes()
-    if width == 6:
-        return flat.view("<u2").reshape(-1, 4)[:, :3].tobytes()
-    return flat.view(np.uint8).reshape(-1, 8)[:, :width].tobytes()
+    flat = np.ascontiguousarray(values, dtype="<i8").reshape(-1)
+    return flat.view(_low(byte_width(bits)))["low"].tobytes()
 
 
 def unpack(raw: bytes | memoryview, shape: Sequence[int], bits: int) -> IntArray:
@@ -53,18 +47,18 @@ def unpack(raw: bytes | memoryview, shape: Sequence[int], bits: int) -> IntArray
         The length does not fit the shape.
     """
     width = byte_width(bits)
-    count = int(np.prod(shape, dtype=np.int64))
+    count = prod(shape)
     if len(raw) != count * width:
         raise ProtocolError(
             f"a message of {len(raw)} bytes came where {count * width} were due",
             "Check that both parties and the dealer run the same version on the same task",
         )
-    if width in (1, 2, 4, 8):
-        kind: npt.DTypeLike = "<i8" if width == 8 else f"<u{width}"
-        return np.frombuffer(raw, dtype=kind).astype(np.int64).reshape(shape)
-    result = np.zeros(count, dtype=np.int64)
-    if width == 6:
-        result.view("<u2").reshape(-1, 4)[:, :3] = np.frombuffer(raw, dtype="<u2").reshape(-1, 3)
-    else:
-        result.view(np.uint8).reshape(-1, 8)[:, :width] = np.frombuffer(raw, dtype=np.uint8).reshape(-1, width)
+    result = np.zeros(count, dtype="<i8")
+    result.view(_low(width))["low"] = np.frombuffer(raw, dtype=f"V{width}")
     return result.reshape(shape)
+
+
+@cache
+def _low(width: int) -> np.dtype[np.void]:
+    """Give the type that sees the low bytes of an 8-byte element."""
+    return np.dtype({"names": ["low"], "formats": [f"V{width}"], "offsets": [0], "itemsize": 8})
