@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chaincode.fixedpoint import IntArray
 from verifier.channel import Channel
 from verifier.comparison import Comparison
-from verifier.dealer import Dealer
+from verifier.dealer import Dealer, Dealing
 from verifier.evaluation import Evaluation, Images, Trace
 from verifier.identifier import MaterialId
 from verifier.material import Audit
@@ -23,7 +24,7 @@ from verifier.stream import new_seed
 from verifier.supply import Supply
 from verifier.transport import in_process
 
-__all__ = ["Costs", "Inputs", "Outcome", "verify"]
+__all__ = ["Costs", "Inputs", "Outcome", "Report", "measure", "verify"]
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,19 @@ class Inputs:
 
 @dataclass
 class Costs:
-    """One party's costs: seconds, bytes it sent to the other party, bytes the dealer sent it, rounds."""
+    """One role's costs.
+
+    Attributes
+    ----------
+    seconds, processor : float
+        Passed time, and time of its own thread on a processor.
+    sent, material : int
+        Bytes it sent to the other party, and bytes the dealer sent it; the dealer's are 0 and all it sent.
+    rounds : int
+    """
 
     seconds: float = 0.0
+    processor: float = 0.0
     sent: int = 0
     material: int = 0
     rounds: int = 0
@@ -80,7 +91,20 @@ class Outcome:
     batches: Costs
 
 
-def verify(
+class Report(NamedTuple):
+    """What both parties learnt, and the dealer's costs once per model and for all batches."""
+
+    outcomes: tuple[Outcome, Outcome]
+    model: Costs
+    batches: Costs
+
+
+def verify(plan: Plan, inputs: Inputs, comparison: Callable[[], Comparison], **options: Any) -> tuple[Outcome, Outcome]:
+    """Verify one update and give what each party learnt; arguments of :func:`measure`."""
+    return measure(plan, inputs, comparison, **options).outcomes
+
+
+def measure(
     plan: Plan,
     inputs: Inputs,
     comparison: Callable[[], Comparison],
@@ -88,8 +112,8 @@ def verify(
     traces: tuple[Trace | None, Trace | None] = (None, None),
     audits: tuple[Audit | None, Audit | None] = (None, None),
     seeds: tuple[bytes, bytes] | None = None,
-) -> tuple[Outcome, Outcome]:
-    """Verify one update and give what each party learnt.
+) -> Report:
+    """Verify one update and give what was learnt and what it cost.
 
     Parameters
     ----------
@@ -123,9 +147,9 @@ def verify(
             lines[index].close()
             channels[index].close()
 
-    def deal() -> None:
+    def deal() -> tuple[Costs, Costs]:
         try:
-            _deal(dealer, plan, inputs, channels)
+            return _deal(dealer, plan, inputs, channels)
         except Exception as error:
             failures.append(error)
             raise
@@ -134,11 +158,11 @@ def verify(
                 channel.close()
 
     with ThreadPoolExecutor(3) as pool:
-        pool.submit(deal)
+        dealing = pool.submit(deal)
         first, second = (pool.submit(party, index) for index in (0, 1))
     if failures:
         raise failures[0]
-    return first.result(), second.result()
+    return Report((first.result(), second.result()), *dealing.result())
 
 
 def _batches(inputs: Inputs) -> list[slice]:
@@ -146,27 +170,32 @@ def _batches(inputs: Inputs) -> list[slice]:
     return [slice(start, min(start + inputs.batch, total)) for start in range(0, total, inputs.batch)]
 
 
-def _deal(dealer: Dealer, plan: Plan, inputs: Inputs, channels: tuple[Channel, Channel]) -> None:
-    def send(messages: tuple[bytes, bytes], gate: MaterialId) -> None:
-        for channel, message in zip(channels, messages, strict=True):
-            channel.send(gate, message)
+def _deal(dealer: Dealer, plan: Plan, inputs: Inputs, channels: tuple[Channel, Channel]) -> tuple[Costs, Costs]:
+    clock = _Clock()
+    sent = 0
 
-    for gate, messages in dealer.model():
-        send(messages, gate)
+    def send(dealings: Iterator[Dealing]) -> None:
+        nonlocal sent
+        for gate, messages in dealings:
+            for channel, message in zip(channels, messages, strict=True):
+                channel.send(gate, message)
+                sent += len(message)
+
+    send(dealer.model())
+    model = Costs(*clock.lap(), 0, sent)
     for number, part in enumerate(_batches(inputs)):
         for subject in plan.subjects:
-            for gate, messages in dealer.batch(number, part.stop - part.start, subject):
-                send(messages, gate)
-    for gate, messages in dealer.decision(0 if inputs.needed is None else inputs.needed.shape[0]):
-        send(messages, gate)
+            send(dealer.batch(number, part.stop - part.start, subject))
+    batches = Costs(*clock.lap(), 0, sent - model.material)
+    send(dealer.decision(0 if inputs.needed is None else inputs.needed.shape[0]))
+    return model, batches
 
 
 def _play(side: Evaluation, member: Party, supply: Supply, plan: Plan, inputs: Inputs) -> Outcome:
     first = member.index == 0
-    started = time.perf_counter()
+    clock = _Clock()
     fails = side.model(inputs.base, inputs.shares[member.index])
-    model = _costs(started, member, supply, Costs())
-    started = time.perf_counter()
+    model = _costs(clock, member, supply, Costs())
     totals: dict[str, IntArray] = {}
     for number, part in enumerate(_batches(inputs)):
         images, labels = (inputs.images[part], inputs.labels[part]) if first else (None, None)
@@ -174,7 +203,7 @@ def _play(side: Evaluation, member: Party, supply: Supply, plan: Plan, inputs: I
             found = side.batch(number, subject, part.stop - part.start, images, labels)
             totals[subject.key] = totals.get(subject.key, np.int64(0)) + found
     counts = np.concatenate([totals[subject.key] for subject in plan.subjects])
-    batches = _costs(started, member, supply, model)
+    batches = _costs(clock, member, supply, model)
     if inputs.needed is None:
         accepted = side.decide(counts[:0], None, fails)
         return Outcome(accepted, member.reveal(counts, 32), model, batches)
@@ -182,10 +211,21 @@ def _play(side: Evaluation, member: Party, supply: Supply, plan: Plan, inputs: I
     return Outcome(accepted, None, model, batches)
 
 
-def _costs(started: float, member: Party, supply: Supply, before: Costs) -> Costs:
+class _Clock:
+    """Passed and own processor time since the last lap."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter(), time.thread_time()
+
+    def lap(self) -> tuple[float, float]:
+        before, self._started = self._started, (time.perf_counter(), time.thread_time())
+        return self._started[0] - before[0], self._started[1] - before[1]
+
+
+def _costs(clock: _Clock, member: Party, supply: Supply, before: Costs) -> Costs:
     line = member.transport
     return Costs(
-        time.perf_counter() - started,
+        *clock.lap(),
         line.bytes_sent - before.sent,
         supply.bytes_received - before.material,
         line.rounds - before.rounds,
