@@ -18,6 +18,7 @@ from network.fabric.bringup import in_parallel
 from network.fabric.client import AdminClient
 from network.fabric.lifecycle import Lifecycle
 from network.packaging import make_package, package_id
+from network.paths import NetworkFolder
 from network.progress import Progress
 
 __all__ = ["deploy"]
@@ -46,7 +47,7 @@ def deploy(
     file.write_bytes(package)
     members = [one for one in consortium.members if organisation in (None, one.name)]
     with progress.step(f"{len(members)} chaincode processes"):
-        _start(client, wanted, members, organisation)
+        _start(client, wanted, members, organisation)  # they import while peers install and approve
     with progress.step("install"):
         works = _those_that_can(lambda one: Lifecycle(client, wanted).install(one, file), members, progress)
     first = works[0]
@@ -56,18 +57,23 @@ def deploy(
         wanted = replace(wanted, sequence=committed)
         with progress.step("approvals that are missing"):
             _those_that_can(Lifecycle(client, wanted).approve, works, progress)
+        _await_processes(wanted, members, folder, progress)
     else:
         wanted = replace(wanted, sequence=sequence or committed + 1)
-        _approve_and_commit(Lifecycle(client, wanted), works, consortium, progress)
+        lifecycle = Lifecycle(client, wanted)
+        works, endorsers = _approve(lifecycle, works, consortium, progress)
+        _await_processes(wanted, members, folder, progress)
+        _commit_and_initialise(lifecycle, works[0], endorsers, progress)
     save(folder, wanted)
     retire(folder, wanted)
     control.supervise(folder, organisation)
     return wanted
 
 
-def _approve_and_commit(
+def _approve(
     lifecycle: Lifecycle, works: list[Organisation], consortium: Consortium, progress: Progress
-) -> None:
+) -> tuple[list[Organisation], list[Organisation]]:
+    """Approve for the organisations; gives those that did, and those of the whole consortium that can endorse."""
     wanted = lifecycle.deployment
     if wanted.collections:
         path = lifecycle.client.folder.packages / f"{wanted.name}_{wanted.sequence}_collections.json"
@@ -80,11 +86,23 @@ def _approve_and_commit(
         raise NetworkError(
             f"approved but not committed: {lacking}", "Run deployCC for the others (`--org`), then again"
         )
-    endorsers = [one for one in consortium.members if approved.get(one.msp_id) and _reachable(one)]
+    return works, [one for one in consortium.members if approved.get(one.msp_id) and _reachable(one)]
+
+
+def _await_processes(
+    wanted: Deployment, members: list[Organisation], folder: NetworkFolder, progress: Progress
+) -> None:
+    with progress.step("chaincode processes listen"):
+        await_listening(members, wanted, folder)
+
+
+def _commit_and_initialise(
+    lifecycle: Lifecycle, sender: Organisation, endorsers: list[Organisation], progress: Progress
+) -> None:
     with progress.step("commit"):
-        _commit(lifecycle, works[0], endorsers)
-    if wanted.init:
-        with progress.step(f"initialise with {wanted.init}"):
+        _commit(lifecycle, sender, endorsers)
+    if lifecycle.deployment.init:
+        with progress.step(f"initialise with {lifecycle.deployment.init}"):
             _initialise(lifecycle, endorsers)
 
 
@@ -115,7 +133,6 @@ def _start(client: AdminClient, wanted: Deployment, members: list[Organisation],
         process.save(folder)
         builder.set_target(folder, one, wanted.label, address)
     control.supervise(folder, organisation)
-    await_listening(members, wanted, folder)
 
 
 def _those_that_can(

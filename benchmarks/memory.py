@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory of every kind of process during a short training: ``scripts/bench memory [--network NAME] [--json FILE]``.
+
+Runs the quickstart with few hospitals and looks at its processes several times a second. The high-water mark is the
+kernel's own (``VmHWM``), so that nothing between two looks is missed, except in a process' last moments.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from medquorum import MedquorumError
+from network.network import Kind
+from network.paths import NetworkFolder
+from network.processes import alive, processes, records
+
+INTERVAL = 0.25  # seconds between looks
+ROLES = re.compile(r"-m clients (?P<role>adversary|coordinator|hospital|verifier) run")
+HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
+
+
+@dataclass
+class Seen:
+    """One process' memory in bytes: the largest resident set seen, and the kernel's high-water mark."""
+
+    kind: str
+    resident: int = 0
+    high_water: int = 0
+
+    def look(self, process: psutil.Process) -> None:
+        """Take one sample; nothing changes when the process has ended."""
+        try:
+            self.resident = max(self.resident, process.memory_info().rss)
+            self.high_water = max(self.high_water, _high_water(process))
+        except (psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
+            return
+
+
+def _high_water(process: psutil.Process) -> int:
+    found = HIGH_WATER.search(Path(f"/proc/{process.pid}/status").read_text())
+    return int(found[1]) * 1024 if found else 0
+
+
+def network_processes(folder: NetworkFolder) -> list[tuple[str, psutil.Process]]:
+    """Give the network's running processes with their kinds (peer, orderer, chaincode, devnet)."""
+    try:
+        running = {name: alive(record) for name, record in records(folder).items()}
+        kinds = {one.name: one.kind for one in processes(folder)}
+    except FileNotFoundError:  # the network is being taken down
+        return []
+    return [(kinds[name], process) for name, process in running.items() if process and name in kinds]
+
+
+def role_processes(parent: psutil.Process) -> Iterator[tuple[str, psutil.Process]]:
+    """Give the training's role processes with their roles; an adversary is a hospital to memory."""
+    for child in parent.children(recursive=True):
+        try:
+            found = ROLES.search(" ".join(child.cmdline()))
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+        if found:
+            yield found["role"].replace("adversary", "hospital"), child
+
+
+def watch(training: subprocess.Popen[bytes], folder: NetworkFolder) -> list[Seen]:
+    """Look at every process until the training ends."""
+    parent = psutil.Process(training.pid)
+    seen: dict[tuple[int, float], Seen] = {}
+    while True:
+        try:
+            training.wait(INTERVAL)
+            return list(seen.values())
+        except subprocess.TimeoutExpired:
+            for kind, process in (*network_processes(folder), *role_processes(parent)):
+                seen.setdefault((process.pid, process.create_time()), Seen(kind)).look(process)
+
+
+def summary(seen: list[Seen]) -> dict[str, dict[str, float]]:
+    """Give per kind the number of processes, the largest of each measure in MiB, and the sum of high-water marks."""
+    kinds: defaultdict[str, list[Seen]] = defaultdict(list)
+    for one in seen:
+        kinds[one.kind].append(one)
+    return {
+        kind: {
+            "processes": len(found),
+            "resident_mib": round(max(one.resident for one in found) / (1 << 20), 1),
+            "high_water_mib": round(max(one.high_water for one in found) / (1 << 20), 1),
+            "all_high_water_mib": round(sum(one.high_water for one in found) / (1 << 20), 1),
+        }
+        for kind, found in sorted(kinds.items())
+    }
+
+
+def main(
+    network: Annotated[Kind | None, typer.Option(help="fabric or devnet; by default fabric when found")] = None,
+    hospitals: Annotated[int, typer.Option(help="Number of hospitals", min=1)] = 3,
+    rounds: Annotated[int, typer.Option(help="Rounds of training", min=1)] = 2,
+    data: Annotated[str, typer.Option(help="As scripts/quickstart's")] = "digits",
+    model: Annotated[str, typer.Option(help="mlp, lenet or resnet18")] = "mlp",
+    port_base: Annotated[int, typer.Option(help="First port of the network")] = 7050,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file")] = None,
+) -> None:
+    """Measure the memory of each kind of process during a short training with one adversary."""
+    with tempfile.TemporaryDirectory() as home:
+        folder = NetworkFolder(Path(home).resolve() / "network")
+        options = {
+            "--hospitals": hospitals,
+            "--adversaries": 1,
+            "--rounds": rounds,
+            "--data": data,
+            "--model": model,
+            "--port-base": port_base,
+            "--dir": folder.root,
+            "--results": Path(home) / "results",
+            "--json": Path(home) / "report.json",
+        } | ({"--network": network} if network else {})
+        command = [sys.executable, "-m", "scripts.federation"]
+        training = subprocess.Popen([*command, *(str(text) for pair in options.items() for text in pair)])
+        try:
+            seen = watch(training, folder)
+        finally:
+            training.terminate()
+            training.wait()
+        if training.returncode != 0:
+            raise MedquorumError("the training failed", "Its message is above")
+        report: dict[str, Any] = json.loads((Path(home) / "report.json").read_text())
+    measured = summary(seen)
+    title = f"{model} on {data}, {hospitals} hospitals, {rounds} rounds, network {report['network']}"
+    table = Table("process", "number", "largest resident MiB", "largest high water MiB", "all MiB", title=title)
+    for kind, figures in measured.items():
+        table.add_row(kind, *(str(value) for value in figures.values()))
+    Console().print(table)
+    if json_file:
+        machine = {"processors": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()}
+        setting = {key: report[key] for key in ("network", "data", "model")} | {
+            "hospitals": hospitals,
+            "rounds": rounds,
+        }
+        json_file.write_text(json.dumps({"machine": machine, **setting, "memory": measured}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
