@@ -23,17 +23,13 @@ MOVED_ON = frozenset(
         "ALREADY_ATTESTED",
         "ALREADY_SUBMITTED",
         "BUSY",
-        "CONSORTIUM_MISSING",
-        "DATA_MISSING",
         "DECIDED",
-        "MODEL_MISSING",
         "NOT_READY",
         "NO_MAJORITY",
         "ROUND_CLOSED",
         "ROUND_ORDER",
         "ROUND_STATE",
         "STALE_BASE",
-        "TASK_MISSING",
         "VERDICTS_PENDING",
     }
 )
@@ -100,7 +96,7 @@ def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> 
         except (GatewayError, CommitError) as error:
             log.warning("retrying", error=type(error).__name__, cause=str(error), pause=pause)
         except ContractError as error:
-            if error.code not in MOVED_ON:
+            if error.code not in MOVED_ON and not error.code.endswith("_MISSING"):
                 raise
             log.info("ledger_moved_on", code=error.code, cause=error.cause, pause=pause)
         else:

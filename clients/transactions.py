@@ -41,7 +41,7 @@ def differs(error: EndorseError) -> bool:
 
 def _worth_retrying(error: BaseException) -> bool:
     # An endorser whose peer lags behind does not have yet what this client has already seen committed.
-    lags = isinstance(error, ContractError) and error.code == "DATA_MISSING"
+    lags = isinstance(error, ContractError) and error.code.endswith("_MISSING")
     return lags or worth_retrying(error)
 
 

@@ -33,8 +33,8 @@ def new_task_name(network: Network, options: Options) -> str:
     """Name a task after its data, model and seed: the same run on a new network trains from the same seeds."""
     data = re.sub("[^a-z0-9]+", "-", Path(options.data).stem.lower()).strip("-")[:12]
     name = f"{data}-{options.model}-s{options.seed}"
-    profile = str(network.profile(FIRST_VERIFIER))
-    lines = run_tool("clients", "admin", "tasks", "--profile", profile, "--json").splitlines()
+    place = ["--profile", str(network.profile(FIRST_VERIFIER)), "--state-dir", str(network.directory / "clients")]
+    lines = run_tool("clients", "admin", "tasks", *place, "--json").splitlines()
     taken = {json.loads(line)["task"] for line in lines}
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     return next(each for each in names if each not in taken)
