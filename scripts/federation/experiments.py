@@ -42,7 +42,7 @@ def _vu() -> dict[str, Cell]:
 
 
 def _attacks() -> dict[str, Cell]:
-    """The rule with slack and the per-class floor against data poisoning."""
+    """Hold slack and the per-class floor against data poisoning."""
     chosen = itertools.product(("static-label", "label-flip", "random-labels"), ("slack", "floor"))
     return {f"{attack}-{rule}": {"adversaries": 3, "attack": attack, "rule": rule} for attack, rule in chosen}
 
