@@ -29,7 +29,7 @@ _REMEDIES = (
         "has not expired, comes from the organisation's CA and belongs to the signing key; the peer's log says which",
     ),
     (
-        r"during check policy \[",
+        r"data during check policy",
         "The channel's policy does not let this certificate in: use a client's or an administrator's, not a peer's",
     ),
     (
@@ -67,7 +67,7 @@ _CODE_REMEDIES = {
     "PERMISSION_DENIED": "Check the identity and the signature: the channel's policy does not let it in",
     "UNIMPLEMENTED": "This network does not offer the service",
 }
-_DENIED = re.compile(r"access denied|identity expired|during check policy \[")
+_DENIED = re.compile(r"access denied|identity expired|data during check policy")
 _REFUSAL = re.compile(r"chaincode response (\d+), (.*)", re.DOTALL)
 _CONTRACT = re.compile(r"([A-Z][A-Z0-9_]*): (.*)", re.DOTALL)
 

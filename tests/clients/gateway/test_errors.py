@@ -50,7 +50,11 @@ def test_a_refusal_is_found_in_the_text_too() -> None:
         ("access denied: channel [mychannel] creator org unknown, creator is malformed", "leaves the creator blank"),
         ("access denied: channel [mychannel] creator org []", "leaves the creator blank"),
         ("access denied: channel [mychannel] creator org [Org1MSP]", "has not expired"),
-        ("failed evaluating policy on signed data during check policy [/Channel/Application/Writers]", "not a peer's"),
+        (
+            "Failed evaluating policy on signed data during check policy on channel [mychannel] with policy "
+            "[/Channel/Application/Writers]: [implicit policy evaluation failed]",
+            "not a peer's",
+        ),
         ("ProposalResponsePayloads do not match", "different results"),
         ("No metadata was found for chaincode x in channel mychannel", "chaincode's name"),
         ("could not launch chaincode x", "chaincode process"),
