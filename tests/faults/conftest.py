@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One federation per module, on the devnet and on real Fabric with Byzantine-fault-tolerant orderers."""
+"""One federation for this folder's tests: on the devnet, then on real Fabric with Byzantine-fault-tolerant orderers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from federation import Federation, federation
@@ -11,19 +13,28 @@ from networks import Networks
 
 NETWORKS = [pytest.param("devnet"), pytest.param("fabric", marks=pytest.mark.fabric)]
 
+_running = ExitStack()
 
-@pytest.fixture(scope="module", params=NETWORKS)
+
+@pytest.fixture(scope="session", params=NETWORKS)
 def shared(
     request: pytest.FixtureRequest, networks: Networks, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Federation]:
-    running = networks.start(request.param, consensus="BFT")
-    name = request.module.__name__.rpartition(".")[2].removeprefix("test_").replace("_", "-")
-    with federation(running, tmp_path_factory.mktemp(name), name) as made:
-        yield made
+    running = networks.start(request.param, consensus="BFT", fresh=True)
+    _running.callback(running.network.down, purge=True)
+    yield _running.enter_context(federation(running, tmp_path_factory.mktemp("faults"), "faults"))
+    _running.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End it with the folder's last test, not with the session: what follows needs the machine."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _running.close()
 
 
 @pytest.fixture
 def fed(shared: Federation) -> Federation:
-    """The module's federation with every process running and no round open."""
+    """The federation with every process running and no round open."""
     shared.settle()
     return shared

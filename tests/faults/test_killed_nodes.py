@@ -25,7 +25,7 @@ NOTICED = 4.0
 LEADER = re.compile(r"(\d{4}-\d\d-\d\d [\d:.]+) UTC.*current leader: (\d+)")
 
 on_fabric = pytest.mark.parametrize(
-    "shared", [pytest.param("fabric", marks=pytest.mark.fabric)], indirect=True, scope="module"
+    "shared", [pytest.param("fabric", marks=pytest.mark.fabric)], indirect=True, scope="session"
 )
 
 

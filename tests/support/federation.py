@@ -40,6 +40,8 @@ from network.waiting import await_true
 
 PATIENT = Deadlines(120, 120, 120)
 LABEL = "medquorum_1.0"
+EPOCHS = "100"
+"""A training of half a second: long enough to be killed in."""
 TAMPERED = Path(__file__).with_name("tampered_chaincode.py")
 
 
@@ -94,7 +96,7 @@ class Federation:
         if verifier and not kind:
             command += ["--takeover", "2"]
         if not verifier:
-            command += ["--data", str(self.folder / f"{role}.npz")]
+            command += ["--data", str(self.folder / f"{role}.npz"), "--epochs", EPOCHS]
         process = self.roles.setdefault(name or role, RoleProcess(name or role, self.folder / f"{name or role}.log"))
         process.start([*command, *more])
         return process
