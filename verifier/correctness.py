@@ -86,7 +86,7 @@ class Correctness:
         turn: IntArray = np.zeros(images, dtype=np.int64)
         if labels is not None:
             turn = (labels - _places(hand.own((images,)), self.classes)) % self.classes
-        turn = turn + ring.unpack(party.transport.exchange(ring.pack(turn, 8)), turn.shape, 8)
+        turn = ring.unpack(party.announce(0, ring.pack(turn, 8)), turn.shape, 8)
         classes = (index + turn[:, np.newaxis]) % self.classes
         if labels is not None:
             behind = (classes < labels[:, np.newaxis]).astype(np.int64)

@@ -72,6 +72,10 @@ class Deal:
         count = prod(shape)
         return (self._streams[0].words(count) + self._streams[1].words(count)).reshape(shape)
 
+    def private_mask(self, shape: Sequence[int], owner: int) -> IntArray:
+        """Give a fresh uniform mask that one party knows."""
+        return self.own(shape, owner)
+
     def own(self, shape: Sequence[int], party: int) -> IntArray:
         """Give uniform elements that only one party knows."""
         return self._streams[party].words(prod(shape)).reshape(shape)
@@ -134,6 +138,12 @@ class Hand:
         """Draw the share of a fresh mask."""
         self._masks += 1
         return Mask(f"{self.name.batch}/{self.name.gate}/{self._masks}", self.own(shape))
+
+    def private_mask(self, shape: Sequence[int], owner: int) -> Mask:
+        """Draw a fresh mask that ``owner`` knows; the other party's share is zero."""
+        self._masks += 1
+        share = self.own(shape) if self.party == owner else np.zeros(shape, dtype=np.int64)
+        return Mask(f"{self.name.batch}/{self.name.gate}/{self._masks}", share)
 
     def own(self, shape: Sequence[int]) -> IntArray:
         """Draw uniform elements from the own stream."""

@@ -51,6 +51,17 @@ class Party:
             )
         return own ^ np.frombuffer(other, dtype=np.uint64).reshape(own.shape)
 
+    def publish(self, owner: int, mask: Mask, value: IntArray, bits: int) -> IntArray:
+        """Open value + mask where ``owner`` alone knows both; the other party gives zeros and sends nothing."""
+        own = ring.pack(value + mask.open_once(), bits)
+        message = self.transport.exchange(self._told(mask, own) if self.index == owner else b"")
+        return ring.reduce(ring.unpack(own if self.index == owner else message, value.shape, bits), bits)
+
+    def announce(self, owner: int, message: bytes) -> bytes:
+        """Give ``owner``'s message to both parties."""
+        answer = self.transport.exchange(message if self.index == owner else b"")
+        return message if self.index == owner else answer
+
     def reveal(self, share: IntArray, bits: int) -> IntArray:
         """Open a value that is meant to be known: the result."""
         other = ring.unpack(self.transport.exchange(ring.pack(ring.reduce(share, bits), bits)), share.shape, bits)

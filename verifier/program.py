@@ -13,6 +13,7 @@ from chaincode.fixedpoint import FRACTION_BITS, IntArray, activation_bits
 from chaincode.modelformat.description import BatchNorm, Conv, Dense, Layer, ModelDescription, Residual
 from chaincode.modelformat.shapes import Shape, output_shape
 from verifier.convolution import Geometry
+from verifier.entry import Entry
 from verifier.rescale import Form, Rescale
 from verifier.steps import Average, Linear, Maximum, Scale, Step
 
@@ -101,7 +102,7 @@ def compile_program(description: ModelDescription, *, lambda_bits: int, grey: bo
     compiler.path(description.layers, description.input)
     channels, height, width_px = description.input
     return Program(
-        tuple(_lowered(compiler.steps, shift, width)),
+        (Entry(shift + width), *_lowered(compiler.steps, shift, width)),
         tuple(compiler.layers),
         (height, width_px, 1 if grey else channels),
         np.array(description.pixels, dtype=np.int64),

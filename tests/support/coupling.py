@@ -52,50 +52,56 @@ def _stream(tape, seeds):
     return TapeStream
 
 
-def _deal(tape, wanted, places):
-    class TapeDeal(material.Deal):
-        def __init__(self, given, name):
-            super().__init__(given, name)
-            self.masks = 0
+class TapeDeal(material.Deal):
+    """A dealer on a tape; the attributes are bound by :func:`run`."""
 
-        @property
-        def place(self):
-            stream = self._streams[tape.honest]
-            return stream.label, stream.draw
+    tape = wanted = places = None
 
-        def _named(self):
-            self.masks += 1
-            tape.draws[f"{self.name.batch}/{self.name.gate}/{self.masks}"] = self.place
+    def __init__(self, given, name):
+        super().__init__(given, name)
+        self.masks = 0
 
-        def mask(self, shape):
+    @property
+    def place(self):
+        stream = self._streams[self.tape.honest]
+        return stream.label, stream.draw
+
+    def _named(self):
+        self.masks += 1
+        self.tape.draws[f"{self.name.batch}/{self.name.gate}/{self.masks}"] = self.place
+
+    def mask(self, shape):
+        self._named()
+        return super().mask(shape)
+
+    def mask_planes(self, count, words):
+        self._named()
+        return super().mask_planes(count, words)
+
+    def private_mask(self, shape, owner):
+        if owner == self.tape.honest:
             self._named()
-            return super().mask(shape)
+        return super().private_mask(shape, owner)
 
-        def mask_planes(self, count, words):
-            self._named()
-            return super().mask_planes(count, words)
+    def own(self, shape, party):
+        key = self.place
+        drawn = super().own(shape, party)
+        if self.places is None or party != self.tape.honest or not self.name.gate.endswith("correct"):
+            return drawn
+        self.tape.overrides[key] = self.places(self.name, self.tape.unshifted[key])
+        return self.tape.overrides[key].reshape(shape)
 
-        def own(self, shape, party):
-            key = self.place
-            drawn = super().own(shape, party)
-            if places is None or party != tape.honest:
-                return drawn
-            tape.overrides[key] = places(self.name, tape.unshifted[key])
-            return tape.overrides[key].reshape(shape)
+    def share(self, values, bits):
+        flat, key = values.reshape(-1), self.place
+        _keep(self.tape, self.wanted, key, flat, np.subtract)
+        super().share(values, bits)
+        _record(self.tape, key, flat, np.subtract)
 
-        def share(self, values, bits):
-            flat, key = values.reshape(-1), self.place
-            _keep(tape, wanted, key, flat, np.subtract)
-            super().share(values, bits)
-            _record(tape, key, flat, np.subtract)
-
-        def share_planes(self, planes):
-            flat, key = planes.reshape(-1).view(np.int64), self.place
-            _keep(tape, wanted, key, flat, np.bitwise_xor)
-            super().share_planes(planes)
-            _record(tape, key, flat, np.bitwise_xor)
-
-    return TapeDeal
+    def share_planes(self, planes):
+        flat, key = planes.reshape(-1).view(np.int64), self.place
+        _keep(self.tape, self.wanted, key, flat, np.bitwise_xor)
+        super().share_planes(planes)
+        _record(self.tape, key, flat, np.bitwise_xor)
 
 
 def _reusing(tape, honest_deal):
@@ -147,6 +153,10 @@ def _party(tape):
             tape.hidden[self.index][mask.name] = share.reshape(-1)
             return super().open(mask, share, bits)
 
+        def publish(self, owner, mask, value, bits):
+            tape.hidden[self.index][mask.name] = value.reshape(-1)
+            return super().publish(owner, mask, value, bits)
+
         def open_planes(self, mask, share):
             tape.hidden[self.index][mask.name] = share.reshape(-1)
             return super().open_planes(mask, share)
@@ -178,7 +188,8 @@ def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=
     ``wanted`` is the run whose corrections to the corrupt party are to be kept; ``reuse`` spoils the protocol: a gate's
     masks of equal shape are one mask.
     """
-    deal = _deal(tape, wanted, places)
+    bound = {"tape": tape, "wanted": wanted, "places": places and staticmethod(places)}
+    deal = type("BoundDeal", (TapeDeal,), bound)
     with monkeypatch.context() as patch:
         patch.setattr("verifier.material.Stream", _stream(tape, seeds))
         patch.setattr("verifier.dealer.Deal", _reusing(tape, deal) if reuse else deal)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first step of every program: P0's pixels become a masked wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verifier.comparison import Comparison
+from verifier.material import Deal, Hand
+from verifier.party import Party
+from verifier.weights import DealtWeights, Weights
+from verifier.wires import Dealt, Masked, Wire
+
+__all__ = ["Entry"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """P0 sends x + m, m its own mask that the dealer knows; P1's shares of x and m are zero.
+
+    Attributes
+    ----------
+    ring : int
+        Bits that the first layer's sums need.
+    """
+
+    ring: int
+    name: str = "entry"
+    opens: bool = False
+
+    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+        """Draw P0's mask."""
+        return Dealt(wire.shape, mask=deal.private_mask(wire.shape, 0))
+
+    def evaluate(
+        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+    ) -> Wire:
+        """Send the masked pixels, or receive them."""
+        mask = hand.private_mask(wire.share.shape, 0)
+        return Wire(wire.share, Masked(party.publish(0, mask, wire.share, self.ring), mask.share))
