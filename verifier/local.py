@@ -14,6 +14,7 @@ import numpy as np
 from chaincode.fixedpoint import IntArray
 from verifier.channel import Channel
 from verifier.comparison import Comparison
+from verifier.correctness import COUNT_BITS
 from verifier.dealer import Dealer, Dealing
 from verifier.evaluation import Evaluation, Images, Trace
 from verifier.identifier import MaterialId
@@ -42,7 +43,7 @@ class Inputs:
         Images in a batch.
     needed : ndarray of int64 or None
         P0's minima for the counts of all subjects, one after the other: only the verdict's bit is opened. None opens
-        whether all conditions on the parameters hold, and the counts.
+        whether all conditions on the parameters hold, and the counts if they do.
     """
 
     base: Mapping[str, IntArray] = field(repr=False)
@@ -82,7 +83,7 @@ class Outcome:
     accepted : bool
         The verdict's bit; without minima: whether RANGE and norm hold.
     counts : ndarray of int64 or None
-        Opened counts of all subjects, one after the other; None where only the bit was opened.
+        Opened counts of all subjects, one after the other; None where only the bit was opened or it is 0.
     """
 
     accepted: bool
@@ -206,7 +207,7 @@ def _play(side: Evaluation, member: Party, supply: Supply, plan: Plan, inputs: I
     batches = _costs(clock, member, supply, model)
     if inputs.needed is None:
         accepted = side.decide(counts[:0], None, fails)
-        return Outcome(accepted, member.reveal(counts, 32), model, batches)
+        return Outcome(accepted, member.reveal(counts, COUNT_BITS) if accepted else None, model, batches)
     accepted = side.decide(counts, inputs.needed if first else None, fails)
     return Outcome(accepted, None, model, batches)
 
