@@ -16,8 +16,9 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import psutil
@@ -37,17 +38,17 @@ HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 @dataclass
 class Seen:
-    """One process' memory in bytes: the largest resident set seen, and the kernel's high-water mark."""
+    """One process' memory in bytes: its resident set at each look, and the kernel's high-water mark at the last."""
 
     kind: str
-    resident: int = 0
+    resident: list[int] = field(default_factory=list)
     high_water: int = 0
 
     def look(self, process: psutil.Process) -> None:
         """Take one sample; nothing changes when the process has ended."""
         try:
-            self.resident = max(self.resident, process.memory_info().rss)
-            self.high_water = max(self.high_water, _high_water(process))
+            resident, self.high_water = process.memory_info().rss, _high_water(process) or self.high_water
+            self.resident.append(resident)
         except (psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
             return
 
@@ -92,14 +93,14 @@ def watch(training: subprocess.Popen[bytes], folder: NetworkFolder) -> list[Seen
 
 
 def summary(seen: list[Seen]) -> dict[str, dict[str, float]]:
-    """Give per kind the number of processes, the largest of each measure in MiB, and the sum of high-water marks."""
+    """Give per kind, in MiB, each measure of the process where it is largest, and the sum of high-water marks."""
     kinds: defaultdict[str, list[Seen]] = defaultdict(list)
     for one in seen:
         kinds[one.kind].append(one)
     return {
         kind: {
             "processes": len(found),
-            "resident_mib": round(max(one.resident for one in found) / (1 << 20), 1),
+            "median_resident_mib": round(max(median(one.resident or [0]) for one in found) / (1 << 20), 1),
             "high_water_mib": round(max(one.high_water for one in found) / (1 << 20), 1),
             "all_high_water_mib": round(sum(one.high_water for one in found) / (1 << 20), 1),
         }
@@ -142,7 +143,7 @@ def main(
         report: dict[str, Any] = json.loads((Path(home) / "report.json").read_text())
     measured = summary(seen)
     title = f"{model} on {data}, {hospitals} hospitals, {rounds} rounds, network {report['network']}"
-    table = Table("process", "number", "largest resident MiB", "largest high water MiB", "all MiB", title=title)
+    table = Table("process", "number", "median resident MiB", "high water MiB", "all, high water MiB", title=title)
     for kind, figures in measured.items():
         table.add_row(kind, *(str(value) for value in figures.values()))
     Console().print(table)
