@@ -39,6 +39,11 @@ def differs(error: EndorseError) -> bool:
     return any("do not match" in text for text in (error.cause, *(detail.message for detail in error.details)))
 
 
+def _weight(error: EndorseError | ContractError) -> int:
+    # A verifier that is not ready yet may still make a quorum; of the rest, one that differs says more than one away.
+    return 2 if isinstance(error, ContractError) else int(differs(error))
+
+
 def _worth_retrying(error: BaseException) -> bool:
     # An endorser whose peer lags behind does not have yet what this client has already seen committed.
     lags = isinstance(error, ContractError) and error.code.endswith("_MISSING")
@@ -80,7 +85,7 @@ class Transactions:
             else:
                 self._preferred = choice % len(self._quorums)
                 return result
-        raise max(failures, key=lambda error: isinstance(error, EndorseError) and differs(error))
+        raise max(failures, key=_weight)
 
     def _submitted(
         self, name: str, arguments: list[str], transient: Mapping[str, bytes], endorsers: tuple[str, ...]

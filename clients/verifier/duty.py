@@ -158,32 +158,27 @@ def _verdicts(
     unprepared = tuple(hospital for hospital in pending if hospital not in memory.prepared)
     if unprepared:
         return PrepareRound(current.round) if judges_rounds(task) else Prepare(current.round, unprepared)
-    disputed = tuple(
-        hospital
-        for hospital in pending
-        if verifier not in status.attestations.get(hospital, {})
-        and (hospital in memory.differing or status.attestations.get(hospital))
-    )
+    unattested = tuple(h for h in pending if verifier not in status.attestations.get(h, {}))
+    disputed = tuple(hospital for hospital in unattested if hospital in memory.differing)
     if disputed:
         return Attest(current.round, disputed)
-    undisputed = [hospital for hospital in pending if not status.attestations.get(hospital)]
+    # Another's attestation settles nothing: the others may still agree, and one verifier must not prevent that.
+    claimed = {hospital for hospital in unattested if status.attestations.get(hospital)}
     if judges_rounds(task):
-        return _round_verdict(task, current, undisputed, verifier, memory, takeover)
+        place = 0 if claimed else _place(task, verifier, current.round)
+        return _round_verdict(current, unattested, memory, takeover * place, takeover)
     mine = tuple(
         hospital
-        for hospital in undisputed
-        if memory.waited >= takeover * _place(task, verifier, current.candidates.index(hospital))
+        for hospital in unattested
+        if hospital in claimed or memory.waited >= takeover * _place(task, verifier, current.candidates.index(hospital))
     )
     return Verify(current.round, mine) if mine else Wait(takeover)
 
 
-def _round_verdict(
-    task: Task, current: Round, undisputed: list[str], verifier: str, memory: Memory, takeover: float
-) -> Action:
-    due = takeover * _place(task, verifier, current.round)
-    if undisputed and memory.waited >= due:
+def _round_verdict(current: Round, unattested: tuple[str, ...], memory: Memory, due: float, takeover: float) -> Action:
+    if unattested and memory.waited >= due:
         return VerifyRound(current.round)
-    return Wait(due - memory.waited if undisputed else takeover)
+    return Wait(due - memory.waited if unattested else takeover)
 
 
 def _model(task: Task, current: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float) -> Action:

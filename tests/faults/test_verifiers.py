@@ -40,6 +40,19 @@ def test_one_lying_verifier_changes_neither_verdict_nor_model(fed: Federation) -
     assert closed.model != status.aggregates["VerifierCMSP"].model
 
 
+def test_a_verifier_that_attests_before_the_others_have_judged_prevents_no_verdict(fed: Federation) -> None:
+    for verifier in fed.verifiers:
+        fed.roles[verifier].freeze()
+    number = fed.opened()
+    fed.reach("verifying")
+    for hospital in EVERYONE:
+        result = {"accepted": False, "reason": "RULE", "counts": {}}
+        fed.transactions("VerifierC").submit("AttestVerdict", fed.name, number, hospital, result)
+    for verifier in fed.verifiers:
+        fed.roles[verifier].thaw()
+    assert fed.finished().accepted == EVERYONE
+
+
 def test_verifiers_of_whom_no_two_agree_accept_nothing_and_their_findings_stay_visible(fed: Federation) -> None:
     with fed.tampered(["VerifierB"], "counted"), fed.tampered(["VerifierC"], "turned"):
         number = fed.opened()

@@ -93,6 +93,15 @@ def test_a_verifier_that_is_not_ready_is_replaced() -> None:
     assert Transactions(FakeContract(answer), VERIFIERS, 2).submit("T") == b"written"
 
 
+@pytest.mark.parametrize("other", ["connection refused", "ProposalResponsePayloads do not match"])
+def test_a_verifier_that_is_not_ready_is_waited_for_before_anything_else_is_concluded(other: str) -> None:
+    def answer(endorsers: tuple[str, ...], call: int) -> bytes:
+        raise refuse("NOT_READY") if "B" in endorsers else EndorseError(other, code="ABORTED")
+
+    with pytest.raises(ContractError, match="NOT_READY"):
+        Transactions(FakeContract(answer), ["A", "C", "B"], 2, "C").submit("T")
+
+
 def test_conflicts_and_passing_differences_get_fresh_proposals() -> None:
     def answer(endorsers: tuple[str, ...], call: int) -> bytes:
         if call == 1:

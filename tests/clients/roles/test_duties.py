@@ -173,7 +173,16 @@ READY = frozenset(HOSPITALS)
         (status("verifying", verdicts=verdicts(FIRST, THIRD)), verifier.Memory(READY), verifier.Wait(5)),
         (status("verifying", verdicts=verdicts(*HOSPITALS)), verifier.Memory(READY), verifier.Wait(5)),
         (status("verifying"), verifier.Memory(READY, frozenset({SECOND})), verifier.Attest(1, (SECOND,))),
-        (status("verifying", attestations={FIRST: attested(B)}), verifier.Memory(READY), verifier.Attest(1, (FIRST,))),
+        (
+            status("verifying", attestations={SECOND: attested(B)}),
+            verifier.Memory(READY),
+            verifier.Verify(1, tuple(HOSPITALS)),
+        ),
+        (
+            status("verifying", attestations={SECOND: attested(B)}),
+            verifier.Memory(READY, READY),
+            verifier.Attest(1, tuple(HOSPITALS)),
+        ),
         (status("verifying", attestations={FIRST: attested(A)}), verifier.Memory(READY), verifier.Verify(1, (THIRD,))),
         (status("aggregating"), verifier.Memory(), verifier.Aggregate(1)),
         (status("aggregating"), verifier.Memory(chunks=2), verifier.AttestModel(1)),
@@ -213,4 +222,6 @@ def test_a_rule_over_the_round_is_prepared_and_verified_whole() -> None:
     assert verifier.duty(rule, seen, A, verifier.Memory(), 5) == verifier.PrepareRound(1)
     assert verifier.duty(rule, seen, B, verifier.Memory(READY), 5) == verifier.VerifyRound(1)
     assert verifier.duty(rule, seen, A, verifier.Memory(READY), 5) == verifier.Wait(5)
+    claimed = status("verifying", attestations={FIRST: attested(B)})
+    assert verifier.duty(rule, claimed, A, verifier.Memory(READY), 5) == verifier.VerifyRound(1)
     assert verifier.duty(rule, seen, A, verifier.Memory(READY, waited=5), 5) == verifier.VerifyRound(1)
