@@ -30,7 +30,7 @@ install_environment() {
     rm -rf "$venv"
     "$base" -m venv "$venv" || return 1
     "$PYTHON" -m pip install --quiet --disable-pip-version-check "uv==0.13.9" || return 1
-    "$venv/bin/uv" pip install --quiet --python "$PYTHON" --require-hashes --no-deps \
+    "$venv/bin/uv" pip install --quiet --python "$PYTHON" --require-hashes --no-deps --compile-bytecode \
         -r "$root/requirements.lock" || return 1
     "$venv/bin/uv" pip install --quiet --python "$PYTHON" --no-deps --editable "$root" || return 1
     echo "$wanted" >"$stamp"
@@ -41,4 +41,7 @@ install_environment || { echo "The environment could not be installed; see the m
 # Exported for the quickstart's report.
 export INSTALL_SECONDS=$((SECONDS - started))
 export PATH="$venv/bin:$PATH"
+# A run starts dozens of Python processes: each would compile every module anew. One thread each, two cores are shared.
+unset PYTHONDONTWRITEBYTECODE
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 cd "$root" || exit 1

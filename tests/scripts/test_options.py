@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options of a training run, and who attacks when."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from chaincode.rules import parse_rule
+from scripts.federation.options import Options
+from scripts.federation.schedule import adversary_schedule
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"adversaries": 11},
+        {"mix": Fraction(1, 3)},
+        {"mix": Fraction(3, 2)},
+        {"mix": Fraction(1, 512)},
+        {"attack": "none"},
+        {"rounds": 0},
+        {"dirichlet": 0.0},
+        {"unknown": 1},
+    ],
+)
+def test_wrong_options_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Options.model_validate(wrong)
+
+
+@pytest.mark.parametrize("rule", ["strict", "slack", "floor", "threshold", "prefix"])
+def test_rules_are_the_contracts(rule: str) -> None:
+    assert parse_rule(Options(rule=rule).rule_document).name == rule
+    assert parse_rule(Options(rule=rule, undefended=True).rule_document).name == "none"
+
+
+def test_an_unknown_rule_is_named() -> None:
+    with pytest.raises(ValueError, match="majority"):
+        _ = Options(rule="majority").rule_document
+
+
+def test_digits_train_longer_unless_told_otherwise() -> None:
+    assert (Options().epochs, Options().batch) == (10, 16)
+    assert (Options(data="mnist").epochs, Options(data="mnist").batch) == (1, 32)
+    assert Options(epochs=2).epochs == 2
+
+
+@given(
+    hospitals=st.integers(1, 20),
+    share=st.floats(0, 1),
+    rounds=st.integers(1, 20),
+    seed=st.integers(0, 5),
+    changing=st.booleans(),
+)
+def test_every_round_has_its_adversaries(hospitals: int, share: float, rounds: int, seed: int, changing: bool) -> None:
+    adversaries = int(share * hospitals)
+    schedule = adversary_schedule(hospitals, adversaries, rounds, seed, changing=changing)
+    assert sorted(schedule) == list(range(1, rounds + 1))
+    assert all(len(attacking) == adversaries for attacking in schedule.values())
+    assert all(attacking <= set(range(1, hospitals + 1)) for attacking in schedule.values())
+    assert schedule == adversary_schedule(hospitals, adversaries, rounds, seed, changing=changing)
+    if not changing:
+        assert len(set(schedule.values())) == 1
+
+
+def test_a_changing_set_changes() -> None:
+    assert len(set(adversary_schedule(10, 3, 10, 0, changing=True).values())) > 1

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The quickstart itself, on the devnet and on real Fabric: what it reports, and that it leaves nothing behind."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from networks import free_port_base
+
+from medquorum import BinaryMissing
+from network.fabric import binaries
+from scripts.federation.options import Options
+from scripts.federation.simulation import Simulation
+
+OPTIONS = {"hospitals": 3, "adversaries": 1, "rounds": 2, "epochs": 4, "rule": "strict", "seed": 1}
+
+
+def command(folder: Path, network: str) -> list[str]:
+    given = [text for name, value in OPTIONS.items() for text in (f"--{name}", str(value))]
+    places = ["--dir", str(folder / "net"), "--results", str(folder / "results"), "--json", str(folder / "run.json")]
+    base = ["--network", network, "--port-base", str(free_port_base(300))]
+    return [sys.executable, "-m", "scripts.federation", *given, *places, *base]
+
+
+def processes_of(folder: Path) -> list[str]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            line = " ".join(process.cmdline())
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        if str(folder) in line and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(line)
+    return found
+
+
+@pytest.fixture(params=["devnet", pytest.param("fabric", marks=pytest.mark.fabric)])
+def network(request: pytest.FixtureRequest) -> str:
+    if request.param == "fabric":
+        try:
+            binaries.find()
+        except BinaryMissing:
+            pytest.skip("Fabric binaries not found: set FABRIC_BIN")
+    return str(request.param)
+
+
+def test_a_run_reports_what_the_ledger_decided(network: str, tmp_path: Path) -> None:
+    done = subprocess.run(command(tmp_path, network), capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report: dict[str, Any] = json.loads((tmp_path / "run.json").read_text())
+    assert report["network"] == network
+    assert len(report["rounds"]) == 2
+    decided = [report[f"{who}_{what}"] for who in ("honest", "poisoned") for what in ("accepted", "refused")]
+    assert sum(decided) == 6
+    assert report["ledger_bytes"] > 0
+    assert report["seconds"]["total"] > report["seconds"]["training"] > 0
+    # The same integers without any network: data, training, verdicts and aggregation are one meaning everywhere.
+    simulated = Simulation(Options.model_validate(OPTIONS), report["task"]).run()
+    assert report["model_hash"] == simulated["model_hash"]
+    assert [item["accuracy"] for item in report["rounds"]] == pytest.approx(simulated["accuracy"][1:], abs=1e-6)
+    assert list(tmp_path.glob("results/*/accuracy.png"))
+    assert processes_of(tmp_path) == []
+
+
+def test_an_interrupt_leaves_nothing_running(tmp_path: Path) -> None:
+    process = subprocess.Popen(command(tmp_path, "devnet"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 200
+    while not list(tmp_path.glob("results/*/logs/hospital3.log")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    said, wrong = process.communicate(timeout=90)
+    assert process.returncode == 130, said + wrong
+    assert "interrupted" in wrong
+    assert processes_of(tmp_path) == []

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The closing report: object, table, plot, live lines."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from scripts.federation.live import LiveView
+from scripts.federation.report import Report, Round, plot, print_report
+
+ROUND = Round(
+    number=1,
+    accuracy=0.5,
+    accepted=["Hospital1MSP"],
+    refused={"Hospital2MSP": "RULE", "Hospital3MSP": "FLOOR"},
+    poisoned_accepted=0,
+    poisoned_refused=1,
+    honest_accepted=1,
+    honest_refused=1,
+    seconds=2.5,
+    reason="",
+)
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report("devnet", "mlp", "digits", {"seed": 0}, initial_accuracy=0.1, rounds=[ROUND, ROUND])
+
+
+def test_the_object_sums_the_rounds(report: Report, tmp_path: Path) -> None:
+    report.write(tmp_path / "new" / "report.json")
+    written = json.loads((tmp_path / "new" / "report.json").read_text())
+    assert (written["poisoned_accepted"], written["poisoned_refused"]) == (0, 2)
+    assert (written["honest_accepted"], written["honest_refused"]) == (2, 2)
+    assert written["final_accuracy"] == 0.5
+    assert {"network", "model", "data", "rounds", "seconds", "ledger_bytes", "model_hash"} <= set(written)
+    assert {"install", "network_up", "training", "verification", "ledger", "total"} == set(written["seconds"])
+
+
+def test_without_a_round_the_initial_model_is_the_result() -> None:
+    assert Report("devnet", "mlp", "digits", {}, initial_accuracy=0.1).as_dict()["final_accuracy"] == 0.1
+
+
+def test_the_table_shows_every_round(report: Report) -> None:
+    told = io.StringIO()
+    print_report(report, Console(file=told, width=120))
+    assert "50.0%" in told.getvalue()
+    assert "honest refused" in told.getvalue()
+
+
+def test_the_plot_is_a_picture(report: Report, tmp_path: Path) -> None:
+    plot(report, tmp_path / "accuracy.png")
+    assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_live_lines_tell_submissions_verdicts_and_accuracy() -> None:
+    told = io.StringIO()
+    with LiveView(Console(file=told, width=200), 3, 2, {1: frozenset({2}), 2: frozenset()}) as view:
+        for number in (1, 2, 3):
+            view.take(f"hospital{number}", {"event": "submitted", "round": 1})
+        view.take("coordinator", {"event": "submissions_closed", "round": 1})
+        verdicts = {"accepted": ["Hospital1MSP", "Hospital3MSP"], "refused": {"Hospital2MSP": "RULE"}}
+        view.take("coordinator", {"event": "verdicts_closed", "round": 1, **verdicts})
+        view.take("coordinator", {"event": "round_closed", "round": 1, "reason": None, **verdicts})
+        view.take("hospital1", {"event": "global_model", "round": 1, "accuracy": 0.75})
+        view.take("hospital1", {"event": "started", "task": "demo"})
+    lines = told.getvalue().splitlines()
+    assert lines[0] == "round 1/2: submitted 3/3, verifying"
+    assert lines[-1] == "round 1/2: submitted 3/3, closed, accepted 2, refused 2 RULE, accuracy 75.0%"
