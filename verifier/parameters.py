@@ -196,7 +196,9 @@ class _Folding:
             own = mixed(f"{affine.layer.name}.bias")
             inner = Masked(inner.public + own.public, inner.mask + own.mask)
         bias = self._times(gain, inner) + (mixed(f"{name}.bias").share(self._party.index) << np.int64(FRACTION_BITS))
-        return self._opened(folded, self._program.ring), bias
+        weights = self._opened(folded, self._program.ring)
+        self._hand.finish()
+        return weights, bias
 
     def _times(self, first: Masked, second: Masked) -> IntArray:
         """Give shares of a product, less the product of the masks."""

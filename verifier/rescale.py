@@ -125,18 +125,20 @@ class Rescale:
             result = (1 - 2 * sign) * hand.share(public.shape, self.ring)
             return (result + sign if party.index == 0 else result).reshape(share.shape)
         known, factors = self._public_part(public, borrows)
-        result = _secret_part(hand, factors)
+        result = self._secret_part(hand, public.size, factors)
         if party.index == 0:
             result += known
         if sign is not None:
-            masked = hand.share(public.shape, self.ring) * known + _secret_part(hand, factors)
-            result = np.where(sign == 1, masked, result - masked)
+            masked = hand.share(public.shape, self.ring) * known
+            masked += self._secret_part(hand, public.size, factors)
+            np.subtract(result, masked, out=masked, where=sign == 0)
+            result = masked
         return result.reshape(share.shape)
 
     def _public_part(self, public: IntArray, borrows: list[IntArray]) -> tuple[IntArray, list[tuple[IntArray, int]]]:
-        """Give what is known of y, and the public factors and rings of the dealt values that complete it."""
+        """Give what is known of y, and the public factors and rings of the dealt bits that complete it."""
         known = self._quotient(public) - np.int64(self._half >> self.shift)
-        factors = [(np.full_like(known, -1), self.ring)]
+        factors = []
         if self.shift:
             known -= borrows[0]
             factors.append((2 * borrows[0] - 1, self.ring))
@@ -154,8 +156,9 @@ class Rescale:
     def _top(self, values: IntArray) -> IntArray:
         return values >> np.int64(self.bits - 1) & np.int64(1)
 
-
-def _secret_part(hand: Hand, factors: list[tuple[IntArray, int]]) -> IntArray:
-    """Give the share of the dealt values times their public factors."""
-    parts = [factor * hand.share(factor.shape, bits) for factor, bits in factors]
-    return sum(parts[1:], parts[0])
+    def _secret_part(self, hand: Hand, count: int, factors: list[tuple[IntArray, int]]) -> IntArray:
+        """Give the share of the dealt bits times their public factors, less that of floor(r / 2^shift)."""
+        total = -hand.share((count,), self.ring)
+        for factor, bits in factors:
+            total += factor * hand.share((count,), bits)
+        return total
