@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -40,11 +40,19 @@ def stopping_on_signals() -> Iterator[Wake]:
             signal.signal(number, handler)
 
 
-def run_role(role: str, connection: Connection, task_name: str, make: Callable[[Session, Task, Wake], Step]) -> None:
+def run_role(
+    role: str,
+    connection: Connection,
+    task_name: str,
+    events: Collection[str],
+    make: Callable[[Session, Task, Wake], Step],
+) -> None:
     """Run a role in a task until the task ended or the process is asked to stop.
 
     Parameters
     ----------
+    events
+        The chaincode events the role's duty depends on, beside ``TaskCreated``.
     make
         Makes the role's step once the task is known.
 
@@ -57,7 +65,9 @@ def run_role(role: str, connection: Connection, task_name: str, make: Callable[[
         structlog.contextvars.bind_contextvars(task=task_name)
         session.report.event("started", task=task_name)
         try:
-            with Wakes(session.network, CHAINCODE, wake, session.state / "checkpoint.json") as wakes:
+            with Wakes(
+                session.network, CHAINCODE, wake, {"TaskCreated", *events}, session.state / "checkpoint.json"
+            ) as wakes:
                 step = make(session, _found_task(session, task_name, wake), wake)
                 follow(_handling(session, wakes, step), wake)
         except Stopped:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,18 +24,22 @@ __all__ = ["Wakes"]
 
 
 class Wakes:
-    """Calls ``wake`` on every event of a chaincode, in a thread, while the context lasts.
+    """Calls ``wake`` on a chaincode's events, in a thread, while the context lasts.
 
     Parameters
     ----------
+    names
+        The events a role's duty depends on: with tens of clients, a look at the ledger on every event costs the peers
+        more than the round itself.
     checkpoint
         The file that holds where to go on after a restart; written by ``handled``, after the action.
     """
 
-    def __init__(self, network: Network, chaincode: str, wake: Wake, checkpoint: Path) -> None:
+    def __init__(self, network: Network, chaincode: str, wake: Wake, names: Collection[str], checkpoint: Path) -> None:
         self._network = network
         self._chaincode = chaincode
         self._wake = wake
+        self._names = names
         self._checkpoint = FileCheckpointer(checkpoint)
         self._closed = threading.Event()
         self._stream: EventStream[ChaincodeEvent] | None = None
@@ -78,6 +83,7 @@ class Wakes:
             self._wake.call()  # what happened before the stream was open is looked up
             for event in self._stream:
                 self.seen = event
-                self._wake.call()
+                if event.name in self._names:
+                    self._wake.call()
                 if self._closed.is_set():
                     return

@@ -128,6 +128,7 @@ def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index:
     result = _prepared(context, document, current)
     chunk = result.packed[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
     put_chunk(context, result.model, index, document.model_store, chunk)
+    context.event("ModelChunkStored", task=task, round=round)
     return {"model": result.model}
 
 

@@ -18,6 +18,19 @@ from medquorum import ConfigError
 
 __all__ = ["coordinator"]
 
+EVENTS = frozenset(
+    {
+        "UpdateSubmitted",
+        "UpdateVerified",
+        "RoundVerified",
+        "VerdictAttested",
+        "ModelAttested",
+        "ModelChunkStored",
+        "RoundClosed",
+        "RoundAborted",
+    }
+)
+
 coordinator = typer.Typer(no_args_is_help=True, help="Open, close and, where they cannot go on, abort a task's rounds.")
 
 
@@ -54,4 +67,4 @@ def run(
         transactions = session.transactions(task)
         return Coordinator(session.ledger, transactions, task, deadlines, session.report, patience=patience).step
 
-    run_role("coordinator", Connection(profile, identity, channel, state, as_json, verbose), task, make)
+    run_role("coordinator", Connection(profile, identity, channel, state, as_json, verbose), task, EVENTS, make)

@@ -21,6 +21,8 @@ from medquorum import ConfigError
 
 __all__ = ["adversary", "hospital"]
 
+EVENTS = frozenset({"RoundOpened", "SubmissionsClosed", "VerdictsClosed", "RoundClosed", "RoundAborted"})
+
 hospital = typer.Typer(no_args_is_help=True, help="Train on the own images, submit, check and use the common model.")
 adversary = typer.Typer(no_args_is_help=True, help="A simulated adversary, to see that it is refused.")
 
@@ -134,7 +136,7 @@ def _run(
         store = UpdateStore(updates_folder(session.state, task))
         return Hospital(session.ledger, session.transactions(task), task, trainer, store, session.report).step
 
-    run_role(role, connection, task_name, make)
+    run_role(role, connection, task_name, EVENTS, make)
 
 
 def updates_folder(state: Path, task: Task) -> Path:

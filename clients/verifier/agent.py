@@ -26,7 +26,7 @@ __all__ = ["Verifier"]
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
-PARALLEL = 4
+PARALLEL = 8
 """Verdicts on their way at the same time."""
 PARALLEL_CHUNKS = 2
 NOT_YET = 0.5

@@ -17,6 +17,19 @@ from medquorum import ConfigError
 
 __all__ = ["verifier"]
 
+EVENTS = frozenset(
+    {
+        "SubmissionsClosed",
+        "UpdateVerified",
+        "RoundVerified",
+        "VerdictAttested",
+        "VerdictsClosed",
+        "ModelAttested",
+        "RoundClosed",
+        "RoundAborted",
+    }
+)
+
 verifier = typer.Typer(no_args_is_help=True, help="Have updates judged, verdicts and the new model written.")
 
 
@@ -44,4 +57,4 @@ def run(
         transactions = session.transactions(task)
         return Verifier(session.ledger, transactions, task, session.report, wake, takeover=takeover).step
 
-    run_role("verifier", Connection(profile, identity, channel, state, as_json, verbose), task, make)
+    run_role("verifier", Connection(profile, identity, channel, state, as_json, verbose), task, EVENTS, make)

@@ -123,7 +123,7 @@ def test_no_evaluate_transaction_wrote_in_a_whole_round(demo: Consortium) -> Non
         if function in answering:
             assert not (simulation.writes or simulation.private_writes or simulation.policies or simulation.event)
         elif simulation.writes:
-            assert simulation.event is not None or function in ("PutModelChunk", "StoreModelChunk")
+            assert simulation.event is not None or function == "PutModelChunk"
     events = [(name, json.loads(payload)) for name, payload in demo.ledger.events]
     assert [name for name, _ in events] == [
         "ConsortiumChanged",
@@ -135,6 +135,7 @@ def test_no_evaluate_transaction_wrote_in_a_whole_round(demo: Consortium) -> Non
         "VerdictsClosed",
         "ModelAttested",
         "ModelAttested",
+        "ModelChunkStored",
         "RoundClosed",
     ]
     assert events[5][1] == {"task": "demo", "round": 1, "hospital": HOSPITALS[0]}
