@@ -14,7 +14,7 @@ from verifier import ring
 
 __all__ = ["Convolution", "Geometry"]
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
