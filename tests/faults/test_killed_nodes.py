@@ -9,7 +9,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -23,10 +23,6 @@ LONGEST_STALL = 10.0
 NOTICED = 4.0
 """Seconds without a block from which on a pause counts as a stall."""
 LEADER = re.compile(r"(\d{4}-\d\d-\d\d [\d:.]+) UTC.*current leader: (\d+)")
-
-on_fabric = pytest.mark.parametrize(
-    "shared", [pytest.param("fabric", marks=pytest.mark.fabric)], indirect=True, scope="session"
-)
 
 
 def check_nothing_is_doubled(fed: Federation, number: int) -> None:
@@ -110,11 +106,10 @@ def blocks_watched(fed: Federation) -> Iterator[list[float]]:
         watcher.join()
 
 
-@on_fabric
 @pytest.mark.parametrize("victim", ["follower", "leader", "leader that stays away"])
-def test_a_killed_orderer_costs_one_stall_at_most(
-    fed: Federation, victim: str, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_killed_orderer_costs_one_stall_at_most(fed: Federation, victim: str) -> None:
+    if fed.running.kind == "devnet":
+        pytest.skip("the devnet has no consensus")
     first = leader(fed)
     others = [one.node for one in fed.running.consortium.orderers if one.node != first]
     node = others[0] if victim == "follower" else first
@@ -133,7 +128,7 @@ def test_a_killed_orderer_costs_one_stall_at_most(
     check_nothing_is_doubled(fed, number)
     after = [killed, *(arrival for arrival in times if arrival > killed)]
     pauses = [later - earlier for earlier, later in itertools.pairwise(after)]
-    record_property("pauses", [round(pause, 1) for pause in pauses])
+    print(f"{victim} killed: pauses between blocks", [round(pause, 1) for pause in pauses])
     assert len([pause for pause in pauses if pause > NOTICED]) <= 1, pauses
     assert max(pauses) < LONGEST_STALL, pauses
     if victim == "leader that stays away":
