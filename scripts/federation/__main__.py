@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -14,10 +12,10 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 
-from medquorum import ConfigError, MedquorumError
+from medquorum import ConfigError
 
+from .command import run_command
 from .network import choose_network, running_network
 from .options import ATTACKS, MODELS, Options
 from .report import plot, print_report
@@ -109,22 +107,5 @@ def _first_message(error: Exception) -> str:
     return str(error)
 
 
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def main() -> None:
-    """Run the command line; errors without a traceback, Ctrl-C and SIGTERM after everything started was ended."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        app(standalone_mode=True)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; everything that was started has been ended")
-        sys.exit(130)
-    except MedquorumError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
-        sys.exit(error.exit_code)
-
-
 if __name__ == "__main__":
-    main()
+    run_command(app)

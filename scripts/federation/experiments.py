@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from medquorum import ConfigError, MedquorumError
+from medquorum import ConfigError
 
+from .command import run_command
 from .network import choose_network, running_network
 from .options import Options
 from .run import train
@@ -148,14 +147,5 @@ def _results(folder: Path, cell: str, seeds: list[str]) -> Iterator[dict[str, An
             yield json.loads(_place(folder, cell, seed).read_text())
 
 
-def main() -> None:
-    """Run the command line; errors without a traceback."""
-    try:
-        app()
-    except MedquorumError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
-        sys.exit(error.exit_code)
-
-
 if __name__ == "__main__":
-    main()
+    run_command(app)

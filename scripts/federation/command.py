@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a command line of this folder ends: errors without a traceback, and nothing left running on Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from medquorum import MedquorumError
+
+__all__ = ["run_command"]
+
+
+def run_command(app: typer.Typer) -> None:
+    """Run ``app``; SIGTERM ends it as Ctrl-C does, exit codes are those of ``medquorum.py``, 130 when interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted; everything that was started has been ended")
+        sys.exit(130)
+    except MedquorumError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+        sys.exit(error.exit_code)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
