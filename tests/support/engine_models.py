@@ -44,9 +44,7 @@ def tensor(spec: TensorSpec, rng: np.random.Generator, extreme: bool) -> IntArra
     return np.clip(np.rint(values * 65536), kind.lowest, kind.highest).astype(np.int64)
 
 
-def case(
-    document: catalogue.Document, images: int, *, extreme: bool = False, grey: bool = True, seed: int = 3
-) -> Case:
+def case(document: catalogue.Document, images: int, *, extreme: bool = False, grey: bool = True, seed: int = 3) -> Case:
     """Make a case from a description's document."""
     rng = np.random.default_rng(seed)
     description = parse(document)
