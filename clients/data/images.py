@@ -84,11 +84,13 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         The file is missing, cut off, no npz file, or holds Python objects.
     """
     try:
-        stored = np.load(path, allow_pickle=False)
-        if not isinstance(stored, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} is one array, not an npz file", "Give a file in MedMNIST's layout")
-        with stored:
-            return {name: stored[name] for name in stored.files if name.endswith(("images", "labels"))}
+        # Opened here: numpy leaves a file it cannot read open.
+        with path.open("rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            if not isinstance(stored, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} is one array, not an npz file", "Give a file in MedMNIST's layout")
+            with stored:
+                return {name: stored[name] for name in stored.files if name.endswith(("images", "labels"))}
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist", "Give the path of an npz file") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

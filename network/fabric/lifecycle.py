@@ -8,12 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tenacity
+
 from medquorum import NetworkError
 from network.consortium import Organisation
 from network.deployment import Deployment
 from network.fabric.client import AdminClient
 
 __all__ = ["Lifecycle"]
+
+# On a fresh channel the orderers may still be electing their leader.
+_while_orderers_elect = tenacity.retry(
+    retry=tenacity.retry_if_exception_message(match="(?s).*SERVICE_UNAVAILABLE"),
+    wait=tenacity.wait_fixed(0.3),
+    stop=tenacity.stop_after_delay(20),
+    reraise=True,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,7 @@ class Lifecycle:
             if "already successfully installed" not in error.cause:
                 raise
 
+    @_while_orderers_elect
     def approve(self, one: Organisation) -> None:
         """Approve the definition for an organisation."""
         flags = [*self._definition(), "--package-id", self.deployment.package_id, *self.client.orderer_flags]

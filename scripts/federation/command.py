@@ -17,7 +17,8 @@ __all__ = ["run_command"]
 
 def run_command(app: typer.Typer) -> None:
     """Run ``app``; SIGTERM ends it as Ctrl-C does, exit codes are those of ``medquorum.py``, 130 when interrupted."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs begin with SIGINT ignored
+        signal.signal(number, _interrupt)
     try:
         app()
     except KeyboardInterrupt:
