@@ -15,19 +15,22 @@ from medquorum import MedquorumError
 __all__ = ["run_command"]
 
 
+class _Interrupted(MedquorumError):
+    """Ctrl-C or SIGTERM."""
+
+    exit_code = 130
+
+
 def run_command(app: typer.Typer) -> None:
     """Run ``app``; SIGTERM ends it as Ctrl-C does, exit codes are those of ``medquorum.py``, 130 when interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs begin with SIGINT ignored
         signal.signal(number, _interrupt)
     try:
         app()
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; everything that was started has been ended")
-        sys.exit(130)
     except MedquorumError as error:
         Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         sys.exit(error.exit_code)
 
 
 def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+    raise _Interrupted("interrupted", "Everything that was started has been ended")
