@@ -11,7 +11,7 @@ from chaincode.contract.documents import Attribute, Document, key_attributes
 from chaincode.contract.node import Node
 from chaincode.shim.identity import ClientIdentity
 from chaincode.shim.interface import Stub
-from medquorum import ContractError
+from medquorum import ContractError, PeerError
 
 __all__ = ["Context", "sha256"]
 
@@ -92,6 +92,15 @@ class Context:
         """Set a key's own endorsement policy."""
         self._check_writable()
         self.stub.set_state_validation_parameter(key, policy)
+
+    def private(self, collection: str, key: str) -> bytes | None:
+        """Read a private value; None also where this peer has still to fetch what the channel already knows of."""
+        try:
+            return self.stub.get_private_data(collection, key)
+        except PeerError as error:
+            if "private data matching public hash version is not available" in error.cause:
+                return None
+            raise
 
     def private_hash(self, collection: str, key: str) -> str | None:
         """Read the SHA-256 of a private value, which every peer holds."""

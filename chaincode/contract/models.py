@@ -98,8 +98,7 @@ def put_chunk(context: Context, model: str, index: int, store: str, chunk: bytes
 def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
     """Read one chunk from where the manifest says it is."""
     key = context.key("chunk", manifest.model, index)
-    stub = context.stub
-    return stub.get_private_data(COLLECTION, key) if manifest.store == "private" else stub.get_state(key)
+    return context.private(COLLECTION, key) if manifest.store == "private" else context.stub.get_state(key)
 
 
 def stored_chunks(context: Context, model: str, count: int) -> list[str | None]:

@@ -50,7 +50,7 @@ def _update(context: Context, task: Task, current: Round, hospital: str) -> byte
     chunks = []
     for index, expected in enumerate(update.chunks):
         key = private_key(context, task.task, current.round, hospital, index)
-        value = context.stub.get_private_data(COLLECTION, key)
+        value = context.private(COLLECTION, key)
         if value is None or sha256(value) != expected:
             raise ContractError(
                 "DATA_MISSING",

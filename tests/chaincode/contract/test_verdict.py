@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium, verification_set
 from fabric_protos.common import policies_pb2
-from memory_stub import creator
+from memory_stub import MemoryStub, creator
 
 from chaincode.contract.verification import VerificationSets
-from medquorum import EndorseError
+from medquorum import EndorseError, PeerError
 
 H1, H2, H3 = HOSPITALS
 Make = Callable[..., Consortium]
@@ -224,6 +224,29 @@ def test_a_peer_evaluates_for_its_own_organisation_only(make: Make, refused: Ref
     refused("ACCESS_DENIED", demo.ledger.evaluate, B, creator(A), *ask)
     refused("ACCESS_DENIED", demo.ledger.evaluate, A, creator(A, "peer"), *ask)
     refused("DATASET", demo.ledger.evaluate, H1, creator(H1), *ask)
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        (
+            "GET_STATE failed: private data matching public hash version is not available. Version (1, 0)",
+            "DATA_MISSING",
+        ),
+        ("GET_STATE failed: the ledger is closed", "PEER"),
+    ],
+)
+def test_peer_that_has_still_to_fetch_private_data(
+    make: Make, refused: Refused, monkeypatch: pytest.MonkeyPatch, said: str, code: str
+) -> None:
+    demo = make()
+    closed(demo, {H1: demo.good_update()})
+
+    def answer(*_: object) -> bytes:
+        raise PeerError(said)
+
+    monkeypatch.setattr(MemoryStub, "get_private_data", answer)
+    refused(code, demo.read, B, "PrepareVerdict", "demo", 1, H1)
 
 
 def test_verifier_without_the_private_data(make: Make, refused: Refused) -> None:
