@@ -17,7 +17,7 @@ POLL = 10.0
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
 
-# The ledger moved on between reading and writing, or another organisation is not ready yet: look again.
+# The ledger moved on between reading and writing, another organisation is not ready yet, or a peer failed: look again.
 MOVED_ON = frozenset(
     {
         "ALREADY_ATTESTED",
@@ -26,6 +26,7 @@ MOVED_ON = frozenset(
         "DECIDED",
         "NOT_READY",
         "NO_MAJORITY",
+        "PEER",
         "ROUND_CLOSED",
         "ROUND_ORDER",
         "ROUND_STATE",
