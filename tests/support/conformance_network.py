@@ -75,6 +75,7 @@ def conformance_network(kind: Kind, folder: Path) -> Iterator[ConformanceNetwork
     try:
         running.network.up(kind)
         running.deploy(CHAINCODE, CODE, collections=collections)
+        running.await_acquaintance(CHAINCODE)
         organisations = [Organisation.read(running.profile(name)) for name in ("Org1", "Org2", "Org3")]
         yield ConformanceNetwork(running, organisations)
     finally:

@@ -12,18 +12,21 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from medquorum import BinaryMissing
+from clients.gateway import Contract, connect_profile
+from medquorum import BinaryMissing, GatewayError
 from network.consortium import Consortium, sample, write
 from network.deployment import Deployment, request
 from network.fabric import binaries
 from network.network import Kind, Network, open_network
 from network.paths import NetworkFolder
 from network.progress import Progress
+from network.waiting import await_true
 
 __all__ = ["ASSET_CHAINCODE", "Networks", "RunningNetwork", "free_port_base", "networks"]
 
@@ -65,6 +68,16 @@ class RunningNetwork:
         """Deploy a chaincode: by default the asset chaincode; ``path=None`` takes our own."""
         return self.network.deploy(request(self.consortium, name=name, path=path, **options))
 
+    def await_acquaintance(self, chaincode: str) -> None:
+        """Wait until every gateway knows of every organisation's chaincode: on Fabric peers learn of it by gossip."""
+        members = [one for one in self.consortium.organisations if one.peer]
+        for one in members:
+            with connect_profile(self.profile(one.name), self.label(one.name)) as gateway:
+                contract = gateway.get_network(self.consortium.channel.name).get_contract(chaincode)
+                for other in members:
+                    answers = partial(_answers, contract, other.msp_id)
+                    await_true(answers, 20, f"{one.name} knows the chaincode of {other.name}")
+
     def stop(self, name: str) -> list[str]:
         """Stop a process, or all of an organisation's."""
         return self.network.switch(name, False)
@@ -72,6 +85,15 @@ class RunningNetwork:
     def start(self, name: str) -> list[str]:
         """Start what `stop` stopped."""
         return self.network.switch(name, True)
+
+
+def _answers(contract: Contract, msp_id: str) -> bool:
+    """Tell whether an organisation's chaincode can be reached."""
+    try:
+        contract.evaluate("NoSuchFunction", endorsing_organizations=[msp_id])
+    except GatewayError as error:
+        return error.code == "UNKNOWN"
+    return True
 
 
 @dataclass
