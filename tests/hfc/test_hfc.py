@@ -57,6 +57,7 @@ def install(base: str, environment: Path) -> None:
 def network(networks: Networks) -> RunningNetwork:
     running = networks.start("fabric", hospitals=1, consensus="BFT", fresh=True)
     running.deploy("medquorum", None)
+    running.await_acquaintance("medquorum")
     return running
 
 

@@ -59,6 +59,7 @@ class Federation:
         self._outboxes: dict[tuple[str, str], Outbox] = {}
         self._coordinators: dict[Deadlines, Coordinator] = {}
         running.deploy("medquorum", None)
+        running.await_acquaintance("medquorum")
         images = deal_digits(folder, self.hospitals)
         for verifier in self.verifiers:
             images.write(self.mounted(verifier))
