@@ -45,8 +45,9 @@ def _weight(error: EndorseError | ContractError) -> int:
 
 
 def _worth_retrying(error: BaseException) -> bool:
-    # An endorser whose peer lags behind does not have yet what this client has already seen committed.
-    lags = isinstance(error, ContractError) and error.code.endswith("_MISSING")
+    # An endorser whose peer lags behind does not have yet what this client has already seen committed,
+    # or has still what was there before: a chunk that has since been put anew.
+    lags = isinstance(error, ContractError) and (error.code.endswith("_MISSING") or error.code == "CHUNK_MISMATCH")
     return lags or worth_retrying(error)
 
 
