@@ -48,11 +48,15 @@ class Slack(_Rule):
 
 
 class Floor(_Rule):
-    """Slack, and in every class a recall of at least that of w minus ``floor`` thousandths."""
+    """Slack, and in every class a recall of at least that of w minus ``floor`` thousandths, and of ``least`` ones.
+
+    ``least`` is for the first round: a random w recognises next to nothing, so that falling below it says nothing.
+    """
 
     name: Literal["floor"]
     slack: Thousandths
     floor: Thousandths
+    least: Thousandths = 0
     floor_on: Literal["p", "r"] = "p"
 
     @property

@@ -42,6 +42,8 @@ def quickstart(
     rule: Annotated[str, typer.Option(help="strict ([VU]), slack, floor, threshold or prefix")] = "floor",
     slack: Annotated[int, typer.Option(help="Slack of slack, floor and prefix, in thousandths of the set")] = 5,
     floor: Annotated[int, typer.Option(help="Per-class floor of rule floor, in thousandths")] = 150,
+    floor_on: Annotated[str | None, typer.Option(help="Hold p or r against the floor; r, on digits p")] = None,
+    least: Annotated[int, typer.Option(help="Least recall of any class under rule floor, in thousandths")] = 50,
     threshold: Annotated[int, typer.Option(help="Threshold of rule threshold, in thousandths")] = 500,
     dirichlet: Annotated[float | None, typer.Option(help="Deal unlike data by Dir(alpha); by default evenly")] = None,
     verification_images: Annotated[int | None, typer.Option(help="Private images; half of the held-out ones")] = None,

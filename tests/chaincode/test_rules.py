@@ -113,9 +113,18 @@ def test_floor_on_r():
     assert verdict.counts["own"] == 134
 
 
+@pytest.mark.parametrize(("found", "reason"), [((90, 5), None), ((95, 4), Reason.FLOOR)])
+def test_floor_wants_every_class_recognised_even_if_w_does_not(found, reason):
+    """From random weights, training on random labels still beats w: no class of w's is there to fall below."""
+    verdict = only(
+        {"name": "floor", "slack": 5, "floor": 150, "least": 50}, Merit(20, (20, 0), (100, 100)), mixed=merit(*found)
+    )
+    assert verdict.reason is reason
+
+
 def test_floor_ignores_a_class_without_images():
     base = Merit(50, (50, 0), (100, 0))
-    assert only({"name": "floor", "slack": 0, "floor": 0}, base, mixed=Merit(51, (51, 0), (100, 0))).accepted
+    assert only({"name": "floor", "slack": 0, "floor": 0, "least": 9}, base, mixed=Merit(51, (51, 0), (100, 0))).accepted
 
 
 @pytest.mark.parametrize(("found", "accepted"), [((70, 70), True), ((70, 69), False)])
