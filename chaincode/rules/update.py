@@ -64,5 +64,5 @@ def subject(candidate: Candidate, which: Subject) -> Merit:
 
 def _floor_refusal(rule: Floor, base: Merit, merit: Merit) -> Reason | None:
     rows = zip(merit.per_class_correct, base.per_class_correct, base.per_class_total, strict=True)
-    low = any(1000 * found < max(1000 * before - rule.floor * total, rule.least * total) for found, before, total in rows)
-    return Reason.FLOOR if low else None
+    least = ((found, max(1000 * before - rule.floor * total, rule.least * total)) for found, before, total in rows)
+    return Reason.FLOOR if any(1000 * found < wanted for found, wanted in least) else None

@@ -124,7 +124,8 @@ def test_floor_wants_every_class_recognised_even_if_w_does_not(found, reason):
 
 def test_floor_ignores_a_class_without_images():
     base = Merit(50, (50, 0), (100, 0))
-    assert only({"name": "floor", "slack": 0, "floor": 0, "least": 9}, base, mixed=Merit(51, (51, 0), (100, 0))).accepted
+    rule = {"name": "floor", "slack": 0, "floor": 0, "least": 9}
+    assert only(rule, base, mixed=Merit(51, (51, 0), (100, 0))).accepted
 
 
 @pytest.mark.parametrize(("found", "accepted"), [((70, 70), True), ((70, 69), False)])
