@@ -68,7 +68,10 @@ def experiments(
     data: Annotated[str, typer.Option(help="As for scripts/quickstart")] = "mnist",
     data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST's idx files or of .npz files")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, as 0,1,2")] = "0,1,2",
-    only: Annotated[str, typer.Option(help="Only cells whose name contains this")] = "",
+    only: Annotated[str, typer.Option(help="Only cells whose name contains one of these, as none,strict-30")] = "",
+    in_process: Annotated[
+        bool, typer.Option("--simulate", help="In this process, without a network: the same integers, far sooner")
+    ] = False,
     network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when found")] = None,
     directory: Annotated[Path, typer.Option("--dir", help="The network's folder")] = Path("medquorum-network"),
     results: Annotated[Path, typer.Option(help="Folder for results; cells found there are not run again")] = Path(
@@ -80,16 +83,17 @@ def experiments(
     if name not in GRIDS:
         raise ConfigError(f"there is no experiment '{name}'", f"Experiments: {', '.join(GRIDS)}")
     console = Console()
-    folder = (results / f"{name}-{Path(data).stem}").resolve()
+    folder = (results / f"{name}-{Path(data).stem}{'-simulated' if in_process else ''}").resolve()
     shared: Cell = {"data": data, "data_dir": data_dir}
-    cells = {cell: given for cell, given in GRIDS[name]().items() if only in cell}
+    cells = {cell: given for cell, given in GRIDS[name]().items() if any(o in cell for o in only.split(","))}
     due = [(cell, int(seed)) for seed in seeds.split(",") for cell in cells if not _place(folder, cell, seed).exists()]
-    simulated = [(cell, seed) for cell, seed in due if cells[cell].get("honest_only")]
+    simulated = [(cell, seed) for cell, seed in due if in_process or cells[cell].get("honest_only")]
     for cell, seed in simulated:
         given = {key: value for key, value in cells[cell].items() if key != "honest_only"}
-        console.print(f"{cell}, seed {seed}: simulated reference")
+        console.print(f"{cell}, seed {seed}: simulated")
         options = Options.model_validate(shared | given | {"seed": seed})
-        _write(folder, cell, seed, simulate(options, honest_only=True))
+        honest_only = "honest_only" in cells[cell]
+        _write(folder, cell, seed, simulate(options, task=_task(name, cell, seed, 1), honest_only=honest_only))
     on_network = [each for each in due if each not in simulated]
     if on_network:
         kind = choose_network(network, console)
@@ -99,10 +103,15 @@ def experiments(
                 options = Options.model_validate(shared | cells[cell] | {"seed": seed})
                 # A cell that was cut off left its task half done: its name is not used again.
                 attempt = next(n for n in itertools.count(1) if not (folder / f"{cell}-s{seed}-{n}").exists())
-                task = f"{name}-{cell}-s{seed}-{attempt}".replace(".", "")
+                task = _task(name, cell, seed, attempt)
                 report = train(options, running, task, folder / f"{cell}-s{seed}-{attempt}", console)
                 _write(folder, cell, seed, report.as_dict())
     console.print(_table(name, folder, cells, seeds.split(",")))
+
+
+def _task(name: str, cell: str, seed: int, attempt: int) -> str:
+    """Name a cell's task; the name seeds the training, so that a simulated cell reaches the ledger's model hash."""
+    return f"{name}-{cell}-s{seed}-{attempt}".replace(".", "")
 
 
 def _place(folder: Path, cell: str, seed: str | int) -> Path:
