@@ -16,8 +16,15 @@ _PATIENCE = 600.0
 class Transport(Protocol):
     """A party's line to the other one. Counts what it sends."""
 
-    bytes_sent: int
-    rounds: int
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes sent so far."""
+        ...
+
+    @property
+    def rounds(self) -> int:
+        """Messages sent so far."""
+        ...
 
     def exchange(self, message: bytes) -> bytes:
         """Send a message and give the other party's of the same round."""

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A rule as least counts: what an evaluation that opens one bit only must reach."""
+
+from __future__ import annotations
+
+from chaincode.evaluation import Merit
+from chaincode.rules.documents import Floor, PerUpdate, Slack, Strict, Subject, Threshold
+
+__all__ = ["least_merits"]
+
+
+def least_merits(rule: PerUpdate, base: Merit) -> dict[Subject, tuple[int, tuple[int, ...]]]:
+    """Give, for each model the rule evaluates, the least correct images in all and of each class.
+
+    A candidate is accepted by :func:`chaincode.rules.judge` exactly when its counts reach all of them (and it passes
+    RANGE and the norm bound).
+    """
+    nothing = (0, (0,) * len(base.per_class_total))
+    least: dict[Subject, tuple[int, tuple[int, ...]]] = dict.fromkeys(rule.subjects, nothing)
+    if isinstance(rule, Threshold):
+        least["own"] = (-(-rule.threshold * base.total // 1000), nothing[1])
+    if isinstance(rule, Strict | Slack | Floor):
+        slack = 0 if isinstance(rule, Strict) else rule.slack
+        least["mixed"] = (max(0, base.correct + (-slack * base.total) // 1000 + 1), nothing[1])
+    if isinstance(rule, Floor):
+        on: Subject = "own" if rule.floor_on == "r" else "mixed"
+        rows = zip(base.per_class_correct, base.per_class_total, strict=True)
+        classes = tuple(
+            max(0, -(-max(1000 * before - rule.floor * total, rule.least * total) // 1000)) for before, total in rows
+        )
+        least[on] = (least[on][0], classes)
+    return least

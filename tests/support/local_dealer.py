@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A dealer in a thread for sessions of two parties in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from medquorum import ProtocolError
+from verifier.channel import Channel
+from verifier.dealer import Dealer
+from verifier.identifier import MaterialId
+from verifier.session import Order
+from verifier.stream import new_seed
+
+
+class LocalMaterial:
+    """One party's end of a dealing."""
+
+    def __init__(self, seed: bytes, channel: Channel) -> None:
+        self.seed = seed
+        self._channel = channel
+
+    def receive(self) -> tuple[MaterialId, bytes]:
+        return self._channel.receive()
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+class LocalDealer:
+    """Deals each attempt once, when the first of the parties asks."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.attempts: list[tuple[int, int]] = []
+        self._lock = threading.Lock()
+        self._dealt: dict[tuple[int, int], tuple[LocalMaterial, LocalMaterial]] = {}
+
+    def material(self, party: int) -> Callable[[int, int], LocalMaterial]:
+        """Give what a party asks with."""
+
+        def take(attempt: int, first: int) -> LocalMaterial:
+            with self._lock:
+                if (attempt, first) not in self._dealt:
+                    self.attempts.append((attempt, first))
+                    self._dealt[attempt, first] = self._deal(attempt, first)
+            return self._dealt[attempt, first][party]
+
+        return take
+
+    def _deal(self, attempt: int, first: int) -> tuple[LocalMaterial, LocalMaterial]:
+        order = self.order
+        seeds, channels = (new_seed(), new_seed()), (Channel(), Channel())
+        name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
+        dealer = Dealer(seeds, name, order.plan, order.comparison())
+
+        def send() -> None:
+            try:
+                for dealing in dealer.model():
+                    self._send(channels, dealing)
+                for number, part in list(enumerate(order.batches()))[first:]:
+                    for subject in order.plan.subjects:
+                        for dealing in dealer.batch(number, part.stop - part.start, subject):
+                            self._send(channels, dealing)
+                for dealing in dealer.decision(order.conditions if order.only_bit else 0):
+                    self._send(channels, dealing)
+            except ProtocolError:
+                return  # a party has closed its end
+
+        threading.Thread(target=send, daemon=True).start()
+        return LocalMaterial(seeds[0], channels[0]), LocalMaterial(seeds[1], channels[1])
+
+    @staticmethod
+    def _send(channels: tuple[Channel, Channel], dealing: tuple[MaterialId, tuple[bytes, bytes]]) -> None:
+        for channel, message in zip(channels, dealing[1], strict=True):
+            channel.send(dealing[0], message)

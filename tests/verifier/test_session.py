@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A party's session: equal to plain evaluation, resumed at a batch boundary, refused where orders differ."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from engine_models import case
+from local_dealer import LocalDealer
+
+from chaincode import catalogue
+from chaincode.evaluation import compile_model, merit
+from medquorum import MaterialError, ProtocolError
+from verifier.commitment import ShareContext, hand_overs, open_share
+from verifier.identifier import MaterialId
+from verifier.journal import Batch, Journal, common_batches
+from verifier.planning import make_plan
+from verifier.session import Order, Secrets, Session
+from verifier.transport import in_process
+from verifier.tree import Tree
+
+IMAGES, BATCH = 30, 8
+CASE = case(catalogue.describe("mlp", (1, 8, 8), 4), IMAGES)
+PARTIES = ("VerifierAMSP", "VerifierBMSP")
+CONTEXT = ShareContext("demo", 1, "Hospital1MSP", "b" * 64, "c" * 64)
+
+
+def plain(update=CASE.update):
+    program = compile_model(CASE.description, CASE.base, update, lambda_numerator=1, lambda_bits=1)
+    return merit(program, CASE.images, CASE.labels)
+
+
+def order(*, only_bit=False, per_class=False):
+    plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, per_class=per_class)
+    facts = {"update": "d" * 64, "dataset": "e" * 64, "rule": "strict"}
+    return Order(MaterialId("demo", 1, "Hospital1MSP"), facts, plan, Tree, IMAGES, BATCH, only_bit)
+
+
+def shares():
+    """Hand the update over as a hospital does, and open it as the parties do."""
+    given = hand_overs(CONTEXT, PARTIES, CASE.flat())
+    return tuple(
+        open_share(CONTEXT, party, index, over.value, over.commitment, CASE.flat().size)
+        for index, (party, over) in enumerate(zip(PARTIES, given, strict=True))
+    )
+
+
+def run(folder, orders, dealer, *, shares=None, minima=None, stop_after=(None, None)):
+    """Run both parties; a party stops like a killed one after ``stop_after`` batches."""
+    lines = in_process()
+    given = shares or SHARES
+
+    def party(index):
+        images = (CASE.images, CASE.labels.astype(np.int64)) if index == 0 else (None, None)
+        secrets = Secrets(
+            CASE.base, given[index], *images, minima if index == 0 else None, {"base": 5} if index == 0 else None
+        )
+
+        def progress(done, total):
+            if stop_after[index] is not None and done >= stop_after[index] * BATCH:
+                raise KeyboardInterrupt
+
+        journal = Journal(folder / str(index) / "Hospital1MSP.journal")
+        session = Session(index, lines[index], journal, orders[index], secrets, dealer.material(index), progress)
+        try:
+            return session.run()
+        except (KeyboardInterrupt, ProtocolError, MaterialError) as error:
+            return error
+        finally:
+            lines[index].close()
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(party, (0, 1)))
+
+
+SHARES = shares()
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_counts_equal_plain_evaluation(tmp_path, per_class):
+    the_order = order(per_class=per_class)
+    first, second = run(tmp_path, (the_order, the_order), LocalDealer(the_order))
+    found = plain()
+    expected = (found.correct, *found.per_class_correct) if per_class else (found.correct,)
+    assert first == second
+    assert (first.holds, first.counts, first.statement) == (True, expected, {"base": 5})
+    assert not first.disputed
+
+
+@pytest.mark.parametrize("margin", [0, 1])
+def test_only_the_bit_is_opened(tmp_path, margin):
+    the_order = order(only_bit=True, per_class=True)
+    found = plain()
+    minima = np.array([found.correct + margin, *found.per_class_correct], dtype=np.int64)
+    results = run(tmp_path, (the_order, the_order), LocalDealer(the_order), minima=minima)
+    assert [(result.holds, result.counts) for result in results] == [(margin == 0, ())] * 2
+
+
+@pytest.mark.parametrize("stop_after", [(2, None), (None, 3), (1, 2)])
+def test_a_killed_party_resumes_after_the_last_common_batch(tmp_path, stop_after):
+    the_order = order()
+    dealer = LocalDealer(the_order)
+    stopped = run(tmp_path, (the_order, the_order), dealer, stop_after=stop_after)
+    assert all(isinstance(result, BaseException) for result in stopped)
+    first, second = run(tmp_path, (the_order, the_order), dealer)
+    assert first == second
+    assert first.counts == (plain().correct,)
+    assert [attempt for attempt, _ in dealer.attempts] == [1, 2]
+    assert 0 < dealer.attempts[1][1] < 4
+
+
+def test_different_orders_are_refused(tmp_path):
+    mine = order()
+    other = replace(mine, facts={**mine.facts, "dataset": "f" * 64})
+    results = run(tmp_path, (mine, other), LocalDealer(mine))
+    assert all(isinstance(result, ProtocolError) and "differ about dataset" in str(result) for result in results)
+
+
+def test_a_missing_share_is_a_dispute_and_uses_no_material(tmp_path):
+    the_order = order()
+    dealer = LocalDealer(the_order)
+    results = run(tmp_path, (the_order, the_order), dealer, shares=(SHARES[0], None))
+    assert results[0] == results[1]
+    assert (results[0].disputed, results[0].holds) == (True, False)
+    assert dealer.attempts == []
+
+
+@pytest.mark.parametrize("change", ["value", "party", "round", "base", "size"])
+def test_a_share_that_is_not_the_committed_one_is_refused(change):
+    over = hand_overs(CONTEXT, PARTIES, CASE.flat())[1]
+    value, party, context = over.value, PARTIES[1], CONTEXT
+    match change:
+        case "value":
+            value = value[:-1] + bytes([value[-1] ^ 1])
+        case "party":
+            party = PARTIES[0]
+        case "round":
+            context = replace(CONTEXT, round=2)
+        case "base":
+            context = replace(CONTEXT, base="0" * 64)
+        case "size":
+            value += b"\0" * 8
+    with pytest.raises(ProtocolError, match="not the one it committed to"):
+        open_share(context, party, 1, value, over.commitment, CASE.flat().size)
+
+
+def test_the_shares_add_up():
+    assert ((SHARES[0] + SHARES[1]) == CASE.flat()).all()
+
+
+def test_an_attempt_is_begun_once(tmp_path):
+    path = tmp_path / "a.journal"
+    Journal(path).begin(1, 0)
+    again = Journal(path)
+    with pytest.raises(MaterialError, match="attempt 1"):
+        again.begin(1, 0)
+    again.finish(Batch(1, np.arange(3), "aa"))
+    with path.open("ab") as file:
+        file.write(b'{"counts":[1')
+    torn = Journal(path)
+    assert [batch.counts.tolist() for batch in torn.batches] == [[0, 1, 2]]
+    torn.begin(2, 0)
+    assert (Journal(path).attempts, Journal(path).batches) == (2, [])
+
+
+def test_a_file_that_is_no_journal_is_refused(tmp_path):
+    path = tmp_path / "a.journal"
+    path.write_text("what\n")
+    with pytest.raises(MaterialError, match="not a verification's journal"):
+        Journal(path)
+
+
+def test_common_batches_are_of_the_same_attempts():
+    assert common_batches([1, 1, 2], [1, 1, 1, 1]) == 2
+    assert common_batches([], [1]) == 0
+    assert common_batches([1, 2], [1, 2, 2]) == 2

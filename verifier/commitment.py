@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a hospital hands over to a party, and the commitment that binds it on the ledger before anything is verified."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from chaincode import canonical
+from chaincode.fixedpoint import IntArray
+from medquorum import ProtocolError
+from verifier.sharing import expand, share
+from verifier.stream import SEED_BYTES
+
+__all__ = ["SALT_BYTES", "ShareContext", "hand_overs", "open_share"]
+
+SALT_BYTES = 32
+_TAG = b"medquorum share v1"
+
+
+@dataclass(frozen=True)
+class ShareContext:
+    """What a share belongs to; part of its commitment, so that it fits no other round, base or hospital."""
+
+    task: str
+    round: int
+    hospital: str
+    base: str
+    layout: str
+
+    def commitment(self, party: str, value: bytes) -> str:
+        """Give the hex SHA-256 of tag ‖ context ‖ party ‖ value, where value is the salt and the payload."""
+        named = [self.task, self.round, self.hospital, party, self.base, self.layout]
+        return hashlib.sha256(_TAG + canonical.encode(named) + value).hexdigest()
+
+    @property
+    def label(self) -> bytes:
+        """Label of the stream that a seed is expanded with."""
+        return canonical.encode([self.task, self.round, self.hospital])
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """A value for one party and its commitment."""
+
+    value: bytes = field(repr=False)
+    commitment: str
+
+
+def hand_overs(context: ShareContext, parties: tuple[str, str], update: IntArray) -> tuple[HandOver, HandOver]:
+    """Split an update (n,) of raw parameters: a seed for P0, the rest for P1, each behind a fresh salt."""
+    shares = share(update, context.label)
+    payloads = (shares.seed, shares.full.astype("<i8").tobytes())
+    values = [secrets.token_bytes(SALT_BYTES) + payload for payload in payloads]
+    first, second = (
+        HandOver(value, context.commitment(party, value)) for party, value in zip(parties, values, strict=True)
+    )
+    return first, second
+
+
+def open_share(
+    context: ShareContext, party: str, index: int, value: bytes, commitment: str, parameters: int
+) -> IntArray:
+    """Check a value against the ledger's commitment and give the share (parameters,) it holds.
+
+    Raises
+    ------
+    ProtocolError
+        It is not what the hospital committed to, or has another size.
+    """
+    size = SALT_BYTES + (SEED_BYTES if index == 0 else 8 * parameters)
+    fits = hmac.compare_digest(context.commitment(party, value), commitment)
+    if len(value) != size or not fits:
+        raise ProtocolError(
+            f"the share of {context.hospital} in round {context.round} is not the one it committed to",
+            "The hospital has to hand over the share whose commitment it submitted",
+        )
+    payload = value[SALT_BYTES:]
+    if index == 0:
+        return expand(payload, context.label, parameters)
+    return np.frombuffer(payload, dtype="<i8").astype(np.int64)

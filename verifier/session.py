@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One party's verification of one update with the other party and the dealer in other processes; resumable."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from chaincode import canonical
+from chaincode.fixedpoint import IntArray
+from medquorum import MedquorumError, ProtocolError
+from verifier.comparison import Comparison
+from verifier.correctness import COUNT_BITS
+from verifier.evaluation import Evaluation, Images
+from verifier.identifier import MaterialId
+from verifier.journal import Batch, Journal, common_batches
+from verifier.party import Party
+from verifier.plan import Plan
+from verifier.supply import Supply
+from verifier.transport import Transport
+
+__all__ = ["Material", "Opened", "Order", "Secrets", "Session"]
+
+
+class Material(Protocol):
+    """The dealer's stream for one attempt."""
+
+    seed: bytes
+
+    def receive(self) -> tuple[MaterialId, bytes]:
+        """Give the next gate's message."""
+        ...
+
+    def close(self) -> None:
+        """Take no more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Order:
+    """What both parties must agree on, all of it public.
+
+    Attributes
+    ----------
+    name : MaterialId
+        Task, round and hospital.
+    facts : mapping
+        JSON values compared before anything else: update, data-set commitment, plan.
+    plan : Plan
+    comparison : callable
+        Makes the back end.
+    images, batch : int
+        Images in the verification set and in a batch.
+    only_bit : bool
+        True to open the verdict's bit alone, False for the counts.
+    """
+
+    name: MaterialId
+    facts: Mapping[str, Any]
+    plan: Plan
+    comparison: Callable[[], Comparison]
+    images: int
+    batch: int
+    only_bit: bool
+
+    @property
+    def conditions(self) -> int:
+        """Counts in the result: for every subject the total and, where the rule needs them, each class."""
+        return sum(1 + (s.program.classes if self.plan.per_class else 0) for s in self.plan.subjects)
+
+    def batches(self) -> list[slice]:
+        """Give the batches' images."""
+        return [slice(start, min(start + self.batch, self.images)) for start in range(0, self.images, self.batch)]
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What one party brings.
+
+    Attributes
+    ----------
+    base : mapping of tensor name to int64 array
+        w, known to all.
+    share : ndarray of int64 (parameters,) or None
+        None where none was handed over that fits its commitment.
+    images, labels : ndarray or None
+        P0's (n, h, w) or (n, h, w, c) of uint8, and (n,) of int64.
+    minima : ndarray of int64 (conditions,) or None
+        P0's, where only the bit is opened.
+    statement : JSON value
+        What P0 tells P1: in disclosure mode count the base model's counts.
+    """
+
+    base: Mapping[str, IntArray] = field(repr=False)
+    share: IntArray | None = field(repr=False)
+    images: Images | None = field(default=None, repr=False)
+    labels: IntArray | None = field(default=None, repr=False)
+    minima: IntArray | None = field(default=None, repr=False)
+    statement: Any = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What both parties learnt.
+
+    Attributes
+    ----------
+    disputed : bool
+        A party had no share that fits its commitment; nothing else was done.
+    holds : bool
+        The verdict's bit; in disclosure mode count whether RANGE and norm hold.
+    counts : tuple of int
+        In disclosure mode count, where these hold: ``Order.conditions`` counts.
+    statement : JSON value
+        P0's.
+    transcript : str
+        Hex SHA-256 of all that was exchanged; equal at both parties.
+    """
+
+    disputed: bool
+    holds: bool
+    counts: tuple[int, ...]
+    statement: Any
+    transcript: str
+
+
+class _Recorded:
+    """A line whose messages are hashed in the same order at both ends: P0's, then P1's."""
+
+    def __init__(self, line: Transport, index: int) -> None:
+        self._line = line
+        self._index = index
+        self._digest = hashlib.sha256()
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes sent so far."""
+        return self._line.bytes_sent
+
+    @property
+    def rounds(self) -> int:
+        """Messages sent so far."""
+        return self._line.rounds
+
+    def exchange(self, message: bytes) -> bytes:
+        """Exchange a message and hash both."""
+        answer = self._line.exchange(message)
+        for part in (message, answer) if self._index == 0 else (answer, message):
+            self._digest.update(len(part).to_bytes(8, "little"))
+            self._digest.update(part)
+        return answer
+
+    def digest(self) -> str:
+        """Give the digest of all since the last call."""
+        result, self._digest = self._digest.hexdigest(), hashlib.sha256()
+        return result
+
+
+class Session:
+    """A verification from the parties' greeting to what they opened.
+
+    Parameters
+    ----------
+    index : int
+        0 or 1.
+    line : Transport
+        To the other party.
+    journal : Journal
+    order : Order
+    secrets : Secrets
+    material : callable
+        Asks the dealer, for an attempt's number and its first batch.
+    progress : callable
+        Told of images done and in all.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        line: Transport,
+        journal: Journal,
+        order: Order,
+        secrets: Secrets,
+        material: Callable[[int, int], Material],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        self._index = index
+        self._line = _Recorded(line, index)
+        self._journal = journal
+        self._order = order
+        self._secrets = secrets
+        self._material = material
+        self._progress = progress
+
+    def run(self) -> Opened:
+        """Verify; after a crash, begin anew after the last batch that both finished.
+
+        Raises
+        ------
+        ProtocolError
+            The other party has another order, sends something else than is due, or stops.
+        MaterialError
+            The dealer's material was used before or is not what is due.
+        """
+        other = self._greet()
+        statement = self._secrets.statement if self._index == 0 else other["statement"]
+        greeting = self._line.digest()
+        if self._secrets.share is None or not other["share"]:
+            return Opened(True, False, (), None, _transcript([greeting]))
+        kept = common_batches([batch.attempt for batch in self._journal.batches], other["batches"])
+        attempt = max(self._journal.attempts, other["attempts"]) + 1
+        self._journal.begin(attempt, kept)
+        material = self._material(attempt, kept)
+        try:
+            return self._verified(material, attempt, statement)
+        finally:
+            material.close()
+
+    def _verified(self, material: Material, attempt: int, statement: Any) -> Opened:
+        order, secrets = self._order, self._secrets
+        if secrets.share is None:
+            raise ProtocolError("there is no share to verify")
+        name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
+        party = Party(self._index, self._line)
+        supply = Supply(self._index, material.seed, material.receive)
+        side = Evaluation(party, supply, name, order.plan, order.comparison())
+        fails = side.model(secrets.base, secrets.share)
+        digests = [self._line.digest()]
+        self._evaluate(side, attempt)
+        digests += [batch.digest for batch in self._journal.batches]
+        finished = [batch.counts for batch in self._journal.batches]
+        counts = sum(finished, np.zeros(order.conditions, dtype=np.int64))
+        if order.only_bit:
+            holds, opened = side.decide(counts, secrets.minima, fails), np.zeros(0, dtype=np.int64)
+        else:
+            holds = side.decide(counts[:0], None, fails)
+            opened = party.reveal(counts, COUNT_BITS) if holds and counts.size else np.zeros(0, dtype=np.int64)
+        digests.append(self._line.digest())
+        return Opened(False, holds, tuple(int(count) for count in opened), statement, _transcript(digests))
+
+    def _evaluate(self, side: Evaluation, attempt: int) -> None:
+        """Do the batches that are not in the journal yet."""
+        order, secrets = self._order, self._secrets
+        for number, part in enumerate(order.batches()):
+            if number < len(self._journal.batches):
+                continue
+            images = None if secrets.images is None else secrets.images[part]
+            labels = None if secrets.labels is None else secrets.labels[part]
+            found: list[IntArray] = []
+            for subject in order.plan.subjects:
+                counts = side.batch(number, subject, part.stop - part.start, images, labels)
+                found += [counts.sum(keepdims=True), counts] if order.plan.per_class else [counts]
+            values = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+            self._journal.finish(Batch(attempt, values, self._line.digest()))
+            self._progress(part.stop, order.images)
+
+    def _greet(self) -> dict[str, Any]:
+        """Compare orders, and tell the other party how far this one is."""
+        own = {
+            "attempts": self._journal.attempts,
+            "batches": [batch.attempt for batch in self._journal.batches],
+            "facts": dict(self._order.facts),
+            "share": self._secrets.share is not None,
+            "statement": self._secrets.statement,
+        }
+        raw = self._line.exchange(canonical.encode(own))
+        try:
+            other = canonical.decode(raw)
+            differing = sorted(name for name in own["facts"] if other["facts"].get(name) != own["facts"][name])
+            well_formed = isinstance(other["attempts"], int) and all(isinstance(a, int) for a in other["batches"])
+            answer = {name: other[name] for name in own}
+        except (MedquorumError, KeyError, TypeError, AttributeError) as error:
+            raise ProtocolError("the other party's greeting is not one", "Install the same release") from error
+        if differing or not well_formed:
+            what = ", ".join(differing) or "the form of a greeting"
+            raise ProtocolError(
+                f"the parties differ about {what} of {self._order.name.hospital}'s update",
+                "Compare both parties' task, data set and ledger height",
+            )
+        return answer
+
+
+def _transcript(digests: list[str]) -> str:
+    return hashlib.sha256(canonical.encode(digests)).hexdigest()
