@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The round's new model: computed and stored by every verifier, attested by each, final at their majority."""
+"""The round's new model: computed and stored by every verifier, attested by each, final at their majority.
+
+In an encrypted task no chaincode sees the updates: the verifiers' clients compute the model from the parties' shares,
+and its chunks are stored against the hash that a majority attested.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +18,15 @@ from chaincode.contract.averaging import aggregate_key, average
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
+from chaincode.contract.documents import Attribute, Hash, MspId, RoundIndex, Statement, TaskName
 from chaincode.contract.judging import Bench
-from chaincode.contract.models import put_chunk, stored_chunks
+from chaincode.contract.models import put_chunk, read_manifest, stored_chunks, transient_chunk
 from chaincode.contract.node import NewModel
 from chaincode.contract.roundstate import Round, get_round
 from chaincode.contract.supply import supplier
 from chaincode.contract.task import MAX_DATASET, Task, check_verifier, get_task
 from chaincode.contract.workshop import Progress
-from chaincode.modelformat import CHUNK_BYTES
+from chaincode.modelformat import CHUNK_BYTES, model_hash
 from medquorum import ContractError
 
 __all__ = ["Aggregate", "agreed", "leading"]
@@ -37,7 +41,7 @@ class Counts(BaseModel):
     model: Annotated[int, Field(ge=0, le=MAX_DATASET)]
 
 
-class Aggregate(Document):
+class Aggregate(Statement):
     """One verifier's new model: its hash, and whether it is worse than the base by more than the task tolerates."""
 
     kind: ClassVar[str] = "aggregate"
@@ -45,7 +49,6 @@ class Aggregate(Document):
 
     task: TaskName
     round: RoundIndex
-    verifier: MspId
     model: Hash
     accepted: list[MspId]
     worse: bool
@@ -55,11 +58,6 @@ class Aggregate(Document):
     def attributes(self) -> tuple[Attribute, ...]:
         """Task, round and verifier."""
         return (self.task, self.round, self.verifier)
-
-    @property
-    def finding(self) -> bytes:
-        """What verifiers must agree on."""
-        return self.model_copy(update={"verifier": ""}).encode()
 
 
 def find_aggregates(context: Context, task: Task, number: int) -> list[Aggregate]:
@@ -101,6 +99,7 @@ def prepare_aggregate(context: Context, task: TaskId, round: RoundNumber) -> Ans
     """Compute the new model and its accuracy on the local organisation's verification set."""
     check_local(context)
     document = get_task(context, task)
+    document.expect("plain", "The parties add up their shares: each sends AttestAggregate")
     current = _aggregating(context, document, round)
     node = context.node
     bench = Bench(node, document, current, node.sets.get(document.dataset, document.dataset_size))
@@ -122,6 +121,7 @@ def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index:
     """Store a chunk of the new model: every endorser writes what it computed itself."""
     document = get_task(context, task)
     check_verifier(context, document)
+    document.expect("plain", "Send PutAggregateChunk once the model is attested")
     current = _aggregating(context, document, round)
     if index >= len(document.chunk_sizes):
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(document.chunk_sizes)} does not exist")
@@ -133,8 +133,26 @@ def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index:
 
 
 @transaction
+def put_aggregate_chunk(context: Context, task: TaskId, round: RoundNumber, index: Index, described: Json) -> Answer:
+    """Store a chunk of an encrypted task's attested model {chunks}; transient ``chunk`` has the bytes."""
+    document = get_task(context, task)
+    check_verifier(context, document)
+    document.expect("encrypted", "Send StoreModelChunk")
+    result = agreed(context, document, _aggregating(context, document, round))
+    if not isinstance(described, dict) or described.keys() != {"chunks"}:
+        raise ContractError("BAD_MODEL", "the model is not described as {chunks}")
+    manifest = read_manifest(described | {"layout": document.layout, "length": document.length})
+    found = model_hash(manifest.layout, manifest.chunks)
+    if found != result.model:
+        raise ContractError("BAD_MODEL", f"these are the chunks of {found}, the verifiers attested {result.model}")
+    put_chunk(context, result.model, index, document.model_store, transient_chunk(context, manifest, index))
+    context.event("ModelChunkStored", task=task, round=round)
+    return {"model": result.model}
+
+
+@transaction
 def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, finding: Json) -> Answer:
-    """Record the caller's new model {model, worse, counts?}; its own peer compares it with what it computed."""
+    """Record the caller's new model {model, worse, counts?}; in a plain task its own peer holds it against its own."""
     document = get_task(context, task)
     check_verifier(context, document)
     current = _aggregating(context, document, round)
@@ -144,7 +162,7 @@ def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, finding
         "BAD_ATTESTATION", finding, task=task, round=round, verifier=context.msp, accepted=current.accepted
     )
     _check_disclosure(document, attested)
-    if context.msp == context.node.msp_id:
+    if document.encrypted is None and context.msp == context.node.msp_id:
         own = _prepared(context, document, current)
         if finding != _finding(document, own):
             raise ContractError(

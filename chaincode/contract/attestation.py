@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attestations: what one verifier found on its own, kept beside the verdict where verifiers differ."""
+"""Attestations: what one verifier found on its own.
+
+In a plain task they are kept beside the verdict where verifiers differ. In an encrypted task they are the verdict: each
+party attests what the evaluation on the shares opened, and equal findings of both write it.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,22 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chaincode import rules
 from chaincode.contract.arguments import Json, Msp, RoundNumber, TaskId
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.documents import Attribute, Document, MspId, RoundIndex, TaskName
-from chaincode.contract.roundstate import get_round
-from chaincode.contract.task import check_verifier, get_task
-from chaincode.contract.verdictstate import check_undecided
+from chaincode.contract.documents import Attribute, Hash, MspId, RoundIndex, Statement, TaskName
+from chaincode.contract.roundstate import Round, get_round
+from chaincode.contract.task import Task, check_verifier, get_task
+from chaincode.contract.verdictstate import Verdict, check_undecided
 from medquorum import ContractError
 
-__all__ = ["Attestation"]
+__all__ = ["DISPUTED", "Attestation", "Result"]
+
+DISPUTED = "DISPUTED"
+"""A share was never handed over, or is not the committed one: nobody is blamed, nothing was evaluated."""
+
+EVALUATION = ("update", "dataset", "transcript")
 
 
 class Result(BaseModel):
@@ -30,16 +40,19 @@ class Result(BaseModel):
     quality: int | None = None
 
 
-class Attestation(Document):
-    """One verifier's finding on one update."""
+class Attestation(Statement):
+    """One verifier's finding on one update; in an encrypted task also what was evaluated, and the transcript's hash."""
 
     kind: ClassVar[str] = "attestation"
+    optional: ClassVar[frozenset[str]] = frozenset(EVALUATION)
 
     task: TaskName
     round: RoundIndex
     hospital: MspId
-    verifier: MspId
     result: Result
+    update: Hash | None = None
+    dataset: Hash | None = None
+    transcript: Hash | None = None
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -49,22 +62,89 @@ class Attestation(Document):
 
 @transaction
 def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp, result: Json) -> Answer:
-    """Record the caller's own finding {accepted, reason, counts?, quality?} on an update the verifiers differ on."""
+    """Record the caller's own finding {accepted, reason, counts?, quality?}; encrypted also {update, dataset, transcript}."""
     document = get_task(context, task)
     check_verifier(context, document)
-    get_round(context, task, round).expect("verifying")
+    current = get_round(context, task, round)
+    current.expect("verifying")
     check_undecided(context, task, round, hospital)
     attestation = Attestation.from_argument(
-        "BAD_ATTESTATION", {"result": result}, task=task, round=round, hospital=hospital, verifier=context.msp
+        "BAD_ATTESTATION",
+        _fields(document, result),
+        task=task,
+        round=round,
+        hospital=hospital,
+        verifier=context.msp,
     )
-    if document.disclosure == "bit" and (
-        attestation.result.counts is not None
-        or attestation.result.quality is not None
-        or attestation.result.reason not in (None, "RULE")
+    _check_disclosure(document, attestation.result)
+    decided = _both_found(context, document, current, attestation)
+    context.put(attestation)
+    if decided:
+        context.put(_verdict(document, attestation))
+    context.event("UpdateVerified" if decided else "VerdictAttested", task=task, round=round, hospital=hospital)
+    return attestation.plain()
+
+
+def _fields(task: Task, result: Any) -> dict[str, Any]:
+    """Tell the finding from what it is bound to, which only an encrypted task's has."""
+    if task.encrypted is None or not isinstance(result, dict):
+        return {"result": result}
+    bound = {name: result[name] for name in EVALUATION if name in result}
+    return bound | {"result": {name: value for name, value in result.items() if name not in EVALUATION}}
+
+
+def _check_disclosure(task: Task, result: Result) -> None:
+    reasons = {None, "RULE"} if task.encrypted is None else {None, "RULE", DISPUTED}
+    if task.disclosure == "bit" and (
+        result.counts is not None or result.quality is not None or result.reason not in reasons
     ):
         raise ContractError(
-            "BAD_ATTESTATION", f"the task {task} discloses one bit only", "Send accepted and reason RULE"
+            "BAD_ATTESTATION", f"the task {task.task} discloses one bit only", "Send accepted and reason RULE"
         )
-    context.put(attestation)
-    context.event("VerdictAttested", task=task, round=round, hospital=hospital)
-    return attestation.plain()
+
+
+def _both_found(context: Context, task: Task, current: Round, attestation: Attestation) -> bool:
+    """Check an encrypted task's attestation; tell whether the other party's finding is there and equal."""
+    if task.encrypted is None:
+        return False
+    _check_evaluation(task, current, attestation)
+    names = (task.task, current.round, attestation.hospital)
+    if context.find(Attestation, *names, attestation.verifier) is not None:
+        raise ContractError("ALREADY_ATTESTED", f"{attestation.verifier} has attested the update of {names[-1]}")
+    # Two attestations simulated beside each other read each other's absent key: the later one in a block is invalid.
+    other = context.find(Attestation, *names, task.encrypted.other(attestation.verifier))
+    return other is not None and other.finding == attestation.finding
+
+
+def _check_evaluation(task: Task, current: Round, attestation: Attestation) -> None:
+    """Hold an encrypted task's attestation against the update that was frozen, the data set and its own words."""
+    missing = [name for name in EVALUATION if getattr(attestation, name) is None]
+    if missing:
+        raise ContractError("BAD_ATTESTATION", f"{missing[0]} is missing", "Send what the evaluation was bound to")
+    result = attestation.result
+    known = {DISPUTED, *(reason.value for reason in rules.Reason)}
+    if result.accepted != (result.reason is None) or not {result.reason} <= known | {None}:
+        raise ContractError(
+            "BAD_ATTESTATION",
+            f"accepted {result.accepted} and reason {result.reason} do not belong together",
+            f"Send null for an accepted update, otherwise one of {', '.join(sorted(known))}",
+        )
+    frozen = current.commitments[attestation.hospital]
+    if (attestation.update, attestation.dataset) != (frozen, task.dataset):
+        raise ContractError(
+            "ATTESTATION_MISMATCH",
+            f"the finding is on update {attestation.update} and data set {attestation.dataset}",
+            f"Evaluate update {frozen} on data set {task.dataset}",
+        )
+
+
+def _verdict(task: Task, attestation: Attestation) -> Verdict:
+    return Verdict(
+        task=task.task,
+        round=attestation.round,
+        hospital=attestation.hospital,
+        mode="encrypted",
+        rule=rules.parse_rule(task.rule).name,
+        transcript=attestation.transcript,
+        **attestation.result.model_dump(),
+    )

@@ -11,7 +11,7 @@ from chaincode import canonical
 from chaincode.contract.arguments import HASH_PATTERN, MAX_ROUND, MSP_PATTERN, TASK_PATTERN
 from medquorum import ContractError
 
-__all__ = ["Attribute", "Document", "Hash", "MspId", "RoundIndex", "TaskName", "key_attributes"]
+__all__ = ["Attribute", "Document", "Hash", "MspId", "RoundIndex", "Statement", "TaskName", "key_attributes"]
 
 Hash = Annotated[str, Field(pattern=f"^{HASH_PATTERN}$")]
 MspId = Annotated[str, Field(pattern=f"^{MSP_PATTERN}$")]
@@ -78,3 +78,14 @@ class Document(BaseModel):
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "document"
             raise ContractError(code, f"{where}: {first['msg']}") from error
+
+
+class Statement(Document):
+    """What one verifier says it found; verifiers agree where their findings are equal."""
+
+    verifier: MspId
+
+    @property
+    def finding(self) -> bytes:
+        """All of the document but who says it."""
+        return self.model_copy(update={"verifier": ""}).encode()

@@ -25,7 +25,9 @@ __all__ = [
     "chunk_sizes",
     "get_chunk",
     "put_chunk",
+    "read_manifest",
     "stored_chunks",
+    "transient_chunk",
 ]
 
 COLLECTION = "models"
@@ -107,26 +109,52 @@ def stored_chunks(context: Context, model: str, count: int) -> list[str | None]:
     return [None if note is None else note.hash for note in notes]
 
 
+def read_manifest(fields: Any) -> Manifest:
+    """Check a manifest.
+
+    Raises
+    ------
+    ContractError
+        ``BAD_MODEL``: a field is missing or malformed, or the length is another number of chunks.
+    """
+    try:
+        manifest = Manifest.model_validate(fields)
+    except ValueError as error:
+        raise ContractError("BAD_MODEL", "the manifest is not {layout, length, chunks}") from error
+    count = len(chunk_sizes(manifest.length))
+    if len(manifest.chunks) != count:
+        raise ContractError("BAD_MODEL", f"{manifest.length} bytes are {count} chunks, not {len(manifest.chunks)}")
+    return manifest
+
+
+def transient_chunk(context: Context, manifest: Manifest, index: int) -> bytes:
+    """Take a chunk from the transient map.
+
+    Raises
+    ------
+    ContractError
+        ``BAD_CHUNK``: it is absent or not the manifest's.
+    """
+    sizes = chunk_sizes(manifest.length)
+    if index >= len(sizes):
+        raise ContractError("BAD_CHUNK", f"chunk {index} of {len(sizes)} does not exist", "Chunks are counted from 0")
+    chunk = context.transient("chunk")
+    if len(chunk) != sizes[index] or sha256(chunk) != manifest.chunks[index]:
+        raise ContractError(
+            "BAD_CHUNK", f"chunk {index} ({len(chunk)} bytes, {sha256(chunk)}) is not the manifest's", "Send it again"
+        )
+    return chunk
+
+
 @transaction
 def put_model_chunk(context: Context, manifest: Json, index: Index, store: Word) -> Answer:
     """Store a chunk of an initial model {layout, length, chunks}; transient ``chunk`` has the bytes."""
     coordinators = context.get(Consortium).having("coordinator")
     check_member(context, "coordinator", coordinators, coordinators)
-    described = _manifest(manifest)
-    sizes = chunk_sizes(described.length)
-    if len(described.chunks) != len(sizes):
-        raise ContractError(
-            "BAD_MODEL", f"{described.length} bytes are {len(sizes)} chunks, not {len(described.chunks)}"
-        )
+    described = read_manifest(manifest)
     if store not in ("public", "private"):
         raise ContractError("BAD_MODEL", f"there is no store {store!r}", "Use public or private")
-    if index >= len(sizes):
-        raise ContractError("BAD_CHUNK", f"chunk {index} of {len(sizes)} does not exist", "Chunks are counted from 0")
-    chunk = context.transient("chunk")
-    if len(chunk) != sizes[index] or sha256(chunk) != described.chunks[index]:
-        raise ContractError(
-            "BAD_CHUNK", f"chunk {index} ({len(chunk)} bytes, {sha256(chunk)}) is not the manifest's", "Send it again"
-        )
+    chunk = transient_chunk(context, described, index)
     name = model_hash(described.layout, described.chunks)
     known = context.find(Model, name)
     if known is None:
@@ -153,10 +181,3 @@ def read_model_chunk(context: Context, model: HashText, index: Index) -> Answer:
 
 def _store(store: str) -> Store:
     return "private" if store == "private" else "public"
-
-
-def _manifest(fields: Any) -> Manifest:
-    try:
-        return Manifest.model_validate(fields)
-    except ValueError as error:
-        raise ContractError("BAD_MODEL", "the manifest is not {layout, length, chunks}") from error

@@ -45,7 +45,7 @@ def _model(context: Context, name: str) -> bytes:
 def _update(context: Context, task: Task, current: Round, hospital: str) -> bytes:
     """Read a candidate's parameters without the salts."""
     update = context.get(Update, task.task, current.round, hospital)
-    if update.commitment != current.commitments[hospital]:
+    if update.chunks is None or update.commitment != current.commitments[hospital]:
         raise ContractError("DATA_MISSING", f"the update of {hospital} is not the one round {current.round} froze")
     chunks = []
     for index, expected in enumerate(update.chunks):

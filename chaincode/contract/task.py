@@ -14,22 +14,25 @@ from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, TaskName
+from chaincode.contract.encrypted import Encrypted
 from chaincode.contract.models import Store, chunk_sizes
 from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
 from medquorum import ContractError, MedquorumError
 
-__all__ = ["MAX_DATASET", "Task", "check_coordinator", "check_hospital", "check_verifier", "get_task"]
+__all__ = ["MAX_DATASET", "Task", "Verification", "check_coordinator", "check_hospital", "check_verifier", "get_task"]
 
 MAX_DATASET = 1_000_000
 
 Members = Annotated[list[MspId], Field(min_length=1, max_length=256)]
 Thousandths = Annotated[int, Field(ge=0, le=1000)]
+Verification = Literal["plain", "encrypted"]
 
 
 class Task(Document):
     """One training: who takes part, what is trained, how an update is judged."""
 
     kind: ClassVar[str] = "task"
+    optional: ClassVar[frozenset[str]] = frozenset({"encrypted"})
 
     task: TaskName
     model: dict[str, Any]
@@ -51,7 +54,8 @@ class Task(Document):
     minimum_accepted: Annotated[int, Field(ge=1)]
     model_tolerance: Thousandths
     rounds: Annotated[int, Field(ge=1, le=MAX_ROUND)]
-    verification: Literal["plain"]
+    verification: Verification
+    encrypted: Encrypted | None = None
     model_store: Store
     keep_updates: bool
     created_by: MspId
@@ -72,6 +76,19 @@ class Task(Document):
     def chunk_sizes(self) -> list[int]:
         """Bytes of each chunk of a model or update of this task."""
         return chunk_sizes(self.length)
+
+    def expect(self, verification: Verification, remedy: str) -> None:
+        """Refuse a transaction that is for tasks verified in the other way.
+
+        Raises
+        ------
+        ContractError
+            ``WRONG_MODE``.
+        """
+        if self.verification != verification:
+            raise ContractError(
+                "WRONG_MODE", f"the verification of the task {self.task} is {self.verification}", remedy
+            )
 
 
 def get_task(context: Context, name: str) -> Task:
@@ -108,6 +125,7 @@ def create_task(context: Context, document: Json) -> Answer:
     task = Task.from_argument("BAD_TASK", given, layout=layout, length=length, created_by=context.msp)
     _check_numbers(task, consortium.quorum)
     _check_roles(task, consortium)
+    _check_encrypted(task)
     if context.find(Task, task.task) is not None:
         raise ContractError("TASK_EXISTS", f"the task {task.task} exists", "Choose another name")
     context.put(task)
@@ -155,13 +173,34 @@ def _check_numbers(task: Task, quorum: int) -> None:
 
 def _check_roles(task: Task, consortium: Consortium) -> None:
     stand_in = [] if task.stand_in is None else [task.stand_in]
+    dealer = [] if task.encrypted is None else [task.encrypted.dealer]
     for role, named in (
         ("coordinator", [task.coordinator, *stand_in]),
         ("verifier", task.verifiers),
         ("hospital", task.hospitals),
+        ("dealer", dealer),
     ):
         without = [msp for msp in named if role not in consortium.members.get(msp, [])]
         if without:
             raise ContractError("BAD_TASK", f"{', '.join(without)} do not have the role {role} in the consortium")
     if stand_in == [task.coordinator]:
         raise ContractError("BAD_TASK", "the stand-in is the coordinator itself", "Name another one, or null")
+
+
+def _check_encrypted(task: Task) -> None:
+    settings = task.encrypted
+    if (task.verification == "encrypted") != (settings is not None):
+        raise ContractError("BAD_TASK", "encrypted is given exactly where the verification is encrypted")
+    if settings is None:
+        return
+    if sorted(settings.parties) != task.verifiers:
+        raise ContractError(
+            "BAD_TASK",
+            f"the parties are {settings.parties}, the verifiers {task.verifiers}",
+            "Name the two parties as the task's verifiers",
+        )
+    rule = rules.parse_rule(task.rule)
+    if rule.over_round:
+        raise ContractError(
+            "BAD_TASK", f"the rule {rule.name} cannot be evaluated under encryption", "Use a rule over single updates"
+        )

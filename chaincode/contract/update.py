@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hospital's update: chunks in the verifiers' private collection, bound to the ledger by their salted hashes."""
+"""A hospital's update: chunks in the verifiers' private collection, bound to the ledger by their salted hashes.
+
+In an encrypted task the ledger has the commitments to its two shares alone; the parties get these off the ledger.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from chaincode.contract.arguments import MAX_CHUNKS, Index, Json, RoundNumber, TaskId
 from chaincode.contract.context import Context, sha256
@@ -23,16 +26,24 @@ SALT_BYTES = 32
 
 
 class Update(Document):
-    """What a hospital is bound to: the hash of every private value (salt and chunk), base and layout."""
+    """What a hospital is bound to: base, layout, and the hash of every private value (salt and chunk) or share."""
 
     kind: ClassVar[str] = "update"
+    optional: ClassVar[frozenset[str]] = frozenset({"chunks", "shares"})
 
     task: TaskName
     round: RoundIndex
     hospital: MspId
     base: Hash
     layout: Hash
-    chunks: Annotated[list[Hash], Field(min_length=1, max_length=MAX_CHUNKS)]
+    chunks: Annotated[list[Hash], Field(min_length=1, max_length=MAX_CHUNKS)] | None = None
+    shares: dict[MspId, Hash] | None = None
+
+    @model_validator(mode="after")
+    def _either(self) -> Update:
+        if (self.chunks is None) == (self.shares is None):
+            raise ValueError("an update has either chunks or shares")
+        return self
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -54,6 +65,7 @@ def private_key(context: Context, task: str, number: int, hospital: str, index: 
 def put_update_chunk(context: Context, task: TaskId, round: RoundNumber, index: Index) -> Answer:
     """Hand over one chunk of the caller's update: transient ``chunk`` = 32-byte salt and the chunk's bytes."""
     document = _open_task(context, task, round)
+    document.expect("plain", "Hand each party its share, then send SubmitUpdate with their commitments")
     sizes = document.chunk_sizes
     if index >= len(sizes):
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(sizes)} does not exist", "Chunks are counted from 0")
@@ -71,7 +83,7 @@ def put_update_chunk(context: Context, task: TaskId, round: RoundNumber, index: 
 
 @transaction
 def submit_update(context: Context, task: TaskId, round: RoundNumber, document: Json) -> Answer:
-    """Freeze the caller's chunks as its update {base, layout, chunks}; once per round."""
+    """Freeze the caller's update {base, layout, chunks}, encrypted {base, layout, shares}; once per round."""
     described = _open_task(context, task, round)
     update = Update.from_argument("BAD_UPDATE", document, task=task, round=round, hospital=context.msp)
     base = get_round(context, task, round).base
@@ -81,12 +93,25 @@ def submit_update(context: Context, task: TaskId, round: RoundNumber, document: 
         )
     if update.layout != described.layout:
         raise ContractError("BAD_LAYOUT", f"the update's layout is {update.layout}, the task's {described.layout}")
-    if len(update.chunks) != len(described.chunk_sizes):
-        raise ContractError(
-            "BAD_LAYOUT", f"an update has {len(described.chunk_sizes)} chunks, not {len(update.chunks)}"
-        )
+    if described.encrypted is None:
+        _check_chunks(context, described, update)
+    else:
+        _check_shares(described.encrypted.parties, update)
+    context.put(update)
+    open_verdict(context, described, round, context.msp)
+    context.event("UpdateSubmitted", task=task, round=round, hospital=context.msp)
+    return update.plain()
+
+
+def _check_chunks(context: Context, task: Task, update: Update) -> None:
+    """Hold the update's hashes against the private values this endorser's peer knows of."""
+    if update.chunks is None:
+        raise ContractError("BAD_UPDATE", f"the task {task.task} is not encrypted", "Send {base, layout, chunks}")
+    if len(update.chunks) != len(task.chunk_sizes):
+        raise ContractError("BAD_LAYOUT", f"an update has {len(task.chunk_sizes)} chunks, not {len(update.chunks)}")
     for index, chunk in enumerate(update.chunks):
-        found = context.private_hash(COLLECTION, private_key(context, task, round, context.msp, index))
+        key = private_key(context, task.task, update.round, update.hospital, index)
+        found = context.private_hash(COLLECTION, key)
         if found is None:
             raise ContractError(
                 "DATA_MISSING",
@@ -97,10 +122,15 @@ def submit_update(context: Context, task: TaskId, round: RoundNumber, document: 
             raise ContractError(
                 "CHUNK_MISMATCH", f"chunk {index} is {chunk} in the update and {found} in the collection"
             )
-    context.put(update)
-    open_verdict(context, described, round, context.msp)
-    context.event("UpdateSubmitted", task=task, round=round, hospital=context.msp)
-    return update.plain()
+
+
+def _check_shares(parties: list[str], update: Update) -> None:
+    if update.shares is None:
+        raise ContractError("BAD_UPDATE", f"the task {update.task} is encrypted", "Send {base, layout, shares}")
+    if update.shares.keys() != set(parties):
+        raise ContractError(
+            "BAD_LAYOUT", f"the shares are for {sorted(update.shares)}, the parties are {', '.join(parties)}"
+        )
 
 
 @transaction
@@ -108,6 +138,7 @@ def purge_updates(context: Context, task: TaskId, round: RoundNumber) -> Answer:
     """Remove the private chunks of an ended round from every peer; hashes and verdicts stay."""
     document = get_task(context, task)
     check_coordinator(context, document)
+    document.expect("plain", "Nothing of an update is on the ledger")
     get_round(context, task, round).expect(*ENDED)
     if document.keep_updates:
         raise ContractError("KEEP_UPDATES", f"the task {task} keeps its updates")

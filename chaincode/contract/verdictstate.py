@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
-from chaincode.contract.documents import Attribute, Document, MspId, RoundIndex, TaskName, key_attributes
-from chaincode.contract.task import Task
+from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName, key_attributes
+from chaincode.contract.task import Task, Verification
 from chaincode.shim.endorsement import endorsement_policy
 from medquorum import ContractError
 
@@ -21,17 +21,18 @@ class Verdict(Document):
     """Accepted or refused, why, and in disclosure mode ``count`` what was counted."""
 
     kind: ClassVar[str] = "verdict"
-    optional: ClassVar[frozenset[str]] = frozenset({"counts", "quality"})
+    optional: ClassVar[frozenset[str]] = frozenset({"counts", "quality", "transcript"})
 
     task: TaskName
     round: RoundIndex
     hospital: MspId
     accepted: bool
     reason: str | None
-    mode: Literal["plain"] = "plain"
+    mode: Verification = "plain"
     rule: str
     counts: dict[str, Any] | None = None
     quality: int | None = None
+    transcript: Hash | None = None
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:

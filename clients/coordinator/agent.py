@@ -97,8 +97,12 @@ class Coordinator:
                 self._transactions.submit("AbortRound", task, round, reason)
 
     def _purge(self, status: RoundStatus | None) -> None:
-        """Have the last ended round's updates removed, when there is time for it; doing so twice changes nothing."""
-        if self._task.keep_updates or self._patience > 0 or status is None or status.round is None:
+        """Have the last ended round's updates removed, when there is time for it; doing so twice changes nothing.
+
+        Of an encrypted task's updates the ledger holds nothing.
+        """
+        kept = self._task.keep_updates or self._task.encrypted is not None
+        if kept or self._patience > 0 or status is None or status.round is None:
             return
         round = status.round.round if ended(status.round) else status.round.round - 1
         if round > self._purged:
