@@ -62,7 +62,7 @@ class Attestation(Statement):
 
 @transaction
 def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp, result: Json) -> Answer:
-    """Record the caller's own finding {accepted, reason, counts?, quality?}; encrypted also {update, dataset, transcript}."""
+    """Record the caller's finding {accepted, reason, counts?, quality?, encrypted: update, dataset, transcript}."""
     document = get_task(context, task)
     check_verifier(context, document)
     current = get_round(context, task, round)
@@ -133,8 +133,8 @@ def _check_evaluation(task: Task, current: Round, attestation: Attestation) -> N
     if (attestation.update, attestation.dataset) != (frozen, task.dataset):
         raise ContractError(
             "ATTESTATION_MISMATCH",
-            f"the finding is on update {attestation.update} and data set {attestation.dataset}",
-            f"Evaluate update {frozen} on data set {task.dataset}",
+            f"the finding is about {attestation.update} on {attestation.dataset}",
+            f"Evaluate {frozen} on {task.dataset}",
         )
 
 

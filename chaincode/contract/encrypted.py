@@ -32,7 +32,7 @@ class Encrypted(BaseModel):
     batch
         Images evaluated together.
     grey
-        Whether the images have one channel that the model's first layer sees as all of its own.
+        Whether every image is one channel repeated, so that one is enough to evaluate.
     placement
         Where the verification runs: ``outsourced`` to the two parties.
     """

@@ -83,7 +83,7 @@ def put_update_chunk(context: Context, task: TaskId, round: RoundNumber, index: 
 
 @transaction
 def submit_update(context: Context, task: TaskId, round: RoundNumber, document: Json) -> Answer:
-    """Freeze the caller's update {base, layout, chunks}, encrypted {base, layout, shares}; once per round."""
+    """Freeze the caller's update {base, layout, chunks, encrypted: shares}; once per round."""
     described = _open_task(context, task, round)
     update = Update.from_argument("BAD_UPDATE", document, task=task, round=round, hospital=context.msp)
     base = get_round(context, task, round).base

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from consortium_ledger import Consortium
+from encrypted_consortium import EncryptedConsortium
 
 from medquorum import PeerError
 
@@ -18,8 +19,8 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Consortium]]:
     """Make consortia that are closed afterwards."""
     made: list[Consortium] = []
 
-    def build(**options: Any) -> Consortium:
-        made.append(Consortium(tmp_path / f"sets{len(made)}", **options))
+    def build(kind: type[Consortium] = Consortium, **options: Any) -> Consortium:
+        made.append(kind(tmp_path / f"sets{len(made)}", **options))
         return made[-1]
 
     yield build
@@ -33,6 +34,12 @@ def demo(make: Callable[..., Consortium]) -> Consortium:
     consortium = make()
     consortium.begin()
     return consortium
+
+
+@pytest.fixture
+def encrypted(make: Callable[..., Consortium]) -> Consortium:
+    """A consortium for encrypted tasks, not initialised yet."""
+    return make(EncryptedConsortium)
 
 
 @pytest.fixture

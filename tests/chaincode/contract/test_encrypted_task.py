@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Encrypted tasks: their settings, updates that are commitments alone, and what is for plain tasks only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from encrypted_consortium import EncryptedConsortium, settings, shares
+
+from chaincode import modelformat
+
+H1, H2, H3 = HOSPITALS
+C = "VerifierCMSP"
+Make = Callable[..., Consortium]
+Refused = Callable[..., str]
+
+
+def test_settings_are_kept(encrypted: Consortium) -> None:
+    encrypted.init()
+    created = encrypted.submit(A, "CreateTask", encrypted.task())
+    assert (created["verification"], created["encrypted"]) == ("encrypted", settings())
+    assert created["verifiers"] == [A, B] and created["encrypted"]["parties"] == [B, A]
+    assert encrypted.read(H1, "ReadTask", "demo") == created
+
+
+def test_plain_documents_have_none_of_its_fields(make: Make) -> None:
+    demo = make()
+    demo.begin(encrypted=None)
+    demo.play(1, {H1: demo.good_update()})
+    written = {key.split("\0")[1]: value for key, value in demo.ledger.state.items()}
+    for kind, absent in (
+        ("task", {"encrypted"}),
+        ("update", {"shares"}),
+        ("verdict", {"transcript"}),
+    ):
+        assert not absent & json.loads(written[kind]).keys()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"encrypted": None},
+        {"verification": "plain"},
+        {"rule": {"name": "prefix", "slack": 0}},
+        {"encrypted": settings(parties=[A])},
+        {"encrypted": settings(parties=[A, A])},
+        {"encrypted": settings(parties=[A, B, A])},
+        {"encrypted": settings(parties=[A, H1], services={A: "a:1", H1: "b:2", DEALER: "c:3"})},
+        {"encrypted": settings(parties=[A, DEALER])},
+        {"encrypted": settings(dealer=H1, services={A: "a:1", B: "b:2", H1: "c:3"})},
+        {"encrypted": settings(dealer=B, services={A: "a:1", B: "b:2"})},
+        {"encrypted": settings(dealer="StrangerMSP", services={A: "a:1", B: "b:2", "StrangerMSP": "c:3"})},
+        {"encrypted": settings(services={A: "a:1", B: "b:2"})},
+        {"encrypted": settings(services=settings()["services"] | {H1: "d:4"})},
+        {"encrypted": settings(services=settings()["services"] | {A: "a.example"})},
+        {"encrypted": settings(services=settings()["services"] | {A: "a.example:0"})},
+        {"encrypted": settings(services=settings()["services"] | {A: "a.example:65536"})},
+        {"encrypted": settings(services=settings()["services"] | {A: "http://a.example:1"})},
+        {"encrypted": settings(comparison="linear")},
+        {"encrypted": settings(batch=0)},
+        {"encrypted": settings(batch=1025)},
+        {"encrypted": settings(grey=1)},
+        {"encrypted": settings(placement="hospital")},
+        {"encrypted": settings(surplus=1)},
+        {"encrypted": {name: value for name, value in settings().items() if name != "batch"}},
+        {"encrypted": []},
+    ],
+)
+def test_limits(encrypted: Consortium, refused: Refused, change: dict[str, Any]) -> None:
+    encrypted.init()
+    refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(**change))
+
+
+def test_parties_are_the_tasks_verifiers(make: Make, refused: Refused) -> None:
+    demo = make(EncryptedConsortium, verifiers=[A, B, C])
+    demo.init()
+    for verifiers in ([A, B, C], [A, C]):
+        text = refused("BAD_TASK", demo.submit, A, "CreateTask", demo.task(verifiers=verifiers))
+        assert text.endswith("Name the two parties as the task's verifiers")
+    demo.submit(A, "CreateTask", demo.task(verifiers=[A, B]))
+
+
+@pytest.mark.parametrize("rule", [{"name": "none"}, {"name": "threshold", "threshold": 600, "norm": 5}])
+def test_rules_over_single_updates(encrypted: Consortium, rule: dict[str, Any]) -> None:
+    encrypted.begin(rule=rule, encrypted=settings(comparison="fss", batch=1024))
+
+
+def test_update_is_its_commitments(encrypted: Consortium, refused: Refused) -> None:
+    encrypted.begin()
+    encrypted.submit(A, "OpenRound", "demo", 1)
+    packed = encrypted.model(1)
+    encrypted.hand_in(H1, packed)
+    status = encrypted.read(H2, "ReadRoundStatus", "demo", 1)
+    assert status["updates"][H1] == {
+        "docType": "update",
+        "task": "demo",
+        "round": 1,
+        "hospital": H1,
+        "base": encrypted.base(),
+        "layout": encrypted.layout,
+        "shares": shares(packed),
+    }
+    assert status["verdicts"] == {H1: "pending"}
+    assert encrypted.ledger.events[-1][0] == "UpdateSubmitted"
+    assert not any(organisation.private for organisation in encrypted.ledger.organisations.values())
+    refused("ALREADY_SUBMITTED", encrypted.hand_in, H1, packed)
+
+
+def test_submission_that_does_not_fit(encrypted: Consortium, refused: Refused) -> None:
+    encrypted.begin()
+    encrypted.submit(A, "OpenRound", "demo", 1)
+    good = {"base": encrypted.base(), "layout": encrypted.layout, "shares": shares(b"")}
+    own, other = good["shares"][A], "1" * 64
+    chunks = {name: value for name, value in good.items() if name != "shares"} | {"chunks": [other]}
+    for code, wrong in (
+        ("STALE_BASE", good | {"base": other}),
+        ("BAD_LAYOUT", good | {"layout": other}),
+        ("BAD_LAYOUT", good | {"shares": {A: own}}),
+        ("BAD_LAYOUT", good | {"shares": {}}),
+        ("BAD_LAYOUT", good | {"shares": good["shares"] | {DEALER: other}}),
+        ("BAD_LAYOUT", good | {"shares": {A: own, C: other}}),
+        ("BAD_UPDATE", good | {"shares": {A: own, B: "short"}}),
+        ("BAD_UPDATE", good | {"shares": [own, other]}),
+        ("BAD_UPDATE", good | {"chunks": [other]}),
+        ("BAD_UPDATE", chunks),
+        ("BAD_UPDATE", good | {"shares": None}),
+    ):
+        refused(code, encrypted.submit, H1, "SubmitUpdate", "demo", 1, wrong)
+    for msp, unit in ((A, "client"), (DEALER, "client"), (H1, "peer")):
+        refused("ACCESS_DENIED", encrypted.submit, msp, "SubmitUpdate", "demo", 1, good, unit=unit)
+    encrypted.submit(H1, "SubmitUpdate", "demo", 1, good)
+    encrypted.submit(A, "CloseSubmissions", "demo", 1, "")
+    refused("ROUND_CLOSED", encrypted.submit, H2, "SubmitUpdate", "demo", 1, good)
+
+
+def test_shares_are_for_encrypted_tasks(demo: Consortium, refused: Refused) -> None:
+    demo.submit(A, "OpenRound", "demo", 1)
+    update = {"base": demo.base(), "layout": demo.layout, "shares": shares(b"")}
+    text = refused("BAD_UPDATE", demo.submit, H1, "SubmitUpdate", "demo", 1, update)
+    assert text.endswith("Send {base, layout, chunks}")
+
+
+def test_plain_tasks_transactions_are_refused(encrypted: Consortium, refused: Refused) -> None:
+    """Each names what takes its place, in whatever state the round is."""
+    encrypted.begin()
+    encrypted.submit(A, "OpenRound", "demo", 1)
+    text = refused("WRONG_MODE", encrypted.put, H1, encrypted.model(1))
+    assert "the verification of the task demo is encrypted" in text and "SubmitUpdate" in text
+    encrypted.hand_in(H1, encrypted.model(1))
+    encrypted.submit(A, "CloseSubmissions", "demo", 1, "")
+    for function, arguments in (("PrepareVerdict", [H1]), ("PrepareRound", [])):
+        assert "AttestVerdict" in refused("WRONG_MODE", encrypted.read, A, function, "demo", 1, *arguments)
+    for function, arguments in (("VerifyUpdate", [H1]), ("VerifyRound", [])):
+        assert "AttestVerdict" in refused("WRONG_MODE", encrypted.submit, A, function, "demo", 1, *arguments)
+    encrypted.verify(H1)
+    encrypted.submit(A, "CloseVerdicts", "demo", 1, "")
+    assert "AttestAggregate" in refused("WRONG_MODE", encrypted.read, A, "PrepareAggregate", "demo", 1)
+    assert "PutAggregateChunk" in refused("WRONG_MODE", encrypted.submit, A, "StoreModelChunk", "demo", 1, 0)
+    encrypted.submit(A, "AbortRound", "demo", 1, "a test")
+    assert "on the ledger" in refused("WRONG_MODE", encrypted.submit, A, "PurgeUpdates", "demo", 1)
+
+
+def test_encrypted_tasks_transaction_in_a_plain_task(demo: Consortium, refused: Refused) -> None:
+    packed = demo.model(1)
+    described = {"chunks": modelformat.chunk_hashes(packed)}
+    demo.submit(A, "OpenRound", "demo", 1)
+    text = refused("WRONG_MODE", demo.submit, A, "PutAggregateChunk", "demo", 1, 0, described, chunk=packed)
+    assert text.endswith("Send StoreModelChunk")

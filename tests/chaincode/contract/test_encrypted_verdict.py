@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verdicts of an encrypted task: written by the second of two equal attestations, never by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from encrypted_consortium import TRANSCRIPT, EncryptedConsortium
+from fabric_protos.common import policies_pb2
+from memory_stub import creator
+
+H1, H2, H3 = HOSPITALS
+C = "VerifierCMSP"
+Make = Callable[..., Consortium]
+Refused = Callable[..., str]
+BIT = {"counts": None, "quality": None}
+
+
+def verifying(make: Make, **changes: Any) -> EncryptedConsortium:
+    demo = make(EncryptedConsortium)
+    assert isinstance(demo, EncryptedConsortium)
+    demo.begin(**changes)
+    demo.submit(A, "OpenRound", "demo", 1)
+    for hospital in (H1, H2):
+        demo.hand_in(hospital, hospital.encode())
+    demo.submit(A, "CloseSubmissions", "demo", 1, "")
+    return demo
+
+
+def attest(demo: Consortium, party: str, hospital: str, finding: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = demo.submit(party, "AttestVerdict", "demo", 1, hospital, finding)
+    return answer
+
+
+def events(demo: Consortium) -> list[str]:
+    return [name for name, _ in demo.ledger.events[-2:]]
+
+
+@pytest.mark.parametrize("order", [(A, B), (B, A)])
+def test_equal_findings_are_the_verdict(make: Make, refused: Refused, order: tuple[str, str]) -> None:
+    demo = verifying(make)
+    finding = demo.evaluated(H1)
+    first = attest(demo, order[0], H1, finding)
+    bound = {name: finding[name] for name in ("update", "dataset", "transcript")}
+    result = {name: finding[name] for name in ("accepted", "reason", "counts", "quality")}
+    assert first == {
+        "docType": "attestation",
+        "task": "demo",
+        "round": 1,
+        "hospital": H1,
+        "verifier": order[0],
+        "result": result,
+        **bound,
+    }
+    assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == "pending"
+    refused("ALREADY_ATTESTED", attest, demo, order[0], H1, finding)
+    assert attest(demo, order[1], H1, finding) == first | {"verifier": order[1]}
+    assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == {
+        "docType": "verdict",
+        "task": "demo",
+        "round": 1,
+        "hospital": H1,
+        "mode": "encrypted",
+        "rule": "strict",
+        "transcript": TRANSCRIPT,
+        **result,
+    }
+    assert events(demo) == ["VerdictAttested", "UpdateVerified"]
+    status = demo.read(H1, "ReadRoundStatus", "demo", 1)
+    assert status["attestations"][H1].keys() == {A, B}
+    assert status["verdicts"][H1]["accepted"] and status["verdicts"][H2] == "pending"
+    refused("DECIDED", attest, demo, order[1], H1, finding)
+    assert demo.read(A, "ReadScores", "demo")[H1]["quality"] == 0, "the round is not closed"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accepted": False, "reason": "RULE"},
+        {"accepted": False, "reason": "DISPUTED"},
+        {"counts": {"total": 40, "base": 10, "mixed": 31}},
+        {"counts": None},
+        {"quality": 21},
+        {"transcript": "8" * 64},
+    ],
+)
+def test_findings_that_differ_are_no_verdict(make: Make, refused: Refused, change: dict[str, Any]) -> None:
+    demo = verifying(make)
+    attest(demo, A, H1, demo.evaluated(H1))
+    attest(demo, B, H1, demo.evaluated(H1, **change))
+    assert events(demo) == ["VerdictAttested", "VerdictAttested"]
+    assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == "pending"
+    for party in (A, B):
+        refused("ALREADY_ATTESTED", attest, demo, party, H1, demo.evaluated(H1))
+    demo.verify(H2)
+    ended = demo.submit(A, "CloseVerdicts", "demo", 1, "")
+    assert ended["outcomes"] == {H1: "no_quorum", H2: "accepted"}
+    assert (ended["accepted"], ended["state"]) == ([H2], "aggregating")
+
+
+def test_one_attestation_is_never_an_acceptance(make: Make, refused: Refused) -> None:
+    demo = verifying(make)
+    for hospital in (H1, H2):
+        attest(demo, A, hospital, demo.evaluated(hospital))
+    refused("VERDICTS_PENDING", demo.submit, A, "CloseVerdicts", "demo", 1, "")
+    ended = demo.submit(A, "CloseVerdicts", "demo", 1, "the other party is away")
+    assert (ended["outcomes"], ended["model"]) == ({H1: "missing", H2: "missing"}, ended["base"])
+    refused("ROUND_STATE", attest, demo, B, H1, demo.evaluated(H1))
+
+
+def test_attestations_beside_each_other_conflict(make: Make) -> None:
+    """Each reads the key the other writes, so that no block holds both without a verdict."""
+    demo = verifying(make)
+    finding = json.dumps(demo.evaluated(H1))
+    keys = {party: demo.ledger_key("attestation", "demo", "000001", H1, party) for party in (A, B)}
+    for party, other in ((A, B), (B, A)):
+        first, second = (
+            demo.ledger.simulate(peer, creator(party), "AttestVerdict", "demo", "1", H1, finding) for peer in (A, B)
+        )
+        assert first == second
+        assert list(first.writes) == [keys[party]]
+        assert set(keys.values()) <= set(first.reads) and keys[other] not in first.writes
+
+
+def test_written_verdict_and_attestation_together(make: Make) -> None:
+    demo = verifying(make)
+    attest(demo, A, H1, demo.evaluated(H1))
+    finding = json.dumps(demo.evaluated(H1))
+    simulation = demo.ledger.simulate(A, creator(B), "AttestVerdict", "demo", "1", H1, finding)
+    assert sorted(key.split("\0")[1] for key in simulation.writes) == ["attestation", "verdict"]
+    assert not simulation.ranges and not simulation.private_reads
+
+
+def test_finding_is_bound_to_the_round(make: Make, refused: Refused) -> None:
+    demo = verifying(make)
+    finding = demo.evaluated(H1)
+    frozen = demo.read(A, "ReadRound", "demo", 1)["commitments"]
+    for wrong in ({"update": frozen[H2]}, {"update": "0" * 64}, {"dataset": "0" * 64}):
+        refused("ATTESTATION_MISMATCH", attest, demo, A, H1, finding | wrong)
+    for name in ("update", "dataset", "transcript"):
+        refused("BAD_ATTESTATION", attest, demo, A, H1, {n: v for n, v in finding.items() if n != name})
+        for value in (None, "", "A" * 64, 7):
+            refused("BAD_ATTESTATION", attest, demo, A, H1, finding | {name: value})
+    refused("UPDATE_MISSING", attest, demo, A, H3, finding)
+    for msp, unit in ((H1, "client"), (DEALER, "client"), (A, "peer")):
+        refused("ACCESS_DENIED", demo.submit, msp, "AttestVerdict", "demo", 1, H1, finding, unit=unit)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"accepted": True, "reason": "RULE"},
+        {"accepted": False, "reason": None},
+        {"accepted": False, "reason": "SHARE_MISSING"},
+        {"accepted": 1},
+        {"surplus": 1},
+        {"result": {}},
+    ],
+)
+def test_finding_that_contradicts_itself(make: Make, refused: Refused, wrong: dict[str, Any]) -> None:
+    demo = verifying(make)
+    refused("BAD_ATTESTATION", attest, demo, A, H1, demo.evaluated(H1) | wrong)
+    refused("BAD_ATTESTATION", demo.submit, A, "AttestVerdict", "demo", 1, H1, [])
+
+
+@pytest.mark.parametrize("reason", ["RULE", "FLOOR", "NORM", "RANGE", "DISPUTED"])
+def test_reasons(make: Make, reason: str) -> None:
+    demo = verifying(make)
+    finding = demo.evaluated(H1, accepted=False, reason=reason) | BIT
+    for party in (A, B):
+        attest(demo, party, H1, finding)
+    verdict = demo.read(H1, "ReadVerdict", "demo", 1, H1)
+    assert (verdict["accepted"], verdict["reason"], verdict["transcript"]) == (False, reason, TRANSCRIPT)
+    assert not {"counts", "quality"} & verdict.keys()
+
+
+def test_bit_discloses_one_bit(make: Make, refused: Refused) -> None:
+    demo = verifying(make, disclosure="bit")
+    secret = demo.evaluated(H1)
+    for wrong in ({}, {"counts": None}, {"quality": None}, BIT | {"accepted": False, "reason": "FLOOR"}):
+        refused("BAD_ATTESTATION", attest, demo, A, H1, secret | wrong)
+    for hospital, finding in ((H1, BIT), (H2, BIT | {"accepted": False, "reason": "DISPUTED"})):
+        for party in (A, B):
+            attest(demo, party, hospital, demo.evaluated(hospital) | finding)
+    verdicts = demo.read(H1, "ReadRoundStatus", "demo", 1)["verdicts"]
+    assert [(verdicts[h]["accepted"], verdicts[h]["reason"]) for h in (H1, H2)] == [(True, None), (False, "DISPUTED")]
+
+
+def test_plain_tasks_attestations_are_bound_to_nothing(make: Make, refused: Refused) -> None:
+    """Equal attestations of a plain task write no verdict: its verifiers endorse VerifyUpdate instead."""
+    demo = make()
+    demo.begin()
+    demo.submit(A, "OpenRound", "demo", 1)
+    demo.hand_in(H1, demo.good_update())
+    demo.submit(A, "CloseSubmissions", "demo", 1, "")
+    for name in ("update", "dataset", "transcript"):
+        refused("BAD_ATTESTATION", attest, demo, A, H1, {"accepted": True, "reason": None, name: "1" * 64})
+    for party in (A, B, A):
+        answer = attest(demo, party, H1, {"accepted": True, "reason": None})
+        assert not {"update", "dataset", "transcript"} & answer.keys()
+    assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == "pending"
+
+
+def test_verdict_key_is_restricted_to_the_parties(make: Make) -> None:
+    demo = make(EncryptedConsortium, verifiers=[A, B, C])
+    demo.begin(verifiers=[A, B])
+    demo.submit(A, "OpenRound", "demo", 1)
+    demo.hand_in(H1, b"")
+    policy = policies_pb2.SignaturePolicyEnvelope.FromString(
+        demo.ledger.policies[demo.ledger_key("verdict", "demo", "000001", H1)]
+    )
+    assert (policy.rule.n_out_of.n, len(policy.identities)) == (2, 2)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small consortium with an encrypted task: what its parties find is given, the contract sees nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from consortium_ledger import DEALER, A, B, Consortium
+
+from chaincode import modelformat
+
+TRANSCRIPT = "7" * 64
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    """Give an encrypted task's field ``encrypted``; P0 is not the first in the alphabet."""
+    return {
+        "parties": [B, A],
+        "dealer": DEALER,
+        "services": {A: "a.example:7100", B: "127.0.0.1:7101", DEALER: "localhost:65535"},
+        "comparison": "tree",
+        "batch": 64,
+        "grey": False,
+        "placement": "outsourced",
+    } | changes
+
+
+def shares(packed: bytes) -> dict[str, str]:
+    """Give commitments to two shares of an update."""
+    return {party: hashlib.sha256(party.encode() + packed).hexdigest() for party in (A, B)}
+
+
+class EncryptedConsortium(Consortium):
+    """Takes the same steps of a round in an encrypted task."""
+
+    def task(self, **changes: Any) -> dict[str, Any]:
+        return super().task(verification="encrypted", encrypted=settings()) | changes
+
+    def hand_in(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = b"") -> None:
+        update = {"base": self.base(number), "layout": self.layout, "shares": shares(salt + packed)}
+        self.submit(hospital, "SubmitUpdate", "demo", number, update)
+
+    def evaluated(self, hospital: str, number: int = 1, **changes: Any) -> dict[str, Any]:
+        """Give what a party attests of an accepted update."""
+        commitments = self.read(A, "ReadRound", "demo", number)["commitments"]
+        return {
+            "accepted": True,
+            "reason": None,
+            "counts": {"total": 40, "base": 10, "mixed": 30},
+            "quality": 20,
+            "update": commitments[hospital],
+            "dataset": self.set.commitment(),
+            "transcript": TRANSCRIPT,
+        } | changes
+
+    def verify(self, hospital: str, number: int = 1) -> dict[str, Any]:
+        for party in (A, B):
+            self.submit(party, "AttestVerdict", "demo", number, hospital, self.evaluated(hospital, number))
+        verdict: dict[str, Any] = self.read(A, "ReadVerdict", "demo", number, hospital)
+        return verdict
+
+    def new_model(self, number: int = 1) -> bytes:
+        """Give the model that the parties' shares are said to add up to."""
+        return self.good_update(100 + number)
+
+    def finding(self, verifier: str, number: int = 1) -> dict[str, Any]:
+        chunks = modelformat.chunk_hashes(self.new_model(number))
+        model = modelformat.model_hash(self.layout, chunks)
+        return {"model": model, "worse": False, "counts": {"base": 10, "model": 30}}
+
+    def store(self, number: int = 1) -> None:
+        packed = self.new_model(number)
+        described = {"chunks": modelformat.chunk_hashes(packed)}
+        for index, chunk in enumerate(modelformat.split(packed)):
+            self.submit(B, "PutAggregateChunk", "demo", number, index, described, chunk=chunk)
