@@ -18,7 +18,8 @@ MedquorumError                    1
 ├── ContractError                50   the chaincode refuses: ``code`` names the reason
 ├── PeerError                    51   a peer answered a chaincode's request with ERROR
 └── ProtocolError                60   a party's or the dealer's message does not fit the encrypted evaluation
-    └── MaterialError            61   correlated randomness would be used twice, or is another gate's
+    ├── MaterialError            61   correlated randomness would be used twice, or is another gate's
+    └── ShareError               62   a hospital's share does not match its commitment, or is not awaited
 
 Every error says the cause and, where there is one, the remedy. The command lines print them without a traceback and
 exit with the number beside the class.
@@ -48,6 +49,7 @@ __all__ = [
     "PeerError",
     "ProtocolError",
     "RangeError",
+    "ShareError",
     "StartTimeout",
     "SubmitError",
     "__version__",
@@ -224,3 +226,9 @@ class MaterialError(ProtocolError):
     """Correlated randomness would be used a second time, or belongs to another gate."""
 
     exit_code = 61
+
+
+class ShareError(ProtocolError):
+    """A hospital's share does not match its commitment, or the party does not await it."""
+
+    exit_code = 62

@@ -23,7 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation, Organisation
 from network.paths import NetworkFolder
 
-__all__ = ["USERS", "Authority", "Validity", "enrol_user", "generate", "load_authority", "node_ou_config"]
+__all__ = ["USERS", "Authority", "Validity", "enrol_user", "generate", "load_authority", "new_authority", "node_ou_config"]
 
 USERS = (("Admin", "admin"), ("User1", "client"))
 YEARS = 10
@@ -140,7 +140,8 @@ def _hosts(node: str, host: str) -> tuple[str, ...]:
     return (node, node.partition(".")[0], host, "localhost", "127.0.0.1")
 
 
-def _authority(home: Path, kind: str, domain: str, validity: Validity) -> Authority:
+def new_authority(kind: str, domain: str, validity: Validity) -> Authority:
+    """Make a signing (``ca``) or TLS (``tlsca``) authority."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"{kind}.{domain}", None, organisation=domain)
     builder = _builder(name, name, key.public_key(), validity)
@@ -148,8 +149,12 @@ def _authority(home: Path, kind: str, domain: str, validity: Validity) -> Author
     builder = builder.add_extension(_usage(encipher=True, certify=True), critical=True)
     builder = builder.add_extension(_TLS_USES, critical=False)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    authority = Authority(key, builder.sign(key, hashes.SHA256()))
-    _write_key(home / kind / "priv_sk", key)
+    return Authority(key, builder.sign(key, hashes.SHA256()))
+
+
+def _authority(home: Path, kind: str, domain: str, validity: Validity) -> Authority:
+    authority = new_authority(kind, domain, validity)
+    _write_key(home / kind / "priv_sk", authority.key)
     _write(home / kind / f"{kind}.{domain}-cert.pem", authority.pem)
     return authority
 

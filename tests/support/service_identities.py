@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS identities of organisations for tests of the services."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from network.crypto import Authority, Validity, new_authority
+from verifier.service.identity import Credentials
+
+HOSTS = ("localhost", "127.0.0.1")
+
+
+@cache
+def authority(msp_id: str, number: int) -> Authority:
+    """Give an organisation's TLS authority, the same in the whole test session."""
+    return new_authority("tlsca", f"{msp_id.lower()}{number}.example.com", Validity.years(1))
+
+
+def credentials(own: str, known: Sequence[str], *, number: int = 0, hosts: Sequence[str] = HOSTS) -> Credentials:
+    """Give an organisation's certificate and what it knows of others; ``number`` takes another authority of its own."""
+    key, certificate = authority(own, number).issue(f"service.{own}", None, Validity.years(1), hosts, tls=True)
+    return Credentials(
+        certificate.public_bytes(Encoding.PEM),
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        {msp_id: [authority(msp_id, 0).pem] for msp_id in known},
+    )

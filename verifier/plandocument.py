@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan of a verification as a document: what both parties send the dealer, who deals for nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from chaincode import canonical
+from chaincode.modelformat import ModelDescription
+from chaincode.modelformat.shapes import check_shapes
+from medquorum import ContractError, ModelError, ProtocolError
+from verifier.comparison import Comparison
+from verifier.dealer import Dealer, Dealing
+from verifier.fss import Fss
+from verifier.identifier import MaterialId
+from verifier.plan import Plan
+from verifier.planning import SubjectKey, make_plan
+from verifier.tree import Tree
+
+__all__ = ["Comparing", "PlanDocument", "fss_key"]
+
+Comparing = Literal["tree", "fss"]
+Count = Annotated[int, Field(ge=0, lt=1 << 31)]
+MspId = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class PlanDocument(BaseModel):
+    """A plan of `verifier.planning.make_plan`, the images' number and batches, and what is decided.
+
+    Attributes
+    ----------
+    parties : pair of str
+        MSP ids of P0 and P1.
+    model : ModelDescription
+    subjects : tuple of "mixed" or "own"
+    lambda_numerator, lambda_bits, grey, norm, per_class
+        As for :func:`verifier.planning.make_plan`.
+    comparison : "tree" or "fss"
+    batch, images : int
+        Images in a batch, and in all.
+    first_batch : int
+        Batches before it were evaluated in an earlier attempt.
+    needed : int
+        Minima of the decision; 0 when counts are opened.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    parties: tuple[MspId, MspId]
+    model: ModelDescription
+    subjects: Annotated[tuple[SubjectKey, ...], Field(max_length=2)]
+    lambda_numerator: Count
+    lambda_bits: Annotated[int, Field(ge=0, le=16)]
+    grey: bool
+    norm: Annotated[int, Field(ge=0, lt=1 << 62)] | None
+    per_class: bool
+    comparison: Comparing
+    batch: Annotated[int, Field(ge=1, le=1024)]
+    images: Count
+    first_batch: Count
+    needed: Annotated[int, Field(ge=0, le=1024)]
+
+    @classmethod
+    def parse(cls, document: object) -> Self:
+        """Check a document and give it as types.
+
+        Raises
+        ------
+        ProtocolError
+            A field is missing, unknown or out of bounds, or the model is not one.
+        """
+        try:
+            return cls.model_validate_json(canonical.encode(document))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"]) or "document"
+            raise ProtocolError(
+                f"the plan is wrong at {place}: {first['msg']}", "Run the same version everywhere"
+            ) from error
+        except (ContractError, ModelError, RecursionError) as error:
+            raise ProtocolError(f"the plan is wrong: {error}", "Run the same version everywhere") from error
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_shapes(self.model)
+        if len(set(self.subjects)) != len(self.subjects):
+            raise ValueError("a subject is named twice")
+        if self.lambda_numerator > 1 << self.lambda_bits:
+            raise ValueError("lambda is above 1")
+        return self
+
+    def document(self) -> dict[str, Any]:
+        """Give the plan as plain values."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def plan(self) -> Plan:
+        """Give the plan that dealer and parties follow.
+
+        Raises
+        ------
+        ConfigError
+            The norm bound does not fit the ring.
+        """
+        return make_plan(
+            self.model,
+            self.subjects,
+            lambda_numerator=self.lambda_numerator,
+            lambda_bits=self.lambda_bits,
+            grey=self.grey,
+            norm=self.norm,
+            per_class=self.per_class,
+        )
+
+    def back_end(self, name: MaterialId) -> Comparison:
+        """Give a new back end for the batches of the verification called ``name``."""
+        if self.comparison == "tree":
+            return Tree()
+        return Fss(fss_key(name))
+
+    def batches(self) -> list[tuple[int, slice]]:
+        """Give the number and the images of every batch that is to be evaluated."""
+        starts = range(0, self.images, self.batch)
+        parts = [slice(start, min(start + self.batch, self.images)) for start in starts]
+        return list(enumerate(parts))[self.first_batch :]
+
+    def deal(self, seeds: tuple[bytes, bytes], name: MaterialId) -> Iterator[Dealing]:
+        """Deal the whole verification called ``name``, in the order in which the parties need it.
+
+        Raises
+        ------
+        ConfigError
+            The norm bound does not fit the ring.
+        """
+        plan = self.plan()
+        dealer = Dealer(seeds, name, plan, self.back_end(name))
+        yield from dealer.model()
+        for number, part in self.batches():
+            for subject in plan.subjects:
+                yield from dealer.batch(number, part.stop - part.start, subject)
+        yield from dealer.decision(self.needed)
+
+
+def fss_key(name: MaterialId) -> bytes:
+    """Give what the generator's public key of a verification is made of, in all its attempts."""
+    return canonical.encode(["medquorum fss v1", name.task, name.round, name.hospital])

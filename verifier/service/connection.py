@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mutual TLS between organisations: the channel to a service, and what both ends set alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import grpc
+
+from medquorum import MedquorumError, ProtocolError
+from verifier.service.identity import Credentials
+from verifier.service.refusal import refusal
+
+__all__ = ["OPTIONS", "Incoming", "connect", "failure", "is_absent"]
+
+MESSAGE_BYTES = 4 << 20
+OPTIONS: list[tuple[str, int]] = [
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 30_000),  # sees a host that vanished; a killed process is seen at once
+    ("grpc.keepalive_timeout_ms", 30_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+]
+_CLIENT: list[tuple[str, int]] = [
+    *OPTIONS,
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_retries", 0),
+]
+
+
+class Incoming(Iterator[bytes], Protocol):
+    """A call's frames."""
+
+    def cancel(self) -> object:
+        """End the call."""
+        ...
+
+
+def connect(credentials: Credentials, address: str, peer: str) -> grpc.Channel:
+    """Make a channel to the service of the organisation ``peer`` at ``host:port``; nobody else is spoken to.
+
+    Raises
+    ------
+    ConfigError
+        No TLS authority of that organisation is known.
+    """
+    secure = grpc.ssl_channel_credentials(credentials.roots(peer), credentials.key, credentials.certificate)
+    return grpc.secure_channel(address, secure, _CLIENT)
+
+
+def is_absent(error: BaseException) -> bool:
+    """Tell whether a call failed because nobody is there yet: worth another try."""
+    return (
+        isinstance(error, grpc.RpcError)
+        and isinstance(error, grpc.Call)
+        and error.code() is grpc.StatusCode.UNAVAILABLE
+        and "CERTIFICATE_VERIFY_FAILED" not in (error.details() or "")
+    )
+
+
+def failure(error: grpc.RpcError, address: str, peer: str) -> MedquorumError:
+    """Give a failed call's error: the service's own refusal, or why it could not be asked."""
+    if not isinstance(error, grpc.Call):
+        return ProtocolError(f"the call to {peer} at {address} was ended", "Look at its log")
+    details = error.details() or ""
+    if "CERTIFICATE_VERIFY_FAILED" in details:
+        return ProtocolError(
+            f"the service at {address} does not show a certificate of {peer} for that address",
+            "Check the address in the task, and the certificate's names and dates",
+        )
+    refused = refusal(details)
+    return refused or ProtocolError(
+        f"{peer} at {address} cannot be reached: {error.code().name} {details}",
+        "Check that its service runs, and that it knows this organisation's TLS authority",
+    )

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dealer's service: material for both parties, once they have asked for the same.
+
+1. Each party asks for a verification's attempt (:class:`DealRequest`). The first waits for the second.
+2. The dealer notes the attempt as dealt, on the disk, and draws two seeds.
+3. Each party gets its seed as first message, then every gate's message under its name, as fast as it takes them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import structlog
+
+from medquorum import MedquorumError, ProtocolError
+from verifier.channel import Channel
+from verifier.service.dealrequest import DealRequest
+from verifier.service.frames import split
+from verifier.service.gates import encode_gate
+from verifier.service.record import Record
+from verifier.service.refusal import refuse
+from verifier.stream import new_seed
+
+__all__ = ["CREDIT", "SERVICE", "Dealings"]
+
+SERVICE = "medquorum.Dealer"
+CREDIT = 96 << 20
+"""Bytes that may wait for one party at the dealer, and as many at the party."""
+PATIENCE = 120.0
+log = structlog.get_logger(__name__)
+
+
+class _Meeting:
+    """Both parties' requests for one attempt, and what is dealt for them."""
+
+    def __init__(self) -> None:
+        self.requests: dict[int, DealRequest] = {}
+        self.seeds = new_seed(), new_seed()
+        self.channels = Channel(CREDIT), Channel(CREDIT)
+        self.settled = False
+        self.refused: MedquorumError | None = None
+        self.failure: MedquorumError | None = None
+
+    def deal(self) -> None:
+        """Deal into both channels, then close them; ``failure`` says why not everything was dealt."""
+        request = self.requests[0]
+        self.failure = ProtocolError("the dealer has failed", "Look at its log, then ask for the next attempt")
+        try:
+            for name, messages in request.plan.deal(self.seeds, request.name):
+                for channel, message in zip(self.channels, messages, strict=True):
+                    channel.send(name, message)
+            self.failure = None
+        except MedquorumError as error:
+            self.failure = error
+        finally:
+            for channel in self.channels:
+                channel.close()
+
+    def frames(self, party: int) -> Iterator[bytes]:
+        """Give a party's frames: the seed, then every gate's message under its name."""
+        yield from split(self.seeds[party])
+        while True:
+            try:
+                name, message = self.channels[party].receive()
+            except ProtocolError:
+                if self.failure is not None:
+                    raise self.failure from None
+                return
+            yield from split(encode_gate(name, message))
+
+
+class Dealings:
+    """The service.
+
+    Parameters
+    ----------
+    record : Path
+        File of the attempts that were dealt; no other dealer may use it.
+    approve : callable
+        Called with every request, in its call's thread; raises a MedquorumError to refuse it, as when the ledger does
+        not know the task, its parties, this dealer or this plan.
+    patience : float
+        Seconds for which a party waits for the other one.
+    """
+
+    def __init__(self, record: Path, approve: Callable[[DealRequest], None], *, patience: float = PATIENCE) -> None:
+        self._record = Record(record)
+        self._approve = approve
+        self._patience = patience
+        self._meetings: dict[bytes, _Meeting] = {}
+        self._changed = threading.Condition()
+
+    def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
+        """Give the gRPC handler."""
+
+        def deal(raw: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
+            msp_id = caller(context)
+            try:
+                request = self._request(raw, msp_id)
+                yield from self._meet(request, context).frames(request.party)
+            except MedquorumError as error:
+                log.warning("material refused", party=msp_id, reason=str(error))
+                refuse(context, error)
+
+        return grpc.method_handlers_generic_handler(SERVICE, {"Deal": grpc.unary_stream_rpc_method_handler(deal)})
+
+    def _request(self, raw: bytes, msp_id: str) -> DealRequest:
+        request = DealRequest.decode(raw)
+        named = request.plan.parties[request.party]
+        if msp_id != named:
+            raise ProtocolError(f"party {request.party} is {named}, not {msp_id}", "Ask with that party's certificate")
+        self._approve(request)
+        return request
+
+    def _meet(self, request: DealRequest, context: grpc.ServicerContext) -> _Meeting:
+        """Wait until both parties have asked; the second one's call begins the dealing."""
+        with self._changed:
+            self._record.check(request.key)
+            meeting = self._meetings.setdefault(request.key, _Meeting())
+            if request.party in meeting.requests:
+                raise ProtocolError("this party asks for the attempt already", "Ask once, or for the next attempt")
+            if not context.add_callback(lambda: self._leave(request, meeting)):
+                raise ProtocolError("the party has gone", "Ask again")
+            meeting.requests[request.party] = request
+            if len(meeting.requests) == 2:
+                self._settle(meeting)
+            self._changed.wait_for(lambda: meeting.settled or not context.is_active(), self._patience)
+            if not meeting.settled:
+                self._withdraw(request, meeting)
+                raise ProtocolError(
+                    f"{request.plan.parties[1 - request.party]} did not ask within {self._patience:.0f} s",
+                    "Check that its agent runs, then ask again",
+                )
+        if meeting.refused is not None:
+            raise meeting.refused
+        return meeting
+
+    def _settle(self, meeting: _Meeting) -> None:
+        """Deal or refuse, now that both parties have asked."""
+        first, second = meeting.requests[0], meeting.requests[1]
+        del self._meetings[first.key]
+        try:
+            if first.other != second:
+                raise ProtocolError("the parties asked for different plans", "Run the same version on the same task")
+            self._record.use(first.key)
+            threading.Thread(target=meeting.deal, name="dealing", daemon=True).start()
+        except MedquorumError as error:
+            meeting.refused = error
+        meeting.settled = True
+        self._changed.notify_all()
+
+    def _leave(self, request: DealRequest, meeting: _Meeting) -> None:
+        """Note that a party's call has ended."""
+        with self._changed:
+            if meeting.settled:
+                meeting.channels[request.party].close()
+            else:
+                self._withdraw(request, meeting)
+                self._changed.notify_all()
+
+    def _withdraw(self, request: DealRequest, meeting: _Meeting) -> None:
+        meeting.requests.pop(request.party, None)
+        if not meeting.requests and self._meetings.get(request.key) is meeting:
+            del self._meetings[request.key]

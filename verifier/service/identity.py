@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is at the other end: a TLS certificate belongs to the organisation whose TLS authority issued it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import grpc
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from medquorum import ConfigError
+
+__all__ = ["Credentials", "caller"]
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a service or a client of one needs for mutual TLS.
+
+    Attributes
+    ----------
+    certificate, key : bytes
+        PEM, the own TLS certificate and its key.
+    authorities : mapping of MSP id to sequence of bytes
+        PEM, the TLS authorities of every organisation.
+    """
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    authorities: Mapping[str, Sequence[bytes]] = field(repr=False)
+
+    @classmethod
+    def read(cls, tls: Path, organisations: Path) -> Credentials:
+        """Read them from a network's folders.
+
+        Parameters
+        ----------
+        tls : Path
+            Holds ``server.crt`` and ``server.key``, or ``client.crt`` and ``client.key``.
+        organisations : Path
+            Holds ``<domain>/msp/tlscacerts/*.pem`` and ``<domain>/connection-*.json`` of every organisation.
+
+        Raises
+        ------
+        ConfigError
+            A file is missing or is not what it should be, or two organisations share an authority.
+        """
+        kind = "server" if (tls / "server.crt").exists() else "client"
+        certificate, key = (_read(tls / f"{kind}.{ending}") for ending in ("crt", "key"))
+        authorities: dict[str, list[bytes]] = {}
+        for home in sorted(organisations.glob("*/msp/tlscacerts")):
+            found = [_read(path) for path in sorted(home.glob("*.pem"))]
+            authorities.setdefault(_msp_id(home.parent.parent), []).extend(found)
+        if not authorities:
+            raise ConfigError(
+                f"{organisations} holds no organisation with msp/tlscacerts",
+                "Name the folder of the peer organisations, such as organizations/peerOrganizations",
+            )
+        result = cls(certificate, key, authorities)
+        result.check()
+        return result
+
+    def check(self) -> None:
+        """Check that every certificate can be read and no authority stands for two organisations.
+
+        Raises
+        ------
+        ConfigError
+        """
+        owner: dict[bytes, str] = {}
+        try:
+            x509.load_pem_x509_certificate(self.certificate)
+            for msp_id, roots in self.authorities.items():
+                for root in roots:
+                    raw = x509.load_pem_x509_certificate(root).public_bytes(Encoding.DER)
+                    if owner.setdefault(raw, msp_id) != msp_id:
+                        raise ConfigError(f"{owner[raw]} and {msp_id} have the same TLS authority", "Give each its own")
+        except ValueError as error:
+            raise ConfigError(f"a TLS certificate cannot be read: {error}", "Run `medquorum-network doctor`") from error
+
+    def roots(self, msp_id: str) -> bytes:
+        """Give one organisation's TLS authorities as one PEM text.
+
+        Raises
+        ------
+        ConfigError
+            The organisation is unknown.
+        """
+        found = self.authorities.get(msp_id)
+        if not found:
+            raise ConfigError(
+                f"no TLS authority of {msp_id} is known",
+                f"Add its msp/tlscacerts; known: {', '.join(sorted(self.authorities)) or 'none'}",
+            )
+        return b"\n".join(found)
+
+    def msp_of(self, certificate: bytes) -> str | None:
+        """Give the organisation whose authority issued a PEM certificate, None when none did."""
+        found = x509.load_pem_x509_certificate(certificate)
+        for msp_id, roots in self.authorities.items():
+            if any(_issued(found, x509.load_pem_x509_certificate(root)) for root in roots):
+                return msp_id
+        return None
+
+
+def caller(context: grpc.ServicerContext, credentials: Credentials) -> str:
+    """Give the MSP id of a call's client; ends the call with UNAUTHENTICATED when no organisation issued its name."""
+    found = cast(Mapping[str, Sequence[bytes]], context.auth_context()).get("x509_pem_cert")
+    msp_id = credentials.msp_of(found[0]) if found else None
+    if msp_id is None:
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "no organisation's TLS authority issued this certificate")
+    return msp_id
+
+
+def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}", "`medquorum-network up` makes it; see docs/operations.md"
+        ) from error
+
+
+def _msp_id(home: Path) -> str:
+    profiles = sorted(home.glob("connection-*.json"))
+    if not profiles:
+        raise ConfigError(f"{home} holds no connection-*.json", "`medquorum-network up` writes it")
+    try:
+        document = json.loads(_read(profiles[0]))
+        found = document["organizations"][document["client"]["organization"]]["mspid"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{profiles[0]} is no connection profile: {error!r}", "Take the network's own") from error
+    return str(found)

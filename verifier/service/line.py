@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The line between the parties: P1 opens a stream of gRPC to P0's service and both exchange messages over it.
+
+1. P1's first message is the header {line: name}; P0 refuses it while it does not wait for that name from that MSP.
+2. P0's first message is empty: it has accepted.
+3. Each exchange is one message each way. A thread reads, gRPC's own threads write, so that both may send at once
+   messages that fit no buffer.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import grpc
+import structlog
+import tenacity
+
+from chaincode import canonical
+from medquorum import ContractError, ProtocolError
+from verifier.service.connection import Incoming, connect, failure, is_absent
+from verifier.service.frames import read_message, split_all
+from verifier.service.identity import Credentials
+from verifier.service.refusal import refuse
+
+__all__ = ["Line", "Lines", "open_line"]
+
+PATIENCE = 600.0
+_SERVICE = "medquorum.Line"
+_AHEAD = 16  # frames that wait to be taken
+_GRACE = 5.0
+_RETRY = 0.2
+_HEADER_BYTES = 4096
+_REMEDY = "Look at its log, then begin the batch anew"
+log = structlog.get_logger(__name__)
+
+
+class Line:
+    """One end of a line; made by :meth:`Lines.accept` and :func:`open_line`.
+
+    Parameters
+    ----------
+    hang_up : callable
+        Ends the call at once.
+    patience : float
+        Seconds of silence of the other party after which the line counts as broken.
+
+    Attributes
+    ----------
+    bytes_sent, bytes_received : int
+        Of messages, without frames.
+    rounds : int
+    """
+
+    def __init__(self, hang_up: Callable[[], object], patience: float) -> None:
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.rounds = 0
+        self.failure: grpc.RpcError | None = None
+        self._hang_up = hang_up
+        self._patience = patience
+        self._ended = False
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._incoming: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
+
+    def exchange(self, message: bytes) -> bytes:
+        """Send a message and give the other party's of the same round.
+
+        Raises
+        ------
+        ProtocolError
+            The line was closed, is broken, or the other party is silent.
+        """
+        self.send(message)
+        self.rounds += 1
+        return self.receive(self._patience)
+
+    def send(self, message: bytes) -> None:
+        """Hand a message to the writer; returns at once."""
+        self._outgoing.put(message)
+        self.bytes_sent += len(message)
+
+    def receive(self, patience: float) -> bytes:
+        """Take the next message; raises as :meth:`exchange`."""
+        message = read_message(lambda: self._next(patience))
+        self.bytes_received += len(message)
+        return message
+
+    def frames(self) -> Iterator[bytes]:
+        """Give the frames of what is sent, until the line is closed."""
+        return split_all(iter(self._outgoing.get, None))
+
+    def read(self, incoming: Iterator[bytes]) -> None:
+        """Begin to read the other party's frames."""
+        threading.Thread(target=self._read, args=(incoming,), name="line", daemon=True).start()
+
+    def close(self) -> None:
+        """Send what is waiting, tell the other party that no more comes, and end the call."""
+        self._outgoing.put(None)
+        end = time.monotonic() + _GRACE
+        while not self._ended:
+            try:
+                self._ended = self._incoming.get(timeout=max(0.0, end - time.monotonic())) is None
+            except queue.Empty:
+                log.warning("the other party did not end the line", seconds=_GRACE)
+                break
+        self._ended = True
+        self._hang_up()
+
+    def broken(self) -> None:
+        """Stop the writer: nobody reads any more."""
+        self._outgoing.put(None)
+
+    def _read(self, incoming: Iterator[bytes]) -> None:
+        try:
+            for frame in incoming:
+                self._incoming.put(frame)
+        except grpc.RpcError as error:
+            self.failure = error
+        finally:
+            self.broken()
+            self._incoming.put(None)
+
+    def _next(self, patience: float) -> bytes:
+        if self._ended:
+            raise ProtocolError("the line is closed", _REMEDY)
+        try:
+            frame = self._incoming.get(timeout=patience)
+        except queue.Empty as error:
+            raise ProtocolError("the other party is silent", _REMEDY) from error
+        if frame is None:
+            self._ended = True
+            raise ProtocolError("the other party has stopped", _REMEDY) from self.failure
+        return frame
+
+
+class Lines:
+    """P0's end: the service that P1 calls.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds of silence after which a line counts as broken.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
+        self._awaited: dict[tuple[str, str], Line | None] = {}
+        self._changed = threading.Condition()
+
+    def accept(self, name: str, peer: str, timeout: float) -> Line:
+        """Wait until the organisation ``peer`` opens the line called ``name``.
+
+        Raises
+        ------
+        ProtocolError
+            It did not within so many seconds, or that line is awaited already.
+        """
+        key = name, peer
+        with self._changed:
+            if key in self._awaited:
+                raise ProtocolError(f"the line {name} of {peer} is awaited already", "Wait for it once")
+            self._awaited[key] = None
+            self._changed.wait_for(lambda: self._awaited[key] is not None, timeout)
+            line = self._awaited.pop(key)
+        if line is None:
+            raise ProtocolError(
+                f"{peer} did not open the line {name} within {timeout:.0f} s", "Check that its agent runs"
+            )
+        line.send(b"")
+        return line
+
+    def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
+        """Give the gRPC handler."""
+
+        def opened(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+            return self._open(caller(context), requests, context)
+
+        return grpc.method_handlers_generic_handler(_SERVICE, {"Open": grpc.stream_stream_rpc_method_handler(opened)})
+
+    def _open(self, msp_id: str, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        try:
+            name = _name(requests)
+        except ProtocolError as error:
+            refuse(context, error)
+        line = Line(context.cancel, self._patience)
+        key = name, msp_id
+        with self._changed:
+            awaited = key in self._awaited and self._awaited[key] is None
+            if awaited:
+                self._awaited[key] = line
+                self._changed.notify_all()
+        if not awaited:
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"the line {name} is not awaited from {msp_id} now")
+        context.add_callback(line.broken)
+        line.read(requests)
+        yield from line.frames()
+
+
+def _name(requests: Iterator[bytes]) -> str:
+    try:
+        document = canonical.decode(read_message(lambda: next(requests), _HEADER_BYTES))
+    except (StopIteration, ContractError) as error:
+        raise ProtocolError("the line's header cannot be read", "Run the same version at both ends") from error
+    name = document.get("line") if isinstance(document, dict) else None
+    if not isinstance(name, str):
+        raise ProtocolError("the line's header names no line", "Run the same version at both ends")
+    return name
+
+
+def open_line(
+    credentials: Credentials, address: str, peer: str, name: str, timeout: float, patience: float = PATIENCE
+) -> Line:
+    """Open the line called ``name`` to P0.
+
+    Parameters
+    ----------
+    credentials : Credentials
+    address : str
+        ``host:port`` of P0's service.
+    peer : str
+        P0's MSP id.
+    name : str
+    timeout : float
+        Seconds within which P0 must have accepted.
+    patience : float
+        Seconds of silence after which the line counts as broken.
+
+    Raises
+    ------
+    ProtocolError
+        P0 did not accept within the time, or the service there is not P0's.
+    """
+    channel = connect(credentials, address, peer)
+    end = time.monotonic() + timeout
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(is_absent),
+        wait=tenacity.wait_fixed(_RETRY),
+        stop=tenacity.stop_after_delay(timeout),
+        reraise=True,
+    )
+    try:
+        return retrying(_dial, channel, name, end, patience)
+    except grpc.RpcError as error:
+        channel.close()
+        raise failure(error, address, peer) from error
+    except ProtocolError:
+        channel.close()
+        raise
+
+
+def _dial(channel: grpc.Channel, name: str, end: float, patience: float) -> Line:
+    line = Line(channel.close, patience)
+    line.send(canonical.encode({"line": name}))
+    call = cast(Incoming, channel.stream_stream(f"/{_SERVICE}/Open", bytes, bytes)(line.frames()))
+    line.read(call)
+    try:
+        line.receive(max(_RETRY, end - time.monotonic()))  # empty: P0 has accepted
+    except ProtocolError as error:
+        call.cancel()
+        raise line.failure or error from None
+    line.bytes_sent = 0
+    return line

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A party's end of the dealer's stream: a thread reads ahead, as far as there is credit."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as Late
+from typing import cast
+
+import grpc
+import tenacity
+
+from medquorum import MedquorumError, ProtocolError
+from verifier.channel import Channel
+from verifier.identifier import MaterialId
+from verifier.service.connection import Incoming, connect, failure, is_absent
+from verifier.service.dealing import CREDIT, SERVICE
+from verifier.service.dealrequest import DealRequest
+from verifier.service.frames import read_message
+from verifier.service.gates import decode_gate
+from verifier.service.identity import Credentials
+from verifier.stream import SEED_BYTES
+
+__all__ = ["Material"]
+
+_RETRY = 0.5
+
+
+class Material:
+    """The material of one attempt; made by :meth:`take`.
+
+    Attributes
+    ----------
+    seed : bytes
+        32 secret bytes shared with the dealer.
+    """
+
+    def __init__(self, channel: grpc.Channel, request: DealRequest, address: str, dealer: str, timeout: float) -> None:
+        self._request = request
+        self._where = address, dealer
+        self._failure: MedquorumError | None = None
+        self._channel = Channel(CREDIT)
+        self._call = cast(Incoming, channel.unary_stream(f"/{SERVICE}/Deal", bytes, bytes)(request.encode()))
+        first: Future[bytes] = Future()
+        threading.Thread(target=self._read, args=(self._call, first), name="material", daemon=True).start()
+        try:
+            self.seed = first.result(timeout)
+        except Late:
+            self._call.cancel()
+            raise ProtocolError(f"{dealer} sent no seed within {timeout:.0f} s", "Look at its log") from None
+
+    @classmethod
+    def take(
+        cls, credentials: Credentials, address: str, dealer: str, request: DealRequest, timeout: float = 150.0
+    ) -> Material:
+        """Ask the organisation ``dealer`` at ``host:port``; waits until the other party has asked for the same.
+
+        Raises
+        ------
+        MaterialError
+            The attempt was dealt before.
+        ProtocolError
+            The dealer refuses, is not there within ``timeout`` seconds, or is somebody else.
+        """
+        channel = connect(credentials, address, dealer)
+        end = time.monotonic() + timeout
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(is_absent),
+            wait=tenacity.wait_fixed(_RETRY),
+            stop=tenacity.stop_after_delay(timeout),
+            reraise=True,
+        )
+        try:
+            return retrying(lambda: cls(channel, request, address, dealer, max(_RETRY, end - time.monotonic())))
+        except grpc.RpcError as error:
+            channel.close()
+            raise failure(error, address, dealer) from error
+        except MedquorumError:
+            channel.close()
+            raise
+
+    def receive(self) -> tuple[MaterialId, bytes]:
+        """Take the next gate's message.
+
+        Raises
+        ------
+        ProtocolError
+            The dealer has stopped, with its reason where it gave one, or is silent.
+        """
+        try:
+            return self._channel.receive()
+        except ProtocolError as error:
+            raise self._failure or error from None
+
+    def close(self) -> None:
+        """Take no more."""
+        self._channel.close()
+        self._call.cancel()
+
+    def _read(self, frames: Iterator[bytes], first: Future[bytes]) -> None:
+        try:
+            first.set_result(_seed(frames))
+            for raw in iter(lambda: _message(frames), None):
+                self._channel.send(*decode_gate(self._request.name, raw))
+        except grpc.RpcError as error:
+            self._failure = failure(error, *self._where)
+            if not first.done():
+                first.set_exception(error)
+        except MedquorumError as error:
+            self._failure = error
+            if not first.done():
+                first.set_exception(error)
+        finally:
+            self._channel.close()
+
+
+def _message(frames: Iterator[bytes]) -> bytes | None:
+    """Give the next message, None at the end."""
+    try:
+        return read_message(lambda: next(frames))
+    except StopIteration:
+        return None
+
+
+def _seed(frames: Iterator[bytes]) -> bytes:
+    seed = _message(frames)
+    if seed is None or len(seed) != SEED_BYTES:
+        raise ProtocolError("the dealer sent no seed", "Run the same version at parties and dealer")
+    return seed

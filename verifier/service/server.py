@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An organisation's server for its services, with mutual TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Protocol, Self
+
+import grpc
+import structlog
+
+from medquorum import NetworkError
+from verifier.service.connection import OPTIONS
+from verifier.service.identity import Credentials, caller
+
+__all__ = ["Server", "Service"]
+
+_CALLS = 64
+_GRACE = 2.0
+log = structlog.get_logger(__name__)
+
+
+class Service(Protocol):
+    """What a server offers."""
+
+    def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
+        """Give the gRPC handler; ``caller`` gives a call's MSP id, or ends the call."""
+        ...
+
+
+class Server:
+    """Listens from entering the context until leaving it.
+
+    Parameters
+    ----------
+    credentials : Credentials
+    address : str
+        ``host:port``; with port 0 the system takes a free one. ``address`` is the one in use once entered.
+    services : sequence of Service
+    """
+
+    def __init__(self, credentials: Credentials, address: str, services: Sequence[Service]) -> None:
+        self.address = address
+        self._credentials = credentials
+        self._pool = ThreadPoolExecutor(_CALLS, "service")
+        self._server = grpc.server(
+            self._pool,
+            [service.handler(lambda context: caller(context, credentials)) for service in services],
+            options=[
+                *OPTIONS,
+                ("grpc.so_reuseport", 0),  # a second server on the port would take half of the calls
+                ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+            ],
+            maximum_concurrent_rpcs=_CALLS,
+        )
+
+    def __enter__(self) -> Self:
+        """Listen.
+
+        Raises
+        ------
+        NetworkError
+            The address cannot be bound.
+        """
+        own = self._credentials
+        roots = b"\n".join(own.roots(msp_id) for msp_id in own.authorities)
+        secure = grpc.ssl_server_credentials([(own.key, own.certificate)], roots, require_client_auth=True)
+        try:
+            port = self._server.add_secure_port(self.address, secure)
+        except RuntimeError as error:
+            self._pool.shutdown()
+            raise NetworkError(
+                f"the service cannot listen on {self.address}", "End what listens there, or check key and certificate"
+            ) from error
+        self.address = f"{self.address.rpartition(':')[0]}:{port}"
+        self._server.start()
+        log.info("service listening", address=self.address)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Refuse new calls, give running ones two seconds, then end them."""
+        self._server.stop(_GRACE).wait()
+        self._pool.shutdown()
