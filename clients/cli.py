@@ -15,6 +15,7 @@ from clients.auditor.command import auditor
 from clients.coordinator.command import coordinator
 from clients.data.command import data
 from clients.hospital.command import adversary, hospital
+from clients.party.command import dealer, witness
 from clients.verifier.command import verifier
 from medquorum import MedquorumError, __version__
 
@@ -34,6 +35,8 @@ for name, commands in {
     "auditor": auditor,
     "data": data,
     "verifier": verifier,
+    "witness": witness,
+    "dealer": dealer,
 }.items():
     app.add_typer(commands, name=name)
 

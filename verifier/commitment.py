@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +15,7 @@ from medquorum import ProtocolError
 from verifier.sharing import expand, share
 from verifier.stream import SEED_BYTES
 
-__all__ = ["SALT_BYTES", "ShareContext", "hand_overs", "open_share"]
+__all__ = ["SALT_BYTES", "HandOver", "ShareContext", "hand_overs", "open_share"]
 
 SALT_BYTES = 32
 _TAG = b"medquorum share v1"
@@ -51,13 +50,27 @@ class HandOver:
     commitment: str
 
 
-def hand_overs(context: ShareContext, parties: tuple[str, str], update: IntArray) -> tuple[HandOver, HandOver]:
-    """Split an update (n,) of raw parameters: a seed for P0, the rest for P1, each behind a fresh salt."""
-    shares = share(update, context.label)
+def hand_overs(
+    context: ShareContext, parties: tuple[str, str], update: IntArray, secret: bytes
+) -> tuple[HandOver, HandOver]:
+    """Split an update (n,) of raw parameters: a seed for P0, the rest for P1, each behind a salt.
+
+    Parameters
+    ----------
+    context : ShareContext
+    parties : (str, str)
+        MSP ids of P0 and P1.
+    update : ndarray of int64 (n,)
+    secret : bytes
+        Drawn from the operating system for this update and kept: seed and salts follow from it, so that a hospital
+        that was killed hands over what it committed to.
+    """
+    seed, *salts = (hmac.digest(secret, b"medquorum " + use, "sha256") for use in (b"seed", b"salt 0", b"salt 1"))
+    shares = share(update, context.label, seed)
     payloads = (shares.seed, shares.full.astype("<i8").tobytes())
-    values = [secrets.token_bytes(SALT_BYTES) + payload for payload in payloads]
     first, second = (
-        HandOver(value, context.commitment(party, value)) for party, value in zip(parties, values, strict=True)
+        HandOver(value, context.commitment(party, value))
+        for party, value in zip(parties, map(bytes.__add__, salts, payloads), strict=True)
     )
     return first, second
 

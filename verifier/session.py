@@ -52,7 +52,7 @@ class Order:
         JSON values compared before anything else: update, data-set commitment, plan.
     plan : Plan
     comparison : callable
-        Makes the back end.
+        Makes the back end for an attempt's name.
     images, batch : int
         Images in the verification set and in a batch.
     only_bit : bool
@@ -62,7 +62,7 @@ class Order:
     name: MaterialId
     facts: Mapping[str, Any]
     plan: Plan
-    comparison: Callable[[], Comparison]
+    comparison: Callable[[MaterialId], Comparison]
     images: int
     batch: int
     only_bit: bool
@@ -227,7 +227,7 @@ class Session:
         name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
         party = Party(self._index, self._line)
         supply = Supply(self._index, material.seed, material.receive)
-        side = Evaluation(party, supply, name, order.plan, order.comparison())
+        side = Evaluation(party, supply, name, order.plan, order.comparison(name))
         fails = side.model(secrets.base, secrets.share)
         digests = [self._line.digest()]
         self._evaluate(side, attempt)

@@ -25,6 +25,8 @@ class Reason(Enum):
     RANGE = "RANGE"
     DUPLICATE = "DUPLICATE"
     NORM = "NORM"
+    RANGE_OR_NORM = "RANGE_OR_NORM"
+    """Under encryption, where one bit says that both hold."""
     RULE = "RULE"
     FLOOR = "FLOOR"
 

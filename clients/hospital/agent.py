@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -20,9 +20,10 @@ from clients.ledger import Ledger
 from clients.models import check_round, fetch_model
 from clients.report import Report
 from clients.transactions import Transactions
-from medquorum import ContractError
+from medquorum import ContractError, ProtocolError, ShareError
 
 if TYPE_CHECKING:
+    from clients.hospital.handover import ShareSender
     from clients.hospital.trainer import Trainer
 
 __all__ = ["PARALLEL", "Hospital"]
@@ -53,6 +54,7 @@ class Hospital:
         trainer: Trainer,
         store: UpdateStore,
         report: Report,
+        sender: ShareSender | None = None,
     ) -> None:
         self._ledger = ledger
         self._transactions = transactions
@@ -60,6 +62,7 @@ class Hospital:
         self._trainer = trainer
         self._store = store
         self._report = report
+        self._sender = sender
         self._known = _Known()
         self._packed: tuple[str, bytes] = ("", b"")
 
@@ -76,6 +79,7 @@ class Hospital:
                 return self._submit(round, base)
             case AwaitVerdict(round):
                 self._known.awaited = None if round == self._known.verdict else round
+                return self._hand_over(round)
             case Late(round):
                 self._tell_late(round)
             case AwaitRound(round):
@@ -90,10 +94,14 @@ class Hospital:
         if update is None:
             return WAIT_FOR_OTHERS
         try:
-            with self._report.phase("upload", round=round, bytes=len(update.packed)):
-                self._put(round, update)
+            document: dict[str, Any] = {"base": base, "layout": self._task.layout}
+            if self._sender is None:
+                with self._report.phase("upload", round=round, bytes=len(update.packed)):
+                    self._put(round, update)
+                document["chunks"] = update.chunks
+            else:
+                document["shares"] = self._sender.commitments(round, update)
             with self._report.phase("submit", round=round):
-                document = {"base": base, "layout": self._task.layout, "chunks": update.chunks}
                 self._transactions.submit("SubmitUpdate", self._task.task, round, document)
         except ContractError as error:
             if error.code == "ROUND_CLOSED":
@@ -103,6 +111,18 @@ class Hospital:
             return 0
         self._report.event("submitted", round=round, base=base, bytes=len(update.packed))
         return 0
+
+    def _hand_over(self, round: int) -> float:
+        """In an encrypted task, bring the shares of the update on the ledger to the parties."""
+        update = None if self._sender is None else self._store.load(round)
+        if self._sender is None or update is None:
+            return POLL
+        try:
+            self._sender.send(round, update)
+        except (ProtocolError, ShareError) as error:
+            structlog.get_logger().warning("share_not_taken", cause=str(error))
+            return WAIT_FOR_OTHERS
+        return POLL
 
     def _stored(self, round: int, base: str) -> StoredUpdate | None:
         """Give the round's update: the one a killed process left, or a new one, on disk before it is sent."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -18,6 +18,9 @@ from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, 
 from clients.role import Step, run_role
 from clients.session import CHANNEL, Session
 from medquorum import ConfigError
+
+if TYPE_CHECKING:
+    from clients.hospital.handover import ShareSender
 
 __all__ = ["adversary", "hospital"]
 
@@ -134,9 +137,21 @@ def _run(
             threads=training.threads,
         )
         store = UpdateStore(updates_folder(session.state, task))
-        return Hospital(session.ledger, session.transactions(task), task, trainer, store, session.report).step
+        transactions = session.transactions(task)
+        sender = _sender(connection, session, task)
+        return Hospital(session.ledger, transactions, task, trainer, store, session.report, sender).step
 
     run_role(role, connection, task_name, EVENTS, make)
+
+
+def _sender(connection: Connection, session: Session, task: Task) -> ShareSender | None:
+    """Give what hands shares over, in an encrypted task."""
+    if task.encrypted is None:
+        return None
+    from clients.credentials import user_credentials
+    from clients.hospital.handover import ShareSender
+
+    return ShareSender(task, task.encrypted, session.msp, user_credentials(connection), session.report)
 
 
 def updates_folder(state: Path, task: Task) -> Path:

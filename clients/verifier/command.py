@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from chaincode.contract.task import Task
 from clients.follow import Wake
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
+from clients.party.command import ImagesFile, Listen, SharePatience, party
 from clients.role import Step, run_role
 from clients.session import CHANNEL, Session
 from clients.verifier.agent import Verifier
@@ -43,18 +45,25 @@ def run(
     profile: ProfileFile,
     task: TaskName,
     takeover: Annotated[float, typer.Option(min=0, help="Seconds before doing another verifier's share.")] = 5,
+    images: ImagesFile = None,
+    listen: Listen = None,
+    share_patience: SharePatience = 60,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
-    """Follow a task's rounds as a verifier; leave after the last round."""
+    """Follow a task's rounds as a verifier, in an encrypted task as party P0 or P1; leave after the last round."""
+    connection = Connection(profile, identity, channel, state, as_json, verbose)
 
     def make(session: Session, task: Task, wake: Wake) -> Step:
         if session.msp not in task.verifiers:
             raise ConfigError(f"{session.msp} is no verifier of the task {task.task}", "Check --profile and --task")
+        if task.encrypted is not None:
+            return stack.enter_context(party(connection, session, task, wake, images, listen, share_patience))
         transactions = session.transactions(task)
         return Verifier(session.ledger, transactions, task, session.report, wake, takeover=takeover).step
 
-    run_role("verifier", Connection(profile, identity, channel, state, as_json, verbose), task, EVENTS, make)
+    with ExitStack() as stack:
+        run_role("verifier", connection, task, EVENTS, make)

@@ -53,7 +53,7 @@ class LocalDealer:
         order = self.order
         seeds, channels = (new_seed(), new_seed()), (Channel(), Channel())
         name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
-        dealer = Dealer(seeds, name, order.plan, order.comparison())
+        dealer = Dealer(seeds, name, order.plan, order.comparison(name))
 
         def send() -> None:
             try:

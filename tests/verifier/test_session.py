@@ -34,12 +34,12 @@ def plain(update=CASE.update):
 def order(*, only_bit=False, per_class=False):
     plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, per_class=per_class)
     facts = {"update": "d" * 64, "dataset": "e" * 64, "rule": "strict"}
-    return Order(MaterialId("demo", 1, "Hospital1MSP"), facts, plan, Tree, IMAGES, BATCH, only_bit)
+    return Order(MaterialId("demo", 1, "Hospital1MSP"), facts, plan, lambda name: Tree(), IMAGES, BATCH, only_bit)
 
 
 def shares():
     """Hand the update over as a hospital does, and open it as the parties do."""
-    given = hand_overs(CONTEXT, PARTIES, CASE.flat())
+    given = hand_overs(CONTEXT, PARTIES, CASE.flat(), bytes(32))
     return tuple(
         open_share(CONTEXT, party, index, over.value, over.commitment, CASE.flat().size)
         for index, (party, over) in enumerate(zip(PARTIES, given, strict=True))
@@ -128,7 +128,7 @@ def test_a_missing_share_is_a_dispute_and_uses_no_material(tmp_path):
 
 @pytest.mark.parametrize("change", ["value", "party", "round", "base", "size"])
 def test_a_share_that_is_not_the_committed_one_is_refused(change):
-    over = hand_overs(CONTEXT, PARTIES, CASE.flat())[1]
+    over = hand_overs(CONTEXT, PARTIES, CASE.flat(), bytes(32))[1]
     value, party, context = over.value, PARTIES[1], CONTEXT
     match change:
         case "value":

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An update as shares: commitments for the ledger, then one share for each party; nobody gets both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from chaincode.contract.encrypted import Encrypted
+from chaincode.contract.task import Task
+from clients.hospital.updates import StoredUpdate
+from clients.report import Report
+from verifier.commitment import HandOver, ShareContext, hand_overs
+from verifier.service.handover import hand_over
+from verifier.service.identity import Credentials
+
+__all__ = ["ShareSender"]
+
+TIMEOUT = 60.0
+"""Seconds to reach a party and send it a share."""
+
+
+class ShareSender:
+    """Shares one hospital's updates of one encrypted task."""
+
+    def __init__(self, task: Task, settings: Encrypted, msp: str, credentials: Credentials, report: Report) -> None:
+        self._task = task
+        self._settings = settings
+        self._msp = msp
+        self._credentials = credentials
+        self._report = report
+        self._sent: set[tuple[int, str]] = set()
+
+    def commitments(self, round: int, update: StoredUpdate) -> Mapping[str, str]:
+        """Give what ``SubmitUpdate`` binds the hospital to, by party."""
+        return {party: one.commitment for party, one in self._values(round, update).items()}
+
+    def send(self, round: int, update: StoredUpdate) -> None:
+        """Hand both shares over; a party that has its share already takes it again.
+
+        Raises
+        ------
+        ShareError
+            A party refuses: what it got is not what the ledger says.
+        ProtocolError
+            A party was not reached.
+        """
+        due = [party for party in self._settings.parties if (round, party) not in self._sent]
+        if not due:
+            return
+        values = self._values(round, update)
+        with self._report.phase("hand_over", round=round, bytes=sum(len(values[party].value) for party in due)):
+            for party in due:
+                address = self._settings.services[party]
+                hand_over(self._credentials, address, party, self._task.task, round, values[party].value, TIMEOUT)
+                self._sent.add((round, party))
+
+    def _values(self, round: int, update: StoredUpdate) -> dict[str, HandOver]:
+        context = ShareContext(self._task.task, round, self._msp, update.base, self._task.layout)
+        first, second = self._settings.parties
+        vector = np.frombuffer(update.packed, dtype="<i4").astype(np.int64)
+        return dict(zip((first, second), hand_overs(context, (first, second), vector, update.salts), strict=True))

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A party in an encrypted task: verifies every candidate with the other party, then opens the accepted updates' sum.
+
+P1 leads: it opens a line to P0 for a round and says what is next; P0 does the same on its side.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import structlog
+
+from chaincode import canonical
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from clients.documents import RoundStatus, ended
+from clients.follow import POLL, Wake
+from clients.ledger import Ledger
+from clients.party.newmodel import NewModel
+from clients.party.shares import ShareStore
+from clients.party.verification import Verification
+from clients.report import Report
+from clients.transactions import Transactions
+from medquorum import ContractError, MaterialError, ProtocolError
+from verifier.service.line import Line
+
+__all__ = ["PartyAgent"]
+
+PARALLEL = 8
+AGAIN = 0.5
+"""Seconds after which an interrupted verification is tried again."""
+LAG = 10.0
+"""Seconds the own peer may lag behind the other party's."""
+AGREEMENT = 20.0
+"""Seconds P1 waits to see P0's attestation before it sends its own; then the second one finds the first committed."""
+LOOK = 0.25
+SETTLED = frozenset({"ALREADY_ATTESTED", "DECIDED", "ROUND_STATE"})
+
+
+class PartyAgent:
+    """One party's duty in one task; ``step`` is idempotent and may be cut off anywhere.
+
+    Parameters
+    ----------
+    index
+        0 for the party with the images, 1 for the witness.
+    line
+        Gives a line of this name to the other party; ProtocolError when there is none within some seconds.
+    share_patience
+        Seconds after the submissions' close that a share may still take to come.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        transactions: Transactions,
+        task: Task,
+        index: int,
+        line: Callable[[str], Line],
+        shares: ShareStore,
+        verification: Verification,
+        new_model: NewModel,
+        report: Report,
+        wake: Wake,
+        *,
+        share_patience: float,
+    ) -> None:
+        self._ledger = ledger
+        self._transactions = transactions
+        self._task = task
+        self._index = index
+        self._line = line
+        self._shares = shares
+        self._verification = verification
+        self._new_model = new_model
+        self._report = report
+        self._wake = wake
+        self._share_patience = share_patience
+        self._seen: tuple[int, str, float] = (0, "", 0.0)
+
+    def step(self) -> float | None:
+        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        status = self._ledger.current_status(self._task.task)
+        if status is None or status.round is None:
+            return POLL
+        current = status.round
+        self._remember(current)
+        if ended(current):
+            self._shares.forget(current.round + 1)
+            if current.round >= self._task.rounds:
+                self._report.event("finished", task=self._task.task)
+                return None
+            return POLL
+        if self._something_to_compute(status, current):
+            return self._meet(current.round)
+        return self._new_model.store(status, self._index, self._waited()) if current.state == "aggregating" else POLL
+
+    def _remember(self, current: Round) -> None:
+        if self._seen[:2] != (current.round, current.state):
+            self._seen = (current.round, current.state, time.monotonic())
+            structlog.contextvars.bind_contextvars(round=current.round)
+
+    def _waited(self) -> float:
+        return time.monotonic() - self._seen[2]
+
+    def _something_to_compute(self, status: RoundStatus, current: Round) -> bool:
+        """Tell whether the other party is needed: P0 serves as long as P1 may ask."""
+        if current.state == "verifying":
+            return bool(_undecided(status, current) if self._index == 0 else self._unattested(status, current))
+        missing = [msp for msp in self._task.verifiers if msp not in status.aggregates]
+        return current.state == "aggregating" and (bool(missing) if self._index == 0 else self._ledger.msp in missing)
+
+    def _unattested(self, status: RoundStatus, current: Round) -> list[str]:
+        """Give P1's candidates, those first whose share has come: one that never comes holds nobody up."""
+        own = self._ledger.msp
+        due = [h for h in _undecided(status, current) if own not in status.attestations.get(h, {})]
+        return sorted(due, key=lambda hospital: (not self._shares.holds(current.round, hospital), hospital))
+
+    def _meet(self, round: int) -> float:
+        """Work with the other party for as long as it goes well."""
+        self._wake.check()
+        try:
+            with closing(self._line(f"{self._task.task}/{round}")) as line:
+                if self._index == 1:
+                    self._lead(line, round)
+                else:
+                    self._follow(line, round)
+        except (ProtocolError, MaterialError) as error:
+            structlog.get_logger().warning("verification_interrupted", cause=str(error))
+            return AGAIN
+        return 0
+
+    def _lead(self, line: Line, round: int) -> None:
+        """P1: say what is next until nothing is left."""
+        status = self._ledger.status(self._task.task, round)
+        if status.round is None:
+            return
+        if status.round.state == "aggregating":
+            _tell(line, {"do": "sum"})
+            self._new_model.make(line, status, self._index)
+            return
+        found: dict[str, Mapping[str, Any]] = {}
+        for hospital in self._unattested(status, status.round):
+            self._wake.check()
+            _tell(line, {"do": "verify", "hospital": hospital})
+            found[hospital] = self._verification.verify(line, status, hospital, self._patience())
+        _tell(line, {"do": "rest"})
+        self._await_agreement(round, found)
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            list(pool.map(lambda item: self._attest(round, *item), found.items()))
+
+    def _follow(self, line: Line, round: int) -> None:
+        """P0: do what P1 says; attest while the next update is verified."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            attesting: list[Future[None]] = []
+            while (said := _asked(line))["do"] != "rest":
+                self._wake.check()
+                status = self._status_in(round, "aggregating" if said["do"] == "sum" else "verifying")
+                if said["do"] == "sum":
+                    self._new_model.make(line, status, self._index)
+                    break
+                hospital = str(said["hospital"])
+                result = self._verification.verify(line, status, hospital, self._patience())
+                attesting.append(pool.submit(self._attest, round, hospital, result))
+            for attested in attesting:
+                attested.result()
+
+    def _patience(self) -> float:
+        return self._share_patience - self._waited()
+
+    def _status_in(self, round: int, state: str) -> RoundStatus:
+        """Read the round once the own peer has it in the state the other party sees."""
+        give_up = time.monotonic() + LAG
+        while True:
+            status = self._ledger.status(self._task.task, round)
+            if status.round is not None and status.round.state == state:
+                self._remember(status.round)
+                return status
+            if time.monotonic() > give_up:
+                found = "not there" if status.round is None else status.round.state
+                raise ProtocolError(f"round {round} is {found}, the other party says {state}", "Compare both peers")
+            self._wake.sleep(LOOK)
+
+    def _await_agreement(self, round: int, found: Mapping[str, Mapping[str, Any]]) -> None:
+        """Wait until P0's attestations of the same transcripts are on the ledger."""
+        give_up = time.monotonic() + AGREEMENT
+        other = self._task.verifiers[1 - self._task.verifiers.index(self._ledger.msp)]
+        while time.monotonic() < give_up:
+            attestations = self._ledger.status(self._task.task, round).attestations
+            there = (attestations.get(hospital, {}).get(other) for hospital in found)
+            if all(
+                a is not None and a.transcript == f["transcript"] for a, f in zip(there, found.values(), strict=True)
+            ):
+                return
+            self._wake.sleep(LOOK)
+
+    def _attest(self, round: int, hospital: str, result: Mapping[str, Any]) -> None:
+        try:
+            self._transactions.submit("AttestVerdict", self._task.task, round, hospital, result)
+        except ContractError as error:
+            if error.code not in SETTLED:
+                raise
+        self._report.event("attested", round=round, hospital=hospital, accepted=result["accepted"])
+
+
+def _undecided(status: RoundStatus, current: Round) -> list[str]:
+    return [hospital for hospital in current.candidates if hospital not in status.verdicts]
+
+
+def _tell(line: Line, what: dict[str, str]) -> None:
+    line.exchange(canonical.encode(what))
+
+
+def _asked(line: Line) -> dict[str, Any]:
+    """P0: take what P1 says is next."""
+    said = canonical.decode(line.exchange(b""))
+    if not isinstance(said, dict) or said.get("do") not in ("verify", "sum", "rest"):
+        raise ProtocolError("the other party asks for nothing known", "Install the same release")
+    return said

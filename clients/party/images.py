@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""P0's private verification set, and how well a public model does on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from chaincode import modelformat
+from chaincode.contract.task import Task
+from chaincode.dataset import VerificationSet
+from chaincode.evaluation import Merit, compile_model, merit
+from chaincode.fixedpoint import IntArray
+from chaincode.modelformat import Tensors
+from medquorum import DataError
+
+__all__ = ["PrivateImages"]
+
+
+class PrivateImages:
+    """The images of one task; they leave this process only masked.
+
+    Raises
+    ------
+    DataError
+        The file is not the set the task is committed to.
+    """
+
+    def __init__(self, path: Path, task: Task) -> None:
+        self._set = VerificationSet.read(path)
+        self._description = modelformat.parse(task.model)
+        if self._set.commitment() != task.dataset or len(self._set.images) != task.dataset_size:
+            raise DataError(
+                f"{path} has the commitment {self._set.commitment()}, the task {task.task} names {task.dataset}",
+                "Mount the file that was committed to when the task was created",
+            )
+
+    @property
+    def images(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        """(n, h, w) or (n, h, w, c)."""
+        return self._set.images
+
+    @property
+    def labels(self) -> IntArray:
+        """(n,)."""
+        return self._set.labels.astype(np.int64)
+
+    def merit(self, model: Tensors) -> Merit:
+        """Evaluate a public model."""
+        program = compile_model(self._description, model, lambda_numerator=1, lambda_bits=0)
+        return merit(program, self._set.images, self._set.labels)

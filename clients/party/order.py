@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a task on the ledger to the order of one verification, the same at both parties and the dealer."""
+
+from __future__ import annotations
+
+from chaincode import modelformat
+from chaincode.contract.encrypted import Encrypted
+from chaincode.contract.task import Task
+from chaincode.rules import Floor
+from clients.documents import RoundStatus
+from clients.party.finding import update_rule
+from medquorum import ConfigError
+from verifier.identifier import MaterialId
+from verifier.plandocument import PlanDocument
+from verifier.session import Order
+
+__all__ = ["make_order", "plan_document", "settings_of"]
+
+
+def settings_of(task: Task) -> Encrypted:
+    """Give an encrypted task's settings.
+
+    Raises
+    ------
+    ConfigError
+        The task is plain.
+    """
+    if task.encrypted is None:
+        raise ConfigError(f"the task {task.task} is not encrypted", "It has no parties, witness and dealer")
+    return task.encrypted
+
+
+def plan_document(task: Task, first_batch: int = 0) -> PlanDocument:
+    """Give what the dealer needs to know of a task; nothing of it is secret."""
+    settings = settings_of(task)
+    rule = update_rule(task)
+    per_class = isinstance(rule, Floor)
+    description = modelformat.parse(task.model)
+    conditions = len(rule.subjects) * (1 + description.classes * per_class)
+    return PlanDocument(
+        parties=(settings.parties[0], settings.parties[1]),
+        model=description,
+        subjects=rule.subjects,
+        lambda_numerator=task.lambda_numerator,
+        lambda_bits=task.lambda_bits,
+        grey=settings.grey,
+        norm=rule.norm,
+        per_class=per_class,
+        comparison=settings.comparison,
+        batch=settings.batch,
+        images=task.dataset_size,
+        first_batch=first_batch,
+        needed=conditions if task.disclosure == "bit" else 0,
+    )
+
+
+def make_order(task: Task, status: RoundStatus, hospital: str) -> Order:
+    """Make the order of a candidate's verification."""
+    if status.round is None or hospital not in status.round.commitments:
+        raise ConfigError(f"{hospital} is no candidate", "Verify the round's frozen candidates")
+    document = plan_document(task)
+    facts = {
+        "update": status.round.commitments[hospital],
+        "dataset": task.dataset,
+        "base": status.round.base,
+        "rule": task.rule,
+        "disclosure": task.disclosure,
+    }
+    return Order(
+        name=MaterialId(task.task, status.round.round, hospital),
+        facts=facts,
+        plan=document.plan(),
+        comparison=document.back_end,
+        images=task.dataset_size,
+        batch=document.batch,
+        only_bit=task.disclosure == "bit",
+    )

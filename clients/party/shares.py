@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shares that hospitals handed over to this party, kept on its disk until their rounds have ended."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from chaincode.contract.task import Task
+from chaincode.fixedpoint import IntArray
+from clients.documents import RoundStatus, ended
+from clients.gateway.files import write_durably
+from clients.ledger import Ledger
+from medquorum import ContractError, ProtocolError, ShareError
+from verifier.commitment import ShareContext, open_share
+
+__all__ = ["ShareStore"]
+
+LEDGER_LAG = 10.0
+"""Seconds the own peer may take to commit the update a hospital has just seen committed."""
+
+
+class ShareStore:
+    """One party's shares of one task; nothing is kept that does not match the commitment on the ledger."""
+
+    def __init__(self, folder: Path, ledger: Ledger, task: Task, index: int) -> None:
+        self._folder = folder
+        self._ledger = ledger
+        self._task = task
+        self._index = index
+        self._arrived = threading.Condition()
+
+    def take(self, task: str, round: int, hospital: str, value: bytes) -> None:
+        """Take what a hospital hands over; the same value again changes nothing.
+
+        Raises
+        ------
+        ShareError
+            It is for another task or an ended round, or is not what the hospital committed to.
+        """
+        if task != self._task.task or hospital not in self._task.hospitals:
+            raise ShareError(f"{hospital} is no hospital of a task {task} here", "Check the task and the address")
+        status = self._status_with(round, hospital)
+        if status.round is None or ended(status.round):
+            raise ShareError(f"round {round} has ended", "Wait for the next round")
+        try:
+            self._opened(status, hospital, value)
+        except ProtocolError as error:
+            raise ShareError(error.cause, error.remedy) from error
+        place = self._place(round, hospital)
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_durably(place, value)
+        with self._arrived:
+            self._arrived.notify_all()
+
+    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
+        """Give the share (parameters,), or None when none has come within some seconds."""
+        round = 0 if status.round is None else status.round.round
+        place = self._place(round, hospital)
+        with self._arrived:
+            if not self._arrived.wait_for(place.exists, max(0.0, seconds)):
+                return None
+        return self._opened(status, hospital, place.read_bytes())
+
+    def holds(self, round: int, hospital: str) -> bool:
+        """Tell whether a hospital's share has come."""
+        return self._place(round, hospital).exists()
+
+    def forget(self, before: int) -> None:
+        """Remove the shares of rounds before this one."""
+        for place in self._folder.glob("[0-9]*"):
+            if int(place.name) < before:
+                shutil.rmtree(place)
+
+    def _opened(self, status: RoundStatus, hospital: str, value: bytes) -> IntArray:
+        update = status.updates[hospital]
+        msp = self._ledger.msp
+        context = ShareContext(update.task, update.round, hospital, update.base, update.layout)
+        return open_share(context, msp, self._index, value, (update.shares or {})[msp], self._task.length // 4)
+
+    def _status_with(self, round: int, hospital: str) -> RoundStatus:
+        """Read a round in which the hospital's update is on the ledger."""
+        give_up = time.monotonic() + LEDGER_LAG
+        while True:
+            try:
+                status = self._ledger.status(self._task.task, round)
+            except ContractError as error:
+                raise ShareError(error.cause, error.remedy) from error
+            if hospital in status.updates:
+                return status
+            if time.monotonic() > give_up:
+                raise ShareError(
+                    f"no update of {hospital} is on the ledger for round {round}", "Submit the commitments first"
+                )
+            time.sleep(0.1)
+
+    def _place(self, round: int, hospital: str) -> Path:
+        return self._folder / f"{round:06d}" / f"{hospital}.share"

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One update's verification as a party does it: its share, its side of the session, what it will attest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from chaincode import modelformat
+from chaincode.contract.task import Task
+from chaincode.evaluation import Merit
+from chaincode.modelformat import Tensors
+from clients.documents import RoundStatus
+from clients.ledger import Ledger
+from clients.models import fetch_model
+from clients.party.finding import base_statement, finding, minima
+from clients.party.images import PrivateImages
+from clients.party.order import make_order
+from clients.party.shares import ShareStore
+from clients.report import Report
+from medquorum import ProtocolError
+from verifier.journal import Journal
+from verifier.session import Material, Order, Secrets, Session
+from verifier.transport import Transport
+
+__all__ = ["Verification"]
+
+
+class Verification:
+    """Verifies updates of one task, one after the other.
+
+    Parameters
+    ----------
+    index
+        0 for the party with the images, 1 for the witness.
+    material
+        Asks the dealer for an order's material, for an attempt and a first batch.
+    images
+        P0's verification set.
+    folder
+        Where journals are kept.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        task: Task,
+        index: int,
+        material: Callable[[Order, int, int], Material],
+        shares: ShareStore,
+        images: PrivateImages | None,
+        folder: Path,
+        report: Report,
+    ) -> None:
+        self._ledger = ledger
+        self._task = task
+        self._index = index
+        self._material = material
+        self._shares = shares
+        self._images = images
+        self._folder = folder
+        self._report = report
+        self._base: tuple[str, Tensors, Merit | None] | None = None
+
+    def verify(self, line: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
+        """Verify a candidate and give what to attest.
+
+        Parameters
+        ----------
+        patience
+            Seconds the hospital's share may still take to come.
+
+        Raises
+        ------
+        ProtocolError, MaterialError
+            The other party or the dealer has stopped or does not agree; try again.
+        """
+        if status.round is None:
+            raise ProtocolError("there is no round to verify in")
+        round = status.round.round
+        order = make_order(self._task, status, hospital)
+        secrets = self._secrets(status, hospital, order, patience)
+        started = time.monotonic()
+        session = Session(
+            self._index,
+            line,
+            Journal(self._folder / f"{round:06d}" / f"{hospital}.journal"),
+            order,
+            secrets,
+            lambda attempt, first: self._material(order, attempt, first),
+            lambda done, total: self._report.progress("verification", done, total, round=round, hospital=hospital),
+        )
+        opened = session.run()
+        seconds = time.monotonic() - started
+        self._report.event("phase", phase="verification", round=round, hospital=hospital, seconds=seconds_of(seconds))
+        bound = {"update": order.facts["update"], "dataset": self._task.dataset, "transcript": opened.transcript}
+        return finding(self._task, hospital, opened, order) | bound
+
+    def base(self, model: str) -> tuple[Tensors, Merit | None]:
+        """Give the round's base model and, at P0, its merit."""
+        if self._base is None or self._base[0] != model:
+            tensors = modelformat.unpack(
+                modelformat.parse(self._task.model), fetch_model(self._ledger, self._task, model)
+            )
+            self._base = (model, tensors, None if self._images is None else self._images.merit(tensors))
+        return self._base[1], self._base[2]
+
+    def _secrets(self, status: RoundStatus, hospital: str, order: Order, patience: float) -> Secrets:
+        share = self._shares.wait(status, hospital, patience)
+        tensors, merit = self.base(str(order.facts["base"]))
+        base = {name: values.astype("int64") for name, values in tensors.items()}
+        if self._images is None or merit is None:
+            return Secrets(base, share)
+        only_bit = order.only_bit
+        return Secrets(
+            base,
+            share,
+            self._images.images,
+            self._images.labels,
+            minima(self._task, merit, order) if only_bit else None,
+            None if only_bit else base_statement(merit),
+        )
+
+
+def seconds_of(seconds: float) -> float:
+    """Round to what a report shows."""
+    return round(seconds, 4)
