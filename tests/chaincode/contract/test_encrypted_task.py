@@ -84,6 +84,14 @@ def test_parties_are_the_tasks_verifiers(make: Make, refused: Refused) -> None:
     demo.submit(A, "CreateTask", demo.task(verifiers=[A, B]))
 
 
+def test_three_organisations_are_told_apart_first(encrypted: Consortium, refused: Refused) -> None:
+    encrypted.init()
+    for same in ({"parties": [A, A]}, {"dealer": B}):
+        task = encrypted.task(encrypted=settings(**same))
+        text = refused("BAD_TASK", encrypted.submit, A, "CreateTask", task)
+        assert "encrypted: Value error, the two parties and the dealer are three organisations" in text
+
+
 @pytest.mark.parametrize("rule", [{"name": "none"}, {"name": "threshold", "threshold": 600, "norm": 5}])
 def test_rules_over_single_updates(encrypted: Consortium, rule: dict[str, Any]) -> None:
     encrypted.begin(rule=rule, encrypted=settings(comparison="fss", batch=1024))
