@@ -26,6 +26,7 @@ __all__ = [
     "OrdererOrganisation",
     "Organisation",
     "Peer",
+    "Service",
     "load",
     "sample",
     "write",
@@ -73,6 +74,18 @@ class Peer(_Table):
         return (self.port, self.chaincode_listen_port, self.operations_port, *self.chaincode_ports)
 
 
+class Service(_Table):
+    """Where a verifier or dealer serves the others in encrypted tasks (``service.<domain>``)."""
+
+    host: Host
+    port: Port
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"{self.host}:{self.port}"
+
+
 class Organisation(_Table):
     """A member of the channel; a dealer or an auditor may have no peer."""
 
@@ -81,11 +94,17 @@ class Organisation(_Table):
     domain: Domain
     roles: Annotated[list[Role], Field(min_length=1)]
     peer: Peer | None
+    service: Service | None = None
 
     @property
     def node(self) -> str:
         """Name of the peer, as in its certificate."""
         return f"peer0.{self.domain}"
+
+    @property
+    def service_node(self) -> str:
+        """Name of the service, as in its certificate."""
+        return f"service.{self.domain}"
 
     @property
     def label(self) -> str:
@@ -204,6 +223,7 @@ class Consortium(_Table):
         _unique(
             "port",
             [f"{o.peer.host}:{p}" for o in self.members if o.peer for p in o.peer.ports]
+            + [o.service.address for o in self.organisations if o.service]
             + [f"{o.host}:{p}" for o in self.orderers for p in o.ports],
         )
         return self
@@ -257,8 +277,8 @@ def write(consortium: Consortium, path: Path) -> None:
     parts = ["# Who takes part, in which role, and where its nodes listen (docs/operations.md).", *top]
     parts += ["", "[channel]", *_lines(consortium.channel.model_dump())]
     for organisation in consortium.organisations:
-        document = organisation.model_dump()
-        parts += ["", "[[organisations]]", *_lines(document | {"peer": document["peer"] or False})]
+        document = organisation.model_dump(exclude_none=True)
+        parts += ["", "[[organisations]]", *_lines({"peer": False} | document)]
     for orderer in consortium.orderers:
         parts += ["", "[[orderers]]", *_lines(orderer.model_dump())]
     path.parent.mkdir(parents=True, exist_ok=True)

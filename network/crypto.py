@@ -20,10 +20,19 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation, Organisation
+from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation, Organisation, Service
 from network.paths import NetworkFolder
 
-__all__ = ["USERS", "Authority", "Validity", "enrol_user", "generate", "load_authority", "new_authority", "node_ou_config"]
+__all__ = [
+    "USERS",
+    "Authority",
+    "Validity",
+    "enrol_user",
+    "generate",
+    "load_authority",
+    "new_authority",
+    "node_ou_config",
+]
 
 USERS = (("Admin", "admin"), ("User1", "client"))
 YEARS = 10
@@ -79,9 +88,10 @@ class Authority:
 
 
 def generate(consortium: Consortium, folder: NetworkFolder, validity: Validity | None = None) -> list[str]:
-    """Make what is missing: authorities, Admin, User1 and the node of every organisation.
+    """Make what is missing: authorities, Admin, User1, the node and the service of every organisation.
 
-    An organisation whose folder exists keeps its keys. Returns the names of those made.
+    An organisation whose folder exists keeps its keys; a service that is new gets its certificate where the TLS
+    authority's key is. Returns the names of the organisations made.
     """
     made = []
     everyone: list[AnyOrganisation] = [*consortium.organisations, *consortium.orderers]
@@ -89,6 +99,9 @@ def generate(consortium: Consortium, folder: NetworkFolder, validity: Validity |
         if not folder.msp(one).is_dir():
             _organisation(one, folder, validity or Validity.years())
             made.append(one.name)
+    for organisation in consortium.organisations:
+        if organisation.service and not (folder.service_tls(organisation) / "server.crt").exists():
+            _service(organisation, organisation.service, folder, validity or Validity.years())
     return made
 
 
@@ -136,6 +149,13 @@ def _organisation(one: AnyOrganisation, folder: NetworkFolder, validity: Validit
     _msp(folder.msp(one), one.domain, ca, tlsca)  # last: its presence says the organisation is complete
 
 
+def _service(one: Organisation, service: Service, folder: NetworkFolder, validity: Validity) -> None:
+    if not (folder.organisation(one) / "tlsca" / "priv_sk").exists():  # another site's organisation
+        return
+    hosts = _hosts(one.service_node, service.host)
+    _tls(folder.service_tls(one), one.service_node, hosts, load_authority(folder, one, "tlsca"), validity)
+
+
 def _hosts(node: str, host: str) -> tuple[str, ...]:
     return (node, node.partition(".")[0], host, "localhost", "127.0.0.1")
 
@@ -173,11 +193,15 @@ def _member(
     key, certificate = ca.issue(name, unit, validity)
     _write_key(home / "msp" / "keystore" / "priv_sk", key)
     _write(home / "msp" / "signcerts" / f"{name}-cert.pem", certificate.public_bytes(serialization.Encoding.PEM))
+    _tls(home / "tls", name, hosts, tlsca, validity)
+
+
+def _tls(home: Path, name: str, hosts: Sequence[str], tlsca: Authority, validity: Validity) -> None:
     kind = "server" if hosts else "client"
     key, certificate = tlsca.issue(name, None, validity, hosts, tls=True)
-    _write(home / "tls" / "ca.crt", tlsca.pem)
-    _write(home / "tls" / f"{kind}.crt", certificate.public_bytes(serialization.Encoding.PEM))
-    _write_key(home / "tls" / f"{kind}.key", key)
+    _write(home / "ca.crt", tlsca.pem)
+    _write_key(home / f"{kind}.key", key)
+    _write(home / f"{kind}.crt", certificate.public_bytes(serialization.Encoding.PEM))  # last: all is there
 
 
 def _msp(home: Path, domain: str, ca: Authority, tlsca: Authority) -> None:

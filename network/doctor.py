@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import psutil
 from cryptography import x509
 
 from medquorum import BinaryMissing, ConfigError, NetworkError
-from network.consortium import Consortium, load, sample
+from network.consortium import Consortium, Service, load, sample
 from network.fabric import binaries
 from network.fabric.builder import builder_folder
 from network.health import listens
@@ -99,12 +100,30 @@ def _ports(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
     ours = {c.laddr.port for process in marked(folder) for c in _connections(process) if c.status == psutil.CONN_LISTEN}
     wanted = [(o.host, port) for o in consortium.orderers for port in o.ports]
     wanted += [(o.peer.host, port) for o in consortium.members if o.peer for port in o.peer.ports]
-    taken = sorted(port for host, port in wanted if port not in ours and _is_local(host) and listens(host, port))
+    taken = [port for host, port in wanted if port not in ours and _is_local(host) and listens(host, port)]
+    services = [(one, one.service) for one in consortium.organisations if one.service]
+    wanted += [(service.host, service.port) for _, service in services]
+    taken += [
+        service.port
+        for one, service in services
+        if _is_local(service.host)
+        and listens(service.host, service.port)
+        and not _shows(service, folder.service_tls(one) / "server.crt")
+    ]
     if taken:
         remedy = "End what listens there, or take other ports (`init --port-base`)"
-        yield Finding("ports", False, f"in use by others: {', '.join(map(str, taken))}", remedy)
+        yield Finding("ports", False, f"in use by others: {', '.join(map(str, sorted(taken)))}", remedy)
     else:
         yield Finding("ports", True, f"{len(ours)} used by this network, none of {len(wanted)} by others")
+
+
+def _shows(service: Service, certificate: Path) -> bool:
+    """Tell whether the organisation's own agent listens there: it shows the service's certificate."""
+    try:
+        shown = ssl.get_server_certificate((service.host, service.port), timeout=5)
+        return ssl.PEM_cert_to_DER_cert(shown) == ssl.PEM_cert_to_DER_cert(certificate.read_text())
+    except (OSError, ValueError):
+        return False
 
 
 def _certificates(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:

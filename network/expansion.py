@@ -2,9 +2,9 @@
 """Fills a compact consortium file in: counts become organisations, ports follow from ``port_base``.
 
 Orderer i (from 0) takes ``port_base + 10 i`` (+3 admin, +4 operations), organisation i ``port_base + 100 + 10 i + 1``
-(+2 chaincode listener, +4 operations, +5 to +9 chaincode processes), so that adding a hospital at the end moves
-nobody. The last digits are those of Fabric's test network. Wrong types pass through unchanged: the typed model names
-them.
+(+2 chaincode listener, +3 a verifier's or dealer's service, +4 operations, +5 to +9 chaincode processes), so that
+adding a hospital at the end moves nobody. The last digits are those of Fabric's test network. Wrong types pass through
+unchanged: the typed model names them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ __all__ = ["expand"]
 ORGANISATIONS_OFFSET = 100
 STEP = 10
 BFT_ORDERERS = 4
+SERVING = ("verifier", "dealer")
 GLOBALS: dict[str, Any] = {"domain": "example.com", "host": "127.0.0.1", "port_base": 7050}
 
 
@@ -45,6 +46,7 @@ def expand(raw: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         orderers = _copies(document.get("orderers"), BFT_ORDERERS, None)
     document["organisations"] = [_organisation(o, i, defaults) for i, o in enumerate(organisations)]
     document["orderers"] = [_orderer(o, i, defaults) for i, o in enumerate(orderers)]
+    _add_services(document["organisations"], document["orderers"], defaults)
     return document
 
 
@@ -92,3 +94,43 @@ def _orderer(entry: Any, index: int, defaults: dict[str, Any]) -> Any:
     base = defaults["port_base"] + STEP * index
     derived = {"host": defaults["host"], "port": base, "admin_port": base + 3, "operations_port": base + 4}
     return derived | _named(entry, defaults)
+
+
+def _add_services(organisations: list[Any], orderers: list[Any], defaults: dict[str, Any]) -> None:
+    """Give every verifier and dealer the port of a service, the next free one where an explicit file uses it."""
+    used = [port for entry in (*organisations, *orderers) for port in _ports(entry)]
+    for index, entry in enumerate(organisations):
+        roles = entry.get("roles") if isinstance(entry, dict) else None
+        given = entry.get("service", {}) if isinstance(entry, dict) else None
+        if not isinstance(roles, list) or not any(role in roles for role in SERVING) or not isinstance(given, dict):
+            continue
+        port = _base(organisations, index, defaults) + 3
+        while port in used:
+            port += 1
+        peer = entry["peer"]
+        host = peer.get("host", defaults["host"]) if isinstance(peer, dict) else defaults["host"]
+        entry["service"] = {"host": host, "port": port} | given
+        used.append(entry["service"]["port"])
+
+
+def _base(organisations: list[Any], index: int, defaults: dict[str, Any]) -> int:
+    """Give the first of an organisation's ten ports, from its peer's or the nearest other one's."""
+    for other in sorted(range(len(organisations)), key=lambda other: abs(other - index)):
+        entry = organisations[other]
+        peer = entry.get("peer") if isinstance(entry, dict) else None
+        if isinstance(peer, dict) and isinstance(peer["port"], int):
+            return peer["port"] - 1 + STEP * (index - other)
+    return int(defaults["port_base"]) + ORGANISATIONS_OFFSET + STEP * index
+
+
+def _ports(entry: Any) -> list[Any]:
+    """Give every port that a file's entry names."""
+    found: list[Any] = []
+    for key, value in entry.items() if isinstance(entry, dict) else ():
+        if isinstance(value, dict):
+            found += _ports(value)
+        elif key.endswith("port"):
+            found.append(value)
+        elif key.endswith("ports") and isinstance(value, list):
+            found += value
+    return [port for port in found if isinstance(port, int)]

@@ -44,6 +44,10 @@ class NetworkFolder:
         """``ca.crt``, ``server.crt``, ``server.key`` of the node (and of its chaincode process)."""
         return self.node(one) / "tls"
 
+    def service_tls(self, one: Organisation) -> Path:
+        """``ca.crt``, ``server.crt``, ``server.key`` of what the organisation serves to others (shares, material)."""
+        return self.organisation(one) / "services" / one.service_node / "tls"
+
     def tls_ca(self, one: AnyOrganisation) -> Path:
         """Certificate of the organisation's TLS authority."""
         return self.organisation(one) / "tlsca" / f"tlsca.{one.domain}-cert.pem"

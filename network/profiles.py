@@ -63,6 +63,7 @@ def profile(consortium: Consortium, folder: NetworkFolder, one: Organisation) ->
         "orderers": {o.node: _endpoint(o, o.address, folder, "ORDERER") for o in consortium.orderers},
         "peers": {other.node: _endpoint(other, other.peer.address, folder, "PEER") for other in known if other.peer},
         "certificateAuthorities": {},
+        **({"medquorum": {"service": one.service.address}} if one.service else {}),
     }
 
 

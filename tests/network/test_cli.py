@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: messages without tracebacks, exit codes, JSON."""
 
+import datetime
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +13,12 @@ from networks import free_port_base
 
 from network.cli import main
 from network.consortium import load, sample, write
-from network.crypto import generate
+from network.crypto import Validity, generate
 from network.fabric import binaries
 from network.paths import NetworkFolder
+from network.profiles import write_all
+from verifier.service.identity import Credentials
+from verifier.service.server import Server
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "network.sh"
 
@@ -124,6 +129,26 @@ def test_doctor_names_problem_and_remedy(
     assert findings(folder, capsys)["private keys"]["passed"] is True
     network.key(consortium.organisation("VerifierA"), "Admin").chmod(0o644)
     assert findings(folder, capsys)["private keys"]["passed"] is False
+
+
+def test_doctor_knows_the_organisations_own_service(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = NetworkFolder(folder)
+    consortium = load(network.consortium)
+    generate(consortium, network)
+    write_all(consortium, network)
+    verifiers = consortium.having("verifier")
+    addresses = [one.service.address for one in verifiers if one.service]
+    peers = network.organizations / "peerOrganizations"
+    with Server(Credentials.read(network.service_tls(verifiers[0]), peers), addresses[0], []):
+        capsys.readouterr()
+        assert findings(folder, capsys)["ports"]["passed"] is True
+    with Server(Credentials.read(network.service_tls(verifiers[0]), peers), addresses[1], []):
+        capsys.readouterr()
+        assert addresses[1].rpartition(":")[2] in str(findings(folder, capsys)["ports"]["detail"])
+    late = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=3)
+    shutil.rmtree(network.service_tls(verifiers[0]))
+    generate(consortium, network, Validity(late - datetime.timedelta(days=9), late))
+    assert "services/service." in str(findings(folder, capsys)["certificates"]["detail"])
 
 
 def test_network_sh_translates_the_test_networks_words(folder: Path) -> None:

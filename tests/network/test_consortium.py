@@ -96,6 +96,9 @@ def test_what_is_written_is_read_back(
         ({"rest": "[[organisations]]\nname='X'\nroles=['doctor']"}, r"organisations\[4\].roles\[1\]"),
         ({"rest": "[[organisations]]\nname='X'\nroles=['hospital'\n"}, "not TOML.*line"),
         ({"top": "port_base = 'high'"}, "port_base"),
+        ({"verifier": "service = { port = 7161 }"}, "port used twice: 127.0.0.1:7161"),
+        ({"verifier": "service = { port = [1] }"}, r"organisations\[1\].service.port"),
+        ({"verifier": "service = false"}, r"organisations\[1\].service"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, changes: dict[str, str], message: str) -> None:
@@ -129,3 +132,32 @@ def test_another_channel_name_is_checked() -> None:
     assert sample("small").on_channel("second").channel.name == "second"
     with pytest.raises(ConfigError, match="no channel name"):
         sample("small").on_channel("Second!")
+
+
+def services(consortium: Consortium) -> dict[str, str]:
+    return {one.name: one.service.address for one in consortium.organisations if one.service}
+
+
+def test_verifiers_and_dealers_have_a_service(tmp_path: Path) -> None:
+    consortium = sample("quickstart", port_base=9000)
+    assert services(consortium) == {
+        "VerifierA": "127.0.0.1:9103",
+        "VerifierB": "127.0.0.1:9113",
+        "Dealer": "127.0.0.1:9123",
+    }
+
+
+def test_an_explicit_file_of_before_gets_free_service_ports(tmp_path: Path) -> None:
+    path = tmp_path / "consortium.toml"
+    write(sample("quickstart", port_base=9000), path)
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("service = ")]
+    path.write_text("\n".join(lines))
+    assert services(load(path)) == services(sample("quickstart", port_base=9000))
+    path.write_text("\n".join(lines).replace("operations_port = 9104", "operations_port = 9103"))
+    assert services(load(path))["VerifierA"] == "127.0.0.1:9104"
+
+
+def test_a_service_may_be_elsewhere(tmp_path: Path) -> None:
+    given = 'peer = { host = "a.org", port = 7051 }\nservice = { host = "shares.a.org" }'
+    assert services(read(tmp_path, verifier=given)) == {"VerifierA": "shares.a.org:7055"}
+    assert services(read(tmp_path, verifier="peer = { host = 'a.org' }")) == {"VerifierA": "a.org:7153"}

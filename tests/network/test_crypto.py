@@ -2,6 +2,7 @@
 """Keys and certificates: cryptogen's layout and profile, privacy of keys, repeats, short-lived users."""
 
 import datetime
+import shutil
 import stat
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from network.consortium import Consortium, Organisation, sample
 from network.crypto import Validity, enrol_user, generate
@@ -125,3 +126,43 @@ def test_expired_users_can_be_made(made: tuple[Consortium, NetworkFolder]) -> No
     found = certificate(folder.certificate(one, "Late"))
     assert found.not_valid_after_utc < now
     found.verify_directly_issued_by(certificate(folder.organisation(one) / "ca" / f"ca.{one.domain}-cert.pem"))
+
+
+def test_verifiers_and_dealers_have_a_service_certificate(made: tuple[Consortium, NetworkFolder]) -> None:
+    consortium, folder = made
+    serving = [one for one in consortium.organisations if one.service]
+    assert [one.name for one in serving] == ["VerifierA", "VerifierB", "Dealer"]
+    for one in serving:
+        tls = folder.service_tls(one)
+        assert tls.relative_to(folder.organisation(one)).as_posix() == f"services/service.{one.domain}/tls"
+        assert (tls / "ca.crt").read_bytes() == folder.tls_ca(one).read_bytes()
+        found = certificate(tls / "server.crt")
+        found.verify_directly_issued_by(certificate(folder.tls_ca(one)))
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert set(names.get_values_for_type(x509.DNSName)) == {f"service.{one.domain}", "service", "localhost"}
+        assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+        uses = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        assert set(uses) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+        assert stat.S_IMODE((tls / "server.key").stat().st_mode) == 0o600
+    assert not (folder.organisation(consortium.organisation("Hospital1")) / "services").exists()
+
+
+def test_a_folder_of_before_gets_service_certificates(tmp_path: Path) -> None:
+    folder, consortium = NetworkFolder(tmp_path), sample("quickstart", hospitals=1)
+    generate(consortium, folder)
+    dealer, verifier = consortium.organisation("Dealer"), consortium.organisation("VerifierA")
+    kept = (folder.service_tls(verifier) / "server.crt").read_bytes()
+    shutil.rmtree(folder.organisation(dealer) / "services")
+    assert generate(consortium, folder) == []
+    certificate(folder.service_tls(dealer) / "server.crt").verify_directly_issued_by(certificate(folder.tls_ca(dealer)))
+    assert (folder.service_tls(verifier) / "server.crt").read_bytes() == kept
+
+
+def test_another_sites_organisation_gets_no_service_certificate(tmp_path: Path) -> None:
+    folder, consortium = NetworkFolder(tmp_path), sample("quickstart", hospitals=1)
+    generate(consortium, folder)
+    dealer = consortium.organisation("Dealer")
+    for secret in ("services", "tlsca"):
+        shutil.rmtree(folder.organisation(dealer) / secret)
+    assert generate(consortium, folder) == []
+    assert not folder.service_tls(dealer).exists()

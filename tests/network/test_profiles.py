@@ -55,3 +55,13 @@ def test_wallet_identities_are_private(made: tuple[Consortium, NetworkFolder]) -
     assert (document["mspId"], document["type"], document["version"]) == ("Hospital1MSP", "X.509", 1)
     assert document["credentials"]["privateKey"] == folder.key(one, "User1").read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_profile_names_the_organisations_service(made: tuple[Consortium, NetworkFolder]) -> None:
+    consortium, folder = made
+    dealer = consortium.organisation("Dealer")
+    assert dealer.service is not None
+    document = json.loads(folder.profile(dealer).read_text())
+    assert document["medquorum"] == {"service": dealer.service.address}
+    assert json.loads(folder.hfc_profile(dealer).read_text())["medquorum"] == document["medquorum"]
+    assert "medquorum" not in json.loads(folder.profile(consortium.organisation("Hospital1")).read_text())
