@@ -50,16 +50,17 @@ class Channel:
             self.peak = max(self.peak, self._waiting)
             self._changed.notify_all()
 
-    def receive(self) -> tuple[MaterialId, bytes]:
+    def receive(self, timeout: float | None = None) -> tuple[MaterialId, bytes]:
         """Take the next gate's message.
 
         Raises
         ------
         ProtocolError
-            The channel was closed.
+            The channel was closed, or no message came within so many seconds.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or bool(self._items))
+            if not self._changed.wait_for(lambda: self._closed or bool(self._items), timeout):
+                raise ProtocolError("the dealer is silent", "Look at its log, then begin anew with the next attempt")
             if not self._items:
                 raise ProtocolError("the dealer has stopped", "Look at its log")
             name, message = self._items.popleft()

@@ -86,6 +86,8 @@ class PlanDocument(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_shapes(self.model)
+        if self.parties[0] == self.parties[1]:
+            raise ValueError("the parties are one organisation")
         if len(set(self.subjects)) != len(self.subjects):
             raise ValueError("a subject is named twice")
         if self.lambda_numerator > 1 << self.lambda_bits:

@@ -88,6 +88,6 @@ class DealRequest:
                 "party": 0 | 1 as party,
                 "plan": plan,
                 **rest,
-            } if not rest:
+            } if not rest and not any(isinstance(one, bool) for one in (number, attempt, party)):
                 return cls(task, number, hospital, attempt, int(party), PlanDocument.parse(plan))
         raise ProtocolError("the request lacks a field or has a wrong one", remedy)

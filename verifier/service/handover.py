@@ -104,6 +104,6 @@ def _header(raw: bytes) -> tuple[str, int]:
     except ContractError as error:
         raise ProtocolError("the share's header cannot be read", "Run the same version at both ends") from error
     match document:
-        case {"task": str(task), "round": int(number), **rest} if not rest:
+        case {"task": str(task), "round": int(number), **rest} if not rest and not isinstance(number, bool):
             return task, number
     raise ProtocolError("the share's header does not name task and round", "Run the same version at both ends")

@@ -27,6 +27,7 @@ from verifier.stream import SEED_BYTES
 __all__ = ["Material"]
 
 _RETRY = 0.5
+_PATIENCE = 600.0
 
 
 class Material:
@@ -43,13 +44,14 @@ class Material:
         self._where = address, dealer
         self._failure: MedquorumError | None = None
         self._channel = Channel(CREDIT)
-        self._call = cast(Incoming, channel.unary_stream(f"/{SERVICE}/Deal", bytes, bytes)(request.encode()))
+        self._connection = channel
+        call = cast(Incoming, channel.unary_stream(f"/{SERVICE}/Deal", bytes, bytes)(request.encode()))
         first: Future[bytes] = Future()
-        threading.Thread(target=self._read, args=(self._call, first), name="material", daemon=True).start()
+        threading.Thread(target=self._read, args=(call, first), name="material", daemon=True).start()
         try:
             self.seed = first.result(timeout)
         except Late:
-            self._call.cancel()
+            call.cancel()
             raise ProtocolError(f"{dealer} sent no seed within {timeout:.0f} s", "Look at its log") from None
 
     @classmethod
@@ -91,14 +93,14 @@ class Material:
             The dealer has stopped, with its reason where it gave one, or is silent.
         """
         try:
-            return self._channel.receive()
+            return self._channel.receive(_PATIENCE)
         except ProtocolError as error:
             raise self._failure or error from None
 
     def close(self) -> None:
         """Take no more."""
         self._channel.close()
-        self._call.cancel()
+        self._connection.close()
 
     def _read(self, frames: Iterator[bytes], first: Future[bytes]) -> None:
         try:

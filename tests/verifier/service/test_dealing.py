@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dealer over real sockets: who gets material, for what, and how often."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from service_identities import credentials
+
+from chaincode import catalogue
+from medquorum import ConfigError, ContractError, DataError, MaterialError, MedquorumError, ProtocolError
+from verifier.plandocument import PlanDocument
+from verifier.service.dealing import Dealings
+from verifier.service.dealrequest import DealRequest
+from verifier.service.material import Material
+from verifier.service.server import Server
+
+KNOWN = ("P0MSP", "P1MSP", "DealerMSP", "HospitalMSP")
+PLAN = PlanDocument.parse(
+    {
+        "parties": ["P0MSP", "P1MSP"],
+        "model": catalogue.describe("mlp", (1, 4, 4), 2),
+        "subjects": ["mixed"],
+        "lambda_numerator": 1,
+        "lambda_bits": 1,
+        "grey": True,
+        "norm": None,
+        "per_class": False,
+        "comparison": "tree",
+        "batch": 2,
+        "images": 5,
+        "first_batch": 0,
+        "needed": 1,
+    }
+)
+REQUESTS = [DealRequest("task", 1, "HospitalMSP", 1, party, PLAN) for party in (0, 1)]
+OWN = {name: credentials(name, KNOWN) for name in KNOWN}
+
+
+@contextmanager
+def dealer(folder, approve=lambda request: None, patience=5.0, address="127.0.0.1:0"):
+    service = Dealings(folder / "dealt", approve, patience=patience)
+    with Server(OWN["DealerMSP"], address, [service]) as server:
+        yield server.address
+
+
+def take(address, request, own=None, timeout=8.0):
+    own = own or request.plan.parties[request.party]
+    return Material.take(OWN[own], address, "DealerMSP", request, timeout)
+
+
+def take_both(address, requests=REQUESTS):
+    """Give what both parties' calls gave: the material or the error."""
+
+    def asked(request):
+        try:
+            return take(address, request)
+        except MedquorumError as error:
+            return error
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(asked, requests))
+
+
+def everything(material):
+    found = []
+    with pytest.raises(ProtocolError, match="dealer has stopped"):
+        while True:
+            found.append(material.receive())
+    material.close()
+    return found
+
+
+def test_both_parties_get_all_gates_in_order(tmp_path):
+    with dealer(tmp_path) as address:
+        both = take_both(address)
+        assert len({material.seed for material in both}) == 2
+        with ThreadPoolExecutor(2) as pool:
+            got = list(pool.map(everything, both))
+    expected = list(PLAN.deal(tuple(material.seed for material in both), REQUESTS[0].name))
+    for party in (0, 1):
+        assert got[party] == [(gate.name, gate.messages[party]) for gate in expected]
+    assert {gate.name.batch for gate in expected} == {-1, 0, 1, 2}
+
+
+def test_batches_of_an_earlier_attempt_are_not_dealt_again(tmp_path):
+    plan = PLAN.model_copy(update={"first_batch": 2})
+    with dealer(tmp_path) as address:
+        both = take_both(address, [replace(request, plan=plan) for request in REQUESTS])
+        with ThreadPoolExecutor(2) as pool:
+            got = list(pool.map(everything, both))
+    assert {name.batch for name, _ in got[1]} == {-1, 2}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"plan": PLAN.model_copy(update={"images": 6})},
+        {"plan": PLAN.model_copy(update={"comparison": "fss"})},
+        {"plan": PLAN.model_copy(update={"first_batch": 1})},
+    ],
+)
+def test_different_requests_are_refused_to_both(tmp_path, change):
+    with dealer(tmp_path) as address:
+        found = take_both(address, [REQUESTS[0], replace(REQUESTS[1], **change)])
+        assert [type(error) for error in found] == [ProtocolError] * 2
+        assert all("different plans" in str(error) for error in found)
+        assert all(isinstance(material, Material) for material in take_both(address))
+
+
+def test_requests_for_another_attempt_do_not_meet(tmp_path):
+    with dealer(tmp_path, patience=0.3) as address:
+        found = take_both(address, [REQUESTS[0], replace(REQUESTS[1], attempt=2)])
+    assert [str(error).partition(" did")[0] for error in found] == ["P1MSP", "P0MSP"]
+
+
+def test_an_attempt_is_dealt_once_also_after_a_restart(tmp_path):
+    with dealer(tmp_path) as address:
+        first = take_both(address)
+        assert_dealt_before(take_both(address))
+        with pytest.raises(MaterialError, match="dealt before"):
+            take(address, REQUESTS[1])
+    with dealer(tmp_path) as address:
+        assert_dealt_before(take_both(address))
+        second = take_both(address, [replace(request, attempt=2) for request in REQUESTS])
+    assert len({material.seed for material in (*first, *second)}) == 4
+    for material in (*first, *second):
+        material.close()
+
+
+def assert_dealt_before(found):
+    assert [(type(error), error.cause) for error in found] == [(MaterialError, "this attempt was dealt before")] * 2
+
+
+def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path):
+    whole = REQUESTS[0].key + b"\n"
+    (tmp_path / "dealt").write_bytes(whole + replace(REQUESTS[0], attempt=2).key[:10])
+    with dealer(tmp_path) as address:
+        assert isinstance(take_both(address)[0], MaterialError)
+        assert isinstance(take_both(address, [replace(r, attempt=2) for r in REQUESTS])[0], Material)
+    assert (tmp_path / "dealt").read_bytes() == whole + replace(REQUESTS[0], attempt=2).key + b"\n"
+
+
+def test_a_record_that_cannot_be_kept_stops_the_dealer(tmp_path):
+    (tmp_path / "dealt").mkdir()
+    with pytest.raises(DataError, match="cannot keep the record"):
+        Dealings(tmp_path / "dealt", lambda request: None)
+
+
+def test_another_organisation_gets_nothing(tmp_path):
+    with dealer(tmp_path) as address:
+        with pytest.raises(ProtocolError, match="party 0 is P0MSP, not HospitalMSP"):
+            take(address, REQUESTS[0], own="HospitalMSP")
+        with pytest.raises(ProtocolError, match="party 1 is P1MSP, not P0MSP"):
+            take(address, REQUESTS[1], own="P0MSP")
+        with pytest.raises(ProtocolError, match="does not show a certificate of P0MSP"):
+            Material.take(OWN["P1MSP"], address, "P0MSP", REQUESTS[1], 5)
+
+
+def test_what_the_ledger_does_not_know_is_refused(tmp_path):
+    def approve(request):
+        raise ContractError("NO_TASK", f"there is no task {request.task}", "Create it")
+
+    with (
+        dealer(tmp_path, approve) as address,
+        pytest.raises(MedquorumError, match=r"there is no task task\. Create it"),
+    ):
+        take(address, REQUESTS[0])
+
+
+def test_a_party_that_asks_twice_at_once_is_refused(tmp_path):
+    with dealer(tmp_path, patience=1) as address:
+        found = sorted(str(error) for error in take_both(address, [REQUESTS[0], REQUESTS[0]]))
+    assert [error.partition(" ")[2].partition(".")[0] for error in found] == [
+        "did not ask within 1 s",
+        "party asks for the attempt already",
+    ]
+
+
+def test_a_party_that_leaves_is_forgotten_before_and_told_after(tmp_path):
+    with dealer(tmp_path) as address:
+        with pytest.raises(ProtocolError, match="sent no seed within"):
+            take(address, REQUESTS[0], timeout=0.3)
+        first, second = take_both(address)
+        first.close()
+        assert_stops(second, "stopped taking material")
+        second.close()
+
+
+def assert_stops(material, reason):
+    with pytest.raises(ProtocolError, match=reason):
+        while True:
+            material.receive()
+
+
+def test_a_dealer_that_stops_is_told(tmp_path):
+    big = PLAN.model_copy(update={"images": 50_000, "batch": 1000})
+    with dealer(tmp_path) as address:
+        both = take_both(address, [replace(request, plan=big) for request in REQUESTS])
+        assert [len(material.seed) for material in both] == [32, 32]
+    for material in both:
+        assert_stops(material, "DealerMSP")
+        material.close()
+    assert not any(thread.name in ("dealing", "material") and thread.is_alive() for thread in joined())
+
+
+def joined():
+    found = [thread for thread in threading.enumerate() if thread.name in ("dealing", "material")]
+    for thread in found:
+        thread.join(5)
+    return found
+
+
+def test_nobody_there(tmp_path):
+    with dealer(tmp_path) as address:
+        pass
+    with pytest.raises(ProtocolError, match="cannot be reached"):
+        take(address, REQUESTS[0], timeout=0.5)
+    with pytest.raises(ConfigError, match="no TLS authority of NobodyMSP"):
+        Material.take(OWN["P0MSP"], address, "NobodyMSP", REQUESTS[0])

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handing a share over: what arrives, from whom, and how a refusal comes back."""
+
+import os
+import socket
+import threading
+
+import grpc
+import pytest
+from service_identities import credentials
+
+from medquorum import ContractError, ProtocolError, ShareError
+from verifier.service.connection import connect
+from verifier.service.frames import split_all
+from verifier.service.handover import Handover, hand_over
+from verifier.service.server import Server
+
+KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")
+PARTY, HOSPITAL, OTHER = (credentials(name, KNOWN) for name in KNOWN)
+
+
+@pytest.fixture
+def taken():
+    return []
+
+
+@pytest.fixture
+def party(taken):
+    def take(*given):
+        if given[0] == "unknown":
+            raise ShareError("the share does not match its commitment", "Hand the committed one over")
+        if given[0] == "busy":
+            raise ContractError("NO_TASK", "there is no such task", "Look at the ledger")
+        taken.append(given)
+
+    with Server(PARTY, "127.0.0.1:0", [Handover(take)]) as server:
+        yield server.address
+
+
+@pytest.mark.parametrize("size", [0, 64, 20 << 20])
+def test_a_value_arrives_under_the_callers_name(party, taken, size):
+    value = os.urandom(size)
+    hand_over(HOSPITAL, party, "P0MSP", "task", 3, value, 10)
+    hand_over(OTHER, party, "P0MSP", "task", 3, value, 10)
+    assert taken == [("task", 3, "HospitalMSP", value), ("task", 3, "OtherMSP", value)]
+
+
+def test_a_refusal_is_raised_again(party):
+    with pytest.raises(ShareError) as raised:
+        hand_over(HOSPITAL, party, "P0MSP", "unknown", 1, b"value", 10)
+    assert (raised.value.cause, raised.value.remedy) == (
+        "the share does not match its commitment",
+        "Hand the committed one over",
+    )
+    assert (raised.value.__cause__.code(), raised.value.exit_code) == (grpc.StatusCode.FAILED_PRECONDITION, 62)
+    with pytest.raises(Exception, match="there is no such task") as other:
+        hand_over(HOSPITAL, party, "P0MSP", "busy", 1, b"value", 10)
+    assert other.value.__cause__.code() is grpc.StatusCode.ABORTED
+
+
+def test_a_party_that_comes_later_is_reached(taken):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    handing = threading.Thread(target=hand_over, args=(HOSPITAL, address, "P0MSP", "task", 1, b"value", 20))
+    handing.start()
+    handing.join(0.7)
+    assert handing.is_alive()
+    with Server(PARTY, address, [Handover(lambda *given: taken.append(given))]):
+        handing.join(10)
+    assert taken == [("task", 1, "HospitalMSP", b"value")]
+
+
+def test_a_party_that_never_comes(party):
+    with pytest.raises(ProtocolError, match=r"P0MSP at 127\.0\.0\.1:1 cannot be reached"):
+        hand_over(HOSPITAL, "127.0.0.1:1", "P0MSP", "task", 1, b"value", 0.5)
+
+
+HEADER = b'{"round":1,"task":"task"}'
+CUT = [*split_all([HEADER]), (100).to_bytes(8, "little") + b"short"]
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        ([], "ends before"),
+        (CUT, "ends before"),
+        ([*CUT, b""], "an empty frame"),
+        ([*CUT, bytes(100)], "longer than announced"),
+        ([b"short"], "announced"),
+        ([(1 << 62).to_bytes(8, "little")], "At most 4096 bytes"),
+        ([*split_all([HEADER]), (1 << 62).to_bytes(8, "little")], "bytes are taken"),
+        (split_all([b'{"round":"1","task":"task"}', b""]), "task and round"),
+        (split_all([b'{"round":true,"task":"task"}', b""]), "task and round"),
+        (split_all([b'{"round":1,"task":"task","x":1}', b""]), "task and round"),
+        (split_all([b"\xff", b""]), "header cannot be read"),
+    ],
+)
+def test_what_is_no_value_is_refused(party, taken, frames, message):
+    with connect(HOSPITAL, party, "P0MSP") as channel, pytest.raises(grpc.RpcError) as raised:
+        channel.stream_unary("/medquorum.Handover/PutShare")(iter(frames), timeout=10)
+    assert message in raised.value.details()
+    assert taken == []

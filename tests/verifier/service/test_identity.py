@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is spoken to: an organisation's TLS authority is its name, at both ends."""
+
+import shutil
+
+import grpc
+import pytest
+from service_identities import authority, credentials
+
+from medquorum import ConfigError, NetworkError, ProtocolError
+from network.consortium import sample
+from network.crypto import generate
+from network.paths import NetworkFolder
+from network.profiles import write_all
+from verifier.service.handover import Handover, hand_over
+from verifier.service.identity import Credentials
+from verifier.service.server import Server
+
+KNOWN = ("P0MSP", "HospitalMSP")
+
+
+@pytest.fixture
+def party():
+    callers = []
+    service = Handover(lambda task, number, hospital, value: callers.append(hospital))
+    with Server(credentials("P0MSP", KNOWN), "127.0.0.1:0", [service]) as server:
+        server.callers = callers
+        yield server
+
+
+def call(party, own, peer="P0MSP"):
+    hand_over(own, party.address, peer, "task", 1, b"value", 0.5)
+
+
+def test_a_foreign_client_is_refused(party):
+    for stranger in (credentials("StrangerMSP", KNOWN), credentials("HospitalMSP", KNOWN, number=1)):
+        with pytest.raises(ProtocolError, match="knows this organisation's TLS authority") as raised:
+            call(party, stranger)
+        assert raised.value.__cause__.code() is grpc.StatusCode.UNAVAILABLE
+    assert party.callers == []
+
+
+def test_a_client_without_a_certificate_is_refused(party):
+    secure = grpc.ssl_channel_credentials(authority("P0MSP", 0).pem)
+    with grpc.secure_channel(party.address, secure) as channel, pytest.raises(grpc.RpcError) as raised:
+        channel.stream_unary("/medquorum.Handover/PutShare")(iter([]), timeout=5)
+    assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_certificate_of_another_organisation_is_not_spoken_to(party):
+    with pytest.raises(ProtocolError, match="does not show a certificate of HospitalMSP"):
+        call(party, credentials("HospitalMSP", KNOWN), peer="HospitalMSP")
+    with pytest.raises(ConfigError, match="no TLS authority of OtherMSP is known"):
+        call(party, credentials("HospitalMSP", KNOWN), peer="OtherMSP")
+    assert party.callers == []
+
+
+def test_a_certificate_for_another_host_is_not_spoken_to():
+    with (
+        Server(credentials("P0MSP", KNOWN, hosts=["elsewhere.org"]), "127.0.0.1:0", [Handover(print)]) as server,
+        pytest.raises(ProtocolError, match=r"cannot be reached|does not show"),
+    ):
+        call(server, credentials("HospitalMSP", KNOWN))
+
+
+def test_a_client_is_called_by_its_authority(party):
+    call(party, credentials("HospitalMSP", KNOWN))
+    call(party, credentials("P0MSP", KNOWN))
+    assert party.callers == ["HospitalMSP", "P0MSP"]
+
+
+def test_a_port_in_use_is_named(party):
+    with pytest.raises(NetworkError, match=f"cannot listen on {party.address}"):
+        Server(credentials("P0MSP", KNOWN), party.address, []).__enter__()
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    folder, consortium = NetworkFolder(tmp_path_factory.mktemp("network")), sample("quickstart", hospitals=1)
+    generate(consortium, folder)
+    write_all(consortium, folder)
+    return folder, consortium
+
+
+def test_credentials_are_read_from_a_networks_folders(network):
+    folder, consortium = network
+    peers = folder.organizations / "peerOrganizations"
+    dealer, hospital = consortium.organisation("Dealer"), consortium.organisation("Hospital1")
+    serving = Credentials.read(folder.service_tls(dealer), peers)
+    calling = Credentials.read(folder.user(hospital, "User1") / "tls", peers)
+    assert sorted(serving.authorities) == sorted(one.msp_id for one in consortium.organisations)
+    assert serving.msp_of(calling.certificate) == "Hospital1MSP"
+    assert calling.msp_of(serving.certificate) == "DealerMSP"
+    assert "PRIVATE" not in repr(serving)
+    callers = []
+    take = Handover(lambda task, number, hospital, value: callers.append(hospital))
+    with Server(serving, "127.0.0.1:0", [take]) as server:
+        call(server, calling, peer="DealerMSP")
+    assert callers == ["Hospital1MSP"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda home: (home / "hospital1.example.com" / "connection-hospital1.json").unlink(), "no connection-"),
+        (lambda home: (home / "dealer.example.com" / "connection-dealer.json").write_text("{}"), "no connection prof"),
+        (lambda home: next(home.glob("dealer*/msp/tlscacerts/*")).write_text("no"), "certificate cannot be read"),
+        (lambda home: (home / "own" / "server.key").unlink(), "cannot read .*server.key"),
+        (
+            lambda home: shutil.copytree(
+                home / "dealer.example.com/msp/tlscacerts",
+                home / "verifiera.example.com/msp/tlscacerts",
+                dirs_exist_ok=True,
+            ),
+            "DealerMSP and VerifierAMSP have the same TLS authority",
+        ),
+        (lambda home: [shutil.rmtree(path) for path in home.glob("*.com")], "holds no organisation"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named(network, tmp_path, change, message):
+    folder, consortium = network
+    home = tmp_path / "peers"
+    shutil.copytree(folder.organizations / "peerOrganizations", home)
+    shutil.copytree(folder.service_tls(consortium.organisation("Dealer")), home / "own")
+    change(home)
+    with pytest.raises(ConfigError, match=message) as raised:
+        Credentials.read(home / "own", home)
+    assert raised.value.remedy

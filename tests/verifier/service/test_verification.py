@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole verification by dealer, P0 and P1 over real sockets gives what it gives in one process."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import numpy as np
+import pytest
+from engine_models import case
+from service_identities import credentials
+from two_parties import split
+
+from chaincode import catalogue
+from verifier.correctness import COUNT_BITS
+from verifier.evaluation import Evaluation
+from verifier.local import Inputs, verify
+from verifier.party import Party
+from verifier.plandocument import PlanDocument
+from verifier.service.dealing import Dealings
+from verifier.service.dealrequest import DealRequest
+from verifier.service.line import Lines, open_line
+from verifier.service.material import Material
+from verifier.service.server import Server
+from verifier.supply import Supply
+
+KNOWN = ("P0MSP", "P1MSP", "DealerMSP")
+OWN = [credentials(name, KNOWN) for name in KNOWN]
+
+
+def play(index, line, material, request, inputs):
+    """Be one party; gives the bit, and the counts where they are opened."""
+    document = request.plan
+    plan, first = document.plan(), index == 0
+    member = Party(index, line)
+    supply = Supply(index, material.seed, material.receive)
+    side = Evaluation(member, supply, request.name, plan, document.back_end(request.name))
+    fails = side.model(inputs.base, inputs.shares[index])
+    totals = [np.int64(0) for _ in plan.subjects]
+    for number, part in document.batches():
+        images, labels = (inputs.images[part], inputs.labels[part]) if first else (None, None)
+        for place, subject in enumerate(plan.subjects):
+            totals[place] = totals[place] + side.batch(number, subject, part.stop - part.start, images, labels)
+    counts = np.concatenate(totals)
+    if inputs.needed is None:
+        accepted = side.decide(counts[:0], None, fails)
+        return accepted, member.reveal(counts, COUNT_BITS).tolist()
+    return side.decide(counts, inputs.needed if first else None, fails), None
+
+
+@pytest.mark.parametrize("comparison", ["tree", "fss"])
+@pytest.mark.parametrize("needed", [None, 0, 7])
+def test_sockets_give_what_one_process_gives(tmp_path, comparison, needed):
+    found = case(catalogue.describe("mlp", (1, 8, 8), 3), 7)
+    minima = None if needed is None else np.array([0, needed])
+    inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, 3, minima)
+    document = PlanDocument(
+        parties=("P0MSP", "P1MSP"),
+        model=found.description,
+        subjects=("mixed", "own"),
+        lambda_numerator=1,
+        lambda_bits=1,
+        grey=True,
+        norm=None,
+        per_class=False,
+        comparison=comparison,
+        batch=3,
+        images=7,
+        first_batch=0,
+        needed=0 if needed is None else 2,
+    )
+    assert PlanDocument.parse(document.document()) == document
+    requests = [DealRequest("task", 1, "HospitalMSP", 1, index, document) for index in (0, 1)]
+    lines = Lines()
+    with (
+        Server(OWN[2], "127.0.0.1:0", [Dealings(tmp_path / "dealt", lambda request: None)]) as dealer,
+        Server(OWN[0], "127.0.0.1:0", [lines]) as service,
+        ThreadPoolExecutor(2) as pool,
+    ):
+
+        def party(index):
+            with (
+                closing(
+                    open_line(OWN[1], service.address, "P0MSP", "task/1", 20)
+                    if index
+                    else lines.accept("task/1", "P1MSP", 20)
+                ) as line,
+                closing(Material.take(OWN[index], dealer.address, "DealerMSP", requests[index])) as material,
+            ):
+                return play(index, line, material, requests[index], inputs)
+
+        both = list(pool.map(party, (0, 1)))
+    expected = verify(document.plan(), inputs, lambda: document.back_end(requests[0].name))
+    wanted = [(one.accepted, None if one.counts is None else one.counts.tolist()) for one in expected]
+    assert both == wanted
+    assert wanted[0][0] is (needed != 7)
