@@ -49,15 +49,16 @@ class Contract(Protocol):
 
 
 class Ledger:
-    """The contract's documents as one organisation's own peer holds them.
+    """The contract's documents as one organisation's own peer holds them; ``peer`` is the MSP of whose it uses instead.
 
     Every method raises ``ContractError`` when the contract refuses, ``GatewayError`` when the peer cannot be asked and
     ``CheckFailed`` when an answer has not the form docs/ledger.md gives.
     """
 
-    def __init__(self, contract: Contract, msp: str) -> None:
+    def __init__(self, contract: Contract, msp: str, peer: str | None = None) -> None:
         self.contract = contract
         self.msp = msp
+        self._peer = msp if peer is None else peer
 
     def consortium(self) -> Consortium:
         """Read who is a member."""
@@ -104,7 +105,8 @@ class Ledger:
 
     def read(self, name: str, *arguments: str) -> bytes:
         """Evaluate a transaction on the own organisation's peer."""
-        return refusal_of(lambda: self.contract.evaluate(name, arguments=arguments, endorsing_organizations=[self.msp]))
+        asked = [self._peer]
+        return refusal_of(lambda: self.contract.evaluate(name, arguments=arguments, endorsing_organizations=asked))
 
     def _document(self, kind: type[D], name: str, *arguments: str) -> D:
         return read_document(kind, self.value(name, *arguments))

@@ -66,7 +66,8 @@ def open_session(role: str, connection: Connection) -> Iterator[Session]:
         The profile or the identity cannot be used, or another process uses the folder.
     """
     logs.configure(as_json=connection.as_json, verbose=connection.verbose)
-    msp = read_profile(connection.profile).msp_id
+    profile = read_profile(connection.profile)
+    msp = profile.msp_id
     structlog.contextvars.bind_contextvars(role=role, msp=msp)
     state = connection.state or Path("medquorum-state") / f"{role}-{msp}"
     with (
@@ -78,7 +79,7 @@ def open_session(role: str, connection: Connection) -> Iterator[Session]:
         network = gateway.get_network(connection.channel)
         outbox = Outbox(network.get_contract(CHAINCODE), Submissions(gateway, state / "submissions"))
         report = Report(role, msp, as_json=connection.as_json)
-        yield Session(network, Ledger(outbox, msp), outbox, report, state)
+        yield Session(network, Ledger(outbox, msp, profile.peer_msp_id), outbox, report, state)
 
 
 @contextmanager

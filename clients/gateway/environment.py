@@ -43,7 +43,7 @@ def connect_environment(environment: Mapping[str, str], **timeouts: Unpack[Timeo
     certificate = _first_file(path("CERT_DIRECTORY_PATH", f"{user}/signcerts"))
     key = _first_file(path("KEY_DIRECTORY_PATH", f"{user}/keystore"))
     roots = _read(path("TLS_CERT_PATH", f"peers/peer0.{domain}/tls/ca.crt"))
-    profile = Profile(msp_id, msp_id, endpoint, roots, environment.get("PEER_HOST_ALIAS", ""))
+    profile = Profile(msp_id, msp_id, msp_id, endpoint, roots, environment.get("PEER_HOST_ALIAS", ""))
     return connect_peer(profile, X509Identity(msp_id, certificate), private_key_signer(key), **timeouts)
 
 

@@ -54,10 +54,11 @@ class _File(BaseModel):
 
 @dataclass(frozen=True)
 class Profile:
-    """An organisation and its first peer."""
+    """An organisation and its first peer, which is another's where it has none of its own (``peer_msp_id``)."""
 
     name: str
     msp_id: str
+    peer_msp_id: str
     endpoint: str
     root_certificates: bytes
     server_name: str
@@ -82,9 +83,12 @@ def read_profile(path: Path | str) -> Profile:
     peer = stored.peers.get(organization.peers[0])
     if peer is None:
         raise ConfigError(f"{file}: the peer {organization.peers[0]} of {name} is not among the peers")
+    others = (other for label, other in stored.organizations.items() if label != name)
+    owner = next((other.mspid for other in others if organization.peers[0] in other.peers), organization.mspid)
     return Profile(
         name=name,
         msp_id=organization.mspid,
+        peer_msp_id=owner,
         endpoint=_endpoint(file, peer.url),
         root_certificates=_roots(file, peer.roots),
         server_name=peer.grpc_options.override or peer.grpc_options.hostname,

@@ -38,7 +38,8 @@ LAG = 10.0
 AGREEMENT = 20.0
 """Seconds P1 waits to see P0's attestation before it sends its own; then the second one finds the first committed."""
 LOOK = 0.25
-SETTLED = frozenset({"ALREADY_ATTESTED", "DECIDED", "ROUND_STATE"})
+SETTLED = frozenset({"DECIDED", "ROUND_STATE"})
+"""Refusals of an attestation that say the matter is closed."""
 
 
 class PartyAgent:

@@ -45,6 +45,11 @@ def quickstart(
     floor_on: Annotated[str | None, typer.Option(help="Hold p or r against the floor; r, on digits p")] = None,
     least: Annotated[int, typer.Option(help="Least recall of any class under rule floor, in thousandths")] = 50,
     threshold: Annotated[int, typer.Option(help="Threshold of rule threshold, in thousandths")] = 500,
+    verification: Annotated[
+        str, typer.Option(help="plain, or encrypted: nobody sees an update or the verification images")
+    ] = "plain",
+    disclosure: Annotated[str, typer.Option(help="What a verdict tells: count, or bit (accepted or not)")] = "count",
+    comparison: Annotated[str, typer.Option(help="Under encryption: tree, or fss (fewer rounds, more bytes)")] = "tree",
     dirichlet: Annotated[float | None, typer.Option(help="Deal unlike data by Dir(alpha); by default evenly")] = None,
     verification_images: Annotated[int | None, typer.Option(help="Private images; half of the held-out ones")] = None,
     limit: Annotated[int | None, typer.Option(help="Use at most so many training images")] = None,

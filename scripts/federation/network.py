@@ -36,6 +36,18 @@ class Network:
         """Give an organisation's connection profile."""
         return self.organisation(name) / f"connection-{name}.json"
 
+    def msp_id(self, name: str) -> str:
+        """Give an organisation's MSP id."""
+        document = self._profile(name)
+        return str(document["organizations"][document["client"]["organization"]]["mspid"])
+
+    def service(self, name: str) -> str:
+        """Give the address of an organisation's own service (verifiers and dealer)."""
+        return str(self._profile(name)["medquorum"]["service"])
+
+    def _profile(self, name: str) -> dict[str, Any]:
+        return dict(json.loads(self.profile(name).read_text()))
+
     def consortium_document(self) -> dict[str, Any]:
         """Give the ledger's consortium: who is a member in which roles, and how many verifiers endorse."""
         described = load(self.directory / "consortium.toml")

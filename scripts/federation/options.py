@@ -40,6 +40,9 @@ class Options(BaseModel):
     floor_on: Literal["p", "r"] = "r"
     least: int = Field(default=50, ge=0, le=1000)
     threshold: int = Field(default=500, ge=0, le=1000)
+    verification: Literal["plain", "encrypted"] = "plain"
+    disclosure: Literal["count", "bit"] = "count"
+    comparison: Literal["tree", "fss"] = "tree"
     verification_images: int | None = Field(default=None, ge=1)
     dirichlet: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, ge=1)
@@ -68,6 +71,11 @@ class Options(BaseModel):
         if not 0 <= self.mix <= 1 or denominator & (denominator - 1) or denominator > 256:
             raise ValueError("lambda must lie in [0, 1] and be a fraction A/2^k with k <= 8, such as 0.5 or 3/8")
         return self
+
+    @property
+    def minimum_accepted(self) -> int:
+        """Fewer accepted updates are not averaged: of two under encryption, each follows from the sum and the other."""
+        return min(3, self.hospitals) if self.verification == "encrypted" else 1
 
     @property
     def rule_document(self) -> dict[str, object]:

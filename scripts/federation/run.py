@@ -25,6 +25,9 @@ __all__ = ["new_task_name", "train"]
 
 VERIFIERS = ("verifiera", "verifierb")
 FIRST_VERIFIER = VERIFIERS[0]
+DEALER = "dealer"
+BATCH = {"mlp": 500, "lenet": 128, "resnet18": 32}
+"""Images evaluated together under encryption: measured, docs/protocol.md."""
 
 Show = Callable[[str, dict[str, Any]], None]
 
@@ -121,8 +124,12 @@ class _Run:
 
     def _start(self, roles: Roles) -> None:
         common = ["--task", self._task, "--json"]
-        for verifier in VERIFIERS:
-            roles.start(verifier, ["verifier", "run", *self._as(verifier), *common])
+        encrypted = self._options.verification == "encrypted"
+        if encrypted:
+            roles.start("dealer", ["dealer", "run", *self._as("dealer"), *common])
+        for index, verifier in enumerate(VERIFIERS):
+            kind = "witness" if encrypted and index == 1 else "verifier"
+            roles.start(verifier, [kind, "run", *self._as(verifier), *common])
         roles.start("coordinator", ["coordinator", "run", *self._as(FIRST_VERIFIER, "coordinator"), *common])
         for number in range(1, self._options.hospitals + 1):
             roles.start(f"hospital{number}", [*self._hospital(number), *common])
@@ -221,9 +228,35 @@ class _Run:
             "--lambda": options.mix,
             "--rule": json.dumps(options.rule_document),
             "--seed": options.seed,
+            "--settings": self._settings(dealt),
         }
         flags = [text for flag, value in named.items() for text in (flag, str(value))]
         self._admin("create-task", *self._as(FIRST_VERIFIER, "admin"), *flags)
+
+    def _settings(self, dealt: dict[str, Any]) -> Path:
+        """Write the task's further fields: disclosure, and who verifies where under encryption."""
+        options = self._options
+        fields: dict[str, Any] = {"disclosure": options.disclosure}
+        if options.verification == "encrypted":
+            parties = [self._network.msp_id(verifier) for verifier in VERIFIERS]
+            fields |= {
+                "verification": "encrypted",
+                "minimum_accepted": options.minimum_accepted,
+                "encrypted": {
+                    "parties": parties,
+                    "dealer": self._network.msp_id(DEALER),
+                    "services": {
+                        self._network.msp_id(name): self._network.service(name) for name in (*VERIFIERS, DEALER)
+                    },
+                    "comparison": options.comparison,
+                    "batch": BATCH[options.model],
+                    "grey": dealt["image"][0] == 1,
+                    "placement": "outsourced",
+                },
+            }
+        place = self._folder / "task.json"
+        place.write_text(json.dumps(fields))
+        return place
 
     def _admin(self, *arguments: str) -> dict[str, Any]:
         """Run an admin command and give the last of its JSON lines."""

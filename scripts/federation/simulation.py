@@ -88,7 +88,7 @@ class Simulation:
             for name in updates:
                 kind = "poisoned" if name in poisoned else "honest"
                 counts[f"{kind}_{'accepted' if name in accepted else 'refused'}"] += 1
-            if accepted:
+            if len(accepted) >= self._options.minimum_accepted:
                 base = self._mixed(base, [updates[name] for name in sorted(accepted)])
             found.append(self._accuracy(base))
         layout = modelformat.layout_hash(self._description)

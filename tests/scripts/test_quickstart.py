@@ -19,10 +19,11 @@ from scripts.federation.options import Options
 from scripts.federation.simulation import Simulation
 
 OPTIONS = {"hospitals": 3, "adversaries": 1, "rounds": 2, "epochs": 4, "rule": "strict", "seed": 1}
+ENCRYPTED = {"hospitals": 4, "adversaries": 1, "rounds": 2, "seed": 0, "verification": "encrypted"}
 
 
-def command(folder: Path, network: str) -> list[str]:
-    given = [text for name, value in OPTIONS.items() for text in (f"--{name}", str(value))]
+def command(folder: Path, network: str, options: dict[str, Any] = OPTIONS) -> list[str]:
+    given = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     places = ["--dir", str(folder / "net"), "--results", str(folder / "results"), "--json", str(folder / "run.json")]
     base = ["--network", network, "--port-base", str(free_port_base(300))]
     return [sys.executable, "-m", "scripts.federation", *given, *places, *base]
@@ -50,18 +51,21 @@ def network(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_a_run_reports_what_the_ledger_decided(network: str, tmp_path: Path) -> None:
-    done = subprocess.run(command(tmp_path, network), capture_output=True, text=True, timeout=280)
+@pytest.mark.parametrize(
+    "options", [OPTIONS, ENCRYPTED, ENCRYPTED | {"disclosure": "bit"}], ids=["plain", "encrypted", "bit"]
+)
+def test_a_run_reports_what_the_ledger_decided(network: str, options: dict[str, Any], tmp_path: Path) -> None:
+    done = subprocess.run(command(tmp_path, network, options), capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     report: dict[str, Any] = json.loads((tmp_path / "run.json").read_text())
     assert report["network"] == network
     assert len(report["rounds"]) == 2
     decided = [report[f"{who}_{what}"] for who in ("honest", "poisoned") for what in ("accepted", "refused")]
-    assert sum(decided) == 6
+    assert sum(decided) == 2 * options["hospitals"]
     assert report["ledger_bytes"] > 0
     assert report["seconds"]["total"] > report["seconds"]["training"] > 0
-    # The same integers without any network: data, training, verdicts and aggregation are one meaning everywhere.
-    simulated = Simulation(Options.model_validate(OPTIONS), report["task"]).run()
+    # The same integers without any network, in clear and encrypted: one meaning everywhere.
+    simulated = Simulation(Options.model_validate(options), report["task"]).run()
     assert report["model_hash"] == simulated["model_hash"]
     assert [item["accuracy"] for item in report["rounds"]] == pytest.approx(simulated["accuracy"][1:], abs=1e-6)
     assert list(tmp_path.glob("results/*/accuracy.png"))

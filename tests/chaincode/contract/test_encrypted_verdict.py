@@ -57,7 +57,7 @@ def test_equal_findings_are_the_verdict(make: Make, refused: Refused, order: tup
         **bound,
     }
     assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == "pending"
-    refused("ALREADY_ATTESTED", attest, demo, order[0], H1, finding)
+    assert attest(demo, order[0], H1, finding) == first
     assert attest(demo, order[1], H1, finding) == first | {"verifier": order[1]}
     assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == {
         "docType": "verdict",
@@ -94,12 +94,21 @@ def test_findings_that_differ_are_no_verdict(make: Make, refused: Refused, chang
     attest(demo, B, H1, demo.evaluated(H1, **change))
     assert events(demo) == ["VerdictAttested", "VerdictAttested"]
     assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == "pending"
-    for party in (A, B):
-        refused("ALREADY_ATTESTED", attest, demo, party, H1, demo.evaluated(H1))
     demo.verify(H2)
     ended = demo.submit(A, "CloseVerdicts", "demo", 1, "")
     assert ended["outcomes"] == {H1: "no_quorum", H2: "accepted"}
     assert (ended["accepted"], ended["state"]) == ([H2], "aggregating")
+
+
+def test_a_party_that_verified_again_replaces_its_finding(make: Make) -> None:
+    """A party killed before it attested begins anew: the other one then attests the new attempt's transcript."""
+    demo = verifying(make)
+    again = {"transcript": "8" * 64}
+    attest(demo, A, H1, demo.evaluated(H1))
+    attest(demo, A, H1, demo.evaluated(H1, **again))
+    assert events(demo) == ["VerdictAttested", "VerdictAttested"]
+    attest(demo, B, H1, demo.evaluated(H1, **again))
+    assert demo.read(H1, "ReadVerdict", "demo", 1, H1)["transcript"] == "8" * 64
 
 
 def test_one_attestation_is_never_an_acceptance(make: Make, refused: Refused) -> None:
@@ -123,7 +132,7 @@ def test_attestations_beside_each_other_conflict(make: Make) -> None:
         )
         assert first == second
         assert list(first.writes) == [keys[party]]
-        assert set(keys.values()) <= set(first.reads) and keys[other] not in first.writes
+        assert keys[other] in first.reads and keys[other] not in first.writes
 
 
 def test_written_verdict_and_attestation_together(make: Make) -> None:
