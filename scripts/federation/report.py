@@ -16,7 +16,11 @@ __all__ = ["Report", "Round", "Seconds", "plot", "print_report"]
 
 @dataclass(frozen=True)
 class Round:
-    """One finished round; ``accuracy`` in [0, 1] of the new global model on images no one trained or judged on."""
+    """One finished round; ``accuracy`` in [0, 1] of the new global model on images no one trained or judged on.
+
+    ``seconds`` are those of its states, open, verifying and aggregating; the slowest hospital's training is a part of
+    the first, ``submission`` the rest of it.
+    """
 
     number: int
     accuracy: float
@@ -26,8 +30,16 @@ class Round:
     poisoned_refused: int
     honest_accepted: int
     honest_refused: int
-    seconds: float
+    training: float
+    submission: float
+    verification: float
+    aggregation: float
     reason: str
+
+    @property
+    def seconds(self) -> float:
+        """All of it."""
+        return self.training + self.submission + self.verification + self.aggregation
 
 
 @dataclass
@@ -65,7 +77,10 @@ class Report:
         """Give the report as plain values, with the sums over the rounds."""
         sums = ("poisoned_accepted", "poisoned_refused", "honest_accepted", "honest_refused")
         final = self.rounds[-1].accuracy if self.rounds else self.initial_accuracy
-        return asdict(self) | {name: self.total(name) for name in sums} | {"final_accuracy": final}
+        found = asdict(self)
+        for item, given in zip(self.rounds, found["rounds"], strict=True):
+            given["seconds"] = item.seconds
+        return found | {name: self.total(name) for name in sums} | {"final_accuracy": final}
 
     def write(self, path: Path) -> None:
         """Write the object as JSON."""

@@ -200,7 +200,10 @@ class _Run:
             poisoned_refused=len(poisoned & refused),
             honest_accepted=len(accepted - poisoned),
             honest_refused=len(refused - poisoned),
-            seconds=opened + verifying + aggregating,
+            training=training,
+            submission=opened - training,
+            verification=verifying,
+            aggregation=aggregating,
             reason=closed["reason"] or "",
         )
 

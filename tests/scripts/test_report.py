@@ -20,7 +20,10 @@ ROUND = Round(
     poisoned_refused=1,
     honest_accepted=1,
     honest_refused=1,
-    seconds=2.5,
+    training=1.0,
+    submission=0.5,
+    verification=0.75,
+    aggregation=0.25,
     reason="",
 )
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much of a round is not training: a training run like the quickstart's, phase by phase.
+
+``scripts/bench round [--data mnist --data-dir DIR] [--network NAME] [--verification encrypted] [--json FILE]``.
+Training is the slowest hospital's of each round; all hospitals, verifiers, peers and orderers share this machine's
+cores. The first round also holds the processes' start and is left out of the median.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from scripts.federation.network import choose_network, running_network
+from scripts.federation.options import Options
+from scripts.federation.report import Report
+from scripts.federation.run import train
+
+BUDGET = 0.5
+"""Largest share that is not training, at a batch interval of 200 ms."""
+
+
+def run(options: Options, network: str | None, port_base: int, console: Console) -> Report:
+    """Train in a network of its own, which is purged afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        kind = choose_network(network, console)
+        with running_network(place / "network", kind, options.hospitals, port_base=port_base) as running:
+            return train(options, running, "bench", place / "run", console)
+
+
+def main(
+    data: Annotated[str, typer.Option(help="As for scripts/quickstart")] = "digits",
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST's idx files or of .npz files")] = None,
+    hospitals: Annotated[int, typer.Option(min=1)] = 10,
+    rounds: Annotated[int, typer.Option(min=2)] = 6,
+    model: Annotated[str, typer.Option(help="mlp, lenet or resnet18")] = "mlp",
+    verification: Annotated[str, typer.Option(help="plain or encrypted")] = "plain",
+    network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when found")] = None,
+    port_base: Annotated[int, typer.Option(help="First port of the network")] = 7050,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every figure to this file")] = None,
+) -> None:
+    """Measure and print a table."""
+    given = {"data": data, "data_dir": data_dir, "hospitals": hospitals, "rounds": rounds, "model": model}
+    options = Options.model_validate(given | {"verification": verification, "adversaries": 0, "rule": "strict"})
+    console = Console()
+    load = os.getloadavg()
+    report = run(options, network, port_base, console)
+    later = report.rounds[1:]
+    shares = [1 - item.training / item.seconds for item in later]
+    table = Table(title=f"{model} on {data}, {hospitals} hospitals, {report.network}, {verification}")
+    for heading in ("round", "seconds", "training", "submission", "verification", "aggregation", "not training"):
+        table.add_column(heading, justify="right")
+    for item in report.rounds:
+        parts = (item.seconds, item.training, item.submission, item.verification, item.aggregation)
+        share = 1 - item.training / item.seconds
+        table.add_row(str(item.number), *(f"{seconds:.1f}" for seconds in parts), f"{share:.0%}")
+    console.print(table)
+    median = statistics.median(shares)
+    console.print(f"median from round 2 on: {median:.0%} not training, {BUDGET:.0%} allowed")
+    if json_file:
+        found = {"processors": os.cpu_count(), "load": load, "at": int(time.time()), "share": median}
+        json_file.write_text(json.dumps(found | {"report": report.as_dict()}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
