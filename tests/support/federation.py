@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from federation_task import create_task, deal_digits, found_consortium
+from federation_task import create_task, deal_digits, encrypted_fields, found_consortium
 from networks import RunningNetwork
 from role_process import RoleProcess
 
@@ -46,14 +46,18 @@ TAMPERED = Path(__file__).with_name("tampered_chaincode.py")
 
 
 class Federation:
-    """A task whose rule accepts every update in range, so that only faults decide what becomes of it."""
+    """A task whose rule accepts every update in range, so that only faults decide what becomes of it.
 
-    def __init__(self, running: RunningNetwork, folder: Path, name: str) -> None:
+    An encrypted one is verified by the consortium's two verifiers, P0 and the witness, with its dealer.
+    """
+
+    def __init__(self, running: RunningNetwork, folder: Path, name: str, *, encrypted: bool = False) -> None:
         self.running = running
         self.folder = folder
         self.name = name
         self.verifiers = [one.name for one in running.consortium.having("verifier")]
         self.hospitals = [one.name for one in running.consortium.having("hospital")]
+        self.dealers = [one.name for one in running.consortium.having("dealer")] if encrypted else []
         self.roles: dict[str, RoleProcess] = {}
         self._connections = ExitStack()
         self._outboxes: dict[tuple[str, str], Outbox] = {}
@@ -64,10 +68,16 @@ class Federation:
         for verifier in self.verifiers:
             images.write(self.mounted(verifier))
         found_consortium(running.consortium, self.transactions("VerifierA", "Admin"))
-        create_task(name, images, self.ledger(), self.transactions("VerifierA"), self.msp("VerifierB"))
+        more = encrypted_fields(running.consortium) if encrypted else {"minimum_accepted": 2}
+        create_task(name, images, self.ledger(), self.transactions("VerifierA"), self.msp("VerifierB"), more)
         self.task = self.ledger().task(name)
-        for role in (*self.verifiers, *self.hospitals):
+        for role in self.everyone:
             self.start(role)
+
+    @property
+    def everyone(self) -> list[str]:
+        """The organisations that have a process, dealers first: without one, parties wait."""
+        return [*self.dealers, *self.verifiers, *self.hospitals]
 
     def msp(self, name: str) -> str:
         return self.running.consortium.organisation(name).msp_id
@@ -90,17 +100,24 @@ class Federation:
         return Transactions(self.outbox(name, user), verifiers, self.running.consortium.quorum, self.msp(name))
 
     def start(self, role: str, *more: str, kind: str = "", name: str = "") -> RoleProcess:
-        """Start an organisation's process: by default a verifier's client or an honest hospital."""
-        verifier = role in self.verifiers
-        command = [kind or ("verifier" if verifier else "hospital"), "run", "--task", self.name]
+        """Start an organisation's process: by default what it is in this task, as an honest one."""
+        kind = kind or self._kind(role)
+        command = [kind, "run", "--task", self.name]
         command += ["--profile", str(self.running.profile(role)), "--state-dir", str(self.state(name or role))]
-        if verifier and not kind:
+        if kind == "verifier":
             command += ["--takeover", "2"]
-        if not verifier:
+        if role in self.hospitals:
             command += ["--data", str(self.folder / f"{role}.npz"), "--epochs", EPOCHS]
         process = self.roles.setdefault(name or role, RoleProcess(name or role, self.folder / f"{name or role}.log"))
         process.start([*command, *more])
         return process
+
+    def _kind(self, role: str) -> str:
+        if role in self.hospitals:
+            return "hospital"
+        if role in self.dealers:
+            return "dealer"
+        return "witness" if self.dealers and role == self.verifiers[1] else "verifier"
 
     def state(self, role: str) -> Path:
         return self.folder / "state" / role
@@ -151,7 +168,7 @@ class Federation:
 
     def settle(self) -> None:
         """Leave nothing of an earlier test: every role runs, no round is open."""
-        for role in (*self.verifiers, *self.hospitals):
+        for role in self.everyone:
             if self.roles[role].running:
                 self.roles[role].thaw()
             else:
@@ -236,9 +253,9 @@ class Federation:
 
 
 @contextmanager
-def federation(running: RunningNetwork, folder: Path, name: str) -> Iterator[Federation]:
+def federation(running: RunningNetwork, folder: Path, name: str, *, encrypted: bool = False) -> Iterator[Federation]:
     """Run a federation for as long as the context lasts."""
     with ExitStack() as stack:
-        made = Federation(running, folder, name)
+        made = Federation(running, folder, name, encrypted=encrypted)
         stack.callback(made.close)
         yield made

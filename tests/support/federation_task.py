@@ -25,6 +25,8 @@ ROUNDS = 1000
 HIDDEN = 16
 IMAGES = 100
 JUDGED = 60
+BATCH = 2
+"""Images evaluated together under encryption: few, so that there is a middle to be killed in."""
 
 
 def deal_digits(folder: Path, hospitals: list[str]) -> VerificationSet:
@@ -45,7 +47,32 @@ def found_consortium(consortium: Consortium, transactions: Transactions) -> None
             raise
 
 
-def create_task(name: str, images: VerificationSet, ledger: Ledger, transactions: Transactions, stand_in: str) -> None:
+def encrypted_fields(consortium: Consortium) -> dict[str, Any]:
+    """Give the fields of a task that the two verifiers of a consortium judge on shares, with its dealer."""
+    parties, (dealer,) = consortium.having("verifier"), consortium.having("dealer")
+    services = {one.msp_id: one.service.address for one in (*parties, dealer) if one.service}
+    return {
+        "verification": "encrypted",
+        "encrypted": {
+            "parties": [one.msp_id for one in parties],
+            "dealer": dealer.msp_id,
+            "services": services,
+            "comparison": "tree",
+            "batch": BATCH,
+            "grey": True,
+            "placement": "outsourced",
+        },
+    }
+
+
+def create_task(
+    name: str,
+    images: VerificationSet,
+    ledger: Ledger,
+    transactions: Transactions,
+    stand_in: str,
+    more: dict[str, Any],
+) -> None:
     """Store the initial model and create the task; the ledger's organisation coordinates it."""
     document = catalogue.mlp((1, 8, 8), 10, hidden=HIDDEN)
     description = modelformat.parse(document)
@@ -57,9 +84,8 @@ def create_task(name: str, images: VerificationSet, ledger: Ledger, transactions
         "rounds": ROUNDS,
         "rule": {"name": "slack", "slack": 1000},
         "model_tolerance": 1000,
-        "minimum_accepted": 2,
         "stand_in": stand_in,
-    }
+    } | more
     whole = task_document(ledger.consortium(), ledger.msp, document, packed, chosen)
     quiet = Report("admin", ledger.msp, as_json=True, stream=io.StringIO())
     store_model(transactions, modelformat.layout_hash(description), packed, whole["model_store"], quiet)

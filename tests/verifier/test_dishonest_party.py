@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the encrypted evaluation does not promise: a party that deviates is not caught (docs/protocol.md).
+
+A party that adds a number to its share of an opened value shifts what both parties open, and both write down the same
+transcript. So the two attestations agree on the shifted verdict. Two things would catch it. Dealer MACs on the masks
+show every shifted opening at once. Canary updates with known verdicts, among the real ones, show it in the long run.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from engine_models import case
+from local_dealer import LocalDealer
+
+from chaincode import catalogue
+from chaincode.evaluation import compile_model, merit
+from verifier.correctness import COUNT_BITS
+from verifier.identifier import MaterialId
+from verifier.journal import Journal
+from verifier.party import Party
+from verifier.planning import make_plan
+from verifier.session import Order, Secrets, Session
+from verifier.transport import in_process
+from verifier.tree import Tree
+
+IMAGES = 30
+DOCUMENT = catalogue.mlp((1, 8, 8), 4, hidden=8)
+CASE = case(DOCUMENT, IMAGES)
+OTHER = case(DOCUMENT, IMAGES, seed=4).flat()
+"""Another update."""
+
+
+def correct(flat):
+    """Count what plain evaluation counts for an update."""
+    tensors, start = {}, 0
+    for name, values in CASE.update.items():
+        tensors[name] = flat[start : start + values.size].reshape(values.shape)
+        start += values.size
+    program = compile_model(CASE.description, CASE.base, tensors, lambda_numerator=1, lambda_bits=1)
+    return merit(program, CASE.images, CASE.labels).correct
+
+
+def verified(folder, monkeypatch, dishonest, *, minimum=None):
+    """Verify with this class of parties; give what both learnt, transcripts included."""
+    monkeypatch.setattr("verifier.session.Party", dishonest)
+    plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    name = MaterialId("demo", 1, "Hospital1MSP")
+    order = Order(name, {}, plan, lambda name: Tree(), IMAGES, IMAGES, minimum is not None)
+    dealer, lines = LocalDealer(order), in_process()
+    mine = np.random.default_rng(5).integers(-(1 << 63), 1 << 63, OTHER.shape)
+    shares = (mine, CASE.flat() - mine)
+
+    def party(index):
+        held = (CASE.images, CASE.labels.astype(np.int64), minimum) if index == 0 else ()
+        secrets = Secrets(CASE.base, shares[index], *held)
+        journal = Journal(folder / str(index) / "Hospital1MSP.journal")
+        try:
+            return Session(index, lines[index], journal, order, secrets, dealer.material(index)).run()
+        finally:
+            lines[index].close()
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(party, (0, 1))
+    assert first == second, "both attest the same, the transcript included"
+    return first
+
+
+def revealing(liar, bits, shift):
+    """Make a party that, being ``liar``, adds to its share of the result of this width."""
+
+    class Dishonest(Party):
+        def reveal(self, share, width):
+            lies = self.index == liar and width == bits
+            return super().reveal(share + np.int64(shift) if lies else share, width)
+
+    return Dishonest
+
+
+def opening_parameters(liar, shift):
+    """Make a party that, being ``liar``, adds to its share of the first opening: the update under its mask."""
+
+    class Dishonest(Party):
+        openings = 0
+
+        def open(self, mask, share, bits):
+            self.openings += 1
+            return super().open(mask, share + shift if self.index == liar and self.openings == 1 else share, bits)
+
+    return Dishonest
+
+
+def test_honest_parties_open_the_true_count(tmp_path, monkeypatch):
+    assert verified(tmp_path, monkeypatch, Party).counts == (correct(CASE.flat()),)
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+def test_a_shifted_count_is_not_caught(tmp_path, monkeypatch, liar):
+    found = verified(tmp_path, monkeypatch, revealing(liar, COUNT_BITS, 7))
+    assert found.counts == (correct(CASE.flat()) + 7,)
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+@pytest.mark.parametrize("margin", [0, 1])
+def test_a_flipped_verdict_is_not_caught(tmp_path, monkeypatch, liar, margin):
+    minimum = np.array([correct(CASE.flat()) + margin], dtype=np.int64)
+    found = verified(tmp_path, monkeypatch, revealing(liar, 1, 1), minimum=minimum)
+    assert found.holds is (margin == 1)
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+def test_a_shifted_opening_is_not_caught(tmp_path, monkeypatch, liar):
+    """Shifting the opened update by a difference has the parties judge another one than the hospital committed to."""
+    assert correct(OTHER) != correct(CASE.flat())
+    found = verified(tmp_path, monkeypatch, opening_parameters(liar, OTHER - CASE.flat()))
+    assert found.counts == (correct(OTHER),)
