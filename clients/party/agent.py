@@ -92,6 +92,7 @@ class PartyAgent:
         self._remember(current)
         if ended(current):
             self._shares.forget(current.round + 1)
+            self._new_model.forget(current.round + 1)
             if current.round >= self._task.rounds:
                 self._report.event("finished", task=self._task.task)
                 return None
@@ -111,14 +112,24 @@ class PartyAgent:
     def _something_to_compute(self, status: RoundStatus, current: Round) -> bool:
         """Tell whether the other party is needed: P0 serves as long as P1 may ask."""
         if current.state == "verifying":
-            return bool(_undecided(status, current) if self._index == 0 else self._unattested(status, current))
+            return bool(self._due(status, current))
         missing = [msp for msp in self._task.verifiers if msp not in status.aggregates]
         return current.state == "aggregating" and (bool(missing) if self._index == 0 else self._ledger.msp in missing)
 
-    def _unattested(self, status: RoundStatus, current: Round) -> list[str]:
-        """Give P1's candidates, those first whose share has come: one that never comes holds nobody up."""
+    def _due(self, status: RoundStatus, current: Round) -> list[str]:
+        """Give the candidates to verify, those first whose share has come: one that never comes holds nobody up.
+
+        Where both have attested, they differ, and nothing is left to do. Where P1 alone has, P0 may have lost its
+        result: after a while P1 leads that verification again.
+        """
+        parties = 1 if self._index == 1 and self._waited() < AGREEMENT else len(self._task.verifiers)
         own = self._ledger.msp
-        due = [h for h in _undecided(status, current) if own not in status.attestations.get(h, {})]
+        due: list[str] = []
+        for hospital in current.candidates:
+            said = status.attestations.get(hospital, {})
+            done = own in said and len(said) >= parties
+            if hospital not in status.verdicts and not done:
+                due.append(hospital)
         return sorted(due, key=lambda hospital: (not self._shares.holds(current.round, hospital), hospital))
 
     def _meet(self, round: int) -> float:
@@ -145,7 +156,7 @@ class PartyAgent:
             self._new_model.make(line, status, self._index)
             return
         found: dict[str, Mapping[str, Any]] = {}
-        for hospital in self._unattested(status, status.round):
+        for hospital in self._due(status, status.round):
             self._wake.check()
             _tell(line, {"do": "verify", "hospital": hospital})
             found[hospital] = self._verification.verify(line, status, hospital, self._patience())
@@ -206,10 +217,6 @@ class PartyAgent:
             if error.code not in SETTLED:
                 raise
         self._report.event("attested", round=round, hospital=hospital, accepted=result["accepted"])
-
-
-def _undecided(status: RoundStatus, current: Round) -> list[str]:
-    return [hospital for hospital in current.candidates if hospital not in status.verdicts]
 
 
 def _tell(line: Line, what: dict[str, str]) -> None:

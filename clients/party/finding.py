@@ -13,7 +13,7 @@ from chaincode.contract.verdict import disclosed
 from chaincode.evaluation import Merit
 from chaincode.fixedpoint import IntArray
 from chaincode.rules.minima import least_merits
-from medquorum import ConfigError
+from medquorum import ConfigError, ProtocolError
 from verifier.session import Opened, Order
 
 __all__ = ["base_statement", "finding", "minima", "update_rule"]
@@ -58,8 +58,7 @@ def finding(task: Task, hospital: str, opened: Opened, order: Order) -> dict[str
         return {"accepted": False, "reason": "DISPUTED"}
     if order.only_bit:
         return {"accepted": opened.holds, "reason": None if opened.holds else rules.Reason.RULE.value}
-    stated = opened.statement
-    base = Merit(stated["correct"], tuple(stated["per_class_correct"]), tuple(stated["per_class_total"]))
+    base = _stated_merit(opened.statement, order)
     rule = update_rule(task)
     if not opened.holds:
         # One bit says that RANGE and norm hold; which of them failed stays secret.
@@ -70,6 +69,24 @@ def finding(task: Task, hospital: str, opened: Opened, order: Order) -> dict[str
     candidate = rules.Candidate(hospital, mixed=merits.get("mixed"), own=merits.get("own"))
     (verdict,) = rules.judge(rule.model_copy(update={"norm": None}), base, [candidate])
     return disclosed(task, verdict)
+
+
+def _stated_merit(stated: Any, order: Order) -> Merit:
+    """Read what P0 says of the base model.
+
+    Raises
+    ------
+    ProtocolError
+        It cannot be true.
+    """
+    match stated:
+        case {"correct": int(correct), "per_class_correct": [*found], "per_class_total": [*totals]}:
+            merit = Merit(correct, tuple(found), tuple(totals))
+            rows = list(zip(found, totals, strict=False))
+            whole = all(isinstance(c, int) and isinstance(t, int) and 0 <= c <= t for c, t in rows)
+            if len(found) == len(totals) and whole and sum(found) == correct and merit.total == order.images:
+                return merit
+    raise ProtocolError("P0 says nothing possible of the base model", "Both parties have to run the same release")
 
 
 def _merits(counts: tuple[int, ...], order: Order, base: Merit) -> dict[str, Merit]:

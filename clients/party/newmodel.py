@@ -103,13 +103,22 @@ class NewModel:
             list(pool.map(put, missing))
         return 0
 
+    def forget(self, before: int) -> None:
+        """Remove the models and journals of rounds before this one; which set was summed is kept for ever."""
+        for place in self._folder.glob("[0-9]*"):
+            if int(place.name) < before:
+                for path in (place / "model.bin", *place.glob("*.journal")):
+                    path.unlink(missing_ok=True)
+
     def _stated(self, line: Transport, current: Round, packed: bytes, index: int) -> Mapping[str, Any]:
         """P0 evaluates the new model, which is public, on its images, and tells P1 what both attest."""
         if index == 1 or self._images is None:
-            stated = canonical.decode(line.exchange(b""))
-            if not isinstance(stated, dict):
-                raise ProtocolError("the other party states nothing about the new model", "Install the same release")
-            return stated
+            match canonical.decode(line.exchange(b"")):
+                case {"worse": bool(worse), "counts": {"base": int(before), "model": int(after)}}:
+                    return {"worse": worse, "counts": {"base": before, "model": after}}
+                case {"worse": bool(worse)}:
+                    return {"worse": worse}
+            raise ProtocolError("P0 says nothing of the new model", "Both parties have to run the same release")
         _, merit = self._verification.base(current.base)
         before = 0 if merit is None else merit.correct
         after = self._images.merit(modelformat.unpack(modelformat.parse(self._task.model), packed)).correct

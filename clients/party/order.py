@@ -9,7 +9,7 @@ from chaincode.contract.task import Task
 from chaincode.rules import Floor
 from clients.documents import RoundStatus
 from clients.party.finding import update_rule
-from medquorum import ConfigError
+from medquorum import ConfigError, ProtocolError
 from verifier.identifier import MaterialId
 from verifier.plandocument import PlanDocument
 from verifier.session import Order
@@ -55,9 +55,9 @@ def plan_document(task: Task, first_batch: int = 0) -> PlanDocument:
 
 
 def make_order(task: Task, status: RoundStatus, hospital: str) -> Order:
-    """Make the order of a candidate's verification."""
+    """Make the order of a candidate's verification; ProtocolError when it is none."""
     if status.round is None or hospital not in status.round.commitments:
-        raise ConfigError(f"{hospital} is no candidate", "Verify the round's frozen candidates")
+        raise ProtocolError(f"{hospital} is no candidate of this round", "Compare both parties' ledger heights")
     document = plan_document(task)
     facts = {
         "update": status.round.commitments[hospital],
