@@ -120,14 +120,18 @@ class Dealings:
         with self._changed:
             self._record.check(request.key)
             meeting = self._meetings.setdefault(request.key, _Meeting())
-            if request.party in meeting.requests:
-                raise ProtocolError("this party asks for the attempt already", "Ask once, or for the next attempt")
             if not context.add_callback(lambda: self._leave(request, meeting)):
+                self._withdraw(request, meeting)
                 raise ProtocolError("the party has gone", "Ask again")
-            meeting.requests[request.party] = request
+            meeting.requests[request.party] = request  # in place of an earlier call's, which may be dead
+            self._changed.notify_all()
             if len(meeting.requests) == 2:
                 self._settle(meeting)
-            self._changed.wait_for(lambda: meeting.settled or not context.is_active(), self._patience)
+            self._changed.wait_for(
+                lambda: meeting.settled or meeting.requests.get(request.party) is not request, self._patience
+            )
+            if meeting.requests.get(request.party) is not request:
+                raise ProtocolError("this party has asked anew, or gone", "Wait for the newer call")
             if not meeting.settled:
                 self._withdraw(request, meeting)
                 raise ProtocolError(
@@ -155,13 +159,14 @@ class Dealings:
     def _leave(self, request: DealRequest, meeting: _Meeting) -> None:
         """Note that a party's call has ended."""
         with self._changed:
-            if meeting.settled:
+            if meeting.settled and meeting.requests[request.party] is request:
                 meeting.channels[request.party].close()
-            else:
+            elif not meeting.settled:
                 self._withdraw(request, meeting)
-                self._changed.notify_all()
 
     def _withdraw(self, request: DealRequest, meeting: _Meeting) -> None:
-        meeting.requests.pop(request.party, None)
+        if meeting.requests.get(request.party) is request:
+            del meeting.requests[request.party]
+            self._changed.notify_all()
         if not meeting.requests and self._meetings.get(request.key) is meeting:
             del self._meetings[request.key]

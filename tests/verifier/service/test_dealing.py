@@ -170,12 +170,12 @@ def test_what_the_ledger_does_not_know_is_refused(tmp_path):
         take(address, REQUESTS[0])
 
 
-def test_a_party_that_asks_twice_at_once_is_refused(tmp_path):
+def test_a_party_that_asks_anew_ends_its_earlier_call(tmp_path):
     with dealer(tmp_path, patience=1) as address:
         found = sorted(str(error) for error in take_both(address, [REQUESTS[0], REQUESTS[0]]))
     assert [error.partition(" ")[2].partition(".")[0] for error in found] == [
         "did not ask within 1 s",
-        "party asks for the attempt already",
+        "party has asked anew, or gone",
     ]
 
 
