@@ -11,6 +11,7 @@ import numpy as np
 
 from chaincode.fixedpoint import FRACTION_BITS, IntArray, activation_bits
 from chaincode.modelformat.description import BatchNorm, Conv, Dense, Layer, ModelDescription, Residual
+from chaincode.modelformat.ordering import following_norm, pools_first
 from chaincode.modelformat.shapes import Shape, output_shape
 from verifier.convolution import Geometry
 from verifier.entry import Entry
@@ -126,7 +127,7 @@ class _Compiler:
 
     def path(self, layers: Sequence[Layer], shape: Shape, residual: Residual | None = None) -> Shape:
         """Add the steps of consecutive layers; the last convolution of a residual's body adds its shortcut."""
-        items = _pools_first(layers)
+        items = pools_first(layers)
         entry = self._held
         for index, layer in enumerate(items):
             if layer.op == "residual":
@@ -138,7 +139,7 @@ class _Compiler:
             opens = residual is not None and index == 0
             if layer.op == "conv" or layer.op == "dense":
                 ends = residual if index >= len(items) - 1 - isinstance(items[-1], BatchNorm) else None
-                self._linear(layer, _norm(items, index), opens, ends, entry)
+                self._linear(layer, following_norm(items, index), opens, ends, entry)
             else:
                 self._simple(layer, opens)
             if layer.op != "flatten":
@@ -157,7 +158,7 @@ class _Compiler:
         self._affine(layer, norm, self._held, rounds=True)
         shortcut: str | None = None
         for side in (item for item in (ends.shortcut if ends else ()) if isinstance(item, Conv)):
-            self._affine(side, _norm(ends.shortcut if ends else (), 0), entry, rounds=False)
+            self._affine(side, following_norm(ends.shortcut if ends else (), 0), entry, rounds=False)
             shortcut = side.name
         ring = self._shift + self._width
         self.steps.append(Linear(layer.name, opens, ring, self._shift, ends is not None, shortcut))
@@ -184,19 +185,6 @@ class _Compiler:
                 self.steps.append(Average(name, opens, (layer.kernel, layer.kernel), layer.stride))
             case "globalavgpool":
                 self.steps.append(Average(name, opens, self._held[1:], 1))
-
-
-def _norm(items: Sequence[Layer], index: int) -> BatchNorm | None:
-    following = items[index + 1] if index + 1 < len(items) else None
-    return following if isinstance(following, BatchNorm) else None
-
-
-def _pools_first(layers: Sequence[Layer]) -> list[Layer]:
-    items = list(layers)
-    for index in range(len(items) - 1):
-        if items[index].op == "relu" and items[index + 1].op == "maxpool":
-            items[index : index + 2] = [items[index + 1], items[index]]
-    return items
 
 
 def _lowered(steps: Sequence[Step | _Rectify | _Reshape], shift: int, width: int) -> list[Step]:

@@ -28,6 +28,7 @@ from chaincode.modelformat.description import (
     Residual,
 )
 from chaincode.modelformat.layout import check_tensors
+from chaincode.modelformat.ordering import following_norm, pools_first
 from chaincode.modelformat.shapes import Shape, output_shape
 
 __all__ = ["compile_model"]
@@ -78,7 +79,7 @@ class _Compiler:
 
     def path(self, layers: Sequence[Layer], shape: Shape, residual: Residual | None = None) -> Shape:
         """Add the steps of consecutive layers; the last convolution of a residual's body adds its shortcut."""
-        items = _pools_first(layers)
+        items = pools_first(layers)
         entry = self._held
         for index, layer in enumerate(items):
             if layer.op == "residual":
@@ -88,7 +89,7 @@ class _Compiler:
                 opens = residual is not None and index == 0
                 if layer.op == "conv" or layer.op == "dense":
                     ends = residual if index >= len(items) - 1 - isinstance(items[-1], BatchNorm) else None
-                    self._linear(layer, _norm(items, index), shape, opens, ends, entry)
+                    self._linear(layer, following_norm(items, index), shape, opens, ends, entry)
                 else:
                     self.steps.append(self._simple(layer, shape, opens))
                 if layer.op != "flatten":
@@ -108,7 +109,7 @@ class _Compiler:
         main, bias = self._convolution(layer, norm, self._held)
         shortcut: Convolution | None = None
         for side in (item for item in (ends.shortcut if ends else ()) if isinstance(item, Conv)):
-            shortcut, more = self._convolution(side, _norm(ends.shortcut if ends else (), 0), entry)
+            shortcut, more = self._convolution(side, following_norm(ends.shortcut if ends else (), 0), entry)
             bias = bias + more
         rounded = bias + np.int64(1 << (self._shift - 1))
         adds = ends is not None
@@ -140,17 +141,3 @@ class _Compiler:
                 return Average(name, shape, opens, (layer.kernel, layer.kernel), layer.stride, self.bits)
             case "globalavgpool":
                 return Average(name, shape, opens, self._held[1:], 1, self.bits)
-
-
-def _norm(items: Sequence[Layer], index: int) -> BatchNorm | None:
-    following = items[index + 1] if index + 1 < len(items) else None
-    return following if isinstance(following, BatchNorm) else None
-
-
-def _pools_first(layers: Sequence[Layer]) -> list[Layer]:
-    """Move a maximum pooling before the ReLU it follows: fewer values to compare with 0, the same maxima."""
-    items = list(layers)
-    for index in range(len(items) - 1):
-        if items[index].op == "relu" and items[index + 1].op == "maxpool":
-            items[index : index + 2] = [items[index + 1], items[index]]
-    return items
