@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The witness, P0's client and the dealer killed in the middle of a verification, and a witness that never comes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from federation import Federation
+from federation_task import BATCH, JUDGED
+
+from clients.coordinator.duty import Deadlines
+from verifier.journal import Journal
+
+EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
+STATES = ["open", "verifying", "aggregating", "closed"]
+
+
+def begun(fed: Federation, party: str, number: int, hospital: str) -> list[tuple[int, int]]:
+    """Give the attempts a party has begun, each with the batches it began after."""
+    lines = (fed.state(party) / fed.name / f"{number:06d}" / f"{hospital}.journal").read_text().splitlines()
+    entries = [entry for entry in map(json.loads, lines) if "attempt" in entry]
+    return [(entry["attempt"], entry["kept"]) for entry in entries]
+
+
+def dealt(fed: Federation, number: int, hospital: str) -> list[int]:
+    """Give the attempts of a verification that the dealer has dealt, in order."""
+    lines = (fed.state("Dealer") / f"{fed.name}.dealt").read_text().splitlines()
+    return [
+        attempt for task, n, msp, attempt in map(json.loads, lines) if (task, n, msp) == (fed.name, number, hospital)
+    ]
+
+
+def check_nothing_is_doubled(fed: Federation, number: int) -> None:
+    assert [version["state"] for version in fed.versions("round", number)] == STATES
+    for hospital in EVERYONE:
+        assert len(fed.versions("update", number, hospital)) == 1
+        pending, verdict = fed.versions("verdict", number, hospital)
+        assert (pending, verdict["mode"], verdict["accepted"]) == ("pending", "encrypted", True)
+        attempts = dealt(fed, number, hospital)
+        assert len(set(attempts)) == len(attempts)
+        found = [fed.versions("attestation", number, hospital, fed.msp(party))[-1] for party in fed.verifiers]
+        assert {one["transcript"] for one in found} == {verdict["transcript"]}
+    for party in fed.verifiers:
+        assert len(fed.versions("aggregate", number, fed.msp(party))) == 1
+
+
+@pytest.mark.parametrize("victim", ["VerifierB", "VerifierA", "Dealer"])
+def test_a_killed_process_goes_on_after_the_last_common_batch(fed: Federation, victim: str) -> None:
+    number = fed.opened()
+    fed.reach("verifying")
+    witness = fed.roles["VerifierB"]
+    event = witness.wait_for("progress", phase="verification", round=number, done=10)
+    fed.roles[victim].kill()
+    fed.start(victim)
+    fed.reach("aggregating")
+    hospital = event["hospital"]
+    for party in fed.verifiers:
+        (first, nothing), *_, (last, kept) = begun(fed, party, number, hospital)
+        assert (first, nothing) == (1, 0)
+        assert last > 1
+        assert 0 < kept < JUDGED // BATCH
+        journal = Journal(fed.state(party) / fed.name / f"{number:06d}" / f"{hospital}.journal")
+        assert len(journal.batches) == JUDGED // BATCH
+    assert fed.finished().accepted == EVERYONE
+    check_nothing_is_doubled(fed, number)
+
+
+def test_without_its_witness_a_round_ends_with_nothing_accepted(fed: Federation) -> None:
+    fed.roles["VerifierB"].kill()
+    number = fed.opened()
+    closed = fed.reach("closed", Deadlines(submission=120, verdict=5, aggregation=120))
+    assert closed.outcomes == dict.fromkeys(EVERYONE, "missing")
+    assert (closed.reason, closed.model, closed.accepted) == ("TOO_FEW", closed.base, [])
+    for hospital in EVERYONE:
+        assert fed.versions("verdict", number, hospital) == ["pending"]

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shares that come late, never, or are not what was committed to; updates out of range; P0 with other images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from federation import Federation
+from handmade_shares import HandmadeShares, parameters
+
+from chaincode.dataset import VerificationSet
+from clients.hospital.updates import UpdateStore
+from medquorum import DataError, ShareError
+from verifier.commitment import ShareContext, hand_overs
+
+EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
+SMALLEST, LARGEST = -(2**31), 2**31 - 1
+NOT_COMMITTED = "the share of Hospital4MSP in round {} is not the one it committed to"
+
+
+def kill_between_submission_and_hand_over(fed: Federation) -> int:
+    """Open a round; Hospital4's commitments are on the ledger, its shares nowhere; gives the round."""
+    for party in fed.verifiers:
+        fed.roles[party].freeze()
+    number = fed.opened()
+    for hospital in fed.hospitals:
+        fed.roles[hospital].wait_for("submitted", round=number)
+    fed.roles["Hospital4"].kill()
+    for party in fed.verifiers:
+        fed.roles[party].thaw()
+    return number
+
+
+def test_a_hospital_started_again_in_time_hands_its_shares_over(fed: Federation) -> None:
+    number = kill_between_submission_and_hand_over(fed)
+    fed.reach("verifying")
+    fed.roles["VerifierB"].wait_for("phase", phase="verification", round=number)
+    fed.start("Hospital4")
+    assert fed.finished().accepted == EVERYONE
+    assert len(fed.versions("update", number, EVERYONE[3])) == 1
+
+
+@contextmanager
+def impatient(fed: Federation) -> Iterator[None]:
+    """Both parties wait three seconds for a share."""
+    for party in fed.verifiers:
+        fed.roles[party].stop()
+        fed.start(party, "--share-patience", "3")
+        fed.roles[party].wait_for("listening", since=fed.roles[party].mark - 1)
+    yield
+    for party in fed.verifiers:
+        fed.roles[party].stop()
+
+
+def test_a_share_that_never_comes_is_disputed_by_both_parties(fed: Federation) -> None:
+    with impatient(fed):
+        number = kill_between_submission_and_hand_over(fed)
+        assert fed.finished().accepted == EVERYONE[:3]
+    verdict = fed.status(number).verdicts[EVERYONE[3]]
+    assert (verdict.accepted, verdict.reason) == (False, "DISPUTED")
+    [a], [b] = (fed.versions("attestation", number, EVERYONE[3], fed.msp(party)) for party in fed.verifiers)
+    assert a["result"] == b["result"] == {"accepted": False, "reason": "DISPUTED"}
+    assert a["transcript"] == b["transcript"]
+
+
+@pytest.fixture
+def hidden(fed: Federation) -> Iterator[HandmadeShares]:
+    """An open round in which the test plays Hospital4, whose commitments are on the ledger."""
+    fed.roles["Hospital4"].freeze()
+    number = fed.opened()
+    made = HandmadeShares(fed, "Hospital4", number, parameters(fed, 1))
+    made.submit()
+    for hospital in fed.hospitals[:3]:
+        fed.roles[hospital].wait_for("phase", phase="hand_over", round=number)
+    yield made
+    fed.roles["Hospital4"].thaw()
+
+
+def other_hospitals_values(fed: Federation, number: int) -> list[bytes]:
+    """Give what Hospital1 has handed to P0 and P1."""
+    update = UpdateStore(fed.state("Hospital1") / fed.name / "updates").load(number)
+    assert update is not None
+    context = ShareContext(fed.name, number, EVERYONE[0], update.base, fed.task.layout)
+    vector = np.frombuffer(update.packed, dtype="<i4").astype(np.int64)
+    first, second = fed.msp("VerifierA"), fed.msp("VerifierB")
+    return [one.value for one in hand_overs(context, (first, second), vector, update.salts)]
+
+
+def refused(give: Callable[..., None], cause: str, *arguments: object, **more: object) -> None:
+    with pytest.raises(ShareError, match=cause) as error:
+        give(*arguments, **more)
+    assert error.value.remedy
+
+
+def test_another_share_than_committed_is_refused_and_not_kept(fed: Federation, hidden: HandmadeShares) -> None:
+    number = fed.current.round
+    strange = other_hospitals_values(fed, number)
+    cause = NOT_COMMITTED.format(number)
+    for index in (0, 1):
+        own = hidden.values[index]
+        turned = own[:-1] + bytes([own[-1] ^ 1])
+        salted = bytes([own[0] ^ 1]) + own[1:]
+        for value in (turned, salted, own[:-8], own + bytes(8), b"", hidden.values[1 - index], strange[index]):
+            refused(hidden.give, cause, index, value)
+        assert not hidden.is_kept(index)
+        hidden.give(index)
+        hidden.give(index)
+        refused(hidden.give, cause, index, turned)
+        assert hidden.is_kept(index)
+    assert fed.finished().accepted == EVERYONE
+
+
+def test_an_ended_rounds_share_is_refused(fed: Federation, hidden: HandmadeShares) -> None:
+    for index in (0, 1):
+        hidden.give(index)
+    number = fed.finished().round
+    later = fed.opened()
+    again = HandmadeShares(fed, "Hospital4", later, parameters(fed, 1))
+    again.submit()
+    for index in (0, 1):
+        refused(hidden.give, f"round {number} has ended", index)
+        refused(hidden.give, NOT_COMMITTED.format(later), index, number=later)
+        refused(hidden.give, f"no update of Hospital4MSP|no round|{later + 1}", index, number=later + 1)
+        assert not again.is_kept(index)
+        again.give(index)
+    assert fed.finished().accepted == EVERYONE
+
+
+def test_only_a_hospital_hands_over_and_only_its_own(fed: Federation, hidden: HandmadeShares) -> None:
+    number = fed.current.round
+    for index in (0, 1):
+        for sender in ("Hospital1", "Hospital2"):
+            refused(hidden.give, f"the share of {sender}MSP in round {number} is not", index, sender=sender)
+        for sender in ("Dealer", "VerifierA", "VerifierB"):
+            refused(hidden.give, f"{sender}MSP is no hospital of a task", index, sender=sender)
+        assert not hidden.is_kept(index)
+        hidden.give(index)
+    assert fed.finished().accepted == EVERYONE
+
+
+@pytest.mark.parametrize("extremes", [(SMALLEST, SMALLEST), (LARGEST, LARGEST), (SMALLEST, LARGEST)])
+def test_an_update_out_of_range_is_refused(fed: Federation, extremes: tuple[int, int]) -> None:
+    fed.roles["Hospital4"].freeze()
+    number = fed.opened()
+    update = parameters(fed, extremes[0])
+    update[1::2] = extremes[1]
+    made = HandmadeShares(fed, "Hospital4", number, update)
+    made.submit()
+    for index in (0, 1):
+        made.give(index)
+    assert fed.finished().accepted == EVERYONE[:3]
+    verdict = fed.status(number).verdicts[EVERYONE[3]]
+    assert (verdict.accepted, verdict.reason) == (False, "RANGE")
+
+
+@pytest.fixture
+def other_images(fed: Federation) -> Iterator[Path]:
+    """P0 mounts a file in which one label is another."""
+    path = fed.mounted("VerifierA")
+    committed = VerificationSet.read(path)
+    labels = committed.labels.copy()
+    labels[0] = (labels[0] + 1) % 10
+    replace(committed, labels=labels).write(path)
+    yield path
+    committed.write(path)
+
+
+def test_images_that_differ_from_the_commitment_are_not_used(fed: Federation, other_images: Path) -> None:
+    party = fed.roles["VerifierA"]
+    party.stop()
+    fed.start("VerifierA")
+    assert party.exit_code() == DataError.exit_code
+    assert f"the task {fed.name} names {fed.task.dataset}" in party.log
+    assert str(other_images) in party.log
+    assert "Mount the file that was committed to" in party.log
