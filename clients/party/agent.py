@@ -92,6 +92,7 @@ class PartyAgent:
         self._remember(current)
         if ended(current):
             self._shares.forget(current.round + 1)
+            self._verification.forget(current.round + 1)
             self._new_model.forget(current.round + 1)
             if current.round >= self._task.rounds:
                 self._report.event("finished", task=self._task.task)

@@ -19,6 +19,7 @@ from clients.gateway.files import write_durably
 from clients.ledger import Ledger
 from clients.party.aggregation import fix_set, next_packed, opened_sum
 from clients.party.images import PrivateImages
+from clients.party.roundfolders import round_folder
 from clients.party.shares import ShareStore
 from clients.party.verification import Verification
 from clients.report import Report
@@ -70,7 +71,7 @@ class NewModel:
         if current is None:
             raise ProtocolError("there is no round to aggregate in")
         with self._report.phase("aggregation", round=current.round):
-            fix_set(self._folder / f"{current.round:06d}" / "accepted.json", current)
+            fix_set(round_folder(self._folder, current.round) / "accepted.json", current)
             shares = (self._share(status, hospital) for hospital in current.accepted)
             total = opened_sum(line, current, shares, self._task.length // 4)
             base, _ = self._verification.base(current.base)
@@ -143,4 +144,4 @@ class NewModel:
         return share
 
     def _place(self, current: Round) -> Path:
-        return self._folder / f"{current.round:06d}" / "model.bin"
+        return round_folder(self._folder, current.round) / "model.bin"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from chaincode.fixedpoint import IntArray
 from clients.documents import RoundStatus, ended
 from clients.gateway.files import write_durably
 from clients.ledger import Ledger
+from clients.party.roundfolders import forget_rounds, round_folder
 from medquorum import ContractError, ProtocolError, ShareError
 from verifier.commitment import ShareContext, open_share
 
@@ -70,9 +70,7 @@ class ShareStore:
 
     def forget(self, before: int) -> None:
         """Remove the shares of rounds before this one."""
-        for place in self._folder.glob("[0-9]*"):
-            if int(place.name) < before:
-                shutil.rmtree(place)
+        forget_rounds(self._folder, before)
 
     def _opened(self, status: RoundStatus, hospital: str, value: bytes) -> IntArray:
         update = status.updates[hospital]
@@ -97,4 +95,4 @@ class ShareStore:
             time.sleep(0.1)
 
     def _place(self, round: int, hospital: str) -> Path:
-        return self._folder / f"{round:06d}" / f"{hospital}.share"
+        return round_folder(self._folder, round) / f"{hospital}.share"

@@ -18,6 +18,7 @@ from clients.models import fetch_model
 from clients.party.finding import base_statement, finding, minima
 from clients.party.images import PrivateImages
 from clients.party.order import make_order
+from clients.party.roundfolders import forget_rounds, round_folder
 from clients.party.shares import ShareStore
 from clients.report import Report
 from medquorum import ProtocolError
@@ -40,7 +41,7 @@ class Verification:
     images
         P0's verification set.
     folder
-        Where journals are kept.
+        Where journals are kept, and what else a party needs of a round until it has ended.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Verification:
         session = Session(
             self._index,
             line,
-            Journal(self._folder / f"{round:06d}" / f"{hospital}.journal"),
+            Journal(round_folder(self._folder, round) / f"{hospital}.journal"),
             order,
             secrets,
             lambda attempt, first: self._material(order, attempt, first),
@@ -97,6 +98,10 @@ class Verification:
         self._report.event("phase", phase="verification", round=round, hospital=hospital, seconds=seconds_of(seconds))
         bound = {"update": order.facts["update"], "dataset": self._task.dataset, "transcript": opened.transcript}
         return finding(self._task, hospital, opened, order) | bound
+
+    def forget(self, before: int) -> None:
+        """Remove what is kept of rounds before this one: they have ended, and shares of counts are secrets."""
+        forget_rounds(self._folder, before)
 
     def base(self, model: str) -> tuple[Tensors, Merit | None]:
         """Give the round's base model and, at P0, its merit."""

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A folder for each round, named by its number: removed once the round has ended."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+__all__ = ["forget_rounds", "round_folder"]
+
+
+def round_folder(folder: Path, round: int) -> Path:
+    """Give where a round's files lie."""
+    return folder / f"{round:06d}"
+
+
+def forget_rounds(folder: Path, before: int) -> None:
+    """Remove the files of rounds before this one."""
+    for place in folder.glob("[0-9]*"):
+        if int(place.name) < before:
+            shutil.rmtree(place)
