@@ -10,6 +10,7 @@ from federation import Federation
 from federation_task import BATCH, JUDGED
 
 from clients.coordinator.duty import Deadlines
+from network.waiting import await_true
 from verifier.journal import Journal
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
@@ -64,6 +65,9 @@ def test_a_killed_process_goes_on_after_the_last_common_batch(fed: Federation, v
         assert len(journal.batches) == JUDGED // BATCH
     assert fed.finished().accepted == EVERYONE
     check_nothing_is_doubled(fed, number)
+    for party in fed.verifiers:
+        kept = fed.state(party) / fed.name
+        await_true(lambda kept=kept: not list(kept.rglob("*.journal")), 20, f"{party} forgets the round")
 
 
 def test_without_its_witness_a_round_ends_with_nothing_accepted(fed: Federation) -> None:
