@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Encrypted evaluation beside CrypTen and plain torch, in one run on one machine.
+
+Ours: dealer, P0 and P1 are three processes over loopback with mutual TLS, one thread of computing each. CrypTen: two
+processes over gloo's TCP, one torch thread each. "Online": all of the dealer's material is at the parties before the
+clock starts. "With dealer": the dealer's work, from its seed to the last byte's arrival, then the parties' work; in use
+the two overlap. Ours includes the count of correct images, CrypTen's ends at the encrypted logits, its weights and
+images already shared; its dealer's randomness is not cryptographic.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.peers import crypten_peer, ours
+from benchmarks.peers.networks import Network
+from chaincode import catalogue
+from verifier.plandocument import Comparing
+
+BATCHES = (1, 8, 32, 128)
+BACK_ENDS: tuple[Comparing, ...] = ("tree", "fss")
+PEERS = ("crypten", "torch")
+CRYPTEN = "CrypTen"
+Row = dict[str, Any]
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
+    """Measure everything, one after the other; CrypTen right after ours, so that both see the same machine."""
+    peers = options.peer or PEERS
+    for name in options.model or catalogue.MODELS:
+        network = Network(name)
+        for batch in options.batch or BATCHES:
+            common = {"model": name, "batch": batch, "load": round(os.getloadavg()[0], 2)}
+            chosen: Sequence[Comparing] = options.back_end or BACK_ENDS
+            for back_end in chosen:
+                yield common | ours.measure(network, back_end, batch, options.repeats)
+            if "crypten" in peers:
+                yield common | crypten_peer.measure(network, options.crypten_python, batch, options.repeats)
+            if "torch" in peers:
+                seconds = network.seconds(network.images(batch)[0], max(5, options.repeats))
+                yield common | {"who": "torch float32, plain", "online_s": seconds / batch}
+
+
+def ratios(found: list[Row]) -> None:
+    """Write into every row of ours how many times faster it is than CrypTen's of the same model and batch."""
+    theirs = {(row["model"], row["batch"]): row for row in found if row["who"].startswith(CRYPTEN)}
+    for row in found:
+        peer = theirs.get((row["model"], row["batch"]))
+        if peer and row["who"].startswith("ours"):
+            row["faster_online"] = peer["online_s"] / row["online_s"]
+            row["faster_with_dealer"] = peer["with_dealer_s"] / row["with_dealer_s"]
+            row["less_wire"] = peer["wire_bytes"] / row["wire_bytes"]
+
+
+def targets(found: list[Row]) -> list[Row]:
+    """Compare resnet18's rows of 32 images and more, tree, with the project's goals; the worst row counts."""
+    chosen = [row for row in found if row["model"] == "resnet18" and row["batch"] >= 32 and row["who"] == "ours, tree"]
+    goals = (
+        ("online, times faster than CrypTen online", "faster_online", 20.0, True),
+        ("with dealer, times faster than CrypTen with its dealer", "faster_with_dealer", 10.0, True),
+        ("wire, MB per image", "wire_mb", 2.0, False),
+    )
+    result = []
+    for text, field, goal, least in goals:
+        values = [row["wire_bytes"] / 1e6 if field == "wire_mb" else row.get(field) for row in chosen]
+        known = [value for value in values if value is not None]
+        if known:
+            worst = min(known) if least else max(known)
+            result.append(
+                {"goal": text, "asked": goal, "found": worst, "met": worst >= goal if least else worst <= goal}
+            )
+    return result
+
+
+def _cell(value: float | None, unit: float, digits: int) -> str:
+    return "" if value is None else f"{value * unit:.{digits}f}"
+
+
+def show(found: list[Row], goals: list[Row], console: Console) -> None:
+    """Print the rows per image, ours once per model, and the goals."""
+    heads = (
+        "model",
+        "batch",
+        "who",
+        "online ms",
+        "with dealer ms",
+        "wire MB",
+        "dealer MB",
+        "rounds",
+        "peak MB (start)",
+    )
+    table = Table(*heads, "logit error", "online x", "with dealer x", "wire x", title="Per image; x: against CrypTen")
+    for row in found:
+        peaks = [*row.get("peak_bytes", ()), *([row["dealer_peak_bytes"]] if "dealer_peak_bytes" in row else [])]
+        error, start = row.get("logit_error"), row.get("start_bytes")
+        table.add_row(
+            row["model"],
+            str(row["batch"]),
+            row["who"],
+            _cell(row["online_s"], 1e3, 3),
+            _cell(row.get("with_dealer_s"), 1e3, 3),
+            _cell(row.get("wire_bytes"), 1e-6, 3),
+            _cell(row.get("dealer_bytes"), 1e-6, 3),
+            str(row.get("rounds", "")),
+            " ".join([*(_cell(peak, 1e-6, 0) for peak in peaks), *([f"({start / 1e6:.0f})"] if start else [])]),
+            "" if error is None else f"{error:.1e}",
+            *(_cell(row.get(field), 1.0, 1) for field in ("faster_online", "faster_with_dealer", "less_wire")),
+        )
+    console.print(table)
+    once = Table(
+        *("model", "batch", "who", "online s", "dealer s", "wire MB", "dealer MB", "whole verification s"),
+        title="Ours once per model; last: all of a verification of one batch, dealer and parties at once",
+    )
+    for row in found:
+        if "whole_s" in row:
+            fields = ("model_online_s", "model_dealer_s", "model_wire_bytes", "model_dealer_bytes", "whole_s")
+            values = [_cell(row[field], 1e-6 if field.endswith("bytes") else 1.0, 2) for field in fields]
+            once.add_row(row["model"], str(row["batch"]), row["who"], *values)
+    console.print(once)
+    for goal in goals:
+        console.print(
+            f"{'met' if goal['met'] else 'MISSED':7}{goal['goal']}: {goal['found']:.2f} (goal {goal['asked']:g})"
+        )
+
+
+def main() -> None:
+    """Measure, print and, with ``--json FILE``, write the rows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--model", choices=tuple(catalogue.MODELS), action="append", help="default: all")
+    parser.add_argument("--batch", type=int, action="append", help=f"default: {', '.join(map(str, BATCHES))}")
+    parser.add_argument("--back-end", choices=BACK_ENDS, action="append", help="default: both")
+    parser.add_argument("--peer", choices=PEERS, action="append", help="default: both")
+    parser.add_argument("--repeats", type=int, default=5, metavar="N", help="batches, of which the median counts")
+    parser.add_argument(
+        "--crypten-python", default=sys.executable, metavar="PATH", help="interpreter with CrypTen; default: this one"
+    )
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    console = Console(width=180)
+    if "crypten" in (options.peer or PEERS) and not crypten_peer.has_crypten(options.crypten_python):
+        print(crypten_peer.HOW_TO_GET, file=sys.stderr)
+        options.peer = [peer for peer in options.peer or PEERS if peer != "crypten"] or ["none"]
+    found = []
+    for row in rows(options):
+        found.append(row)
+        print(f"{row['model']} batch {row['batch']}: {row['who']} {row['online_s'] * 1e3:.3f} ms", file=sys.stderr)
+    ratios(found)
+    goals = targets(found)
+    show(found, goals, console)
+    if options.json:
+        machine = {"processors": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__}
+        document = {"machine": machine, "threads": 1, "rows": found, "goals": goals}
+        options.json.write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

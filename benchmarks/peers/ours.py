@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start dealer, P0 and P1 as processes (``benchmarks.peers.roles``), and give a verification's costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from statistics import median
+from typing import Any
+
+import numpy as np
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from benchmarks.peers.networks import Network
+from benchmarks.peers.roles import DEALER, PARTIES
+from network.crypto import Validity, new_authority
+from verifier.plandocument import Comparing, PlanDocument
+from verifier.stream import new_seed
+
+__all__ = ["measure"]
+
+_HELD = 2 << 30
+"""Most bytes of material that a party holds in advance: fewer batches than asked for are run where they need more."""
+_LAMBDA_BITS = 1
+_UNIT = 1 << 16
+
+
+def measure(network: Network, back_end: Comparing, batch: int, repeats: int) -> dict[str, Any]:
+    """Verify twice: one batch with material as it comes, then several with all material there before.
+
+    Seconds are the slower party's, of the median batch; bytes of both parties together, as TCP carried them.
+    Peaks are of whole processes; ``start_bytes`` are there before anything is done: Python, numpy, torch, gRPC.
+    """
+    streamed = _verify(network, back_end, batch, 1, ahead=False)
+    material = max(report["costs"][1]["material"] for report in streamed["parties"])
+    batches = int(max(1, min(repeats, _HELD // material)))
+    stocked = _verify(network, back_end, batch, batches, ahead=True)
+    reports = stocked["parties"]
+    online = median(_slower(reports, index, "seconds") for index in range(1, batches + 1))
+    dealt = median(max(report["dealt"][index] for report in reports) for index in range(1, batches + 1))
+    return {
+        "who": f"ours, {back_end}",
+        "online_s": online / batch,
+        "with_dealer_s": (online + dealt) / batch,
+        "wire_bytes": _both(reports, 1, "received") / batch,
+        "dealer_bytes": _both(reports, 1, "material") / batch,
+        "rounds": reports[0]["costs"][1]["rounds"],
+        "peak_bytes": [report["peak"] for report in streamed["parties"]],
+        "start_bytes": max(report["start"] for report in streamed["parties"]),
+        "dealer_peak_bytes": streamed["dealer"]["peak"],
+        "logit_error": _error(network, reports, batch * batches),
+        "batches": batches,
+        "model_online_s": _slower(reports, 0, "seconds"),
+        "model_dealer_s": max(report["dealt"][0] for report in reports),
+        "model_wire_bytes": _both(reports, 0, "received"),
+        "model_dealer_bytes": _both(reports, 0, "material"),
+        "whole_s": max(report["whole"] for report in streamed["parties"]),
+    }
+
+
+def _slower(reports: list[dict[str, Any]], index: int, field: str) -> float:
+    return float(max(report["costs"][index][field] for report in reports))
+
+
+def _both(reports: list[dict[str, Any]], index: int, field: str) -> float:
+    return float(sum(report["costs"][index][field] for report in reports))
+
+
+def _error(network: Network, reports: list[dict[str, Any]], count: int) -> float:
+    """Give the largest distance of the opened logits from float64 ones."""
+    total = sum(np.array(report["logits"], dtype=np.int64) for report in reports)
+    opened = np.asarray(total).astype(np.int32) / _UNIT  # shares are modulo 2^32
+    images, _ = network.images(count)
+    return float(np.abs(opened - network.logits(images)).max())
+
+
+def _verify(network: Network, back_end: Comparing, batch: int, batches: int, *, ahead: bool) -> dict[str, Any]:
+    plan = PlanDocument(
+        parties=PARTIES,
+        model=network.description,
+        subjects=("mixed",),
+        lambda_numerator=1,
+        lambda_bits=_LAMBDA_BITS,
+        grey=True,
+        norm=None,
+        per_class=False,
+        comparison=back_end,
+        batch=batch,
+        images=batch * batches,
+        first_batch=0,
+        needed=0,
+    )
+    part = {"model": network.name, "plan": plan.document(), "seed": new_seed().hex(), "ahead": ahead}
+    identities = _identities()
+    with ExitStack() as stack:
+
+        def start(role: str, **more: str) -> subprocess.Popen[str]:
+            return stack.enter_context(_process({**part, **identities[role], **more, "role": role}))
+
+        dealer = start(DEALER)
+        address = _answer(dealer)["address"]
+        first = start(PARTIES[0], dealer=address)
+        second = start(PARTIES[1], dealer=address, line=_answer(first)["address"])
+        _answer(second)
+        parties = [_answer(first), _answer(second)]
+        _say(dealer, {})
+        return {"parties": parties, "dealer": _answer(dealer)}
+
+
+def _identities() -> dict[str, dict[str, Any]]:
+    """Make every organisation's TLS authority and certificate."""
+    valid = Validity.years(1)
+    made = {name: new_authority("tlsca", f"{name.lower()}.example.com", valid) for name in (*PARTIES, DEALER)}
+    known = {name: authority.pem.decode() for name, authority in made.items()}
+    result = {}
+    for name, authority in made.items():
+        key, certificate = authority.issue(f"service.{name}", None, valid, ("localhost", "127.0.0.1"), tls=True)
+        own = (
+            certificate.public_bytes(Encoding.PEM).decode(),
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        )
+        result[name] = {"own": own, "authorities": known}
+    return result
+
+
+@contextmanager
+def _process(part: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "benchmarks.peers.roles"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        try:
+            _say(process, part)
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
+
+def _say(process: subprocess.Popen[str], document: dict[str, Any]) -> None:
+    if process.stdin is not None:
+        process.stdin.write(json.dumps(document) + "\n")
+        process.stdin.flush()
+
+
+def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Read a process' next line.
+
+    Raises
+    ------
+    RuntimeError
+        It has ended; with what it told last.
+    """
+    line = process.stdout.readline() if process.stdout is not None else ""
+    if not line:
+        told = process.stderr.read() if process.stderr is not None else ""
+        raise RuntimeError(f"a role of the verification has ended:\n{told[-2000:]}")
+    answer: dict[str, Any] = json.loads(line)
+    return answer

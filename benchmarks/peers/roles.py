@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dealer, P0 and P1 as three processes over loopback with mutual TLS: a verification by the services that serve.
+
+``python -m benchmarks.peers.roles`` reads its part as one line of JSON and answers in lines of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections import deque
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import structlog
+import torch
+
+from benchmarks.peers.networks import Network
+from benchmarks.peers.process import bytes_received, peak_bytes
+from chaincode.fixedpoint import IntArray
+from verifier.evaluation import Evaluation
+from verifier.identifier import MODEL_BATCH, MaterialId
+from verifier.party import Party
+from verifier.plandocument import PlanDocument
+from verifier.service.dealing import Dealings
+from verifier.service.dealrequest import DealRequest
+from verifier.service.identity import Credentials
+from verifier.service.line import Line, Lines, open_line
+from verifier.service.material import Material
+from verifier.service.server import Server
+from verifier.sharing import expand, share
+from verifier.supply import Supply
+
+__all__ = ["DEALER", "HOSPITAL", "PARTIES", "TASK"]
+
+PARTIES = ("P0MSP", "P1MSP")
+DEALER = "DealerMSP"
+HOSPITAL = "HospitalMSP"
+TASK = "benchmark"
+_WAIT = 120.0
+
+
+class _Stock:
+    """The dealer's messages: one after the other as they come, or all of them in advance."""
+
+    def __init__(self, material: Material, asked: float) -> None:
+        self._material = material
+        self._waiting: deque[tuple[MaterialId, bytes]] = deque()
+        self._asked = asked
+
+    def receive(self) -> tuple[MaterialId, bytes]:
+        """Give the next message."""
+        return self._waiting.popleft() if self._waiting else self._material.receive()
+
+    def fill(self) -> list[float]:
+        """Take everything; gives the seconds that the dealer and its line took for the model and for each batch."""
+        marks = [self._asked]
+        batch, last = MODEL_BATCH, self._asked
+        while True:
+            name, message = self._material.receive()
+            self._waiting.append((name, message))
+            if name.batch != batch:
+                marks.append(last)
+                batch = name.batch
+            last = perf_counter()
+            if name.gate == "decision":
+                return [after - before for before, after in pairwise(marks)]
+
+
+class _Costs:
+    """Seconds, bytes and rounds of the model and of each batch, between two meetings with the other party."""
+
+    def __init__(self, line: Line, supply: Supply) -> None:
+        self._line = line
+        self._supply = supply
+        self.rows: list[dict[str, float]] = []
+
+    def start(self) -> None:
+        self._line.exchange(b"")
+        self._before = bytes_received(), self._supply.bytes_received, self._line.rounds, perf_counter()
+
+    def stop(self) -> None:
+        seconds = perf_counter() - self._before[3]
+        rounds = self._line.rounds - self._before[2]
+        self._line.exchange(b"")  # what the other party sent has arrived
+        self.rows.append(
+            {
+                "seconds": seconds,
+                "received": bytes_received() - self._before[0],
+                "material": self._supply.bytes_received - self._before[1],
+                "rounds": rounds,
+            }
+        )
+
+
+def _play(index: int, line: Line, stock: _Stock, seed: bytes, request: DealRequest, part: dict[str, Any]) -> Any:
+    """Be a party from the model to the verdict."""
+    network = Network(part["model"])
+    plan = request.plan.plan()
+    flat = network.flat()
+    shares = share(flat, b"benchmark", bytes.fromhex(part["seed"]))
+    own = shares.full if index == 0 else expand(shares.seed, b"benchmark", flat.shape[0])
+    dealt = stock.fill() if part["ahead"] else []
+    images, labels = network.images(request.plan.images)
+    supply = Supply(index, seed, stock.receive)
+    last: list[IntArray] = []
+    side = Evaluation(
+        Party(index, line),
+        supply,
+        request.name,
+        plan,
+        request.plan.back_end(request.name),
+        lambda _, values: last.__setitem__(slice(None), [values]),
+    )
+    costs = _Costs(line, supply)
+    logits = []
+    costs.start()
+    fails = side.model(network.base, own)
+    costs.stop()
+    for number, rows in request.plan.batches():
+        costs.start()
+        secret = (images[rows], labels[rows]) if index == 0 else (None, None)
+        side.batch(number, plan.subjects[0], rows.stop - rows.start, *secret)
+        costs.stop()
+        logits.append(last[0].reshape(rows.stop - rows.start, -1))
+    side.decide(np.zeros(0, dtype=np.int64), None, fails)
+    return {"costs": costs.rows, "dealt": dealt, "logits": np.concatenate(logits).tolist()}
+
+
+def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> None:
+    document = PlanDocument.parse(part["plan"])
+    request = DealRequest(TASK, 1, HOSPITAL, 1, index, document)
+    lines = Lines()
+    with Server(own, "127.0.0.1:0", [lines] if index == 0 else []) as server:
+        _tell({"address": server.address})
+        with closing(
+            lines.accept(TASK, PARTIES[1], _WAIT)
+            if index == 0
+            else open_line(own, part["line"], PARTIES[0], TASK, _WAIT)
+        ) as line:
+            asked = perf_counter()
+            with closing(Material.take(own, part["dealer"], DEALER, request)) as material:
+                report = _play(index, line, _Stock(material, asked), material.seed, request, part)
+            _tell({**report, "whole": perf_counter() - asked, "peak": peak_bytes(), "start": start})
+
+
+def _dealer(own: Credentials, start: int) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Server(own, "127.0.0.1:0", [Dealings(Path(folder) / "dealt", lambda request: None)]) as server,
+    ):
+        _tell({"address": server.address})
+        sys.stdin.readline()
+        _tell({"peak": peak_bytes(), "start": start})
+
+
+def _tell(document: dict[str, Any]) -> None:
+    print(json.dumps(document), flush=True)
+
+
+def main() -> None:
+    """Be the role that the first line of standard input names."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    torch.set_num_threads(1)
+    start = peak_bytes()
+    part = json.loads(sys.stdin.readline())
+    certificate, key = (text.encode() for text in part["own"])
+    own = Credentials(certificate, key, {msp: [root.encode()] for msp, root in part["authorities"].items()})
+    if part["role"] == DEALER:
+        _dealer(own, start)
+    else:
+        _party(PARTIES.index(part["role"]), own, part, start)
+
+
+if __name__ == "__main__":
+    main()
