@@ -17,8 +17,8 @@ from verifier.service.identity import Credentials
 
 __all__ = ["ShareSender"]
 
-TIMEOUT = 60.0
-"""Seconds to reach a party and send it a share."""
+TIMEOUT = 10.0
+"""Seconds to reach a party before the hospital looks at the ledger again."""
 
 
 class ShareSender:

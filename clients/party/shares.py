@@ -13,7 +13,7 @@ from clients.documents import RoundStatus, ended
 from clients.gateway.files import write_durably
 from clients.ledger import Ledger
 from clients.party.roundfolders import forget_rounds, round_folder
-from medquorum import ContractError, ProtocolError, ShareError
+from medquorum import ContractError, GatewayError, ProtocolError, ShareError
 from verifier.commitment import ShareContext, open_share
 
 __all__ = ["ShareStore"]
@@ -38,7 +38,7 @@ class ShareStore:
         Raises
         ------
         ShareError
-            It is for another task or an ended round, or is not what the hospital committed to.
+            It is for another task or an ended round, or is not what the hospital committed to; or the own peer is away.
         """
         if task != self._task.task or hospital not in self._task.hospitals:
             raise ShareError(f"{hospital} is no hospital of a task {task} here", "Check the task and the address")
@@ -79,12 +79,18 @@ class ShareStore:
         return open_share(context, msp, self._index, value, (update.shares or {})[msp], self._task.length // 4)
 
     def _status_with(self, round: int, hospital: str) -> RoundStatus:
-        """Read a round in which the hospital's update is on the ledger."""
+        """Read a round in which the hospital's update is on the ledger.
+
+        Raises
+        ------
+        ShareError
+            Also when the own peer does not answer: then the hospital tries again.
+        """
         give_up = time.monotonic() + LEDGER_LAG
         while True:
             try:
                 status = self._ledger.status(self._task.task, round)
-            except ContractError as error:
+            except (ContractError, GatewayError) as error:
                 raise ShareError(error.cause, error.remedy) from error
             if hospital in status.updates:
                 return status

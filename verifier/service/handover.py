@@ -7,7 +7,6 @@ certificate, so that nobody hands over for another.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import grpc
@@ -29,6 +28,7 @@ LONGEST = 512 << 20
 _SERVICE = "medquorum.Handover"
 _HEADER_BYTES = 4096
 _RETRY = 0.5
+_LONGEST_CALL = 600.0
 
 
 class Handover:
@@ -64,14 +64,16 @@ def hand_over(
 ) -> None:
     """Hand a share over to the organisation ``party`` at ``host:port``; tries again until it is there.
 
+    ``timeout`` is for reaching the party; sending the value may take longer on a hospital's line.
+
     Raises
     ------
     ShareError
         The party refuses the value, with its reason.
     ProtocolError
-        The party was not reached within ``timeout`` seconds, or the service there is not its own.
+        The party was not reached within ``timeout`` seconds, did not get the value within ten minutes, or the service
+        there is not its own.
     """
-    end = time.monotonic() + timeout
     header = canonical.encode({"round": round, "task": task})
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(is_absent),
@@ -81,8 +83,7 @@ def hand_over(
     )
 
     def put(channel: grpc.Channel) -> None:
-        left = max(_RETRY, end - time.monotonic())
-        channel.stream_unary(f"/{_SERVICE}/PutShare", bytes, bytes)(split_all([header, value]), timeout=left)
+        channel.stream_unary(f"/{_SERVICE}/PutShare", bytes, bytes)(split_all([header, value]), timeout=_LONGEST_CALL)
 
     with connect(credentials, address, party) as channel:
         try:
