@@ -91,8 +91,6 @@ class PartyAgent:
         current = status.round
         self._remember(current)
         if ended(current):
-            self._shares.forget(current.round + 1)
-            self._verification.forget(current.round + 1)
             self._new_model.forget(current.round + 1)
             if current.round >= self._task.rounds:
                 self._report.event("finished", task=self._task.task)
@@ -103,9 +101,13 @@ class PartyAgent:
         return self._new_model.store(status, self._index, self._waited()) if current.state == "aggregating" else POLL
 
     def _remember(self, current: Round) -> None:
+        """Note a new state of the rounds, and remove what was kept of those that ended."""
         if self._seen[:2] != (current.round, current.state):
             self._seen = (current.round, current.state, time.monotonic())
             structlog.contextvars.bind_contextvars(round=current.round)
+            before = current.round + 1 if ended(current) else current.round
+            self._shares.forget(before)
+            self._verification.forget(before)
 
     def _waited(self) -> float:
         return time.monotonic() - self._seen[2]
