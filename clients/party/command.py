@@ -160,7 +160,7 @@ def party(
         return Material.take(credentials, settings.services[settings.dealer], settings.dealer, request)
 
     transactions = session.transactions(task)
-    verification = Verification(session.ledger, task, index, material, shares, private, folder, session.report)
+    verification = Verification(session.ledger, task, index, material, shares, private, folder, session.report, wake)
     model = NewModel(session.ledger, transactions, task, shares, verification, private, folder, session.report)
     agent = PartyAgent(
         session.ledger,

@@ -13,6 +13,7 @@ from chaincode.contract.task import Task
 from chaincode.evaluation import Merit
 from chaincode.modelformat import Tensors
 from clients.documents import RoundStatus
+from clients.follow import Wake
 from clients.ledger import Ledger
 from clients.models import fetch_model
 from clients.party.finding import base_statement, finding, minima
@@ -54,6 +55,7 @@ class Verification:
         images: PrivateImages | None,
         folder: Path,
         report: Report,
+        wake: Wake,
     ) -> None:
         self._ledger = ledger
         self._task = task
@@ -63,6 +65,7 @@ class Verification:
         self._images = images
         self._folder = folder
         self._report = report
+        self._wake = wake
         self._base: tuple[str, Tensors, Merit | None] | None = None
 
     def verify(self, line: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
@@ -77,6 +80,8 @@ class Verification:
         ------
         ProtocolError, MaterialError
             The other party or the dealer has stopped or does not agree; try again.
+        Stopped
+            This process shall end.
         """
         if status.round is None:
             raise ProtocolError("there is no round to verify in")
@@ -91,7 +96,7 @@ class Verification:
             order,
             secrets,
             lambda attempt, first: self._material(order, attempt, first),
-            lambda done, total: self._report.progress("verification", done, total, round=round, hospital=hospital),
+            lambda done, total: self._progress(done, total, round, hospital),
         )
         opened = session.run()
         seconds = time.monotonic() - started
@@ -111,6 +116,11 @@ class Verification:
             )
             self._base = (model, tensors, None if self._images is None else self._images.merit(tensors))
         return self._base[1], self._base[2]
+
+    def _progress(self, done: int, total: int, round: int, hospital: str) -> None:
+        """Report a finished batch; a process that shall end does so here, and the journal knows where to go on."""
+        self._report.progress("verification", done, total, round=round, hospital=hospital)
+        self._wake.check()
 
     def _secrets(self, status: RoundStatus, hospital: str, order: Order, patience: float) -> Secrets:
         share = self._shares.wait(status, hospital, patience)
