@@ -40,7 +40,6 @@ Row = dict[str, Any]
 
 def rows(options: argparse.Namespace) -> Iterator[Row]:
     """Measure everything, one after the other; CrypTen right after ours, so that both see the same machine."""
-    peers = options.peer or PEERS
     for name in options.model or catalogue.MODELS:
         network = Network(name)
         for batch in options.batch or BATCHES:
@@ -48,9 +47,9 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
             chosen: Sequence[Comparing] = options.back_end or BACK_ENDS
             for back_end in chosen:
                 yield common | ours.measure(network, back_end, batch, options.repeats)
-            if "crypten" in peers:
+            if "crypten" in options.peer:
                 yield common | crypten_peer.measure(network, options.crypten_python, batch, options.repeats)
-            if "torch" in peers:
+            if "torch" in options.peer:
                 seconds = network.seconds(network.images(batch)[0], max(5, options.repeats))
                 yield common | {"who": "torch float32, plain", "online_s": seconds / batch}
 
@@ -152,9 +151,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     console = Console(width=180)
-    if "crypten" in (options.peer or PEERS) and not crypten_peer.has_crypten(options.crypten_python):
+    options.peer = options.peer or list(PEERS)
+    if "crypten" in options.peer and not crypten_peer.has_crypten(options.crypten_python):
         print(crypten_peer.HOW_TO_GET, file=sys.stderr)
-        options.peer = [peer for peer in options.peer or PEERS if peer != "crypten"] or ["none"]
+        options.peer.remove("crypten")
     found = []
     for row in rows(options):
         found.append(row)

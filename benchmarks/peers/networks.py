@@ -102,7 +102,7 @@ class Network:
 
     def _path(self, layers: Sequence[Layer], arrays: dict[str, npt.NDArray[np.float32]]) -> list[dict[str, Any]]:
         path: list[dict[str, Any]] = []
-        for layer, following in zip(layers, [*layers[1:], None], strict=True):
+        for layer, following in zip(layers, [*layers[1:], None], strict=False):
             if layer.op == "batchnorm":
                 continue
             if layer.op == "residual":
