@@ -24,7 +24,11 @@ def shared(
 ) -> Iterator[Federation]:
     running = networks.start(request.param, sample_name="quickstart", hospitals=HOSPITALS, fresh=True)
     _running.callback(running.network.down, purge=True)
-    yield _running.enter_context(federation(running, tmp_path_factory.mktemp("encrypted"), "hidden", encrypted=True))
+    made = _running.enter_context(federation(running, tmp_path_factory.mktemp("encrypted"), "hidden", encrypted=True))
+    number = made.opened()
+    for hospital in made.hospitals:  # loads torch for as long as the machine is busy
+        made.roles[hospital].wait_for("submitted", round=number, seconds=240)
+    yield made
     _running.close()
 
 

@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Callable
 
 import pytest
 from federation import Federation
 from federation_task import BATCH, JUDGED
+from role_process import RoleProcess
 
 from clients.coordinator.duty import Deadlines
 from network.waiting import await_true
@@ -45,13 +48,20 @@ def check_nothing_is_doubled(fed: Federation, number: int) -> None:
         assert len(fed.versions("aggregate", number, fed.msp(party))) == 1
 
 
-@pytest.mark.parametrize("victim", ["VerifierB", "VerifierA"])
-def test_a_killed_party_goes_on_after_the_last_common_batch(fed: Federation, victim: str) -> None:
+@pytest.mark.parametrize(
+    ("victim", "end"),
+    [("VerifierB", RoleProcess.kill), ("VerifierA", RoleProcess.kill), ("VerifierA", RoleProcess.stop)],
+    ids=["witness killed", "P0 killed", "P0 stopped"],
+)
+def test_a_party_that_ends_goes_on_after_the_last_common_batch(
+    fed: Federation, victim: str, end: Callable[[RoleProcess], None]
+) -> None:
     number = fed.opened()
     fed.reach("verifying")
     witness = fed.roles["VerifierB"]
     event = witness.wait_for("progress", phase="verification", round=number, done=10)
-    fed.roles[victim].kill()
+    end(fed.roles[victim])
+    assert fed.roles[victim].exit_code() == (0 if end is RoleProcess.stop else -signal.SIGKILL)
     fed.start(victim)
     fed.reach("aggregating")
     hospital = event["hospital"]
