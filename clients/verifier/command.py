@@ -11,7 +11,7 @@ import typer
 from chaincode.contract.task import Task
 from clients.follow import Wake
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
-from clients.party.command import ImagesFile, Listen, SharePatience, party
+from clients.party.command import ImagesFile, Listen, SharePatience
 from clients.role import Step, run_role
 from clients.session import CHANNEL, Session
 from clients.verifier.agent import Verifier
@@ -61,6 +61,8 @@ def run(
         if session.msp not in task.verifiers:
             raise ConfigError(f"{session.msp} is no verifier of the task {task.task}", "Check --profile and --task")
         if task.encrypted is not None:
+            from clients.party.process import party  # loads torch, which a plain task's verifier never needs
+
             return stack.enter_context(party(connection, session, task, wake, images, listen, share_patience))
         transactions = session.transactions(task)
         return Verifier(session.ledger, transactions, task, session.report, wake, takeover=takeover).step

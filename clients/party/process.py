@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a party's and the dealer's processes are made of: their services, and the step their loop repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chaincode.contract.task import Task
+from clients.credentials import service_credentials
+from clients.documents import ended
+from clients.follow import POLL, Wake
+from clients.options import Connection
+from clients.party.agent import PartyAgent
+from clients.party.images import PrivateImages
+from clients.party.newmodel import NewModel
+from clients.party.order import plan_document, settings_of
+from clients.party.shares import ShareStore
+from clients.party.verification import Verification
+from clients.role import Step
+from clients.session import Session
+from medquorum import ConfigError, ProtocolError
+from verifier.service.dealing import Dealings
+from verifier.service.dealrequest import DealRequest
+from verifier.service.handover import Handover
+from verifier.service.line import Line, Lines, open_line
+from verifier.service.material import Material
+from verifier.service.server import Server
+from verifier.session import Order
+
+__all__ = ["dealing", "party", "settings_of"]
+
+LINE_TIMEOUT = 5.0
+
+
+@contextmanager
+def dealing(connection: Connection, session: Session, task: Task, listen: str | None) -> Iterator[Step]:
+    """Give the dealer's step; its service listens as long as the context lasts.
+
+    Raises
+    ------
+    ConfigError
+        The task has another dealer, or is plain.
+    """
+    settings = settings_of(task)
+    if settings.dealer != session.msp:
+        raise ConfigError(f"{session.msp} is not the dealer of the task {task.task}", "Check --profile and --task")
+
+    def approve(request: DealRequest) -> None:
+        wanted = plan_document(task, request.plan.first_batch)
+        if request.task != task.task or request.hospital not in task.hospitals or request.plan != wanted:
+            raise ProtocolError(f"this is not the plan of the task {task.task}", "Compare the parties' task")
+
+    def step() -> float | None:
+        current = session.ledger.current_round(task.task)
+        return None if current is not None and current.round >= task.rounds and ended(current) else POLL
+
+    address = listen or settings.services[session.msp]
+    dealings = Dealings(session.state / f"{task.task}.dealt", approve)
+    with Server(service_credentials(connection), address, [dealings]):
+        session.report.event("listening", address=address)
+        yield step
+
+
+@contextmanager
+def party(
+    connection: Connection,
+    session: Session,
+    task: Task,
+    wake: Wake,
+    images: Path | None,
+    listen: str | None,
+    share_patience: float,
+) -> Iterator[Step]:
+    """Give a party's step; its service listens as long as the context lasts."""
+    settings = settings_of(task)
+    index = settings.parties.index(session.msp)
+    other = settings.parties[1 - index]
+    credentials = service_credentials(connection)
+    folder = session.state / task.task
+    mounted = images or connection.profile.parent / "verification" / f"{task.task}.safetensors"
+    private = PrivateImages(mounted, task) if index == 0 else None
+    shares = ShareStore(folder / "shares", session.ledger, task, index)
+    lines = Lines()
+
+    def line(name: str) -> Line:
+        if index == 0:
+            return lines.accept(name, other, LINE_TIMEOUT)
+        return open_line(credentials, settings.services[other], other, name, LINE_TIMEOUT)
+
+    def material(order: Order, attempt: int, first: int) -> Material:
+        name = order.name
+        request = DealRequest(name.task, name.round, name.hospital, attempt, index, plan_document(task, first))
+        return Material.take(credentials, settings.services[settings.dealer], settings.dealer, request)
+
+    transactions = session.transactions(task)
+    verification = Verification(session.ledger, task, index, material, shares, private, folder, session.report, wake)
+    model = NewModel(session.ledger, transactions, task, shares, verification, private, folder, session.report)
+    agent = PartyAgent(
+        session.ledger,
+        transactions,
+        task,
+        index,
+        line,
+        shares,
+        verification,
+        model,
+        session.report,
+        wake,
+        share_patience=share_patience,
+    )
+    address = listen or settings.services[session.msp]
+    with Server(credentials, address, [Handover(shares.take), *([lines] if index == 0 else [])]):
+        session.report.event("listening", address=address)
+        yield agent.step
