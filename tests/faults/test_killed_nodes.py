@@ -16,6 +16,7 @@ import pytest
 from federation import Federation
 
 from clients.gateway import connect_profile
+from network.waiting import await_true
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 STATES = ["open", "verifying", "aggregating", "closed"]
@@ -40,6 +41,8 @@ def one_submitted(fed: Federation) -> Iterator[int]:
         fed.roles[role].freeze()
     number = fed.opened()
     fed.roles["Hospital1"].wait_for("submitted", round=number)
+    # Its own peer has committed the update; the verifier's, which the tests ask, may be a block behind.
+    await_true(lambda: EVERYONE[0] in fed.status(number).updates, 15, "the update is not at the verifier's peer")
     yield number
     for role in fed.hospitals[1:]:
         fed.roles[role].thaw()
