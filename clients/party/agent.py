@@ -14,19 +14,20 @@ from typing import Any
 
 import structlog
 
-from chaincode import canonical
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from clients.documents import RoundStatus, ended
 from clients.follow import POLL, Wake
 from clients.ledger import Ledger
 from clients.party.newmodel import NewModel
+from clients.party.saying import hear, tell
 from clients.party.shares import ShareStore
 from clients.party.verification import Verification
 from clients.report import Report
 from clients.transactions import Transactions
 from medquorum import ContractError, MaterialError, ProtocolError
 from verifier.service.line import Line
+from verifier.transport import Transport
 
 __all__ = ["PartyAgent"]
 
@@ -91,7 +92,6 @@ class PartyAgent:
         current = status.round
         self._remember(current)
         if ended(current):
-            self._new_model.forget(current.round + 1)
             if current.round >= self._task.rounds:
                 self._report.event("finished", task=self._task.task)
                 return None
@@ -155,15 +155,15 @@ class PartyAgent:
         if status.round is None:
             return
         if status.round.state == "aggregating":
-            _tell(line, {"do": "sum"})
+            tell(line, {"do": "sum"})
             self._new_model.make(line, status, self._index)
             return
         found: dict[str, Mapping[str, Any]] = {}
         for hospital in self._due(status, status.round):
             self._wake.check()
-            _tell(line, {"do": "verify", "hospital": hospital})
+            tell(line, {"do": "verify", "hospital": hospital})
             found[hospital] = self._verification.verify(line, status, hospital, self._patience())
-        _tell(line, {"do": "rest"})
+        tell(line, {"do": "rest"})
         self._await_agreement(round, found)
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(lambda item: self._attest(round, *item), found.items()))
@@ -178,7 +178,7 @@ class PartyAgent:
                 if said["do"] == "sum":
                     self._new_model.make(line, status, self._index)
                     break
-                hospital = str(said["hospital"])
+                hospital = said["hospital"]
                 result = self._verification.verify(line, status, hospital, self._patience())
                 attesting.append(pool.submit(self._attest, round, hospital, result))
             for attested in attesting:
@@ -222,13 +222,11 @@ class PartyAgent:
         self._report.event("attested", round=round, hospital=hospital, accepted=result["accepted"])
 
 
-def _tell(line: Line, what: dict[str, str]) -> None:
-    line.exchange(canonical.encode(what))
-
-
-def _asked(line: Line) -> dict[str, Any]:
+def _asked(line: Transport) -> dict[str, str]:
     """P0: take what P1 says is next."""
-    said = canonical.decode(line.exchange(b""))
-    if not isinstance(said, dict) or said.get("do") not in ("verify", "sum", "rest"):
-        raise ProtocolError("the other party asks for nothing known", "Install the same release")
-    return said
+    match hear(line):
+        case {"do": "sum" | "rest" as what}:
+            return {"do": what}
+        case {"do": "verify", "hospital": str(hospital)}:
+            return {"do": "verify", "hospital": hospital}
+    raise ProtocolError("the other party asks for nothing known", "Install the same release")

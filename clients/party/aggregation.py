@@ -22,8 +22,10 @@ from verifier.transport import Transport
 __all__ = ["fix_set", "next_packed", "opened_sum"]
 
 
-def fix_set(place: Path, current: Round) -> None:
+def fix_set(folder: Path, current: Round) -> None:
     """Write down the set whose sum is about to be opened, before anything of it leaves this party.
+
+    One file a round, kept for ever: what else a party has of a round goes when it has ended.
 
     Raises
     ------
@@ -33,6 +35,7 @@ def fix_set(place: Path, current: Round) -> None:
     wanted = canonical.encode(
         {"base": current.base, "accepted": [[h, current.commitments[h]] for h in current.accepted]}
     )
+    place = folder / f"{current.round:06d}.json"
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_durably(place, wanted)

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from chaincode import canonical, modelformat
+from chaincode import modelformat
 from chaincode.contract.aggregate import is_worse
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
@@ -20,6 +20,7 @@ from clients.ledger import Ledger
 from clients.party.aggregation import fix_set, next_packed, opened_sum
 from clients.party.images import PrivateImages
 from clients.party.roundfolders import round_folder
+from clients.party.saying import hear, tell
 from clients.party.shares import ShareStore
 from clients.party.verification import Verification
 from clients.report import Report
@@ -71,7 +72,7 @@ class NewModel:
         if current is None:
             raise ProtocolError("there is no round to aggregate in")
         with self._report.phase("aggregation", round=current.round):
-            fix_set(round_folder(self._folder, current.round) / "accepted.json", current)
+            fix_set(self._folder / "sums", current)
             shares = (self._share(status, hospital) for hospital in current.accepted)
             total = opened_sum(line, current, shares, self._task.length // 4)
             base, _ = self._verification.base(current.base)
@@ -104,17 +105,10 @@ class NewModel:
             list(pool.map(put, missing))
         return 0
 
-    def forget(self, before: int) -> None:
-        """Remove the models and journals of rounds before this one; which set was summed is kept for ever."""
-        for place in self._folder.glob("[0-9]*"):
-            if int(place.name) < before:
-                for path in (place / "model.bin", *place.glob("*.journal")):
-                    path.unlink(missing_ok=True)
-
     def _stated(self, line: Transport, current: Round, packed: bytes, index: int) -> Mapping[str, Any]:
         """P0 evaluates the new model, which is public, on its images, and tells P1 what both attest."""
         if index == 1 or self._images is None:
-            match canonical.decode(line.exchange(b"")):
+            match hear(line):
                 case {"worse": bool(worse), "counts": {"base": int(before), "model": int(after)}}:
                     return {"worse": worse, "counts": {"base": before, "model": after}}
                 case {"worse": bool(worse)}:
@@ -126,7 +120,7 @@ class NewModel:
         said: dict[str, Any] = {"worse": is_worse(self._task, before, after)}
         if self._task.disclosure == "count":
             said["counts"] = {"base": before, "model": after}
-        line.exchange(canonical.encode(said))
+        tell(line, said)
         return said
 
     def _attest(self, current: Round, finding: Mapping[str, Any]) -> None:

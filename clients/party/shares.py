@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
+
+import tenacity
 
 from chaincode.contract.task import Task
 from chaincode.fixedpoint import IntArray
@@ -20,6 +21,7 @@ __all__ = ["ShareStore"]
 
 LEDGER_LAG = 10.0
 """Seconds the own peer may take to commit the update a hospital has just seen committed."""
+LOOK = 0.1
 
 
 class ShareStore:
@@ -86,19 +88,18 @@ class ShareStore:
         ShareError
             Also when the own peer does not answer: then the hospital tries again.
         """
-        give_up = time.monotonic() + LEDGER_LAG
-        while True:
-            try:
-                status = self._ledger.status(self._task.task, round)
-            except (ContractError, GatewayError) as error:
-                raise ShareError(error.cause, error.remedy) from error
-            if hospital in status.updates:
-                return status
-            if time.monotonic() > give_up:
-                raise ShareError(
-                    f"no update of {hospital} is on the ledger for round {round}", "Submit the commitments first"
-                )
-            time.sleep(0.1)
+        looking = tenacity.Retrying(
+            retry=tenacity.retry_if_result(lambda status: hospital not in status.updates),
+            wait=tenacity.wait_fixed(LOOK),
+            stop=tenacity.stop_after_delay(LEDGER_LAG),
+        )
+        try:
+            return looking(self._ledger.status, self._task.task, round)
+        except (ContractError, GatewayError) as error:
+            raise ShareError(error.cause, error.remedy) from error
+        except tenacity.RetryError as error:
+            cause = f"no update of {hospital} is on the ledger for round {round}"
+            raise ShareError(cause, "Submit the commitments first") from error
 
     def _place(self, round: int, hospital: str) -> Path:
         return round_folder(self._folder, round) / f"{hospital}.share"

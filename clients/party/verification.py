@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,6 @@ class Verification:
         round = status.round.round
         order = make_order(self._task, status, hospital)
         secrets = self._secrets(status, hospital, order, patience)
-        started = time.monotonic()
         session = Session(
             self._index,
             line,
@@ -98,9 +96,8 @@ class Verification:
             lambda attempt, first: self._material(order, attempt, first),
             lambda done, total: self._progress(done, total, round, hospital),
         )
-        opened = session.run()
-        seconds = time.monotonic() - started
-        self._report.event("phase", phase="verification", round=round, hospital=hospital, seconds=seconds_of(seconds))
+        with self._report.phase("verification", round=round, hospital=hospital):
+            opened = session.run()
         bound = {"update": order.facts["update"], "dataset": self._task.dataset, "transcript": opened.transcript}
         return finding(self._task, hospital, opened, order) | bound
 
@@ -137,8 +134,3 @@ class Verification:
             minima(self._task, merit, order) if only_bit else None,
             None if only_bit else base_statement(merit),
         )
-
-
-def seconds_of(seconds: float) -> float:
-    """Round to what a report shows."""
-    return round(seconds, 4)

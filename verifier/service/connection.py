@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
 
 import grpc
+import tenacity
 
 from medquorum import MedquorumError, ProtocolError
 from verifier.service.identity import Credentials
 from verifier.service.refusal import refusal
 
-__all__ = ["OPTIONS", "Incoming", "connect", "failure", "is_absent"]
+__all__ = ["OPTIONS", "Incoming", "connect", "failure", "reach"]
 
 MESSAGE_BYTES = 4 << 20
 OPTIONS: list[tuple[str, int]] = [
@@ -53,7 +55,51 @@ def connect(credentials: Credentials, address: str, peer: str) -> grpc.Channel:
     return grpc.secure_channel(address, secure, _CLIENT)
 
 
-def is_absent(error: BaseException) -> bool:
+Result = TypeVar("Result")
+_RETRY = 0.2
+
+
+def reach(
+    credentials: Credentials, address: str, peer: str, timeout: float, call: Callable[[grpc.Channel, float], Result]
+) -> Result:
+    """Make a call to the service of ``peer``, again until the service is there.
+
+    Parameters
+    ----------
+    credentials : Credentials
+    address : str
+        ``host:port``.
+    peer : str
+        Its MSP id.
+    timeout : float
+        Seconds within which it must be there.
+    call : callable
+        Gets the channel, which it owns when it succeeds, and the seconds left.
+
+    Raises
+    ------
+    MedquorumError
+        The service's refusal, or a ProtocolError: it was not there in time, or is somebody else's.
+    """
+    channel = connect(credentials, address, peer)
+    end = time.monotonic() + timeout
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_is_absent),
+        wait=tenacity.wait_fixed(_RETRY),
+        stop=tenacity.stop_after_delay(timeout),
+        reraise=True,
+    )
+    try:
+        return retrying(lambda: call(channel, max(_RETRY, end - time.monotonic())))
+    except grpc.RpcError as error:
+        channel.close()
+        raise failure(error, address, peer) from error
+    except MedquorumError:
+        channel.close()
+        raise
+
+
+def _is_absent(error: BaseException) -> bool:
     """Tell whether a call failed because nobody is there yet: worth another try."""
     return (
         isinstance(error, grpc.RpcError)

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import grpc
-import tenacity
 
 from chaincode import canonical
 from medquorum import ContractError, MedquorumError, ProtocolError, ShareError
-from verifier.service.connection import connect, failure, is_absent
+from verifier.service.connection import reach
 from verifier.service.frames import read_message, split_all
 from verifier.service.identity import Credentials
 from verifier.service.refusal import refuse
@@ -27,7 +26,6 @@ LONGEST = 512 << 20
 """Most bytes of a value: a share of 64 million parameters."""
 _SERVICE = "medquorum.Handover"
 _HEADER_BYTES = 4096
-_RETRY = 0.5
 _LONGEST_CALL = 600.0
 
 
@@ -75,21 +73,12 @@ def hand_over(
         there is not its own.
     """
     header = canonical.encode({"round": round, "task": task})
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(is_absent),
-        wait=tenacity.wait_fixed(_RETRY),
-        stop=tenacity.stop_after_delay(timeout),
-        reraise=True,
-    )
 
-    def put(channel: grpc.Channel) -> None:
+    def put(channel: grpc.Channel, _left: float) -> None:
         channel.stream_unary(f"/{_SERVICE}/PutShare", bytes, bytes)(split_all([header, value]), timeout=_LONGEST_CALL)
+        channel.close()
 
-    with connect(credentials, address, party) as channel:
-        try:
-            retrying(put, channel)
-        except grpc.RpcError as error:
-            raise failure(error, address, party) from error
+    reach(credentials, address, party, timeout, put)
 
 
 def _next(requests: Iterator[bytes]) -> bytes:

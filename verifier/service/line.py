@@ -17,11 +17,10 @@ from typing import cast
 
 import grpc
 import structlog
-import tenacity
 
 from chaincode import canonical
 from medquorum import ContractError, ProtocolError
-from verifier.service.connection import Incoming, connect, failure, is_absent
+from verifier.service.connection import Incoming, reach
 from verifier.service.frames import read_message, split_all
 from verifier.service.identity import Credentials
 from verifier.service.refusal import refuse
@@ -32,7 +31,6 @@ PATIENCE = 600.0
 _SERVICE = "medquorum.Line"
 _AHEAD = 16  # frames that wait to be taken
 _GRACE = 5.0
-_RETRY = 0.2
 _HEADER_BYTES = 4096
 _REMEDY = "Look at its log, then begin the batch anew"
 log = structlog.get_logger(__name__)
@@ -234,31 +232,16 @@ def open_line(
     ProtocolError
         P0 did not accept within the time, or the service there is not P0's.
     """
-    channel = connect(credentials, address, peer)
-    end = time.monotonic() + timeout
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(is_absent),
-        wait=tenacity.wait_fixed(_RETRY),
-        stop=tenacity.stop_after_delay(timeout),
-        reraise=True,
-    )
-    try:
-        return retrying(_dial, channel, name, end, patience)
-    except grpc.RpcError as error:
-        channel.close()
-        raise failure(error, address, peer) from error
-    except ProtocolError:
-        channel.close()
-        raise
+    return reach(credentials, address, peer, timeout, lambda channel, left: _dial(channel, name, left, patience))
 
 
-def _dial(channel: grpc.Channel, name: str, end: float, patience: float) -> Line:
+def _dial(channel: grpc.Channel, name: str, left: float, patience: float) -> Line:
     line = Line(channel.close, patience)
     line.send(canonical.encode({"line": name}))
     call = cast(Incoming, channel.stream_stream(f"/{_SERVICE}/Open", bytes, bytes)(line.frames()))
     line.read(call)
     try:
-        line.receive(max(_RETRY, end - time.monotonic()))  # empty: P0 has accepted
+        line.receive(left)  # empty: P0 has accepted
     except ProtocolError as error:
         call.cancel()
         raise line.failure or error from None

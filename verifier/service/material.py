@@ -4,19 +4,17 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from typing import cast
 
 import grpc
-import tenacity
 
 from medquorum import MedquorumError, ProtocolError
 from verifier.channel import Channel
 from verifier.identifier import MaterialId
-from verifier.service.connection import Incoming, connect, failure, is_absent
+from verifier.service.connection import Incoming, failure, reach
 from verifier.service.dealing import CREDIT, SERVICE
 from verifier.service.dealrequest import DealRequest
 from verifier.service.frames import read_message
@@ -26,7 +24,6 @@ from verifier.stream import SEED_BYTES
 
 __all__ = ["Material"]
 
-_RETRY = 0.5
 _PATIENCE = 600.0
 
 
@@ -67,22 +64,9 @@ class Material:
         ProtocolError
             The dealer refuses, is not there within ``timeout`` seconds, or is somebody else.
         """
-        channel = connect(credentials, address, dealer)
-        end = time.monotonic() + timeout
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_absent),
-            wait=tenacity.wait_fixed(_RETRY),
-            stop=tenacity.stop_after_delay(timeout),
-            reraise=True,
+        return reach(
+            credentials, address, dealer, timeout, lambda channel, left: cls(channel, request, address, dealer, left)
         )
-        try:
-            return retrying(lambda: cls(channel, request, address, dealer, max(_RETRY, end - time.monotonic())))
-        except grpc.RpcError as error:
-            channel.close()
-            raise failure(error, address, dealer) from error
-        except MedquorumError:
-            channel.close()
-            raise
 
     def receive(self) -> tuple[MaterialId, bytes]:
         """Take the next gate's message.

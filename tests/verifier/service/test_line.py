@@ -13,6 +13,7 @@ from line_process import start
 from service_identities import credentials
 
 from medquorum import ProtocolError
+from network.waiting import await_true
 from verifier.service.connection import connect
 from verifier.service.frames import split
 from verifier.service.line import Lines, open_line
@@ -184,8 +185,7 @@ def test_a_header_that_is_none_is_refused(lines, header):
 def test_what_is_no_message_ends_the_line(lines):
     with ThreadPoolExecutor(1) as pool, connect(P1, lines.address, "P0MSP") as channel:
         accepted = pool.submit(lines.accept, "line", "P1MSP", 5)
-        while not lines._awaited:
-            time.sleep(0.01)
+        await_true(lambda: bool(lines._awaited), 5, "P0 does not wait for the line")
         frames = iter([*split(b'{"line":"line"}'), (1 << 60).to_bytes(8, "little")])
         call = channel.stream_stream("/medquorum.Line/Open")(frames)
         line = accepted.result()

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a party writes down before a sum is opened, and what it does with words that are none."""
+
+from pathlib import Path
+
+import pytest
+
+from chaincode.contract.roundstate import Round
+from clients.party.agent import _asked
+from clients.party.aggregation import fix_set
+from clients.party.roundfolders import forget_rounds, round_folder
+from clients.party.saying import hear
+from medquorum import MaterialError, ProtocolError
+
+
+def aggregating(*accepted: str) -> Round:
+    commitments = {f"Hospital{number}MSP": f"{number}" * 64 for number in range(1, 5)}
+    return Round(
+        task="demo",
+        round=1,
+        state="aggregating",
+        base="b" * 64,
+        candidates=sorted(commitments),
+        commitments=commitments,
+        accepted=list(accepted),
+    )
+
+
+def test_one_set_a_round_for_ever(tmp_path: Path) -> None:
+    first = aggregating("Hospital1MSP", "Hospital2MSP", "Hospital3MSP")
+    fix_set(tmp_path / "sums", first)
+    round_folder(tmp_path, 1).mkdir()
+    forget_rounds(tmp_path, 2)
+    assert not round_folder(tmp_path, 1).exists()
+    fix_set(tmp_path / "sums", first)
+    with pytest.raises(MaterialError, match="3 other updates of round 1"):
+        fix_set(tmp_path / "sums", aggregating("Hospital1MSP", "Hospital2MSP"))
+
+
+class Says:
+    """A line whose other end says one thing."""
+
+    bytes_sent = rounds = 0
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+
+    def exchange(self, message: bytes) -> bytes:
+        return self._said
+
+
+@pytest.mark.parametrize("said", [b"", b"\xff", b"{"])
+def test_words_that_are_none_end_the_line_and_not_the_process(said: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        hear(Says(said))
+
+
+@pytest.mark.parametrize(
+    "said", [b"[]", b'{"do":1}', b'{"do":"dance"}', b'{"do":"verify"}', b'{"do":"verify","hospital":1}']
+)
+def test_p0_does_only_what_it_knows(said: bytes) -> None:
+    with pytest.raises(ProtocolError, match="nothing known"):
+        _asked(Says(said))
