@@ -43,7 +43,9 @@ def quickstart(
     slack: Annotated[int, typer.Option(help="Slack of slack, floor and prefix, in thousandths of the set")] = 5,
     floor: Annotated[int, typer.Option(help="Per-class floor of rule floor, in thousandths")] = 150,
     floor_on: Annotated[str | None, typer.Option(help="Hold p or r against the floor; r, on digits p")] = None,
-    least: Annotated[int, typer.Option(help="Least recall of any class under rule floor, in thousandths")] = 50,
+    least: Annotated[
+        int | None, typer.Option(help="Least recall of any class under rule floor, in thousandths; 50, on digits 0")
+    ] = None,
     threshold: Annotated[int, typer.Option(help="Threshold of rule threshold, in thousandths")] = 500,
     verification: Annotated[
         str, typer.Option(help="plain, or encrypted: nobody sees an update or the verification images")

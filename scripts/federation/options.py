@@ -59,8 +59,10 @@ class Options(BaseModel):
     @classmethod
     def _small_data_train_longer(cls, given: dict[str, object]) -> dict[str, object]:
         # A hospital's share of digits is 125 images: one epoch of them moves no model within ten rounds.
-        # Its verification set has 27 images of a class: one hospital's r alone falls below w in some class by chance.
-        own = {"epochs": 10, "batch": 16, "floor_on": "p"} if given.get("data", "digits") == "digits" else {}
+        # Its verification set has 27 images of a class: one hospital's r falls below w in some class by chance, and
+        # after one round an honest p may know nothing of a class yet.
+        small = {"epochs": 10, "batch": 16, "floor_on": "p", "least": 0}
+        own = small if given.get("data", "digits") == "digits" else {}
         return own | {name: value for name, value in given.items() if value is not None}
 
     @model_validator(mode="after")
