@@ -1,65 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``scripts/experiments NAME``: a grid of trainings on one network, resumable, with a table of all that is done."""
+"""``scripts/experiments NAME``: a grid of trainings on one network, resumable, with a table and a plot."""
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
 
 from medquorum import ConfigError
 
 from .command import run_command
+from .comparison import console_table, markdown, plot_curves
+from .grids import GRIDS, Cell
 from .network import choose_network, running_network
-from .options import Options
+from .options import MODELS, Options
 from .run import train
 from .simulation import simulate
 
-__all__ = ["GRIDS"]
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-
-Cell = dict[str, Any]
-"""Option values that differ from the defaults; ``honest_only`` marks a simulated reference."""
-
-STATIC = {"attack": "static-label", "rule": "strict"}
-
-
-def _vu() -> dict[str, Cell]:
-    """[VU] Fig. 3 and 4: static-label adversaries that change each round, defended and not."""
-    cells: dict[str, Cell] = {"none": {"adversaries": 0, **STATIC}}
-    for share, undefended in itertools.product((1, 3, 5, 8), (False, True)):
-        name = f"{'undefended' if undefended else 'strict'}-{share}0"
-        cells[name] = {"adversaries": share, "undefended": undefended, **STATIC}
-    return cells
-
-
-def _attacks() -> dict[str, Cell]:
-    """Hold slack and the per-class floor against data poisoning."""
-    chosen = itertools.product(("static-label", "label-flip", "random-labels"), ("slack", "floor"))
-    return {f"{attack}-{rule}": {"adversaries": 3, "attack": attack, "rule": rule} for attack, rule in chosen}
-
-
-def _unlike() -> dict[str, Cell]:
-    """Hospitals whose data are unlike each other: prefix and strict rule, beside averaging over the honest only."""
-    attacks = {"none": (0, "static-label"), "flip-30": (3, "label-flip"), "static-50": (5, "static-label")}
-    cells: dict[str, Cell] = {}
-    for alpha, (name, (adversaries, attack)) in itertools.product((0.3, 0.1), attacks.items()):
-        setting: Cell = {"dirichlet": alpha, "adversaries": adversaries, "attack": attack, "rounds": 16}
-        setting |= {"verification_images": 2000}
-        cells[f"a{alpha}-{name}-prefix"] = setting | {"rule": "prefix"}
-        cells[f"a{alpha}-{name}-strict"] = setting | {"rule": "strict"}
-        cells[f"a{alpha}-{name}-honest"] = setting | {"rule": "none", "honest_only": True}
-    return cells
-
-
-GRIDS = {"vu": _vu, "attacks": _attacks, "unlike": _unlike}
 
 
 @app.command()
@@ -69,6 +32,11 @@ def experiments(
     data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST's idx files or of .npz files")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, as 0,1,2")] = "0,1,2",
     only: Annotated[str, typer.Option(help="Only cells whose name contains one of these, as none,strict-30")] = "",
+    model: Annotated[str | None, typer.Option(help=f"Instead of the grid's model: {', '.join(MODELS)}")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Instead of the grid's rounds")] = None,
+    limit: Annotated[int | None, typer.Option(help="Use at most so many training images")] = None,
+    verification_images: Annotated[int | None, typer.Option(help="Private images, instead of the grid's")] = None,
+    verification: Annotated[str | None, typer.Option(help="plain or encrypted")] = None,
     in_process: Annotated[
         bool, typer.Option("--simulate", help="In this process, without a network: the same integers, far sooner")
     ] = False,
@@ -79,81 +47,96 @@ def experiments(
     ),
     port_base: Annotated[int | None, typer.Option(help="First port of the network")] = None,
 ) -> None:
-    """Run a grid of trainings on one network and print its table; run again, it goes on where it ended."""
+    """Run a grid of trainings on one network, write its table and plot; run again, it goes on where it ended."""
     if name not in GRIDS:
         raise ConfigError(f"there is no experiment '{name}'", f"Experiments: {', '.join(GRIDS)}")
     console = Console()
-    folder = (results / f"{name}-{Path(data).stem}{'-simulated' if in_process else ''}").resolve()
-    shared: Cell = {"data": data, "data_dir": data_dir}
-    cells = {cell: given for cell, given in GRIDS[name]().items() if any(o in cell for o in only.split(","))}
-    due = [(cell, int(seed)) for seed in seeds.split(",") for cell in cells if not _place(folder, cell, seed).exists()]
-    simulated = [(cell, seed) for cell, seed in due if in_process or cells[cell].get("honest_only")]
+    changed = {"model": model, "rounds": rounds, "limit": limit, "verification_images": verification_images}
+    changed |= {"verification": verification}
+    instead = {field: value for field, value in changed.items() if value is not None}
+    kind = "simulated" if in_process else ""
+    # What differs from the grid is in the folder's name: results of other settings are not taken for these.
+    parts = [name, Path(data).stem, *(str(value) for value in instead.values()), kind]
+    folder = (results / "-".join(part for part in parts if part)).resolve()
+    cells = {cell: given | instead for cell, given in GRIDS[name]().items()}
+    grid = _Grid(name, folder, {"data": data, "data_dir": data_dir}, cells, console)
+    wanted = [cell for cell in cells if any(part in cell for part in only.split(","))]
+    chosen = [int(seed) for seed in seeds.split(",")]
+    due = [(cell, seed) for seed in chosen for cell in wanted if not grid.place(cell, seed).exists()]
+    simulated = [(cell, seed) for cell, seed in due if in_process or "reference" in cells[cell]]
     for cell, seed in simulated:
-        given = {key: value for key, value in cells[cell].items() if key != "honest_only"}
-        console.print(f"{cell}, seed {seed}: simulated")
-        options = Options.model_validate(shared | given | {"seed": seed})
-        honest_only = "honest_only" in cells[cell]
-        _write(folder, cell, seed, simulate(options, task=_task(name, cell, seed, 1), honest_only=honest_only))
+        grid.simulate(cell, seed)
     on_network = [each for each in due if each not in simulated]
     if on_network:
-        kind = choose_network(network, console)
-        with running_network(directory.resolve(), kind, 10, port_base=port_base) as running:
+        chosen_kind = choose_network(network, console)
+        with running_network(directory.resolve(), chosen_kind, 10, port_base=port_base) as running:
             for cell, seed in on_network:
-                console.print(f"{cell}, seed {seed}")
-                options = Options.model_validate(shared | cells[cell] | {"seed": seed})
-                # A cell that was cut off left its task half done: its name is not used again.
-                attempt = next(n for n in itertools.count(1) if not (folder / f"{cell}-s{seed}-{n}").exists())
-                task = _task(name, cell, seed, attempt)
-                report = train(options, running, task, folder / f"{cell}-s{seed}-{attempt}", console)
-                _write(folder, cell, seed, report.as_dict())
-    console.print(_table(name, folder, cells, seeds.split(",")))
+                grid.train(running, cell, seed)
+    grid.conclude(chosen)
 
 
-def _task(name: str, cell: str, seed: int, attempt: int) -> str:
-    """Name a cell's task; the name seeds the training, so that a simulated cell reaches the ledger's model hash."""
-    return f"{name}-{cell}-s{seed}-{attempt}".replace(".", "")
+class _Grid:
+    """The cells of an experiment and the folder of their results."""
 
+    def __init__(self, name: str, folder: Path, shared: Cell, cells: dict[str, Cell], console: Console) -> None:
+        self._name = name
+        self._folder = folder
+        self._shared = shared
+        self._cells = cells
+        self._console = console
+        folder.mkdir(parents=True, exist_ok=True)
 
-def _place(folder: Path, cell: str, seed: str | int) -> Path:
-    return folder / f"{cell}-s{seed}.json"
+    def place(self, cell: str, seed: int) -> Path:
+        """Give the file of a cell's result."""
+        return self._folder / f"{cell}-s{seed}.json"
 
-
-def _write(folder: Path, cell: str, seed: int, result: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    part = _place(folder, cell, seed).with_suffix(".part")
-    part.write_text(json.dumps(result, indent=1) + "\n")
-    part.rename(_place(folder, cell, seed))
-
-
-def _table(name: str, folder: Path, cells: dict[str, Cell], seeds: list[str]) -> Table:
-    table = Table(title=f"{name}: final accuracy per seed; sums over rounds and seeds")
-    for heading in ("cell", "accuracy", "mean", "poisoned accepted", "honest refused", "s / round"):
-        table.add_column(heading)
-    for cell in cells:
-        found = list(_results(folder, cell, seeds))
-        if not found:
-            continue
-        finals = [result["final_accuracy"] for result in found]
-        poisoned = sum(result["poisoned_accepted"] for result in found)
-        honest = sum(result["honest_refused"] for result in found)
-        all_poisoned = poisoned + sum(result["poisoned_refused"] for result in found)
-        all_honest = honest + sum(result["honest_accepted"] for result in found)
-        rounds = [item["seconds"] for result in found for item in result.get("rounds", [])]
-        table.add_row(
-            cell,
-            " ".join(f"{final:.1%}" for final in finals),
-            f"{sum(finals) / len(finals):.1%}",
-            f"{poisoned} of {all_poisoned}",
-            f"{honest} of {all_honest}",
-            f"{sum(rounds) / len(rounds):.1f}" if rounds else "simulated",
+    def simulate(self, cell: str, seed: int) -> None:
+        """Run a cell in this process."""
+        self._console.print(f"{cell}, seed {seed}: simulated")
+        reference = self._cells[cell].get("reference")
+        self._write(
+            cell, seed, simulate(self._options(cell, seed), task=self._task(cell, seed, 1), reference=reference)
         )
-    return table
 
+    def train(self, running: Any, cell: str, seed: int) -> None:
+        """Run a cell on the network."""
+        self._console.print(f"{cell}, seed {seed}")
+        # A cell that was cut off left its task half done: its name is not used again.
+        attempt = next(n for n in itertools.count(1) if not self._attempt(cell, seed, n).exists())
+        task = self._task(cell, seed, attempt)
+        report = train(self._options(cell, seed), running, task, self._attempt(cell, seed, attempt), self._console)
+        self._write(cell, seed, report.as_dict())
 
-def _results(folder: Path, cell: str, seeds: list[str]) -> Iterator[dict[str, Any]]:
-    for seed in seeds:
-        if _place(folder, cell, seed).exists():
-            yield json.loads(_place(folder, cell, seed).read_text())
+    def conclude(self, seeds: list[int]) -> None:
+        """Print the table of all that is done; write it and the plot into the folder."""
+        found = {
+            cell: [json.loads(self.place(cell, seed).read_text()) for seed in seeds if self.place(cell, seed).exists()]
+            for cell in self._cells
+        }
+        title = self._folder.name
+        self._console.print(console_table(title, found))
+        (self._folder / "table.md").write_text(markdown(title, found))
+        plot_curves(title, found, self._folder / "accuracy.png")
+        self._console.print(f"Table: {self._folder / 'table.md'}   plot: {self._folder / 'accuracy.png'}")
+
+    def _options(self, cell: str, seed: int) -> Options:
+        given = {key: value for key, value in self._cells[cell].items() if key != "reference"}
+        try:
+            return Options.model_validate(self._shared | given | {"seed": seed})
+        except ValidationError as error:
+            raise ConfigError(f"cell {cell}: {error.errors()[0]['msg']}", "See --help for the options") from error
+
+    def _attempt(self, cell: str, seed: int, number: int) -> Path:
+        return self._folder / f"{cell}-s{seed}-{number}"
+
+    def _task(self, cell: str, seed: int, attempt: int) -> str:
+        """Name a cell's task; the name seeds the training, so that a simulated cell reaches the ledger's model hash."""
+        return f"{self._name}-{cell}-s{seed}-{attempt}".replace(".", "")
+
+    def _write(self, cell: str, seed: int, result: dict[str, Any]) -> None:
+        part = self.place(cell, seed).with_suffix(".part")
+        part.write_text(json.dumps(result, indent=1) + "\n")
+        part.rename(self.place(cell, seed))
 
 
 if __name__ == "__main__":

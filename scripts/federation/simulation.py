@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from statistics import fmean
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -41,15 +42,22 @@ class Simulation:
     ----------
     task
         The name that seeds the training, as the network's task of that name.
-    honest_only
-        Instead of a rule, accept exactly the hospitals that do not attack: federated averaging over the honest.
+    reference
+        ``honest-only``: instead of a rule, accept exactly the hospitals that do not attack: federated averaging over
+        the honest. ``single-site``: no federation, every hospital goes on training its own model.
     """
 
-    def __init__(self, options: Options, task: str = "simulation", *, honest_only: bool = False) -> None:
+    def __init__(
+        self,
+        options: Options,
+        task: str = "simulation",
+        *,
+        reference: Literal["honest-only", "single-site"] | None = None,
+    ) -> None:
         torch.set_num_threads(1)
         self._options = options
         self._task = task
-        self._honest_only = honest_only
+        self._reference = reference
         source = load(options.data, options.data_dir, options.seed)
         dealt = deal(
             source,
@@ -77,14 +85,18 @@ class Simulation:
         self._first: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
 
     def run(self) -> dict[str, Any]:
-        """Give ``accuracy`` (from round 0), the report's four counts and the last ``model_hash``."""
+        """Give ``accuracy`` by round (of single sites their mean), the report's counts, the last ``model_hash``."""
         base = drawn_model(self._description, self._options.seed)
-        found = [self._accuracy(base)]
         counts = dict.fromkeys(("poisoned_accepted", "poisoned_refused", "honest_accepted", "honest_refused"), 0)
+        if self._reference == "single-site":
+            found = self._alone(base)
+            return {"accuracy": found, "final_accuracy": found[-1]} | counts
+        found = [self._accuracy(base)]
         for number in range(1, self._options.rounds + 1):
             updates = {name: self._update(name, number, base) for name in sorted(self._shards)}
             poisoned = {f"Hospital{attacking}MSP" for attacking in self._schedule[number]}
-            accepted = set(updates) - poisoned if self._honest_only else self._accepted(base, updates)
+            honest = self._reference == "honest-only"
+            accepted = set(updates) - poisoned if honest else self._accepted(base, updates)
             for name in updates:
                 kind = "poisoned" if name in poisoned else "honest"
                 counts[f"{kind}_{'accepted' if name in accepted else 'refused'}"] += 1
@@ -94,6 +106,19 @@ class Simulation:
         layout = modelformat.layout_hash(self._description)
         model = modelformat.model_hash(layout, modelformat.chunk_hashes(base))
         return {"accuracy": found, "final_accuracy": found[-1], "model_hash": model} | counts
+
+    def _alone(self, first: bytes) -> list[float]:
+        """Train every hospital's own model; give the mean accuracy after each round's worth of epochs."""
+        models = dict.fromkeys(sorted(self._shards), first)
+        found = [self._accuracy(first)]
+        for number in range(1, self._options.rounds + 1):
+            for name, model in models.items():
+                trained = self._trained(
+                    model, self._shards[name], seed_of(self._task, number, name, self._options.seed)
+                )
+                models[name] = parameters.pack_flat(self._description, trained)
+            found.append(fmean(self._accuracy(model) for model in models.values()))
+        return found
 
     def _update(self, name: str, number: int, base: bytes) -> bytes:
         seed = seed_of(self._task, number, name, self._options.seed)
