@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encrypted evaluation beside CrypTen and plain torch, in one run on one machine.
+"""Encrypted evaluation beside CrypTen, SPU and plain torch, in one run on one machine.
 
 Ours: dealer, P0 and P1 are three processes over loopback with mutual TLS, one thread of computing each. CrypTen: two
 processes over gloo's TCP, one torch thread each. "Online": all of the dealer's material is at the parties before the
 clock starts. "With dealer": the dealer's work, from its seed to the last byte's arrival, then the parties' work; in use
-the two overlap. Ours includes the count of correct images, CrypTen's ends at the encrypted logits, its weights and
-images already shared; its dealer's randomness is not cryptographic.
+the two overlap. Ours includes the count of correct images, the others end at the encrypted logits, their weights and
+images already shared; the randomness of CrypTen's dealer is not cryptographic. SPU (SEMI2K, two processes over brpc,
+as many threads as it takes) makes its triples within the time.
 """
 
 from __future__ import annotations
@@ -26,14 +27,15 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers import crypten_peer, ours
+from benchmarks.peers import crypten_peer, ours, spu_peer
+from benchmarks.peers.foreign import has_package
 from benchmarks.peers.networks import Network
 from chaincode import catalogue
 from verifier.plandocument import Comparing
 
 BATCHES = (1, 8, 32, 128)
 BACK_ENDS: tuple[Comparing, ...] = ("tree", "fss")
-PEERS = ("crypten", "torch")
+PEERS = ("crypten", "spu", "torch")
 CRYPTEN = "CrypTen"
 Row = dict[str, Any]
 
@@ -49,6 +51,8 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
                 yield common | ours.measure(network, back_end, batch, options.repeats)
             if "crypten" in options.peer:
                 yield common | crypten_peer.measure(network, options.crypten_python, batch, options.repeats)
+            if "spu" in options.peer:
+                yield common | spu_peer.measure(network, options.spu_python, batch, options.repeats)
             if "torch" in options.peer:
                 seconds = network.seconds(network.images(batch)[0], max(5, options.repeats))
                 yield common | {"who": "torch float32, plain", "online_s": seconds / batch}
@@ -110,7 +114,7 @@ def show(found: list[Row], goals: list[Row], console: Console) -> None:
             row["model"],
             str(row["batch"]),
             row["who"],
-            _cell(row["online_s"], 1e3, 3),
+            _cell(row.get("online_s"), 1e3, 3),
             _cell(row.get("with_dealer_s"), 1e3, 3),
             _cell(row.get("wire_bytes"), 1e-6, 3),
             _cell(row.get("dealer_bytes"), 1e-6, 3),
@@ -143,22 +147,30 @@ def main() -> None:
     parser.add_argument("--model", choices=tuple(catalogue.MODELS), action="append", help="default: all")
     parser.add_argument("--batch", type=int, action="append", help=f"default: {', '.join(map(str, BATCHES))}")
     parser.add_argument("--back-end", choices=BACK_ENDS, action="append", help="default: both")
-    parser.add_argument("--peer", choices=PEERS, action="append", help="default: both")
+    parser.add_argument("--peer", choices=PEERS, action="append", help="default: all")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="batches, of which the median counts")
     parser.add_argument(
         "--crypten-python", default=sys.executable, metavar="PATH", help="interpreter with CrypTen; default: this one"
+    )
+    parser.add_argument(
+        "--spu-python", default=sys.executable, metavar="PATH", help="interpreter with SPU; default: this one"
     )
     options = parser.parse_args()
     torch.set_num_threads(1)
     console = Console(width=180)
     options.peer = options.peer or list(PEERS)
-    if "crypten" in options.peer and not crypten_peer.has_crypten(options.crypten_python):
-        print(crypten_peer.HOW_TO_GET, file=sys.stderr)
-        options.peer.remove("crypten")
+    for package, python, peer in (
+        ("crypten", options.crypten_python, crypten_peer),
+        ("spu", options.spu_python, spu_peer),
+    ):
+        if package in options.peer and not has_package(python, package):
+            print(peer.HOW_TO_GET, file=sys.stderr)
+            options.peer.remove(package)
     found = []
     for row in rows(options):
         found.append(row)
-        print(f"{row['model']} batch {row['batch']}: {row['who']} {row['online_s'] * 1e3:.3f} ms", file=sys.stderr)
+        seconds = float(row["online_s"] if "online_s" in row else row["with_dealer_s"])
+        print(f"{row['model']} batch {row['batch']}: {row['who']} {seconds * 1e3:.3f} ms", file=sys.stderr)
     ratios(found)
     goals = targets(found)
     show(found, goals, console)

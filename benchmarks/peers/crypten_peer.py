@@ -3,19 +3,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import tempfile
-from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
+from benchmarks.peers.foreign import run_pair, slower
 from benchmarks.peers.networks import Network
 
-__all__ = ["HOW_TO_GET", "has_crypten", "measure"]
+__all__ = ["HOW_TO_GET", "measure"]
 
 HOW_TO_GET = (
     "CrypTen is not installed, so its rows are left out. It is no dependency of this project; give it a place of its "
@@ -25,38 +20,26 @@ HOW_TO_GET = (
     "  X/bin/pip install --no-deps crypten==0.4.1\n"
     "then run the benchmark with --crypten-python X/bin/python"
 )
-_LIMIT = 3600
-
-
-def has_crypten(python: str) -> bool:
-    """Tell whether an interpreter finds CrypTen."""
-    probe = "import importlib.util as u, sys; sys.exit(u.find_spec('crypten') is None)"
-    return subprocess.run([python, "-c", probe], check=False).returncode == 0
+_LINE = {
+    "WORLD_SIZE": "2",
+    "RENDEZVOUS": "file://{folder}/meeting",
+    "DISTRIBUTED_BACKEND": "gloo",
+    "GLOO_SOCKET_IFNAME": "lo",
+}
 
 
 def measure(network: Network, python: str, batch: int, repeats: int) -> dict[str, Any]:
     """Evaluate a batch with the dealer inside the time and with CrypTen's cache of tuples filled before.
 
     Seconds are the slower party's, of the median run; bytes of both parties together, as TCP carried them.
-
-    Raises
-    ------
-    RuntimeError
-        A party has failed; with what it told last.
     """
     images, _ = network.images(batch)
-    path, arrays = network.folded()
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        (folder / "network.json").write_text(json.dumps(path))
-        for name, values in {**arrays, "images": network.pixels(images).astype(np.float32)}.items():
-            np.save(folder / f"{name}.npy", values)
-        reports = _run(python, folder, repeats)
+    reports = run_pair(network, images, python, "benchmarks.peers.crypten_run", repeats, _LINE)
     logits = np.array(reports[0]["logits"])
     return {
         "who": f"CrypTen {reports[0]['version']}",
-        "online_s": _slower(reports, "online") / batch,
-        "with_dealer_s": _slower(reports, "dealt") / batch,
+        "online_s": slower(reports, "online") / batch,
+        "with_dealer_s": slower(reports, "dealt") / batch,
         "wire_bytes": sum(report["received"] for report in reports) / batch,
         "rounds": reports[0]["rounds"],
         "peak_bytes": [report["peak"] for report in reports],
@@ -64,39 +47,3 @@ def measure(network: Network, python: str, batch: int, repeats: int) -> dict[str
         "logit_error": float(np.abs(logits - network.logits(images)).max()),
         "batches": repeats,
     }
-
-
-def _slower(reports: list[dict[str, Any]], field: str) -> float:
-    return float(median(max(both) for both in zip(*(report[field] for report in reports), strict=True)))
-
-
-def _run(python: str, folder: Path, repeats: int) -> list[dict[str, Any]]:
-    shared = {
-        "WORLD_SIZE": "2",
-        "RENDEZVOUS": f"file://{folder / 'meeting'}",
-        "DISTRIBUTED_BACKEND": "gloo",
-        "GLOO_SOCKET_IFNAME": "lo",
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [python, "-m", "benchmarks.peers.crypten_run", str(folder), str(repeats)]
-    processes = [
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=(folder / f"log{rank}").open("w"),
-            text=True,
-            env=os.environ | shared | {"RANK": str(rank)},
-            cwd=Path(__file__).parents[2],
-        )
-        for rank in (0, 1)
-    ]
-    try:
-        told = [process.communicate(timeout=_LIMIT)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    for rank, process in enumerate(processes):
-        if process.returncode:
-            raise RuntimeError(f"CrypTen's party {rank} failed:\n{(folder / f'log{rank}').read_text()[-2000:]}")
-    return [json.loads(text.splitlines()[-1]) for text in told]

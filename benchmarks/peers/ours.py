@@ -15,30 +15,36 @@ from typing import Any
 import numpy as np
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from benchmarks.peers.hosts import Hosts
 from benchmarks.peers.networks import Network
 from benchmarks.peers.roles import DEALER, PARTIES
 from network.crypto import Validity, new_authority
 from verifier.plandocument import Comparing, PlanDocument
 from verifier.stream import new_seed
 
-__all__ = ["measure"]
+__all__ = ["measure", "verify"]
 
 _HELD = 2 << 30
 """Most bytes of material that a party holds in advance: fewer batches than asked for are run where they need more."""
 _LAMBDA_BITS = 1
+_LOOPBACK = "127.0.0.1"
 _UNIT = 1 << 16
 
 
-def measure(network: Network, back_end: Comparing, batch: int, repeats: int) -> dict[str, Any]:
+def measure(
+    network: Network, back_end: Comparing, batch: int, repeats: int, hosts: Hosts | None = None
+) -> dict[str, Any]:
     """Verify twice: one batch with material as it comes, then several with all material there before.
+
+    All on this host, or P0, P1 and dealer on the first three ``hosts``.
 
     Seconds are the slower party's, of the median batch; bytes of both parties together, as TCP carried them.
     Peaks are of whole processes; ``start_bytes`` are there before anything is done: Python, numpy, torch, gRPC.
     """
-    streamed = _verify(network, back_end, batch, 1, ahead=False)
+    streamed = verify(network, back_end, batch, 1, hosts, ahead=False)
     material = max(report["costs"][1]["material"] for report in streamed["parties"])
     batches = int(max(1, min(repeats, _HELD // material)))
-    stocked = _verify(network, back_end, batch, batches, ahead=True)
+    stocked = verify(network, back_end, batch, batches, hosts, ahead=True)
     reports = stocked["parties"]
     online = median(_slower(reports, index, "seconds") for index in range(1, batches + 1))
     dealt = median(max(report["dealt"][index] for report in reports) for index in range(1, batches + 1))
@@ -78,7 +84,10 @@ def _error(network: Network, reports: list[dict[str, Any]], count: int) -> float
     return float(np.abs(opened - network.logits(images)).max())
 
 
-def _verify(network: Network, back_end: Comparing, batch: int, batches: int, *, ahead: bool) -> dict[str, Any]:
+def verify(
+    network: Network, back_end: Comparing, batch: int, batches: int, hosts: Hosts | None, *, ahead: bool
+) -> dict[str, Any]:
+    """Verify some batches, the dealer's material as it comes or all of it ``ahead``; give what the roles tell."""
     plan = PlanDocument(
         parties=PARTIES,
         model=network.description,
@@ -95,11 +104,15 @@ def _verify(network: Network, back_end: Comparing, batch: int, batches: int, *, 
         needed=0,
     )
     part = {"model": network.name, "plan": plan.document(), "seed": new_seed().hex(), "ahead": ahead}
-    identities = _identities()
+    roles = (*PARTIES, DEALER)
+    places = dict(zip(roles, hosts.addresses if hosts else [_LOOPBACK] * 3, strict=True))
+    identities = _identities(places)
     with ExitStack() as stack:
 
         def start(role: str, **more: str) -> subprocess.Popen[str]:
-            return stack.enter_context(_process({**part, **identities[role], **more, "role": role}))
+            before = hosts.command(roles.index(role)) if hosts else []
+            own = {**part, **identities[role], "host": places[role], "role": role}
+            return stack.enter_context(_process(before, {**own, **more}))
 
         dealer = start(DEALER)
         address = _answer(dealer)["address"]
@@ -111,14 +124,14 @@ def _verify(network: Network, back_end: Comparing, batch: int, batches: int, *, 
         return {"parties": parties, "dealer": _answer(dealer)}
 
 
-def _identities() -> dict[str, dict[str, Any]]:
-    """Make every organisation's TLS authority and certificate."""
+def _identities(places: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Make every organisation's TLS authority, and a certificate for its address."""
     valid = Validity.years(1)
-    made = {name: new_authority("tlsca", f"{name.lower()}.example.com", valid) for name in (*PARTIES, DEALER)}
+    made = {name: new_authority("tlsca", f"{name.lower()}.example.com", valid) for name in places}
     known = {name: authority.pem.decode() for name, authority in made.items()}
     result = {}
     for name, authority in made.items():
-        key, certificate = authority.issue(f"service.{name}", None, valid, ("localhost", "127.0.0.1"), tls=True)
+        key, certificate = authority.issue(f"service.{name}", None, valid, ("localhost", places[name]), tls=True)
         own = (
             certificate.public_bytes(Encoding.PEM).decode(),
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
@@ -128,9 +141,9 @@ def _identities() -> dict[str, dict[str, Any]]:
 
 
 @contextmanager
-def _process(part: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+def _process(before: list[str], part: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "benchmarks.peers.roles"]
+    command = [*before, sys.executable, "-m", "benchmarks.peers.roles"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         try:

@@ -136,7 +136,7 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
     document = PlanDocument.parse(part["plan"])
     request = DealRequest(TASK, 1, HOSPITAL, 1, index, document)
     lines = Lines()
-    with Server(own, "127.0.0.1:0", [lines] if index == 0 else []) as server:
+    with Server(own, f"{part['host']}:0", [lines] if index == 0 else []) as server:
         _tell({"address": server.address})
         with closing(
             lines.accept(TASK, PARTIES[1], _WAIT)
@@ -149,10 +149,10 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
             _tell({**report, "whole": perf_counter() - asked, "peak": peak_bytes(), "start": start})
 
 
-def _dealer(own: Credentials, start: int) -> None:
+def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        Server(own, "127.0.0.1:0", [Dealings(Path(folder) / "dealt", lambda request: None)]) as server,
+        Server(own, f"{part['host']}:0", [Dealings(Path(folder) / "dealt", lambda request: None)]) as server,
     ):
         _tell({"address": server.address})
         sys.stdin.readline()
@@ -172,7 +172,7 @@ def main() -> None:
     certificate, key = (text.encode() for text in part["own"])
     own = Credentials(certificate, key, {msp: [root.encode()] for msp, root in part["authorities"].items()})
     if part["role"] == DEALER:
-        _dealer(own, start)
+        _dealer(own, part, start)
     else:
         _party(PARTIES.index(part["role"]), own, part, start)
 
