@@ -32,12 +32,22 @@ install_environment() {
     "$PYTHON" -m pip install --quiet --disable-pip-version-check "uv==0.13.9" || return 1
     "$venv/bin/uv" pip install --quiet --python "$PYTHON" --require-hashes --no-deps --compile-bytecode \
         -r "$root/requirements.lock" || return 1
-    "$venv/bin/uv" pip install --quiet --python "$PYTHON" --no-deps --editable "$root" || return 1
+    "$venv/bin/uv" pip install --quiet --python "$PYTHON" --no-deps --no-build-isolation --editable "$root" || return 1
     echo "$wanted" >"$stamp"
 }
 
+# The installation compiles them; anew after a pull, or in a second checkout that shares the environment.
+compile_kernels() {
+    local folder="$root/verifier/kernels" made
+    made="$folder/medquorum-avx2.so"
+    if [ ! -e "$made" ] || [ -n "$(find "$folder" \( -name '*.[ch]' -o -name compile.py \) -newer "$made")" ]; then
+        (cd "$root" && "$PYTHON" -m verifier.kernels.compile >/dev/null) ||
+            echo "The kernels were not compiled; encrypted verification will be slower." >&2
+    fi
+}
+
 started=$SECONDS
-install_environment || { echo "The environment could not be installed; see the messages above." >&2; exit 1; }
+install_environment && compile_kernels || { echo "The environment could not be installed; see the messages above." >&2; exit 1; }
 # Exported for the quickstart's report.
 export INSTALL_SECONDS=$((SECONDS - started))
 export PATH="$venv/bin:$PATH"

@@ -6,11 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from chaincode.fixedpoint import IntArray
 from verifier.comparison import Comparison
 from verifier.decision import deal_decision
 from verifier.identifier import MODEL_BATCH, MaterialId
-from verifier.material import Deal
+from verifier.material import Deal, MaskShares
 from verifier.norm import deal_beyond
 from verifier.parameterrange import CHUNK, bounds, deal_outside
 from verifier.parameters import deal_parameters, deal_weights, tensors
@@ -49,7 +48,7 @@ class Dealer:
         self._name = name
         self._plan = plan
         self._comparison = comparison
-        self._weights = {subject.key: DealtWeights() for subject in plan.subjects}
+        self._weights = {subject.key: DealtWeights(subject.program.ring) for subject in plan.subjects}
 
     def model(self) -> Iterator[Dealing]:
         """Deal what is needed once per model."""
@@ -57,7 +56,8 @@ class Dealer:
         masks = deal_parameters(gate, self._plan.layout)
         yield _finished(gate)
         yield from self._conditions(masks)
-        by_name = tensors(masks, self._plan.layout)
+        first, second = (tensors(part, self._plan.layout) for part in masks)
+        by_name = {name: MaskShares(first[name], second[name]) for name in first}
         for subject in self._plan.subjects:
 
             def deal(layer: str, key: str = subject.key) -> Deal:
@@ -66,14 +66,15 @@ class Dealer:
             for gate in deal_weights(deal, Tree(), subject, by_name, self._weights[subject.key]):
                 yield _finished(gate)
 
-    def _conditions(self, masks: IntArray) -> Iterator[Dealing]:
+    def _conditions(self, masks: MaskShares) -> Iterator[Dealing]:
         for part in self._plan.chunks(CHUNK):
             gate = self._deal(MODEL_BATCH, f"range/{part.start}")
-            deal_outside(gate, Tree(), masks[part], bounds(self._plan.layout, part)[1])
+            chunk = MaskShares(masks.first[part], masks.second[part]).total
+            deal_outside(gate, Tree(), chunk, bounds(self._plan.layout, part)[1])
             yield _finished(gate)
         if self._plan.norm is not None:
             gate = self._deal(MODEL_BATCH, "norm")
-            deal_beyond(gate, Tree(), self._plan.layout, tensors(masks, self._plan.layout))
+            deal_beyond(gate, Tree(), self._plan.layout, tensors(masks.total, self._plan.layout))
             yield _finished(gate)
 
     def batch(self, batch: int, images: int, subject: Subject) -> Iterator[Dealing]:

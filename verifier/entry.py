@@ -30,7 +30,7 @@ class Entry:
 
     def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
         """Draw P0's mask."""
-        return Dealt(wire.shape, mask=deal.private_mask(wire.shape, 0))
+        return Dealt(wire.shape, skew=deal.private_mask(wire.shape, 0))
 
     def evaluate(
         self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire

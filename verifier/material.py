@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from verifier.bits import Words
 from verifier.identifier import MaterialId
 from verifier.stream import Stream
 
-__all__ = ["Audit", "Deal", "Hand", "Mask"]
+__all__ = ["Audit", "Deal", "Hand", "Mask", "MaskShares"]
 
 Audit: TypeAlias = Callable[[str, bytes], None]
 """Called with a mask's name and the masked share that is about to leave the party."""
@@ -51,6 +51,23 @@ class Mask:
         return self.share
 
 
+class MaskShares(NamedTuple):
+    """A mask as the dealer knows it: both parties' shares."""
+
+    first: IntArray
+    second: IntArray
+
+    @property
+    def total(self) -> IntArray:
+        """The mask."""
+        return self.first + self.second
+
+    @property
+    def difference(self) -> IntArray:
+        """P0's share less P1's: all that matters where both are taken twice from what was opened."""
+        return self.first - self.second
+
+
 class Deal:
     """The dealer's side of one gate: draws both parties' streams and collects the messages to them.
 
@@ -69,8 +86,12 @@ class Deal:
 
     def mask(self, shape: Sequence[int]) -> IntArray:
         """Give a fresh uniform mask: the sum of both parties' streams."""
-        count = prod(shape)
-        return (self._streams[0].words(count) + self._streams[1].words(count)).reshape(shape)
+        return self.mask_shares(shape).total
+
+    def mask_shares(self, shape: Sequence[int]) -> MaskShares:
+        """Give both parties' shares of a fresh uniform mask."""
+        first, second = (stream.words(prod(shape)).reshape(shape) for stream in self._streams)
+        return MaskShares(first, second)
 
     def private_mask(self, shape: Sequence[int], owner: int) -> IntArray:
         """Give a fresh uniform mask that one party knows."""

@@ -23,7 +23,7 @@ from chaincode.fixedpoint import FRACTION_BITS, IntArray
 from chaincode.modelformat.description import BatchNorm
 from chaincode.modelformat.layout import TensorSpec
 from verifier.comparison import Comparison
-from verifier.material import Deal, Hand
+from verifier.material import Deal, Hand, MaskShares
 from verifier.party import Party
 from verifier.plan import Mixture, Subject
 from verifier.program import Affine, Program
@@ -34,9 +34,9 @@ from verifier.wires import Masked
 __all__ = ["deal_parameters", "deal_weights", "open_parameters", "open_weights", "tensors"]
 
 
-def deal_parameters(deal: Deal, layout: Sequence[TensorSpec]) -> IntArray:
+def deal_parameters(deal: Deal, layout: Sequence[TensorSpec]) -> MaskShares:
     """Draw the mask of every parameter (n,)."""
-    return deal.mask((sum(spec.size for spec in layout),))
+    return deal.mask_shares((sum(spec.size for spec in layout),))
 
 
 def open_parameters(party: Party, hand: Hand, share: IntArray) -> Masked:
@@ -73,7 +73,7 @@ def deal_weights(
     deal: Callable[[str], Deal],
     comparison: Comparison,
     subject: Subject,
-    masks: Mapping[str, IntArray],
+    masks: Mapping[str, MaskShares],
     result: DealtWeights,
 ) -> Iterator[Deal]:
     """Deal for all layers and add them to ``result``; gives each gate when it is complete.
@@ -84,7 +84,7 @@ def deal_weights(
         Gives the gate of a name.
     comparison : Comparison
     subject : Subject
-    masks : mapping of tensor name to int64 array
+    masks : mapping of tensor name to MaskShares
         Of the parameters of r.
     result : DealtWeights
     """
@@ -92,22 +92,25 @@ def deal_weights(
     other = np.int64(mixture.other)
     for affine in program.layers:
         name, norm = affine.layer.name, affine.norm
-        weights = _live(affine, masks[f"{name}.weight"]) * other
+        raw = masks[f"{name}.weight"]
         bias = np.zeros(affine.layer.outputs, dtype=np.int64)
-        if norm is not None:
+        if norm is None:
+            skew = _live(affine, raw.difference) * other
+            if affine.grey:
+                skew = skew.sum(axis=1, keepdims=True)
+        else:
             gate = deal(f"{name}.fold")
             gain_gate, weight_gate = _gates(program)
-            scale = masks[f"{norm.name}.scale"]
-            gain_gate.deal(gate, comparison, scale.shape, -(masks[f"{norm.name}.weight"] * other * scale))
+            scale = masks[f"{norm.name}.scale"].total
+            gain_gate.deal(gate, comparison, scale.shape, -(masks[f"{norm.name}.weight"].total * other * scale))
             gain = gate.mask(scale.shape)
-            weight_gate.deal(gate, comparison, weights.shape, -weights * _column(gain))
-            inner = _bias(affine, masks, other) - (masks[f"{norm.name}.mean"] << np.int64(mixture.bits))
+            weights = _live(affine, raw.total)
+            weight_gate.deal(gate, comparison, weights.shape, -weights * other * _column(gain))
+            inner = _bias(affine, masks, other) - (masks[f"{norm.name}.mean"].total << np.int64(mixture.bits))
             bias = -gain * inner
-            weights = gate.mask(weights[:, :1].shape if affine.grey else weights.shape)
+            skew = gate.mask_shares(weights[:, :1].shape if affine.grey else weights.shape).difference
             yield gate
-        elif affine.grey:
-            weights = weights.sum(axis=1, keepdims=True)
-        result.add(name, weights, bias, affine.geometry)
+        result.add(name, skew, bias, affine.geometry)
 
 
 def open_weights(
@@ -133,7 +136,7 @@ def open_weights(
         From :func:`open_parameters`.
     """
     program, mixture = subject.program, subject.mixture
-    result = Weights(party.index)
+    result = Weights(party.index, program.ring)
     mixed = _Mixed(mixture, base, masked)
     for affine in program.layers:
         name = affine.layer.name
@@ -215,9 +218,9 @@ class _Folding:
         return Masked(self._party.open(mask, share, bits), mask.share)
 
 
-def _bias(affine: Affine, masks: Mapping[str, IntArray], other: np.int64) -> IntArray:
+def _bias(affine: Affine, masks: Mapping[str, MaskShares], other: np.int64) -> IntArray:
     if affine.layer.op == "dense" or affine.layer.bias:
-        return masks[f"{affine.layer.name}.bias"] * other
+        return masks[f"{affine.layer.name}.bias"].total * other
     return np.zeros(affine.layer.outputs, dtype=np.int64)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chaincode import canonical
+from chaincode.fixedpoint import MAX_LAMBDA_BITS
 from chaincode.modelformat import ModelDescription
 from chaincode.modelformat.shapes import check_shapes
 from medquorum import ContractError, ModelError, ProtocolError
@@ -53,7 +54,7 @@ class PlanDocument(BaseModel):
     model: ModelDescription
     subjects: Annotated[tuple[SubjectKey, ...], Field(max_length=2)]
     lambda_numerator: Count
-    lambda_bits: Annotated[int, Field(ge=0, le=16)]
+    lambda_bits: Annotated[int, Field(ge=0, le=MAX_LAMBDA_BITS)]
     grey: bool
     norm: Annotated[int, Field(ge=0, lt=1 << 62)] | None
     per_class: bool

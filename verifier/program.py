@@ -13,8 +13,8 @@ from chaincode.fixedpoint import FRACTION_BITS, IntArray, activation_bits
 from chaincode.modelformat.description import BatchNorm, Conv, Dense, Layer, ModelDescription, Residual
 from chaincode.modelformat.ordering import following_norm, pools_first
 from chaincode.modelformat.shapes import Shape, output_shape
-from verifier.convolution import Geometry
 from verifier.entry import Entry
+from verifier.geometry import Geometry
 from verifier.rescale import Form, Rescale
 from verifier.steps import Average, Linear, Maximum, Scale, Step
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from chaincode.fixedpoint import FRACTION_BITS, IntArray
 from verifier.comparison import Comparison
-from verifier.convolution import Convolution, Geometry
+from verifier.convolution import Convolution
+from verifier.geometry import Geometry
 from verifier.material import Deal, Hand
 from verifier.party import Party
 from verifier.rescale import Form, Rescale
@@ -50,8 +51,10 @@ class Linear:
     """Convolution or dense layer with bias and shortcut: shares of the untruncated sums.
 
     1. Open X = x + m unless a step before has (a residual's entry is opened once).
-    2. P_i: Σ X·([i = 0]·V - v_i) - Σ m_i·V + bias_i, with V = w + v the weights opened once per model. The shares add
-       up to Σ x·w + bias - Σ m·v; the last term is the offset the dealer knows and the next gate's mask swallows.
+    2. P_i: S_i = Σ (X - 2·m_i)·(V - 2·v_i), with V = w + v the weights opened once per model. The factors are x ∓ d and
+       w ∓ e with the differences d, e of both parties' shares of m and v, so S_0 + S_1 = 2·Σ x·w + 2·Σ d·e. Both have
+       the parity of Σ X·V, so floor(S_0 / 2) and ceil(S_1 / 2) are shares of Σ x·w + Σ d·e: one product each. The last
+       term is the offset the dealer knows and the next gate's mask swallows.
     3. A residual's last convolution adds its entry, shifted left, or the shortcut's convolution of the entry.
     """
 
@@ -63,7 +66,7 @@ class Linear:
     shortcut: str | None
 
     def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
-        """Draw the input's mask; the offset is what the masks' product leaves."""
+        """Draw the input's mask; the offset is the product of the differences."""
         _deal_opening(deal, wire)
         total = weights.offset(self.name, wire)
         if self.shortcut is not None:
@@ -84,8 +87,8 @@ class Linear:
 
 
 def _deal_opening(deal: Deal, wire: Dealt) -> None:
-    if wire.mask is None:
-        wire.mask = deal.mask(wire.shape)
+    if wire.skew is None:
+        wire.skew = deal.mask_shares(wire.shape).difference
 
 
 def _opened(party: Party, hand: Hand, wire: Wire, bits: int) -> Masked:

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from chaincode.fixedpoint import IntArray
-from verifier.convolution import Convolution, Geometry
+from verifier.convolution import Convolution
+from verifier.geometry import Geometry
 from verifier.wires import Dealt, Masked
 
 __all__ = ["DealtLayer", "DealtWeights", "Layer", "Weights"]
@@ -18,27 +17,37 @@ class Layer(NamedTuple):
     """A party's form of one convolution or dense layer."""
 
     convolution: Convolution
-    """Of the input's public values and mask shares side by side: [[i = 0]·V - v_i, -V]."""
+    """Of V - 2·v_i."""
     bias: IntArray
     """The party's share, with the truncation's half at P0."""
 
 
 class Weights:
-    """A party's layers, by name."""
+    """A party's layers, by name.
 
-    def __init__(self, party: int) -> None:
+    Parameters
+    ----------
+    party : int
+    ring : int
+        The layers' sums are right modulo 2^ring, ring < 64.
+    """
+
+    def __init__(self, party: int, ring: int) -> None:
         self._party = party
+        self._ring = ring
         self._layers: dict[str, Layer] = {}
 
     def add(self, name: str, weights: Masked, bias: IntArray, geometry: Geometry) -> None:
         """Arrange a layer's masked live weights (outputs, inputs, rows, columns)."""
-        both = np.concatenate([weights.share(self._party), -weights.public], axis=1)
-        self._layers[name] = Layer(Convolution(both, geometry), bias)
+        self._layers[name] = Layer(Convolution(weights.skewed, geometry, self._ring + 1), bias)
 
     def apply(self, name: str, values: Masked) -> IntArray:
         """Give the party's share of the layer's sums and bias, plus the offset the dealer knows."""
         layer = self._layers[name]
-        total = layer.convolution(np.concatenate([values.public, values.mask], axis=3))
+        total = layer.convolution(values.skewed)
+        if self._party == 1:
+            total += 1
+        total >>= 1
         total += layer.bias
         return total
 
@@ -47,24 +56,25 @@ class DealtLayer(NamedTuple):
     """The dealer's form of one layer."""
 
     convolution: Convolution
-    """Of the weights' mask."""
+    """Of the differences of both parties' shares of the weights' mask."""
     bias: IntArray
     """What the bias' shares add up to beyond the bias."""
 
 
 class DealtWeights:
-    """The dealer's layers, by name."""
+    """The dealer's layers, by name; their sums are right modulo 2^ring."""
 
-    def __init__(self) -> None:
+    def __init__(self, ring: int) -> None:
+        self._ring = ring
         self._layers: dict[str, DealtLayer] = {}
 
-    def add(self, name: str, mask: IntArray, bias: IntArray, geometry: Geometry) -> None:
-        """Arrange the mask of a layer's live weights."""
-        self._layers[name] = DealtLayer(Convolution(mask, geometry), bias)
+    def add(self, name: str, skew: IntArray, bias: IntArray, geometry: Geometry) -> None:
+        """Arrange the differences of a layer's live weights."""
+        self._layers[name] = DealtLayer(Convolution(skew, geometry, self._ring), bias)
 
     def offset(self, name: str, wire: Dealt) -> IntArray:
         """Give what the layer's shares add up to beyond its sums and bias."""
         layer = self._layers[name]
-        if wire.mask is None:
+        if wire.skew is None:
             raise ValueError("the layer's input has not been opened")
-        return layer.bias - layer.convolution(wire.mask)
+        return layer.bias + layer.convolution(wire.skew)

@@ -29,6 +29,11 @@ class Masked:
         """Give the party's share of x."""
         return self.public - self.mask if party == 0 else -self.mask
 
+    @property
+    def skewed(self) -> IntArray:
+        """The value x ∓ d with d = P0's share of the mask less P1's: minus at P0, plus at P1."""
+        return self.public - 2 * self.mask
+
 
 @dataclass
 class Wire:
@@ -48,10 +53,10 @@ class Dealt:
         (n, h, w, c).
     offset : ndarray of int64 or None
         The shares add up to the value plus this; None is 0.
-    mask : ndarray of int64 or None
-        The mask of the masked form.
+    skew : ndarray of int64 or None
+        Of the masked form: P0's share of the mask less P1's.
     """
 
     shape: tuple[int, ...]
     offset: IntArray | None = field(default=None, repr=False)
-    mask: IntArray | None = field(default=None, repr=False)
+    skew: IntArray | None = field(default=None, repr=False)

@@ -70,9 +70,9 @@ class TapeDeal(material.Deal):
         self.masks += 1
         self.tape.draws[f"{self.name.batch}/{self.name.gate}/{self.masks}"] = self.place
 
-    def mask(self, shape):
+    def mask_shares(self, shape):
         self._named()
-        return super().mask(shape)
+        return super().mask_shares(shape)
 
     def mask_planes(self, count, words):
         self._named()
@@ -112,9 +112,9 @@ def _reusing(tape, honest_deal):
             super().__init__(given, name)
             self.drawn = {}
 
-        def mask(self, shape):
+        def mask_shares(self, shape):
             if shape not in self.drawn:
-                self.drawn[shape] = self.place, super().mask(shape)
+                self.drawn[shape] = self.place, super().mask_shares(shape)
                 return self.drawn[shape][1]
             self._named()
             tape.draws[f"{self.name.batch}/{self.name.gate}/{self.masks}"], drawn = self.drawn[shape]

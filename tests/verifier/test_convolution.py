@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from verifier.convolution import Convolution, Geometry
+from verifier.convolution import Convolution
+from verifier.geometry import Geometry
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Integer matrix products whose left rows are gathered from an image: convolutions without a matrix of windows.
+
+   out[r, j] = sum over taps t and channels c of values[rows[r] + taps[t] + c] * weights(panels[t] + c, j)
+
+   Weights lie in panels of 32 columns: (ceil(columns / 32), depth, 32), missing columns 0. Modulo 2^52, by the 52-bit
+   multiply-add of AVX-512 IFMA, which adds the low 52 bits of each product; without it torch's product is faster. */
+#include "kernels.h"
+
+#ifdef __AVX512IFMA__
+
+#define PANEL 32
+#define ROWS 6
+#define DEPTH 256 /* weights of about this depth stay in the nearest cache */
+
+typedef struct {
+    const word *values, *weights;
+    const int64_t *taps, *panels;
+    int64_t count, channels;
+} stretch;
+
+static inline __attribute__((always_inline)) words add_product(words sum, word left, words right)
+{
+    return (words)_mm512_madd52lo_epu64((__m512i)sum, _mm512_set1_epi64((long long)left), (__m512i)right);
+}
+
+/* Some rows times one panel, over a stretch of taps. */
+static inline __attribute__((always_inline)) void block(
+    word *const *out, const int64_t *rows, int height, int64_t columns, int fresh, const stretch *s)
+{
+    words sums[ROWS][PANEL / 8] = {{{0}}};
+    for (int64_t t = 0; t < s->count; t++) {
+        const word *right = s->weights + s->panels[t] * PANEL;
+        const word *left[ROWS];
+        for (int r = 0; r < height; r++) left[r] = s->values + rows[r] + s->taps[t];
+        for (int64_t c = 0; c < s->channels; c++, right += PANEL)
+            for (int q = 0; q < PANEL / 8; q++) {
+                words part = load(right + 8 * q);
+                for (int r = 0; r < height; r++) sums[r][q] = add_product(sums[r][q], left[r][c], part);
+            }
+    }
+    for (int r = 0; r < height; r++)
+        for (int q = 0; q < PANEL / 8; q++)
+            if (columns >= 8 * q + 8)
+                store(out[r] + 8 * q, fresh ? sums[r][q] : sums[r][q] + load(out[r] + 8 * q));
+            else
+                for (int64_t j = 8 * q; j < columns; j++)
+                    out[r][j] = (fresh ? 0 : out[r][j]) + sums[r][q][j - 8 * q];
+}
+
+void products(
+    word *out, const int64_t *targets, const word *values, const int64_t *rows, int64_t height, const int64_t *taps,
+    const int64_t *panels, int64_t count, int64_t channels, const word *weights, int64_t depth, int64_t columns)
+{
+    int64_t step = channels < DEPTH ? DEPTH / channels : 1;
+    for (int64_t column = 0; column < columns; column += PANEL, weights += depth * PANEL)
+        for (int64_t tap = 0; tap < count; tap += step) {
+            stretch s = {values, weights, taps + tap, panels + tap, count - tap < step ? count - tap : step, channels};
+            int fresh = tap == 0;
+            for (int64_t row = 0; row < height; row += ROWS) {
+                word *places[ROWS];
+                int found = height - row < ROWS ? (int)(height - row) : ROWS;
+                for (int r = 0; r < found; r++) places[r] = out + targets[row + r] + column;
+                switch (found) {
+                case 1: block(places, rows + row, 1, columns - column, fresh, &s); break;
+                case 2: block(places, rows + row, 2, columns - column, fresh, &s); break;
+                case 3: block(places, rows + row, 3, columns - column, fresh, &s); break;
+                case 4: block(places, rows + row, 4, columns - column, fresh, &s); break;
+                case 5: block(places, rows + row, 5, columns - column, fresh, &s); break;
+                default: block(places, rows + row, ROWS, columns - column, fresh, &s);
+                }
+            }
+        }
+}
+
+#endif

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolutions modulo 2^52 by the compiled gathering product (``products.c``)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from chaincode.evaluation.windows import Run
+from chaincode.fixedpoint import IntArray
+from verifier.geometry import Geometry
+from verifier.kernels.library import Library
+
+__all__ = ["BITS", "Gathered"]
+
+BITS = 52
+_PANEL = 32
+
+
+class _Places(NamedTuple):
+    """Of output places with the same taps: places in the result, in the input, taps, and their rows of weights."""
+
+    targets: IntArray
+    rows: IntArray
+    taps: IntArray
+    panels: IntArray
+
+
+class Gathered:
+    """A convolution's live weights in panels of 32 outputs.
+
+    Parameters
+    ----------
+    library : Library
+    weights : ndarray of int64 (outputs, inputs, rows, columns)
+    geometry : Geometry
+    """
+
+    def __init__(self, library: Library, weights: IntArray, geometry: Geometry) -> None:
+        self._library = library
+        self._geometry = geometry
+        self._outputs, self._inputs, *kernel = weights.shape
+        count = -(-self._outputs // _PANEL)
+        padded = np.zeros((count * _PANEL, self._inputs, *kernel), dtype=np.int64)
+        padded[: self._outputs] = weights
+        by_panel = padded.reshape(count, _PANEL, self._inputs, *kernel).transpose(0, 3, 4, 2, 1)
+        self._weights = np.ascontiguousarray(by_panel).reshape(count, -1, _PANEL)
+        self._images = 0
+        self._places: list[_Places] = []
+
+    def __call__(self, values: IntArray, result: IntArray) -> None:
+        """Put the sums of values (n, h, w, inputs) into ``result`` (n, rows, columns, outputs)."""
+        if self._images != values.shape[0]:
+            self._images = values.shape[0]
+            axes = self._geometry.runs
+            self._places = [self._group(row, column) for row in axes[0] for column in axes[1]]
+        values = np.ascontiguousarray(values)
+        for targets, rows, taps, panels in self._places:
+            self._library.call(
+                "products",
+                *(result, targets, values, rows, rows.size, taps, panels, taps.size),
+                *(self._inputs, self._weights, self._weights.shape[1], self._outputs),
+            )
+
+    def _group(self, row: Run, column: Run) -> _Places:
+        geometry = self._geometry
+        live = geometry.live
+        return _Places(
+            _offsets((row.first, row.places, 1), (column.first, column.places, 1), self._images, geometry.output)
+            * self._outputs,
+            _offsets(
+                (row.start, row.places, geometry.stride),
+                (column.start, column.places, geometry.stride),
+                self._images,
+                (geometry.height, geometry.width),
+            )
+            * self._inputs,
+            _offsets((0, row.taps, 1), (0, column.taps, 1), 1, (0, geometry.width)) * self._inputs,
+            _offsets(
+                (row.tap - live[0].start, row.taps, 1),
+                (column.tap - live[1].start, column.taps, 1),
+                1,
+                (0, live[1].stop - live[1].start),
+            )
+            * self._inputs,
+        )
+
+
+def _offsets(rows: tuple[int, int, int], columns: tuple[int, int, int], images: int, size: tuple[int, int]) -> IntArray:
+    """Give the places of a grid of (first, count, step) rows and columns in images of a size, one after the other."""
+    (top, height, down), (left, width, right) = rows, columns
+    image, row, column = np.ogrid[:images, :height, :width]
+    return np.ascontiguousarray(
+        ((image * size[0] + top + row * down) * size[1] + left + column * right).reshape(-1), dtype=np.int64
+    )
