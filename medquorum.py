@@ -192,9 +192,21 @@ class CommitError(MedquorumError):
 
 
 class CheckFailed(MedquorumError):
-    """Something read back (a model, a block, a signature) is not what the ledger promises."""
+    """Something read back (a model, a block, a signature) is not what the ledger promises.
+
+    ``check`` names the check of a model that failed (``chunk``, ``manifest``, ``round``, ``attestation``,
+    ``signature``, ``block``), empty elsewhere.
+    """
 
     exit_code = 40
+
+    def __init__(self, cause: str, remedy: str = "", *, check: str = "") -> None:
+        super().__init__(cause, remedy)
+        self.check = check
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the error as plain values, with the check that failed."""
+        return super().as_dict() | ({"check": self.check} if self.check else {})
 
 
 class ContractError(MedquorumError):

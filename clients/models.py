@@ -40,7 +40,9 @@ def fetch_model(ledger: Ledger, task: Task, model: str) -> bytes:
     with ThreadPoolExecutor(PARALLEL) as pool:
         packed = b"".join(pool.map(chunk, range(len(manifest.chunks))))
     if len(packed) != task.length:
-        raise CheckFailed(f"model {model} has {len(packed)} bytes, the task's layout gives {task.length}", _REMEDY)
+        raise CheckFailed(
+            f"model {model} has {len(packed)} bytes, the task's layout gives {task.length}", _REMEDY, check="chunk"
+        )
     return packed
 
 
@@ -54,12 +56,18 @@ def check_manifest(manifest: Model, task: Task, model: str) -> None:
     """
     layout = modelformat.layout_hash(modelformat.parse(task.model))
     if layout != task.layout:
-        raise CheckFailed(f"the task {task.task} names the layout {task.layout}, its description has {layout}", _REMEDY)
+        raise CheckFailed(
+            f"the task {task.task} names the layout {task.layout}, its description has {layout}",
+            _REMEDY,
+            check="manifest",
+        )
     if manifest.layout != layout:
-        raise CheckFailed(f"the manifest of model {model} has the layout {manifest.layout}, not {layout}", _REMEDY)
+        raise CheckFailed(
+            f"the manifest of model {model} has the layout {manifest.layout}, not {layout}", _REMEDY, check="manifest"
+        )
     found = modelformat.model_hash(manifest.layout, manifest.chunks)
     if manifest.model != model or found != model:
-        raise CheckFailed(f"the manifest of model {model} describes the model {found}", _REMEDY)
+        raise CheckFailed(f"the manifest of model {model} describes the model {found}", _REMEDY, check="manifest")
 
 
 _REMEDY = "Do not use it: tell the consortium, and compare with another organisation's peer"
@@ -68,7 +76,9 @@ _REMEDY = "Do not use it: tell the consortium, and compare with another organisa
 def _checked(chunk: bytes, manifest: Model, index: int) -> bytes:
     found = hashlib.sha256(chunk).hexdigest()
     if found != manifest.chunks[index]:
-        raise CheckFailed(f"chunk {index} of model {manifest.model} is {found}, not {manifest.chunks[index]}", _REMEDY)
+        raise CheckFailed(
+            f"chunk {index} of model {manifest.model} is {found}, not {manifest.chunks[index]}", _REMEDY, check="chunk"
+        )
     return chunk
 
 
@@ -83,7 +93,9 @@ def check_round(ledger: Ledger, task: Task, current: Round) -> None:
     before = task.initial_model if current.round == 1 else result_of(ledger.round(task.task, current.round - 1))
     if current.base != before:
         raise CheckFailed(
-            f"round {current.round} is based on {current.base}, the one before ended with {before}", _REMEDY
+            f"round {current.round} is based on {current.base}, the one before ended with {before}",
+            _REMEDY,
+            check="round",
         )
     model = result_of(current)
     if model == current.base:
@@ -94,4 +106,5 @@ def check_round(ledger: Ledger, task: Task, current: Round) -> None:
         raise CheckFailed(
             f"round {current.round} ended with {model}, attested by {len(attesting)} verifiers, not {task.quorum}",
             _REMEDY,
+            check="attestation",
         )

@@ -78,6 +78,11 @@ class Context:
         self._check_writable()
         self.stub.put_state(key, value)
 
+    def delete(self, kind: type[Document], *attributes: Attribute) -> None:
+        """Delete a document; its history stays."""
+        self._check_writable()
+        self.stub.del_state(self.key(kind.kind, *attributes))
+
     def put_private(self, collection: str, key: str, value: bytes) -> None:
         """Write raw bytes to a private collection."""
         self._check_writable()

@@ -4,7 +4,19 @@
 from __future__ import annotations
 
 from chaincode import canonical
-from chaincode.contract import aggregate, attestation, consortium, history, models, round, status, task, update, verdict
+from chaincode.contract import (
+    aggregate,
+    attestation,
+    consortium,
+    history,
+    models,
+    retention,
+    round,
+    status,
+    task,
+    update,
+    verdict,
+)
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import collect
 from chaincode.contract.metadata import NAME, describe
@@ -15,7 +27,7 @@ from medquorum import ContractError, DataError, MedquorumError, ModelError
 __all__ = ["Contract"]
 
 METADATA = "org.hyperledger.fabric:GetMetadata"
-MODULES = (aggregate, attestation, consortium, history, models, round, status, task, update, verdict)
+MODULES = (aggregate, attestation, consortium, history, models, retention, round, status, task, update, verdict)
 
 
 class Contract:

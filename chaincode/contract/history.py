@@ -20,7 +20,9 @@ KINDS = {
     "consortium": 0,
     "consortiumProposal": 1,
     "model": 1,
+    "purged": 1,
     "round": 2,
+    "stored": 2,
     "task": 1,
     "update": 3,
     "verdict": 3,
@@ -61,15 +63,15 @@ def read_scores(context: Context, task: TaskId) -> Answer:
 
 
 def _attributes(kind: str, given: object) -> list[Attribute]:
-    """Check a key's attributes: text, except the round, which is a number and becomes six digits."""
+    """Check a key's attributes: text, except the second, a round or chunk, which is a number and becomes six digits."""
     if not isinstance(given, list) or len(given) != KINDS[kind]:
         raise ContractError("BAD_ARGUMENT", f"{kind} is found by {KINDS[kind]} attributes", "Send them as a JSON list")
     attributes: list[Attribute] = []
     for position, value in enumerate(given):
-        is_round = position == 1
-        if type(value) is not (int if is_round else str):
+        is_number = position == 1
+        if type(value) is not (int if is_number else str):
             raise ContractError(
-                "BAD_ARGUMENT", f"attribute {position} of {kind} is not {'a number' if is_round else 'text'}"
+                "BAD_ARGUMENT", f"attribute {position} of {kind} is not {'a number' if is_number else 'text'}"
             )
         attributes.append(value)
     return attributes

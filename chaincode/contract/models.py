@@ -18,11 +18,14 @@ from medquorum import ContractError
 
 __all__ = [
     "COLLECTION",
+    "Keeper",
     "Manifest",
     "Model",
+    "Purged",
     "Store",
     "StoredChunk",
     "chunk_sizes",
+    "drop_chunks",
     "get_chunk",
     "put_chunk",
     "read_manifest",
@@ -81,6 +84,36 @@ class StoredChunk(Document):
         return (self.model, self.index)
 
 
+class Keeper(Document):
+    """Says that a task may need a private model's bytes: equal models of several tasks are stored once."""
+
+    kind: ClassVar[str] = "keeper"
+
+    model: Hash
+    task: TaskName
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The model hash and the task."""
+        return (self.model, self.task)
+
+
+class Purged(Document):
+    """Says that a model's bytes were removed from every peer, and by which rule; its manifest stays."""
+
+    kind: ClassVar[str] = "purged"
+
+    model: Hash
+    task: TaskName
+    round: RoundIndex
+    keep: int
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The model hash."""
+        return (self.model,)
+
+
 def chunk_sizes(length: int) -> list[int]:
     """Give the bytes of each chunk of a model of ``length`` bytes: full ones and a shorter last one."""
     full, rest = divmod(length, CHUNK_BYTES)
@@ -95,6 +128,13 @@ def put_chunk(context: Context, model: str, index: int, store: str, chunk: bytes
     else:
         context.put_bytes(key, chunk)
     context.put(StoredChunk(model=model, index=index, hash=sha256(chunk)))
+
+
+def drop_chunks(context: Context, manifest: Model) -> None:
+    """Purge a private model's chunks, also from history, and the notes that they are stored."""
+    for index in range(len(manifest.chunks)):
+        context.purge_private(COLLECTION, context.key("chunk", manifest.model, index))
+        context.delete(StoredChunk, manifest.model, index)
 
 
 def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
@@ -174,9 +214,25 @@ def read_model(context: Context, model: HashText) -> Answer:
 def read_model_chunk(context: Context, model: HashText, index: Index) -> Answer:
     """Read one chunk's bytes."""
     chunk = get_chunk(context, context.get(Model, model), index)
-    if chunk is None:
-        raise ContractError("CHUNK_MISSING", f"chunk {index} of the model {model} does not exist on this peer")
-    return chunk
+    if chunk is not None:
+        return chunk
+    purged = context.find(Purged, model)
+    if purged is not None:
+        raise ContractError(
+            "MODEL_PURGED",
+            f"the task {purged.task} keeps its latest {purged.keep} models; the bytes of the model {model} of round "
+            f"{purged.round} were purged",
+            "Fetch a later round's, or have the coordinator store it again from a file a member kept",
+        )
+    raise ContractError("CHUNK_MISSING", f"chunk {index} of the model {model} does not exist on this peer")
+
+
+@evaluate
+def read_stored_chunks(context: Context, model: HashText) -> Answer:
+    """List the indices of a model's chunks that are stored."""
+    manifest = context.find(Model, model)
+    stored = [] if manifest is None else stored_chunks(context, model, len(manifest.chunks))
+    return [index for index, chunk in enumerate(stored) if chunk is not None]
 
 
 def _store(store: str) -> Store:

@@ -12,7 +12,7 @@ from chaincode.contract.arguments import Reason, RoundNumber, TaskId
 from chaincode.contract.attestation import Attestation
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.models import Model, stored_chunks
+from chaincode.contract.models import Keeper, Model, stored_chunks
 from chaincode.contract.roundstate import ENDED, Outcome, Round, get_round, latest_round
 from chaincode.contract.task import Task, check_coordinator, get_task
 from chaincode.contract.update import Update
@@ -109,6 +109,8 @@ def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
                 accepted=current.accepted,
             )
         )
+    if document.model_store == "private":
+        context.put(Keeper(model=result.model, task=task))
     return _step(context, "RoundClosed", ended.model_copy(update={"model": result.model}))
 
 

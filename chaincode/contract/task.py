@@ -15,7 +15,7 @@ from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, TaskName
 from chaincode.contract.encrypted import Encrypted
-from chaincode.contract.models import Store, chunk_sizes
+from chaincode.contract.models import Keeper, Store, chunk_sizes
 from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
 from medquorum import ContractError, MedquorumError
 
@@ -57,6 +57,8 @@ class Task(Document):
     verification: Verification
     encrypted: Encrypted | None = None
     model_store: Store
+    keep_models: Annotated[int, Field(ge=0, le=MAX_ROUND)] = 0
+    """The latest models whose bytes a private store keeps; 0 keeps all."""
     keep_updates: bool
     created_by: MspId
 
@@ -129,6 +131,8 @@ def create_task(context: Context, document: Json) -> Answer:
     if context.find(Task, task.task) is not None:
         raise ContractError("TASK_EXISTS", f"the task {task.task} exists", "Choose another name")
     context.put(task)
+    if task.model_store == "private":
+        context.put(Keeper(model=task.initial_model, task=task.task))
     context.event("TaskCreated", task=task.task)
     return task.plain()
 
@@ -168,6 +172,12 @@ def _check_numbers(task: Task, quorum: int) -> None:
     if task.minimum_accepted > len(task.hospitals):
         raise ContractError(
             "BAD_TASK", f"minimum_accepted {task.minimum_accepted} is more than the {len(task.hospitals)} hospitals"
+        )
+    if task.keep_models and task.model_store == "public":
+        raise ContractError(
+            "BAD_TASK",
+            "keep_models is set, but a public store keeps every model for ever",
+            "Set model_store to private, or keep_models to 0",
         )
 
 

@@ -187,6 +187,21 @@ def purge_updates(
         session.report.event("purged", round=number, chunks=json.loads(answer)["purged"])
 
 
+@admin.command("purge-models")
+def purge_models(
+    profile: ProfileFile,
+    task: TaskName,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the bytes of models older than the task keeps (keep_models) from every peer; manifests stay."""
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        answer = session.transactions(session.ledger.task(task)).submit("PurgeModels", task)
+        session.report.event("models_purged", models=json.loads(answer)["purged"])
+
+
 @admin.command("tasks")
 def tasks(
     profile: ProfileFile,

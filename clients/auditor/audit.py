@@ -9,12 +9,11 @@ from typing import Any
 
 from chaincode.contract.task import Task
 from clients.auditor.authorities import Authorities
-from clients.auditor.chain import BlockTransaction, check_endorsements, check_link, transactions_of
+from clients.auditor.chain import BlockTransaction, check_link, check_valid, transactions_of
 from clients.gateway.network import Network
 from clients.ledger import Ledger
-from medquorum import CheckFailed
 
-__all__ = ["audit_round", "history", "round_transactions"]
+__all__ = ["SILENCE", "audit_round", "history", "round_transactions"]
 
 Version = dict[str, Any]
 SILENCE = 60.0
@@ -75,12 +74,5 @@ def audit_round(
 
 
 def _checked(transaction: BlockTransaction, wrote: str, task: Task, authorities: Authorities) -> dict[str, Any]:
-    if transaction.code != "VALID":
-        raise CheckFailed(f"transaction {transaction.id}, which wrote {wrote}, is {transaction.code}")
-    endorsers = check_endorsements(transaction, authorities)
-    verifiers = sorted(set(endorsers) & set(task.verifiers))
-    if len(verifiers) < task.quorum:
-        raise CheckFailed(
-            f"transaction {transaction.id} ({wrote}) is endorsed by {', '.join(verifiers) or 'no verifier'}"
-        )
+    endorsers = check_valid(transaction, wrote, task.verifiers, task.quorum, authorities)
     return {"wrote": wrote, "transaction": transaction.id, "block": transaction.block, "endorsed_by": endorsers}

@@ -58,4 +58,6 @@ class Authorities:
             except (ValueError, TypeError, InvalidSignature):
                 continue
             return
-        raise CheckFailed(f"a certificate that claims to be of {msp} was not issued by its authority")
+        raise CheckFailed(
+            f"a certificate that claims to be of {msp} was not issued by its authority", check="signature"
+        )

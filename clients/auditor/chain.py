@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +13,25 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from fabric_protos.common.common_pb2 import BlockMetadataIndex, ChannelHeader, Envelope, HeaderType, Payload
+from fabric_protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVRWSet
+from fabric_protos.ledger.rwset.rwset_pb2 import TxReadWriteSet
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
+from fabric_protos.peer.proposal_pb2 import ChaincodeAction
+from fabric_protos.peer.proposal_response_pb2 import ProposalResponsePayload
 from fabric_protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction, TxValidationCode
 
 from clients.auditor.authorities import Authorities
 from medquorum import CheckFailed
 
-__all__ = ["BlockTransaction", "check_endorsements", "check_link", "header_hash", "transactions_of"]
+__all__ = [
+    "BlockTransaction",
+    "check_endorsements",
+    "check_link",
+    "check_valid",
+    "header_hash",
+    "transactions_of",
+    "writes_of",
+]
 
 
 @dataclass(frozen=True)
@@ -55,9 +67,9 @@ def check_link(block: Any, previous: bytes | None) -> bytes:
     """
     number = block.header.number
     if hashlib.sha256(b"".join(block.data.data)).digest() != block.header.data_hash:
-        raise CheckFailed(f"the transactions of block {number} are not those its header names", _REMEDY)
+        raise CheckFailed(f"the transactions of block {number} are not those its header names", _REMEDY, check="block")
     if previous is not None and block.header.previous_hash != previous:
-        raise CheckFailed(f"block {number} does not follow the block before it", _REMEDY)
+        raise CheckFailed(f"block {number} does not follow the block before it", _REMEDY, check="block")
     return header_hash(block.header)
 
 
@@ -79,12 +91,25 @@ def transactions_of(block: Any) -> Iterator[BlockTransaction]:
         )
 
 
+def writes_of(transaction: BlockTransaction, chaincode: str) -> dict[str, bytes]:
+    """Give the public keys and values that a transaction's endorsers signed for a chaincode; deletions are left out."""
+    action = ChaincodeAction.FromString(ProposalResponsePayload.FromString(transaction.signed).extension)
+    return {
+        write.key: write.value
+        for space in TxReadWriteSet.FromString(action.results).ns_rwset
+        if space.namespace == chaincode
+        for write in KVRWSet.FromString(space.rwset).writes
+        if not write.is_delete
+    }
+
+
 def check_endorsements(transaction: BlockTransaction, authorities: Authorities) -> list[str]:
     """Check every endorsement's signature and certificate.
 
     Returns
     -------
-    The endorsing organisations' MSP ids, sorted.
+    list of str
+        The endorsing organisations' MSP ids, sorted.
 
     Raises
     ------
@@ -103,10 +128,42 @@ def check_endorsements(transaction: BlockTransaction, authorities: Authorities) 
             key.verify(signature, transaction.signed + endorser, ec.ECDSA(hashes.SHA256()))
         except InvalidSignature as error:
             raise CheckFailed(
-                f"an endorsement of transaction {transaction.id} is not signed by {identity.mspid}", _REMEDY
+                f"an endorsement of transaction {transaction.id} is not signed by {identity.mspid}",
+                _REMEDY,
+                check="signature",
             ) from error
         endorsers.add(identity.mspid)
     return sorted(endorsers)
+
+
+def check_valid(
+    transaction: BlockTransaction, wrote: str, verifiers: Sequence[str], quorum: int, authorities: Authorities
+) -> list[str]:
+    """Check that a transaction is valid and that at least ``quorum`` of the verifiers endorsed it.
+
+    Returns
+    -------
+    list of str
+        The endorsing organisations' MSP ids, sorted.
+
+    Raises
+    ------
+    CheckFailed
+        It is not, or a signature or certificate is not right; ``wrote`` says what it is about.
+    """
+    if transaction.code != "VALID":
+        raise CheckFailed(
+            f"transaction {transaction.id}, which wrote {wrote}, is {transaction.code}", _REMEDY, check="block"
+        )
+    endorsers = check_endorsements(transaction, authorities)
+    endorsing = sorted(set(endorsers) & set(verifiers))
+    if len(endorsing) < quorum:
+        raise CheckFailed(
+            f"transaction {transaction.id} ({wrote}) is endorsed by {', '.join(endorsing) or 'no verifier'}",
+            f"{quorum} verifiers have to endorse it: compare with another organisation's peer",
+            check="signature",
+        )
+    return endorsers
 
 
 _REMEDY = "Compare with another organisation's peer: this one's ledger is not the channel's"

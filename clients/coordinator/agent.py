@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
@@ -97,17 +98,21 @@ class Coordinator:
                 self._transactions.submit("AbortRound", task, round, reason)
 
     def _purge(self, status: RoundStatus | None) -> None:
-        """Have the last ended round's updates removed, when there is time for it; doing so twice changes nothing.
+        """Have the last ended round's updates and superfluous models removed, when there is time for it.
 
-        Of an encrypted task's updates the ledger holds nothing.
+        Doing so twice changes nothing. Of an encrypted task's updates the ledger holds nothing.
         """
-        kept = self._task.keep_updates or self._task.encrypted is not None
-        if kept or self._patience > 0 or status is None or status.round is None:
+        if self._patience > 0 or status is None or status.round is None:
             return
         round = status.round.round if ended(status.round) else status.round.round - 1
-        if round > self._purged:
+        if round <= self._purged:
+            return
+        if not self._task.keep_updates and self._task.encrypted is None:
             self._transactions.submit("PurgeUpdates", self._task.task, round)
-            self._purged = round
+        if self._task.keep_models:
+            answer = json.loads(self._transactions.submit("PurgeModels", self._task.task))
+            self._report.event("models_purged", round=round, models=answer["purged"])
+        self._purged = round
 
     def _waited(self, status: RoundStatus | None) -> float:
         """Give the seconds since the round was first seen in its state, and tell when it has changed."""

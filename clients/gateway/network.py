@@ -8,6 +8,7 @@ from typing import Any
 from clients.gateway.blocks import BlockEventsRequest, BlockKind, new_block_events_request
 from clients.gateway.checkpoint import Checkpoint
 from clients.gateway.client import Client
+from clients.gateway.commit import Commit, commit_request
 from clients.gateway.contract import Contract
 from clients.gateway.events import (
     ChaincodeEvent,
@@ -33,6 +34,10 @@ class Network:
     def get_contract(self, chaincode: str, contract: str | None = None) -> Contract:
         """Give a chaincode's default contract, or the named one."""
         return Contract(self._client, self.channel, chaincode, contract)
+
+    def new_commit(self, transaction_id: str) -> Commit:
+        """Build a question for the outcome of any transaction of the channel, by its id."""
+        return Commit(self._client, commit_request(self._client, self.channel, transaction_id))
 
     def chaincode_events(
         self,

@@ -155,13 +155,22 @@ class Hospital:
         for number in range(self._known.model if self._known.model is not None else latest, latest + 1):
             finished = current if number == current.round else self._ledger.round(self._task.task, max(number, 1))
             check_round(self._ledger, self._task, finished)
-            model = result_of(finished) if number else self._task.initial_model
-            accuracy = self._trainer.accuracy(self._model(model))
-            if accuracy is None:
-                self._report.event("model_checked", round=number, model=model)
-            else:
-                self._report.event("global_model", round=number, model=model, accuracy=accuracy)
+            self._tell_quality(number, result_of(finished) if number else self._task.initial_model)
             self._known.model = number + 1
+
+    def _tell_quality(self, number: int, model: str) -> None:
+        try:
+            accuracy = self._trainer.accuracy(self._model(model))
+        except ContractError as error:
+            # Whoever comes back after a while may find an earlier round's model gone by the task's own rule.
+            if error.code != "MODEL_PURGED":
+                raise
+            self._report.event("model_purged", round=number, model=model)
+            return
+        if accuracy is None:
+            self._report.event("model_checked", round=number, model=model)
+        else:
+            self._report.event("global_model", round=number, model=model, accuracy=accuracy)
 
     def _tell_verdict(self, status: RoundStatus | None) -> None:
         """Say what became of an update, also when the next round is already open."""

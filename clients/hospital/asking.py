@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``medquorum hospital status``, ``verify-model`` and ``predict``."""
+"""``medquorum hospital status``, ``verify-model``, ``fetch`` and ``predict``."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
+from clients.auditor.authorities import Authorities
 from clients.hospital import use
+from clients.hospital.fetch import fetch_proven, write_model
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
-from clients.session import CHANNEL, Session, open_session
+from clients.session import CHAINCODE, CHANNEL, Session, open_session
 
-__all__ = ["predict", "status", "verify_model"]
+__all__ = ["fetch", "predict", "status", "verify_model"]
 
 
 ModelRound: TypeAlias = Annotated[
@@ -48,6 +51,27 @@ def verify_model(
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
         model, packed = use.model_of_round(session.ledger, session.ledger.task(task), number)
         session.report.event("model_verified", model=model, bytes=len(packed))
+
+
+def fetch(
+    profile: ProfileFile,
+    task: TaskName,
+    organizations: Annotated[Path, typer.Option(help="organizations/peerOrganizations, for the CA certificates.")],
+    out: Annotated[Path, typer.Option(help="Where the model is written, as safetensors (float64).")],
+    number: ModelRound = None,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch any kept model, refuse it unless chunks, manifest, attestations, signatures and blocks are right."""
+    authorities = Authorities.read(organizations)
+    with _asking(Connection(profile, identity, channel, state, as_json)) as session:
+        document = session.ledger.task(task)
+        found = fetch_proven(session.network, session.ledger, CHAINCODE, document, number, authorities)
+        write_model(out, document, found)
+        fields = {"model": found.model, "round": found.round, "bytes": len(found.packed), "file": str(out)}
+        session.report.event("model_fetched", **fields, evidence=[asdict(item) for item in found.evidence])
 
 
 def predict(

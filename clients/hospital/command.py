@@ -31,6 +31,7 @@ adversary = typer.Typer(no_args_is_help=True, help="A simulated adversary, to se
 
 hospital.command("status")(asking.status)
 hospital.command("verify-model")(asking.verify_model)
+hospital.command("fetch")(asking.fetch)
 hospital.command("predict")(asking.predict)
 
 DataFile: TypeAlias = Annotated[Path, typer.Option("--data", help="The own images: an npz shard or MedMNIST file.")]

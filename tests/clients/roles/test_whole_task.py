@@ -54,6 +54,29 @@ def test_every_kind_of_task_ends(federate: Federate, task: dict[str, Any]) -> No
     assert purged != task.get("keep_updates", False)
 
 
+def test_a_task_keeps_as_many_models_as_it_says(federate: Federate) -> None:
+    federation = federate(rounds=3, model_store="private", keep_models=1)
+    federation.run()
+    models = [federation.task.initial_model]
+    models += [event["model"] for event in federation.events("coordinator", "round_closed")]
+    purged = [model for event in federation.events("coordinator", "models_purged") for model in event["models"]]
+    assert purged == models[:-1]
+    told = federation.events(FIRST, "global_model") + federation.events(FIRST, "model_purged")
+    assert sorted(event["round"] for event in told) == [0, 1, 2, 3]
+
+
+def test_a_hospital_that_comes_back_goes_on_where_models_are_purged(federate: Federate) -> None:
+    federation = federate(rounds=3, model_store="private", keep_models=1)
+    federation.agents["coordinator"].step()
+    away = federation.agents.pop(FIRST)
+    away.step()
+    federation.run()
+    federation.agents[FIRST] = away
+    federation.run()
+    assert [event["round"] for event in federation.events(FIRST, "model_purged")] == [1, 2]
+    assert federation.events(FIRST, "global_model")[-1]["round"] == 3
+
+
 @pytest.mark.parametrize(
     ("attack", "reasons"),
     [

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A task on a running network whose rounds a test plays itself, without a process of any role."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from federation_task import create_task, deal_digits, found_consortium
+from networks import RunningNetwork
+
+from chaincode import modelformat
+from clients.gateway import Submissions, connect_profile
+from clients.gateway.network import Network
+from clients.ledger import Ledger
+from clients.models import fetch_model
+from clients.outbox import Outbox
+from clients.transactions import Transactions
+
+COORDINATOR = "VerifierA"
+HOSPITAL = "Hospital1"
+
+
+class LedgerRounds:
+    """A task that accepts every update in range; fields of ``more`` change it."""
+
+    def __init__(self, running: RunningNetwork, folder: Path, name: str, **more: Any) -> None:
+        self.running = running
+        self.folder = folder
+        self.name = name
+        self._connections = ExitStack()
+        self._networks: dict[str, Network] = {}
+        running.deploy("medquorum", None)
+        running.await_acquaintance("medquorum")
+        self.verifiers = running.consortium.having("verifier")
+        self.images = deal_digits(folder, [HOSPITAL])
+        for one in self.verifiers:
+            mounted = running.folder.verification(one)
+            mounted.mkdir(parents=True, exist_ok=True)
+            self.images.write(mounted / f"{name}.safetensors")
+        self._outboxes: dict[tuple[str, str], Outbox] = {}
+        found_consortium(running.consortium, self.transactions(COORDINATOR, "Admin"))
+        stand_in = self.verifiers[1].msp_id
+        create_task(name, self.images, self.ledger(COORDINATOR), self.transactions(COORDINATOR), stand_in, more)
+        self.task = self.ledger(COORDINATOR).task(name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._connections.close()
+
+    def network(self, name: str, user: str = "User1") -> Network:
+        """The channel through an organisation's own peer."""
+        self.outbox(name, user)
+        return self._networks[f"{user}@{name}"]
+
+    def outbox(self, name: str, user: str = "User1") -> Outbox:
+        if (name, user) not in self._outboxes:
+            gateway = self._connections.enter_context(
+                connect_profile(self.running.profile(name), user, evaluate_timeout=60, endorse_timeout=60)
+            )
+            network = self._networks[f"{user}@{name}"] = gateway.get_network("mychannel")
+            submissions = Submissions(gateway, self.folder / "test" / name / user)
+            self._outboxes[name, user] = Outbox(network.get_contract("medquorum"), submissions)
+        return self._outboxes[name, user]
+
+    def ledger(self, name: str) -> Ledger:
+        return Ledger(self.outbox(name), self.running.consortium.organisation(name).msp_id)
+
+    def transactions(self, name: str, user: str = "User1") -> Transactions:
+        verifiers = [one.msp_id for one in self.verifiers]
+        msp_id = self.running.consortium.organisation(name).msp_id
+        return Transactions(self.outbox(name, user), verifiers, self.running.consortium.quorum, msp_id)
+
+    def submit(self, by: str, name: str, *arguments: Any, **transient: bytes) -> Any:
+        """Submit a transaction of the task as an organisation's user."""
+        return json.loads(self.transactions(by).submit(name, self.name, *arguments, **transient))
+
+    def play(self, number: int) -> str:
+        """Play a round with one hospital's update, w plus noise; gives the new model's hash."""
+        base = self.submit(COORDINATOR, "OpenRound", number)["base"]
+        noise = np.random.default_rng([number, *self.name.encode()]).integers(-99, 100, self.task.length // 4, np.int32)
+        packed = np.frombuffer(fetch_model(self.ledger(HOSPITAL), self.task, base), "<i4") + noise
+        values = [os.urandom(32) + chunk for chunk in modelformat.split(packed.astype("<i4").tobytes())]
+        for index, value in enumerate(values):
+            self.submit(HOSPITAL, "PutUpdateChunk", number, index, chunk=value)
+        hashes = [hashlib.sha256(value).hexdigest() for value in values]
+        update = {"base": base, "layout": self.task.layout, "chunks": hashes}
+        hospital = self.running.consortium.organisation(HOSPITAL).msp_id
+        self.submit(HOSPITAL, "SubmitUpdate", number, update)
+        self.submit(COORDINATOR, "CloseSubmissions", number, "")
+        for one in self.verifiers:
+            self._prepared(one.name, "PrepareVerdict", number, hospital)
+        self.submit(COORDINATOR, "VerifyUpdate", number, hospital)
+        self.submit(COORDINATOR, "CloseVerdicts", number, "")
+        for one in self.verifiers:
+            found = self._prepared(one.name, "PrepareAggregate", number)
+            finding = {field: found[field] for field in ("model", "worse", "counts")}
+            self.submit(one.name, "AttestAggregate", number, finding)
+        for index in range(len(values)):
+            self.submit(COORDINATOR, "StoreModelChunk", number, index)
+        return str(self.submit(COORDINATOR, "CloseRound", number, "")["model"])
+
+    def _prepared(self, name: str, function: str, number: int, *arguments: str) -> dict[str, Any]:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            answer: dict[str, Any] = self.ledger(name).value(function, self.name, str(number), *arguments)
+            if answer["state"] == "ready":
+                return answer
+        raise TimeoutError(function)
