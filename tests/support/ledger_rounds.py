@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 from federation_task import create_task, deal_digits, found_consortium
 from networks import RunningNetwork
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from chaincode import modelformat
 from clients.gateway import Submissions, connect_profile
@@ -23,9 +24,11 @@ from clients.ledger import Ledger
 from clients.models import fetch_model
 from clients.outbox import Outbox
 from clients.transactions import Transactions
+from medquorum import ContractError
 
 COORDINATOR = "VerifierA"
 HOSPITAL = "Hospital1"
+BEHIND = {"ROUND_ORDER", "ROUND_STATE", "ROUND_CLOSED", "VERDICTS_PENDING", "NO_MAJORITY"}
 
 
 class LedgerRounds:
@@ -83,8 +86,10 @@ class LedgerRounds:
         return Transactions(self.outbox(name, user), verifiers, self.running.consortium.quorum, msp_id)
 
     def submit(self, by: str, name: str, *arguments: Any, **transient: bytes) -> Any:
-        """Submit a transaction of the task as an organisation's user."""
-        return json.loads(self.transactions(by).submit(name, self.name, *arguments, **transient))
+        """Submit a transaction of the task as an organisation's user, also where an endorser's peer lags behind."""
+        behind = retry_if_exception(lambda error: isinstance(error, ContractError) and error.code in BEHIND)
+        attempts = Retrying(retry=behind, wait=wait_fixed(0.1), stop=stop_after_delay(10), reraise=True)
+        return json.loads(attempts(self.transactions(by).submit, name, self.name, *arguments, **transient))
 
     def play(self, number: int) -> str:
         """Play a round with one hospital's update, w plus noise; gives the new model's hash."""
@@ -114,7 +119,12 @@ class LedgerRounds:
     def _prepared(self, name: str, function: str, number: int, *arguments: str) -> dict[str, Any]:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            answer: dict[str, Any] = self.ledger(name).value(function, self.name, str(number), *arguments)
+            try:
+                answer: dict[str, Any] = self.ledger(name).value(function, self.name, str(number), *arguments)
+            except ContractError as error:
+                if error.code not in BEHIND | {"DATA_MISSING"}:
+                    raise
+                continue
             if answer["state"] == "ready":
                 return answer
         raise TimeoutError(function)
