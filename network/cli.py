@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from medquorum import ConfigError, MedquorumError, __version__
-from network import chaincode_cli, doctor
+from network import chaincode_cli, channel_cli, doctor, hospital_cli, organisation_cli
 from network.consortium import sample, write
 from network.network import Kind, Network, open_network
 from network.options import AsJson, Channel, Folder, Quiet
@@ -32,6 +32,9 @@ app = typer.Typer(
 )
 app.command("deployCC")(chaincode_cli.deploy)
 app.add_typer(chaincode_cli.app, name="cc")
+app.add_typer(channel_cli.app, name="channel")
+app.add_typer(hospital_cli.app, name="hospital")
+app.add_typer(organisation_cli.app, name="org")
 
 
 @app.command()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
@@ -19,6 +20,7 @@ from medquorum import ConfigError
 from network.expansion import expand
 
 __all__ = [
+    "LOOPBACK",
     "SAMPLES",
     "AnyOrganisation",
     "Channel",
@@ -34,6 +36,7 @@ __all__ = [
 
 SAMPLES = ("quickstart", "small")
 BFT_MINIMUM = 4
+LOOPBACK = "127.0.0.1"
 
 Role = Literal["coordinator", "verifier", "dealer", "hospital", "auditor"]
 Consensus = Literal["BFT", "raft"]
@@ -65,8 +68,8 @@ class Peer(_Table):
 
     @property
     def chaincode_address(self) -> str:
-        """Host and port of the organisation's first chaincode process."""
-        return f"{self.host}:{self.chaincode_ports[0]}"
+        """Host and port of the organisation's first chaincode process: the peer dials it on its own host."""
+        return f"{LOOPBACK}:{self.chaincode_ports[0]}"
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -129,14 +132,19 @@ class OrdererOrganisation(_Table):
         return f"orderer.{self.domain}"
 
     @property
+    def label(self) -> str:
+        """First label of the domain."""
+        return self.domain.partition(".")[0]
+
+    @property
     def address(self) -> str:
         """Host and port at which peers and the other consenters reach it."""
         return f"{self.host}:{self.port}"
 
     @property
     def admin_address(self) -> str:
-        """Host and port of the channel participation API (``osnadmin``)."""
-        return f"{self.host}:{self.admin_port}"
+        """Host and port of the channel participation API (``osnadmin``): on its own host only."""
+        return f"{LOOPBACK}:{self.admin_port}"
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -145,6 +153,7 @@ class OrdererOrganisation(_Table):
 
 
 AnyOrganisation = Organisation | OrdererOrganisation
+One = TypeVar("One", bound=AnyOrganisation)
 
 
 class Channel(_Table):
@@ -178,6 +187,11 @@ class Consortium(_Table):
         """The organisations that run a peer."""
         return tuple(o for o in self.organisations if o.peer)
 
+    @property
+    def everyone(self) -> tuple[AnyOrganisation, ...]:
+        """The members of the channel and the orderer organisations."""
+        return (*self.organisations, *self.orderers)
+
     def having(self, role: Role) -> tuple[Organisation, ...]:
         """Organisations with a role, in the file's order."""
         return tuple(o for o in self.organisations if role in o.roles)
@@ -190,11 +204,11 @@ class Consortium(_Table):
         ConfigError
             When there is none.
         """
-        for one in self.organisations:
-            if name in (one.name, one.msp_id, one.domain, one.label):
-                return one
-        known = ", ".join(o.name for o in self.organisations)
-        raise ConfigError(f"no organisation {name!r} in the consortium", f"Known: {known}")
+        return _find(self.organisations, name)
+
+    def anyone(self, name: str) -> AnyOrganisation:
+        """Find an organisation of either kind; as `organisation`."""
+        return _find(self.everyone, name)
 
     def on_channel(self, name: str) -> Consortium:
         """Give the same consortium on a channel of another name."""
@@ -217,9 +231,8 @@ class Consortium(_Table):
                 raise ValueError(f"{one.name} is a verifier or hospital and needs a peer")
         if self.consensus == "BFT" and len(self.orderers) < BFT_MINIMUM:
             raise ValueError(f"BFT needs at least {BFT_MINIMUM} orderers, {len(self.orderers)} given")
-        everyone = [*self.organisations, *self.orderers]
         for field in ("name", "msp_id", "domain"):
-            _unique(field, [getattr(one, field) for one in everyone])
+            _unique(field, [getattr(one, field) for one in self.everyone])
         _unique(
             "port",
             [f"{o.peer.host}:{p}" for o in self.members if o.peer for p in o.peer.ports]
@@ -283,6 +296,14 @@ def write(consortium: Consortium, path: Path) -> None:
         parts += ["", "[[orderers]]", *_lines(orderer.model_dump())]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _find(organisations: Sequence[One], name: str) -> One:
+    for one in organisations:
+        if name in (one.name, one.msp_id, one.domain, one.label):
+            return one
+    known = ", ".join(one.name for one in organisations)
+    raise ConfigError(f"no organisation {name!r} in the consortium", f"Known: {known}")
 
 
 def _parse(text: str, source: str, changes: dict[str, Any]) -> Consortium:

@@ -29,6 +29,7 @@ __all__ = [
     "Validity",
     "enrol_user",
     "generate",
+    "generate_one",
     "load_authority",
     "new_authority",
     "node_ou_config",
@@ -88,20 +89,24 @@ class Authority:
 
 
 def generate(consortium: Consortium, folder: NetworkFolder, validity: Validity | None = None) -> list[str]:
-    """Make what is missing: authorities, Admin, User1, the node and the service of every organisation.
+    """Make what is missing of every organisation, in one place (`generate_one`).
+
+    Returns the names of the organisations made.
+    """
+    return [one.name for one in consortium.everyone if generate_one(one, folder, validity)]
+
+
+def generate_one(one: AnyOrganisation, folder: NetworkFolder, validity: Validity | None = None) -> bool:
+    """Make an organisation's authorities, Admin, User1, node and service; tells whether it was made now.
 
     An organisation whose folder exists keeps its keys; a service that is new gets its certificate where the TLS
-    authority's key is. Returns the names of the organisations made.
+    authority's key is.
     """
-    made = []
-    everyone: list[AnyOrganisation] = [*consortium.organisations, *consortium.orderers]
-    for one in everyone:
-        if not folder.msp(one).is_dir():
-            _organisation(one, folder, validity or Validity.years())
-            made.append(one.name)
-    for organisation in consortium.organisations:
-        if organisation.service and not (folder.service_tls(organisation) / "server.crt").exists():
-            _service(organisation, organisation.service, folder, validity or Validity.years())
+    made = not folder.msp(one).is_dir()
+    if made:
+        _organisation(one, folder, validity or Validity.years())
+    if isinstance(one, Organisation) and one.service and not (folder.service_tls(one) / "server.crt").exists():
+        _service(one, one.service, folder, validity or Validity.years())
     return made
 
 

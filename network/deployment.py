@@ -8,13 +8,13 @@ import json
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from medquorum import ConfigError
 from network import control, health, policies
-from network.consortium import Consortium, Organisation
+from network.consortium import LOOPBACK, Consortium, Organisation
 from network.paths import NetworkFolder
 from network.processes import Process, processes
 from network.waiting import await_true
@@ -27,6 +27,7 @@ __all__ = [
     "command_of",
     "deployments",
     "free_slot",
+    "renewed",
     "request",
     "retire",
     "save",
@@ -56,6 +57,10 @@ class Deployment:
     def label(self) -> str:
         """Name and version, as in Fabric's package labels."""
         return f"{self.name}_{self.version}"
+
+    def process_name(self, one: Organisation) -> str:
+        """Name of the process that serves an organisation."""
+        return f"{self.label}.{one.domain}"
 
     def same_definition(self, other: Deployment) -> bool:
         """Tell whether both need the same approval: all but sequence, port and command."""
@@ -97,6 +102,13 @@ def request(
     )
 
 
+def renewed(deployment: Deployment, consortium: Consortium) -> Deployment:
+    """Give the same deployment for changed members: our own chaincode's collections name them."""
+    if deployment.name != DEFAULT_NAME or not deployment.collections:
+        return deployment
+    return replace(deployment, collections=policies.collections(consortium))
+
+
 def command_of(path: Path | None) -> list[str]:
     """Give the command of a chaincode: a Python file, a package folder, or our own (``python -m chaincode``)."""
     if path is None:
@@ -115,7 +127,7 @@ def chaincode_process(
     if deployment.slot >= len(one.peer.chaincode_ports):
         remedy = "Add a port to chaincode_ports in consortium.toml"
         raise ConfigError(f"{one.name} has no port left for {deployment.label}", remedy)
-    address = f"{one.peer.host}:{one.peer.chaincode_ports[deployment.slot]}"
+    address = f"{LOOPBACK}:{one.peer.chaincode_ports[deployment.slot]}"
     tls = folder.node_tls(one)
     env = {
         "PYTHONPATH": control.python_path(),
@@ -131,7 +143,7 @@ def chaincode_process(
         env["CHAINCODE_CLIENT_CA_CERT"] = str(folder.tls_ca(one))
     if "verifier" in one.roles:
         env["MEDQUORUM_VERIFICATION_DIR"] = str(folder.verification(one))
-    return Process(f"{deployment.label}.{one.domain}", one.name, "chaincode", deployment.command, env), address
+    return Process(deployment.process_name(one), one.name, "chaincode", deployment.command, env), address
 
 
 def deployments(folder: NetworkFolder) -> dict[str, Deployment]:
@@ -176,8 +188,8 @@ def await_listening(organisations: Iterable[Organisation], deployment: Deploymen
     """
     for one in organisations:
         if one.peer:
-            log = folder.log(f"{deployment.label}.{one.domain}")
-            ready = functools.partial(health.listens, one.peer.host, one.peer.chaincode_ports[deployment.slot])
+            log = folder.log(deployment.process_name(one))
+            ready = functools.partial(health.listens, LOOPBACK, one.peer.chaincode_ports[deployment.slot])
             await_true(ready, START_SECONDS, f"the chaincode of {one.name} does not listen", log)
 
 

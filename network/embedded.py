@@ -25,7 +25,7 @@ START_SECONDS = 60
 
 def bring_up(consortium: Consortium, folder: NetworkFolder, progress: Progress) -> None:
     """Make keys and start the devnet's one process; returns when every organisation's address answers."""
-    with progress.step("keys and certificates"):
+    with progress.step(f"keys of all {len(consortium.everyone)} organisations, in one place (for trials)"):
         crypto.generate(consortium, folder)
         profiles.write_all(consortium, folder)
     with progress.step(f"devnet with {len(consortium.members)} organisations"):

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from medquorum import BinaryMissing, ConfigError, NetworkError
-from network import control, embedded
+from network import control, crypto, embedded
 from network.consortium import Consortium, load
-from network.deployment import Deployment, await_listening, deployments
+from network.deployment import Deployment, await_listening, deployments, renewed
 from network.devnet import switch as devnet
-from network.fabric import binaries, bringup
+from network.fabric import binaries, bringup, ceremony
 from network.fabric import deploy as fabric
 from network.fabric.client import AdminClient
 from network.paths import NetworkFolder
@@ -61,6 +61,10 @@ class Network:
         Without ``kind``: as before, else real Fabric when its binaries are found, else the devnet.
         """
         chosen = kind or self.kind or _available()
+        if organisation:
+            organisation = self.consortium.anyone(organisation).name
+            if chosen == "devnet":
+                raise ConfigError("the devnet is one process for all", "Leave --org out, or use real Fabric")
         if self.kind not in (None, chosen):
             raise ConfigError(
                 f"{self.folder.root} holds a network of kind {self.kind}", "Use another folder, or `down --purge` first"
@@ -71,8 +75,9 @@ class Network:
             embedded.bring_up(self.consortium, self.folder, self.progress)
         else:
             bringup.bring_up(self.consortium, self.folder, fabric_programs, self.progress, organisation)
-        members = [one for one in self.consortium.members if organisation in (None, one.name)]
+        chaincodes = {one.name for one in processes(self.folder, organisation) if one.kind == "chaincode"}
         for deployed in deployments(self.folder).values():
+            members = [one for one in self.consortium.members if deployed.process_name(one) in chaincodes]
             with self.progress.step(f"chaincode {deployed.name}"):
                 await_listening(members, deployed, self.folder)
         return chosen
@@ -89,6 +94,27 @@ class Network:
         if self.kind == "devnet":
             return embedded.deploy(self.consortium, self.folder, wanted, self.progress)
         return fabric.deploy(self.client, wanted, self.progress, sequence=sequence, organisation=organisation)
+
+    def with_consortium(self, consortium: Consortium) -> Network:
+        """Give the same folder with a changed consortium, which the caller writes."""
+        return replace(self, consortium=consortium)
+
+    def adopt(self) -> None:
+        """Make the running channel what the consortium's file says, with the keys of everyone in this folder.
+
+        Keys and nodes of new organisations, configuration, chaincode definitions; the processes of organisations that
+        left end. Each step is skipped where it was done.
+        """
+        with self.progress.step("channel configuration"):
+            crypto.generate(self.consortium, self.folder)
+            ceremony.apply(self.client)
+        names = [one.name for one in self.consortium.everyone]
+        for process in processes(self.folder):
+            if process.organisation not in names:
+                self.folder.process(process.name).unlink()
+        self.up()
+        for one in deployments(self.folder).values():
+            self.deploy(renewed(one, self.consortium))
 
     def down(self, *, purge: bool = False) -> int:
         """End every process of this network; gives their number."""

@@ -44,6 +44,10 @@ class NetworkFolder:
         """``ca.crt``, ``server.crt``, ``server.key`` of the node (and of its chaincode process)."""
         return self.node(one) / "tls"
 
+    def signing_certificate(self, one: AnyOrganisation) -> Path:
+        """Give the node's own signing certificate."""
+        return self.node(one) / "msp" / "signcerts" / f"{one.node}-cert.pem"
+
     def service_tls(self, one: Organisation) -> Path:
         """``ca.crt``, ``server.crt``, ``server.key`` of what the organisation serves to others (shares, material)."""
         return self.organisation(one) / "services" / one.service_node / "tls"

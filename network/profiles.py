@@ -23,9 +23,9 @@ MESSAGE_LIMIT = 100 << 20
 Document = dict[str, Any]
 
 
-def write_all(consortium: Consortium, folder: NetworkFolder) -> None:
-    """Write every organisation's profiles and wallet."""
-    for one in consortium.organisations:
+def write_all(consortium: Consortium, folder: NetworkFolder, only: str | None = None) -> None:
+    """Write the profiles and wallet of every organisation, or of one."""
+    for one in (one for one in consortium.organisations if only in (None, one.name)):
         document = profile(consortium, folder, one)
         folder.profile(one).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         folder.profile(one, "yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from network import health
-from network.consortium import Consortium
+from network.consortium import LOOPBACK, Consortium
 from network.deployment import deployments
 from network.network import Network
 from network.processes import Process, Record, alive, processes, records
@@ -111,5 +111,5 @@ def _addresses(network: Network) -> dict[str, str]:
         for one in consortium.members:
             if one.peer:
                 port = one.peer.chaincode_ports[deployment.slot]
-                found[f"{deployment.label}.{one.domain}"] = f"{one.peer.host}:{port}"
+                found[deployment.process_name(one)] = f"{LOOPBACK}:{port}"
     return found

@@ -14,6 +14,7 @@ from chaincode.contract import (
     round,
     status,
     task,
+    taskmembers,
     update,
     verdict,
 )
@@ -27,7 +28,20 @@ from medquorum import ContractError, DataError, MedquorumError, ModelError
 __all__ = ["Contract"]
 
 METADATA = "org.hyperledger.fabric:GetMetadata"
-MODULES = (aggregate, attestation, consortium, history, models, retention, round, status, task, update, verdict)
+MODULES = (
+    aggregate,
+    attestation,
+    consortium,
+    history,
+    models,
+    retention,
+    round,
+    status,
+    task,
+    taskmembers,
+    update,
+    verdict,
+)
 
 
 class Contract:

@@ -49,11 +49,13 @@ def read_history(context: Context, kind: Word, attributes: JsonList) -> Answer:
 @evaluate
 def read_scores(context: Context, task: TaskId) -> Answer:
     """Count each hospital's outcomes over all rounds and add up the quality of its accepted updates."""
+    rounds = context.list(Round, task)
+    hospitals = {*get_task(context, task).hospitals, *(one for current in rounds for one in current.outcomes)}
     scores = {
         hospital: {"accepted": 0, "refused": 0, "no_quorum": 0, "missing": 0, "quality": 0}
-        for hospital in get_task(context, task).hospitals
+        for hospital in sorted(hospitals)
     }
-    for current in context.list(Round, task):
+    for current in rounds:
         for hospital, outcome in current.outcomes.items():
             scores[hospital][outcome] += 1
             if outcome == "accepted":

@@ -13,13 +13,22 @@ from chaincode.contract.arguments import MAX_ROUND, Json, TaskId
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.documents import Attribute, Document, Hash, MspId, TaskName
+from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
 from chaincode.contract.encrypted import Encrypted
 from chaincode.contract.models import Keeper, Store, chunk_sizes
 from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
 from medquorum import ContractError, MedquorumError
 
-__all__ = ["MAX_DATASET", "Task", "Verification", "check_coordinator", "check_hospital", "check_verifier", "get_task"]
+__all__ = [
+    "MAX_DATASET",
+    "Task",
+    "Verification",
+    "check_coordinator",
+    "check_hospital",
+    "check_roles",
+    "check_verifier",
+    "get_task",
+]
 
 MAX_DATASET = 1_000_000
 
@@ -32,7 +41,7 @@ class Task(Document):
     """One training: who takes part, what is trained, how an update is judged."""
 
     kind: ClassVar[str] = "task"
-    optional: ClassVar[frozenset[str]] = frozenset({"encrypted"})
+    optional: ClassVar[frozenset[str]] = frozenset({"encrypted", "joined"})
 
     task: TaskName
     model: dict[str, Any]
@@ -61,6 +70,7 @@ class Task(Document):
     """The latest models whose bytes a private store keeps; 0 keeps all."""
     keep_updates: bool
     created_by: MspId
+    joined: dict[MspId, RoundIndex] | None = None
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -78,6 +88,11 @@ class Task(Document):
     def chunk_sizes(self) -> list[int]:
         """Bytes of each chunk of a model or update of this task."""
         return chunk_sizes(self.length)
+
+    def taking_part(self, number: int) -> list[str]:
+        """List the hospitals of a round: those that joined later take part from the round after."""
+        joined = self.joined or {}
+        return [hospital for hospital in self.hospitals if joined.get(hospital, 1) <= number]
 
     def expect(self, verification: Verification, remedy: str) -> None:
         """Refuse a transaction that is for tasks verified in the other way.
@@ -109,9 +124,9 @@ def check_verifier(context: Context, task: Task) -> None:
     check_member(context, "verifier", context.get(Consortium).having("verifier"), task.verifiers)
 
 
-def check_hospital(context: Context, task: Task) -> None:
-    """Refuse everyone but clients of the task's hospitals (``ACCESS_DENIED``)."""
-    check_member(context, "hospital", context.get(Consortium).having("hospital"), task.hospitals)
+def check_hospital(context: Context, task: Task, number: int) -> None:
+    """Refuse everyone but clients of the hospitals that take part in a round of the task (``ACCESS_DENIED``)."""
+    check_member(context, "hospital", context.get(Consortium).having("hospital"), task.taking_part(number))
 
 
 @transaction
@@ -124,9 +139,9 @@ def create_task(context: Context, document: Json) -> Answer:
     layout, length = _layout(given)
     if isinstance(given, dict) and given.pop("layout", layout) != layout:
         raise ContractError("BAD_TASK", f"layout is not the model description's, which is {layout}")
-    task = Task.from_argument("BAD_TASK", given, layout=layout, length=length, created_by=context.msp)
+    task = Task.from_argument("BAD_TASK", given, layout=layout, length=length, created_by=context.msp, joined=None)
     _check_numbers(task, consortium.quorum)
-    _check_roles(task, consortium)
+    check_roles(task, consortium)
     _check_encrypted(task)
     if context.find(Task, task.task) is not None:
         raise ContractError("TASK_EXISTS", f"the task {task.task} exists", "Choose another name")
@@ -169,10 +184,6 @@ def _check_numbers(task: Task, quorum: int) -> None:
             "BAD_TASK",
             f"quorum {task.quorum} is not from {quorum} to the number of verifiers, {len(task.verifiers)}",
         )
-    if task.minimum_accepted > len(task.hospitals):
-        raise ContractError(
-            "BAD_TASK", f"minimum_accepted {task.minimum_accepted} is more than the {len(task.hospitals)} hospitals"
-        )
     if task.keep_models and task.model_store == "public":
         raise ContractError(
             "BAD_TASK",
@@ -181,7 +192,8 @@ def _check_numbers(task: Task, quorum: int) -> None:
         )
 
 
-def _check_roles(task: Task, consortium: Consortium) -> None:
+def check_roles(task: Task, consortium: Consortium) -> None:
+    """Refuse a task that names an organisation without its role in the consortium, or too few (``BAD_TASK``)."""
     stand_in = [] if task.stand_in is None else [task.stand_in]
     dealer = [] if task.encrypted is None else [task.encrypted.dealer]
     for role, named in (
@@ -195,6 +207,10 @@ def _check_roles(task: Task, consortium: Consortium) -> None:
             raise ContractError("BAD_TASK", f"{', '.join(without)} do not have the role {role} in the consortium")
     if stand_in == [task.coordinator]:
         raise ContractError("BAD_TASK", "the stand-in is the coordinator itself", "Name another one, or null")
+    if task.minimum_accepted > len(task.hospitals):
+        raise ContractError(
+            "BAD_TASK", f"minimum_accepted {task.minimum_accepted} is more than the {len(task.hospitals)} hospitals"
+        )
 
 
 def _check_encrypted(task: Task) -> None:

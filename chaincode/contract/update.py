@@ -139,11 +139,12 @@ def purge_updates(context: Context, task: TaskId, round: RoundNumber) -> Answer:
     document = get_task(context, task)
     check_coordinator(context, document)
     document.expect("plain", "Nothing of an update is on the ledger")
-    get_round(context, task, round).expect(*ENDED)
+    ended = get_round(context, task, round)
+    ended.expect(*ENDED)
     if document.keep_updates:
         raise ContractError("KEEP_UPDATES", f"the task {task} keeps its updates")
     purged = 0
-    for hospital in document.hospitals:
+    for hospital in sorted({*document.hospitals, *ended.candidates}):
         for index in range(len(document.chunk_sizes)):
             key = private_key(context, task, round, hospital, index)
             if context.private_hash(COLLECTION, key) is not None:
@@ -155,7 +156,7 @@ def purge_updates(context: Context, task: TaskId, round: RoundNumber) -> Answer:
 def _open_task(context: Context, task: str, number: int) -> Task:
     """Check that the caller may still hand over an update for the round."""
     document = get_task(context, task)
-    check_hospital(context, document)
+    check_hospital(context, document, number)
     get_round(context, task, number).expect("open", code="ROUND_CLOSED")
     if context.find(Update, task, number, context.msp) is not None:
         raise ContractError("ALREADY_SUBMITTED", f"{context.msp} has submitted its update of round {number}")

@@ -151,6 +151,24 @@ def create_task(
         session.report.event("task_created", task=task, model=whole["initial_model"], bytes=len(packed))
 
 
+@admin.command("update-hospitals")
+def update_hospitals(
+    profile: ProfileFile,
+    task: TaskName,
+    hospital: Annotated[list[str], typer.Option(help="MSP id of a hospital of the task from now on; repeated.")],
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make these a task's hospitals: new ones take part from the next round; by the task's coordinator."""
+    with _session(profile, identity, channel, state, as_json=as_json) as session:
+        answer = session.consortium_transactions().submit("UpdateHospitals", task, json.dumps(hospital))
+        changed = json.loads(answer)
+        joined = changed.get("joined", {})
+        session.report.event("task_changed", task=task, hospitals=changed["hospitals"], joined=joined)
+
+
 @admin.command("round")
 def round_step(
     step: Annotated[Step, typer.Argument(help="What to do with the round.")],

@@ -68,6 +68,8 @@ class Coordinator:
     def step(self) -> float | None:
         """Do what is due now; gives the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
+        if status is not None and status.round is not None and status.round.state == "open":
+            self._task = self._ledger.task(self._task.task)  # hospitals may have joined or left
         waited = self._waited(status)
         action = duties.duty(self._task, status, waited, self._deadlines)
         if isinstance(action, Leave | Wait):
@@ -134,7 +136,8 @@ class Coordinator:
         if current.state == "open":
             self._report.event("round_opened", **fields, base=current.base)
         elif current.state == "verifying":
-            missing = [hospital for hospital in self._task.hospitals if hospital not in current.candidates]
+            awaited = self._task.taking_part(current.round)
+            missing = [hospital for hospital in awaited if hospital not in current.candidates]
             self._report.event("submissions_closed", **fields, candidates=current.candidates, missing=missing)
         elif current.state == "aggregating":
             self._report.event("verdicts_closed", **fields, accepted=current.accepted, refused=refused(status, current))

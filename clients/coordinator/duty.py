@@ -99,16 +99,15 @@ def duty(task: Task, status: RoundStatus | None, waited: float, deadlines: Deadl
 
 
 def _submissions(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
-    missing = [hospital for hospital in task.hospitals if hospital not in status.updates]
+    awaited = task.taking_part(current.round)
+    missing = [hospital for hospital in awaited if hospital not in status.updates]
     if not missing:
         return CloseSubmissions(current.round, "all submitted")
     if waited < deadline:
         return Wait(deadline - waited)
     if not status.updates:
         return Abort(current.round, f"no update within {deadline:g} s")
-    return CloseSubmissions(
-        current.round, f"{len(missing)} of {len(task.hospitals)} hospitals missing after {deadline:g} s"
-    )
+    return CloseSubmissions(current.round, f"{len(missing)} of {len(awaited)} hospitals missing after {deadline:g} s")
 
 
 def _verdicts(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:

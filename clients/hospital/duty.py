@@ -63,6 +63,8 @@ def duty(task: Task, status: RoundStatus | None, hospital: str) -> Action:
     current = status.round
     if ended(current):
         return Leave(result_of(current)) if current.round >= task.rounds else AwaitRound(current.round + 1)
+    if hospital not in task.taking_part(current.round):
+        return AwaitRound(current.round + 1)
     if hospital in status.updates:
         return AwaitVerdict(current.round)
     return Submit(current.round, current.base) if current.state == "open" else Late(current.round)

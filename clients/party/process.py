@@ -49,7 +49,8 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
 
     def approve(request: DealRequest) -> None:
         wanted = plan_document(task, request.plan.first_batch)
-        if request.task != task.task or request.hospital not in task.hospitals or request.plan != wanted:
+        known = request.task == task.task and request.hospital in session.ledger.task(task.task).hospitals
+        if not known or request.plan != wanted:
             raise ProtocolError(f"this is not the plan of the task {task.task}", "Compare the parties' task")
 
     def step() -> float | None:

@@ -42,7 +42,7 @@ class ShareStore:
         ShareError
             It is for another task or an ended round, or is not what the hospital committed to; or the own peer is away.
         """
-        if task != self._task.task or hospital not in self._task.hospitals:
+        if task != self._task.task or hospital not in self._ledger.task(task).taking_part(round):
             raise ShareError(f"{hospital} is no hospital of a task {task} here", "Check the task and the address")
         status = self._status_with(round, hospital)
         if status.round is None or ended(status.round):

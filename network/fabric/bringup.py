@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from medquorum import ConfigError
-from network import control, crypto, health, profiles
+from network import control, crypto, health, identityfiles, profiles
 from network.consortium import Consortium, OrdererOrganisation, Organisation
 from network.fabric import builder, nodes
 from network.fabric.binaries import Binaries
@@ -37,17 +37,15 @@ def bring_up(
 ) -> None:
     """Make keys and configuration, start the nodes and join them to the channel.
 
-    With ``organisation`` only that one's nodes: the others run on hosts of their own, from the same consortium file,
-    public certificates and genesis block.
+    With ``organisation`` only that one's nodes, from its own folder: the others run on hosts of their own, and the
+    folder holds their bundles and the founder's genesis block. Otherwise all keys are made in this one place.
     """
     version = binaries.version()
     if consortium.consensus == "BFT" and version.startswith("2."):
         raise ConfigError("Fabric 2 has no BFT", 'Use Fabric 3, or consensus = "raft"')
-    with progress.step("keys and certificates"):
-        crypto.generate(consortium, folder)
-        profiles.write_all(consortium, folder)
+    _prepare_keys(consortium, folder, progress, organisation)
     with progress.step("genesis block and configuration"):
-        make_genesis(consortium, folder, binaries)
+        _prepare_genesis(consortium, folder, binaries, organisation)
         builder.install(folder)
         peers, orderers = _chosen(consortium, organisation)
         for peer_of in peers:
@@ -78,7 +76,7 @@ def create_channel(
     client = AdminClient(consortium, folder, binaries)
     peers, orderers = _chosen(consortium, organisation)
     with progress.step(f"channel {channel}"):
-        make_genesis(consortium, folder, binaries)
+        _prepare_genesis(consortium, folder, binaries, organisation)
         in_parallel(lambda one: join_orderer(client, one, channel), orderers)
         in_parallel(lambda one: join_peer(client, one, channel), peers)
 
@@ -87,6 +85,34 @@ def in_parallel(action: Callable[[Item], Result], items: Iterable[Item]) -> list
     """Run an action on each item in a few threads; the first error is raised once all have ended."""
     with ThreadPoolExecutor(WORKERS) as pool:
         return list(pool.map(action, items))
+
+
+def _prepare_keys(consortium: Consortium, folder: NetworkFolder, progress: Progress, organisation: str | None) -> None:
+    if organisation:
+        with progress.step(f"keys of {organisation}, bundles of the others"):
+            identityfiles.require(consortium, folder, consortium.anyone(organisation))
+            profiles.write_all(consortium, folder, organisation)
+        return
+    foreign = [
+        one.name for one in consortium.everyone if folder.msp(one).is_dir() and not identityfiles.is_own(folder, one)
+    ]
+    if foreign:
+        raise ConfigError(
+            f"{foreign[0]}'s keys are on another host", "Name the organisation of this one: `up --org NAME`"
+        )
+    with progress.step(f"keys of all {len(consortium.everyone)} organisations, in one place (for trials)"):
+        crypto.generate(consortium, folder)
+        profiles.write_all(consortium, folder)
+
+
+def _prepare_genesis(
+    consortium: Consortium, folder: NetworkFolder, binaries: Binaries, organisation: str | None
+) -> None:
+    """Make the genesis block; an organisation on its own takes the founder's: another one is another channel."""
+    block = folder.block(consortium.channel.name)
+    if organisation and not block.exists():
+        raise ConfigError(f"no genesis block {block}", "Copy the founder's, who makes it with `channel genesis`")
+    make_genesis(consortium, folder, binaries)
 
 
 def _chosen(consortium: Consortium, name: str | None) -> tuple[list[Organisation], list[OrdererOrganisation]]:

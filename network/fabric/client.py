@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medquorum import ConfigError
+from network import health
 from network.consortium import Consortium, OrdererOrganisation, Organisation
 from network.fabric.binaries import Binaries
 from network.paths import NetworkFolder
@@ -44,8 +45,9 @@ class AdminClient:
 
     @property
     def orderer_flags(self) -> list[str]:
-        """``-o`` and its TLS root: the first orderer, which leads a fresh channel."""
-        first = self.consortium.orderers[0]
+        """``-o`` and its TLS root: the first orderer that can be reached; the first of all leads a fresh channel."""
+        orderers = self.consortium.orderers
+        first = next((one for one in orderers if health.listens(one.host, one.port)), orderers[0])
         return ["-o", first.address, "--tls", "--cafile", str(self.folder.tls_ca(first))]
 
     def peer_flags(self, organisations: list[Organisation]) -> list[str]:

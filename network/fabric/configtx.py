@@ -8,6 +8,7 @@ that changes anything falls to hospitals alone.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,7 +18,7 @@ from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation,
 from network.fabric.binaries import Binaries
 from network.paths import NetworkFolder
 
-__all__ = ["PROFILE", "configtx", "make_genesis"]
+__all__ = ["PROFILE", "configtx", "make_genesis", "write_block"]
 
 PROFILE = "Medquorum"
 Document = dict[str, Any]
@@ -52,22 +53,18 @@ def make_genesis(consortium: Consortium, folder: NetworkFolder, binaries: Binari
         return False
     folder.config.mkdir(parents=True, exist_ok=True)
     block.parent.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(configtx(consortium, folder), sort_keys=False)
-    (folder.config / "configtx.yaml").write_text(text, encoding="utf-8")
     new = block.with_suffix(".new")
-    binaries.run(
-        "configtxgen",
-        "-configPath",
-        str(folder.config),
-        "-profile",
-        PROFILE,
-        "-channelID",
-        channel,
-        "-outputBlock",
-        str(new),
-    )
+    write_block(consortium, folder, binaries, folder.config, new)
     new.replace(block)
     return True
+
+
+def write_block(consortium: Consortium, folder: NetworkFolder, binaries: Binaries, home: Path, block: Path) -> None:
+    """Write ``configtx.yaml`` into ``home`` and the genesis block that ``configtxgen`` makes of it."""
+    text = yaml.safe_dump(configtx(consortium, folder), sort_keys=False)
+    (home / "configtx.yaml").write_text(text, encoding="utf-8")
+    flags = ["-profile", PROFILE, "-channelID", consortium.channel.name, "-outputBlock", str(block)]
+    binaries.run("configtxgen", "-configPath", str(home), *flags)
 
 
 def _orderer(consortium: Consortium, folder: NetworkFolder) -> Document:
@@ -88,7 +85,7 @@ def _orderer(consortium: Consortium, folder: NetworkFolder) -> Document:
     if consortium.consensus == "raft":
         return document | {"EtcdRaft": {"Consenters": consenters, "Options": _raft_options()}}
     mapping = [
-        {"ID": i + 1, "MSPID": one.msp_id, "Identity": str(_signing_certificate(one, folder)), **consenters[i]}
+        {"ID": i + 1, "MSPID": one.msp_id, "Identity": str(folder.signing_certificate(one)), **consenters[i]}
         for i, one in enumerate(consortium.orderers)
     ]
     return document | {"ConsenterMapping": mapping, "SmartBFT": _smartbft_options(channel.batch_interval_ms)}
@@ -124,10 +121,6 @@ def _raft_options() -> Document:
 def _consenter(one: OrdererOrganisation, folder: NetworkFolder) -> Document:
     certificate = str(folder.node_tls(one) / "server.crt")
     return {"Host": one.host, "Port": one.port, "ClientTLSCert": certificate, "ServerTLSCert": certificate}
-
-
-def _signing_certificate(one: OrdererOrganisation, folder: NetworkFolder) -> str:
-    return str(folder.node(one) / "msp" / "signcerts" / f"{one.node}-cert.pem")
 
 
 def _organisation(one: AnyOrganisation, folder: NetworkFolder, rules: dict[str, str]) -> Document:

@@ -52,8 +52,7 @@ def deploy(
         works = _those_that_can(lambda one: Lifecycle(client, wanted).install(one, file), members, progress)
     first = works[0]
     committed = Lifecycle(client, wanted).committed_sequence(first)
-    before = deployments(folder).get(wanted.name)
-    if before and before.same_definition(wanted) and before.sequence == committed and sequence in (None, committed):
+    if sequence in (None, committed) and _is_committed(client, replace(wanted, sequence=committed), first):
         wanted = replace(wanted, sequence=committed)
         with progress.step("approvals that are missing"):
             _those_that_can(Lifecycle(client, wanted).approve, works, progress)
@@ -70,14 +69,24 @@ def deploy(
     return wanted
 
 
+def _is_committed(client: AdminClient, wanted: Deployment, asked: Organisation) -> bool:
+    """Tell whether the channel's definition is the wanted one; if others committed it, ``asked`` approves it now."""
+    before = deployments(client.folder).get(wanted.name)
+    if wanted.sequence == 0:
+        return False
+    if before and before.sequence == wanted.sequence:
+        return before.same_definition(wanted)
+    lifecycle = Lifecycle(client, wanted)
+    lifecycle.write_collections()
+    return lifecycle.approve_committed(asked)
+
+
 def _approve(
     lifecycle: Lifecycle, works: list[Organisation], consortium: Consortium, progress: Progress
 ) -> tuple[list[Organisation], list[Organisation]]:
     """Approve for the organisations; gives those that did, and those of the whole consortium that can endorse."""
     wanted = lifecycle.deployment
-    if wanted.collections:
-        path = lifecycle.client.folder.packages / f"{wanted.name}_{wanted.sequence}_collections.json"
-        path.write_text(json.dumps(wanted.collections, indent=1))
+    lifecycle.write_collections()
     with progress.step(f"approve {wanted.name} {wanted.version}, sequence {wanted.sequence}"):
         works = _those_that_can(lifecycle.approve, works, progress)
         approved = lifecycle.approvals(works[0])

@@ -52,6 +52,16 @@ class Lifecycle:
             if not approved_before:
                 raise
 
+    def approve_committed(self, one: Organisation) -> bool:
+        """Approve for an organisation what the others have committed; False when that is another definition."""
+        try:
+            self.approve(one)
+        except NetworkError as error:
+            if "with different parameters" in error.cause:
+                return False
+            raise
+        return True
+
     def approvals(self, asked: Organisation) -> dict[str, bool]:
         """Ask a peer which organisations (by MSP id) have approved exactly this definition."""
         flags = [*self._definition(), "--output", "json"]
@@ -75,13 +85,22 @@ class Lifecycle:
             raise
         return int(_json(answer)["sequence"])
 
+    def write_collections(self) -> None:
+        """Write the file of collections that approvals and the commit name."""
+        if self.deployment.collections:
+            self._collections.write_text(json.dumps(self.deployment.collections, indent=1))
+
+    @property
+    def _collections(self) -> Path:
+        one = self.deployment
+        return self.client.folder.packages / f"{one.name}_{one.sequence}_collections.json"
+
     def _definition(self) -> list[str]:
         one = self.deployment
         flags = ["--channelID", one.channel, "--name", one.name, "--version", one.version]
         flags += ["--sequence", str(one.sequence), "--signature-policy", one.policy]
         if one.collections:
-            path = self.client.folder.packages / f"{one.name}_{one.sequence}_collections.json"
-            flags += ["--collections-config", str(path)]
+            flags += ["--collections-config", str(self._collections)]
         return [*flags, "--init-required"] if one.init else flags
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from network.consortium import Consortium, OrdererOrganisation, Organisation, Peer
+from network.consortium import LOOPBACK, Consortium, OrdererOrganisation, Organisation, Peer
 from network.fabric.binaries import Binaries
 from network.fabric.builder import BUILDER_VARIABLE, builder_folder, targets_file
 from network.paths import NetworkFolder
@@ -53,7 +53,7 @@ def _peer(one: Organisation, peer: Peer, folder: NetworkFolder) -> Document:
             "id": one.node,
             "listenAddress": f"{bind}:{peer.port}",
             "address": peer.address,
-            "chaincodeListenAddress": f"{bind}:{peer.chaincode_listen_port}",
+            "chaincodeListenAddress": f"{LOOPBACK}:{peer.chaincode_listen_port}",
             "gossip": {"bootstrap": peer.address, "endpoint": peer.address, "externalEndpoint": peer.address},
             "tls": files,
             "fileSystemPath": str(data),
@@ -70,7 +70,7 @@ def _peer(one: Organisation, peer: Peer, folder: NetworkFolder) -> Document:
             ]
         },
         "ledger": {"snapshots": {"rootDir": str(data / "snapshots")}},
-        "operations": {"listenAddress": f"127.0.0.1:{peer.operations_port}", "tls": {"enabled": False}},
+        "operations": {"listenAddress": f"{LOOPBACK}:{peer.operations_port}", "tls": {"enabled": False}},
     }
 
 
@@ -89,9 +89,9 @@ def _orderer(one: OrdererOrganisation, consortium: Consortium, folder: NetworkFo
         },
         "FileLedger": {"Location": str(data)},
         "Consensus": {"WALDir": str(data / "wal"), "SnapDir": str(data / "snapshots")},
-        "Operations": {"ListenAddress": f"127.0.0.1:{one.operations_port}"},
+        "Operations": {"ListenAddress": f"{LOOPBACK}:{one.operations_port}"},
         "Admin": {
-            "ListenAddress": f"{bind}:{one.admin_port}",
+            "ListenAddress": f"{LOOPBACK}:{one.admin_port}",
             "TLS": files | {"ClientRootCAs": [str(folder.tls_ca(one))]},
         },
     }

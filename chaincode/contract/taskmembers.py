@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hospitals that join or leave a running task."""
+
+from __future__ import annotations
+
+from chaincode.contract.arguments import JsonList, TaskId
+from chaincode.contract.consortium import Consortium
+from chaincode.contract.context import Context
+from chaincode.contract.dispatch import Answer, transaction
+from chaincode.contract.roundstate import latest_round
+from chaincode.contract.task import Task, check_coordinator, check_roles, get_task
+
+
+@transaction
+def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Answer:
+    """Make these the task's hospitals: new ones take part from the next round, those left out hand in no more.
+
+    An update that was handed in before stays in its round.
+    """
+    document = get_task(context, task)
+    check_coordinator(context, document)
+    current = latest_round(context, task, document.rounds)
+    following = 1 if current is None else current.round + 1
+    before = document.joined or {}
+    given = document.model_dump() | {"hospitals": hospitals, "joined": None}
+    changed = Task.from_argument("BAD_TASK", given)
+    joined = {
+        hospital: before.get(hospital, 1) if hospital in document.hospitals else following
+        for hospital in changed.hospitals
+    }
+    later = {hospital: number for hospital, number in joined.items() if number > 1}
+    changed = changed.model_copy(update={"joined": later or None})
+    check_roles(changed, context.get(Consortium))
+    context.put(changed)
+    context.event("TaskChanged", task=task)
+    return changed.plain()

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``channel genesis|make|sign|submit``: the channel's configuration as files that go from host to host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medquorum import ConfigError
+from network import identityfiles
+from network.consortium import Organisation
+from network.fabric import binaries, ceremony, signing
+from network.fabric.configtx import make_genesis
+from network.network import Network, open_network
+from network.options import Channel, Folder
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="The channel's configuration, file by file.", rich_markup_mode=None)
+Org = Annotated[str | None, typer.Option("--org", help="Whose administrator; the folder's own organisation")]
+Change = Annotated[Path, typer.Argument(metavar="FILE", help="A change that `channel make` wrote")]
+
+
+@app.command()
+def genesis(folder: Folder, channel: Channel = None) -> None:
+    """Make the genesis block from the bundles in this folder: once, by the founder, who sends it to all."""
+    network = open_network(folder, channel=channel)
+    unknown = [one.name for one in network.consortium.everyone if not network.folder.msp(one).is_dir()]
+    if unknown:
+        raise ConfigError(f"nothing is known of {', '.join(unknown)}", "Take their bundles in with `org import`")
+    make_genesis(network.consortium, network.folder, binaries.find())
+    print(network.folder.block(network.consortium.channel.name))
+
+
+@app.command()
+def make(folder: Folder, out: Annotated[Path, typer.Option(help="The file to write")], channel: Channel = None) -> None:
+    """Write the change that makes the running channel's members and policies those of consortium.toml."""
+    change = ceremony.make(open_network(folder, channel=channel).client)
+    if change is None:
+        print("the channel is as consortium.toml says")
+        return
+    out.write_bytes(change.envelope())
+    print(out)
+
+
+@app.command()
+def sign(folder: Folder, file: Change, org: Org = None, channel: Channel = None) -> None:
+    """Sign a change, if it is the one that this folder's own consortium.toml and bundles ask for."""
+    network = open_network(folder, channel=channel)
+    change = ceremony.sign(network.client, ceremony.read(file), _own(network, org))
+    file.write_bytes(change.envelope())
+    print(f"signed by {', '.join(signing.signers(change))}")
+
+
+@app.command()
+def submit(
+    folder: Folder,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Signed copies of one change")],
+    org: Org = None,
+    channel: Channel = None,
+) -> None:
+    """Bring the signatures together and send the change to the orderers."""
+    network = open_network(folder, channel=channel)
+    ceremony.submit(network.client, [ceremony.read(file) for file in files], _own(network, org))
+    print("the channel is changed; now `deployCC --org` on every host")
+
+
+def _own(network: Network, name: str | None) -> Organisation:
+    if name is None:
+        return ceremony.own_members(network.consortium, network.folder)[0]
+    one = network.consortium.organisation(name)
+    if not identityfiles.is_own(network.folder, one):
+        raise ConfigError(f"the keys of {one.name} are not in this folder", "Run this on its host")
+    return one

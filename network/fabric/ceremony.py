@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of a configuration change, each for the organisations of one folder: make, sign, submit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import tenacity
+from google.protobuf.message import DecodeError
+
+from medquorum import ConfigError, NetworkError
+from network import identityfiles
+from network.consortium import Consortium, Organisation
+from network.fabric import signing
+from network.fabric.channelconfig import Change, fetch, make_change
+from network.fabric.client import AdminClient
+from network.paths import NetworkFolder
+
+__all__ = ["apply", "make", "own_members", "read", "sign", "submit"]
+
+
+def own_members(consortium: Consortium, folder: NetworkFolder) -> list[Organisation]:
+    """List the organisations with a peer whose keys are in this folder.
+
+    Raises
+    ------
+    ConfigError
+        When there is none.
+    """
+    found = [one for one in consortium.members if identityfiles.is_own(folder, one)]
+    if not found:
+        raise ConfigError(f"{folder.root} holds no keys of an organisation with a peer", "Run this on such a host")
+    return found
+
+
+def make(client: AdminClient) -> Change | None:
+    """Make the change from the running channel to the consortium's file; None when they agree."""
+    asked = own_members(client.consortium, client.folder)[0]
+    return make_change(client, fetch(client, asked))
+
+
+def read(path: Path) -> Change:
+    """Read a change that another host sent.
+
+    Raises
+    ------
+    ConfigError
+        When the file holds none.
+    """
+    try:
+        change = Change.read(path)
+        if change.content.channel_id:
+            return change
+    except (OSError, DecodeError) as error:
+        raise ConfigError(f"cannot read the change {path}: {error}", "`channel make` writes one") from error
+    raise ConfigError(f"{path} holds no change of a channel", "`channel make` writes one")
+
+
+def sign(client: AdminClient, change: Change, one: Organisation) -> Change:
+    """Sign for an organisation, only what its own consortium file and collected bundles would make themselves.
+
+    Raises
+    ------
+    ConfigError
+        When the change is another one.
+    """
+    own = make_change(client, fetch(client, one))
+    if own is None or own.content != change.content:
+        remedy = "Bring consortium.toml and the bundles up to date (`hospital add`), or do not sign it"
+        raise ConfigError("the change is not the one that this folder's consortium.toml asks for", remedy)
+    return signing.sign(change, one, client.folder)
+
+
+def submit(client: AdminClient, changes: Sequence[Change], sender: Organisation) -> None:
+    """Send a change with the signatures of all its copies to the orderers, and wait until it holds.
+
+    Raises
+    ------
+    NetworkError
+        When signatures are lacking; they can be added and the change sent again.
+    """
+    change = signing.merge(changes)
+    have = {sender.msp_id, *signing.signers(change)}
+    if not signing.satisfied(fetch(client, sender), have):
+        raise NetworkError(
+            f"signed by {', '.join(sorted(have))}: not enough for Application/Admins",
+            "k verifiers and a third of the hospitals sign (`channel sign`), then submit again",
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "change.pb")
+        path.write_bytes(change.envelope())
+        flags = ["-f", str(path), "-c", client.consortium.channel.name, *client.orderer_flags]
+        client.peer(sender, "channel", "update", *flags)
+    _await_change(client, change, sender)
+
+
+def apply(client: AdminClient) -> bool:
+    """Make, sign with every key of this folder, and submit; False when the channel is as the file says already."""
+    change = make(client)
+    if change is None:
+        return False
+    own = own_members(client.consortium, client.folder)
+    for one in own:
+        change = signing.sign(change, one, client.folder)
+    submit(client, [change], own[0])
+    return True
+
+
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(NetworkError),
+    wait=tenacity.wait_fixed(0.3),
+    stop=tenacity.stop_after_delay(30),
+    reraise=True,
+)
+def _await_change(client: AdminClient, change: Change, sender: Organisation) -> None:
+    """Wait until the orderers give the new configuration out: its sequence is not the one the change was made for."""
+    following = make_change(client, fetch(client, sender))
+    if following is not None and following.content == change.content:
+        raise NetworkError("the orderers still give the old configuration out", "Look at it with `channel make`")

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``hospital add|remove``: on one host everything at once, on hosts of their own each host's part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medquorum import ConfigError
+from network import bundle, identityfiles
+from network.consortium import Organisation, write
+from network.membership import new_hospital, with_member, without_hospital
+from network.network import Network, open_network
+from network.options import Folder, Quiet
+from network.progress import Progress
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Hospitals that join and leave.", rich_markup_mode=None)
+NEXT = (
+    "consortium.toml is changed. Next: `channel make --out FILE` on one host, `channel sign FILE` on k verifiers' and "
+    "a third of the hospitals' hosts, `channel submit FILE`, then `deployCC --org` on every host"
+)
+
+
+@app.command()
+def add(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(metavar="NAME|BUNDLE", help="A name for a trial, or the hospital's bundle")],
+    quiet: Quiet = False,
+) -> None:
+    """Add a hospital to the consortium's file and, where this folder holds everyone's keys, to the running channel."""
+    network = _open(folder, quiet)
+    if Path(name).is_file():
+        taken = bundle.read(Path(name), network.folder)
+        if not isinstance(taken.organisation, Organisation):
+            raise ConfigError(f"{taken.organisation.name} orders blocks", "Only members of the channel join so")
+        network = network.with_consortium(with_member(network.consortium, taken.organisation))
+        bundle.store(taken, network.consortium, network.folder)
+    elif _one_place(network):
+        known = [one for one in network.consortium.organisations if one.name == name]
+        one = known[0] if known else new_hospital(network.consortium, name)
+        network = network.with_consortium(with_member(network.consortium, one))
+    else:
+        raise ConfigError(f"no bundle {name}", "Its host makes one: `org init`, `org export`")
+    write(network.consortium, network.folder.consortium)
+    _follow(network)
+
+
+@app.command()
+def remove(folder: Folder, name: str, quiet: Quiet = False) -> None:
+    """Expel a hospital: take it out of the file and, where this folder holds everyone's keys, out of the channel."""
+    network = _open(folder, quiet)
+    network = network.with_consortium(without_hospital(network.consortium, name))
+    write(network.consortium, network.folder.consortium)
+    _follow(network)
+
+
+def _open(folder: Path, quiet: bool) -> Network:
+    network = open_network(folder, Progress(quiet=quiet))
+    if network.kind == "devnet":
+        raise ConfigError("the devnet's members are fixed", "Change consortium.toml, then `down --purge` and `up`")
+    return network
+
+
+def _follow(network: Network) -> None:
+    if network.kind == "fabric" and _one_place(network):
+        network.adopt()
+        print("the channel follows consortium.toml; tell the ledger: `medquorum admin update-consortium`")
+    else:
+        print(NEXT)
+
+
+def _one_place(network: Network) -> bool:
+    everyone = network.consortium.everyone
+    known = [one for one in everyone if network.folder.msp(one).is_dir()]
+    return bool(known) and all(identityfiles.is_own(network.folder, one) for one in known)

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether an organisation's certificates and keys fit together, whoever made them (ours, cryptogen or Fabric CA)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from medquorum import ConfigError
+from network.consortium import AnyOrganisation, Consortium, Organisation
+from network.paths import NetworkFolder
+
+__all__ = ["check_own", "check_public", "is_own", "require"]
+
+SIGNING = ("msp/cacerts/", "msp/intermediatecerts/")
+TLS = ("msp/tlscacerts/", "msp/tlsintermediatecerts/")
+REMEDY = "docs/operations.md, Keys stay home, lists the files and what they must hold"
+
+
+def is_own(folder: NetworkFolder, one: AnyOrganisation) -> bool:
+    """Tell whether the folder holds the organisation's private keys, not only its public files."""
+    return folder.key(one, "Admin").exists()
+
+
+def require(consortium: Consortium, folder: NetworkFolder, own: AnyOrganisation) -> None:
+    """Check that the folder holds one organisation's keys and everyone else's public files, and no other's keys.
+
+    Raises
+    ------
+    ConfigError
+        Naming what is missing and the command that brings it.
+    """
+    if not is_own(folder, own):
+        raise ConfigError(f"{folder.organisation(own)} has no keys", f"Make them with `org init {own.name}`")
+    check_own(folder, own)
+    others = [one for one in consortium.everyone if one.name != own.name]
+    unknown = [one.name for one in others if not folder.tls_ca(one).exists()]
+    if unknown:
+        raise ConfigError(f"nothing is known of {', '.join(unknown)}", "Take their bundles in with `org import`")
+
+
+def check_own(folder: NetworkFolder, one: AnyOrganisation) -> None:
+    """Check an organisation's folder on its own host: public files, users, node and service.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first file that is missing or does not fit.
+    """
+    home = folder.organisation(one)
+    paths = [path for path in folder.msp(one).rglob("*") if path.is_file()] + [folder.tls_ca(one)]
+    signing, tls = folder.signing_certificate(one), folder.node_tls(one)
+    if not isinstance(one, Organisation):
+        paths += [signing, tls / "server.crt"]
+    public = {path.relative_to(home).as_posix(): _read(path) for path in paths}
+    check_public(public, one)
+    authorities = _authorities(public, *SIGNING)
+    tls_authorities = _authorities(public, *TLS)
+    _pair(folder.certificate(one, "Admin"), folder.key(one, "Admin"), authorities, unit="admin")
+    host = _host(one)
+    if host:
+        unit = "peer" if isinstance(one, Organisation) else "orderer"
+        _pair(signing, folder.node(one) / "msp" / "keystore" / "priv_sk", authorities, unit=unit)
+        _pair(tls / "server.crt", tls / "server.key", tls_authorities, host=host)
+    if isinstance(one, Organisation) and one.service:
+        served = folder.service_tls(one)
+        _pair(served / "server.crt", served / "server.key", tls_authorities, host=one.service.host)
+
+
+def check_public(files: dict[str, str], one: AnyOrganisation) -> None:
+    """Check an organisation's public files, given as texts by path.
+
+    Raises
+    ------
+    ConfigError
+        When an authority is missing or no authority, NodeOUs are off, or a consenter's certificate is another's.
+    """
+    authorities = _authorities(files, *SIGNING)
+    tls_authorities = _authorities(files, *TLS)
+    _check_units(files.get("msp/config.yaml", ""), one.name)
+    tls_ca = next((text for name, text in files.items() if name.startswith("tlsca/")), "")
+    if tls_ca.strip() not in {_pem(authority) for authority in tls_authorities}:
+        raise ConfigError(f"the TLS authority of {one.name} is not in its msp/tlscacerts", REMEDY)
+    if isinstance(one, Organisation):
+        return
+    for name, text in files.items():
+        if name.endswith("/tls/server.crt"):
+            _check_issued(_certificate(text, name), name, tls_authorities, host=one.host)
+        elif "/msp/signcerts/" in name:
+            _check_issued(_certificate(text, name), name, authorities, unit="orderer")
+
+
+def _host(one: AnyOrganisation) -> str | None:
+    if isinstance(one, Organisation):
+        return one.peer.host if one.peer else None
+    return one.host
+
+
+def _authorities(files: dict[str, str], *places: str) -> list[x509.Certificate]:
+    found = [_certificate(text, name) for name, text in files.items() if name.startswith(places)]
+    for one in found:
+        constraints = one.extensions.get_extension_for_class(x509.BasicConstraints).value
+        if not constraints.ca:
+            raise ConfigError(f"{one.subject.rfc4514_string()} in {places[0]} is no authority's certificate", REMEDY)
+    if not found:
+        raise ConfigError(f"no certificate in {places[0]}", REMEDY)
+    return found
+
+
+def _check_units(text: str, name: str) -> None:
+    """Refuse an MSP that does not tell clients, peers, admins and orderers apart: our policies rest on it."""
+    try:
+        document = yaml.safe_load(text)
+        units = document["NodeOUs"]
+        complete = units["Enable"] is True and all(
+            units[f"{unit}OUIdentifier"]["OrganizationalUnitIdentifier"]
+            for unit in ("Client", "Peer", "Admin", "Orderer")
+        )
+    except (yaml.YAMLError, KeyError, TypeError):
+        complete = False
+    if not complete:
+        raise ConfigError(f"msp/config.yaml of {name} does not enable all four NodeOUs", REMEDY)
+
+
+def _pair(
+    certificate: Path, key: Path, authorities: Iterable[x509.Certificate], *, unit: str = "", host: str = ""
+) -> None:
+    found = _certificate(_read(certificate), str(certificate))
+    _check_issued(found, str(certificate), authorities, unit=unit, host=host)
+    try:
+        private = serialization.load_pem_private_key(_read(key).encode(), None)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{key} is no private key", REMEDY) from error
+    public = [
+        one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for one in (private.public_key(), found.public_key())
+    ]
+    if public[0] != public[1]:
+        raise ConfigError(f"{key} is not the key of {certificate}", REMEDY)
+
+
+def _check_issued(
+    one: x509.Certificate, name: str, authorities: Iterable[x509.Certificate], *, unit: str = "", host: str = ""
+) -> None:
+    if not any(_issued(one, authority) for authority in authorities):
+        raise ConfigError(f"{name} is not issued by the organisation's authority", REMEDY)
+    units = [str(a.value) for a in one.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
+    if unit and unit not in units:
+        raise ConfigError(f"{name} has not the organisational unit {unit}", REMEDY)
+    if host and host not in _hosts(one):
+        raise ConfigError(f"{name} is not for {host}, the address in consortium.toml", REMEDY)
+
+
+def _issued(one: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        one.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _hosts(one: x509.Certificate) -> set[str]:
+    try:
+        names = one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return set()
+    addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    return {*names.get_values_for_type(x509.DNSName), *addresses}
+
+
+def _certificate(text: str, name: str) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(text.encode())
+    except ValueError as error:
+        raise ConfigError(f"{name} is no certificate", REMEDY) from error
+
+
+def _pem(one: x509.Certificate) -> str:
+    return one.public_bytes(Encoding.PEM).decode().strip()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}", REMEDY) from error

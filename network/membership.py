@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hospitals that join and leave: what becomes of ``consortium.toml``, and what would be left unable to act."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from medquorum import ConfigError
+from network.consortium import Consortium, Organisation
+from network.expansion import ORGANISATIONS_OFFSET, STEP
+
+__all__ = ["new_hospital", "with_member", "without_hospital"]
+
+
+def with_member(consortium: Consortium, one: Organisation) -> Consortium:
+    """Give the consortium with another organisation, or the same one when exactly that entry is there.
+
+    Raises
+    ------
+    ConfigError
+        When its name, MSP id, domain or address is another's.
+    """
+    if one in consortium.organisations:
+        return consortium
+    return _changed(consortium, [*consortium.organisations, one], f"{one.name} cannot be added")
+
+
+def new_hospital(consortium: Consortium, name: str) -> Organisation:
+    """Describe a hospital on this host, on the next free ports, named like the others.
+
+    Raises
+    ------
+    ConfigError
+        When the name is none, or taken.
+    """
+    last = consortium.members[-1]
+    peers = [one.peer for one in consortium.members if one.peer]
+    used = {port for peer in peers for port in peer.ports}
+    used |= {one.service.port for one in consortium.organisations if one.service}
+    used |= {port for one in consortium.orderers for port in one.ports}
+    base = min(used) + ORGANISATIONS_OFFSET
+    while used & set(range(base, base + STEP)):
+        base += STEP
+    entry: dict[str, Any] = {
+        "name": name,
+        "msp_id": f"{name}MSP",
+        "domain": f"{name.lower()}.{last.domain.partition('.')[2]}",
+        "roles": ["hospital"],
+        "peer": {
+            "host": peers[-1].host,
+            "port": base + 1,
+            "chaincode_listen_port": base + 2,
+            "operations_port": base + 4,
+            "chaincode_ports": list(range(base + 5, base + STEP)),
+        },
+    }
+    try:
+        return Organisation.model_validate(entry)
+    except ValidationError as error:
+        raise ConfigError(f"{name!r} is no organisation's name", "Letters and digits, a letter first") from error
+
+
+def without_hospital(consortium: Consortium, name: str) -> Consortium:
+    """Give the consortium without a hospital.
+
+    Raises
+    ------
+    ConfigError
+        When it is none, or when no rule that needs it could be satisfied any more: the last hospital, the last
+        coordinator.
+    """
+    one = consortium.organisation(name)
+    if "hospital" not in one.roles:
+        raise ConfigError(f"{one.name} is no hospital", f"Hospitals: {_names(consortium)}")
+    if len(consortium.having("hospital")) == 1:
+        raise ConfigError(
+            f"{one.name} is the last hospital: changes would fall to the verifiers alone",
+            "Add another hospital first, or end the consortium with `down`",
+        )
+    rest = [other for other in consortium.organisations if other is not one]
+    return _changed(consortium, rest, f"{one.name} cannot be removed")
+
+
+def _changed(consortium: Consortium, organisations: list[Organisation], what: str) -> Consortium:
+    try:
+        return Consortium.model_validate(consortium.model_copy(update={"organisations": organisations}).model_dump())
+    except ValidationError as error:
+        reasons = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+        raise ConfigError(f"{what}: {reasons}", "Change consortium.toml so that every rule can be satisfied") from error
+
+
+def _names(consortium: Consortium) -> str:
+    return ", ".join(one.name for one in consortium.having("hospital"))

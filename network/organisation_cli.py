@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``org init|export|import``: each organisation makes its keys on its own host and sends a public bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from network import bundle, crypto, identityfiles
+from network.network import open_network
+from network.options import AsJson, Folder
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Keys of one organisation, bundles of the others.", rich_markup_mode=None)
+Name = Annotated[str, typer.Argument(metavar="ORG", help="The organisation of this host")]
+
+
+@app.command()
+def init(folder: Folder, name: Name, as_json: AsJson = False) -> None:
+    """Make one organisation's authorities, keys and certificates in this folder; what is there stays."""
+    network = open_network(folder)
+    one = network.consortium.anyone(name)
+    made = crypto.generate_one(one, network.folder)
+    identityfiles.check_own(network.folder, one)
+    home = network.folder.organisation(one)
+    print(json.dumps({"organisation": one.name, "folder": str(home), "made": made}) if as_json else home)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    name: Name,
+    out: Annotated[Path | None, typer.Option(help="The file; by default ORG.bundle.json in the folder")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the organisation's files and write its public bundle; no private key gets into it."""
+    network = open_network(folder)
+    one = network.consortium.anyone(name)
+    made = bundle.export(network.folder, one)
+    path = out or network.folder.root / f"{one.name}.bundle.json"
+    path.write_text(made.text, encoding="utf-8")
+    document = {"organisation": one.name, "bundle": str(path), "sha256": made.fingerprint}
+    print(json.dumps(document) if as_json else f"{path}\nsha256 {made.fingerprint}")
+
+
+@app.command("import")
+def import_(
+    folder: Folder,
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE...", help="Files that `org export` wrote")],
+    as_json: AsJson = False,
+) -> None:
+    """Check other organisations' bundles and put their public files into this folder."""
+    network = open_network(folder)
+    taken = [bundle.read(path, network.folder) for path in bundles]
+    rows = []
+    for one in taken:
+        new = bundle.store(one, network.consortium, network.folder)
+        rows.append({"organisation": one.organisation.name, "sha256": one.fingerprint, "new": new})
+    if as_json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(f"{row['organisation']:20} sha256 {row['sha256']}{'' if row['new'] else ' (was here)'}")

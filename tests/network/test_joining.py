@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real Fabric: a hospital joins and another is expelled in the middle of rounds of a running task."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from federation import Federation, federation
+from networks import Networks
+
+from clients.gateway import Gateway, read_profile
+from clients.gateway.identity import X509Identity, private_key_signer
+from clients.gateway.profile import connect_peer
+from medquorum import EndorseError, GatewayError, SubmitError
+from network.cli import main
+from network.deployment import deployments
+from network.network import open_network
+from network.processes import processes
+from network.progress import Progress
+from network.waiting import await_true
+
+pytestmark = pytest.mark.fabric
+H1, H2, H3 = ("Hospital1MSP", "Hospital2MSP", "Hospital3MSP")
+
+
+@pytest.fixture(scope="module")
+def fed(networks: Networks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
+    running = networks.start("fabric", hospitals=2, fresh=True)
+    with federation(running, tmp_path_factory.mktemp("joining"), "joining") as found:
+        yield found
+    running.network.down()
+
+
+def changed(fed: Federation, verb: str, name: str) -> None:
+    """Change the members by the command, and read the folder anew."""
+    assert main(["hospital", verb, name, "--quiet", "--dir", str(fed.running.folder.root)]) == 0
+    fed.running = replace(fed.running, network=open_network(fed.running.folder.root, Progress(quiet=True)))
+    fed.hospitals = [one.name for one in fed.running.consortium.having("hospital")]
+
+
+def tell_the_ledger(fed: Federation) -> None:
+    """Two verifiers approve the members, the coordinator changes the task."""
+    members = {one.msp_id: list(one.roles) for one in fed.running.consortium.organisations}
+    for verifier in ("VerifierA", "VerifierB"):
+        document = {"quorum": 2, "members": members}
+        fed.transactions(verifier, "Admin").submit("UpdateConsortium", document)
+    hospitals = [fed.msp(name) for name in fed.hospitals]
+    fed.transactions("VerifierA").submit("UpdateHospitals", fed.name, json.dumps(hospitals))
+
+
+def at_verifier(fed: Federation, certificate: Path, key: Path) -> Gateway:
+    """Connect an identity of Hospital1 to a verifier's peer: its own is no longer served."""
+    identity = X509Identity(H1, certificate.read_bytes())
+    return connect_peer(read_profile(fed.running.profile("VerifierA")), identity, private_key_signer(key.read_bytes()))
+
+
+def test_a_hospital_joins_in_the_middle_of_a_round(fed: Federation) -> None:
+    first = fed.opened()
+    changed(fed, "add", "Hospital3")
+    assert deployments(fed.running.folder)["medquorum"].sequence == 2
+    assert fed.finished().accepted == [H1, H2], "the round in progress goes on"
+    second = fed.opened()
+    tell_the_ledger(fed)
+    assert fed.ledger("Hospital3").task(fed.name).joined == {H3: second + 1}
+    shutil.copy(fed.folder / "Hospital2.npz", fed.folder / "Hospital3.npz")
+    fed.start("Hospital3")
+    assert fed.finished().candidates == [H1, H2], "not in the round that was open"
+    third = fed.opened()
+    assert fed.finished().accepted == [H1, H2, H3]
+    assert (first, second, third) == (1, 2, 3)
+
+
+def test_a_hospital_is_expelled_in_the_middle_of_a_round(fed: Federation) -> None:
+    one = fed.running.consortium.organisation("Hospital1")
+    files = fed.running.folder.certificate(one, "User1"), fed.running.folder.key(one, "User1")
+    number = fed.opened()
+    await_true(lambda: len(fed.status(number).updates) == 3, 60, "not every hospital has submitted")
+    with at_verifier(fed, *files) as gateway:
+        contract = gateway.get_network("mychannel").get_contract("medquorum")
+        assert json.loads(contract.evaluate_transaction("ListTasks")) == [fed.name]
+        prepared = contract.new_proposal(
+            "ListTasks", endorsing_organizations=["VerifierAMSP", "VerifierBMSP"]
+        ).endorse()
+        changed(fed, "remove", "Hospital1")
+        assert fed.finished().candidates == [H1, H2, H3], "what it had handed in stays in the round"
+        assert fed.current.accepted == [H1, H2, H3]
+        with pytest.raises(SubmitError, match=r"FORBIDDEN|permission denied"):
+            prepared.submit()
+        with pytest.raises(EndorseError, match=r"access denied|Hospital1MSP"):
+            contract.submit_transaction("ListTasks")
+        with pytest.raises(GatewayError, match=r"access denied|Hospital1MSP"):
+            contract.evaluate_transaction("ListTasks")
+    fed.roles["Hospital1"].kill()
+    tell_the_ledger(fed)
+    fed.opened()
+    assert fed.finished().accepted == [H2, H3]
+    assert deployments(fed.running.folder)["medquorum"].sequence == 3
+    assert not [process for process in processes(fed.running.folder) if process.organisation == "Hospital1"]
+
+
+def test_what_would_leave_no_hospital_is_refused_and_the_rest_is_again_possible(
+    fed: Federation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = ["--quiet", "--dir", str(fed.running.folder.root)]
+    before = fed.running.folder.consortium.read_text()
+    assert main(["hospital", "remove", "VerifierC", *home]) == 10
+    assert main(["hospital", "remove", "Hospital1", *home]) == 10
+    assert "no organisation 'Hospital1'" in capsys.readouterr().err
+    assert fed.running.folder.consortium.read_text() == before
+    changed(fed, "add", "Hospital3")  # nothing to do
+    assert deployments(fed.running.folder)["medquorum"].sequence == 3
