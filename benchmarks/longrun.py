@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many rounds on one network: whether a process grows, a round slows down, a task survives a stop.
+
+``scripts/bench longrun [--rounds 25] [--data mnist --data-dir DIR] [--stops N] [--json FILE]``. Resident
+memory of every process is sampled; its slope is a least-squares line over round 6 to the last. With ``--stops``
+all of the network's processes are ended at random moments, and started again; the roles' processes wait for them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import psutil
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.memory import network_processes, role_processes
+from network.network import open_network
+from network.paths import NetworkFolder
+from network.progress import Progress
+from scripts.federation.network import Network, choose_network, running_network
+from scripts.federation.options import Options
+from scripts.federation.report import Report
+from scripts.federation.run import train
+
+INTERVAL = 2.0  # seconds between looks
+WARM = 5
+"""Rounds before memory and time are held against the budgets."""
+GROWTH = 2.0
+"""MB a round that a process may grow."""
+SLOWER = 1.2
+"""How much slower the last five rounds may be than rounds 6 to 10."""
+
+
+@dataclass
+class Samples:
+    """One process' resident bytes at points of time (monotonic seconds)."""
+
+    kind: str
+    times: list[float] = field(default_factory=list)
+    resident: list[int] = field(default_factory=list)
+
+    def slope(self, begin: float, end: float) -> float:
+        """Give the bytes a second it grew by between two times; 0 of fewer than three samples."""
+        chosen = [(at, size) for at, size in zip(self.times, self.resident, strict=True) if begin <= at <= end]
+        if len(chosen) < 3:
+            return 0.0
+        at, size = np.array(chosen, dtype=np.float64).T
+        return float(np.polyfit(at - at[0], size, 1)[0])
+
+
+class Watch(threading.Thread):
+    """Looks at the network's and the roles' processes until told to stop."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self._folder = NetworkFolder(folder)
+        self._done = threading.Event()
+        self.seen: dict[tuple[int, float], Samples] = {}
+
+    def run(self) -> None:
+        """Sample."""
+        me = psutil.Process()
+        while not self._done.wait(INTERVAL):
+            for kind, process in (*network_processes(self._folder), *role_processes(me)):
+                try:
+                    key, size = (process.pid, process.create_time()), process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+                samples = self.seen.setdefault(key, Samples(kind))
+                samples.times.append(time.monotonic())
+                samples.resident.append(size)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._done.set()
+        self.join()
+
+
+def stop_and_start(network: Network, times: int, told: Console) -> threading.Thread:
+    """End and start all of a network's processes, at moments drawn at random."""
+
+    def act() -> None:
+        opened = open_network(network.directory, progress=Progress(quiet=True))
+        for number in range(1, times + 1):
+            time.sleep(random.uniform(30, 60))  # noqa: S311
+            opened.restart()
+            told.print(f"the whole network was stopped and started, {number} of {times}")
+
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    return thread
+
+
+def growth(seen: list[Samples], report: Report, end: float) -> dict[str, float]:
+    """Give per kind of process the largest growth in MB a round, from round ``WARM`` + 1 to the last."""
+    seconds = [item.seconds for item in report.rounds[WARM:]]
+    slopes: defaultdict[str, list[float]] = defaultdict(list)
+    for samples in seen:
+        slopes[samples.kind].append(samples.slope(end - sum(seconds), end) * sum(seconds) / len(seconds) / 1e6)
+    return {kind: round(max(found), 3) for kind, found in sorted(slopes.items())}
+
+
+def main(
+    data: Annotated[str, typer.Option(help="As for scripts/quickstart")] = "digits",
+    data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST's idx files or of .npz files")] = None,
+    hospitals: Annotated[int, typer.Option(min=1)] = 10,
+    rounds: Annotated[int, typer.Option(min=12)] = 25,
+    verification: Annotated[str, typer.Option(help="plain or encrypted")] = "plain",
+    stops: Annotated[int, typer.Option(min=0, help="How often to stop the whole network, and start it again")] = 0,
+    network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when found")] = None,
+    port_base: Annotated[int, typer.Option(help="First port of the network")] = 7050,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every figure to this file")] = None,
+) -> None:
+    """Train for many rounds, and print growth and seconds."""
+    given = {
+        "data": data,
+        "data_dir": data_dir,
+        "hospitals": hospitals,
+        "rounds": rounds,
+        "adversaries": hospitals // 3,
+    }
+    options = Options.model_validate(given | {"verification": verification})
+    console = Console()
+    load = os.getloadavg()
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home).resolve()
+        kind = choose_network(network, console)
+        with running_network(folder / "network", kind, hospitals, port_base=port_base) as running:
+            watch = Watch(running.directory)
+            watch.start()
+            if stops:
+                stop_and_start(running, stops, console)
+            report = train(options, running, "longrun", folder / "run", console)
+            end = time.monotonic()
+            watch.stop()
+    grown = growth(list(watch.seen.values()), report, end)
+    table = Table("process", "MB a round", title=f"Growth from round {WARM + 1} to {rounds}, {GROWTH:g} MB allowed")
+    for name, slope in grown.items():
+        table.add_row(name, f"{slope:.2f}")
+    console.print(table)
+    seconds = [item.seconds for item in report.rounds]
+    early, late = float(np.mean(seconds[WARM : WARM + 5])), float(np.mean(seconds[-5:]))
+    console.print(f"rounds 6-10: {early:.1f} s each, last five: {late:.1f} s: {late / early:.2f}x, {SLOWER}x allowed")
+    if json_file:
+        found = {"load": load, "growth_mb": grown, "early_s": early, "late_s": late, "report": report.as_dict()}
+        json_file.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
