@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from chaincode.division import Range
 from chaincode.fixedpoint import MAX_LAMBDA_BITS, IntArray
 from chaincode.modelformat import ModelDescription, Tensors, check_tensors, layout
+from chaincode.modelformat.layout import Kind
 from medquorum import ModelError
 
-__all__ = ["MAX_UPDATES", "add", "aggregate", "next_model"]
+__all__ = ["MAX_UPDATES", "add", "aggregate", "divisions", "next_model"]
 
 MAX_UPDATES = 1 << 16
 """Most updates one round may accept: 2 · 2^8 · 2^16 · 2^31 stays below 2^63."""
@@ -96,3 +98,9 @@ def next_model(
         total += np.int64(parts * count)
         model[name] = (total // np.int64(2 * parts * count)).astype(np.int32)
     return model
+
+
+def divisions(kinds: Collection[Kind], lambda_bits: int, count: int) -> list[Range]:
+    """Give what ``next_model`` divides by, and how far its dividends reach once they are shifted to begin at 0."""
+    divisors = ((kind, count << lambda_bits if kind.mixed else count) for kind in sorted(kinds, key=lambda k: k.value))
+    return [(divisor, (kind.highest - kind.lowest + 1) * divisor) for kind, divisor in divisors]

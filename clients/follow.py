@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import TypeVar
 
 import structlog
 
 from medquorum import CommitError, ContractError, GatewayError
+
+Result = TypeVar("Result")
 
 __all__ = ["POLL", "Stopped", "Wake", "follow"]
 
@@ -16,6 +22,9 @@ POLL = 10.0
 """The longest time in seconds between two looks at the ledger."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
+GRACE = 3.0
+"""Seconds a call that is waited for may go on once the process shall end."""
+LOOK = 0.25
 
 # The ledger moved on between reading and writing, another organisation is not ready yet, or a peer failed: look again.
 MOVED_ON = frozenset(
@@ -45,7 +54,7 @@ class Wake:
 
     def __init__(self) -> None:
         self._set = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
 
     def call(self) -> None:
         """Say that something happened."""
@@ -53,12 +62,12 @@ class Wake:
 
     def stop(self) -> None:
         """Say that the process shall end."""
-        self._stopping = True
+        self._stopping.set()
         self._set.set()
 
     def check(self) -> None:
         """Raise ``Stopped`` when the process shall end."""
-        if self._stopping:
+        if self._stopping.is_set():
             raise Stopped
 
     def sleep(self, seconds: float) -> None:
@@ -67,6 +76,41 @@ class Wake:
         self._set.wait(seconds)
         self._set.clear()
         self.check()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, whatever is called; raise ``Stopped`` when the process shall end. For any thread."""
+        if self._stopping.wait(seconds):
+            raise Stopped
+
+    def await_true(self, condition: Callable[[], bool], seconds: float, look: float) -> bool:
+        """Look every ``look`` seconds until the condition holds, at most ``seconds``; tell whether it did."""
+        give_up = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > give_up:
+                return False
+            self.pause(look)
+        return True
+
+    def unless_stopped(self, call: Callable[[], Result]) -> Result:
+        """Make a call that may wait long for others; leave it behind with ``Stopped`` when the process shall end.
+
+        What is left behind must have lost nothing when the process ends under it, as when it is killed. It has
+        ``GRACE`` seconds to come to a good place by itself.
+        """
+        found: Future[Result] = Future()
+        context = contextvars.copy_context()
+
+        def run() -> None:
+            try:
+                found.set_result(context.run(call))
+            except BaseException as error:  # raised again where the call is waited for
+                found.set_exception(error)
+
+        threading.Thread(target=run, name="unless stopped", daemon=True).start()
+        while not wait([found], LOOK).done:
+            if self._stopping.is_set() and not wait([found], GRACE).done:
+                raise Stopped
+        return found.result()
 
 
 def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> None:

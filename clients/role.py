@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
@@ -28,7 +29,8 @@ def stopping_on_signals() -> Iterator[Wake]:
     before = {number: signal.getsignal(number) for number in numbers}
 
     def stop(number: int, _: object) -> None:
-        wake.stop()
+        # In a thread: the main one may hold the lock that stop() takes.
+        threading.Thread(target=wake.stop, name="stop").start()
         signal.signal(number, before[number])
 
     for number in numbers:

@@ -52,10 +52,15 @@ class Dealer:
 
     def model(self) -> Iterator[Dealing]:
         """Deal what is needed once per model."""
+        averaging = self._plan.averaging
+        if averaging is not None:
+            for gate in averaging.deal(lambda chunk: self._deal(MODEL_BATCH, chunk), Tree()):
+                yield _finished(gate)
         gate = self._deal(MODEL_BATCH, "parameters")
         masks = deal_parameters(gate, self._plan.layout)
         yield _finished(gate)
-        yield from self._conditions(masks)
+        if averaging is None:
+            yield from self._conditions(masks)
         first, second = (tensors(part, self._plan.layout) for part in masks)
         by_name = {name: MaskShares(first[name], second[name]) for name in first}
         for subject in self._plan.subjects:

@@ -71,17 +71,22 @@ class Evaluation:
         base : mapping of tensor name to int64 array
             w.
         share : ndarray of int64 (parameters,)
-            The party's share of r in layout order.
+            The party's share of r in layout order, or of the sum of the updates that the plan averages.
 
         Returns
         -------
         ndarray of int64 (1,)
             Share modulo 2^32 of the number of parameters outside RANGE plus the failed norm conditions.
         """
+        averaging = self._plan.averaging
+        if averaging is not None:
+            share = averaging.evaluate(self._party, lambda chunk: self._hand(MODEL_BATCH, chunk), Tree(), base, share)
         flat = open_parameters(self._party, self._hand(MODEL_BATCH, "parameters"), share)
         public, masks = (tensors(part, self._plan.layout) for part in (flat.public, flat.mask))
         masked = {name: Masked(public[name], masks[name]) for name in public}
-        fails = self._conditions(base, flat.public, masked)
+        fails = np.zeros(1, dtype=np.int64)
+        if averaging is None:
+            fails = self._conditions(base, flat.public, masked)
         for subject in self._plan.subjects:
 
             def hand(layer: str, key: str = subject.key) -> Hand:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chaincode.modelformat.layout import TensorSpec
+from verifier.averaging import Averaging
 from verifier.correctness import Correctness
 from verifier.program import Program
 
@@ -61,12 +62,16 @@ class Plan:
         Largest allowed sum of squares of r - w over the mixed tensors, in units of 2^-32.
     per_class : bool
         True when a rule needs correct images per class.
+    averaging : Averaging or None
+        Where the hidden vector is a sum of verified updates, and the model that it leads to is evaluated: that one is
+        within RANGE as the updates are, so that nothing is checked again.
     """
 
     layout: tuple[TensorSpec, ...]
     subjects: tuple[Subject, ...]
     norm: int | None = None
     per_class: bool = False
+    averaging: Averaging | None = None
 
     @property
     def parameters(self) -> int:

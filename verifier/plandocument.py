@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chaincode import canonical
+from chaincode.aggregate import MAX_UPDATES
 from chaincode.fixedpoint import MAX_LAMBDA_BITS
 from chaincode.modelformat import ModelDescription
 from chaincode.modelformat.shapes import check_shapes
@@ -46,6 +47,8 @@ class PlanDocument(BaseModel):
         Batches before it were evaluated in an earlier attempt.
     needed : int
         Minima of the decision; 0 when counts are opened.
+    updates : int
+        As for :func:`verifier.planning.make_plan`.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -63,6 +66,7 @@ class PlanDocument(BaseModel):
     images: Count
     first_batch: Count
     needed: Annotated[int, Field(ge=0, le=1024)]
+    updates: Annotated[int, Field(ge=0, le=MAX_UPDATES)]
 
     @classmethod
     def parse(cls, document: object) -> Self:
@@ -115,6 +119,7 @@ class PlanDocument(BaseModel):
             grey=self.grey,
             norm=self.norm,
             per_class=self.per_class,
+            updates=self.updates,
         )
 
     def back_end(self, name: MaterialId) -> Comparison:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from chaincode.fixedpoint import FRACTION_BITS
 from chaincode.modelformat import ModelDescription, layout
+from verifier.averaging import Averaging
 from verifier.norm import check_limit
 from verifier.plan import Mixture, Plan, Subject
 from verifier.program import compile_program
@@ -26,6 +27,7 @@ def make_plan(
     grey: bool,
     norm: int | None = None,
     per_class: bool = False,
+    updates: int = 0,
 ) -> Plan:
     """Make a plan.
 
@@ -42,11 +44,15 @@ def make_plan(
         Bound on the L2 norm of r - w in thousandths of a unit.
     per_class : bool
         True when the rule needs correct images per class.
+    updates : int
+        Evaluate the model that the sum of so many updates leads to; 0: one update.
 
     Raises
     ------
     ConfigError
         The norm bound does not fit the ring.
+    ModelError
+        So many updates cannot be averaged exactly.
     """
     specs = layout(description)
     limit = None if norm is None else (norm**2 << (2 * FRACTION_BITS)) // 10**6
@@ -57,4 +63,5 @@ def make_plan(
         Subject(key, compile_program(description, lambda_bits=mixtures[key].bits, grey=grey), mixtures[key])
         for key in subjects
     ]
-    return Plan(specs, tuple(made), limit, per_class)
+    averaging = Averaging(specs, lambda_numerator, lambda_bits, updates) if updates else None
+    return Plan(specs, tuple(made), limit, per_class, averaging)

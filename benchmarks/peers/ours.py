@@ -102,6 +102,7 @@ def verify(
         images=batch * batches,
         first_batch=0,
         needed=0,
+        updates=0,
     )
     part = {"model": network.name, "plan": plan.document(), "seed": new_seed().hex(), "ahead": ahead}
     roles = (*PARTIES, DEALER)

@@ -2,7 +2,8 @@
 """Attestations: what one verifier found on its own.
 
 In a plain task they are kept beside the verdict where verifiers differ. In an encrypted task they are the verdict: each
-party attests what the evaluation on the shares opened, and equal findings of both write it.
+party attests what the evaluation on the shares opened, and equal findings of both write it. In the placement of [SMV]
+the second party is the hospital itself, which attests nothing but its own update; mode says so.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, transaction
 from chaincode.contract.documents import Attribute, Hash, MspId, RoundIndex, Statement, TaskName
 from chaincode.contract.roundstate import Round, get_round
-from chaincode.contract.task import Task, check_verifier, get_task
+from chaincode.contract.task import Mode, Task, check_hospital, check_verifier, get_task
 from chaincode.contract.verdictstate import Verdict, check_undecided
 from medquorum import ContractError
 
@@ -41,15 +42,19 @@ class Result(BaseModel):
 
 
 class Attestation(Statement):
-    """One verifier's finding on one update; in an encrypted task also what was evaluated, and the transcript's hash."""
+    """One verifier's finding on one update; in an encrypted task also what was evaluated, and the transcript's hash.
+
+    In the placement of [SMV] ``verifier`` may be the hospital.
+    """
 
     kind: ClassVar[str] = "attestation"
-    optional: ClassVar[frozenset[str]] = frozenset(EVALUATION)
+    optional: ClassVar[frozenset[str]] = frozenset({*EVALUATION, "mode"})
 
     task: TaskName
     round: RoundIndex
     hospital: MspId
     result: Result
+    mode: Mode | None = None
     update: Hash | None = None
     dataset: Hash | None = None
     transcript: Hash | None = None
@@ -64,7 +69,7 @@ class Attestation(Statement):
 def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp, result: Json) -> Answer:
     """Record the caller's finding {accepted, reason, counts?, quality?, encrypted: update, dataset, transcript}."""
     document = get_task(context, task)
-    check_verifier(context, document)
+    _check_attester(context, document, round, hospital)
     current = get_round(context, task, round)
     current.expect("verifying")
     check_undecided(context, task, round, hospital)
@@ -75,6 +80,7 @@ def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital:
         round=round,
         hospital=hospital,
         verifier=context.msp,
+        mode=None if document.encrypted is None else document.mode,
     )
     _check_disclosure(document, attestation.result)
     decided = _both_found(context, document, current, attestation)
@@ -83,6 +89,20 @@ def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital:
         context.put(_verdict(document, attestation))
     context.event("UpdateVerified" if decided else "VerdictAttested", task=task, round=round, hospital=hospital)
     return attestation.plain()
+
+
+def _check_attester(context: Context, task: Task, number: int, hospital: str) -> None:
+    """Refuse everyone but the update's evaluators; a hospital has a say about its own update at most."""
+    if context.msp == hospital and context.msp in task.attesters(hospital):
+        check_hospital(context, task, number)
+    else:
+        check_verifier(context, task)
+    if context.msp not in task.attesters(hospital):
+        raise ContractError(
+            "ACCESS_DENIED",
+            f"{context.msp} does not verify the update of {hospital}",
+            f"This is for {' and '.join(task.attesters(hospital))}",
+        )
 
 
 def _fields(task: Task, result: Any) -> dict[str, Any]:
@@ -110,7 +130,8 @@ def _both_found(context: Context, task: Task, current: Round, attestation: Attes
     _check_evaluation(task, current, attestation)
     names = (task.task, current.round, attestation.hospital)
     # Two attestations simulated beside each other read each other's absent key: the later one in a block is invalid.
-    other = context.find(Attestation, *names, task.encrypted.other(attestation.verifier))
+    (party,) = set(task.attesters(attestation.hospital)) - {attestation.verifier}
+    other = context.find(Attestation, *names, party)
     return other is not None and other.finding == attestation.finding
 
 
@@ -141,7 +162,7 @@ def _verdict(task: Task, attestation: Attestation) -> Verdict:
         task=task.task,
         round=attestation.round,
         hospital=attestation.hospital,
-        mode="encrypted",
+        mode=task.mode,
         rule=rules.parse_rule(task.rule).name,
         transcript=attestation.transcript,
         **attestation.result.model_dump(),

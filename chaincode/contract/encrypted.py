@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from chaincode.contract.documents import MspId
 
-__all__ = ["MAX_BATCH", "Address", "Encrypted"]
+__all__ = ["MAX_BATCH", "Address", "Encrypted", "Placement"]
 
 MAX_BATCH = 1024
+
+Placement = Literal["outsourced", "smv-semi-honest"]
 
 Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,253}:[1-9][0-9]{0,4}$")]
 
@@ -22,7 +24,7 @@ class Encrypted(BaseModel):
     Parameters
     ----------
     parties
-        P0 and P1, who hold a share of every update each; they are the task's verifiers.
+        Who hold a share of every update each, the first one with the images; they are the task's verifiers.
     dealer
         Who deals both their randomness; no party, so that nobody has an update's shares or masks together.
     services
@@ -34,7 +36,8 @@ class Encrypted(BaseModel):
     grey
         Whether every image is one channel repeated, so that one is enough to evaluate.
     placement
-        Where the verification runs: ``outsourced`` to the two parties.
+        Who is P1 in an update's verification: ``outsourced``, the second of the parties; ``smv-semi-honest``, as in
+        [SMV], the hospital whose update it is, so that the second party only adds up shares.
     """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
@@ -45,7 +48,7 @@ class Encrypted(BaseModel):
     comparison: Literal["tree", "fss"]
     batch: Annotated[int, Field(ge=1, le=MAX_BATCH)]
     grey: bool
-    placement: Literal["outsourced"]
+    placement: Placement
 
     @field_validator("services")
     @classmethod
@@ -64,6 +67,11 @@ class Encrypted(BaseModel):
             raise ValueError(f"services names an address for each of {', '.join(sorted(members))}, and for nobody else")
         return self
 
-    def other(self, party: str) -> str:
-        """Give the other party."""
-        return self.parties[1 - self.parties.index(party)]
+    @property
+    def semi_honest(self) -> bool:
+        """Tell whether hospitals verify their own updates, and so have to be trusted to keep to the protocol."""
+        return self.placement == "smv-semi-honest"
+
+    def evaluators(self, hospital: str) -> tuple[str, str]:
+        """Give P0 and P1 of one update's verification."""
+        return self.parties[0], hospital if self.semi_honest else self.parties[1]

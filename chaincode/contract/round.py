@@ -166,11 +166,11 @@ def _coordinated(context: Context, task: str, number: int) -> Round:
 
 
 def _outcome(context: Context, task: Task, number: int, hospital: str) -> Outcome:
-    """Say what became of a candidate; verifiers that all attested have nothing more to say."""
+    """Say what became of a candidate; where all have attested they differ, and nothing more comes."""
     verdict = find_verdict(context, task.task, number, hospital)
     if verdict is not None:
         return "accepted" if verdict.accepted else "refused"
-    said = [context.find(Attestation, task.task, number, hospital, verifier) for verifier in task.verifiers]
+    said = [context.find(Attestation, task.task, number, hospital, attester) for attester in task.attesters(hospital)]
     return "no_quorum" if all(said) else "missing"
 
 

@@ -21,6 +21,7 @@ from medquorum import ContractError, MedquorumError
 
 __all__ = [
     "MAX_DATASET",
+    "Mode",
     "Task",
     "Verification",
     "check_coordinator",
@@ -35,6 +36,8 @@ MAX_DATASET = 1_000_000
 Members = Annotated[list[MspId], Field(min_length=1, max_length=256)]
 Thousandths = Annotated[int, Field(ge=0, le=1000)]
 Verification = Literal["plain", "encrypted"]
+Mode = Literal["plain", "encrypted", "encrypted-semi-honest"]
+"""How a verdict was come by; ``encrypted-semi-honest`` where the hospital itself took part in it."""
 
 
 class Task(Document):
@@ -93,6 +96,15 @@ class Task(Document):
         """List the hospitals of a round: those that joined later take part from the round after."""
         joined = self.joined or {}
         return [hospital for hospital in self.hospitals if joined.get(hospital, 1) <= number]
+
+    @property
+    def mode(self) -> Mode:
+        """The label of the task's verdicts."""
+        return "encrypted-semi-honest" if self.encrypted and self.encrypted.semi_honest else self.verification
+
+    def attesters(self, hospital: str) -> list[str]:
+        """Give who attests what it found of a hospital's update."""
+        return self.verifiers if self.encrypted is None else sorted(self.encrypted.evaluators(hospital))
 
     def expect(self, verification: Verification, remedy: str) -> None:
         """Refuse a transaction that is for tasks verified in the other way.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName, key_attributes
-from chaincode.contract.task import Task, Verification
+from chaincode.contract.task import Mode, Task
 from chaincode.shim.endorsement import endorsement_policy
 from medquorum import ContractError
 
@@ -28,7 +28,7 @@ class Verdict(Document):
     hospital: MspId
     accepted: bool
     reason: str | None
-    mode: Verification = "plain"
+    mode: Mode = "plain"
     rule: str
     counts: dict[str, Any] | None = None
     quality: int | None = None

@@ -15,7 +15,7 @@ import yaml
 
 from chaincode import catalogue, modelformat
 from clients.admin.dataset import describe, open_set
-from clients.admin.options import image_shape, mixing_weight, rule_document
+from clients.admin.options import image_shape, mixing_weight, placed, rule_document
 from clients.admin.tasks import store_model, task_document
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
 from clients.session import CHANNEL, Session, open_session
@@ -119,6 +119,10 @@ def create_task(
     weight: Annotated[str, typer.Option("--lambda", help="The base model's weight: A/2^k or a decimal.")] = "1/2",
     rule: Annotated[str, typer.Option(help="A rule's name, or its JSON (docs/ledger.md).")] = "strict",
     settings: Annotated[Path | None, typer.Option(help="JSON or YAML with further fields of the task.")] = None,
+    placement: Annotated[
+        str | None,
+        typer.Option(help="Of an encrypted task: outsourced or smv-semi-honest  [default: as in --settings]"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the initial model.")] = 0,
     initial_model: Annotated[Path | None, typer.Option(help="The initial model as safetensors.")] = None,
     identity: Identity = "User1",
@@ -138,6 +142,8 @@ def create_task(
         "rule": rule_document(rule),
     }
     chosen |= {} if settings is None else _read_document(settings)
+    if placement is not None:
+        chosen["encrypted"] = placed(chosen.get("encrypted"), placement)
     document = chosen.pop("model", None) or catalogue.describe(model, image_shape(image), classes)
     description = modelformat.parse(document)
     from clients.training.initial import drawn_model, read_model  # torch takes seconds to import

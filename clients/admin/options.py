@@ -11,7 +11,7 @@ from chaincode import rules
 from chaincode.fixedpoint import MAX_LAMBDA_BITS
 from medquorum import ConfigError, MedquorumError
 
-__all__ = ["image_shape", "mixing_weight", "rule_document"]
+__all__ = ["image_shape", "mixing_weight", "placed", "rule_document"]
 
 
 def mixing_weight(text: str) -> tuple[int, int]:
@@ -57,3 +57,10 @@ def rule_document(text: str) -> dict[str, Any]:
     except MedquorumError as error:
         raise ConfigError(f"the rule {text} is wrong: {error.cause}", error.remedy or "See docs/ledger.md") from error
     return dict(document)
+
+
+def placed(settings: object, placement: str) -> dict[str, Any]:
+    """Give a task's settings for encryption with another placement; ConfigError where it is not encrypted."""
+    if not isinstance(settings, dict):
+        raise ConfigError("only an encrypted task has a placement", "Give its parties and dealer with --settings")
+    return settings | {"placement": placement}

@@ -114,7 +114,7 @@ def _verdicts(task: Task, current: Round, status: RoundStatus, waited: float, de
     pending = [hospital for hospital in current.candidates if hospital not in status.verdicts]
     if not pending:
         return CloseVerdicts(current.round, "")
-    if all(set(task.verifiers) <= set(status.attestations.get(hospital, ())) for hospital in pending):
+    if all(set(task.attesters(hospital)) <= set(status.attestations.get(hospital, ())) for hospital in pending):
         return CloseVerdicts(current.round, f"verifiers differ on {len(pending)} updates")
     if waited < deadline:
         return Wait(deadline - waited)

@@ -25,6 +25,7 @@ from medquorum import ContractError, ProtocolError, ShareError
 if TYPE_CHECKING:
     from clients.hospital.handover import ShareSender
     from clients.hospital.trainer import Trainer
+    from clients.hospital.verification import OwnVerification
 
 __all__ = ["PARALLEL", "Hospital"]
 
@@ -55,6 +56,7 @@ class Hospital:
         store: UpdateStore,
         report: Report,
         sender: ShareSender | None = None,
+        verification: OwnVerification | None = None,
     ) -> None:
         self._ledger = ledger
         self._transactions = transactions
@@ -63,6 +65,7 @@ class Hospital:
         self._store = store
         self._report = report
         self._sender = sender
+        self._verification = verification
         self._known = _Known()
         self._packed: tuple[str, bytes] = ("", b"")
 
@@ -79,7 +82,7 @@ class Hospital:
                 return self._submit(round, base)
             case AwaitVerdict(round):
                 self._known.awaited = None if round == self._known.verdict else round
-                return self._hand_over(round)
+                return self._help(status, round)
             case Late(round):
                 self._tell_late(round)
             case AwaitRound(round):
@@ -112,8 +115,8 @@ class Hospital:
         self._report.event("submitted", round=round, base=base, bytes=len(update.packed))
         return 0
 
-    def _hand_over(self, round: int) -> float:
-        """In an encrypted task, bring the shares of the update on the ledger to the parties."""
+    def _help(self, status: RoundStatus | None, round: int) -> float:
+        """In an encrypted task, bring the update's shares to the parties; where the task says so, be one oneself."""
         update = None if self._sender is None else self._store.load(round)
         if self._sender is None or update is None:
             return POLL
@@ -122,7 +125,7 @@ class Hospital:
         except (ProtocolError, ShareError) as error:
             structlog.get_logger().warning("share_not_taken", cause=str(error))
             return WAIT_FOR_OTHERS
-        return POLL
+        return POLL if self._verification is None or status is None else self._verification.step(status, round)
 
     def _stored(self, round: int, base: str) -> StoredUpdate | None:
         """Give the round's update: the one a killed process left, or a new one, on disk before it is sent."""

@@ -21,6 +21,8 @@ from medquorum import ConfigError
 
 if TYPE_CHECKING:
     from clients.hospital.handover import ShareSender
+    from clients.hospital.updates import UpdateStore
+    from clients.hospital.verification import OwnVerification
 
 __all__ = ["adversary", "hospital"]
 
@@ -140,7 +142,8 @@ def _run(
         store = UpdateStore(updates_folder(session.state, task))
         transactions = session.transactions(task)
         sender = _sender(connection, session, task)
-        return Hospital(session.ledger, transactions, task, trainer, store, session.report, sender).step
+        verification = None if sender is None else _verification(connection, session, task, wake, sender, store)
+        return Hospital(session.ledger, transactions, task, trainer, store, session.report, sender, verification).step
 
     run_role(role, connection, task_name, EVENTS, make)
 
@@ -153,6 +156,17 @@ def _sender(connection: Connection, session: Session, task: Task) -> ShareSender
     from clients.hospital.handover import ShareSender
 
     return ShareSender(task, task.encrypted, session.msp, user_credentials(connection), session.report)
+
+
+def _verification(
+    connection: Connection, session: Session, task: Task, wake: Wake, sender: ShareSender, store: UpdateStore
+) -> OwnVerification | None:
+    """Give what verifies the own updates with P0, where the task has each hospital do so."""
+    if task.encrypted is None or not task.encrypted.semi_honest:
+        return None
+    from clients.hospital.process import own_verification
+
+    return own_verification(connection, session, task, wake, sender, store)
 
 
 def updates_folder(state: Path, task: Task) -> Path:

@@ -9,9 +9,10 @@ import numpy as np
 
 from chaincode.contract.encrypted import Encrypted
 from chaincode.contract.task import Task
+from chaincode.fixedpoint import IntArray
 from clients.hospital.updates import StoredUpdate
 from clients.report import Report
-from verifier.commitment import HandOver, ShareContext, hand_overs
+from verifier.commitment import HandOver, ShareContext, hand_overs, open_share
 from verifier.service.handover import hand_over
 from verifier.service.identity import Credentials
 
@@ -36,6 +37,13 @@ class ShareSender:
         """Give what ``SubmitUpdate`` binds the hospital to, by party."""
         return {party: one.commitment for party, one in self._values(round, update).items()}
 
+    def second_share(self, round: int, update: StoredUpdate) -> IntArray:
+        """Give the second party's share (parameters,) itself."""
+        second = self._settings.parties[1]
+        value = self._values(round, update)[second]
+        context = self._context(round, update)
+        return open_share(context, second, 1, value.value, value.commitment, self._task.length // 4)
+
     def send(self, round: int, update: StoredUpdate) -> None:
         """Hand both shares over; a party that has its share already takes it again.
 
@@ -57,7 +65,10 @@ class ShareSender:
                 self._sent.add((round, party))
 
     def _values(self, round: int, update: StoredUpdate) -> dict[str, HandOver]:
-        context = ShareContext(self._task.task, round, self._msp, update.base, self._task.layout)
+        context = self._context(round, update)
         first, second = self._settings.parties
         vector = np.frombuffer(update.packed, dtype="<i4").astype(np.int64)
         return dict(zip((first, second), hand_overs(context, (first, second), vector, update.salts), strict=True))
+
+    def _context(self, round: int, update: StoredUpdate) -> ShareContext:
+        return ShareContext(self._task.task, round, self._msp, update.base, self._task.layout)

@@ -19,13 +19,15 @@ from chaincode.contract.task import Task
 from clients.documents import RoundStatus, ended
 from clients.follow import POLL, Wake
 from clients.ledger import Ledger
+from clients.party.attesting import AGREEMENT, Attesting
+from clients.party.hospitals import Hospitals
 from clients.party.newmodel import NewModel
+from clients.party.order import settings_of
 from clients.party.saying import hear, tell
 from clients.party.shares import ShareStore
 from clients.party.verification import Verification
 from clients.report import Report
-from clients.transactions import Transactions
-from medquorum import ContractError, MaterialError, ProtocolError
+from medquorum import MaterialError, ProtocolError
 from verifier.service.line import Line
 from verifier.transport import Transport
 
@@ -36,11 +38,7 @@ AGAIN = 0.5
 """Seconds after which an interrupted verification is tried again."""
 LAG = 10.0
 """Seconds the own peer may lag behind the other party's."""
-AGREEMENT = 20.0
-"""Seconds P1 waits to see P0's attestation before it sends its own; then the second one finds the first committed."""
 LOOK = 0.25
-SETTLED = frozenset({"DECIDED", "ROUND_STATE"})
-"""Refusals of an attestation that say the matter is closed."""
 
 
 class PartyAgent:
@@ -50,6 +48,8 @@ class PartyAgent:
     ----------
     index
         0 for the party with the images, 1 for the witness.
+    hospitals
+        At P0, where each hospital is P1 of its own update; the witness then has only the sum to make.
     line
         Gives a line of this name to the other party; ProtocolError when there is none within some seconds.
     share_patience
@@ -59,28 +59,30 @@ class PartyAgent:
     def __init__(
         self,
         ledger: Ledger,
-        transactions: Transactions,
         task: Task,
         index: int,
         line: Callable[[str], Line],
         shares: ShareStore,
         verification: Verification,
         new_model: NewModel,
+        attesting: Attesting,
         report: Report,
         wake: Wake,
         *,
         share_patience: float,
+        hospitals: Hospitals | None = None,
     ) -> None:
         self._ledger = ledger
-        self._transactions = transactions
         self._task = task
         self._index = index
         self._line = line
         self._shares = shares
         self._verification = verification
         self._new_model = new_model
+        self._attesting = attesting
         self._report = report
         self._wake = wake
+        self._hospitals = hospitals
         self._share_patience = share_patience
         self._seen: tuple[int, str, float] = (0, "", 0.0)
 
@@ -96,8 +98,11 @@ class PartyAgent:
                 self._report.event("finished", task=self._task.task)
                 return None
             return POLL
+        if self._hospitals is not None and current.state == "verifying":
+            self._hospitals.serve(status, current.round, self._due(status, current), self._patience)
+            return POLL
         if self._something_to_compute(status, current):
-            return self._meet(current.round)
+            return self._wake.unless_stopped(lambda: self._meet(current.round))
         return self._new_model.store(status, self._index, self._waited()) if current.state == "aggregating" else POLL
 
     def _remember(self, current: Round) -> None:
@@ -106,6 +111,8 @@ class PartyAgent:
             self._seen = (current.round, current.state, time.monotonic())
             structlog.contextvars.bind_contextvars(round=current.round)
             before = current.round + 1 if ended(current) else current.round
+            if self._hospitals is not None:
+                self._hospitals.close()
             self._shares.forget(before)
             self._verification.forget(before)
 
@@ -115,7 +122,7 @@ class PartyAgent:
     def _something_to_compute(self, status: RoundStatus, current: Round) -> bool:
         """Tell whether the other party is needed: P0 serves as long as P1 may ask."""
         if current.state == "verifying":
-            return bool(self._due(status, current))
+            return not settings_of(self._task).semi_honest and bool(self._due(status, current))
         missing = [msp for msp in self._task.verifiers if msp not in status.aggregates]
         return current.state == "aggregating" and (bool(missing) if self._index == 0 else self._ledger.msp in missing)
 
@@ -125,7 +132,7 @@ class PartyAgent:
         Where both have attested, they differ, and nothing is left to do. Where P1 alone has, P0 may have lost its
         result: after a while P1 leads that verification again.
         """
-        parties = 1 if self._index == 1 and self._waited() < AGREEMENT else len(self._task.verifiers)
+        parties = 1 if self._index == 1 and self._waited() < AGREEMENT else 2
         own = self._ledger.msp
         due: list[str] = []
         for hospital in current.candidates:
@@ -164,9 +171,9 @@ class PartyAgent:
             tell(line, {"do": "verify", "hospital": hospital})
             found[hospital] = self._verification.verify(line, status, hospital, self._patience())
         tell(line, {"do": "rest"})
-        self._await_agreement(round, found)
+        self._attesting.await_first(round, settings_of(self._task).parties[0], found)
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(lambda item: self._attest(round, *item), found.items()))
+            list(pool.map(lambda item: self._attesting.attest(round, *item), found.items()))
 
     def _follow(self, line: Line, round: int) -> None:
         """P0: do what P1 says; attest while the next update is verified."""
@@ -180,7 +187,7 @@ class PartyAgent:
                     break
                 hospital = said["hospital"]
                 result = self._verification.verify(line, status, hospital, self._patience())
-                attesting.append(pool.submit(self._attest, round, hospital, result))
+                attesting.append(pool.submit(self._attesting.attest, round, hospital, result))
             for attested in attesting:
                 attested.result()
 
@@ -199,27 +206,6 @@ class PartyAgent:
                 found = "not there" if status.round is None else status.round.state
                 raise ProtocolError(f"round {round} is {found}, the other party says {state}", "Compare both peers")
             self._wake.sleep(LOOK)
-
-    def _await_agreement(self, round: int, found: Mapping[str, Mapping[str, Any]]) -> None:
-        """Wait until P0's attestations of the same transcripts are on the ledger."""
-        give_up = time.monotonic() + AGREEMENT
-        other = self._task.verifiers[1 - self._task.verifiers.index(self._ledger.msp)]
-        while time.monotonic() < give_up:
-            attestations = self._ledger.status(self._task.task, round).attestations
-            there = (attestations.get(hospital, {}).get(other) for hospital in found)
-            if all(
-                a is not None and a.transcript == f["transcript"] for a, f in zip(there, found.values(), strict=True)
-            ):
-                return
-            self._wake.sleep(LOOK)
-
-    def _attest(self, round: int, hospital: str, result: Mapping[str, Any]) -> None:
-        try:
-            self._transactions.submit("AttestVerdict", self._task.task, round, hospital, result)
-        except ContractError as error:
-            if error.code not in SETTLED:
-                raise
-        self._report.event("attested", round=round, hospital=hospital, accepted=result["accepted"])
 
 
 def _asked(line: Transport) -> dict[str, str]:

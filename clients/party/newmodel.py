@@ -77,6 +77,7 @@ class NewModel:
             total = opened_sum(line, current, shares, self._task.length // 4)
             base, _ = self._verification.base(current.base)
             packed = next_packed(self._task, base, total, len(current.accepted))
+            self._place(current).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_durably(self._place(current), packed)
             model = modelformat.model_hash(self._task.layout, modelformat.chunk_hashes(packed))
             finding = {"model": model, **self._stated(line, current, packed, index)}

@@ -30,27 +30,31 @@ def settings_of(task: Task) -> Encrypted:
     return task.encrypted
 
 
-def plan_document(task: Task, first_batch: int = 0) -> PlanDocument:
-    """Give what the dealer needs to know of a task; nothing of it is secret."""
+def plan_document(task: Task, hospital: str, first_batch: int = 0, updates: int = 0) -> PlanDocument:
+    """Give what the dealer needs to know of an update's verification; nothing of it is secret.
+
+    With ``updates`` the model that the sum of so many updates leads to is evaluated, instead of one update.
+    """
     settings = settings_of(task)
     rule = update_rule(task)
     per_class = isinstance(rule, Floor)
     description = modelformat.parse(task.model)
     conditions = len(rule.subjects) * (1 + description.classes * per_class)
     return PlanDocument(
-        parties=(settings.parties[0], settings.parties[1]),
+        parties=settings.evaluators(hospital),
         model=description,
-        subjects=rule.subjects,
+        subjects=("own",) if updates else rule.subjects,
         lambda_numerator=task.lambda_numerator,
         lambda_bits=task.lambda_bits,
         grey=settings.grey,
-        norm=rule.norm,
+        norm=None if updates else rule.norm,
         per_class=per_class,
         comparison=settings.comparison,
         batch=settings.batch,
         images=task.dataset_size,
         first_batch=first_batch,
         needed=conditions if task.disclosure == "bit" else 0,
+        updates=updates,
     )
 
 
@@ -58,7 +62,7 @@ def make_order(task: Task, status: RoundStatus, hospital: str) -> Order:
     """Make the order of a candidate's verification; ProtocolError when it is none."""
     if status.round is None or hospital not in status.round.commitments:
         raise ProtocolError(f"{hospital} is no candidate of this round", "Compare both parties' ledger heights")
-    document = plan_document(task)
+    document = plan_document(task, hospital)
     facts = {
         "update": status.round.commitments[hospital],
         "dataset": task.dataset,

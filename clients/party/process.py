@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from chaincode.contract.task import Task
@@ -13,7 +13,10 @@ from clients.documents import ended
 from clients.follow import POLL, Wake
 from clients.options import Connection
 from clients.party.agent import PartyAgent
+from clients.party.attesting import Attesting
+from clients.party.hospitals import ConfirmedShares, Hospitals
 from clients.party.images import PrivateImages
+from clients.party.material import material_for
 from clients.party.newmodel import NewModel
 from clients.party.order import plan_document, settings_of
 from clients.party.shares import ShareStore
@@ -24,14 +27,15 @@ from medquorum import ConfigError, ProtocolError
 from verifier.service.dealing import Dealings
 from verifier.service.dealrequest import DealRequest
 from verifier.service.handover import Handover
-from verifier.service.line import Line, Lines, open_line
-from verifier.service.material import Material
-from verifier.service.server import Server
-from verifier.session import Order
+from verifier.service.holding import Holding, is_held
+from verifier.service.line import PATIENCE, Line, Lines, open_line
+from verifier.service.server import Server, Service
 
 __all__ = ["dealing", "party", "settings_of"]
 
 LINE_TIMEOUT = 5.0
+HOSPITALS_PATIENCE = 120.0
+"""Seconds of a hospital's silence after which P0 takes it for stopped, where hospitals verify their own updates."""
 
 
 @contextmanager
@@ -48,7 +52,7 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
         raise ConfigError(f"{session.msp} is not the dealer of the task {task.task}", "Check --profile and --task")
 
     def approve(request: DealRequest) -> None:
-        wanted = plan_document(task, request.plan.first_batch)
+        wanted = plan_document(task, request.hospital, request.plan.first_batch)
         known = request.task == task.task and request.hospital in session.ledger.task(task.task).hospitals
         if not known or request.plan != wanted:
             raise ProtocolError(f"this is not the plan of the task {task.task}", "Compare the parties' task")
@@ -83,35 +87,51 @@ def party(
     mounted = images or connection.profile.parent / "verification" / f"{task.task}.safetensors"
     private = PrivateImages(mounted, task) if index == 0 else None
     shares = ShareStore(folder / "shares", session.ledger, task, index)
-    lines = Lines()
+    lines = Lines(HOSPITALS_PATIENCE if settings.semi_honest else PATIENCE)
 
     def line(name: str) -> Line:
         if index == 0:
             return lines.accept(name, other, LINE_TIMEOUT)
         return open_line(credentials, settings.services[other], other, name, LINE_TIMEOUT)
 
-    def material(order: Order, attempt: int, first: int) -> Material:
-        name = order.name
-        request = DealRequest(name.task, name.round, name.hospital, attempt, index, plan_document(task, first))
-        return Material.take(credentials, settings.services[settings.dealer], settings.dealer, request)
+    def held(round: int, hospital: str) -> bool:
+        return is_held(credentials, settings.services[other], other, task.task, round, hospital, LINE_TIMEOUT)
 
     transactions = session.transactions(task)
-    verification = Verification(session.ledger, task, index, material, shares, private, folder, session.report, wake)
+    verification = Verification(
+        session.ledger,
+        task,
+        index,
+        material_for(task, credentials, index),
+        ConfirmedShares(shares, held, wake) if settings.semi_honest and index == 0 else shares,
+        private,
+        folder,
+        session.report,
+        wake,
+    )
     model = NewModel(session.ledger, transactions, task, shares, verification, private, folder, session.report)
+    attesting = Attesting(session.ledger, transactions, task, session.report, wake)
+    hospitals = Hospitals(
+        task.task, lambda name, peer: lines.accept(name, peer, LINE_TIMEOUT), verification, attesting, wake
+    )
     agent = PartyAgent(
         session.ledger,
-        transactions,
         task,
         index,
         line,
         shares,
         verification,
         model,
+        attesting,
         session.report,
         wake,
         share_patience=share_patience,
+        hospitals=hospitals if settings.semi_honest and index == 0 else None,
     )
     address = listen or settings.services[session.msp]
-    with Server(credentials, address, [Handover(shares.take), *([lines] if index == 0 else [])]):
+    own: Service = (
+        lines if index == 0 else Holding(other, lambda name, *update: name == task.task and shares.holds(*update))
+    )
+    with closing(hospitals), Server(credentials, address, [Handover(shares.take), own]):
         session.report.event("listening", address=address)
         yield agent.step

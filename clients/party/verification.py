@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from chaincode import modelformat
 from chaincode.contract.task import Task
 from chaincode.evaluation import Merit
+from chaincode.fixedpoint import IntArray
 from chaincode.modelformat import Tensors
 from clients.documents import RoundStatus
 from clients.follow import Wake
@@ -19,23 +20,30 @@ from clients.party.finding import base_statement, finding, minima
 from clients.party.images import PrivateImages
 from clients.party.order import make_order
 from clients.party.roundfolders import forget_rounds, round_folder
-from clients.party.shares import ShareStore
 from clients.report import Report
 from medquorum import ProtocolError
 from verifier.journal import Journal
 from verifier.session import Material, Order, Secrets, Session
 from verifier.transport import Transport
 
-__all__ = ["Verification"]
+__all__ = ["Shares", "Verification"]
+
+
+class Shares(Protocol):
+    """A party's shares of updates."""
+
+    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
+        """Give the share (parameters,), or None when none has come within some seconds."""
+        ...
 
 
 class Verification:
-    """Verifies updates of one task, one after the other.
+    """Verifies updates of one task; safe to use from several threads, for a hospital each.
 
     Parameters
     ----------
     index
-        0 for the party with the images, 1 for the witness.
+        0 for the party with the images, 1 for the other: the witness, or the hospital itself.
     material
         Asks the dealer for an order's material, for an attempt and a first batch.
     images
@@ -50,7 +58,7 @@ class Verification:
         task: Task,
         index: int,
         material: Callable[[Order, int, int], Material],
-        shares: ShareStore,
+        shares: Shares,
         images: PrivateImages | None,
         folder: Path,
         report: Report,

@@ -52,6 +52,9 @@ def quickstart(
     ] = "plain",
     disclosure: Annotated[str, typer.Option(help="What a verdict tells: count, or bit (accepted or not)")] = "count",
     comparison: Annotated[str, typer.Option(help="Under encryption: tree, or fss (fewer rounds, more bytes)")] = "tree",
+    placement: Annotated[
+        str, typer.Option(help="Under encryption: outsourced, or smv-semi-honest (each hospital is a party, trusted)")
+    ] = "outsourced",
     dirichlet: Annotated[float | None, typer.Option(help="Deal unlike data by Dir(alpha); by default evenly")] = None,
     verification_images: Annotated[int | None, typer.Option(help="Private images; half of the held-out ones")] = None,
     limit: Annotated[int | None, typer.Option(help="Use at most so many training images")] = None,

@@ -37,6 +37,7 @@ def experiments(
     limit: Annotated[int | None, typer.Option(help="Use at most so many training images")] = None,
     verification_images: Annotated[int | None, typer.Option(help="Private images, instead of the grid's")] = None,
     verification: Annotated[str | None, typer.Option(help="plain or encrypted")] = None,
+    placement: Annotated[str | None, typer.Option(help="Encrypted: outsourced or smv-semi-honest")] = None,
     in_process: Annotated[
         bool, typer.Option("--simulate", help="In this process, without a network: the same integers, far sooner")
     ] = False,
@@ -52,7 +53,7 @@ def experiments(
         raise ConfigError(f"there is no experiment '{name}'", f"Experiments: {', '.join(GRIDS)}")
     console = Console()
     changed = {"model": model, "rounds": rounds, "limit": limit, "verification_images": verification_images}
-    changed |= {"verification": verification}
+    changed |= {"verification": verification, "placement": placement}
     instead = {field: value for field, value in changed.items() if value is not None}
     kind = "simulated" if in_process else ""
     # What differs from the grid is in the folder's name: results of other settings are not taken for these.

@@ -43,6 +43,7 @@ class Options(BaseModel):
     verification: Literal["plain", "encrypted"] = "plain"
     disclosure: Literal["count", "bit"] = "count"
     comparison: Literal["tree", "fss"] = "tree"
+    placement: Literal["outsourced", "smv-semi-honest"] = "outsourced"
     verification_images: int | None = Field(default=None, ge=1)
     dirichlet: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, ge=1)

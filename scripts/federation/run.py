@@ -255,7 +255,7 @@ class _Run:
                     "comparison": options.comparison,
                     "batch": BATCH[options.model],
                     "grey": dealt["image"][0] == 1,
-                    "placement": "outsourced",
+                    "placement": options.placement,
                 },
             }
         place = self._folder / "task.json"

@@ -48,10 +48,13 @@ TAMPERED = Path(__file__).with_name("tampered_chaincode.py")
 class Federation:
     """A task whose rule accepts every update in range, so that only faults decide what becomes of it.
 
-    An encrypted one is verified by the consortium's two verifiers, P0 and the witness, with its dealer.
+    An encrypted one is verified by the consortium's two verifiers, P0 and the witness, with its dealer. ``changes`` are
+    of the task's fields, and the placement.
     """
 
-    def __init__(self, running: RunningNetwork, folder: Path, name: str, *, encrypted: bool = False) -> None:
+    def __init__(
+        self, running: RunningNetwork, folder: Path, name: str, *, encrypted: bool = False, **changes: Any
+    ) -> None:
         self.running = running
         self.folder = folder
         self.name = name
@@ -68,8 +71,9 @@ class Federation:
         for verifier in self.verifiers:
             images.write(self.mounted(verifier))
         found_consortium(running.consortium, self.transactions("VerifierA", "Admin"))
-        more = encrypted_fields(running.consortium) if encrypted else {"minimum_accepted": 2}
-        create_task(name, images, self.ledger(), self.transactions("VerifierA"), self.msp("VerifierB"), more)
+        placement = changes.pop("placement", "outsourced")
+        more = encrypted_fields(running.consortium, placement) if encrypted else {"minimum_accepted": 2}
+        create_task(name, images, self.ledger(), self.transactions("VerifierA"), self.msp("VerifierB"), more | changes)
         self.task = self.ledger().task(name)
         for role in self.everyone:
             self.start(role)
@@ -253,9 +257,11 @@ class Federation:
 
 
 @contextmanager
-def federation(running: RunningNetwork, folder: Path, name: str, *, encrypted: bool = False) -> Iterator[Federation]:
+def federation(
+    running: RunningNetwork, folder: Path, name: str, *, encrypted: bool = False, **changes: Any
+) -> Iterator[Federation]:
     """Run a federation for as long as the context lasts."""
     with ExitStack() as stack:
-        made = Federation(running, folder, name, encrypted=encrypted)
+        made = Federation(running, folder, name, encrypted=encrypted, **changes)
         stack.callback(made.close)
         yield made

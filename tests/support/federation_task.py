@@ -47,7 +47,7 @@ def found_consortium(consortium: Consortium, transactions: Transactions) -> None
             raise
 
 
-def encrypted_fields(consortium: Consortium) -> dict[str, Any]:
+def encrypted_fields(consortium: Consortium, placement: str = "outsourced") -> dict[str, Any]:
     """Give the fields of a task that the two verifiers of a consortium judge on shares, with its dealer."""
     parties, (dealer,) = consortium.having("verifier"), consortium.having("dealer")
     services = {one.msp_id: one.service.address for one in (*parties, dealer) if one.service}
@@ -60,7 +60,7 @@ def encrypted_fields(consortium: Consortium) -> dict[str, Any]:
             "comparison": "tree",
             "batch": BATCH,
             "grey": True,
-            "placement": "outsourced",
+            "placement": placement,
         },
     }
 

@@ -22,6 +22,7 @@ DOCUMENT = {
     "images": 10,
     "first_batch": 1,
     "needed": 8,
+    "updates": 0,
 }
 
 

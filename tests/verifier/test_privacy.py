@@ -58,7 +58,7 @@ def equally_good(first: Case, second: Case) -> Case:
     return second._replace(labels=np.where(right, other, (other + 1) % 3))
 
 
-def two_runs(model, honest, needed):
+def two_runs(model, honest, needed, updates=0):
     """Two cases that differ in everything the corrupt party must not learn; equal counts where these are opened."""
     first = case(MODELS[model], 5)
     hidden = case(MODELS[model], 5, seed=99)
@@ -68,7 +68,8 @@ def two_runs(model, honest, needed):
         second = equally_good(first, second)
     own = np.random.default_rng(1).integers(-(1 << 63), 1 << 63, first.flat().shape)
     both = [(each.flat() - own, own) if honest == 0 else (own, each.flat() - own) for each in (first, second)]
-    plan = make_plan(first.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, norm=10**6)
+    how = {"norm": 10**6} if not updates else {"updates": updates}
+    plan = make_plan(first.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, **how)
     inputs = [
         Inputs(each.base, shares, each.images, each.labels, BATCH, needed)
         for each, shares in zip((first, second), both, strict=True)
@@ -93,6 +94,13 @@ def test_the_view_is_the_same_whatever_is_hidden(monkeypatch, model, honest, nee
     assert len(one.view) > 40
     assert one.view == two.view
     assert all(each.accepted for each in outcome)
+
+
+@pytest.mark.parametrize("honest", [0, 1])
+def test_so_it_is_where_a_sum_is_averaged(monkeypatch, honest):
+    plan, inputs, places = two_runs("deep", honest, np.array([0]), updates=3)
+    one, two, _ = couple(monkeypatch, honest, plan, *inputs, Tree, SEEDS, places)
+    assert one.view == two.view
 
 
 def test_a_reused_mask_is_found(monkeypatch):

@@ -25,7 +25,7 @@ from verifier.service.frames import read_message, split_all
 from verifier.service.identity import Credentials
 from verifier.service.refusal import refuse
 
-__all__ = ["Line", "Lines", "open_line"]
+__all__ = ["PATIENCE", "Line", "Lines", "open_line"]
 
 PATIENCE = 600.0
 _SERVICE = "medquorum.Line"
@@ -106,6 +106,10 @@ class Line:
                 log.warning("the other party did not end the line", seconds=_GRACE)
                 break
         self._ended = True
+        self._hang_up()
+
+    def hang_up(self) -> None:
+        """End the call at once; from any thread: an exchange under way fails."""
         self._hang_up()
 
     def broken(self) -> None:

@@ -53,6 +53,7 @@ def test_equal_findings_are_the_verdict(make: Make, refused: Refused, order: tup
         "round": 1,
         "hospital": H1,
         "verifier": order[0],
+        "mode": "encrypted",
         "result": result,
         **bound,
     }
@@ -210,7 +211,7 @@ def test_plain_tasks_attestations_are_bound_to_nothing(make: Make, refused: Refu
         refused("BAD_ATTESTATION", attest, demo, A, H1, {"accepted": True, "reason": None, name: "1" * 64})
     for party in (A, B, A):
         answer = attest(demo, party, H1, {"accepted": True, "reason": None})
-        assert not {"update", "dataset", "transcript"} & answer.keys()
+        assert not {"update", "dataset", "transcript", "mode"} & answer.keys()
     assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == "pending"
 
 

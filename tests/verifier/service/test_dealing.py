@@ -33,6 +33,7 @@ PLAN = PlanDocument.parse(
         "images": 5,
         "first_batch": 0,
         "needed": 1,
+        "updates": 0,
     }
 )
 REQUESTS = [DealRequest("task", 1, "HospitalMSP", 1, party, PLAN) for party in (0, 1)]

@@ -67,6 +67,7 @@ def test_sockets_give_what_one_process_gives(tmp_path, comparison, needed):
         images=7,
         first_batch=0,
         needed=0 if needed is None else 2,
+        updates=0,
     )
     assert PlanDocument.parse(document.document()) == document
     requests = [DealRequest("task", 1, "HospitalMSP", 1, index, document) for index in (0, 1)]

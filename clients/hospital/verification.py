@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hospital as party P1 of its own update's verification (placement of [SMV]): it dials P0, both attest the finding.
+
+It is trusted to keep to the protocol: whatever it adds to its messages shifts the verdict (docs/threat-model.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+
+import structlog
+
+from chaincode.contract.task import Task
+from chaincode.fixedpoint import IntArray
+from clients.documents import RoundStatus
+from clients.follow import POLL, Wake
+from clients.hospital.handover import ShareSender
+from clients.hospital.updates import UpdateStore
+from clients.party.attesting import Attesting
+from clients.party.hospitals import line_name
+from clients.party.order import settings_of
+from clients.party.verification import Verification
+from medquorum import MaterialError, ProtocolError
+from verifier.service.line import Line
+
+__all__ = ["OwnShare", "OwnVerification"]
+
+AGAIN = 0.5
+"""Seconds after which an interrupted verification is tried again."""
+
+
+class OwnShare:
+    """The second share of each of the own updates: what the adding organisation got too."""
+
+    def __init__(self, sender: ShareSender, store: UpdateStore) -> None:
+        self._sender = sender
+        self._store = store
+
+    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
+        """Give the share (parameters,); None when the update is not on this disk any more."""
+        update = None if status.round is None else self._store.load(status.round.round)
+        return None if status.round is None or update is None else self._sender.second_share(status.round.round, update)
+
+
+class OwnVerification:
+    """Verifies one hospital's updates of one task with P0."""
+
+    def __init__(
+        self,
+        task: Task,
+        msp: str,
+        line: Callable[[str], Line],
+        verification: Verification,
+        attesting: Attesting,
+        wake: Wake,
+    ) -> None:
+        self._task = task
+        self._msp = msp
+        self._line = line
+        self._verification = verification
+        self._attesting = attesting
+        self._wake = wake
+
+    def step(self, status: RoundStatus, round: int) -> float:
+        """Verify the round's update with P0 while there is no verdict; gives the seconds to the next look."""
+        self._verification.forget(round)
+        if status.round is None or status.round.state != "verifying" or self._msp in status.verdicts:
+            return POLL
+        said = status.attestations.get(self._msp, {})
+        if len(said) == len(self._task.attesters(self._msp)):
+            return POLL  # both have attested, and differ
+        try:
+            self._wake.unless_stopped(lambda: self._verify(status, round))
+        except (ProtocolError, MaterialError) as error:
+            structlog.get_logger().warning("verification_interrupted", cause=str(error))
+            return AGAIN
+        return 0
+
+    def _verify(self, status: RoundStatus, round: int) -> None:
+        with closing(self._line(line_name(self._task.task, round, self._msp))) as line:
+            result = self._verification.verify(line, status, self._msp, 0)
+        first = settings_of(self._task).parties[0]
+        self._attesting.await_first(round, first, {self._msp: result})
+        self._attesting.attest(round, self._msp, result)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bringing a verification's finding to the ledger: P0 first, then P1, whose equal finding writes the verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from chaincode.contract.task import Task
+from clients.follow import Wake
+from clients.ledger import Ledger
+from clients.report import Report
+from clients.transactions import Transactions
+from medquorum import ContractError
+
+__all__ = ["AGREEMENT", "Attesting", "Findings"]
+
+Findings = Mapping[str, Mapping[str, Any]]
+"""What was found, by hospital."""
+AGREEMENT = 20.0
+"""Seconds P1 waits to see P0's attestation before it sends its own; then the second one finds the first committed."""
+LOOK = 0.25
+SETTLED = frozenset({"DECIDED", "ROUND_STATE"})
+"""Refusals of an attestation that say the matter is closed."""
+
+
+class Attesting:
+    """Attests one party's findings in one task; safe to use from several threads."""
+
+    def __init__(self, ledger: Ledger, transactions: Transactions, task: Task, report: Report, wake: Wake) -> None:
+        self._ledger = ledger
+        self._transactions = transactions
+        self._task = task
+        self._report = report
+        self._wake = wake
+
+    def attest(self, round: int, hospital: str, result: Mapping[str, Any]) -> None:
+        """Send a finding; one that comes too late changes nothing."""
+        try:
+            self._transactions.submit("AttestVerdict", self._task.task, round, hospital, result)
+        except ContractError as error:
+            if error.code not in SETTLED:
+                raise
+        self._report.event("attested", round=round, hospital=hospital, accepted=result["accepted"])
+
+    def await_first(self, round: int, first: str, found: Findings) -> None:
+        """Wait until the attestations of the party ``first`` about the same transcripts are on the ledger."""
+        give_up = time.monotonic() + AGREEMENT
+        while time.monotonic() < give_up:
+            attestations = self._ledger.status(self._task.task, round).attestations
+            there = (attestations.get(hospital, {}).get(first) for hospital in found)
+            if all(
+                a is not None and a.transcript == f["transcript"] for a, f in zip(there, found.values(), strict=True)
+            ):
+                return
+            self._wake.sleep(LOOK)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""P0 where each hospital is party P1 of its own update (placement of [SMV]): as many verifications as hospitals dial.
+
+Each hospital has a thread of its own: one that stops, or never comes, holds nobody up but itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Any
+
+import structlog
+
+from chaincode.fixedpoint import IntArray
+from clients.documents import RoundStatus
+from clients.follow import Stopped, Wake
+from clients.party.attesting import Attesting
+from clients.party.shares import ShareStore
+from clients.party.verification import Verification
+from medquorum import MaterialError, ProtocolError
+from verifier.service.line import Line
+
+__all__ = ["ConfirmedShares", "Hospitals", "line_name"]
+
+AT_ONCE = 2
+"""Verifications that compute at the same time: one party's work fills the other's waiting."""
+PARALLEL = 8
+"""Attestations on their way at the same time."""
+LEAVING = 10.0
+"""Seconds the threads of an ended round get to end once their lines are broken."""
+LOOK = 0.5
+
+
+def line_name(task: str, round: int, hospital: str) -> str:
+    """Name the line that a hospital opens to P0 for its own update."""
+    return f"{task}/{round}/{hospital}"
+
+
+class ConfirmedShares:
+    """P0's shares of updates whose other share the adding organisation holds as well.
+
+    Else a hospital that hands the adding organisation nothing would be accepted, and then stop the sum.
+    """
+
+    def __init__(self, shares: ShareStore, held: Callable[[int, str], bool], wake: Wake) -> None:
+        self._shares = shares
+        self._held = held
+        self._wake = wake
+
+    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
+        """Give P0's share (parameters,), or None when not both have come within some seconds."""
+        share = self._shares.wait(status, hospital, seconds)
+        if share is None or status.round is None:
+            return None
+        return share if self._wake.await_true(lambda: self._asked(status, hospital), seconds, LOOK) else None
+
+    def _asked(self, status: RoundStatus, hospital: str) -> bool:
+        return status.round is not None and self._held(status.round.round, hospital)
+
+
+@dataclass
+class _Serving:
+    """One hospital's thread."""
+
+    thread: threading.Thread = field(init=False)
+    line: Line | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+class Hospitals:
+    """P0's end of the verifications of one task.
+
+    Parameters
+    ----------
+    line
+        Waits some seconds for the line of this name from this hospital; ProtocolError when it does not come.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        line: Callable[[str, str], Line],
+        verification: Verification,
+        attesting: Attesting,
+        wake: Wake,
+    ) -> None:
+        self._task = task
+        self._line = line
+        self._verification = verification
+        self._attesting = attesting
+        self._wake = wake
+        self._slots = threading.Semaphore(AT_ONCE)
+        self._serving: dict[str, _Serving] = {}
+        self._found: SimpleQueue[tuple[int, str, Mapping[str, Any]]] = SimpleQueue()
+        self._failure: Exception | None = None
+
+    def serve(self, status: RoundStatus, round: int, due: Collection[str], patience: Callable[[], float]) -> None:
+        """Attest what was found, and verify with each of these hospitals when it opens its line; does not wait for it.
+
+        Only the agent's own thread writes to the ledger: before each step it settles what is still in the air.
+
+        Raises
+        ------
+        Exception
+            What one of the threads has failed with, other than by the hospital or the dealer.
+        """
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        self._attest(round)
+        for hospital in due:
+            known = self._serving.get(hospital)
+            if known is None or not known.thread.is_alive():
+                one = self._serving[hospital] = _Serving()
+                arguments = (one, status, round, hospital, patience)
+                one.thread = threading.Thread(target=self._run, args=arguments, name=hospital, daemon=True)
+                one.thread.start()
+
+    def close(self) -> None:
+        """Break off what is still being verified: the round has gone on, or the process ends."""
+        for one in self._serving.values():
+            one.over.set()
+        for one in self._serving.values():
+            if one.line is not None:
+                one.line.hang_up()
+                one.thread.join(LEAVING)
+        self._serving.clear()
+
+    def _attest(self, current: int) -> None:
+        found = [self._found.get() for _ in range(self._found.qsize())]
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            list(pool.map(lambda one: self._attesting.attest(*one), (one for one in found if one[0] == current)))
+
+    def _run(
+        self, one: _Serving, status: RoundStatus, round: int, hospital: str, patience: Callable[[], float]
+    ) -> None:
+        log = structlog.get_logger().bind(round=round, hospital=hospital)
+        try:
+            with closing(self._line(line_name(self._task, round, hospital), hospital)) as one.line, self._slots:
+                if one.over.is_set():
+                    return
+                result = self._verification.verify(one.line, status, hospital, patience())
+            self._found.put((round, hospital, result))
+        except Stopped:
+            log.info("verification_left_off")
+        except (ProtocolError, MaterialError) as error:
+            log.warning("verification_interrupted", cause=str(error))
+        except Exception as error:
+            if one.over.is_set():
+                log.warning("verification_interrupted", cause=str(error))
+            else:
+                self._failure = error
+        finally:
+            self._wake.call()

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hospital that is party P1 of its own update, played by a test: what it brings, and what it says, are the test's."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from federation import Federation
+from handmade_shares import HandmadeShares, credentials_of
+
+from chaincode.contract.verdictstate import Verdict
+from chaincode.fixedpoint import IntArray
+from clients.documents import RoundStatus
+from clients.follow import Wake
+from clients.hospital.verification import OwnVerification
+from clients.party.attesting import Attesting
+from clients.party.material import material_for
+from clients.party.verification import Verification
+from clients.report import Report
+from network.waiting import await_true
+from verifier.commitment import SALT_BYTES
+from verifier.service.line import Line, open_line
+
+__all__ = ["PlayedHospital", "line_to_p0"]
+
+
+def line_to_p0(fed: Federation, sender: str, name: str, timeout: float = 5) -> Line:
+    """Open a line of this name to P0 with an organisation's certificate."""
+    assert fed.task.encrypted is not None
+    first = fed.task.encrypted.parties[0]
+    return open_line(credentials_of(fed, sender), fed.task.encrypted.services[first], first, name, timeout)
+
+
+class PlayedHospital:
+    """One hospital's part in one round's verification; its share is what it gave, or committed to give, the witness."""
+
+    def __init__(self, fed: Federation, hospital: str, number: int, update: IntArray, folder: Path) -> None:
+        self.given = HandmadeShares(fed, hospital, number, update)
+        self._fed = fed
+        self._hospital = hospital
+        self._number = number
+        ledger, transactions = fed.ledger(hospital), fed.transactions(hospital)
+        quiet = Report("hospital", fed.msp(hospital), as_json=True, stream=io.StringIO())
+        wake = Wake()
+        verification = Verification(
+            ledger,
+            fed.task,
+            1,
+            material_for(fed.task, credentials_of(fed, hospital), 1),
+            self,
+            None,
+            folder,
+            quiet,
+            wake,
+        )
+        self._own = OwnVerification(
+            fed.task,
+            fed.msp(hospital),
+            lambda name: line_to_p0(fed, hospital, name),
+            verification,
+            Attesting(ledger, transactions, fed.task, quiet, wake),
+            wake,
+        )
+
+    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray:
+        """Give its share (parameters,)."""
+        return np.frombuffer(self.given.values[1][SALT_BYTES:], dtype="<i8").astype(np.int64)
+
+    def verify(self) -> Verdict:
+        """Verify until there is a verdict."""
+
+        def decided() -> bool:
+            status = self._fed.status(self._number, self._hospital)
+            self._own.step(status, self._number)
+            return self._fed.msp(self._hospital) in status.verdicts
+
+        await_true(decided, 60, "no verdict")
+        return self._fed.status(self._number).verdicts[self._fed.msp(self._hospital)]

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""P0 asks whether a share was handed over; nobody else is told, and nothing else is answered."""
+
+import pytest
+from service_identities import credentials
+
+from chaincode import canonical
+from medquorum import ProtocolError
+from verifier.service.connection import connect
+from verifier.service.holding import Holding, is_held
+from verifier.service.server import Server
+
+KNOWN = ("P0MSP", "WitnessMSP", "HospitalMSP")
+P0, WITNESS, HOSPITAL = (credentials(name, KNOWN) for name in KNOWN)
+
+
+@pytest.fixture
+def witness():
+    held = {("task", 3, "HospitalMSP")}
+    with Server(WITNESS, "127.0.0.1:0", [Holding("P0MSP", lambda *update: update in held)]) as server:
+        yield server.address
+
+
+def test_p0_is_told(witness):
+    def ask(*update):
+        return is_held(P0, witness, "WitnessMSP", *update, 10)
+
+    assert ask("task", 3, "HospitalMSP") is True
+    assert ask("task", 4, "HospitalMSP") is False
+    assert ask("other", 3, "HospitalMSP") is False
+
+
+def test_a_hospital_is_not_told(witness):
+    with pytest.raises(ProtocolError, match="only P0MSP is told, not HospitalMSP"):
+        is_held(HOSPITAL, witness, "WitnessMSP", "task", 3, "HospitalMSP", 10)
+
+
+@pytest.mark.parametrize("question", [b"", b"[", canonical.encode(["task", True, "H"]), canonical.encode(["task", 3])])
+def test_what_is_no_question_is_refused(witness, question):
+    channel = connect(P0, witness, "WitnessMSP")
+    with channel, pytest.raises(Exception, match="the question"):
+        channel.unary_unary("/medquorum.Holding/Ask", bytes, bytes)(question, timeout=10)
+
+
+def test_another_answer_is_refused():
+    class Both(Holding):
+        def __init__(self):
+            super().__init__("P0MSP", lambda *update: 2)
+
+    with Server(WITNESS, "127.0.0.1:0", [Both()]) as server, pytest.raises(ProtocolError, match="neither yes nor no"):
+        is_held(P0, server.address, "WitnessMSP", "task", 3, "HospitalMSP", 10)

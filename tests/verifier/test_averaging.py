@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The next model as shares is the plain one, to the last bit."""
+
+import numpy as np
+import pytest
+from engine_models import case
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tiny_models import TINY
+from two_parties import split, together
+
+from chaincode import catalogue
+from chaincode.aggregate import divisions, next_model
+from chaincode.division import common_shift, multiplier
+from chaincode.evaluation import compile_model, merit
+from chaincode.modelformat import layout, parse
+from chaincode.modelformat.layout import Kind
+from medquorum import ModelError
+from verifier.averaging import Averaging
+from verifier.local import Inputs, verify
+from verifier.planning import make_plan
+from verifier.tree import Tree
+
+MLP = parse(catalogue.mlp((1, 2, 2), 3, hidden=4))
+FOLDED = parse(TINY["residual"])
+"""With batch normalisation: mean and scale reach further, and are not mixed."""
+
+
+@given(st.integers(1, 1 << 13), st.integers(1, 1 << 40), st.data())
+def test_a_product_and_a_shift_divide(divisor, bound, data):
+    try:
+        shift = common_shift([(divisor, bound)])
+    except ModelError:
+        assert divisor * bound > 1 << 31
+        return
+    near = st.integers(0, bound // divisor).map(lambda q: min(max(0, q * divisor - 1), bound - 1))
+    for x in (0, bound - 1, data.draw(st.integers(0, bound - 1)), data.draw(near)):
+        product = x * multiplier(divisor, shift)
+        assert product < 1 << 62
+        assert product >> shift == x // divisor
+
+
+@pytest.mark.parametrize(
+    ("kinds", "bits", "most"), [({Kind.WEIGHT}, 1, 1024), ({Kind.WEIGHT}, 8, 8), (set(Kind), 1, 16)]
+)
+def test_how_many_updates_can_be_averaged(kinds, bits, most):
+    for count in range(1, most + 1):
+        common_shift(divisions(kinds, bits, count))
+    with pytest.raises(ModelError, match="cannot be divided"):
+        common_shift(divisions(kinds, bits, 32 * most + 1))
+
+
+def sums(description, random, count):
+    """Draw a base and the sum of updates within RANGE, the extremes among them."""
+    base, total = {}, {}
+    for spec in layout(description):
+        low, high = spec.kind.lowest, spec.kind.highest
+        drawn = random.integers(low, high + 1, (count + 1, *spec.shape))
+        drawn[:, ..., 0] = random.choice([low, high])
+        drawn[..., -1] = random.choice([low, high], drawn[..., -1].shape)
+        base[spec.name], total[spec.name] = drawn[0], drawn[1:].sum(axis=0)
+    return base, total
+
+
+def averaged(description, base, total, numerator, bits, count):
+    gate = Averaging(layout(description), numerator, bits, count)
+    flat = np.concatenate([total[spec.name].reshape(-1) for spec in layout(description)])
+    shares = split(flat, count)
+    parts = together(
+        lambda deal: list(gate.deal(lambda name: deal, Tree())),
+        lambda party, hand: gate.evaluate(party, lambda name: hand, Tree(), base, shares[party.index]),
+    )
+    return parts[0] + parts[1]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.sampled_from([MLP, FOLDED]), st.integers(0, 1 << 30), st.integers(1, 16), st.integers(0, 2), st.data())
+def test_it_is_the_plain_next_model(model, seed, count, bits, data):
+    numerator = data.draw(st.integers(0, 1 << bits))
+    base, total = sums(model, np.random.default_rng(seed), count)
+    found = averaged(model, base, total, numerator, bits, count)
+    plain = next_model(model, base, total, count, lambda_numerator=numerator, lambda_bits=bits)
+    assert found.tolist() == np.concatenate([plain[spec.name].reshape(-1) for spec in layout(model)]).tolist()
+
+
+@pytest.mark.parametrize("name", ["dense", "residual"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_model_that_a_sum_leads_to_is_evaluated(name, count):
+    cases = [case(TINY[name], 20, grey=False, seed=seed) for seed in range(count)]
+    first = cases[0]
+    total = {key: sum(one.update[key] for one in cases) for key in first.update}
+    plan = make_plan(first.description, ["own"], lambda_numerator=1, lambda_bits=1, grey=False, updates=count)
+    inputs = Inputs(first.base, split(sum(one.flat() for one in cases)), first.images, first.labels, 7)
+    outcomes = verify(plan, inputs, Tree)
+    model = next_model(first.description, first.base, total, count, lambda_numerator=1, lambda_bits=1)
+    program = compile_model(first.description, model, lambda_numerator=1, lambda_bits=0)
+    right = merit(program, first.images, first.labels).correct
+    assert [outcome.counts.tolist() for outcome in outcomes] == [[right]] * 2

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a share was handed over: P0 asks the organisation that only adds, where the hospital itself is party P1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import grpc
+
+from chaincode import canonical
+from medquorum import ContractError, MedquorumError, ProtocolError
+from verifier.service.connection import reach
+from verifier.service.identity import Credentials
+from verifier.service.refusal import refuse
+
+__all__ = ["Holding", "is_held"]
+
+_SERVICE = "medquorum.Holding"
+_ANSWERS = {b"\x01": True, b"\x00": False}
+_REMEDY = "Run the same version at both ends"
+
+
+class Holding:
+    """The service of the organisation that keeps the second shares.
+
+    Parameters
+    ----------
+    asker : str
+        MSP id of P0, the only one that is answered.
+    holds : callable
+        Tells for task, round and hospital whether the share was handed over and fits its commitment.
+    """
+
+    def __init__(self, asker: str, holds: Callable[[str, int, str], bool]) -> None:
+        self._asker = asker
+        self._holds = holds
+
+    def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
+        """Give the gRPC handler."""
+
+        def ask(raw: bytes, context: grpc.ServicerContext) -> bytes:
+            msp_id = caller(context)
+            try:
+                if msp_id != self._asker:
+                    raise ProtocolError(f"only {self._asker} is told, not {msp_id}", "Ask with P0's certificate")
+                return bytes([self._holds(*_question(raw))])
+            except MedquorumError as error:
+                refuse(context, error)
+
+        return grpc.method_handlers_generic_handler(_SERVICE, {"Ask": grpc.unary_unary_rpc_method_handler(ask)})
+
+
+def is_held(
+    credentials: Credentials, address: str, holder: str, task: str, round: int, hospital: str, timeout: float
+) -> bool:
+    """Ask the organisation ``holder`` at ``host:port`` whether it has a hospital's share.
+
+    Raises
+    ------
+    ProtocolError
+        It was not reached within ``timeout`` seconds, the service there is not its own, or it refuses.
+    """
+    question = canonical.encode([task, round, hospital])
+
+    def ask(channel: grpc.Channel, left: float) -> bool:
+        answer = channel.unary_unary(f"/{_SERVICE}/Ask", bytes, bytes)(question, timeout=left)
+        channel.close()
+        if answer not in _ANSWERS:
+            raise ProtocolError(f"{holder} answers neither yes nor no", _REMEDY)
+        return _ANSWERS[answer]
+
+    return reach(credentials, address, holder, timeout, ask)
+
+
+def _question(raw: bytes) -> tuple[str, int, str]:
+    try:
+        document = canonical.decode(raw)
+    except ContractError as error:
+        raise ProtocolError("the question cannot be read", _REMEDY) from error
+    match document:
+        case [str(task), int(number), str(hospital)] if not isinstance(number, bool):
+            return task, number, hospital
+    raise ProtocolError("the question does not name task, round and hospital", _REMEDY)
