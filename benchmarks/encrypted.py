@@ -31,7 +31,7 @@ from benchmarks.peers import crypten_peer, ours, spu_peer
 from benchmarks.peers.foreign import has_package
 from benchmarks.peers.networks import Network
 from chaincode import catalogue
-from verifier.plandocument import Comparing
+from verifier.backends import Comparing
 
 BATCHES = (1, 8, 32, 128)
 BACK_ENDS: tuple[Comparing, ...] = ("tree", "fss")

@@ -26,7 +26,7 @@ from benchmarks.peers import ours
 from benchmarks.peers.hosts import Hosts
 from benchmarks.peers.networks import Network
 from chaincode import catalogue
-from verifier.plandocument import Comparing
+from verifier.backends import Comparing
 
 BACK_ENDS: tuple[Comparing, ...] = ("tree", "fss")
 Row = dict[str, Any]

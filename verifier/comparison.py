@@ -8,13 +8,30 @@ all that truncations and signs of x need besides c and r.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from chaincode.fixedpoint import IntArray
 from verifier.material import Deal, Hand
 from verifier.party import Party
 
-__all__ = ["Comparison"]
+__all__ = ["Comparison", "Cost"]
+
+
+class Cost(NamedTuple):
+    """What comparisons cost a party.
+
+    Attributes
+    ----------
+    rounds : int
+    sent : int
+        Bytes to the other party.
+    material : int
+        Bytes from the dealer, to P1 where the parties get unequal numbers.
+    """
+
+    rounds: int
+    sent: int
+    material: int
 
 
 class Comparison(Protocol):
@@ -26,4 +43,8 @@ class Comparison(Protocol):
 
     def borrows(self, party: Party, hand: Hand, public: IntArray, positions: Sequence[int]) -> list[IntArray]:
         """Give, for ``public`` c (n,) and each position, borrow + one-bit mask modulo 2 (n,), known to both parties."""
+        ...
+
+    def cost(self, count: int, positions: Sequence[int]) -> Cost:
+        """Give what the borrows of ``count`` numbers at these positions cost."""
         ...

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from verifier.comparison import Comparison
@@ -41,14 +41,24 @@ class Dealer:
     plan : Plan
     comparison : Comparison
         Back end for the batches; what is done once per model always uses the tree, whose material is 40 times smaller.
+    weights : mapping of subject to DealtWeights or None
+        Where they are to be kept; new ones unless given.
     """
 
-    def __init__(self, seeds: tuple[bytes, bytes], name: MaterialId, plan: Plan, comparison: Comparison) -> None:
+    def __init__(
+        self,
+        seeds: tuple[bytes, bytes],
+        name: MaterialId,
+        plan: Plan,
+        comparison: Comparison,
+        weights: Mapping[str, DealtWeights] | None = None,
+    ) -> None:
         self._seeds = seeds
         self._name = name
         self._plan = plan
         self._comparison = comparison
-        self._weights = {subject.key: DealtWeights(subject.program.ring) for subject in plan.subjects}
+        made = {subject.key: DealtWeights(subject.program.ring) for subject in plan.subjects}
+        self._weights = made if weights is None else weights
 
     def model(self) -> Iterator[Dealing]:
         """Deal what is needed once per model."""

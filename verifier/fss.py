@@ -16,6 +16,7 @@ import numpy as np
 from chaincode.fixedpoint import IntArray
 from verifier import dcf
 from verifier.bits import Words, spread, word_count
+from verifier.comparison import Cost
 from verifier.material import Deal, Hand
 from verifier.party import Party
 from verifier.prg import FixedKey
@@ -56,6 +57,11 @@ class Fss:
             _gather(dcf.evaluate(self._key, party.index, root, key, public, position), row)
         opened = party.open_planes(hand.mask_planes(*shares.shape), shares)
         return [spread(plane, count) for plane in opened]
+
+    def cost(self, count: int, positions: Sequence[int]) -> Cost:
+        """Give what the borrows of ``count`` numbers cost."""
+        keys = sum(16 * dcf.blocks(position) for position in positions)
+        return Cost(1, 8 * word_count(count) * len(positions), keys * count)
 
 
 def _gather(bits: Words, plane: Words) -> None:

@@ -44,12 +44,14 @@ class Journal:
         self._path = path
         self.attempts = 0
         """Number of the last attempt begun; 0 before the first."""
+        self.comparing: str | None = None
+        """The comparison back end of the last attempt begun."""
         self.batches: list[Batch] = []
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists():
             self._read()
 
-    def begin(self, attempt: int, kept: int) -> None:
+    def begin(self, attempt: int, kept: int, comparing: str) -> None:
         """Write, before any of its material is used, that an attempt begins after the first ``kept`` batches.
 
         Raises
@@ -61,16 +63,17 @@ class Journal:
             raise MaterialError(
                 f"attempt {attempt} of {self._path.stem} was begun before", "Begin with a higher attempt number"
             )
-        self._append({"attempt": attempt, "kept": kept})
-        self._begun(attempt, kept)
+        self._append({"attempt": attempt, "kept": kept, "comparing": comparing})
+        self._begun(attempt, kept, comparing)
 
     def finish(self, batch: Batch) -> None:
         """Write a finished batch's shares."""
         self._append({"counts": batch.counts.tolist(), "digest": batch.digest})
         self.batches.append(batch)
 
-    def _begun(self, attempt: int, kept: int) -> None:
+    def _begun(self, attempt: int, kept: int, comparing: str) -> None:
         self.attempts = attempt
+        self.comparing = comparing
         del self.batches[kept:]
 
     def _append(self, entry: dict[str, object]) -> None:
@@ -90,7 +93,7 @@ class Journal:
             for line in whole.splitlines():
                 entry = json.loads(line)
                 if "attempt" in entry:
-                    self._begun(int(entry["attempt"]), int(entry["kept"]))
+                    self._begun(int(entry["attempt"]), int(entry["kept"]), str(entry["comparing"]))
                 else:
                     counts = np.array(entry["counts"], dtype=np.int64)
                     self.batches.append(Batch(self.attempts, counts, str(entry["digest"])))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,17 +14,15 @@ from chaincode.fixedpoint import MAX_LAMBDA_BITS
 from chaincode.modelformat import ModelDescription
 from chaincode.modelformat.shapes import check_shapes
 from medquorum import ContractError, ModelError, ProtocolError
+from verifier.backends import Comparing, back_end
 from verifier.comparison import Comparison
 from verifier.dealer import Dealer, Dealing
-from verifier.fss import Fss
 from verifier.identifier import MaterialId
 from verifier.plan import Plan
 from verifier.planning import SubjectKey, make_plan
-from verifier.tree import Tree
 
-__all__ = ["Comparing", "PlanDocument", "fss_key"]
+__all__ = ["PlanDocument"]
 
-Comparing = Literal["tree", "fss"]
 Count = Annotated[int, Field(ge=0, lt=1 << 31)]
 MspId = Annotated[str, Field(min_length=1, max_length=256)]
 
@@ -124,9 +122,7 @@ class PlanDocument(BaseModel):
 
     def back_end(self, name: MaterialId) -> Comparison:
         """Give a new back end for the batches of the verification called ``name``."""
-        if self.comparison == "tree":
-            return Tree()
-        return Fss(fss_key(name))
+        return back_end(self.comparison, name)
 
     def batches(self) -> list[tuple[int, slice]]:
         """Give the number and the images of every batch that is to be evaluated."""
@@ -149,8 +145,3 @@ class PlanDocument(BaseModel):
             for subject in plan.subjects:
                 yield from dealer.batch(number, part.stop - part.start, subject)
         yield from dealer.decision(self.needed)
-
-
-def fss_key(name: MaterialId) -> bytes:
-    """Give what the generator's public key of a verification is made of, in all its attempts."""
-    return canonical.encode(["medquorum fss v1", name.task, name.round, name.hospital])

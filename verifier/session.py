@@ -6,14 +6,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast, get_args
 
 import numpy as np
+import structlog
 
 from chaincode import canonical
 from chaincode.fixedpoint import IntArray
 from medquorum import MedquorumError, ProtocolError
-from verifier.comparison import Comparison
+from verifier.backends import Chosen, Comparing, back_end
+from verifier.choice import Links, choose, probe
 from verifier.correctness import COUNT_BITS
 from verifier.evaluation import Evaluation, Images
 from verifier.identifier import MaterialId
@@ -24,6 +26,8 @@ from verifier.supply import Supply
 from verifier.transport import Transport
 
 __all__ = ["Material", "Opened", "Order", "Secrets", "Session"]
+
+log = structlog.get_logger(__name__)
 
 
 class Material(Protocol):
@@ -51,8 +55,8 @@ class Order:
     facts : mapping
         JSON values compared before anything else: update, data-set commitment, plan.
     plan : Plan
-    comparison : callable
-        Makes the back end for an attempt's name.
+    comparison : "tree", "fss" or "auto"
+        The back end; with "auto" P0 chooses by the measured links, once for all attempts.
     images, batch : int
         Images in the verification set and in a batch.
     only_bit : bool
@@ -62,7 +66,7 @@ class Order:
     name: MaterialId
     facts: Mapping[str, Any]
     plan: Plan
-    comparison: Callable[[MaterialId], Comparison]
+    comparison: Chosen
     images: int
     batch: int
     only_bit: bool
@@ -173,7 +177,9 @@ class Session:
     order : Order
     secrets : Secrets
     material : callable
-        Asks the dealer, for an attempt's number and its first batch.
+        Asks the dealer, for an attempt's number, its first batch and its comparison back end.
+    bandwidth : callable
+        Measures the dealer's link: bytes a second.
     progress : callable
         Told of images done and in all.
     """
@@ -185,7 +191,8 @@ class Session:
         journal: Journal,
         order: Order,
         secrets: Secrets,
-        material: Callable[[int, int], Material],
+        material: Callable[[int, int, Comparing], Material],
+        bandwidth: Callable[[], float],
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         self._index = index
@@ -194,6 +201,7 @@ class Session:
         self._order = order
         self._secrets = secrets
         self._material = material
+        self._bandwidth = bandwidth
         self._progress = progress
 
     def run(self) -> Opened:
@@ -213,21 +221,22 @@ class Session:
             return Opened(True, False, (), None, _transcript([greeting]))
         kept = common_batches([batch.attempt for batch in self._journal.batches], other["batches"])
         attempt = max(self._journal.attempts, other["attempts"]) + 1
-        self._journal.begin(attempt, kept)
-        material = self._material(attempt, kept)
+        comparing = self._comparing(other["comparing"])
+        self._journal.begin(attempt, kept, comparing)
+        material = self._material(attempt, kept, comparing)
         try:
-            return self._verified(material, attempt, statement)
+            return self._verified(material, attempt, comparing, statement)
         finally:
             material.close()
 
-    def _verified(self, material: Material, attempt: int, statement: Any) -> Opened:
+    def _verified(self, material: Material, attempt: int, comparing: Comparing, statement: Any) -> Opened:
         order, secrets = self._order, self._secrets
         if secrets.share is None:
             raise ProtocolError("there is no share to verify")
         name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
         party = Party(self._index, self._line)
         supply = Supply(self._index, material.seed, material.receive)
-        side = Evaluation(party, supply, name, order.plan, order.comparison(name))
+        side = Evaluation(party, supply, name, order.plan, back_end(comparing, name))
         fails = side.model(secrets.base, secrets.share)
         digests = [self._line.digest()]
         self._evaluate(side, attempt)
@@ -241,6 +250,25 @@ class Session:
             opened = party.reveal(counts, COUNT_BITS) if holds and counts.size else np.zeros(0, dtype=np.int64)
         digests.append(self._line.digest())
         return Opened(False, holds, tuple(int(count) for count in opened), statement, _transcript(digests))
+
+    def _comparing(self, other: object) -> Comparing:
+        """Agree on the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""
+        if self._order.comparison != "auto":
+            return self._order.comparison
+        own = self._journal.comparing
+        earlier = (own or other) if self._index == 0 else (other or own)
+        if earlier is not None:
+            return _known(earlier)
+        line = probe(self._line.exchange)
+        dealer = self._bandwidth()
+        answer = self._line.exchange(canonical.encode(int(dealer)))
+        if self._index == 0:
+            links = Links(line, max(1, min(int(dealer), _number(answer))))
+            chosen = choose(self._order.plan, min(self._order.batch, self._order.images), links)
+            log.info("comparison chosen", comparison=chosen, links=links)
+            self._line.exchange(chosen.encode())
+            return chosen
+        return _known(self._line.exchange(b"").decode(errors="replace"))
 
     def _evaluate(self, side: Evaluation, attempt: int) -> None:
         """Do the batches that are not in the journal yet."""
@@ -263,6 +291,7 @@ class Session:
         own = {
             "attempts": self._journal.attempts,
             "batches": [batch.attempt for batch in self._journal.batches],
+            "comparing": self._journal.comparing,
             "facts": dict(self._order.facts),
             "share": self._secrets.share is not None,
             "statement": self._secrets.statement,
@@ -282,6 +311,23 @@ class Session:
                 "Compare both parties' task, data set and ledger height",
             )
         return answer
+
+
+def _known(comparing: object) -> Comparing:
+    for known in get_args(Comparing):
+        if comparing == known:
+            return cast(Comparing, known)
+    raise ProtocolError(f"the other party names the comparison {comparing!r}", "Install the same release")
+
+
+def _number(raw: bytes) -> int:
+    try:
+        found = canonical.decode(raw)
+    except MedquorumError as error:
+        raise ProtocolError("the other party sent no measurement", "Install the same release") from error
+    if not isinstance(found, int):
+        raise ProtocolError("the other party's measurement is no number", "Install the same release")
+    return found
 
 
 def _transcript(digests: list[str]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from chaincode.fixedpoint import IntArray
 from verifier.bits import Words, planes, spread, word_count
+from verifier.comparison import Cost
 from verifier.fanin import carried, chain, chain_products, mask_products, product
 from verifier.material import Deal, Hand
 from verifier.party import Party
@@ -111,6 +112,22 @@ class Tree:
         result = party.open_planes(hand.mask_planes(1, words), share[np.newaxis])[0]
         found = [spread(result, count)]
         return [spread(low, count), *found] if len(positions) == 2 else found
+
+    def cost(self, count: int, positions: Sequence[int]) -> Cost:
+        """Give what the borrows of ``count`` numbers cost."""
+        layout = _layout(positions)
+        planes = ((1 << _CHUNK) - 1) * layout.chunks + _chain_planes(layout.low_chunks)
+        opened = layout.opened + 1
+        if layout.groups:
+            planes += layout.groups * (_chain_planes(_FAN) + (1 << (_FAN - 1))) + _chain_planes(layout.groups + 1)
+            opened += 2 * layout.groups + 1
+        word = 8 * word_count(count)
+        return Cost(2 + bool(layout.groups), word * opened, word * planes)
+
+
+def _chain_planes(count: int) -> int:
+    """Give the planes that are dealt for a chain of so many generate wires."""
+    return (1 << (count - 1)) - 1 + (1 << count) - 1
 
 
 def _leaves(party: Party, hand: Hand, chunk_bits: Words) -> tuple[Words, Words]:

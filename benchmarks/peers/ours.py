@@ -19,7 +19,8 @@ from benchmarks.peers.hosts import Hosts
 from benchmarks.peers.networks import Network
 from benchmarks.peers.roles import DEALER, PARTIES
 from network.crypto import Validity, new_authority
-from verifier.plandocument import Comparing, PlanDocument
+from verifier.backends import Comparing
+from verifier.plandocument import PlanDocument
 from verifier.stream import new_seed
 
 __all__ = ["measure", "verify"]

@@ -30,7 +30,8 @@ class Encrypted(BaseModel):
     services
         ``host:port`` at which the parties and the dealer answer.
     comparison
-        How the place of the largest output is found.
+        How values are compared: with few bytes (``tree``), in few rounds (``fss``), or as the parties' links make it
+        faster (``auto``). Verdicts do not depend on it.
     batch
         Images evaluated together.
     grey
@@ -45,7 +46,7 @@ class Encrypted(BaseModel):
     parties: Annotated[list[MspId], Field(min_length=2, max_length=2)]
     dealer: MspId
     services: dict[MspId, Address]
-    comparison: Literal["tree", "fss"]
+    comparison: Literal["auto", "tree", "fss"]
     batch: Annotated[int, Field(ge=1, le=MAX_BATCH)]
     grey: bool
     placement: Placement

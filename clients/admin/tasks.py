@@ -59,6 +59,9 @@ def task_document(
         "model_store": "public" if len(packed) <= LARGEST_PUBLIC else "private",
         "keep_updates": False,
     }
+    if encrypted:
+        defaults["encrypted"] = {"comparison": "auto"} | chosen.get("encrypted", {})
+        chosen = {name: value for name, value in chosen.items() if name != "encrypted"}
     return defaults | dict(chosen)
 
 

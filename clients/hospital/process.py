@@ -11,7 +11,7 @@ from clients.hospital.updates import UpdateStore
 from clients.hospital.verification import OwnShare, OwnVerification
 from clients.options import Connection
 from clients.party.attesting import Attesting
-from clients.party.material import material_for
+from clients.party.material import TaskDealer
 from clients.party.order import settings_of
 from clients.party.verification import Verification
 from clients.session import Session
@@ -37,7 +37,7 @@ def own_verification(
         session.ledger,
         task,
         1,
-        material_for(task, credentials, 1),
+        TaskDealer(task, credentials, 1),
         OwnShare(sender, store),
         None,
         session.state / task.task / "verification",

@@ -1,29 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking the task's dealer for a verification's randomness, as one of its two parties."""
+"""The task's dealer, as one of the two parties of a verification asks it for randomness."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from chaincode.contract.task import Task
 from clients.party.order import plan_document, settings_of
+from verifier.backends import Comparing
 from verifier.service.dealrequest import DealRequest
 from verifier.service.identity import Credentials
-from verifier.service.material import Material
+from verifier.service.material import Material, measure_dealer
 from verifier.session import Order
 
-__all__ = ["material_for"]
+__all__ = ["TaskDealer"]
 
 
-def material_for(task: Task, credentials: Credentials, index: int) -> Callable[[Order, int, int], Material]:
-    """Give what asks for an order's material, for an attempt and its first batch, as party ``index``."""
-    settings = settings_of(task)
-    address = settings.services[settings.dealer]
+class TaskDealer:
+    """The dealer of a task, asked as party ``index``."""
 
-    def take(order: Order, attempt: int, first: int) -> Material:
+    def __init__(self, task: Task, credentials: Credentials, index: int) -> None:
+        settings = settings_of(task)
+        self._task = task
+        self._credentials = credentials
+        self._index = index
+        self._dealer = settings.dealer
+        self._address = settings.services[settings.dealer]
+
+    def take(self, order: Order, attempt: int, first: int, comparing: Comparing) -> Material:
+        """Ask for an order's material, for an attempt, its first batch and its comparison back end."""
         name = order.name
-        plan = plan_document(task, name.hospital, first)
-        request = DealRequest(name.task, name.round, name.hospital, attempt, index, plan)
-        return Material.take(credentials, address, settings.dealer, request)
+        plan = plan_document(self._task, name.hospital, first, comparing=comparing)
+        request = DealRequest(name.task, name.round, name.hospital, attempt, self._index, plan)
+        return Material.take(self._credentials, self._address, self._dealer, request)
 
-    return take
+    def bandwidth(self) -> float:
+        """Measure the bytes a second that come from the dealer."""
+        return measure_dealer(self._credentials, self._address, self._dealer)

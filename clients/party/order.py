@@ -10,6 +10,7 @@ from chaincode.rules import Floor
 from clients.documents import RoundStatus
 from clients.party.finding import update_rule
 from medquorum import ConfigError, ProtocolError
+from verifier.backends import Comparing
 from verifier.identifier import MaterialId
 from verifier.plandocument import PlanDocument
 from verifier.session import Order
@@ -30,10 +31,13 @@ def settings_of(task: Task) -> Encrypted:
     return task.encrypted
 
 
-def plan_document(task: Task, hospital: str, first_batch: int = 0, updates: int = 0) -> PlanDocument:
+def plan_document(
+    task: Task, hospital: str, first_batch: int = 0, updates: int = 0, comparing: Comparing = "tree"
+) -> PlanDocument:
     """Give what the dealer needs to know of an update's verification; nothing of it is secret.
 
     With ``updates`` the model that the sum of so many updates leads to is evaluated, instead of one update.
+    ``comparing`` counts where the task leaves the back end to the parties.
     """
     settings = settings_of(task)
     rule = update_rule(task)
@@ -49,7 +53,7 @@ def plan_document(task: Task, hospital: str, first_batch: int = 0, updates: int 
         grey=settings.grey,
         norm=None if updates else rule.norm,
         per_class=per_class,
-        comparison=settings.comparison,
+        comparison=comparing if settings.comparison == "auto" else settings.comparison,
         batch=settings.batch,
         images=task.dataset_size,
         first_batch=first_batch,
@@ -74,7 +78,7 @@ def make_order(task: Task, status: RoundStatus, hospital: str) -> Order:
         name=MaterialId(task.task, status.round.round, hospital),
         facts=facts,
         plan=document.plan(),
-        comparison=document.back_end,
+        comparison=settings_of(task).comparison,
         images=task.dataset_size,
         batch=document.batch,
         only_bit=task.disclosure == "bit",

@@ -16,7 +16,7 @@ from clients.party.agent import PartyAgent
 from clients.party.attesting import Attesting
 from clients.party.hospitals import ConfirmedShares, Hospitals
 from clients.party.images import PrivateImages
-from clients.party.material import material_for
+from clients.party.material import TaskDealer
 from clients.party.newmodel import NewModel
 from clients.party.order import plan_document, settings_of
 from clients.party.shares import ShareStore
@@ -52,7 +52,7 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
         raise ConfigError(f"{session.msp} is not the dealer of the task {task.task}", "Check --profile and --task")
 
     def approve(request: DealRequest) -> None:
-        wanted = plan_document(task, request.hospital, request.plan.first_batch)
+        wanted = plan_document(task, request.hospital, request.plan.first_batch, comparing=request.plan.comparison)
         known = request.task == task.task and request.hospital in session.ledger.task(task.task).hospitals
         if not known or request.plan != wanted:
             raise ProtocolError(f"this is not the plan of the task {task.task}", "Compare the parties' task")
@@ -102,7 +102,7 @@ def party(
         session.ledger,
         task,
         index,
-        material_for(task, credentials, index),
+        TaskDealer(task, credentials, index),
         ConfirmedShares(shares, held, wake) if settings.semi_honest and index == 0 else shares,
         private,
         folder,

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,12 +17,13 @@ from clients.ledger import Ledger
 from clients.models import fetch_model
 from clients.party.finding import base_statement, finding, minima
 from clients.party.images import PrivateImages
+from clients.party.material import TaskDealer
 from clients.party.order import make_order
 from clients.party.roundfolders import forget_rounds, round_folder
 from clients.report import Report
 from medquorum import ProtocolError
 from verifier.journal import Journal
-from verifier.session import Material, Order, Secrets, Session
+from verifier.session import Order, Secrets, Session
 from verifier.transport import Transport
 
 __all__ = ["Shares", "Verification"]
@@ -44,8 +44,8 @@ class Verification:
     ----------
     index
         0 for the party with the images, 1 for the other: the witness, or the hospital itself.
-    material
-        Asks the dealer for an order's material, for an attempt and a first batch.
+    dealer
+        Asked for every order's material.
     images
         P0's verification set.
     folder
@@ -57,7 +57,7 @@ class Verification:
         ledger: Ledger,
         task: Task,
         index: int,
-        material: Callable[[Order, int, int], Material],
+        dealer: TaskDealer,
         shares: Shares,
         images: PrivateImages | None,
         folder: Path,
@@ -67,7 +67,7 @@ class Verification:
         self._ledger = ledger
         self._task = task
         self._index = index
-        self._material = material
+        self._dealer = dealer
         self._shares = shares
         self._images = images
         self._folder = folder
@@ -101,7 +101,8 @@ class Verification:
             Journal(round_folder(self._folder, round) / f"{hospital}.journal"),
             order,
             secrets,
-            lambda attempt, first: self._material(order, attempt, first),
+            lambda attempt, first, comparing: self._dealer.take(order, attempt, first, comparing),
+            self._dealer.bandwidth,
             lambda done, total: self._progress(done, total, round, hospital),
         )
         with self._report.phase("verification", round=round, hospital=hospital):

@@ -51,7 +51,10 @@ def quickstart(
         str, typer.Option(help="plain, or encrypted: nobody sees an update or the verification images")
     ] = "plain",
     disclosure: Annotated[str, typer.Option(help="What a verdict tells: count, or bit (accepted or not)")] = "count",
-    comparison: Annotated[str, typer.Option(help="Under encryption: tree, or fss (fewer rounds, more bytes)")] = "tree",
+    comparison: Annotated[
+        str,
+        typer.Option(help="Under encryption: tree, fss (fewer rounds, more bytes), or auto: as the links make faster"),
+    ] = "auto",
     placement: Annotated[
         str, typer.Option(help="Under encryption: outsourced, or smv-semi-honest (each hospital is a party, trusted)")
     ] = "outsourced",

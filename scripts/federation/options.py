@@ -42,7 +42,7 @@ class Options(BaseModel):
     threshold: int = Field(default=500, ge=0, le=1000)
     verification: Literal["plain", "encrypted"] = "plain"
     disclosure: Literal["count", "bit"] = "count"
-    comparison: Literal["tree", "fss"] = "tree"
+    comparison: Literal["auto", "tree", "fss"] = "auto"
     placement: Literal["outsourced", "smv-semi-honest"] = "outsourced"
     verification_images: int | None = Field(default=None, ge=1)
     dirichlet: float | None = Field(default=None, gt=0)

@@ -57,7 +57,7 @@ def encrypted_fields(consortium: Consortium, placement: str = "outsourced") -> d
             "parties": [one.msp_id for one in parties],
             "dealer": dealer.msp_id,
             "services": services,
-            "comparison": "tree",
+            "comparison": "auto",
             "batch": BATCH,
             "grey": True,
             "placement": placement,

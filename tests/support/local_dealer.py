@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from medquorum import ProtocolError
+from verifier.backends import Comparing, back_end
 from verifier.channel import Channel
 from verifier.dealer import Dealer
 from verifier.identifier import MaterialId
@@ -34,26 +35,28 @@ class LocalDealer:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.attempts: list[tuple[int, int]] = []
+        self.comparing: list[Comparing] = []
         self._lock = threading.Lock()
         self._dealt: dict[tuple[int, int], tuple[LocalMaterial, LocalMaterial]] = {}
 
-    def material(self, party: int) -> Callable[[int, int], LocalMaterial]:
+    def material(self, party: int) -> Callable[[int, int, Comparing], LocalMaterial]:
         """Give what a party asks with."""
 
-        def take(attempt: int, first: int) -> LocalMaterial:
+        def take(attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
             with self._lock:
                 if (attempt, first) not in self._dealt:
                     self.attempts.append((attempt, first))
-                    self._dealt[attempt, first] = self._deal(attempt, first)
+                    self.comparing.append(comparing)
+                    self._dealt[attempt, first] = self._deal(attempt, first, comparing)
             return self._dealt[attempt, first][party]
 
         return take
 
-    def _deal(self, attempt: int, first: int) -> tuple[LocalMaterial, LocalMaterial]:
+    def _deal(self, attempt: int, first: int, comparing: Comparing) -> tuple[LocalMaterial, LocalMaterial]:
         order = self.order
         seeds, channels = (new_seed(), new_seed()), (Channel(), Channel())
         name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
-        dealer = Dealer(seeds, name, order.plan, order.comparison(name))
+        dealer = Dealer(seeds, name, order.plan, back_end(comparing, name))
 
         def send() -> None:
             try:

@@ -16,7 +16,7 @@ from clients.documents import RoundStatus
 from clients.follow import Wake
 from clients.hospital.verification import OwnVerification
 from clients.party.attesting import Attesting
-from clients.party.material import material_for
+from clients.party.material import TaskDealer
 from clients.party.verification import Verification
 from clients.report import Report
 from network.waiting import await_true
@@ -48,7 +48,7 @@ class PlayedHospital:
             ledger,
             fed.task,
             1,
-            material_for(fed.task, credentials_of(fed, hospital), 1),
+            TaskDealer(fed.task, credentials_of(fed, hospital), 1),
             self,
             None,
             folder,

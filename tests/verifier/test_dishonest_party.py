@@ -22,7 +22,6 @@ from verifier.party import Party
 from verifier.planning import make_plan
 from verifier.session import Order, Secrets, Session
 from verifier.transport import in_process
-from verifier.tree import Tree
 
 IMAGES = 30
 DOCUMENT = catalogue.mlp((1, 8, 8), 4, hidden=8)
@@ -46,7 +45,7 @@ def verified(folder, monkeypatch, dishonest, *, minimum=None):
     monkeypatch.setattr("verifier.session.Party", dishonest)
     plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
     name = MaterialId("demo", 1, "Hospital1MSP")
-    order = Order(name, {}, plan, lambda name: Tree(), IMAGES, IMAGES, minimum is not None)
+    order = Order(name, {}, plan, "tree", IMAGES, IMAGES, minimum is not None)
     dealer, lines = LocalDealer(order), in_process()
     mine = np.random.default_rng(5).integers(-(1 << 63), 1 << 63, OTHER.shape)
     shares = (mine, CASE.flat() - mine)
@@ -56,7 +55,7 @@ def verified(folder, monkeypatch, dishonest, *, minimum=None):
         secrets = Secrets(CASE.base, shares[index], *held)
         journal = Journal(folder / str(index) / "Hospital1MSP.journal")
         try:
-            return Session(index, lines[index], journal, order, secrets, dealer.material(index)).run()
+            return Session(index, lines[index], journal, order, secrets, dealer.material(index), lambda: 1e9).run()
         finally:
             lines[index].close()
 

@@ -5,8 +5,9 @@ import pytest
 
 from chaincode import catalogue
 from medquorum import ProtocolError
+from verifier.backends import fss_key
 from verifier.identifier import MaterialId
-from verifier.plandocument import PlanDocument, fss_key
+from verifier.plandocument import PlanDocument
 
 DOCUMENT = {
     "parties": ["P0MSP", "P1MSP"],

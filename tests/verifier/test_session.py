@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A party's session: equal to plain evaluation, resumed at a batch boundary, refused where orders differ."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 from engine_models import case
 from local_dealer import LocalDealer
 
-from chaincode import catalogue
+from chaincode import canonical, catalogue
 from chaincode.evaluation import compile_model, merit
 from medquorum import MaterialError, ProtocolError
 from verifier.commitment import ShareContext, hand_overs, open_share
@@ -18,7 +19,6 @@ from verifier.journal import Batch, Journal, common_batches
 from verifier.planning import make_plan
 from verifier.session import Order, Secrets, Session
 from verifier.transport import in_process
-from verifier.tree import Tree
 
 IMAGES, BATCH = 30, 8
 CASE = case(catalogue.describe("mlp", (1, 8, 8), 4), IMAGES)
@@ -34,7 +34,7 @@ def plain(update=CASE.update):
 def order(*, only_bit=False, per_class=False):
     plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, per_class=per_class)
     facts = {"update": "d" * 64, "dataset": "e" * 64, "rule": "strict"}
-    return Order(MaterialId("demo", 1, "Hospital1MSP"), facts, plan, lambda name: Tree(), IMAGES, BATCH, only_bit)
+    return Order(MaterialId("demo", 1, "Hospital1MSP"), facts, plan, "tree", IMAGES, BATCH, only_bit)
 
 
 def shares():
@@ -46,7 +46,11 @@ def shares():
     )
 
 
-def run(folder, orders, dealer, *, shares=None, minima=None, stop_after=(None, None)):
+def fast():
+    return 1e9
+
+
+def run(folder, orders, dealer, *, shares=None, minima=None, stop_after=(None, None), bandwidth=(fast, fast)):
     """Run both parties; a party stops like a killed one after ``stop_after`` batches."""
     lines = in_process()
     given = shares or SHARES
@@ -62,7 +66,9 @@ def run(folder, orders, dealer, *, shares=None, minima=None, stop_after=(None, N
                 raise KeyboardInterrupt
 
         journal = Journal(folder / str(index) / "Hospital1MSP.journal")
-        session = Session(index, lines[index], journal, orders[index], secrets, dealer.material(index), progress)
+        session = Session(
+            index, lines[index], journal, orders[index], secrets, dealer.material(index), bandwidth[index], progress
+        )
         try:
             return session.run()
         except (KeyboardInterrupt, ProtocolError, MaterialError) as error:
@@ -151,17 +157,18 @@ def test_the_shares_add_up():
 
 def test_an_attempt_is_begun_once(tmp_path):
     path = tmp_path / "a.journal"
-    Journal(path).begin(1, 0)
+    Journal(path).begin(1, 0, "tree")
     again = Journal(path)
     with pytest.raises(MaterialError, match="attempt 1"):
-        again.begin(1, 0)
+        again.begin(1, 0, "tree")
     again.finish(Batch(1, np.arange(3), "aa"))
     with path.open("ab") as file:
         file.write(b'{"counts":[1')
     torn = Journal(path)
     assert [batch.counts.tolist() for batch in torn.batches] == [[0, 1, 2]]
-    torn.begin(2, 0)
-    assert (Journal(path).attempts, Journal(path).batches) == (2, [])
+    torn.begin(2, 0, "fss")
+    kept = Journal(path)
+    assert (kept.attempts, kept.comparing, kept.batches) == (2, "fss", [])
 
 
 def test_a_file_that_is_no_journal_is_refused(tmp_path):
@@ -175,3 +182,73 @@ def test_common_batches_are_of_the_same_attempts():
     assert common_batches([1, 1, 2], [1, 1, 1, 1]) == 2
     assert common_batches([], [1]) == 0
     assert common_batches([1, 2], [1, 2, 2]) == 2
+
+
+def auto(**changes):
+    return replace(order(**changes), comparison="auto")
+
+
+class Slow:
+    """A line on which every message takes a while."""
+
+    def __init__(self, line, seconds):
+        self._line, self._seconds = line, seconds
+
+    def __getattr__(self, name):
+        return getattr(self._line, name)
+
+    def exchange(self, message):
+        time.sleep(self._seconds)
+        return self._line.exchange(message)
+
+
+@pytest.mark.parametrize(("seconds", "bandwidth", "wanted"), [(0.0, 1e6, "tree"), (0.02, 1e12, "fss")])
+def test_the_parties_choose_by_their_links_and_find_the_same(tmp_path, monkeypatch, seconds, bandwidth, wanted):
+    first, second = in_process()
+    lines = Slow(first, seconds), Slow(second, seconds)
+    monkeypatch.setitem(globals(), "in_process", lambda: lines)
+    dealer = LocalDealer(auto())
+    found = run(tmp_path, (auto(), auto()), dealer, bandwidth=(lambda: bandwidth, lambda: bandwidth * 2))
+    assert found[0] == found[1]
+    assert found[0].counts == (plain().correct,)
+    assert dealer.comparing == [wanted]
+
+
+def test_a_resumed_attempt_keeps_the_choice(tmp_path):
+    dealer = LocalDealer(auto())
+    slow, quick = ((lambda: 1e3,) * 2, (lambda: 1e15,) * 2)
+    run(tmp_path, (auto(), auto()), dealer, stop_after=(2, None), bandwidth=slow)
+    journals = [Journal(tmp_path / str(index) / "Hospital1MSP.journal") for index in (0, 1)]
+    assert [journal.comparing for journal in journals] == ["tree", "tree"]
+    found = run(tmp_path, (auto(), auto()), dealer, bandwidth=quick)
+    assert found[0] == found[1]
+    assert found[0].counts == (plain().correct,)
+    assert dealer.comparing == ["tree", "tree"]
+
+
+@pytest.mark.parametrize("named", ["linear", 7])
+def test_an_unknown_comparison_of_the_other_party_is_refused(tmp_path, named):
+    class Lying(Slow):
+        def exchange(self, message):
+            answer = self._line.exchange(message)
+            if b'"facts"' not in answer:
+                return answer
+            return canonical.encode(canonical.decode(answer) | {"comparing": named})
+
+    line, other = in_process()
+    journal = Journal(tmp_path / "0.journal")
+    session = Session(
+        0, Lying(line, 0), journal, auto(), Secrets(CASE.base, SHARES[0]), LocalDealer(auto()).material(0), fast
+    )
+    greeting = {
+        "attempts": 0,
+        "batches": [],
+        "comparing": None,
+        "facts": auto().facts,
+        "share": True,
+        "statement": None,
+    }
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(other.exchange, canonical.encode(greeting))
+        with pytest.raises(ProtocolError, match="names the comparison"):
+            session.run()

@@ -24,11 +24,13 @@ from verifier.service.record import Record
 from verifier.service.refusal import refuse
 from verifier.stream import new_seed
 
-__all__ = ["CREDIT", "SERVICE", "Dealings"]
+__all__ = ["CREDIT", "PROBE", "SERVICE", "Dealings"]
 
 SERVICE = "medquorum.Dealer"
 CREDIT = 96 << 20
 """Bytes that may wait for one party at the dealer, and as many at the party."""
+PROBE = 1 << 20
+"""Bytes of the answer by which a party measures the link."""
 PATIENCE = 120.0
 log = structlog.get_logger(__name__)
 
@@ -105,7 +107,17 @@ class Dealings:
                 log.warning("material refused", party=msp_id, reason=str(error))
                 refuse(context, error)
 
-        return grpc.method_handlers_generic_handler(SERVICE, {"Deal": grpc.unary_stream_rpc_method_handler(deal)})
+        def measure(raw: bytes, context: grpc.ServicerContext) -> bytes:
+            caller(context)
+            return bytes(PROBE if raw else 0)
+
+        return grpc.method_handlers_generic_handler(
+            SERVICE,
+            {
+                "Deal": grpc.unary_stream_rpc_method_handler(deal),
+                "Probe": grpc.unary_unary_rpc_method_handler(measure),
+            },
+        )
 
     def _request(self, raw: bytes, msp_id: str) -> DealRequest:
         request = DealRequest.decode(raw)

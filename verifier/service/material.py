@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
+from time import perf_counter
 from typing import cast
 
 import grpc
@@ -15,16 +16,17 @@ from medquorum import MedquorumError, ProtocolError
 from verifier.channel import Channel
 from verifier.identifier import MaterialId
 from verifier.service.connection import Incoming, failure, reach
-from verifier.service.dealing import CREDIT, SERVICE
+from verifier.service.dealing import CREDIT, PROBE, SERVICE
 from verifier.service.dealrequest import DealRequest
 from verifier.service.frames import read_message
 from verifier.service.gates import decode_gate
 from verifier.service.identity import Credentials
 from verifier.stream import SEED_BYTES
 
-__all__ = ["Material"]
+__all__ = ["Material", "measure_dealer"]
 
 _PATIENCE = 600.0
+_LEAST = 1e-6
 
 
 class Material:
@@ -116,3 +118,25 @@ def _seed(frames: Iterator[bytes]) -> bytes:
     if seed is None or len(seed) != SEED_BYTES:
         raise ProtocolError("the dealer sent no seed", "Run the same version at parties and dealer")
     return seed
+
+
+def measure_dealer(credentials: Credentials, address: str, dealer: str, timeout: float = 150.0) -> float:
+    """Measure the bytes a second that come from the organisation ``dealer`` at ``host:port``.
+
+    Raises
+    ------
+    ProtocolError
+        It is not there within ``timeout`` seconds, or is somebody else.
+    """
+
+    def measured(channel: grpc.Channel, left: float) -> float:
+        call = channel.unary_unary(f"/{SERVICE}/Probe", bytes, bytes)
+        seconds = []
+        for request in (b"", b"", b"1", b"1"):  # the connection's making does not count
+            started = perf_counter()
+            call(request, timeout=left)
+            seconds.append(perf_counter() - started)
+        channel.close()
+        return PROBE / max(_LEAST, min(seconds[2:]) - seconds[1])
+
+    return reach(credentials, address, dealer, timeout, measured)

@@ -14,7 +14,7 @@ from medquorum import ConfigError, ContractError, DataError, MaterialError, Medq
 from verifier.plandocument import PlanDocument
 from verifier.service.dealing import Dealings
 from verifier.service.dealrequest import DealRequest
-from verifier.service.material import Material
+from verifier.service.material import Material, measure_dealer
 from verifier.service.server import Server
 
 KNOWN = ("P0MSP", "P1MSP", "DealerMSP", "HospitalMSP")
@@ -221,3 +221,10 @@ def test_nobody_there(tmp_path):
         take(address, REQUESTS[0], timeout=0.5)
     with pytest.raises(ConfigError, match="no TLS authority of NobodyMSP"):
         Material.take(OWN["P0MSP"], address, "NobodyMSP", REQUESTS[0])
+
+
+def test_a_party_measures_the_dealers_link(tmp_path):
+    with dealer(tmp_path) as address:
+        assert measure_dealer(OWN["P0MSP"], address, "DealerMSP", 8.0) > 0
+        with pytest.raises(ProtocolError, match="does not show a certificate"):
+            measure_dealer(OWN["P0MSP"], address, "HospitalMSP", 8.0)

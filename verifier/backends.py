@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The comparison back ends by name."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from chaincode import canonical
+from verifier.comparison import Comparison
+from verifier.fss import Fss
+from verifier.identifier import MaterialId
+from verifier.tree import Tree
+
+__all__ = ["Chosen", "Comparing", "back_end", "fss_key"]
+
+Comparing: TypeAlias = Literal["tree", "fss"]
+Chosen: TypeAlias = Comparing | Literal["auto"]
+"""What a task says: a back end, or that the parties choose one by their measured links."""
+
+
+def back_end(comparing: Comparing, name: MaterialId) -> Comparison:
+    """Give a new back end for the batches of the verification called ``name``."""
+    return Tree() if comparing == "tree" else Fss(fss_key(name))
+
+
+def fss_key(name: MaterialId) -> bytes:
+    """Give what the generator's public key of a verification is made of, in all its attempts."""
+    return canonical.encode(["medquorum fss v1", name.task, name.round, name.hospital])
