@@ -14,6 +14,7 @@ import numpy as np
 
 from chaincode.fixedpoint import IntArray
 from verifier.bits import Words
+from verifier.kernels.library import library
 from verifier.prg import FixedKey
 
 __all__ = ["LEAF_BITS", "blocks", "evaluate", "generate"]
@@ -62,6 +63,16 @@ def generate(key: FixedKey, roots: tuple[Words, Words], alpha: IntArray, bits: i
     ndarray of uint64 (blocks(bits), 2, n)
     """
     points = alpha.view(np.uint64)
+    kernels = library()
+    if kernels is not None:
+        made = np.empty((blocks(bits), 2, points.shape[0]), dtype=np.uint64)
+        raw = np.frombuffer(key.key, dtype=np.uint8)
+        kernels.call("dcf_generate", raw, *roots, points, made, points.shape[0], bits, blocks(bits) - 1)
+        return made
+    return _generate(key, roots, points, bits)
+
+
+def _generate(key: FixedKey, roots: tuple[Words, Words], points: Words, bits: int) -> Words:
     seeds = [np.stack([root[0] & _SEED, root[1]]) for root in roots]
     controls = [np.zeros_like(points), np.ones_like(points)]
     value = np.zeros_like(points)
@@ -114,6 +125,11 @@ def evaluate(key: FixedKey, party: int, root: Words, public: Words, values: IntA
     ndarray of uint64 (n,), 0 or 1
     """
     result = np.empty(values.shape[0], dtype=np.uint64)
+    kernels = library()
+    if kernels is not None:
+        raw = np.frombuffer(key.key, dtype=np.uint8)
+        kernels.call("dcf_evaluate", raw, root, public, values, result, result.size, bits, public.shape[0] - 1, party)
+        return result
     for first in range(0, values.shape[0], _BLOCK):
         part = slice(first, first + _BLOCK)
         result[part] = _evaluate_block(

@@ -28,8 +28,9 @@ class FixedKey:
     """
 
     def __init__(self, context: bytes) -> None:
-        key = hashlib.sha256(b"medquorum fixed key v1" + context).digest()[:16]
-        self._cipher = Cipher(algorithms.AES128(key), modes.ECB()).encryptor()  # noqa: S305 (a fixed permutation)
+        self.key = hashlib.sha256(b"medquorum fixed key v1" + context).digest()[:16]
+        """Public."""
+        self._cipher = Cipher(algorithms.AES128(self.key), modes.ECB()).encryptor()  # noqa: S305 (a fixed permutation)
 
     def __call__(self, seeds: Words, tweak: Words | np.uint64) -> Words:
         """Hash blocks.
