@@ -13,7 +13,7 @@ from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context, sha256
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
-from chaincode.modelformat import CHUNK_BYTES, model_hash
+from chaincode.modelformat import CHUNK_BYTES, drop_planes, model_hash, restore_planes
 from medquorum import ContractError
 
 __all__ = [
@@ -122,11 +122,11 @@ def chunk_sizes(length: int) -> list[int]:
 
 def put_chunk(context: Context, model: str, index: int, store: str, chunk: bytes) -> None:
     """Write one chunk and the note that it is stored; reads nothing, so that parallel writes never conflict."""
-    key = context.key("chunk", model, index)
+    key, stored = context.key("chunk", model, index), drop_planes(chunk)
     if store == "private":
-        context.put_private(COLLECTION, key, chunk)
+        context.put_private(COLLECTION, key, stored)
     else:
-        context.put_bytes(key, chunk)
+        context.put_bytes(key, stored)
     context.put(StoredChunk(model=model, index=index, hash=sha256(chunk)))
 
 
@@ -139,8 +139,11 @@ def drop_chunks(context: Context, manifest: Model) -> None:
 
 def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
     """Read one chunk from where the manifest says it is."""
+    if index >= len(manifest.chunks):
+        return None
     key = context.key("chunk", manifest.model, index)
-    return context.private(COLLECTION, key) if manifest.store == "private" else context.stub.get_state(key)
+    stored = context.private(COLLECTION, key) if manifest.store == "private" else context.stub.get_state(key)
+    return None if stored is None else restore_planes(stored, chunk_sizes(manifest.length)[index])
 
 
 def stored_chunks(context: Context, model: str, count: int) -> list[str | None]:

@@ -27,8 +27,10 @@ def purge_models(context: Context, task: TaskId) -> Answer:
     purged = []
     for number, model in _superfluous(context, document):
         context.delete(Keeper, model, task)
-        if len(context.list(Keeper, model)) == 1:
-            drop_chunks(context, context.get(Model, model))
+        manifest = context.get(Model, model)
+        # Another task may need it, or may have stored it in public state, whence nothing is ever removed.
+        if len(context.list(Keeper, model)) == 1 and manifest.store == "private":
+            drop_chunks(context, manifest)
             context.put(Purged(model=model, task=task, round=number, keep=document.keep_models))
             purged.append(model)
     return {"purged": purged}

@@ -32,8 +32,8 @@ def open_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
         raise ContractError(
             "MODEL_MISSING", f"the model {base} is not stored", "Store all its chunks with PutModelChunk"
         )
-    if (manifest.layout, manifest.length, manifest.store) != (document.layout, document.length, document.model_store):
-        raise ContractError("BAD_LAYOUT", f"the model {base} has another layout or store than the task {task}")
+    if (manifest.layout, manifest.length) != (document.layout, document.length):
+        raise ContractError("BAD_LAYOUT", f"the model {base} has another layout than the task {task}")
     return _step(context, "RoundOpened", Round(task=task, round=round, state="open", base=base))
 
 

@@ -21,6 +21,7 @@ from chaincode.modelformat.packing import (
     split,
     unpack,
 )
+from chaincode.modelformat.planes import drop_planes, restore_planes
 
 __all__ = [
     "CHUNK_BYTES",
@@ -32,12 +33,14 @@ __all__ = [
     "check_tensors",
     "chunk_hashes",
     "chunk_lengths",
+    "drop_planes",
     "layout",
     "layout_hash",
     "model_hash",
     "pack",
     "parameters",
     "parse",
+    "restore_planes",
     "split",
     "unpack",
 ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +15,12 @@ import typer
 import yaml
 
 from chaincode import catalogue, modelformat
+from chaincode.contract.task import Task
 from clients.admin.dataset import describe, open_set
 from clients.admin.options import image_shape, mixing_weight, placed, rule_document
 from clients.admin.tasks import store_model, task_document
+from clients.documents import read_document
+from clients.growth import expected_growth
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
 from clients.session import CHANNEL, Session, open_session
 from clients.transactions import Transactions
@@ -152,9 +156,12 @@ def create_task(
     with _session(profile, identity, channel, state, as_json=as_json) as session:
         whole = task_document(session.ledger.consortium(), session.msp, document, packed, chosen)
         transactions = session.consortium_transactions()
-        store_model(transactions, modelformat.layout_hash(description), packed, whole["model_store"], session.report)
-        transactions.submit("CreateTask", whole)
-        session.report.event("task_created", task=task, model=whole["initial_model"], bytes=len(packed))
+        layout = modelformat.layout_hash(description)
+        store_model(session.ledger, transactions, layout, packed, whole["model_store"], session.report)
+        created = read_document(Task, json.loads(transactions.submit("CreateTask", whole)))
+        fields = {"task": task, "model": created.initial_model, "bytes": len(packed)}
+        fields |= {"store": created.model_store, "keep_models": created.keep_models}
+        session.report.event("task_created", **fields, growth=asdict(expected_growth(created)))
 
 
 @admin.command("update-hospitals")

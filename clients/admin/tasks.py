@@ -10,6 +10,7 @@ from typing import Any
 from chaincode import modelformat
 from chaincode.contract.consortium import Consortium
 from chaincode.fixedpoint import FRACTION_BITS
+from clients.ledger import Ledger
 from clients.report import Report
 from clients.transactions import Transactions
 
@@ -65,16 +66,26 @@ def task_document(
     return defaults | dict(chosen)
 
 
-def store_model(transactions: Transactions, layout: str, packed: bytes, store: str, report: Report) -> None:
-    """Store a packed model chunk by chunk; chunks stored before are stored again, which changes nothing."""
+def store_model(
+    ledger: Ledger, transactions: Transactions, layout: str, packed: bytes, store: str, report: Report
+) -> str:
+    """Store the chunks of a packed model that are not on the ledger yet; gives its hash.
+
+    An upload that was cut off goes on where it ended, and a model that any task has stored is not stored again.
+    """
     chunks = modelformat.split(packed)
     manifest = {"layout": layout, "length": len(packed), "chunks": modelformat.chunk_hashes(packed)}
+    model = modelformat.model_hash(layout, modelformat.chunk_hashes(packed))
+    stored = ledger.value("ReadStoredChunks", model)
+    missing = [index for index in range(len(chunks)) if index not in stored]
 
     def put(index: int) -> None:
         transactions.submit("PutModelChunk", manifest, index, store, chunk=chunks[index])
 
-    # The first chunk writes the manifest: alone, so that the others do not conflict over it.
-    put(0)
+    if not stored:
+        # The first chunk writes the manifest: alone, so that the others do not conflict over it.
+        put(missing.pop(0))
     with ThreadPoolExecutor(PARALLEL) as pool:
-        for done, _ in enumerate(pool.map(put, range(1, len(chunks))), start=2):
+        for done, _ in enumerate(pool.map(put, missing), start=len(chunks) - len(missing) + 1):
             report.progress("store model", done, len(chunks))
+    return model

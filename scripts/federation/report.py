@@ -67,6 +67,8 @@ class Report:
     rounds: list[Round] = field(default_factory=list)
     seconds: Seconds = field(default_factory=Seconds)
     ledger_bytes: int = 0
+    ledger_round_expected: int = 0
+    ledger_round_measured: int = 0
     model_hash: str = ""
 
     def total(self, name: str) -> int:
@@ -112,6 +114,8 @@ def print_report(report: Report, console: Console) -> None:
         phases.add_row(name.replace("_", " "), f"{value:.1f}")
     phases.add_section()
     phases.add_row("ledger bytes (one peer)", f"{report.ledger_bytes:,}")
+    phases.add_row("of them a round, as told before", f"{report.ledger_round_expected:,}")
+    phases.add_row("of them a round, measured", f"{report.ledger_round_measured:,}")
     console.print(phases)
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from medquorum import NetworkError
 
+from .disk import check_disk, peer_growth
 from .live import LiveView
 from .network import Network
 from .options import Options
@@ -53,10 +54,16 @@ def train(options: Options, network: Network, task: str, folder: Path, console: 
     """
     report = Report(network.kind, options.model, options.data, json.loads(options.model_dump_json()), task=task)
     run = _Run(options, network, task, folder, report)
-    run.prepare()
+    created = run.prepare()
+    growth = created["growth"]
+    place = (growth, network.kind, options.hospitals, options.rounds, network.directory, created["store"])
+    check_disk(*place, console)
+    report.ledger_round_expected = peer_growth(growth, network.kind)
+    before = network.ledger_bytes("hospital1")
     with LiveView(console, options.hospitals, options.rounds, run.schedule) as view:
         run.follow(view.take)
     report.ledger_bytes = network.ledger_bytes("hospital1")
+    report.ledger_round_measured = (report.ledger_bytes - before) // options.rounds
     return report
 
 
@@ -81,8 +88,14 @@ class _Run:
             changing=options.adversary_set == "changing",
         )
 
-    def prepare(self) -> None:
-        """Deal the data, mount the verification set at every verifier, found the consortium, create the task."""
+    def prepare(self) -> dict[str, Any]:
+        """Deal the data, mount the verification set at every verifier, found the consortium, create the task.
+
+        Returns
+        -------
+        dict
+            What ``create-task`` tells of the task, with its ``store`` and the ``growth`` of the ledger.
+        """
         options = self._options
         split = ["--data", options.data, "--out", str(self._folder / "data"), "--hospitals", str(options.hospitals)]
         split += ["--seed", str(options.seed), "--json"]
@@ -98,7 +111,7 @@ class _Run:
         images = str(self._folder / "data" / "verification.npz")
         committed = self._admin("commit-dataset", images, "--classes", str(dealt["classes"]), *places)
         self._found_consortium()
-        self._create_task(dealt, committed)
+        return self._create_task(dealt, committed)
 
     def follow(self, show: Show) -> None:
         """Start every role, show each of its lines, and follow the task to the end of its last round.
@@ -218,7 +231,7 @@ class _Run:
             if "CONSORTIUM_EXISTS" not in error.cause:
                 raise
 
-    def _create_task(self, dealt: dict[str, Any], committed: dict[str, Any]) -> None:
+    def _create_task(self, dealt: dict[str, Any], committed: dict[str, Any]) -> dict[str, Any]:
         options = self._options
         image = "x".join(str(size) for size in dealt["image"])
         named = {
@@ -235,7 +248,7 @@ class _Run:
             "--settings": self._settings(dealt),
         }
         flags = [text for flag, value in named.items() for text in (flag, str(value))]
-        self._admin("create-task", *self._as(FIRST_VERIFIER, "admin"), *flags)
+        return self._admin("create-task", *self._as(FIRST_VERIFIER, "admin"), *flags)
 
     def _settings(self, dealt: dict[str, Any]) -> Path:
         """Write the task's further fields: disclosure, and who verifies where under encryption."""

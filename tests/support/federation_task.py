@@ -72,9 +72,10 @@ def create_task(
     transactions: Transactions,
     stand_in: str,
     more: dict[str, Any],
+    hidden: int = HIDDEN,
 ) -> None:
     """Store the initial model and create the task; the ledger's organisation coordinates it."""
-    document = catalogue.mlp((1, 8, 8), 10, hidden=HIDDEN)
+    document = catalogue.mlp((1, 8, 8), 10, hidden=hidden)
     description = modelformat.parse(document)
     packed = drawn_model(description, 0)
     chosen: dict[str, Any] = {
@@ -88,5 +89,5 @@ def create_task(
     } | more
     whole = task_document(ledger.consortium(), ledger.msp, document, packed, chosen)
     quiet = Report("admin", ledger.msp, as_json=True, stream=io.StringIO())
-    store_model(transactions, modelformat.layout_hash(description), packed, whole["model_store"], quiet)
+    store_model(ledger, transactions, modelformat.layout_hash(description), packed, whole["model_store"], quiet)
     transactions.submit("CreateTask", whole)

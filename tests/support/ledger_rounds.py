@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from federation_task import create_task, deal_digits, found_consortium
+from federation_task import HIDDEN, create_task, deal_digits, found_consortium
 from networks import RunningNetwork
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
@@ -34,7 +34,7 @@ BEHIND = {"ROUND_ORDER", "ROUND_STATE", "ROUND_CLOSED", "VERDICTS_PENDING", "NO_
 class LedgerRounds:
     """A task that accepts every update in range; fields of ``more`` change it."""
 
-    def __init__(self, running: RunningNetwork, folder: Path, name: str, **more: Any) -> None:
+    def __init__(self, running: RunningNetwork, folder: Path, name: str, *, hidden: int = HIDDEN, **more: Any) -> None:
         self.running = running
         self.folder = folder
         self.name = name
@@ -51,7 +51,7 @@ class LedgerRounds:
         self._outboxes: dict[tuple[str, str], Outbox] = {}
         found_consortium(running.consortium, self.transactions(COORDINATOR, "Admin"))
         stand_in = self.verifiers[1].msp_id
-        create_task(name, self.images, self.ledger(COORDINATOR), self.transactions(COORDINATOR), stand_in, more)
+        create_task(name, self.images, self.ledger(COORDINATOR), self.transactions(COORDINATOR), stand_in, more, hidden)
         self.task = self.ledger(COORDINATOR).task(name)
 
     def __enter__(self) -> Self:

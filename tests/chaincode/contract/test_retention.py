@@ -81,6 +81,17 @@ def test_a_model_that_another_task_needs_is_kept(make: Make, refused: Refused) -
     assert chunk(demo, models[1])
 
 
+def test_a_model_that_is_public_already_is_used_and_never_purged(make: Make) -> None:
+    demo = make()
+    demo.init()
+    public = demo.put_model(demo.model(), "public")
+    private = {"model_store": "private", "keep_models": 1, "rule": {"name": "none"}, "model_tolerance": 1000}
+    demo.submit(A, "CreateTask", demo.task(**private))
+    demo.play(1, {H1: demo.good_update(1)})
+    assert demo.submit(A, "PurgeModels", "demo") == {"purged": []}
+    assert chunk(demo, public) == demo.model()
+
+
 def test_a_purged_model_can_be_stored_again(make: Make) -> None:
     demo, models = played(make, 2, keep_models=1)
     packed = chunk(demo, models[1])

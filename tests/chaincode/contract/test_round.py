@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
 
+from chaincode import catalogue
+
 H1, H2, H3 = HOSPITALS
 Make = Callable[..., Consortium]
 Refused = Callable[..., str]
@@ -36,7 +38,10 @@ def test_initial_model_must_be_there_and_fit(make: Make, refused: Refused) -> No
     demo.submit(A, "CreateTask", demo.task())
     refused("MODEL_MISSING", demo.submit, A, "OpenRound", "demo", 1)
     demo.put_model(demo.model(), "private")
-    refused("BAD_LAYOUT", demo.submit, A, "OpenRound", "demo", 1)
+    other = demo.task(task="other", model=catalogue.mlp((1, 2, 2), 4, hidden=5))
+    demo.submit(A, "CreateTask", other)
+    refused("BAD_LAYOUT", demo.submit, A, "OpenRound", "other", 1)
+    assert demo.submit(A, "OpenRound", "demo", 1)["state"] == "open"
 
 
 def test_initial_model_must_be_whole(make: Make, refused: Refused) -> None:

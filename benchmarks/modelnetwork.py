@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network of real peers for the benchmarks of the model store: clients of its organisations, models of real sizes."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.bringup import first_transaction
+from chaincode import catalogue, modelformat
+from clients.admin.tasks import task_document
+from clients.models import fetch_model
+from clients.options import Connection
+from clients.session import Session, open_session
+from medquorum import ContractError
+from network.consortium import sample, write
+from network.deployment import request
+from network.network import Network, open_network
+from network.progress import Progress
+
+__all__ = ["MODELS", "Bench", "Model", "bench_network", "drawn"]
+
+MODELS = ("mlp", "lenet", "resnet18")
+IMAGE, CLASSES = (1, 28, 28), 10
+VERIFIERS = 2
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the catalogue with random parameters: its description's JSON, layout hash and packed bytes."""
+
+    document: dict[str, Any]
+    layout: str
+    packed: bytes
+
+
+def drawn(name: str, seed: int) -> Model:
+    """Draw a model of 28x28 images and ten classes, weights within half a unit; no two seeds share a chunk."""
+    document = catalogue.describe(name, IMAGE, CLASSES)
+    description = modelformat.parse(document)
+    values = np.random.default_rng(seed).integers(-(1 << 15), 1 << 15, modelformat.parameters(description), np.int32)
+    return Model(document, modelformat.layout_hash(description), values.astype("<i4").tobytes())
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A running network with the chaincode, and a session of every organisation that has a peer."""
+
+    network: Network
+    sessions: dict[str, Session]
+
+    @property
+    def organizations(self) -> Path:
+        """Where the certificates of the organisations' authorities are."""
+        return self.network.folder.organizations / "peerOrganizations"
+
+    def create_task(self, session: Session, name: str, model: Model, store: str) -> None:
+        """Create a task that begins with a stored model."""
+        chosen = {"task": name, "dataset": "0" * 64, "dataset_size": 1, "rounds": 1, "model_store": store}
+        consortium = session.ledger.consortium()
+        whole = task_document(consortium, session.msp, model.document, model.packed, chosen)
+        session.consortium_transactions().submit("CreateTask", whole)
+
+    @staticmethod
+    def has(session: Session, task: str, model: str) -> bool:
+        """Whether an organisation's peer has the task and every chunk; private ones not pushed to it, it fetches."""
+        try:
+            fetch_model(session.ledger, session.ledger.task(task), model)
+        except ContractError as error:
+            if not error.code.endswith("_MISSING"):
+                raise
+            return False
+        return True
+
+
+@contextmanager
+def bench_network(peers: int, port_base: int) -> Iterator[Bench]:
+    """Bring real Fabric up with two verifiers, ``peers - 2`` hospitals and four BFT orderers; purge it afterwards."""
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        folder = Path(place)
+        consortium = sample("quickstart", hospitals=peers - VERIFIERS, port_base=port_base)
+        write(consortium, folder / "consortium.toml")
+        network = open_network(folder, Progress(quiet=True))
+        stack.callback(network.down, purge=True)
+        network.up("fabric")
+        network.deploy(request(consortium))
+        first_transaction(network)
+        sessions = {}
+        for one in consortium.members:
+            connection = Connection(
+                network.folder.profile(one), "User1", consortium.channel.name, folder / "clients" / one.name
+            )
+            sessions[one.name] = stack.enter_context(open_session("bench", connection))
+        yield Bench(network, sessions)

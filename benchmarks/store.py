@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Seconds to store a model on real Fabric, in public state and in the private collection, and to read it back checked.
+
+``scripts/bench store [--model resnet18] [--repeats N] [--json FILE]``. Three peers and four BFT orderers, all on this
+machine. Stored: every chunk and the manifest committed at the writer's peer. Read: a hospital reads the model from its
+own peer and checks chunks, manifest and hash; a private chunk the peer has not been pushed it fetches from others
+first, which is not counted as reading.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.modelnetwork import MODELS, Bench, Model, bench_network, drawn
+from clients.admin.tasks import store_model
+from clients.models import fetch_model
+from clients.report import Report
+from network.waiting import await_true
+
+PEERS = 3
+ALLOWED = {"public": 4.0, "private": 10.0, "read": 1.0}
+"""Seconds for 45 MB."""
+
+
+def one(bench: Bench, model: Model, store: str, name: str) -> dict[str, Any]:
+    """Store a model, wait until the hospital's peer has all of it, and read it there."""
+    writer, reader = bench.sessions["VerifierA"], bench.sessions["Hospital1"]
+    quiet = Report("bench", writer.msp, as_json=True, stream=StringIO())
+    begun = time.perf_counter()
+    stored = store_model(writer.ledger, writer.consortium_transactions(), model.layout, model.packed, store, quiet)
+    writing = time.perf_counter() - begun
+    bench.create_task(writer, name, model, store)
+    await_true(lambda: bench.has(reader, name, stored), 60, "the model at the hospital's peer")
+    task = reader.ledger.task(name)
+    begun = time.perf_counter()
+    if fetch_model(reader.ledger, task, stored) != model.packed:
+        raise AssertionError("another model came back")
+    return {"store": store, "stored": writing, "read": time.perf_counter() - begun}
+
+
+def main(
+    model: Annotated[str, typer.Option(help=f"One of: {', '.join(MODELS)}")] = "resnet18",
+    repeats: Annotated[int, typer.Option(min=1, help="Models of each kind of store")] = 3,
+    port_base: Annotated[int, typer.Option(help="First port of the network")] = 7050,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every figure to this file")] = None,
+) -> None:
+    """Store and read models, and print a table."""
+    load = os.getloadavg()
+    console = Console()
+    rows = []
+    with bench_network(PEERS, port_base) as bench:
+        for number in range(repeats):
+            for store in ("public", "private"):
+                drawing = drawn(model, 2 * number + (store == "private"))
+                rows.append(one(bench, drawing, store, f"{store}-{number}") | {"bytes": len(drawing.packed)})
+                console.print(f"{store}: stored in {rows[-1]['stored']:.2f} s, read in {rows[-1]['read']:.2f} s")
+    table = Table(title=f"{model}, {rows[0]['bytes'] / 1e6:.1f} MB, {PEERS} peers, 4 BFT orderers; load {load[0]:.1f}")
+    for heading in ("", "median s", "least s", "most s", "allowed for 45 MB"):
+        table.add_column(heading, justify="right")
+    for name, values in (
+        ("stored, public", [row["stored"] for row in rows if row["store"] == "public"]),
+        ("stored, private", [row["stored"] for row in rows if row["store"] == "private"]),
+        ("read and checked", [row["read"] for row in rows]),
+    ):
+        allowed = ALLOWED[name.split()[-1] if name.startswith("stored") else "read"]
+        shown = (statistics.median(values), min(values), max(values))
+        table.add_row(name, *(f"{value:.2f}" for value in shown), f"{allowed:.0f}")
+    console.print(table)
+    if json_file:
+        about = {"processors": os.cpu_count(), "load": load, "at": int(time.time()), "model": model, "peers": PEERS}
+        json_file.write_text(json.dumps(about | {"rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

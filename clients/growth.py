@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much a task's rounds make the disks of peers and orderers grow, told before the first one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaincode.contract.task import Task
+
+__all__ = ["Growth", "expected_growth"]
+
+ENVELOPE = 4_000
+"""Bytes of a transaction in a block before its endorsements: the author's certificate and signature, header, keys."""
+ENDORSEMENT = 1_100
+"""Bytes of an endorser's certificate and signature."""
+PLANES = 2
+"""Bytes a parameter keeps in the stored form of a chunk (``chaincode/modelformat/planes.py``): weights below 1/2."""
+COPIES = 3
+"""A private value is in the peer's private store, its state, and the transient store, which is compacted later."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Bytes that a round adds on the disk of a hospital's peer, a verifier's peer and an orderer.
+
+    ``purged`` bytes of a verifier's leave it again by the task's rules, after Fabric's purger has run.
+    """
+
+    hospital: int
+    verifier: int
+    orderer: int
+    purged: int
+
+
+def expected_growth(task: Task) -> Growth:
+    """Work out the growth of a round in which every hospital submits; a node's logs and indices not counted."""
+    blocks = _transactions(task) * (ENVELOPE + task.quorum * ENDORSEMENT)
+    public = task.model_store == "public"
+    model = PLANES * (task.length // 4)
+    private_model = 0 if public else COPIES * model
+    blocks += model if public else 0
+    # A public chunk is in the block and in the state.
+    peer = blocks + (model if public else private_model)
+    updates = 0 if task.encrypted is not None else COPIES * len(task.hospitals) * task.length
+    purged = (0 if task.keep_updates else updates) + (private_model if task.keep_models else 0)
+    return Growth(peer, peer + updates, blocks, purged)
+
+
+def _transactions(task: Task) -> int:
+    """Count the transactions of a round."""
+    hospitals, verifiers, chunks = len(task.hospitals), len(task.verifiers), len(task.chunk_sizes)
+    steps, purges = 4, int(task.encrypted is None and not task.keep_updates) + int(task.keep_models > 0)
+    if task.encrypted is not None:
+        return steps + hospitals + verifiers * hospitals + verifiers + chunks + purges
+    return steps + hospitals * (chunks + 2) + verifiers + chunks + purges

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run will need on disk, told and held against what is free before its first round."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from medquorum import ConfigError
+
+__all__ = ["check_disk", "peer_growth"]
+
+VERIFIERS, ORDERERS = 2, 4
+"""Of the quickstart's network; all nodes are on this machine."""
+AMPLE = 2
+"""A node's logs, indices and databases being rewritten may take as much again."""
+
+
+def peer_growth(growth: Mapping[str, int], kind: str) -> int:
+    """Give the bytes a round adds at one peer, as told by ``create-task``; the devnet's one ledger holds everything."""
+    return growth["verifier"] if kind == "devnet" else growth["hospital"]
+
+
+def check_disk(
+    growth: Mapping[str, int], kind: str, hospitals: int, rounds: int, place: Path, store: str, console: Console
+) -> int:
+    """Say how much the ledger will grow; gives the bytes of the whole run on this machine.
+
+    Raises
+    ------
+    ConfigError
+        The disk has not that much free.
+    """
+    nodes = hospitals * growth["hospital"] + VERIFIERS * growth["verifier"] + ORDERERS * growth["orderer"]
+    whole = rounds * (growth["verifier"] if kind == "devnet" else nodes)
+    free = shutil.disk_usage(place).free
+    kept = "public models stay for ever" if store == "public" else "private models can be purged"
+    console.print(
+        f"Ledger: about {_size(peer_growth(growth, kind))} a round at a peer, {_size(whole)} in all on this machine "
+        f"({kept}); {_size(free)} free.",
+        highlight=False,
+    )
+    if free < whole:
+        raise ConfigError(
+            f"{rounds} rounds need about {_size(whole)} in {place}, {_size(free)} are free",
+            "Free some, choose another folder with --dir, fewer rounds or hospitals, or a smaller model",
+        )
+    if free < AMPLE * whole:
+        console.print("[yellow]That may be too little: nodes' logs and indices come on top.[/yellow]")
+    return whole
+
+
+def _size(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"
