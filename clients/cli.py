@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from clients.admin.command import admin
+from clients.aggregator.command import aggregator
 from clients.auditor.command import auditor
 from clients.coordinator.command import coordinator
 from clients.data.command import data
@@ -37,6 +38,7 @@ for name, commands in {
     "verifier": verifier,
     "witness": witness,
     "dealer": dealer,
+    "aggregator": aggregator,
 }.items():
     app.add_typer(commands, name=name)
 

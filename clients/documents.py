@@ -13,6 +13,7 @@ from chaincode import rules
 from chaincode.contract.aggregate import Aggregate
 from chaincode.contract.attestation import Attestation
 from chaincode.contract.documents import Document
+from chaincode.contract.masks import Masks
 from chaincode.contract.roundstate import ENDED, Round
 from chaincode.contract.task import Task
 from chaincode.contract.update import Update
@@ -46,6 +47,7 @@ class RoundStatus:
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     aggregates: Mapping[str, Aggregate] = field(default_factory=dict)
     attestations: Mapping[str, Mapping[str, Attestation]] = field(default_factory=dict)
+    masks: Masks | None = None
     chunks: int = 1
     stored_chunks: tuple[int, ...] = ()
 
@@ -73,6 +75,7 @@ class RoundStatus:
                 msp: {who: read_document(Attestation, item) for who, item in given.items()}
                 for msp, given in value["attestations"].items()
             },
+            masks=None if value["masks"] is None else read_document(Masks, value["masks"]),
             chunks=int(value["chunks"]),
             stored_chunks=tuple(value["stored_chunks"]),
         )

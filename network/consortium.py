@@ -78,7 +78,7 @@ class Peer(_Table):
 
 
 class Service(_Table):
-    """Where a verifier or dealer serves the others in encrypted tasks (``service.<domain>``)."""
+    """Where a verifier, dealer or aggregation node serves the others in encrypted tasks (``service.<domain>``)."""
 
     host: Host
     port: Port

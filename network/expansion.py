@@ -2,9 +2,9 @@
 """Fills a compact consortium file in: counts become organisations, ports follow from ``port_base``.
 
 Orderer i (from 0) takes ``port_base + 10 i`` (+3 admin, +4 operations), organisation i ``port_base + 100 + 10 i + 1``
-(+2 chaincode listener, +3 a verifier's or dealer's service, +4 operations, +5 to +9 chaincode processes), so that
-adding a hospital at the end moves nobody. The last digits are those of Fabric's test network. Wrong types pass through
-unchanged: the typed model names them.
+(+2 chaincode listener, +3 the service of a verifier, dealer or hospital, +4 operations, +5 to +9 chaincode processes),
+so that adding a hospital at the end moves nobody. The last digits are those of Fabric's test network. Wrong types pass
+through unchanged: the typed model names them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["expand"]
 ORGANISATIONS_OFFSET = 100
 STEP = 10
 BFT_ORDERERS = 4
-SERVING = ("verifier", "dealer")
+SERVING = ("verifier", "dealer", "hospital")
 GLOBALS: dict[str, Any] = {"domain": "example.com", "host": "127.0.0.1", "port_base": 7050}
 
 
@@ -97,7 +97,7 @@ def _orderer(entry: Any, index: int, defaults: dict[str, Any]) -> Any:
 
 
 def _add_services(organisations: list[Any], orderers: list[Any], defaults: dict[str, Any]) -> None:
-    """Give every verifier and dealer the port of a service, the next free one where an explicit file uses it."""
+    """Give verifiers, dealers and hospitals the port of a service, the next free one where an explicit file uses it."""
     used = [port for entry in (*organisations, *orderers) for port in _ports(entry)]
     for index, entry in enumerate(organisations):
         roles = entry.get("roles") if isinstance(entry, dict) else None

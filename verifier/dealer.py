@@ -43,6 +43,8 @@ class Dealer:
         Back end for the batches; what is done once per model always uses the tree, whose material is 40 times smaller.
     weights : mapping of subject to DealtWeights or None
         Where they are to be kept; new ones unless given.
+    mask_seeds : (bytes, bytes) or None
+        Of the mask of the update's parameters, the same in all attempts; the verification's own unless given.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Dealer:
         plan: Plan,
         comparison: Comparison,
         weights: Mapping[str, DealtWeights] | None = None,
+        mask_seeds: tuple[bytes, bytes] | None = None,
     ) -> None:
         self._seeds = seeds
+        self._mask_seeds = seeds if mask_seeds is None else mask_seeds
         self._name = name
         self._plan = plan
         self._comparison = comparison
@@ -66,9 +70,9 @@ class Dealer:
         if averaging is not None:
             for gate in averaging.deal(lambda chunk: self._deal(MODEL_BATCH, chunk), Tree()):
                 yield _finished(gate)
-        gate = self._deal(MODEL_BATCH, "parameters")
-        masks = deal_parameters(gate, self._plan.layout)
-        yield _finished(gate)
+        hidden = Deal(self._mask_seeds, self._name.of_update())
+        masks = deal_parameters(hidden, self._plan.layout)
+        yield Dealing(self._name.at(MODEL_BATCH, "parameters"), hidden.messages())
         if averaging is None:
             yield from self._conditions(masks)
         first, second = (tensors(part, self._plan.layout) for part in masks)

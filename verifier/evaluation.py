@@ -24,11 +24,13 @@ from verifier.tree import Tree
 from verifier.weights import Weights
 from verifier.wires import Masked, Wire
 
-__all__ = ["Evaluation", "Images", "Trace"]
+__all__ = ["Evaluation", "Images", "Keep", "Trace"]
 
 Images: TypeAlias = npt.NDArray[np.uint8]
 Trace: TypeAlias = Callable[[str, IntArray], None]
 """Told of every step's name and share, for tests."""
+Keep: TypeAlias = Callable[[IntArray], None]
+"""Given R = r + u (parameters,) of int64; raises where another R of the same update is known."""
 
 
 class Evaluation:
@@ -44,6 +46,8 @@ class Evaluation:
     comparison : Comparison
         Back end for the batches, the dealer's.
     trace : callable or None
+    keep : callable or None
+        Given the update's opened masked parameters before anything is computed from them.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Evaluation:
         plan: Plan,
         comparison: Comparison,
         trace: Trace | None = None,
+        keep: Keep | None = None,
     ) -> None:
         self._party = party
         self._supply = supply
@@ -61,6 +66,7 @@ class Evaluation:
         self._plan = plan
         self._comparison = comparison
         self._trace = trace
+        self._keep = keep
         self._weights: dict[str, Weights] = {}
 
     def model(self, base: Mapping[str, IntArray], share: IntArray) -> IntArray:
@@ -81,7 +87,10 @@ class Evaluation:
         averaging = self._plan.averaging
         if averaging is not None:
             share = averaging.evaluate(self._party, lambda chunk: self._hand(MODEL_BATCH, chunk), Tree(), base, share)
-        flat = open_parameters(self._party, self._hand(MODEL_BATCH, "parameters"), share)
+        opening = self._supply.hand_of_update(self._name.at(MODEL_BATCH, "parameters"))
+        flat = open_parameters(self._party, opening, share)
+        if self._keep is not None:
+            self._keep(flat.public)
         public, masks = (tensors(part, self._plan.layout) for part in (flat.public, flat.mask))
         masked = {name: Masked(public[name], masks[name]) for name in public}
         fails = np.zeros(1, dtype=np.int64)

@@ -42,6 +42,10 @@ class MaterialId:
         """Name a gate of the same verification."""
         return replace(self, batch=batch, gate=gate)
 
+    def of_update(self) -> MaterialId:
+        """Name the mask of an update's parameters, which all attempts have in common."""
+        return replace(self, attempt=0, batch=MODEL_BATCH, gate="parameters")
+
     def label(self, party: int) -> bytes:
         """Give the bytes that key a party's stream for this gate."""
         return canonical.encode([self.task, self.round, self.hospital, self.attempt, self.batch, self.gate, party])

@@ -130,8 +130,12 @@ class PlanDocument(BaseModel):
         parts = [slice(start, min(start + self.batch, self.images)) for start in starts]
         return list(enumerate(parts))[self.first_batch :]
 
-    def deal(self, seeds: tuple[bytes, bytes], name: MaterialId) -> Iterator[Dealing]:
+    def deal(
+        self, seeds: tuple[bytes, bytes], name: MaterialId, mask_seeds: tuple[bytes, bytes] | None = None
+    ) -> Iterator[Dealing]:
         """Deal the whole verification called ``name``, in the order in which the parties need it.
+
+        ``mask_seeds`` are those of the mask of the update's parameters, where it has them from an earlier attempt.
 
         Raises
         ------
@@ -139,7 +143,7 @@ class PlanDocument(BaseModel):
             The norm bound does not fit the ring.
         """
         plan = self.plan()
-        dealer = Dealer(seeds, name, plan, self.back_end(name))
+        dealer = Dealer(seeds, name, plan, self.back_end(name), mask_seeds=mask_seeds)
         yield from dealer.model()
         for number, part in self.batches():
             for subject in plan.subjects:

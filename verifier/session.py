@@ -17,7 +17,7 @@ from medquorum import MedquorumError, ProtocolError
 from verifier.backends import Chosen, Comparing, back_end
 from verifier.choice import Links, choose, probe
 from verifier.correctness import COUNT_BITS
-from verifier.evaluation import Evaluation, Images
+from verifier.evaluation import Evaluation, Images, Keep
 from verifier.identifier import MaterialId
 from verifier.journal import Batch, Journal, common_batches
 from verifier.party import Party
@@ -34,6 +34,7 @@ class Material(Protocol):
     """The dealer's stream for one attempt."""
 
     seed: bytes
+    mask_seed: bytes
 
     def receive(self) -> tuple[MaterialId, bytes]:
         """Give the next gate's message."""
@@ -182,6 +183,8 @@ class Session:
         Measures the dealer's link: bytes a second.
     progress : callable
         Told of images done and in all.
+    keep : callable or None
+        Given the opened masked parameters R in every attempt, before anything is computed from them.
     """
 
     def __init__(
@@ -194,6 +197,7 @@ class Session:
         material: Callable[[int, int, Comparing], Material],
         bandwidth: Callable[[], float],
         progress: Callable[[int, int], None] = lambda done, total: None,
+        keep: Keep | None = None,
     ) -> None:
         self._index = index
         self._line = _Recorded(line, index)
@@ -203,6 +207,7 @@ class Session:
         self._material = material
         self._bandwidth = bandwidth
         self._progress = progress
+        self._keep = keep
 
     def run(self) -> Opened:
         """Verify; after a crash, begin anew after the last batch that both finished.
@@ -235,8 +240,8 @@ class Session:
             raise ProtocolError("there is no share to verify")
         name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
         party = Party(self._index, self._line)
-        supply = Supply(self._index, material.seed, material.receive)
-        side = Evaluation(party, supply, name, order.plan, back_end(comparing, name))
+        supply = Supply(self._index, material.seed, material.receive, mask_seed=material.mask_seed)
+        side = Evaluation(party, supply, name, order.plan, back_end(comparing, name), keep=self._keep)
         fails = side.model(secrets.base, secrets.share)
         digests = [self._line.digest()]
         self._evaluate(side, attempt)

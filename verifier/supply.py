@@ -24,6 +24,8 @@ class Supply:
         Gives the dealer's next (name, message).
     consume : callable
         Called with a name before its material is first used; raises MaterialError when it was used before.
+    mask_seed : bytes or None
+        Of the mask of the update's parameters, the same in all attempts; the verification's own unless given.
     """
 
     def __init__(
@@ -32,10 +34,12 @@ class Supply:
         seed: bytes,
         receive: Callable[[], tuple[MaterialId, bytes]],
         consume: Callable[[MaterialId], None] | None = None,
+        mask_seed: bytes | None = None,
     ) -> None:
         self.bytes_received = 0
         self._party = party
         self._seed = seed
+        self._mask_seed = seed if mask_seed is None else mask_seed
         self._receive = receive
         self._used: set[MaterialId] = set()
         self._consume = self._remember if consume is None else consume
@@ -48,6 +52,13 @@ class Supply:
         MaterialError
             It was used before, or the dealer's next material is another gate's.
         """
+        return Hand(self._party, self._seed, name, self._next(name))
+
+    def hand_of_update(self, name: MaterialId) -> Hand:
+        """Give the material of the gate that opens the update's parameters; raises as :meth:`hand`."""
+        return Hand(self._party, self._mask_seed, name.of_update(), self._next(name))
+
+    def _next(self, name: MaterialId) -> bytes:
         found, message = self._receive()
         if found != name:
             raise MaterialError(
@@ -56,7 +67,7 @@ class Supply:
             )
         self._consume(name)
         self.bytes_received += len(message)
-        return Hand(self._party, self._seed, name, message)
+        return message
 
     def _remember(self, name: MaterialId) -> None:
         if name in self._used:

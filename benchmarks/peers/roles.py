@@ -98,7 +98,7 @@ class _Costs:
         )
 
 
-def _play(index: int, line: Line, stock: _Stock, seed: bytes, request: DealRequest, part: dict[str, Any]) -> Any:
+def _play(index: int, line: Line, stock: _Stock, material: Material, request: DealRequest, part: dict[str, Any]) -> Any:
     """Be a party from the model to the verdict."""
     network = Network(part["model"])
     plan = request.plan.plan()
@@ -107,7 +107,7 @@ def _play(index: int, line: Line, stock: _Stock, seed: bytes, request: DealReque
     own = shares.full if index == 0 else expand(shares.seed, b"benchmark", flat.shape[0])
     dealt = stock.fill() if part["ahead"] else []
     images, labels = network.images(request.plan.images)
-    supply = Supply(index, seed, stock.receive)
+    supply = Supply(index, material.seed, stock.receive, mask_seed=material.mask_seed)
     last: list[IntArray] = []
     side = Evaluation(
         Party(index, line),
@@ -145,7 +145,7 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
         ) as line:
             asked = perf_counter()
             with closing(Material.take(own, part["dealer"], DEALER, request)) as material:
-                report = _play(index, line, _Stock(material, asked), material.seed, request, part)
+                report = _play(index, line, _Stock(material, asked), material, request, part)
             _tell({**report, "whole": perf_counter() - asked, "peak": peak_bytes(), "start": start})
 
 

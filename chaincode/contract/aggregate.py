@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The round's new model: computed and stored by every verifier, attested by each, final at their majority.
 
-In an encrypted task no chaincode sees the updates: the verifiers' clients compute the model from the parties' shares,
-and its chunks are stored against the hash that a majority attested.
+In an encrypted task no chaincode sees the updates: the aggregation nodes compute the model from re-shares of the
+parties' sums and attest it, or that the sum is not of what was evaluated; final at a majority that has both parties in
+it. P0 says how the model does on its images. The chunks are stored against the attested hash.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chaincode.contract.access import check_local
+from chaincode.contract.access import check_local, check_member
 from chaincode.contract.arguments import Index, Json, RoundNumber, TaskId
 from chaincode.contract.averaging import aggregate_key, average
 from chaincode.contract.consortium import Consortium
@@ -20,6 +21,7 @@ from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Hash, MspId, RoundIndex, Statement, TaskName
 from chaincode.contract.judging import Bench
+from chaincode.contract.masks import Masks
 from chaincode.contract.models import put_chunk, read_manifest, stored_chunks, transient_chunk
 from chaincode.contract.node import NewModel
 from chaincode.contract.roundstate import Round, get_round
@@ -29,7 +31,10 @@ from chaincode.contract.workshop import Progress
 from chaincode.modelformat import CHUNK_BYTES, model_hash
 from medquorum import ContractError
 
-__all__ = ["Aggregate", "agreed", "leading"]
+__all__ = ["Accuracy", "Aggregate", "Mismatch", "agreed", "final", "find_aggregates", "leading", "nodes"]
+
+Mismatch = Literal["MASKS", "MASKED_SUMS"]
+"""The sum less the masked parameters' sum is not what the dealer attested; or the parties name two such sums."""
 
 
 class Counts(BaseModel):
@@ -41,18 +46,46 @@ class Counts(BaseModel):
     model: Annotated[int, Field(ge=0, le=MAX_DATASET)]
 
 
+class Accuracy(BaseModel):
+    """Whether a model is worse than the base by more than the task tolerates."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    worse: bool
+    counts: Counts | None = None
+
+
 class Aggregate(Statement):
-    """One verifier's new model: its hash, and whether it is worse than the base by more than the task tolerates."""
+    """One verifier's or node's new model.
+
+    ``worse`` and ``counts`` are of plain tasks. In encrypted ones ``accuracy`` is P0's word, which nobody else has to
+    repeat, and ``mismatch`` says why the model is the base: the opened sum is not that of what was evaluated.
+    """
 
     kind: ClassVar[str] = "aggregate"
-    optional: ClassVar[frozenset[str]] = frozenset({"counts"})
+    optional: ClassVar[frozenset[str]] = frozenset({"worse", "counts", "accuracy", "mismatch"})
 
     task: TaskName
     round: RoundIndex
     model: Hash
     accepted: list[MspId]
-    worse: bool
+    worse: bool | None = None
     counts: Counts | None = None
+    accuracy: Accuracy | None = None
+    mismatch: Mismatch | None = None
+
+    @property
+    def finding(self) -> bytes:
+        """What verifiers or nodes must agree on."""
+        return self.model_copy(update={"verifier": "", "accuracy": None}).encode()
+
+    @property
+    def keeps_base(self) -> str | None:
+        """Why the round keeps its base although there is agreement: a reason, or None."""
+        if self.mismatch is not None:
+            return "SUM_MISMATCH"
+        accuracy = Accuracy(worse=bool(self.worse)) if self.accuracy is None else self.accuracy
+        return "MODEL_WORSE" if accuracy.worse else None
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -60,9 +93,14 @@ class Aggregate(Statement):
         return (self.task, self.round, self.verifier)
 
 
+def nodes(task: Task) -> list[str]:
+    """Give who computes a task's new models: its verifiers, under encryption the aggregation nodes."""
+    return task.verifiers if task.encrypted is None else task.encrypted.aggregators
+
+
 def find_aggregates(context: Context, task: Task, number: int) -> list[Aggregate]:
-    """Read the attestations of the task's verifiers, by fixed keys."""
-    found = [context.find(Aggregate, task.task, number, verifier) for verifier in task.verifiers]
+    """Read the attestations of the task's nodes, by fixed keys."""
+    found = [context.find(Aggregate, task.task, number, node) for node in nodes(task)]
     return [aggregate for aggregate in found if aggregate is not None]
 
 
@@ -75,8 +113,23 @@ def leading(aggregates: list[Aggregate]) -> tuple[Aggregate, int] | None:
     return next(a for a in aggregates if a.finding == best), counts[best]
 
 
+def final(task: Task, aggregates: list[Aggregate], quorum: int = 0) -> Aggregate | None:
+    """Give the finding that ends a round, None while there is none: P0's in an encrypted task.
+
+    A majority of the nodes and as many as the quorum have to agree; under encryption both parties among them, or
+    hospitals that are nodes could outvote them.
+    """
+    first = leading(aggregates)
+    if first is None or first[1] < _required(task, quorum):
+        return None
+    if task.encrypted is None:
+        return first[0]
+    agreeing = {a.verifier: a for a in aggregates if a.finding == first[0].finding}
+    return agreeing[task.encrypted.parties[0]] if {*task.encrypted.parties} <= agreeing.keys() else None
+
+
 def agreed(context: Context, task: Task, current: Round) -> Aggregate:
-    """Give the finding of a majority of the task's verifiers, and of at least its quorum.
+    """Give the finding that ends a round (:func:`final`).
 
     Raises
     ------
@@ -84,14 +137,14 @@ def agreed(context: Context, task: Task, current: Round) -> Aggregate:
         ``NO_MAJORITY``.
     """
     aggregates = find_aggregates(context, task, current.round)
-    required = max(task.quorum, context.get(Consortium).quorum, len(task.verifiers) // 2 + 1)
-    first = leading(aggregates)
-    if first is None or first[1] < required:
-        said = ", ".join(f"{a.verifier} {a.model[:12]}" for a in aggregates) or "nobody attested"
-        raise ContractError(
-            "NO_MAJORITY", f"{required} equal attestations are needed ({said})", "Attest, or abort the round"
-        )
-    return first[0]
+    quorum = context.get(Consortium).quorum
+    result = final(task, aggregates, quorum)
+    if result is None:
+        said = ", ".join(f"{a.verifier} {a.mismatch or a.model[:12]}" for a in aggregates) or "nobody attested"
+        who = "" if task.encrypted is None else ", both parties' among them,"
+        needed = f"{_required(task, quorum)} equal attestations{who} are needed"
+        raise ContractError("NO_MAJORITY", f"{needed} ({said})", "Attest, or abort the round")
+    return result
 
 
 @evaluate
@@ -152,22 +205,19 @@ def put_aggregate_chunk(context: Context, task: TaskId, round: RoundNumber, inde
 
 @transaction
 def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, finding: Json) -> Answer:
-    """Record the caller's new model {model, worse, counts?}; in a plain task its own peer holds it against its own."""
+    """Record the caller's new model {model, worse, counts?}, in an encrypted task {model, accuracy?, mismatch?}."""
     document = get_task(context, task)
-    check_verifier(context, document)
+    check_member(context, "node", list(context.get(Consortium).members), nodes(document))
     current = _aggregating(context, document, round)
     if context.find(Aggregate, task, round, context.msp) is not None:
         raise ContractError("ALREADY_ATTESTED", f"{context.msp} has attested the model of round {round}")
     attested = Aggregate.from_argument(
         "BAD_ATTESTATION", finding, task=task, round=round, verifier=context.msp, accepted=current.accepted
     )
-    _check_disclosure(document, attested)
-    if document.encrypted is None and context.msp == context.node.msp_id:
-        own = _prepared(context, document, current)
-        if finding != _finding(document, own):
-            raise ContractError(
-                "ATTESTATION_MISMATCH", f"{context.msp} itself computed {own.model}", "Send PrepareAggregate's finding"
-            )
+    if document.encrypted is None:
+        _check_plain(context, document, current, attested)
+    else:
+        _check_node(context, document, current, attested)
     context.put(attested)
     context.event("ModelAttested", task=task, round=round)
     return attested.plain()
@@ -182,6 +232,10 @@ def _finding(task: Task, result: NewModel) -> dict[str, Any]:
     """Give what a verifier attests, in the task's disclosure mode."""
     finding: dict[str, Any] = {"model": result.model, "worse": is_worse(task, result.base, result.correct)}
     return finding if task.disclosure == "bit" else finding | {"counts": {"base": result.base, "model": result.correct}}
+
+
+def _required(task: Task, quorum: int) -> int:
+    return max(task.quorum, quorum, len(nodes(task)) // 2 + 1)
 
 
 def _aggregating(context: Context, task: Task, number: int) -> Round:
@@ -202,14 +256,41 @@ def _prepared(context: Context, task: Task, current: Round) -> NewModel:
     return result
 
 
-def _check_disclosure(task: Task, attested: Aggregate) -> None:
-    counts = attested.counts
+def _check_plain(context: Context, task: Task, current: Round, attested: Aggregate) -> None:
+    """Check a verifier's finding; its own peer holds it against what it computed itself."""
+    if attested.worse is None or attested.accuracy or attested.mismatch:
+        raise ContractError("BAD_ATTESTATION", "the finding is not {model, worse, counts?}")
+    _check_disclosure(task, Accuracy(worse=attested.worse, counts=attested.counts))
+    if context.msp == context.node.msp_id:
+        own = _prepared(context, task, current)
+        if attested != Aggregate.model_validate(attested.model_dump() | _finding(task, own)):
+            raise ContractError(
+                "ATTESTATION_MISMATCH", f"{context.msp} itself computed {own.model}", "Send PrepareAggregate's finding"
+            )
+
+
+def _check_node(context: Context, task: Task, current: Round, attested: Aggregate) -> None:
+    """Check a node's finding: the dealer has attested the masks before, P0 says how the model does, nobody else."""
+    context.get(Masks, task.task, current.round)
+    if attested.worse is not None or attested.counts is not None:
+        raise ContractError("BAD_ATTESTATION", "the finding is not {model, accuracy?, mismatch?}")
+    if (attested.mismatch is not None) and attested.model != current.base:
+        raise ContractError("BAD_ATTESTATION", "a mismatch keeps the base", f"Send the model {current.base}")
+    due = attested.mismatch is None and task.encrypted is not None and context.msp == task.encrypted.parties[0]
+    if due != (attested.accuracy is not None):
+        raise ContractError("BAD_ATTESTATION", "the new model's accuracy is P0's to say", "Send it as P0 only")
+    if attested.accuracy is not None:
+        _check_disclosure(task, attested.accuracy)
+
+
+def _check_disclosure(task: Task, said: Accuracy) -> None:
+    counts = said.counts
     if task.disclosure == "bit":
         if counts is not None:
             raise ContractError(
                 "BAD_ATTESTATION", f"the task {task.task} discloses no counts", "Send model and worse only"
             )
-    elif counts is None or attested.worse != is_worse(task, counts.base, counts.model):
+    elif counts is None or said.worse != is_worse(task, counts.base, counts.model):
         raise ContractError(
             "BAD_ATTESTATION", "worse and the counts do not belong together", "Send PrepareAggregate's finding"
         )

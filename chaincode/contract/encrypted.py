@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -12,6 +12,7 @@ from chaincode.contract.documents import MspId
 __all__ = ["MAX_BATCH", "Address", "Encrypted", "Placement"]
 
 MAX_BATCH = 1024
+MAX_NODES = 16
 
 Placement = Literal["outsourced", "smv-semi-honest"]
 
@@ -27,8 +28,10 @@ class Encrypted(BaseModel):
         Who hold a share of every update each, the first one with the images; they are the task's verifiers.
     dealer
         Who deals both their randomness; no party, so that nobody has an update's shares or masks together.
+    aggregators
+        The nodes that open the accepted updates' sum: the parties, and any others but the dealer; sorted.
     services
-        ``host:port`` at which the parties and the dealer answer.
+        ``host:port`` at which the nodes and the dealer answer.
     comparison
         How values are compared: with few bytes (``tree``), in few rounds (``fss``), or as the parties' links make it
         faster (``auto``). Verdicts do not depend on it.
@@ -45,11 +48,21 @@ class Encrypted(BaseModel):
 
     parties: Annotated[list[MspId], Field(min_length=2, max_length=2)]
     dealer: MspId
+    aggregators: Annotated[list[MspId], Field(min_length=2, max_length=MAX_NODES)]
     services: dict[MspId, Address]
     comparison: Literal["auto", "tree", "fss"]
     batch: Annotated[int, Field(ge=1, le=MAX_BATCH)]
     grey: bool
     placement: Placement
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nodes(cls, fields: Any) -> Any:
+        """Let the parties be the nodes where none are named."""
+        if isinstance(fields, dict) and isinstance(fields.get("parties"), list):
+            named = fields.get("aggregators", fields["parties"])
+            return fields | {"aggregators": sorted(named, key=str) if isinstance(named, list) else named}
+        return fields
 
     @field_validator("services")
     @classmethod
@@ -64,6 +77,11 @@ class Encrypted(BaseModel):
         members = {*self.parties, self.dealer}
         if len(members) != 3:
             raise ValueError("the two parties and the dealer are three organisations")
+        if len(set(self.aggregators)) != len(self.aggregators) or not {*self.parties} <= {*self.aggregators}:
+            raise ValueError("the aggregators are the parties and others, each named once")
+        if self.dealer in self.aggregators:
+            raise ValueError("the dealer, who knows the masks, is no aggregator")
+        members |= {*self.aggregators}
         if self.services.keys() != members:
             raise ValueError(f"services names an address for each of {', '.join(sorted(members))}, and for nobody else")
         return self

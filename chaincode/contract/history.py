@@ -19,6 +19,7 @@ KINDS = {
     "attestation": 4,
     "consortium": 0,
     "consortiumProposal": 1,
+    "masks": 2,
     "model": 1,
     "purged": 1,
     "round": 2,

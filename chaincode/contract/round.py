@@ -7,7 +7,7 @@ before a step and ordered after it is invalid.
 
 from __future__ import annotations
 
-from chaincode.contract.aggregate import agreed
+from chaincode.contract.aggregate import agreed, find_aggregates
 from chaincode.contract.arguments import Reason, RoundNumber, TaskId
 from chaincode.contract.attestation import Attestation
 from chaincode.contract.context import Context
@@ -85,9 +85,11 @@ def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
     current = _coordinated(context, task, round)
     current.expect("aggregating")
     result = agreed(context, document, current)
-    ended = current.model_copy(update={"state": "closed", "reason": reason or None})
-    if result.worse:
-        return _step(context, "RoundClosed", ended.model_copy(update={"model": current.base, "reason": "MODEL_WORSE"}))
+    others = [a.verifier for a in find_aggregates(context, document, round) if a.finding != result.finding]
+    ended = current.model_copy(update={"state": "closed", "reason": reason or None, "differing": others or None})
+    if result.keeps_base is not None:
+        kept = {"model": current.base, "reason": result.keeps_base}
+        return _step(context, "RoundClosed", ended.model_copy(update=kept))
     hashes = [h for h in stored_chunks(context, result.model, len(document.chunk_sizes)) if h is not None]
     if len(hashes) < len(document.chunk_sizes) or model_hash(document.layout, hashes) != result.model:
         raise ContractError(

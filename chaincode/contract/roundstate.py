@@ -20,9 +20,13 @@ ENDED: tuple[State, ...] = ("closed", "aborted")
 
 
 class Round(Document):
-    """One round: its base model, its frozen candidates with their update commitments, and what became of them."""
+    """One round: its base model, its frozen candidates with their update commitments, and what became of them.
+
+    ``differing`` names those whose attested model is not the one the round was closed with.
+    """
 
     kind: ClassVar[str] = "round"
+    optional: ClassVar[frozenset[str]] = frozenset({"differing"})
 
     task: TaskName
     round: RoundIndex
@@ -33,6 +37,7 @@ class Round(Document):
     outcomes: dict[MspId, Outcome] = Field(default_factory=dict)
     accepted: list[MspId] = Field(default_factory=list)
     model: Hash | None = None
+    differing: list[MspId] | None = None
     reason: str | None = None
 
     @property

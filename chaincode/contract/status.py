@@ -10,6 +10,7 @@ from chaincode.contract.arguments import RoundNumber, TaskId
 from chaincode.contract.attestation import Attestation
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate
+from chaincode.contract.masks import Masks
 from chaincode.contract.models import stored_chunks
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import get_task
@@ -19,11 +20,12 @@ from chaincode.contract.verdictstate import list_verdicts
 
 @evaluate
 def read_round_status(context: Context, task: TaskId, round: RoundNumber) -> Answer:
-    """Read the round with its updates, verdicts, attestations, aggregates and stored chunks of the new model."""
+    """Read the round with its updates, verdicts, attestations, masks, aggregates and stored chunks of the new model."""
     document = get_task(context, task)
     current = context.find(Round, task, round)
     aggregates = context.list(Aggregate, task, round)
     first = leading(aggregates)
+    masks = context.find(Masks, task, round)
     count = len(document.chunk_sizes)
     stored = [] if first is None else stored_chunks(context, first[0].model, count)
     attestations: dict[str, dict[str, Any]] = {}
@@ -36,6 +38,7 @@ def read_round_status(context: Context, task: TaskId, round: RoundNumber) -> Ans
         "verdicts": list_verdicts(context, task, round),
         "attestations": attestations,
         "aggregates": {aggregate.verifier: aggregate.plain() for aggregate in aggregates},
+        "masks": None if masks is None else masks.plain(),
         "chunks": count,
         "stored_chunks": [index for index, chunk in enumerate(stored) if chunk is not None],
     }

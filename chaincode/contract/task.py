@@ -154,7 +154,7 @@ def create_task(context: Context, document: Json) -> Answer:
     task = Task.from_argument("BAD_TASK", given, layout=layout, length=length, created_by=context.msp, joined=None)
     _check_numbers(task, consortium.quorum)
     check_roles(task, consortium)
-    _check_encrypted(task)
+    _check_encrypted(task, consortium)
     if context.find(Task, task.task) is not None:
         raise ContractError("TASK_EXISTS", f"the task {task.task} exists", "Choose another name")
     context.put(task)
@@ -225,12 +225,15 @@ def check_roles(task: Task, consortium: Consortium) -> None:
         )
 
 
-def _check_encrypted(task: Task) -> None:
+def _check_encrypted(task: Task, consortium: Consortium) -> None:
     settings = task.encrypted
     if (task.verification == "encrypted") != (settings is not None):
         raise ContractError("BAD_TASK", "encrypted is given exactly where the verification is encrypted")
     if settings is None:
         return
+    strangers = sorted({*settings.aggregators} - consortium.members.keys())
+    if strangers:
+        raise ContractError("BAD_TASK", f"the aggregators {', '.join(strangers)} are no members", "Name others")
     if sorted(settings.parties) != task.verifiers:
         raise ContractError(
             "BAD_TASK",

@@ -30,6 +30,7 @@ def round_transactions(ledger: Ledger, task: Task, number: int) -> dict[str, str
     status = ledger.status(task.task, number)
     keys: list[tuple[str, list[str | int]]] = [("round", [task.task, number])]
     keys += [(kind, [task.task, number, hospital]) for hospital in status.updates for kind in ("update", "verdict")]
+    keys += [] if status.masks is None else [("masks", [task.task, number])]
     keys += [("aggregate", [task.task, number, verifier]) for verifier in status.aggregates]
     keys += [
         ("attestation", [task.task, number, hospital, verifier])

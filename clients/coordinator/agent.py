@@ -142,7 +142,8 @@ class Coordinator:
         elif current.state == "aggregating":
             self._report.event("verdicts_closed", **fields, accepted=current.accepted, refused=refused(status, current))
         elif ended(current):
-            counts = next((a.counts.model_dump() for a in status.aggregates.values() if a.counts is not None), None)
+            told = (a.counts or (a.accuracy and a.accuracy.counts) for a in status.aggregates.values())
+            counts = next((one.model_dump() for one in told if one is not None), None)
             self._report.event(
                 "round_closed" if current.state == "closed" else "round_aborted",
                 **fields,

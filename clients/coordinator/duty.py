@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaincode.contract.aggregate import leading
+from chaincode.contract.aggregate import final, nodes
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from clients.documents import RoundStatus, ended
@@ -122,13 +122,22 @@ def _verdicts(task: Task, current: Round, status: RoundStatus, waited: float, de
 
 
 def _aggregation(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
-    first = leading(list(status.aggregates.values()))
-    if first is not None:
-        finding, agreeing = first
-        final = agreeing >= max(task.quorum, len(task.verifiers) // 2 + 1)
-        # A model worse than its base is not stored: the round keeps the base.
-        if final and (finding.worse or len(status.stored_chunks) == status.chunks):
-            return CloseRound(current.round, "")
+    found = final(task, list(status.aggregates.values()))
+    # A model that the round does not take is not stored: the round keeps the base.
+    if found is not None and (found.keeps_base or len(status.stored_chunks) == status.chunks):
+        return CloseRound(current.round, "")
+    if found is None and {*nodes(task)} <= status.aggregates.keys():
+        said = ", ".join(f"{a.verifier} {a.mismatch or a.model[:12]}" for a in status.aggregates.values())
+        return Abort(current.round, f"no majority of equal models: {said}")
     if waited < deadline:
         return Wait(deadline - waited)
-    return Abort(current.round, f"no majority of equal stored models within {deadline:g} s")
+    return Abort(current.round, _overdue(task, status, deadline))
+
+
+def _overdue(task: Task, status: RoundStatus, deadline: float) -> str:
+    """Say what a round waited for in vain."""
+    if task.encrypted is not None and status.masks is None:
+        return f"{task.encrypted.dealer} attested no masks within {deadline:g} s"
+    missing = [node for node in nodes(task) if node not in status.aggregates]
+    silent = f" ({', '.join(missing)} attested none)" if missing else ""
+    return f"no majority of equal stored models within {deadline:g} s{silent}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A party in an encrypted task: verifies every candidate with the other party, then opens the accepted updates' sum.
+"""A party in an encrypted task: verifies every candidate with the other party, then re-shares the accepted ones' sum.
 
 P1 leads: it opens a line to P0 for a round and says what is next; P0 does the same on its side.
 """
@@ -19,6 +19,7 @@ from chaincode.contract.task import Task
 from clients.documents import RoundStatus, ended
 from clients.follow import POLL, Wake
 from clients.ledger import Ledger
+from clients.party.aggregation import Resharing
 from clients.party.attesting import AGREEMENT, Attesting
 from clients.party.hospitals import Hospitals
 from clients.party.newmodel import NewModel
@@ -64,6 +65,7 @@ class PartyAgent:
         line: Callable[[str], Line],
         shares: ShareStore,
         verification: Verification,
+        resharing: Resharing,
         new_model: NewModel,
         attesting: Attesting,
         report: Report,
@@ -78,6 +80,7 @@ class PartyAgent:
         self._line = line
         self._shares = shares
         self._verification = verification
+        self._resharing = resharing
         self._new_model = new_model
         self._attesting = attesting
         self._report = report
@@ -123,8 +126,7 @@ class PartyAgent:
         """Tell whether the other party is needed: P0 serves as long as P1 may ask."""
         if current.state == "verifying":
             return not settings_of(self._task).semi_honest and bool(self._due(status, current))
-        missing = [msp for msp in self._task.verifiers if msp not in status.aggregates]
-        return current.state == "aggregating" and (bool(missing) if self._index == 0 else self._ledger.msp in missing)
+        return self._resharing.due(status)
 
     def _due(self, status: RoundStatus, current: Round) -> list[str]:
         """Give the candidates to verify, those first whose share has come: one that never comes holds nobody up.
@@ -163,7 +165,7 @@ class PartyAgent:
             return
         if status.round.state == "aggregating":
             tell(line, {"do": "sum"})
-            self._new_model.make(line, status, self._index)
+            self._resharing.share(line, status)
             return
         found: dict[str, Mapping[str, Any]] = {}
         for hospital in self._due(status, status.round):
@@ -183,7 +185,7 @@ class PartyAgent:
                 self._wake.check()
                 status = self._status_in(round, "aggregating" if said["do"] == "sum" else "verifying")
                 if said["do"] == "sum":
-                    self._new_model.make(line, status, self._index)
+                    self._resharing.share(line, status)
                     break
                 hospital = said["hospital"]
                 result = self._verification.verify(line, status, hospital, self._patience())

@@ -1,82 +1,169 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sum of the accepted updates, opened once for one set, and the next model in integers ([SMV] Algorithm 2)."""
+"""A party's part in an aggregation: its sum of the accepted updates' shares, shared once more among the nodes.
+
+1. The accepted set is written down, then both parties say which nodes they reach; those both reach are chosen.
+2. Each sends every chosen node its re-share, and the sum of the masked parameters or a hash of it.
+3. Where the round does not end, a node is missing: the same sums are shared among those that are there.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from chaincode import canonical, modelformat
-from chaincode.aggregate import next_model
+from chaincode import canonical
+from chaincode.contract.aggregate import nodes
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from chaincode.fixedpoint import IntArray
-from chaincode.modelformat import Tensors
+from clients.aggregator.node import Send
+from clients.aggregator.record import context_of, fix_set
+from clients.aggregator.result import masked_hash
+from clients.documents import RoundStatus
 from clients.gateway.files import write_durably
-from medquorum import MaterialError, ProtocolError
+from clients.party.masked import masked_sum
+from clients.party.roundfolders import round_folder
+from clients.party.shares import ShareStore
+from clients.report import Report
+from medquorum import ContractError, ProtocolError
+from verifier.resharing import reshares
+from verifier.service.deliveries import Delivery
+from verifier.stream import new_seed
 from verifier.transport import Transport
 
-__all__ = ["fix_set", "next_packed", "opened_sum"]
+__all__ = ["Resharing"]
+
+PATIENCE = 15.0
+"""Seconds after which the parties look for nodes that are gone."""
 
 
-def fix_set(folder: Path, current: Round) -> None:
-    """Write down the set whose sum is about to be opened, before anything of it leaves this party.
+class Resharing:
+    """Shares one party's sums of one task.
 
-    One file a round, kept for ever: what else a party has of a round goes when it has ended.
-
-    Raises
-    ------
-    MaterialError
-        The sum of another set of this round was opened: the difference of the two would be somebody's update.
+    Parameters
+    ----------
+    send
+        Delivers to a node, the own one included.
     """
-    wanted = canonical.encode(
-        {"base": current.base, "accepted": [[h, current.commitments[h]] for h in current.accepted]}
-    )
-    place = folder / f"{current.round:06d}.json"
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_durably(place, wanted)
-    elif place.read_bytes() != wanted:
-        raise MaterialError(
-            f"the sum of {len(json.loads(place.read_bytes())['accepted'])} other updates of round {current.round} "
-            "may have been opened before",
-            "Abort the round: opening a second sum would reveal an update",
+
+    def __init__(
+        self, task: Task, msp: str, index: int, shares: ShareStore, send: Send, folder: Path, report: Report
+    ) -> None:
+        self._task = task
+        self._msp = msp
+        self._index = index
+        self._shares = shares
+        self._send = send
+        self._folder = folder
+        self._report = report
+        self._done: tuple[int, tuple[str, ...]] = (0, ())
+        self._since = 0.0
+
+    def due(self, status: RoundStatus) -> bool:
+        """Tell whether the nodes are still to be given their re-shares, or some node seems to be gone."""
+        current = status.round
+        if current is None or current.state != "aggregating":
+            return False
+        if self._done[0] != current.round:
+            return True
+        silent = {*self._done[1]} - status.aggregates.keys()
+        return status.masks is not None and bool(silent) and time.monotonic() - self._since > PATIENCE
+
+    def share(self, line: Transport, status: RoundStatus) -> None:
+        """Give the nodes that both parties reach their re-shares of the accepted updates' sum.
+
+        Raises
+        ------
+        ProtocolError
+            The other party means another set, too few nodes are there, or one refuses.
+        MaterialError
+            The sum of another set of this round may have been opened.
+        """
+        current = status.round
+        if current is None:
+            raise ProtocolError("there is no round to aggregate in")
+        fix_set(self._folder / "sums", current)
+        chosen = self._chosen(line, current)
+        if self._done != (current.round, chosen):
+            with self._report.phase("resharing", round=current.round, nodes=list(chosen)):
+                self._give(status, current, chosen)
+        self._done, self._since = (current.round, chosen), time.monotonic()
+
+    def _chosen(self, line: Transport, current: Round) -> tuple[str, ...]:
+        """Agree with the other party on the set, and on the nodes that are there."""
+        whole = context_of(current, nodes(self._task))
+        said = {"set": whole.set, "nodes": self._reached(current)}
+        try:
+            match canonical.decode(line.exchange(canonical.encode(said))):
+                case {"set": whole.set, "nodes": [*other]}:
+                    chosen = tuple(sorted({*said["nodes"]} & {*map(str, other)}))
+                case _:
+                    raise ProtocolError(
+                        "the parties mean different accepted sets", "Compare both peers' ledger heights"
+                    )
+        except ContractError as error:
+            raise ProtocolError("the other party says nothing that can be read", "Install the same release") from error
+        if 2 * len(chosen) <= len(whole.nodes):
+            missing = ", ".join(sorted({*whole.nodes} - {*chosen}))
+            raise ProtocolError(f"too few aggregation nodes are there: {missing} cannot be reached", "Start them")
+        return chosen
+
+    def _reached(self, current: Round) -> list[str]:
+        known = nodes(self._task)
+
+        def there(node: str) -> bool:
+            try:
+                self._send(node, self._header("ready", current, known), [])
+            except ProtocolError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(len(known)) as pool:
+            return [node for node, found in zip(known, pool.map(there, known), strict=True) if found]
+
+    def _give(self, status: RoundStatus, current: Round, chosen: Sequence[str]) -> None:
+        parameters = self._task.length // 4
+        masked = masked_sum(self._folder, current.round, current.accepted, parameters)
+        header = self._header("reshare", current, chosen).model_copy(update={"masked": masked_hash(masked)})
+        given = reshares(context_of(current, chosen), self._msp, self._secret(current), self._sum(status, current))
+        parties = self._task.encrypted.parties if self._task.encrypted is not None else []
+
+        def give(node: str) -> None:
+            # Each party has the masked parameters; the other nodes get them from P0, and a hash from P1.
+            whole = node == self._msp or (self._index == 0 and node not in parties)
+            self._send(node, header, [given[node], masked] if whole else [given[node]])
+
+        with ThreadPoolExecutor(len(chosen)) as pool:
+            list(pool.map(give, chosen))
+
+    def _sum(self, status: RoundStatus, current: Round) -> IntArray:
+        total: IntArray = np.zeros(self._task.length // 4, dtype=np.int64)
+        for hospital in current.accepted:
+            share = self._shares.wait(status, hospital, 0)
+            if share is None:
+                raise ProtocolError(f"the share of {hospital} is gone", "Abort the round: its sum cannot be opened")
+            total += share
+        return total
+
+    def _secret(self, current: Round) -> bytes:
+        """Give what the round's re-shares follow from, the same after a restart."""
+        place = round_folder(self._folder, current.round) / "reshare.secret"
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_durably(place, new_seed())
+        return place.read_bytes()
+
+    def _header(self, kind: str, current: Round, chosen: Sequence[str]) -> Delivery:
+        return Delivery.model_validate(
+            {
+                "kind": kind,
+                "task": current.task,
+                "round": current.round,
+                "set": context_of(current, chosen).set,
+                "nodes": tuple(sorted(chosen)),
+            }
         )
-
-
-def opened_sum(line: Transport, current: Round, shares: Iterable[IntArray], parameters: int) -> IntArray:
-    """Add the own shares (parameters,) and open the sum of all accepted updates.
-
-    Raises
-    ------
-    ProtocolError
-        The other party means another set, or sends something else.
-    """
-    own: IntArray = np.zeros(parameters, dtype=np.int64)
-    for share in shares:
-        own += share
-    about = canonical.encode({"base": current.base, "accepted": current.accepted, "round": current.round})
-    if line.exchange(about) != about:
-        raise ProtocolError("the parties mean different accepted sets", "Compare both peers' ledger heights")
-    raw = line.exchange(own.astype("<i8").tobytes())
-    if len(raw) != own.nbytes:
-        raise ProtocolError(f"the other party's sum has {len(raw)} bytes, not {own.nbytes}", "Install the same release")
-    own += np.frombuffer(raw, dtype="<i8")
-    return own
-
-
-def next_packed(task: Task, base: Tensors, total: IntArray, count: int) -> bytes:
-    """Give the packed next model from the sum (parameters,) of ``count`` updates."""
-    description = modelformat.parse(task.model)
-    sums: dict[str, IntArray] = {}
-    start = 0
-    for spec in modelformat.layout(description):
-        sums[spec.name] = total[start : start + spec.size].reshape(spec.shape)
-        start += spec.size
-    model = next_model(
-        description, base, sums, count, lambda_numerator=task.lambda_numerator, lambda_bits=task.lambda_bits
-    )
-    return modelformat.pack(description, model)

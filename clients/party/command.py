@@ -21,7 +21,15 @@ from medquorum import ConfigError
 __all__ = ["ImagesFile", "Listen", "SharePatience", "dealer", "witness"]
 
 EVENTS = frozenset(
-    {"SubmissionsClosed", "VerdictsClosed", "ModelAttested", "ModelChunkStored", "RoundClosed", "RoundAborted"}
+    {
+        "SubmissionsClosed",
+        "VerdictsClosed",
+        "MasksAttested",
+        "ModelAttested",
+        "ModelChunkStored",
+        "RoundClosed",
+        "RoundAborted",
+    }
 )
 
 ImagesFile: TypeAlias = Annotated[
@@ -94,4 +102,4 @@ def run_dealer(
         return stack.enter_context(dealing(connection, session, task, listen))
 
     with ExitStack() as stack:
-        run_role("dealer", connection, task, {"RoundClosed", "RoundAborted"}, make)
+        run_role("dealer", connection, task, {"VerdictsClosed", "RoundClosed", "RoundAborted"}, make)

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from chaincode.contract.task import Task
+from clients.aggregator.node import Node
+from clients.aggregator.process import NODE_TIMEOUT
 from clients.credentials import service_credentials
-from clients.documents import ended
-from clients.follow import POLL, Wake
+from clients.follow import Wake
 from clients.options import Connection
 from clients.party.agent import PartyAgent
+from clients.party.aggregation import Resharing
 from clients.party.attesting import Attesting
+from clients.party.dealing import MasksDuty
 from clients.party.hospitals import ConfirmedShares, Hospitals
 from clients.party.images import PrivateImages
+from clients.party.maskseeds import MaskSeeds
 from clients.party.material import TaskDealer
 from clients.party.newmodel import NewModel
 from clients.party.order import plan_document, settings_of
@@ -26,9 +30,11 @@ from clients.session import Session
 from medquorum import ConfigError, ProtocolError
 from verifier.service.dealing import Dealings
 from verifier.service.dealrequest import DealRequest
+from verifier.service.deliveries import Deliveries, Delivery, deliver
 from verifier.service.handover import Handover
 from verifier.service.holding import Holding, is_held
 from verifier.service.line import PATIENCE, Line, Lines, open_line
+from verifier.service.salts import Salts, take_salt
 from verifier.service.server import Server, Service
 
 __all__ = ["dealing", "party", "settings_of"]
@@ -57,15 +63,13 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
         if not known or request.plan != wanted:
             raise ProtocolError(f"this is not the plan of the task {task.task}", "Compare the parties' task")
 
-    def step() -> float | None:
-        current = session.ledger.current_round(task.task)
-        return None if current is not None and current.round >= task.rounds and ended(current) else POLL
-
     address = listen or settings.services[session.msp]
-    dealings = Dealings(session.state / f"{task.task}.dealt", approve)
-    with Server(service_credentials(connection), address, [dealings]):
+    seeds = MaskSeeds(session.state / task.task)
+    duty = MasksDuty(session.ledger, session.transactions(task), task, seeds, session.report)
+    dealings = Dealings(session.state / f"{task.task}.dealt", approve, seeds.of)
+    with Server(service_credentials(connection), address, [dealings, Salts(duty.salt)]):
         session.report.event("listening", address=address)
-        yield step
+        yield duty.step
 
 
 @contextmanager
@@ -97,6 +101,12 @@ def party(
     def held(round: int, hospital: str) -> bool:
         return is_held(credentials, settings.services[other], other, task.task, round, hospital, LINE_TIMEOUT)
 
+    def send(receiver: str, header: Delivery, messages: Sequence[bytes]) -> None:
+        if receiver == session.msp:
+            node.take(receiver, header, messages)
+        else:
+            deliver(credentials, settings.services[receiver], receiver, header, messages, NODE_TIMEOUT)
+
     transactions = session.transactions(task)
     verification = Verification(
         session.ledger,
@@ -109,7 +119,21 @@ def party(
         session.report,
         wake,
     )
-    model = NewModel(session.ledger, transactions, task, shares, verification, private, folder, session.report)
+    model = NewModel(transactions, task, verification.base, private, folder, session.report)
+    node = Node(
+        session.ledger,
+        transactions,
+        task,
+        send,
+        lambda round: take_salt(
+            credentials, settings.services[settings.dealer], settings.dealer, task.task, round, NODE_TIMEOUT
+        ),
+        lambda base: verification.base(base)[0],
+        model.accuracy,
+        folder,
+        session.report,
+        wake,
+    )
     attesting = Attesting(session.ledger, transactions, task, session.report, wake)
     hospitals = Hospitals(
         task.task, lambda name, peer: lines.accept(name, peer, LINE_TIMEOUT), verification, attesting, wake
@@ -121,6 +145,7 @@ def party(
         line,
         shares,
         verification,
+        Resharing(task, session.msp, index, shares, send, folder, session.report),
         model,
         attesting,
         session.report,
@@ -128,10 +153,17 @@ def party(
         share_patience=share_patience,
         hospitals=hospitals if settings.semi_honest and index == 0 else None,
     )
+
+    def step() -> float | None:
+        first = agent.step()
+        second = None if first is None else node.step()
+        return None if first is None or second is None else min(first, second)
+
     address = listen or settings.services[session.msp]
     own: Service = (
         lines if index == 0 else Holding(other, lambda name, *update: name == task.task and shares.holds(*update))
     )
-    with closing(hospitals), Server(credentials, address, [Handover(shares.take), own]):
+    serving = [Handover(shares.take), Deliveries(node.take), own]
+    with closing(hospitals), Server(credentials, address, serving):
         session.report.event("listening", address=address)
-        yield agent.step
+        yield step

@@ -17,6 +17,7 @@ from clients.ledger import Ledger
 from clients.models import fetch_model
 from clients.party.finding import base_statement, finding, minima
 from clients.party.images import PrivateImages
+from clients.party.masked import keep_masked
 from clients.party.material import TaskDealer
 from clients.party.order import make_order
 from clients.party.roundfolders import forget_rounds, round_folder
@@ -104,6 +105,7 @@ class Verification:
             lambda attempt, first, comparing: self._dealer.take(order, attempt, first, comparing),
             self._dealer.bandwidth,
             lambda done, total: self._progress(done, total, round, hospital),
+            lambda masked: keep_masked(self._folder, round, hospital, masked),
         )
         with self._report.phase("verification", round=round, hospital=hospital):
             opened = session.run()

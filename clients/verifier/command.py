@@ -26,6 +26,7 @@ EVENTS = frozenset(
         "RoundVerified",
         "VerdictAttested",
         "VerdictsClosed",
+        "MasksAttested",
         "ModelAttested",
         "RoundClosed",
         "RoundAborted",

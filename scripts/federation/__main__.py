@@ -58,6 +58,13 @@ def quickstart(
     placement: Annotated[
         str, typer.Option(help="Under encryption: outsourced, or smv-semi-honest (each hospital is a party, trusted)")
     ] = "outsourced",
+    aggregation: Annotated[
+        str | None,
+        typer.Option(help="shared: what encrypted tasks use; with plain verification verifiers sum in their chaincode"),
+    ] = None,
+    aggregators: Annotated[
+        int | None, typer.Option(help="Under encryption, nodes that open the sum: the two parties (2), then hospitals")
+    ] = None,
     dirichlet: Annotated[float | None, typer.Option(help="Deal unlike data by Dir(alpha); by default evenly")] = None,
     verification_images: Annotated[int | None, typer.Option(help="Private images; half of the held-out ones")] = None,
     limit: Annotated[int | None, typer.Option(help="Use at most so many training images")] = None,

@@ -44,6 +44,8 @@ class Options(BaseModel):
     disclosure: Literal["count", "bit"] = "count"
     comparison: Literal["auto", "tree", "fss"] = "auto"
     placement: Literal["outsourced", "smv-semi-honest"] = "outsourced"
+    aggregation: Literal["shared"] | None = None
+    aggregators: int | None = Field(default=None, ge=2, le=16)
     verification_images: int | None = Field(default=None, ge=1)
     dirichlet: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, ge=1)
@@ -70,10 +72,19 @@ class Options(BaseModel):
     def _consistent(self) -> Options:
         if self.adversaries > self.hospitals:
             raise ValueError(f"{self.adversaries} adversaries are more than {self.hospitals} hospitals")
+        if self.verification == "plain" and (self.aggregation or self.aggregators):
+            raise ValueError("plain verifiers see the updates and sum them in their chaincode: shared is for encrypted")
+        if self.nodes - 2 > self.hospitals:
+            raise ValueError(f"{self.nodes} aggregators are the two parties and more than {self.hospitals} hospitals")
         denominator = self.mix.denominator
         if not 0 <= self.mix <= 1 or denominator & (denominator - 1) or denominator > 256:
             raise ValueError("lambda must lie in [0, 1] and be a fraction A/2^k with k <= 8, such as 0.5 or 3/8")
         return self
+
+    @property
+    def nodes(self) -> int:
+        """Aggregation nodes of an encrypted task: the two parties, then hospitals."""
+        return self.aggregators or 2
 
     @property
     def minimum_accepted(self) -> int:

@@ -145,8 +145,15 @@ class _Run:
             kind = "witness" if encrypted and index == 1 else "verifier"
             roles.start(verifier, [kind, "run", *self._as(verifier), *common])
         roles.start("coordinator", ["coordinator", "run", *self._as(FIRST_VERIFIER, "coordinator"), *common])
+        for node in self._more_nodes if encrypted else ():
+            roles.start(f"aggregator-{node}", ["aggregator", "run", *self._as(node, f"aggregator-{node}"), *common])
         for number in range(1, self._options.hospitals + 1):
             roles.start(f"hospital{number}", [*self._hospital(number), *common])
+
+    @property
+    def _more_nodes(self) -> list[str]:
+        """Hospitals that are aggregation nodes beside the parties."""
+        return [f"hospital{number}" for number in range(1, self._options.nodes - 1)]
 
     def _hospital(self, number: int) -> list[str]:
         name = f"hospital{number}"
@@ -256,15 +263,15 @@ class _Run:
         fields: dict[str, Any] = {"disclosure": options.disclosure}
         if options.verification == "encrypted":
             parties = [self._network.msp_id(verifier) for verifier in VERIFIERS]
+            serving = (*VERIFIERS, DEALER, *self._more_nodes)
             fields |= {
                 "verification": "encrypted",
                 "minimum_accepted": options.minimum_accepted,
                 "encrypted": {
                     "parties": parties,
                     "dealer": self._network.msp_id(DEALER),
-                    "services": {
-                        self._network.msp_id(name): self._network.service(name) for name in (*VERIFIERS, DEALER)
-                    },
+                    "aggregators": [*parties, *(self._network.msp_id(node) for node in self._more_nodes)],
+                    "services": {self._network.msp_id(name): self._network.service(name) for name in serving},
                     "comparison": options.comparison,
                     "batch": BATCH[options.model],
                     "grey": dealt["image"][0] == 1,

@@ -138,12 +138,14 @@ def services(consortium: Consortium) -> dict[str, str]:
     return {one.name: one.service.address for one in consortium.organisations if one.service}
 
 
-def test_verifiers_and_dealers_have_a_service(tmp_path: Path) -> None:
-    consortium = sample("quickstart", port_base=9000)
+def test_verifiers_dealers_and_hospitals_have_a_service(tmp_path: Path) -> None:
+    consortium = sample("quickstart", port_base=9000, hospitals=2)
     assert services(consortium) == {
         "VerifierA": "127.0.0.1:9103",
         "VerifierB": "127.0.0.1:9113",
         "Dealer": "127.0.0.1:9123",
+        "Hospital1": "127.0.0.1:9133",
+        "Hospital2": "127.0.0.1:9143",
     }
 
 
@@ -159,5 +161,5 @@ def test_an_explicit_file_of_before_gets_free_service_ports(tmp_path: Path) -> N
 
 def test_a_service_may_be_elsewhere(tmp_path: Path) -> None:
     given = 'peer = { host = "a.org", port = 7051 }\nservice = { host = "shares.a.org" }'
-    assert services(read(tmp_path, verifier=given)) == {"VerifierA": "shares.a.org:7055"}
-    assert services(read(tmp_path, verifier="peer = { host = 'a.org' }")) == {"VerifierA": "a.org:7153"}
+    assert services(read(tmp_path, verifier=given))["VerifierA"] == "shares.a.org:7055"
+    assert services(read(tmp_path, verifier="peer = { host = 'a.org' }"))["VerifierA"] == "a.org:7153"

@@ -64,4 +64,3 @@ def test_a_profile_names_the_organisations_service(made: tuple[Consortium, Netwo
     document = json.loads(folder.profile(dealer).read_text())
     assert document["medquorum"] == {"service": dealer.service.address}
     assert json.loads(folder.hfc_profile(dealer).read_text())["medquorum"] == document["medquorum"]
-    assert "medquorum" not in json.loads(folder.profile(consortium.organisation("Hospital1")).read_text())

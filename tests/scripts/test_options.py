@@ -69,3 +69,13 @@ def test_every_round_has_its_adversaries(hospitals: int, share: float, rounds: i
 
 def test_a_changing_set_changes() -> None:
     assert len(set(adversary_schedule(10, 3, 10, 0, changing=True).values())) > 1
+
+
+def test_shared_aggregation_is_of_encrypted_tasks():
+    encrypted = Options(verification="encrypted", aggregation="shared")
+    assert (encrypted.nodes, Options(verification="encrypted", aggregators=5).nodes) == (2, 5)
+    for wrong in ({"aggregation": "shared"}, {"aggregators": 3}):
+        with pytest.raises(ValidationError, match="plain verifiers see the updates and sum them in their chaincode"):
+            Options(**wrong)
+    with pytest.raises(ValidationError, match="5 aggregators are the two parties and more than 2 hospitals"):
+        Options(verification="encrypted", aggregators=5, hospitals=2, adversaries=0)

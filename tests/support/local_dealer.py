@@ -18,8 +18,8 @@ from verifier.stream import new_seed
 class LocalMaterial:
     """One party's end of a dealing."""
 
-    def __init__(self, seed: bytes, channel: Channel) -> None:
-        self.seed = seed
+    def __init__(self, seeds: tuple[bytes, bytes], channel: Channel) -> None:
+        self.seed, self.mask_seed = seeds
         self._channel = channel
 
     def receive(self) -> tuple[MaterialId, bytes]:
@@ -34,6 +34,7 @@ class LocalDealer:
 
     def __init__(self, order: Order) -> None:
         self.order = order
+        self.mask_seeds = new_seed(), new_seed()
         self.attempts: list[tuple[int, int]] = []
         self.comparing: list[Comparing] = []
         self._lock = threading.Lock()
@@ -56,7 +57,7 @@ class LocalDealer:
         order = self.order
         seeds, channels = (new_seed(), new_seed()), (Channel(), Channel())
         name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
-        dealer = Dealer(seeds, name, order.plan, back_end(comparing, name))
+        dealer = Dealer(seeds, name, order.plan, back_end(comparing, name), mask_seeds=self.mask_seeds)
 
         def send() -> None:
             try:
@@ -72,7 +73,9 @@ class LocalDealer:
                 return  # a party has closed its end
 
         threading.Thread(target=send, daemon=True).start()
-        return LocalMaterial(seeds[0], channels[0]), LocalMaterial(seeds[1], channels[1])
+        pairs = zip(seeds, self.mask_seeds, strict=True)
+        one, other = (LocalMaterial(pair, channel) for pair, channel in zip(pairs, channels, strict=True))
+        return one, other
 
     @staticmethod
     def _send(channels: tuple[Channel, Channel], dealing: tuple[MaterialId, tuple[bytes, bytes]]) -> None:

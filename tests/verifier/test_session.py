@@ -16,6 +16,7 @@ from medquorum import MaterialError, ProtocolError
 from verifier.commitment import ShareContext, hand_overs, open_share
 from verifier.identifier import MaterialId
 from verifier.journal import Batch, Journal, common_batches
+from verifier.masks import update_mask
 from verifier.planning import make_plan
 from verifier.session import Order, Secrets, Session
 from verifier.transport import in_process
@@ -50,7 +51,9 @@ def fast():
     return 1e9
 
 
-def run(folder, orders, dealer, *, shares=None, minima=None, stop_after=(None, None), bandwidth=(fast, fast)):
+def run(
+    folder, orders, dealer, *, shares=None, minima=None, stop_after=(None, None), bandwidth=(fast, fast), keep=None
+):
     """Run both parties; a party stops like a killed one after ``stop_after`` batches."""
     lines = in_process()
     given = shares or SHARES
@@ -67,7 +70,7 @@ def run(folder, orders, dealer, *, shares=None, minima=None, stop_after=(None, N
 
         journal = Journal(folder / str(index) / "Hospital1MSP.journal")
         session = Session(
-            index, lines[index], journal, orders[index], secrets, dealer.material(index), bandwidth[index], progress
+            index, lines[index], journal, orders[index], secrets, dealer.material(index), bandwidth[index], progress, keep
         )
         try:
             return session.run()
@@ -107,9 +110,13 @@ def test_only_the_bit_is_opened(tmp_path, margin):
 def test_a_killed_party_resumes_after_the_last_common_batch(tmp_path, stop_after):
     the_order = order()
     dealer = LocalDealer(the_order)
-    stopped = run(tmp_path, (the_order, the_order), dealer, stop_after=stop_after)
+    opened = []
+    stopped = run(tmp_path, (the_order, the_order), dealer, stop_after=stop_after, keep=opened.append)
     assert all(isinstance(result, BaseException) for result in stopped)
-    first, second = run(tmp_path, (the_order, the_order), dealer)
+    first, second = run(tmp_path, (the_order, the_order), dealer, keep=opened.append)
+    mask = update_mask(dealer.mask_seeds, the_order.name, CASE.flat().size)
+    assert len(opened) == 4
+    assert all((each == CASE.flat() + mask).all() for each in opened), "one mask in all attempts"
     assert first == second
     assert first.counts == (plain().correct,)
     assert [attempt for attempt, _ in dealer.attempts] == [1, 2]

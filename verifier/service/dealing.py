@@ -3,7 +3,8 @@
 
 1. Each party asks for a verification's attempt (:class:`DealRequest`). The first waits for the second.
 2. The dealer notes the attempt as dealt, on the disk, and draws two seeds.
-3. Each party gets its seed as first message, then every gate's message under its name, as fast as it takes them.
+3. Each party gets its seed and that of the mask of the update's parameters, which all attempts have in common, as first
+   message, then every gate's message under its name, as fast as it takes them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import structlog
 
 from medquorum import MedquorumError, ProtocolError
 from verifier.channel import Channel
+from verifier.identifier import MaterialId
 from verifier.service.dealrequest import DealRequest
 from verifier.service.frames import split
 from verifier.service.gates import encode_gate
@@ -32,6 +34,7 @@ CREDIT = 96 << 20
 PROBE = 1 << 20
 """Bytes of the answer by which a party measures the link."""
 PATIENCE = 120.0
+MaskSeeds = Callable[[MaterialId], tuple[bytes, bytes]]
 log = structlog.get_logger(__name__)
 
 
@@ -41,6 +44,7 @@ class _Meeting:
     def __init__(self) -> None:
         self.requests: dict[int, DealRequest] = {}
         self.seeds = new_seed(), new_seed()
+        self.mask_seeds = b"", b""
         self.channels = Channel(CREDIT), Channel(CREDIT)
         self.settled = False
         self.refused: MedquorumError | None = None
@@ -51,7 +55,7 @@ class _Meeting:
         request = self.requests[0]
         self.failure = ProtocolError("the dealer has failed", "Look at its log, then ask for the next attempt")
         try:
-            for name, messages in request.plan.deal(self.seeds, request.name):
+            for name, messages in request.plan.deal(self.seeds, request.name, self.mask_seeds):
                 for channel, message in zip(self.channels, messages, strict=True):
                     channel.send(name, message)
             self.failure = None
@@ -62,8 +66,8 @@ class _Meeting:
                 channel.close()
 
     def frames(self, party: int) -> Iterator[bytes]:
-        """Give a party's frames: the seed, then every gate's message under its name."""
-        yield from split(self.seeds[party])
+        """Give a party's frames: both its seeds, then every gate's message under its name."""
+        yield from split(self.seeds[party] + self.mask_seeds[party])
         while True:
             try:
                 name, message = self.channels[party].receive()
@@ -84,13 +88,24 @@ class Dealings:
     approve : callable
         Called with every request, in its call's thread; raises a MedquorumError to refuse it, as when the ledger does
         not know the task, its parties, this dealer or this plan.
+    mask_seeds : callable
+        Gives the seeds of the mask of an update's parameters, on the disk before they are returned: the same in every
+        attempt. By default each attempt has its own.
     patience : float
         Seconds for which a party waits for the other one.
     """
 
-    def __init__(self, record: Path, approve: Callable[[DealRequest], None], *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        record: Path,
+        approve: Callable[[DealRequest], None],
+        mask_seeds: MaskSeeds = lambda _: (new_seed(), new_seed()),
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
         self._record = Record(record)
         self._approve = approve
+        self._mask_seeds = mask_seeds
         self._patience = patience
         self._meetings: dict[bytes, _Meeting] = {}
         self._changed = threading.Condition()
@@ -162,6 +177,7 @@ class Dealings:
             if first.other != second:
                 raise ProtocolError("the parties asked for different plans", "Run the same version on the same task")
             self._record.use(first.key)
+            meeting.mask_seeds = self._mask_seeds(first.name)
             threading.Thread(target=meeting.deal, name="dealing", daemon=True).start()
         except MedquorumError as error:
             meeting.refused = error

@@ -36,6 +36,8 @@ class Material:
     ----------
     seed : bytes
         32 secret bytes shared with the dealer.
+    mask_seed : bytes
+        As many, of the mask of the update's parameters: the same in all attempts.
     """
 
     def __init__(self, channel: grpc.Channel, request: DealRequest, address: str, dealer: str, timeout: float) -> None:
@@ -48,10 +50,11 @@ class Material:
         first: Future[bytes] = Future()
         threading.Thread(target=self._read, args=(call, first), name="material", daemon=True).start()
         try:
-            self.seed = first.result(timeout)
+            seeds = first.result(timeout)
         except Late:
             call.cancel()
             raise ProtocolError(f"{dealer} sent no seed within {timeout:.0f} s", "Look at its log") from None
+        self.seed, self.mask_seed = seeds[:SEED_BYTES], seeds[SEED_BYTES:]
 
     @classmethod
     def take(
@@ -90,7 +93,7 @@ class Material:
 
     def _read(self, frames: Iterator[bytes], first: Future[bytes]) -> None:
         try:
-            first.set_result(_seed(frames))
+            first.set_result(_seeds(frames))
             for raw in iter(lambda: _message(frames), None):
                 self._channel.send(*decode_gate(self._request.name, raw))
         except grpc.RpcError as error:
@@ -113,11 +116,11 @@ def _message(frames: Iterator[bytes]) -> bytes | None:
         return None
 
 
-def _seed(frames: Iterator[bytes]) -> bytes:
-    seed = _message(frames)
-    if seed is None or len(seed) != SEED_BYTES:
+def _seeds(frames: Iterator[bytes]) -> bytes:
+    seeds = _message(frames)
+    if seeds is None or len(seeds) != 2 * SEED_BYTES:
         raise ProtocolError("the dealer sent no seed", "Run the same version at parties and dealer")
-    return seed
+    return seeds
 
 
 def measure_dealer(credentials: Credentials, address: str, dealer: str, timeout: float = 150.0) -> float:

@@ -19,7 +19,7 @@ Make = Callable[..., Consortium]
 Refused = Callable[..., str]
 
 
-def aggregating(make: Make, **changes: Any) -> EncryptedConsortium:
+def aggregating(make: Make, *, masks: bool = True, **changes: Any) -> EncryptedConsortium:
     demo = make(EncryptedConsortium)
     assert isinstance(demo, EncryptedConsortium)
     demo.begin(**changes)
@@ -28,6 +28,8 @@ def aggregating(make: Make, **changes: Any) -> EncryptedConsortium:
     demo.submit(A, "CloseSubmissions", "demo", 1, "")
     demo.verify(H1)
     demo.submit(A, "CloseVerdicts", "demo", 1, "")
+    if masks:
+        demo.masks()
     return demo
 
 
@@ -84,7 +86,7 @@ def test_stored_once_attested(make: Make, refused: Refused) -> None:
 
 
 def test_other_bytes_are_not_stored(make: Make, refused: Refused) -> None:
-    demo = aggregating(make)
+    demo = aggregating(make, masks=False)
     demo.attest()
     packed, other = demo.new_model(), demo.model(5)
     described = chunks_of(packed)
@@ -123,12 +125,23 @@ def test_parties_that_differ_keep_the_base(make: Make, refused: Refused) -> None
 
 def test_attested_counts_are_still_checked(make: Make, refused: Refused) -> None:
     demo = aggregating(make)
-    for wrong in ({"worse": True}, {"counts": {"base": 30, "model": 10}}, {"model": "x"}):
-        refused("BAD_ATTESTATION", demo.submit, A, "AttestAggregate", "demo", 1, demo.finding(A) | wrong)
+    counts = {"base": 30, "model": 10}
+    for wrong in (
+        {"worse": False},
+        {"counts": counts},
+        {"model": "x"},
+        {"accuracy": {"worse": True}},
+        {"accuracy": {"worse": False, "counts": counts}},
+        {"mismatch": "MASKS"},
+        {"mismatch": "WHAT"},
+    ):
+        refused("BAD_ATTESTATION", demo.submit, B, "AttestAggregate", "demo", 1, demo.finding(B) | wrong)
+    for msp, other in ((A, B), (B, A)):
+        refused("BAD_ATTESTATION", demo.submit, msp, "AttestAggregate", "demo", 1, demo.finding(other))
 
 
 def test_private_store(make: Make) -> None:
-    demo = aggregating(make, model_store="private")
+    demo = aggregating(make, masks=False, model_store="private")
     demo.attest()
     demo.store()
     ended = demo.submit(A, "CloseRound", "demo", 1, "")

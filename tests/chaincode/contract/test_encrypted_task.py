@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
-from encrypted_consortium import EncryptedConsortium, settings, shares
+from encrypted_consortium import EncryptedConsortium, settings, shares, with_nodes
 
 from chaincode import modelformat
 
@@ -22,7 +22,10 @@ Refused = Callable[..., str]
 def test_settings_are_kept(encrypted: Consortium) -> None:
     encrypted.init()
     created = encrypted.submit(A, "CreateTask", encrypted.task())
-    assert (created["verification"], created["encrypted"]) == ("encrypted", settings())
+    assert (created["verification"], created["encrypted"]) == (
+        "encrypted",
+        settings(aggregators=[A, B]),
+    )
     assert created["verifiers"] == [A, B] and created["encrypted"]["parties"] == [B, A]
     assert encrypted.read(H1, "ReadTask", "demo") == created
 
@@ -66,6 +69,12 @@ def test_plain_documents_have_none_of_its_fields(make: Make) -> None:
         {"encrypted": settings(grey=1)},
         {"encrypted": settings(placement="hospital")},
         {"encrypted": settings(surplus=1)},
+        {"encrypted": with_nodes(A, H1)},
+        {"encrypted": with_nodes(A, B, H1, H1)},
+        {"encrypted": with_nodes(A, B, DEALER)},
+        {"encrypted": with_nodes(A, B, "StrangerMSP")},
+        {"encrypted": settings(aggregators=[A, B, H1])},
+        {"encrypted": settings(aggregators=A)},
         {"encrypted": {name: value for name, value in settings().items() if name != "batch"}},
         {"encrypted": []},
     ],

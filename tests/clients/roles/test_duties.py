@@ -139,7 +139,11 @@ def test_a_hospitals_duty(seen: RoundStatus | None, expected: hospital.Action) -
         (status("verifying", verdicts={}), 50, coordinator.CloseVerdicts(1, "no verdict on 3 updates within 50 s")),
         (status("aggregating"), 0, coordinator.Wait(40)),
         (status("aggregating", aggregates=aggregates(a=NEW, b=NEW), stored_chunks=(0,)), 0, coordinator.Wait(40)),
-        (status("aggregating", aggregates=aggregates(a=NEW, b=OTHER), stored_chunks=(0, 1)), 0, coordinator.Wait(40)),
+        (
+            status("aggregating", aggregates=aggregates(a=NEW, b=OTHER), stored_chunks=(0, 1)),
+            0,
+            coordinator.Abort(1, "no majority of equal models: VerifierAMSP 111111111111, VerifierBMSP 222222222222"),
+        ),
         (status("aggregating", aggregates=aggregates(a=NEW), stored_chunks=(0, 1)), 0, coordinator.Wait(40)),
         (
             status("aggregating", aggregates=aggregates(a=NEW, b=NEW), stored_chunks=(0, 1)),
@@ -147,7 +151,13 @@ def test_a_hospitals_duty(seen: RoundStatus | None, expected: hospital.Action) -
             coordinator.CloseRound(1, ""),
         ),
         (status("aggregating", aggregates=aggregates(a=NEW, b=NEW, worse=True)), 0, coordinator.CloseRound(1, "")),
-        (status("aggregating"), 40, coordinator.Abort(1, "no majority of equal stored models within 40 s")),
+        (
+            status("aggregating"),
+            40,
+            coordinator.Abort(
+                1, "no majority of equal stored models within 40 s (VerifierAMSP, VerifierBMSP attested none)"
+            ),
+        ),
         (status("closed", model=NEW), 0, coordinator.Open(2)),
         (status("aborted", model=BASE), 0, coordinator.Open(2)),
         (status("closed", 3, model=NEW), 0, coordinator.Leave()),

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from chaincode.contract.roundstate import Round
+from clients.aggregator.record import fix_set
 from clients.party.agent import _asked
-from clients.party.aggregation import fix_set
 from clients.party.roundfolders import forget_rounds, round_folder
 from clients.party.saying import hear
 from medquorum import MaterialError, ProtocolError

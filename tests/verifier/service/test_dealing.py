@@ -80,7 +80,8 @@ def test_both_parties_get_all_gates_in_order(tmp_path):
         assert len({material.seed for material in both}) == 2
         with ThreadPoolExecutor(2) as pool:
             got = list(pool.map(everything, both))
-    expected = list(PLAN.deal(tuple(material.seed for material in both), REQUESTS[0].name))
+    seeds, mask_seeds = (tuple(getattr(material, kind) for material in both) for kind in ("seed", "mask_seed"))
+    expected = list(PLAN.deal(seeds, REQUESTS[0].name, mask_seeds))
     for party in (0, 1):
         assert got[party] == [(gate.name, gate.messages[party]) for gate in expected]
     assert {gate.name.batch for gate in expected} == {-1, 0, 1, 2}
@@ -200,7 +201,7 @@ def test_a_dealer_that_stops_is_told(tmp_path):
     big = PLAN.model_copy(update={"images": 50_000, "batch": 1000})
     with dealer(tmp_path) as address:
         both = take_both(address, [replace(request, plan=big) for request in REQUESTS])
-        assert [len(material.seed) for material in both] == [32, 32]
+        assert [len(material.seed + material.mask_seed) for material in both] == [64, 64]
     for material in both:
         assert_stops(material, "DealerMSP")
         material.close()

@@ -32,7 +32,7 @@ def play(index, line, material, request, inputs):
     document = request.plan
     plan, first = document.plan(), index == 0
     member = Party(index, line)
-    supply = Supply(index, material.seed, material.receive)
+    supply = Supply(index, material.seed, material.receive, mask_seed=material.mask_seed)
     side = Evaluation(member, supply, request.name, plan, document.back_end(request.name))
     fails = side.model(inputs.base, inputs.shares[index])
     totals = [np.int64(0) for _ in plan.subjects]

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dealer's word on the masks of the accepted updates, before their sum is opened: it binds the sum to them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from chaincode.contract.access import check_member
+from chaincode.contract.arguments import HashText, RoundNumber, TaskId
+from chaincode.contract.consortium import Consortium
+from chaincode.contract.context import Context
+from chaincode.contract.dispatch import Answer, transaction
+from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
+from chaincode.contract.roundstate import get_round
+from chaincode.contract.task import get_task
+from medquorum import ContractError
+
+__all__ = ["Masks"]
+
+
+class Masks(Document):
+    """A salted hash of the sum of the masks under which the accepted updates were evaluated."""
+
+    kind: ClassVar[str] = "masks"
+
+    task: TaskName
+    round: RoundIndex
+    dealer: MspId
+    accepted: list[MspId]
+    hash: Hash
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Task and round."""
+        return (self.task, self.round)
+
+
+@transaction
+def attest_masks(context: Context, task: TaskId, round: RoundNumber, hash: HashText) -> Answer:
+    """Record the dealer's hash of the accepted updates' masks, once, while aggregating."""
+    document = get_task(context, task)
+    document.expect("encrypted", "There are no masks")
+    dealer = None if document.encrypted is None else document.encrypted.dealer
+    check_member(context, "dealer", context.get(Consortium).having("dealer"), [dealer])
+    current = get_round(context, task, round)
+    current.expect("aggregating")
+    if context.find(Masks, task, round) is not None:
+        raise ContractError("ALREADY_ATTESTED", f"the masks of round {round} were attested before")
+    attested = Masks(task=task, round=round, dealer=context.msp, accepted=current.accepted, hash=hash)
+    context.put(attested)
+    context.event("MasksAttested", task=task, round=round)
+    return attested.plain()

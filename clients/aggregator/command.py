@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``medquorum aggregator``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import typer
+
+from chaincode.contract.task import Task
+from clients.follow import Wake
+from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
+from clients.party.command import Listen
+from clients.role import Step, run_role
+from clients.session import CHANNEL, Session
+
+__all__ = ["aggregator"]
+
+EVENTS = frozenset({"VerdictsClosed", "MasksAttested", "RoundClosed", "RoundAborted"})
+
+aggregator = typer.Typer(no_args_is_help=True, help="Add up re-shares for an encrypted task, attest the new model.")
+
+
+@aggregator.callback()
+def _group() -> None:
+    """Keep ``run`` a sub-command."""
+
+
+@aggregator.command("run")
+def run(
+    profile: ProfileFile,
+    task: TaskName,
+    listen: Listen = None,
+    identity: Identity = "User1",
+    channel: Channel = CHANNEL,
+    state: StateFolder = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Be an aggregation node of an encrypted task, where the organisation is no party; leave after the last round."""
+    connection = Connection(profile, identity, channel, state, as_json, verbose)
+
+    def make(session: Session, task: Task, wake: Wake) -> Step:
+        from clients.aggregator.process import aggregating  # numpy and gRPC services: only when it runs
+
+        return stack.enter_context(aggregating(connection, session, task, wake, listen))
+
+    with ExitStack() as stack:
+        run_role("aggregator", connection, task, EVENTS, make)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a node has been sent in a round, on its disk until the round has ended.
+
+In a round's folder one for each choice of nodes, in it ``MSP.reshare`` and ``MSP.masked`` (a hash) of each party,
+``MSP.sum`` of each node, its own included, and ``masked.vector``: the sum of the accepted updates' masked parameters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from chaincode import canonical
+from clients.gateway.files import write_durably
+from clients.party.roundfolders import round_folder
+from medquorum import ShareError
+
+__all__ = ["Inbox", "Sharing"]
+
+
+class Sharing:
+    """What came for one choice of nodes."""
+
+    def __init__(self, folder: Path, nodes: Sequence[str]) -> None:
+        self.nodes = tuple(nodes)
+        self._folder = folder
+
+    def keep(self, name: str, value: bytes) -> None:
+        """Keep a value; the same again changes nothing.
+
+        Raises
+        ------
+        ShareError
+            Another value is kept under that name.
+        """
+        place = self._folder / name
+        if place.exists():
+            if place.read_bytes() != value:
+                raise ShareError(f"another {name} was taken before", "A node takes one of each party and round")
+            return
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_durably(place, value)
+
+    def has(self, *names: str) -> bool:
+        """Tell whether all of these came."""
+        return all((self._folder / name).exists() for name in names)
+
+    def read(self, name: str) -> bytes:
+        """Give what came."""
+        return (self._folder / name).read_bytes()
+
+
+class Inbox:
+    """All of a node's rounds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def sharing(self, round: int, nodes: Sequence[str]) -> Sharing:
+        """Give what came for a choice of nodes, and note the choice."""
+        named = canonical.encode(list(nodes))
+        sharing = Sharing(self._place(round) / hashlib.sha256(named).hexdigest()[:16], nodes)
+        sharing.keep("nodes.json", named)
+        return sharing
+
+    def sharings(self, round: int) -> list[Sharing]:
+        """Give all that came in a round."""
+        found = sorted(self._place(round).glob("*/nodes.json"))
+        return [Sharing(place.parent, json.loads(place.read_bytes())) for place in found]
+
+    def _place(self, round: int) -> Path:
+        return round_folder(self._folder, round) / "aggregation"

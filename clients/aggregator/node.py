@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An aggregation node: takes re-shares, publishes its sum to the other nodes, attests the model that follows.
+
+Nothing leaves it before the dealer has attested the masks, and nothing but for the set of updates the ledger fixed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+
+from chaincode.contract.aggregate import nodes
+from chaincode.contract.masks import Masks
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from chaincode.fixedpoint import IntArray
+from chaincode.modelformat import Tensors
+from clients.aggregator.inbox import Inbox, Sharing
+from clients.aggregator.record import context_of, fix_set
+from clients.aggregator.result import masked_hash, mismatch_of, model_name, next_packed
+from clients.documents import ended
+from clients.follow import POLL, Wake
+from clients.gateway.files import write_durably
+from clients.ledger import Ledger
+from clients.party.roundfolders import forget_rounds, round_folder
+from clients.report import Report
+from clients.transactions import Transactions
+from medquorum import ContractError, MedquorumError, ProtocolError, ShareError
+from verifier.resharing import open_reshare
+from verifier.service.deliveries import Delivery
+
+__all__ = ["Node", "Send"]
+
+LAG = 10.0
+"""Seconds the own peer may lag behind the sender's."""
+LOOK = 0.1
+AGAIN = 1.0
+"""Seconds after which a node or a dealer that was not there is tried again."""
+
+Send = Callable[[str, Delivery, Sequence[bytes]], None]
+"""Delivers to the node of an MSP id; raises a MedquorumError when it is not there."""
+
+
+class Node:
+    """One organisation's node in one task; ``step`` is idempotent and may be cut off anywhere.
+
+    Parameters
+    ----------
+    send
+        Reaches the other nodes.
+    salt
+        Asks the dealer for a round's salt.
+    base
+        Gives the base model of that hash.
+    accuracy
+        P0's: says of a packed new model what it attests; everybody else's gives None.
+    folder
+        Where the node keeps what it is sent, its models, and for ever the sets whose sums were opened.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        transactions: Transactions,
+        task: Task,
+        send: Send,
+        salt: Callable[[int], bytes],
+        base: Callable[[str], Tensors],
+        accuracy: Callable[[Round, bytes], Mapping[str, Any] | None],
+        folder: Path,
+        report: Report,
+        wake: Wake,
+    ) -> None:
+        self._ledger = ledger
+        self._transactions = transactions
+        self._task = task
+        self._send = send
+        self._salt = salt
+        self._base = base
+        self._accuracy = accuracy
+        self._folder = folder
+        self._inbox = Inbox(folder)
+        self._report = report
+        self._wake = wake
+        self._guard = threading.Lock()
+        self._sent: set[tuple[int, tuple[str, ...], str]] = set()
+
+    def take(self, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:
+        """Take a party's re-share or another node's sum; on return it is on the disk.
+
+        Raises
+        ------
+        ShareError
+            It is from somebody else, for another set than the ledger's, or not the first of its kind.
+        """
+        self._check(sender, header, messages)
+        if header.kind == "ready":
+            return
+        current = self._aggregating(header)
+        with self._guard:
+            fix_set(self._folder / "sums", current)
+            sharing = self._inbox.sharing(current.round, header.nodes)
+            if header.kind == "sum":
+                sharing.keep(f"{sender}.sum", messages[0])
+            else:
+                self._keep_reshare(sharing, sender, header, messages)
+        self._wake.call()
+
+    def step(self) -> float | None:
+        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        status = self._ledger.current_status(self._task.task)
+        if status is None or status.round is None:
+            return POLL
+        current = status.round
+        forget_rounds(self._folder, current.round + 1 if ended(current) else current.round)
+        if ended(current):
+            return None if current.round >= self._task.rounds else POLL
+        if current.state != "aggregating" or status.masks is None or self._ledger.msp in status.aggregates:
+            return POLL
+        ready = [sharing for sharing in self._inbox.sharings(current.round) if self._complete(sharing)]
+        try:
+            if any(self._opened(current, status.masks, sharing) for sharing in ready):
+                return 0
+        except ProtocolError as error:
+            structlog.get_logger().warning("aggregation_waits", cause=str(error))
+        return AGAIN if ready else POLL
+
+    def _check(self, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:
+        """Refuse what cannot belong to the task, whatever the ledger says."""
+        known, own = nodes(self._task), self._ledger.msp
+        chosen = header.nodes
+        if header.task != self._task.task or own not in chosen or not {*chosen} <= {*known}:
+            raise ShareError(f"{own} is no node of these for a task {header.task}", "Check task and address")
+        if list(chosen) != sorted({*chosen}) or 2 * len(chosen) <= len(known):
+            raise ShareError("the nodes are no majority of the task's, each named once", "Choose others")
+        allowed = chosen if header.kind == "sum" else self._task.verifiers
+        if sender not in allowed:
+            raise ShareError(f"{sender} sends no {header.kind} here", "Parties send re-shares, nodes sums")
+        counts = {"ready": (0,), "reshare": (1, 2), "sum": (1,)}[header.kind]
+        if len(messages) not in counts or (header.kind == "sum" and len(messages[0]) != 2 * self._task.length):
+            raise ShareError(f"a {header.kind} has another size", "Install the same release")
+
+    def _keep_reshare(self, sharing: Sharing, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:
+        masked = header.masked or ""
+        if len(messages) == 2 and (len(messages[1]) != 2 * self._task.length or masked_hash(messages[1]) != masked):
+            raise ShareError("the masked parameters' sum is not the announced one", "Send it again")
+        sharing.keep(f"{sender}.masked", masked.encode())
+        if len(messages) == 2:
+            sharing.keep("masked.vector", messages[1])
+        sharing.keep(f"{sender}.reshare", messages[0])
+
+    def _aggregating(self, header: Delivery) -> Round:
+        """Read the round once the own peer has it where the sender sees it; check the accepted set."""
+        give_up = time.monotonic() + LAG
+        while True:
+            try:
+                current = self._ledger.round(self._task.task, header.round)
+            except ContractError as error:
+                raise ShareError(error.cause, error.remedy) from error
+            if current.state == "aggregating":
+                break
+            if ended(current) or time.monotonic() > give_up:
+                raise ShareError(f"round {header.round} is {current.state} here", "Compare both peers' ledger heights")
+            time.sleep(LOOK)
+        if context_of(current, header.nodes).set != header.set:
+            raise ShareError(
+                f"this is not for the accepted set of round {header.round}", "Compare both peers' ledger heights"
+            )
+        return current
+
+    def _complete(self, sharing: Sharing) -> bool:
+        return sharing.has("masked.vector", *(f"{party}.reshare" for party in self._task.verifiers))
+
+    def _opened(self, current: Round, masks: Masks, sharing: Sharing) -> bool:
+        """Publish the own sum; when all nodes' are there, attest what follows. Tells whether it did."""
+        own = f"{self._ledger.msp}.sum"
+        if not sharing.has(own):
+            sharing.keep(own, self._sum(current, sharing).astype("<i8").tobytes())
+        self._publish(current, sharing, sharing.read(own))
+        if not sharing.has(*(f"{node}.sum" for node in sharing.nodes)):
+            return False
+        with self._report.phase("aggregation", round=current.round, nodes=list(sharing.nodes)):
+            total = sum(
+                (np.frombuffer(sharing.read(f"{node}.sum"), dtype="<i8") for node in sharing.nodes),
+                np.zeros(self._task.length // 4, dtype=np.int64),
+            )
+            finding = self._finding(current, masks, sharing, total)
+        self._attest(current, finding)
+        return True
+
+    def _sum(self, current: Round, sharing: Sharing) -> IntArray:
+        """Add the re-shares of both parties."""
+        context, own = context_of(current, sharing.nodes), self._ledger.msp
+        parameters = self._task.length // 4
+        first, second = (
+            open_reshare(context, party, own, sharing.read(f"{party}.reshare"), parameters)
+            for party in self._task.verifiers
+        )
+        return first + second
+
+    def _publish(self, current: Round, sharing: Sharing, value: bytes) -> None:
+        """Send the own sum to the other nodes that have not got it yet."""
+        header = Delivery(
+            kind="sum",
+            task=current.task,
+            round=current.round,
+            set=context_of(current, sharing.nodes).set,
+            nodes=sharing.nodes,
+        )
+
+        def send(node: str) -> None:
+            try:
+                self._send(node, header, [value])
+                self._sent.add((current.round, sharing.nodes, node))
+            except MedquorumError as error:
+                structlog.get_logger().warning("sum_not_delivered", node=node, cause=str(error))
+
+        due = [
+            node
+            for node in sharing.nodes
+            if node != self._ledger.msp and (current.round, sharing.nodes, node) not in self._sent
+        ]
+        if due:
+            with ThreadPoolExecutor(len(due)) as pool:
+                list(pool.map(send, due))
+
+    def _finding(self, current: Round, masks: Masks, sharing: Sharing, total: IntArray) -> Mapping[str, Any]:
+        said = [sharing.read(f"{party}.masked").decode() for party in self._task.verifiers]
+        mismatch = mismatch_of(masks, said, sharing.read("masked.vector"), self._salt(current.round), total)
+        if mismatch is not None:
+            return {"model": current.base, "mismatch": mismatch}
+        packed = next_packed(self._task, self._base(current.base), total, len(current.accepted))
+        place = round_folder(self._folder, current.round) / "model.bin"
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_durably(place, packed)
+        accuracy = self._accuracy(current, packed)
+        return {"model": model_name(self._task, packed)} | ({} if accuracy is None else {"accuracy": accuracy})
+
+    def _attest(self, current: Round, finding: Mapping[str, Any]) -> None:
+        try:
+            self._transactions.submit("AttestAggregate", self._task.task, current.round, finding)
+        except ContractError as error:
+            if error.code not in ("ALREADY_ATTESTED", "ROUND_STATE"):
+                raise
+        self._report.event("model_attested", round=current.round, **finding)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The set of updates whose sum is opened in a round: fixed by the ledger, written down before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from chaincode import canonical
+from chaincode.contract.roundstate import Round
+from clients.gateway.files import write_durably
+from medquorum import MaterialError
+from verifier.resharing import AggregationContext
+
+__all__ = ["context_of", "fix_set"]
+
+
+def fix_set(folder: Path, current: Round) -> None:
+    """Write down the set whose sum is about to be opened, before anything of it leaves this process.
+
+    One file a round, kept for ever: what else is kept of a round goes when it has ended.
+
+    Raises
+    ------
+    MaterialError
+        The sum of another set of this round was opened: the difference of the two would be somebody's update.
+    """
+    wanted = canonical.encode(
+        {"base": current.base, "accepted": [[h, current.commitments[h]] for h in current.accepted]}
+    )
+    place = folder / f"{current.round:06d}.json"
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_durably(place, wanted)
+    elif place.read_bytes() != wanted:
+        raise MaterialError(
+            f"the sum of {len(json.loads(place.read_bytes())['accepted'])} other updates of round {current.round} "
+            "may have been opened before",
+            "Abort the round: opening a second sum would reveal an update",
+        )
+
+
+def context_of(current: Round, nodes: Sequence[str]) -> AggregationContext:
+    """Give what re-shares of a round belong to, among these nodes."""
+    updates = [(hospital, current.commitments[hospital]) for hospital in current.accepted]
+    return AggregationContext(current.task, current.round, current.base, updates, sorted(nodes))

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the opened sum to what a node attests: the next model in integers, or why the sum is not the right one."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+import numpy as np
+
+from chaincode import modelformat
+from chaincode.aggregate import next_model
+from chaincode.contract.aggregate import Mismatch
+from chaincode.contract.masks import Masks
+from chaincode.contract.task import Task
+from chaincode.fixedpoint import IntArray
+from chaincode.modelformat import Tensors
+from verifier.masks import masks_hash
+
+__all__ = ["masked_hash", "mismatch_of", "model_name", "next_packed"]
+
+
+def masked_hash(masked: bytes) -> str:
+    """Give the hex SHA-256 of the sum of masked parameters, little-endian int64."""
+    return hashlib.sha256(masked).hexdigest()
+
+
+def mismatch_of(masks: Masks, said: Sequence[str], masked: bytes, salt: bytes, total: IntArray) -> Mismatch | None:
+    """Say why the opened sum is not that of what was evaluated; None where it is.
+
+    Parameters
+    ----------
+    masks : Masks
+        What the dealer attested.
+    said : sequence of str
+        The parties' hashes of ``masked``.
+    masked : bytes
+        Sum of R_i = r_i + u_i over the accepted updates, little-endian int64.
+    salt : bytes
+        The dealer's.
+    total : ndarray of int64 (parameters,)
+        The opened sum of r_i.
+    """
+    own = masked_hash(masked)
+    if not all(hmac.compare_digest(own, one) for one in said):
+        return "MASKED_SUMS"
+    hidden = np.frombuffer(masked, dtype="<i8") - total
+    found = masks_hash(masks.task, masks.round, masks.accepted, salt, hidden)
+    return None if hmac.compare_digest(found, masks.hash) else "MASKS"
+
+
+def next_packed(task: Task, base: Tensors, total: IntArray, count: int) -> bytes:
+    """Give the packed next model from the sum (parameters,) of ``count`` updates."""
+    description = modelformat.parse(task.model)
+    sums: dict[str, IntArray] = {}
+    start = 0
+    for spec in modelformat.layout(description):
+        sums[spec.name] = total[start : start + spec.size].reshape(spec.shape)
+        start += spec.size
+    model = next_model(
+        description, base, sums, count, lambda_numerator=task.lambda_numerator, lambda_bits=task.lambda_bits
+    )
+    return modelformat.pack(description, model)
+
+
+def model_name(task: Task, packed: bytes) -> str:
+    """Give the hash of a packed model of a task."""
+    return modelformat.model_hash(task.layout, modelformat.chunk_hashes(packed))

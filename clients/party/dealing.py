@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dealer's duty in an aggregation: attest the accepted updates' masks, then give the nodes the salt."""
+
+from __future__ import annotations
+
+from chaincode.contract.aggregate import nodes
+from chaincode.contract.task import Task
+from clients.documents import ended
+from clients.follow import POLL
+from clients.ledger import Ledger
+from clients.party.maskseeds import MaskSeeds
+from clients.report import Report
+from clients.transactions import Transactions
+from medquorum import ContractError, MaterialError, MedquorumError, ProtocolError
+from verifier.masks import masks_hash
+
+__all__ = ["MasksDuty"]
+
+
+class MasksDuty:
+    """Attests a hash of the masks' sum once per round; ``step`` is idempotent and may be cut off anywhere."""
+
+    def __init__(
+        self, ledger: Ledger, transactions: Transactions, task: Task, seeds: MaskSeeds, report: Report
+    ) -> None:
+        self._ledger = ledger
+        self._transactions = transactions
+        self._task = task
+        self._seeds = seeds
+        self._report = report
+        self._gone = 0
+
+    def step(self) -> float | None:
+        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        status = self._ledger.current_status(self._task.task)
+        if status is None or status.round is None:
+            return POLL
+        current = status.round
+        self._seeds.forget(current.round + 1 if ended(current) else current.round)
+        if ended(current):
+            return None if current.round >= self._task.rounds else POLL
+        if current.state == "aggregating" and status.masks is None and self._gone != current.round:
+            self._attest(current.round, current.accepted)
+        return POLL
+
+    def salt(self, node: str, task: str, round: int) -> bytes:
+        """Give a node the salt of a round whose masks are attested.
+
+        Raises
+        ------
+        ProtocolError
+            It is no node of the task, or the masks are not attested yet, or the round has ended.
+        """
+        if task != self._task.task or node not in nodes(self._task):
+            raise ProtocolError(f"{node} is no aggregation node of a task {task}", "Check the task and the address")
+        try:
+            status = self._ledger.status(task, round)
+        except MedquorumError as error:
+            raise ProtocolError(error.cause, error.remedy) from error
+        if status.round is None or status.round.state != "aggregating" or status.masks is None:
+            raise ProtocolError(f"the masks of round {round} are not attested", "Ask again")
+        return self._seeds.salt(round)
+
+    def _attest(self, round: int, accepted: list[str]) -> None:
+        try:
+            with self._report.phase("masks", round=round):
+                total = self._seeds.total(self._task.task, round, accepted, self._task.length // 4)
+                found = masks_hash(self._task.task, round, accepted, self._seeds.salt(round), total)
+            self._transactions.submit("AttestMasks", self._task.task, round, found)
+        except MaterialError as error:
+            self._gone = round
+            self._report.event("masks_gone", round=round, cause=error.cause)
+        except ContractError as error:
+            if error.code not in ("ALREADY_ATTESTED", "ROUND_STATE"):
+                raise

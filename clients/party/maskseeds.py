@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dealer's seeds of the updates' masks, on its disk until their rounds have ended, and its salt of each round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from chaincode.fixedpoint import IntArray
+from clients.gateway.files import write_durably
+from clients.party.roundfolders import forget_rounds, round_folder
+from medquorum import MaterialError
+from verifier.identifier import MaterialId
+from verifier.masks import update_mask
+from verifier.stream import SEED_BYTES, new_seed
+
+__all__ = ["MaskSeeds"]
+
+
+class MaskSeeds:
+    """Seeds by round and hospital: whoever has them and a party's masked parameters has the update."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def of(self, name: MaterialId) -> tuple[bytes, bytes]:
+        """Give the seeds shared with P0 and P1 for an update's mask, drawn and kept when first asked for."""
+        raw = self._kept(name.round, f"{name.hospital}.seeds", lambda: new_seed() + new_seed())
+        return raw[:SEED_BYTES], raw[SEED_BYTES:]
+
+    def salt(self, round: int) -> bytes:
+        """Give a round's salt, drawn and kept when first asked for."""
+        return self._kept(round, "salt", new_seed)
+
+    def total(self, task: str, round: int, accepted: Sequence[str], parameters: int) -> IntArray:
+        """Give the sum (parameters,) of the accepted updates' masks.
+
+        Raises
+        ------
+        MaterialError
+            The seeds of one are gone.
+        """
+        total: IntArray = np.zeros(parameters, dtype=np.int64)
+        for hospital in accepted:
+            if not (round_folder(self._folder, round) / f"{hospital}.seeds").exists():
+                raise MaterialError(f"the mask of {hospital} in round {round} is gone", "Abort the round")
+            name = MaterialId(task, round, hospital)
+            total += update_mask(self.of(name), name, parameters)
+        return total
+
+    def forget(self, before: int) -> None:
+        """Remove the seeds and salts of rounds before this one."""
+        forget_rounds(self._folder, before)
+
+    def _kept(self, round: int, name: str, draw: Callable[[], bytes]) -> bytes:
+        place = round_folder(self._folder, round) / name
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_durably(place, draw())
+        return place.read_bytes()

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shares in, one sum out: 2, 3 and 5 nodes, everybody's faults, and sums of something else than was evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aggregation_rig import PARTIES, Rig
+from consortium_ledger import DEALER, HOSPITALS, A, B
+
+from medquorum import MaterialError, ProtocolError, ShareError
+from verifier.service.deliveries import Delivery
+
+H1, H2, H3 = HOSPITALS
+THREE = (A, B, H1)
+Make = Callable[..., Rig]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    def made(*nodes: str, **task: object) -> Rig:
+        return Rig(tmp_path, nodes or (A, B), **task)
+
+    return made
+
+
+def aggregating(make: Make, *nodes: str) -> Rig:
+    rig = make(*nodes)
+    rig.verify()
+    return rig
+
+
+def shifted(raw: bytes) -> bytes:
+    """Add one to the first element of a vector."""
+    values = np.frombuffer(raw, dtype="<i8").copy()
+    values[0] += 1
+    return values.tobytes()
+
+
+@pytest.mark.parametrize("nodes", [(A, B), THREE, (A, B, *HOSPITALS)], ids=["2", "3", "5"])
+def test_every_node_makes_the_plain_model(make: Make, nodes: tuple[str, ...]) -> None:
+    rig = aggregating(make, *nodes)
+    rig.share()
+    assert rig.run() == {}, "nothing is opened before the dealer has attested the masks"
+    rig.attest_masks()
+    found = rig.run()
+    assert sorted(found) == sorted(nodes)
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+    assert [msp for msp, one in found.items() if "accuracy" in one] == [PARTIES[0]]
+    rig.store()
+    ended = rig.close()
+    assert (ended["model"], ended["reason"], "differing" in ended) == (rig.expected(), None, False)
+
+
+def test_only_the_accepted_updates_are_summed(make: Make) -> None:
+    rig = make(minimum_accepted=2)
+    rig.verify([H1, H3])
+    rig.share()
+    rig.attest_masks()
+    assert {one["model"] for one in rig.run().values()} == {rig.expected([H1, H3])}
+
+
+def test_too_few_accepted_keep_the_base_and_open_nothing(make: Make) -> None:
+    rig = make()
+    rig.verify([H1, H3])
+    assert rig.status.round is not None
+    assert (rig.status.round.state, rig.status.round.reason) == ("closed", "TOO_FEW")
+    assert rig.status.round.model == rig.status.round.base
+    rig.attest_masks()
+    assert rig.status.masks is None
+    assert [resharing.due(rig.status) for resharing in rig.resharings] == [False, False]
+
+
+@pytest.mark.parametrize("party", [0, 1])
+def test_a_party_that_shifts_its_sum_is_caught(make: Make, party: int) -> None:
+    rig = aggregating(make, *THREE)
+    rig.shares[party].shift = 1
+    check_mismatch(rig, "MASKS")
+
+
+@pytest.mark.parametrize("party", [0, 1])
+def test_a_party_that_shifted_what_was_evaluated_is_caught(make: Make, party: int) -> None:
+    rig = make(*THREE)
+    rig.shares[party].shift = 1
+    rig.verify()
+    rig.shares[party].shift = 0
+    check_mismatch(rig, "MASKS")
+
+
+@pytest.mark.parametrize("party", [0, 1])
+def test_a_party_that_names_other_masked_parameters_is_caught(make: Make, party: int) -> None:
+    rig = aggregating(make, *THREE)
+    place = rig.folder / PARTIES[party] / "000001" / f"{H1}.masked"
+    place.write_bytes(shifted(place.read_bytes()))
+    check_mismatch(rig, "MASKED_SUMS")
+
+
+def test_a_node_that_shifts_its_sum_is_caught(make: Make) -> None:
+    rig = aggregating(make, *THREE)
+
+    def bend(sender: str, receiver: str, header: Delivery, messages: list[bytes]) -> list[bytes]:
+        return [shifted(messages[0])] if header.kind == "sum" and sender == H1 else messages
+
+    rig.bend = bend
+    rig.share()
+    rig.attest_masks()
+    found = rig.run()
+    assert {msp: one.get("mismatch") for msp, one in found.items()} == {A: "MASKS", B: "MASKS", H1: None}
+    ended = rig.close()
+    assert (ended["model"], ended["reason"], ended["differing"]) == (ended["base"], "SUM_MISMATCH", [H1])
+
+
+def check_mismatch(rig: Rig, why: str) -> None:
+    """Check that all nodes attest a mismatch and the round keeps its base."""
+    rig.share()
+    rig.attest_masks()
+    found = rig.run()
+    assert {one["mismatch"] for one in found.values()} == {why}
+    ended = rig.close()
+    assert (ended["model"], ended["reason"], "differing" in ended) == (ended["base"], "SUM_MISMATCH", False)
+
+
+def test_another_set_is_refused_and_never_summed(make: Make) -> None:
+    rig = aggregating(make, *THREE)
+    rig.share()
+    heard: list[Delivery] = []
+
+    def bend(sender: str, receiver: str, header: Delivery, messages: list[bytes]) -> list[bytes]:
+        heard.append(header)
+        return messages
+
+    rig.bend = bend
+    rig.restart(A)
+    rig.restart(B)
+    rig.share()
+    header = next(one for one in heard if one.kind == "reshare")
+    wrong = header.model_copy(update={"set": "0" * 64, "messages": 1})
+    with pytest.raises(ShareError, match="not for the accepted set of round 1"):
+        rig.nodes[H1].take(A, wrong, [bytes(32)])
+    with pytest.raises(ShareError, match=r"another VerifierAMSP\.reshare was taken before"):
+        rig.nodes[H1].take(A, header.model_copy(update={"messages": 1}), [bytes(8 * rig.parameters)])
+    for sender in (H1, H2, DEALER):
+        with pytest.raises(ShareError, match=f"{sender} sends no reshare here"):
+            rig.nodes[H1].take(sender, header, [bytes(32)])
+    record = rig.folder / H1 / "sums" / "000001.json"
+    record.write_bytes(record.read_bytes().replace(H2.encode(), b"Hospital9MSP"))
+    rig.restart(H1)
+    with pytest.raises(MaterialError, match="3 other updates of round 1"):
+        rig.nodes[H1].take(A, header.model_copy(update={"messages": 1}), [bytes(32)])
+
+
+def test_a_party_refuses_another_set_for_ever(make: Make) -> None:
+    rig = aggregating(make)
+    record = rig.folder / A / "sums" / "000001.json"
+    rig.share()
+    record.write_bytes(record.read_bytes().replace(H2.encode(), b"Hospital9MSP"))
+    rig.restart(A)
+    with pytest.raises((MaterialError, ProtocolError)):
+        rig.share()
+
+
+def test_a_missing_node_is_left_out_by_both_parties(make: Make) -> None:
+    rig = aggregating(make, A, B, *HOSPITALS)
+    rig.down = {H1, H3}
+    rig.share()
+    rig.attest_masks()
+    found = rig.run()
+    assert sorted(found) == sorted([A, B, H2])
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+    rig.store()
+    assert rig.close()["model"] == rig.expected()
+
+
+def test_too_few_nodes_open_nothing(make: Make) -> None:
+    rig = aggregating(make, A, B, *HOSPITALS)
+    rig.down = set(HOSPITALS)
+    with pytest.raises(ProtocolError, match="too few aggregation nodes are there: Hospital1MSP, Hospital2MSP"):
+        rig.share()
+    rig.attest_masks()
+    assert rig.run() == {}
+
+
+def test_a_node_killed_after_its_reshare_is_replaced(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = aggregating(make, *THREE)
+    rig.share()
+    rig.attest_masks()
+    rig.down = {H1}
+    assert rig.run() == {}, "its sum is missing"
+    assert [resharing.due(rig.status) for resharing in rig.resharings] == [False, False]
+    monkeypatch.setattr("clients.party.aggregation.PATIENCE", -1.0)
+    assert [resharing.due(rig.status) for resharing in rig.resharings] == [True, True]
+    rig.share()
+    found = rig.run()
+    assert sorted(found) == [A, B]
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+    first, second = (rig.folder / A / "000001" / "aggregation").glob("*/nodes.json")
+    assert first.read_bytes() != second.read_bytes()
+
+
+def test_parties_and_nodes_killed_between_record_and_opening_go_on(make: Make) -> None:
+    rig = aggregating(make, *THREE)
+    rig.share()
+    sent = {msp: list(rig.heard[msp]) for msp in THREE}
+    for msp in THREE:
+        rig.restart(msp)
+    rig.share()
+    for msp in THREE:
+        again = [value for value in rig.heard[msp][len(sent[msp]) :] if value not in sent[msp]]
+        assert not [value for _, value in again if len(value) in (32, 8 * rig.parameters)], "the same re-shares again"
+    rig.attest_masks()
+    for msp in THREE:
+        rig.restart(msp)
+    assert {one["model"] for one in rig.run().values()} == {rig.expected()}
+
+
+def test_without_the_dealer_nothing_is_attested_until_it_is_back(make: Make) -> None:
+    rig = aggregating(make)
+    rig.share()
+    rig.attest_masks()
+    rig.down = {DEALER}
+    assert rig.run() == {}, "no salt, no check, no attestation"
+    rig.down = set()
+    assert {one["model"] for one in rig.run().values()} == {rig.expected()}
+
+
+def test_a_dealer_that_lost_its_seeds_attests_nothing(make: Make) -> None:
+    rig = aggregating(make)
+    for place in (rig.folder / DEALER / "000001").glob("*.seeds"):
+        place.unlink()
+    rig.share()
+    rig.attest_masks()
+    assert rig.status.masks is None
+    assert rig.run() == {}
+
+
+def test_the_dealer_gives_its_salt_to_nodes_only_and_forgets(make: Make) -> None:
+    rig = aggregating(make)
+    with pytest.raises(ProtocolError, match="not attested"):
+        rig.duty.salt(A, "demo", 1)
+    rig.attest_masks()
+    for stranger in (H1, DEALER):
+        with pytest.raises(ProtocolError, match=f"{stranger} is no aggregation node"):
+            rig.duty.salt(stranger, "demo", 1)
+    assert len(rig.duty.salt(A, "demo", 1)) == 32
+    rig.demo.submit(A, "AbortRound", "demo", 1, "the test ends")
+    rig.duty.step()
+    assert not (rig.folder / DEALER / "000001").exists()

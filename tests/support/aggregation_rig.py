@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One encrypted round with every role's own code on a ledger in memory: verified, shared, summed, attested.
+
+Each role has its own folder; ``heard`` holds every message by its receiver and its sender. A test bends messages with
+``bend``, switches roles off with ``down``, and makes a node anew from its folder with ``restart``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from consortium_ledger import DEALER, HOSPITALS, A, B
+from encrypted_consortium import EncryptedConsortium, with_nodes
+from ledger_contract import LedgerContract
+from local_dealer import LocalDealer, LocalMaterial
+
+from chaincode import modelformat
+from chaincode.fixedpoint import IntArray
+from clients.aggregator.node import Node
+from clients.documents import RoundStatus
+from clients.follow import Wake
+from clients.ledger import Ledger
+from clients.party.aggregation import Resharing
+from clients.party.dealing import MasksDuty
+from clients.party.images import PrivateImages
+from clients.party.maskseeds import MaskSeeds
+from clients.party.newmodel import NewModel
+from clients.party.shares import ShareStore
+from clients.party.verification import Verification
+from clients.report import Report
+from clients.transactions import Transactions
+from medquorum import ProtocolError
+from verifier.commitment import ShareContext, hand_overs
+from verifier.service.deliveries import Delivery
+from verifier.session import Order
+from verifier.transport import InProcess, in_process
+
+PARTIES = (B, A)
+"""P0 and P1."""
+Bend = Callable[[str, str, Delivery, list[bytes]], list[bytes]]
+"""Given sender, receiver, header and messages; gives the messages that arrive."""
+
+
+class ShiftedShares(ShareStore):
+    """A party's shares, to which a lying party adds ``shift``."""
+
+    shift = 0
+
+    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
+        share = super().wait(status, hospital, seconds)
+        return share if share is None else share + np.int64(self.shift)
+
+
+class Rig:
+    """A task of one round whose hospitals have submitted."""
+
+    def __init__(self, folder: Path, nodes: Sequence[str] = (A, B), **task: Any) -> None:
+        self.folder = folder
+        self.demo = EncryptedConsortium(folder / "sets")
+        fields = {"rule": {"name": "none"}, "rounds": 1, "model_tolerance": 1000, "minimum_accepted": 3}
+        self.demo.begin(encrypted=with_nodes(*nodes) | {"batch": 40, "comparison": "tree"}, **(fields | task))
+        self.task = self.ledger(A).task("demo")
+        self.parameters = self.task.length // 4
+        self.updates: dict[str, IntArray] = {}
+        self.heard: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
+        self.down: set[str] = set()
+        self.bend: Bend = lambda sender, receiver, header, messages: messages
+        self.seeds = MaskSeeds(folder / DEALER)
+        quiet = Report("test", "", as_json=True, stream=io.StringIO())
+        self.report = quiet
+        self.duty = MasksDuty(self.ledger(DEALER), self.transactions(DEALER), self.task, self.seeds, quiet)
+        self.shares = [
+            ShiftedShares(folder / party / "shares", self.ledger(party), self.task, index)
+            for index, party in enumerate(PARTIES)
+        ]
+        self._dealers: dict[str, LocalDealer] = {}
+        self._dealing = threading.Lock()
+        images = PrivateImages(folder / "sets" / "set.safetensors", self.task)
+        self.verifications = [
+            Verification(
+                self.ledger(party),
+                self.task,
+                index,
+                self._material(index),
+                self.shares[index],
+                images if index == 0 else None,
+                folder / party,
+                quiet,
+                Wake(),
+            )
+            for index, party in enumerate(PARTIES)
+        ]
+        self.resharings = [self.resharing(index) for index in (0, 1)]
+        self.nodes = {msp: self.node(msp) for msp in nodes}
+        self._submit()
+
+    def ledger(self, msp: str) -> Ledger:
+        return Ledger(LedgerContract(self.demo, msp), msp, A if msp == DEALER else msp)
+
+    def transactions(self, msp: str) -> Transactions:
+        return Transactions(LedgerContract(self.demo, msp), [A, B], 2, msp)
+
+    def resharing(self, index: int) -> Resharing:
+        party = PARTIES[index]
+        return Resharing(
+            self.task, party, index, self.shares[index], self._send(party), self.folder / party, self.report
+        )
+
+    def node(self, msp: str) -> Node:
+        """Make a node with nothing but what is on the ledger and in its folder."""
+        index = PARTIES.index(msp) if msp in PARTIES else 1
+        verification = self.verifications[index]
+        images = PrivateImages(self.folder / "sets" / "set.safetensors", self.task) if msp == PARTIES[0] else None
+        model = NewModel(self.transactions(msp), self.task, verification.base, images, self.folder / msp, self.report)
+        return Node(
+            self.ledger(msp),
+            self.transactions(msp),
+            self.task,
+            self._send(msp),
+            lambda round: self._salt(msp, round),
+            lambda base: verification.base(base)[0],
+            model.accuracy,
+            self.folder / msp,
+            self.report,
+            Wake(),
+        )
+
+    def restart(self, msp: str) -> None:
+        self.nodes[msp] = self.node(msp)
+        if msp in PARTIES:
+            self.resharings[PARTIES.index(msp)] = self.resharing(PARTIES.index(msp))
+
+    @property
+    def status(self) -> RoundStatus:
+        return self.ledger(A).status("demo", 1)
+
+    def verify(self, hospitals: Sequence[str] = HOSPITALS) -> None:
+        """Have both parties verify these updates and attest; leave the others out."""
+        self.demo.submit(A, "CloseSubmissions", "demo", 1, "")
+        for hospital in hospitals:
+            lines = self._lines()
+            with ThreadPoolExecutor(2) as pool:
+                found = [
+                    pool.submit(verification.verify, line, self.status, hospital, 0.0)
+                    for verification, line in zip(self.verifications, lines, strict=True)
+                ]
+            for party, one in zip(PARTIES, found, strict=True):
+                self.demo.submit(party, "AttestVerdict", "demo", 1, hospital, one.result())
+        self.demo.submit(A, "CloseVerdicts", "demo", 1, "" if len(hospitals) == len(HOSPITALS) else "left out")
+
+    def share(self) -> None:
+        """Have both parties share their sums among the nodes they reach; raises what the first one raised."""
+        lines = self._lines()
+        with ThreadPoolExecutor(2) as pool:
+            done = [
+                pool.submit(self._shared, resharing, line)
+                for resharing, line in zip(self.resharings, lines, strict=True)
+            ]
+        for one in done:
+            one.result()
+
+    def attest_masks(self) -> None:
+        self.duty.step()
+
+    def run(self) -> dict[str, Any]:
+        """Step the nodes that are there until nothing changes; gives what each attested."""
+        for _ in range(4):
+            for msp, node in self.nodes.items():
+                if msp not in self.down:
+                    node.step()
+        return {msp: one.plain() for msp, one in self.status.aggregates.items()}
+
+    def expected(self, accepted: Sequence[str] = HOSPITALS) -> str:
+        """Give the hash of the model that plain aggregation makes of these updates."""
+        from clients.aggregator.result import model_name, next_packed
+
+        base = self.verifications[0].base(self.status.round.base if self.status.round else "")[0]
+        total = sum((self.updates[hospital] for hospital in accepted), np.zeros(self.parameters, dtype=np.int64))
+        return model_name(self.task, next_packed(self.task, base, total, len(accepted)))
+
+    def close(self) -> Any:
+        return self.demo.submit(A, "CloseRound", "demo", 1, "")
+
+    def store(self, party: int = 0) -> None:
+        """Have a party store the agreed model's chunks."""
+        NewModel(
+            self.transactions(PARTIES[party]),
+            self.task,
+            self.verifications[party].base,
+            None,
+            self.folder / PARTIES[party],
+            self.report,
+        ).store(self.status, party, 100.0)
+
+    def _submit(self) -> None:
+        """Have every hospital commit to its shares and hand them over."""
+        self.demo.submit(A, "OpenRound", "demo", 1)
+        base = self.demo.base()
+        for seed, hospital in enumerate(HOSPITALS):
+            packed = self.demo.good_update(seed)
+            self.updates[hospital] = np.frombuffer(packed, dtype="<i4").astype(np.int64)
+            context = ShareContext("demo", 1, hospital, base, self.task.layout)
+            given = hand_overs(context, PARTIES, self.updates[hospital], os.urandom(32))
+            shares = {party: one.commitment for party, one in zip(PARTIES, given, strict=True)}
+            self.demo.submit(
+                hospital, "SubmitUpdate", "demo", 1, {"base": base, "layout": self.task.layout, "shares": shares}
+            )
+            for party, store, one in zip(PARTIES, self.shares, given, strict=True):
+                self._note(hospital, party, one.value)
+                store.take("demo", 1, hospital, one.value)
+
+    def _material(self, index: int) -> Callable[[Order, int, int], LocalMaterial]:
+        def take(order: Order, attempt: int, first: int) -> LocalMaterial:
+            with self._dealing:
+                dealer = self._dealers.setdefault(order.name.hospital, LocalDealer(order))
+                dealer.mask_seeds = self.seeds.of(order.name)
+            material = dealer.material(index)(attempt, first)
+            self._note(DEALER, PARTIES[index], material.seed)
+            self._note(DEALER, PARTIES[index], material.mask_seed)
+            receive = material.receive
+
+            def noted() -> Any:
+                name, message = receive()
+                self._note(DEALER, PARTIES[index], message)
+                return name, message
+
+            material.receive = noted
+            return material
+
+        return take
+
+    def _lines(self) -> tuple[InProcess, InProcess]:
+        lines = in_process()
+        for index, line in enumerate(lines):
+            line.exchange = self._noted(line.exchange, index)
+        return lines
+
+    def _noted(self, exchange: Callable[[bytes], bytes], index: int) -> Callable[[bytes], bytes]:
+        def noted(message: bytes) -> bytes:
+            answer = exchange(message)
+            self._note(PARTIES[1 - index], PARTIES[index], answer)
+            return answer
+
+        return noted
+
+    def _note(self, sender: str, receiver: str, value: bytes) -> None:
+        self.heard[receiver].append((sender, value))
+
+    def _send(self, sender: str) -> Callable[[str, Delivery, Sequence[bytes]], None]:
+        def send(node: str, header: Delivery, messages: Sequence[bytes]) -> None:
+            if node in self.down:
+                raise ProtocolError(f"{node} cannot be reached")
+            bent = self.bend(sender, node, header, list(messages))
+            for message in bent:
+                self._note(sender, node, message)
+            self.nodes[node].take(sender, header.model_copy(update={"messages": len(bent)}), bent)
+
+        return send
+
+    def _salt(self, node: str, round: int) -> bytes:
+        if DEALER in self.down:
+            raise ProtocolError(f"{DEALER} cannot be reached")
+        salt = self.duty.salt(node, "demo", round)
+        self._note(DEALER, node, salt)
+        return salt
+
+    def _shared(self, resharing: Resharing, line: InProcess) -> None:
+        try:
+            resharing.share(line, self.status)
+        finally:
+            line.close()
+
+
+def vectors(raw: bytes, parameters: int) -> list[IntArray]:
+    """Read a message or file of raw bytes as vectors of the update's length, after any salt or length before them."""
+    found: list[IntArray] = []
+    for kind in ("<i8", "<i4"):
+        size = np.dtype(kind).itemsize * parameters
+        found += [
+            np.frombuffer(raw[start : start + size], dtype=kind).astype(np.int64)
+            for start in {0, 8, 32, 40, len(raw) - size}
+            if start >= 0 and start + size <= len(raw)
+        ]
+    return found
+
+
+def packed(update: IntArray) -> bytes:
+    """Give an update as a model's bytes."""
+    return modelformat.split(update.astype("<i4").tobytes())[0]

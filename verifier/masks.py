@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The masks of updates: what binds the opened sum of the accepted updates to what was evaluated.
+
+1. During the verification of update i both parties open R_i = r_i + u_i; only the dealer knows u_i, the same in every
+   attempt.
+2. Before any sum is opened the dealer attests a salted hash of the sum of u_i over the accepted updates.
+3. S, the opened sum, must be the sum of r_i: then the sum of R_i less S is the sum of u_i, and the hash fits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from chaincode import canonical
+from chaincode.fixedpoint import IntArray
+from verifier.identifier import MaterialId
+from verifier.material import Deal
+
+__all__ = ["masks_hash", "update_mask"]
+
+_TAG = b"medquorum masks v1"
+
+
+def update_mask(seeds: tuple[bytes, bytes], name: MaterialId, parameters: int) -> IntArray:
+    """Give the mask u (parameters,) of an update, from the seeds shared with P0 and P1."""
+    return Deal(seeds, name.of_update()).mask((parameters,))
+
+
+def masks_hash(task: str, round: int, accepted: Sequence[str], salt: bytes, total: IntArray) -> str:
+    """Give the hex SHA-256 of tag ‖ [task, round, accepted] ‖ salt ‖ the masks' sum (parameters,), little-endian."""
+    digest = hashlib.sha256(_TAG + canonical.encode([task, round, list(accepted)]) + salt)
+    digest.update(total.astype("<i8", copy=False).data)
+    return digest.hexdigest()

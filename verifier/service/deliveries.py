@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What parties and aggregation nodes send a node: gRPC, a header and whole messages, durable when the call returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Literal
+
+import grpc
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from chaincode import canonical
+from medquorum import MedquorumError, ProtocolError, ShareError
+from verifier.service.connection import reach
+from verifier.service.frames import read_message, split_all
+from verifier.service.identity import Credentials
+from verifier.service.refusal import refuse
+
+__all__ = ["Deliveries", "Delivery", "Take", "deliver"]
+
+_SERVICE = "medquorum.Aggregation"
+_HEADER_BYTES = 65536
+_LONGEST_CALL = 600.0
+
+
+class Delivery(BaseModel):
+    """What is delivered.
+
+    Attributes
+    ----------
+    kind : "ready", "reshare" or "sum"
+        Nothing, to see that the node is there; a party's re-share; another node's sum.
+    task : str
+    round : int
+    set : str
+        Hash of the accepted set (:class:`verifier.resharing.AggregationContext`).
+    nodes : tuple of str
+        MSP ids of the nodes that the parties have chosen.
+    masked : str or None
+        With a re-share: hash of the sum of the accepted updates' masked parameters, as the party opened them.
+    messages : int
+        With a re-share the payload and, where the node does not get it from elsewhere, that sum.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    kind: Literal["ready", "reshare", "sum"]
+    task: str
+    round: int
+    set: str
+    nodes: tuple[str, ...]
+    masked: str | None = None
+    messages: Annotated[int, Field(ge=0, le=2)] = 0
+
+    def encode(self) -> bytes:
+        """Give the header as canonical JSON."""
+        return canonical.encode(self.model_dump(mode="json"))
+
+    @classmethod
+    def decode(cls, raw: bytes) -> Delivery:
+        """Read a header; ProtocolError where it is none."""
+        try:
+            return cls.model_validate_json(raw)
+        except ValidationError as error:
+            raise ProtocolError("the delivery's header cannot be read", "Run the same version at both ends") from error
+
+
+Take = Callable[[str, Delivery, Sequence[bytes]], None]
+"""Called with the sender's MSP id, the header and the messages."""
+
+
+class Deliveries:
+    """A node's service.
+
+    Parameters
+    ----------
+    take : callable
+        Takes a delivery, in the call's thread; raises a MedquorumError to refuse it. It is called again with the same
+        one when an answer was lost.
+    """
+
+    def __init__(self, take: Take) -> None:
+        self._take = take
+
+    def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
+        """Give the gRPC handler."""
+
+        def put(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+            sender = caller(context)
+            try:
+                header = Delivery.decode(read_message(lambda: _next(requests), _HEADER_BYTES))
+                messages = [read_message(lambda: _next(requests)) for _ in range(header.messages)]
+                self._take(sender, header, messages)
+            except MedquorumError as error:
+                refuse(context, error)
+            return b""
+
+        return grpc.method_handlers_generic_handler(_SERVICE, {"Put": grpc.stream_unary_rpc_method_handler(put)})
+
+
+def deliver(
+    credentials: Credentials, address: str, node: str, header: Delivery, messages: Sequence[bytes], timeout: float
+) -> None:
+    """Deliver to the organisation ``node`` at ``host:port``; tries again until it is there.
+
+    Raises
+    ------
+    MedquorumError
+        The node's refusal, or a ProtocolError: it was not reached within ``timeout`` seconds, or is somebody else.
+    """
+    frames = [header.model_copy(update={"messages": len(messages)}).encode(), *messages]
+
+    def put(channel: grpc.Channel, left: float) -> None:
+        limit = _LONGEST_CALL if messages else left
+        channel.stream_unary(f"/{_SERVICE}/Put", bytes, bytes)(split_all(frames), timeout=limit)
+        channel.close()
+
+    reach(credentials, address, node, timeout, put)
+
+
+def _next(requests: Iterator[bytes]) -> bytes:
+    try:
+        return next(requests)
+    except (StopIteration, grpc.RpcError) as error:
+        raise ShareError("the delivery ends before its announced length", "Send it again") from error
