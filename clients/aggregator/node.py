@@ -23,7 +23,7 @@ from chaincode.contract.task import Task
 from chaincode.fixedpoint import IntArray
 from chaincode.modelformat import Tensors
 from clients.aggregator.inbox import Inbox, Sharing
-from clients.aggregator.record import context_of, fix_set
+from clients.aggregator.record import context_of, fix_set, opening_parties
 from clients.aggregator.result import masked_hash, mismatch_of, model_name, next_packed
 from clients.documents import ended
 from clients.follow import POLL, Wake
@@ -148,10 +148,11 @@ class Node:
             raise ShareError(f"a {header.kind} has another size", "Install the same release")
 
     def _keep_reshare(self, sharing: Sharing, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:
-        masked = header.masked or ""
+        masked = header.masked
         if len(messages) == 2 and (len(messages[1]) != 2 * self._task.length or masked_hash(messages[1]) != masked):
             raise ShareError("the masked parameters' sum is not the announced one", "Send it again")
-        sharing.keep(f"{sender}.masked", masked.encode())
+        if sender in opening_parties(self._task):
+            sharing.keep(f"{sender}.masked", (masked or "").encode())
         if len(messages) == 2:
             sharing.keep("masked.vector", messages[1])
         sharing.keep(f"{sender}.reshare", messages[0])
@@ -232,7 +233,7 @@ class Node:
                 list(pool.map(send, due))
 
     def _finding(self, current: Round, masks: Masks, sharing: Sharing, total: IntArray) -> Mapping[str, Any]:
-        said = [sharing.read(f"{party}.masked").decode() for party in self._task.verifiers]
+        said = [sharing.read(f"{party}.masked").decode() for party in opening_parties(self._task)]
         mismatch = mismatch_of(masks, said, sharing.read("masked.vector"), self._salt(current.round), total)
         if mismatch is not None:
             return {"model": current.base, "mismatch": mismatch}

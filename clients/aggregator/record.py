@@ -9,11 +9,12 @@ from pathlib import Path
 
 from chaincode import canonical
 from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
 from clients.gateway.files import write_durably
 from medquorum import MaterialError
 from verifier.resharing import AggregationContext
 
-__all__ = ["context_of", "fix_set"]
+__all__ = ["context_of", "fix_set", "opening_parties"]
 
 
 def fix_set(folder: Path, current: Round) -> None:
@@ -39,6 +40,13 @@ def fix_set(folder: Path, current: Round) -> None:
             "may have been opened before",
             "Abort the round: opening a second sum would reveal an update",
         )
+
+
+def opening_parties(task: Task) -> list[str]:
+    """Give the parties that opened the accepted updates' masked parameters: P0 alone where hospitals were P1."""
+    if task.encrypted is None:
+        return []
+    return task.encrypted.parties[:1] if task.encrypted.semi_honest else task.encrypted.parties
 
 
 def context_of(current: Round, nodes: Sequence[str]) -> AggregationContext:

@@ -21,7 +21,7 @@ from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from chaincode.fixedpoint import IntArray
 from clients.aggregator.node import Send
-from clients.aggregator.record import context_of, fix_set
+from clients.aggregator.record import context_of, fix_set, opening_parties
 from clients.aggregator.result import masked_hash
 from clients.documents import RoundStatus
 from clients.gateway.files import write_durably
@@ -127,14 +127,17 @@ class Resharing:
 
     def _give(self, status: RoundStatus, current: Round, chosen: Sequence[str]) -> None:
         parameters = self._task.length // 4
-        masked = masked_sum(self._folder, current.round, current.accepted, parameters)
-        header = self._header("reshare", current, chosen).model_copy(update={"masked": masked_hash(masked)})
+        header = self._header("reshare", current, chosen)
+        masked = b""
+        if self._msp in opening_parties(self._task):
+            masked = masked_sum(self._folder, current.round, current.accepted, parameters)
+            header = header.model_copy(update={"masked": masked_hash(masked)})
         given = reshares(context_of(current, chosen), self._msp, self._secret(current), self._sum(status, current))
-        parties = self._task.encrypted.parties if self._task.encrypted is not None else []
+        knowing = opening_parties(self._task)
 
         def give(node: str) -> None:
-            # Each party has the masked parameters; the other nodes get them from P0, and a hash from P1.
-            whole = node == self._msp or (self._index == 0 and node not in parties)
+            # Who opened the masked parameters has them; the other nodes get them from P0, and from P1 a hash.
+            whole = bool(masked) and (node == self._msp or (self._index == 0 and node not in knowing))
             self._send(node, header, [given[node], masked] if whole else [given[node]])
 
         with ThreadPoolExecutor(len(chosen)) as pool:

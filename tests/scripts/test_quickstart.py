@@ -52,7 +52,14 @@ def network(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize(
-    "options", [OPTIONS, ENCRYPTED, ENCRYPTED | {"disclosure": "bit"}], ids=["plain", "encrypted", "bit"]
+    "options",
+    [
+        OPTIONS,
+        ENCRYPTED,
+        ENCRYPTED | {"disclosure": "bit", "aggregation": "shared", "aggregators": 3},
+        ENCRYPTED | {"aggregation": "shared", "aggregators": 5},
+    ],
+    ids=["plain", "encrypted", "bit, 3 nodes", "5 nodes"],
 )
 def test_a_run_reports_what_the_ledger_decided(network: str, options: dict[str, Any], tmp_path: Path) -> None:
     done = subprocess.run(command(tmp_path, network, options), capture_output=True, text=True, timeout=280)
