@@ -44,8 +44,8 @@ def check_nothing_is_doubled(fed: Federation, number: int) -> None:
     attempts = dealt(fed, number)
     assert len(set(attempts)) == len(attempts)
     assert {hospital for hospital, _ in attempts} == set(EVERYONE)
-    for party in fed.verifiers:
-        assert len(fed.versions("aggregate", number, fed.msp(party))) == 1
+    for node in fed.aggregators:
+        assert len(fed.versions("aggregate", number, node)) == 1
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ class Federation:
         self.verifiers = [one.name for one in running.consortium.having("verifier")]
         self.hospitals = [one.name for one in running.consortium.having("hospital")]
         self.dealers = [one.name for one in running.consortium.having("dealer")] if encrypted else []
+        self.nodes = {f"{self.hospitals[0]}Node": self.hospitals[0]} if encrypted else {}
         self.roles: dict[str, RoleProcess] = {}
         self._connections = ExitStack()
         self._outboxes: dict[tuple[str, str], Outbox] = {}
@@ -77,11 +78,18 @@ class Federation:
         self.task = self.ledger().task(name)
         for role in self.everyone:
             self.start(role)
+        for node in self.nodes:
+            self.start_node(node)
 
     @property
     def everyone(self) -> list[str]:
         """The organisations that have a process, dealers first: without one, parties wait."""
         return [*self.dealers, *self.verifiers, *self.hospitals]
+
+    @property
+    def aggregators(self) -> list[str]:
+        """The MSP ids of the aggregation nodes."""
+        return self.task.encrypted.aggregators if self.task.encrypted is not None else []
 
     def msp(self, name: str) -> str:
         return self.running.consortium.organisation(name).msp_id
@@ -110,11 +118,15 @@ class Federation:
         command += ["--profile", str(self.running.profile(role)), "--state-dir", str(self.state(name or role))]
         if kind == "verifier":
             command += ["--takeover", "2"]
-        if role in self.hospitals:
+        if kind in ("hospital", "adversary"):
             command += ["--data", str(self.folder / f"{role}.npz"), "--epochs", EPOCHS]
         process = self.roles.setdefault(name or role, RoleProcess(name or role, self.folder / f"{name or role}.log"))
         process.start([*command, *more])
         return process
+
+    def start_node(self, node: str) -> RoleProcess:
+        """Start the process of an aggregation node that is no party."""
+        return self.start(self.nodes[node], kind="aggregator", name=node)
 
     def _kind(self, role: str) -> str:
         if role in self.hospitals:
@@ -177,6 +189,9 @@ class Federation:
                 self.roles[role].thaw()
             else:
                 self.start(role)
+        for node in self.nodes:
+            if not self.roles[node].running:
+                self.start_node(node)
         current = self.ledger().current_round(self.name)
         if current is not None and not ended(current):
             self.transactions("VerifierA").submit("AbortRound", self.name, current.round, "the test before failed")

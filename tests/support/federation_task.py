@@ -48,14 +48,16 @@ def found_consortium(consortium: Consortium, transactions: Transactions) -> None
 
 
 def encrypted_fields(consortium: Consortium, placement: str = "outsourced") -> dict[str, Any]:
-    """Give the fields of a task that the two verifiers of a consortium judge on shares, with its dealer."""
+    """Give the fields of a task that two verifiers judge on shares, with a dealer; a hospital is the third node."""
     parties, (dealer,) = consortium.having("verifier"), consortium.having("dealer")
-    services = {one.msp_id: one.service.address for one in (*parties, dealer) if one.service}
+    node = consortium.having("hospital")[0]
+    services = {one.msp_id: one.service.address for one in (*parties, dealer, node) if one.service}
     return {
         "verification": "encrypted",
         "encrypted": {
             "parties": [one.msp_id for one in parties],
             "dealer": dealer.msp_id,
+            "aggregators": [*(one.msp_id for one in parties), node.msp_id],
             "services": services,
             "comparison": "auto",
             "batch": BATCH,

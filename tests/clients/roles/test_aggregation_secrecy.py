@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No role but the hospital itself ever holds an update: all that it receives, computes, stores and sees is searched.
+
+Every vector of the update's length is compared, alone and in every sum and difference of two, with r, r - w and p of
+each hospital; a linear functional modulo 2^64 makes that one comparison of numbers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aggregation_rig import PARTIES, Rig, vectors
+from consortium_ledger import DEALER, HOSPITALS, A, B
+
+from chaincode.fixedpoint import IntArray
+from clients.aggregator.inbox import Inbox
+from clients.aggregator.record import context_of
+from verifier.identifier import MaterialId
+from verifier.masks import update_mask
+from verifier.resharing import open_reshare
+from verifier.stream import Stream
+
+H1, H2, H3 = HOSPITALS
+NODES = (A, B, H1)
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    """A whole round that ended with a new model; the first hospital is a node too."""
+    rig = Rig(tmp_path, NODES)
+    rig.verify()
+    rig.share()
+    rig.attest_masks()
+    rig.run()
+    rig.store()
+    assert rig.close()["reason"] is None
+    return rig
+
+
+def recorded(rig: Rig, role: str) -> list[IntArray]:
+    """Give every vector that a role got, keeps in files, or reads on the ledger."""
+    raw = [value for _, value in rig.heard[role]]
+    raw += [path.read_bytes() for path in (rig.folder / role).rglob("*") if path.is_file()]
+    raw += [value for value in rig.demo.ledger.state.values() if isinstance(value, bytes)]
+    return [vector for one in raw for vector in vectors(one, rig.parameters)]
+
+
+def computed(rig: Rig, role: str) -> list[IntArray]:
+    """Give the vectors that a role's seeds stand for."""
+    names = [MaterialId("demo", 1, hospital) for hospital in HOSPITALS]
+    if role == DEALER:
+        return [update_mask(rig.seeds.of(name), name, rig.parameters) for name in names]
+    current = rig.status.round
+    assert current is not None
+    found: list[IntArray] = []
+    for sharing in Inbox(rig.folder / role).sharings(1):
+        context = context_of(current, sharing.nodes)
+        found += [
+            open_reshare(context, party, role, sharing.read(f"{party}.reshare"), rig.parameters) for party in PARTIES
+        ]
+    if role in PARTIES:
+        index = PARTIES.index(role)
+        for name in names:
+            seed = rig.seeds.of(name)[index]
+            found.append(Stream(seed, name.of_update().label(index)).words(rig.parameters))
+            share = rig.shares[index].wait(rig.status, name.hospital, 0)
+            assert share is not None
+            found.append(share)
+    return found
+
+
+def targets(rig: Rig, hospitals: list[str]) -> list[IntArray]:
+    """Give what nobody may find: r, r - w and p = (w + r) / 2, as summed and as rounded."""
+    packed = b"".join(
+        rig.ledger(A).model_chunk(rig.task.initial_model, index) for index in range(len(rig.task.chunk_sizes))
+    )
+    base = np.frombuffer(packed, dtype="<i4").astype(np.int64)
+    updates = [rig.updates[hospital] for hospital in hospitals]
+    return [one for r in updates for one in (r, r - base, base - r, base + r, (base + r + 1) >> 1, (base + r) >> 1)]
+
+
+def found(held: list[IntArray], wanted: list[IntArray]) -> bool:
+    """Tell whether one of the wanted vectors is held, or is the sum or difference of two that are held."""
+    functional = np.random.default_rng(1).integers(-(2**63), 2**63 - 1, held[0].size, dtype=np.int64)
+    numbers = np.unique(np.array([(vector * functional).sum() for vector in held]))
+    sought = np.array([(vector * functional).sum() for vector in wanted])
+    return any(np.isin(np.concatenate([numbers, numbers + one, numbers - one]), sought).any() for one in numbers)
+
+
+@pytest.mark.parametrize("role", [*PARTIES, H1, DEALER])
+def test_no_role_ever_holds_an_update(rig: Rig, role: str) -> None:
+    held = recorded(rig, role) + computed(rig, role)
+    assert len(held) > 10
+    others = [hospital for hospital in HOSPITALS if hospital != role]
+    assert not found(held, targets(rig, others))
+
+
+def test_the_search_finds_what_two_parties_hold_together(rig: Rig) -> None:
+    held = [vector for party in PARTIES for vector in recorded(rig, party) + computed(rig, party)]
+    for hospital in HOSPITALS:
+        assert found(held, targets(rig, [hospital])[:1])
+
+
+def test_the_search_finds_what_the_dealer_and_a_party_hold_together(rig: Rig) -> None:
+    held = recorded(rig, A) + computed(rig, DEALER)
+    assert found(held, targets(rig, [H2])[:1])
