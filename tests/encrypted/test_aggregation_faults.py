@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node, a party and the dealer gone while the accepted updates are summed; the model is the plain one, bit for bit."""
+"""A node, a party and the dealer gone while the updates are summed; the model is the plain one, bit for bit."""
 
 from __future__ import annotations
 
