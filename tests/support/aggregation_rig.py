@@ -38,6 +38,7 @@ from clients.party.verification import Verification
 from clients.report import Report
 from clients.transactions import Transactions
 from medquorum import ProtocolError
+from verifier.backends import Comparing
 from verifier.commitment import ShareContext, hand_overs
 from verifier.service.deliveries import Delivery
 from verifier.session import Order
@@ -57,6 +58,20 @@ class ShiftedShares(ShareStore):
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
         share = super().wait(status, hospital, seconds)
         return share if share is None else share + np.int64(self.shift)
+
+
+class RigDealer:
+    """The dealer as one party asks it."""
+
+    def __init__(self, rig: Rig, index: int) -> None:
+        self._rig = rig
+        self._index = index
+
+    def take(self, order: Order, attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
+        return self._rig._dealt(self._index, order, attempt, first, comparing)
+
+    def bandwidth(self) -> float:
+        return 1e9
 
 
 class Rig:
@@ -89,7 +104,7 @@ class Rig:
                 self.ledger(party),
                 self.task,
                 index,
-                self._material(index),
+                RigDealer(self, index),
                 self.shares[index],
                 images if index == 0 else None,
                 folder / party,
@@ -217,25 +232,23 @@ class Rig:
                 self._note(hospital, party, one.value)
                 store.take("demo", 1, hospital, one.value)
 
-    def _material(self, index: int) -> Callable[[Order, int, int], LocalMaterial]:
-        def take(order: Order, attempt: int, first: int) -> LocalMaterial:
-            with self._dealing:
-                dealer = self._dealers.setdefault(order.name.hospital, LocalDealer(order))
-                dealer.mask_seeds = self.seeds.of(order.name)
-            material = dealer.material(index)(attempt, first)
-            self._note(DEALER, PARTIES[index], material.seed)
-            self._note(DEALER, PARTIES[index], material.mask_seed)
-            receive = material.receive
+    def _dealt(self, index: int, order: Order, attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
+        """Deal for one party; one mask for each update, as the dealer's own service keeps it."""
+        with self._dealing:
+            dealer = self._dealers.setdefault(order.name.hospital, LocalDealer(order))
+            dealer.mask_seeds = self.seeds.of(order.name)
+        material = dealer.material(index)(attempt, first, comparing)
+        self._note(DEALER, PARTIES[index], material.seed)
+        self._note(DEALER, PARTIES[index], material.mask_seed)
+        receive = material.receive
 
-            def noted() -> Any:
-                name, message = receive()
-                self._note(DEALER, PARTIES[index], message)
-                return name, message
+        def noted() -> Any:
+            name, message = receive()
+            self._note(DEALER, PARTIES[index], message)
+            return name, message
 
-            material.receive = noted
-            return material
-
-        return take
+        material.receive = noted
+        return material
 
     def _lines(self) -> tuple[InProcess, InProcess]:
         lines = in_process()

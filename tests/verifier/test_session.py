@@ -70,7 +70,15 @@ def run(
 
         journal = Journal(folder / str(index) / "Hospital1MSP.journal")
         session = Session(
-            index, lines[index], journal, orders[index], secrets, dealer.material(index), bandwidth[index], progress, keep
+            index,
+            lines[index],
+            journal,
+            orders[index],
+            secrets,
+            dealer.material(index),
+            bandwidth[index],
+            progress,
+            keep,
         )
         try:
             return session.run()
