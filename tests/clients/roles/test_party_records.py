@@ -3,11 +3,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from chaincode.contract.roundstate import Round
 from clients.aggregator.record import fix_set
 from clients.party.agent import _asked
+from clients.party.masked import keep_masked, masked_sum
 from clients.party.roundfolders import forget_rounds, round_folder
 from clients.party.saying import hear
 from medquorum import MaterialError, ProtocolError
@@ -35,6 +37,19 @@ def test_one_set_a_round_for_ever(tmp_path: Path) -> None:
     fix_set(tmp_path / "sums", first)
     with pytest.raises(MaterialError, match="3 other updates of round 1"):
         fix_set(tmp_path / "sums", aggregating("Hospital1MSP", "Hospital2MSP"))
+
+
+def test_one_masked_form_of_an_update_in_all_attempts(tmp_path: Path) -> None:
+    masked = np.arange(5, dtype=np.int64)
+    keep_masked(tmp_path, 1, "Hospital1MSP", masked)
+    keep_masked(tmp_path, 1, "Hospital1MSP", masked)
+    keep_masked(tmp_path, 1, "Hospital2MSP", masked - 7)
+    with pytest.raises(MaterialError, match="Hospital1MSP in round 1 differ from those of an earlier attempt"):
+        keep_masked(tmp_path, 1, "Hospital1MSP", masked + 1)
+    found = np.frombuffer(masked_sum(tmp_path, 1, ["Hospital1MSP", "Hospital2MSP"], 5), dtype="<i8")
+    assert (found == 2 * masked - 7).all()
+    with pytest.raises(ProtocolError, match="the masked parameters of Hospital3MSP are gone"):
+        masked_sum(tmp_path, 1, ["Hospital3MSP"], 5)
 
 
 class Says:
