@@ -95,7 +95,7 @@ class Ledger:
         return self._document(Model, "ReadModel", model)
 
     def model_chunk(self, model: str, index: int) -> bytes:
-        """Read one chunk of a model, unchecked."""
+        """Read the stored form of one chunk of a model, unchecked."""
         return self.read("ReadModelChunk", model, str(index))
 
     def value(self, name: str, *arguments: str) -> Any:

@@ -7,12 +7,12 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 from chaincode import modelformat
-from chaincode.contract.models import Model
+from chaincode.contract.models import Model, chunk_sizes
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from clients.documents import result_of
 from clients.ledger import Ledger
-from medquorum import CheckFailed
+from medquorum import CheckFailed, ModelError
 
 __all__ = ["check_manifest", "check_round", "fetch_model"]
 
@@ -61,6 +61,10 @@ def check_manifest(manifest: Model, task: Task, model: str) -> None:
             _REMEDY,
             check="manifest",
         )
+    if manifest.length != task.length:
+        raise CheckFailed(
+            f"the manifest of model {model} has {manifest.length} bytes, not {task.length}", _REMEDY, check="manifest"
+        )
     if manifest.layout != layout:
         raise CheckFailed(
             f"the manifest of model {model} has the layout {manifest.layout}, not {layout}", _REMEDY, check="manifest"
@@ -73,7 +77,11 @@ def check_manifest(manifest: Model, task: Task, model: str) -> None:
 _REMEDY = "Do not use it: tell the consortium, and compare with another organisation's peer"
 
 
-def _checked(chunk: bytes, manifest: Model, index: int) -> bytes:
+def _checked(stored: bytes, manifest: Model, index: int) -> bytes:
+    try:
+        chunk = modelformat.restore_planes(stored, chunk_sizes(manifest.length)[index])
+    except ModelError as error:
+        raise CheckFailed(f"chunk {index} of model {manifest.model}: {error.cause}", _REMEDY, check="chunk") from error
     found = hashlib.sha256(chunk).hexdigest()
     if found != manifest.chunks[index]:
         raise CheckFailed(

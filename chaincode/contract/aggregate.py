@@ -17,7 +17,7 @@ from chaincode.contract.access import check_local, check_member
 from chaincode.contract.arguments import Index, Json, RoundNumber, TaskId
 from chaincode.contract.averaging import aggregate_key, average
 from chaincode.contract.consortium import Consortium
-from chaincode.contract.context import Context
+from chaincode.contract.context import Context, sha256
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Hash, MspId, RoundIndex, Statement, TaskName
 from chaincode.contract.judging import Bench
@@ -28,7 +28,7 @@ from chaincode.contract.roundstate import Round, get_round
 from chaincode.contract.supply import supplier
 from chaincode.contract.task import MAX_DATASET, Task, check_verifier, get_task
 from chaincode.contract.workshop import Progress
-from chaincode.modelformat import CHUNK_BYTES, model_hash
+from chaincode.modelformat import CHUNK_BYTES, drop_planes, model_hash
 from medquorum import ContractError
 
 __all__ = ["Accuracy", "Aggregate", "Mismatch", "agreed", "final", "find_aggregates", "leading", "nodes"]
@@ -180,14 +180,14 @@ def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index:
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(document.chunk_sizes)} does not exist")
     result = _prepared(context, document, current)
     chunk = result.packed[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
-    put_chunk(context, result.model, index, document.model_store, chunk)
+    put_chunk(context, result.model, index, document.model_store, drop_planes(chunk), sha256(chunk))
     context.event("ModelChunkStored", task=task, round=round)
     return {"model": result.model}
 
 
 @transaction
 def put_aggregate_chunk(context: Context, task: TaskId, round: RoundNumber, index: Index, described: Json) -> Answer:
-    """Store a chunk of an encrypted task's attested model {chunks}; transient ``chunk`` has the bytes."""
+    """Store a chunk of an encrypted task's attested model {chunks}; transient ``chunk`` its stored form."""
     document = get_task(context, task)
     check_verifier(context, document)
     document.expect("encrypted", "Send StoreModelChunk")
@@ -198,7 +198,8 @@ def put_aggregate_chunk(context: Context, task: TaskId, round: RoundNumber, inde
     found = model_hash(manifest.layout, manifest.chunks)
     if found != result.model:
         raise ContractError("BAD_MODEL", f"these are the chunks of {found}, the verifiers attested {result.model}")
-    put_chunk(context, result.model, index, document.model_store, transient_chunk(context, manifest, index))
+    stored = transient_chunk(context, manifest, index)
+    put_chunk(context, result.model, index, document.model_store, stored, manifest.chunks[index])
     context.event("ModelChunkStored", task=task, round=round)
     return {"model": result.model}
 

@@ -13,8 +13,8 @@ from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context, sha256
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
-from chaincode.modelformat import CHUNK_BYTES, drop_planes, model_hash, restore_planes
-from medquorum import ContractError
+from chaincode.modelformat import CHUNK_BYTES, model_hash, restore_planes
+from medquorum import ContractError, ModelError
 
 __all__ = [
     "COLLECTION",
@@ -120,14 +120,17 @@ def chunk_sizes(length: int) -> list[int]:
     return [CHUNK_BYTES] * full + ([rest] if rest else [])
 
 
-def put_chunk(context: Context, model: str, index: int, store: str, chunk: bytes) -> None:
-    """Write one chunk and the note that it is stored; reads nothing, so that parallel writes never conflict."""
-    key, stored = context.key("chunk", model, index), drop_planes(chunk)
+def put_chunk(context: Context, model: str, index: int, store: str, stored: bytes, digest: str) -> None:
+    """Write one chunk's stored form and the note that it is there, with the SHA-256 of the whole chunk.
+
+    Reads nothing, so that parallel writes never conflict.
+    """
+    key = context.key("chunk", model, index)
     if store == "private":
         context.put_private(COLLECTION, key, stored)
     else:
         context.put_bytes(key, stored)
-    context.put(StoredChunk(model=model, index=index, hash=sha256(chunk)))
+    context.put(StoredChunk(model=model, index=index, hash=digest))
 
 
 def drop_chunks(context: Context, manifest: Model) -> None:
@@ -137,12 +140,15 @@ def drop_chunks(context: Context, manifest: Model) -> None:
         context.delete(StoredChunk, manifest.model, index)
 
 
-def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
-    """Read one chunk from where the manifest says it is."""
-    if index >= len(manifest.chunks):
-        return None
+def get_stored(context: Context, manifest: Model, index: int) -> bytes | None:
+    """Read one chunk's stored form from where the manifest says it is."""
     key = context.key("chunk", manifest.model, index)
-    stored = context.private(COLLECTION, key) if manifest.store == "private" else context.stub.get_state(key)
+    return context.private(COLLECTION, key) if manifest.store == "private" else context.stub.get_state(key)
+
+
+def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
+    """Read one chunk."""
+    stored = get_stored(context, manifest, index)
     return None if stored is None else restore_planes(stored, chunk_sizes(manifest.length)[index])
 
 
@@ -171,7 +177,7 @@ def read_manifest(fields: Any) -> Manifest:
 
 
 def transient_chunk(context: Context, manifest: Manifest, index: int) -> bytes:
-    """Take a chunk from the transient map.
+    """Take a chunk's stored form from the transient map.
 
     Raises
     ------
@@ -181,29 +187,31 @@ def transient_chunk(context: Context, manifest: Manifest, index: int) -> bytes:
     sizes = chunk_sizes(manifest.length)
     if index >= len(sizes):
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(sizes)} does not exist", "Chunks are counted from 0")
-    chunk = context.transient("chunk")
-    if len(chunk) != sizes[index] or sha256(chunk) != manifest.chunks[index]:
-        raise ContractError(
-            "BAD_CHUNK", f"chunk {index} ({len(chunk)} bytes, {sha256(chunk)}) is not the manifest's", "Send it again"
-        )
-    return chunk
+    stored = context.transient("chunk")
+    try:
+        digest = sha256(restore_planes(stored, sizes[index]))
+    except ModelError as error:
+        raise ContractError("BAD_CHUNK", f"chunk {index}: {error.cause}", "Send its stored form") from error
+    if digest != manifest.chunks[index]:
+        raise ContractError("BAD_CHUNK", f"chunk {index}, {digest}, is not the manifest's", "Send it again")
+    return stored
 
 
 @transaction
 def put_model_chunk(context: Context, manifest: Json, index: Index, store: Word) -> Answer:
-    """Store a chunk of an initial model {layout, length, chunks}; transient ``chunk`` has the bytes."""
+    """Store a chunk of an initial model {layout, length, chunks}; transient ``chunk`` has its stored form."""
     coordinators = context.get(Consortium).having("coordinator")
     check_member(context, "coordinator", coordinators, coordinators)
     described = read_manifest(manifest)
     if store not in ("public", "private"):
         raise ContractError("BAD_MODEL", f"there is no store {store!r}", "Use public or private")
-    chunk = transient_chunk(context, described, index)
+    stored = transient_chunk(context, described, index)
     name = model_hash(described.layout, described.chunks)
     known = context.find(Model, name)
     if known is None:
         known = Model(model=name, store=_store(store), **described.model_dump())
         context.put(known)
-    put_chunk(context, name, index, known.store, chunk)
+    put_chunk(context, name, index, known.store, stored, described.chunks[index])
     return {"model": name}
 
 
@@ -215,10 +223,10 @@ def read_model(context: Context, model: HashText) -> Answer:
 
 @evaluate
 def read_model_chunk(context: Context, model: HashText, index: Index) -> Answer:
-    """Read one chunk's bytes."""
-    chunk = get_chunk(context, context.get(Model, model), index)
-    if chunk is not None:
-        return chunk
+    """Read one chunk's stored form."""
+    stored = get_stored(context, context.get(Model, model), index)
+    if stored is not None:
+        return stored
     purged = context.find(Purged, model)
     if purged is not None:
         raise ContractError(

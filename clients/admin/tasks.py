@@ -80,7 +80,7 @@ def store_model(
     missing = [index for index in range(len(chunks)) if index not in stored]
 
     def put(index: int) -> None:
-        transactions.submit("PutModelChunk", manifest, index, store, chunk=chunks[index])
+        transactions.submit("PutModelChunk", manifest, index, store, chunk=modelformat.drop_planes(chunks[index]))
 
     if not stored:
         # The first chunk writes the manifest: alone, so that the others do not conflict over it.

@@ -80,8 +80,8 @@ class NewModel:
         document = {"chunks": [sha256(chunk).hexdigest() for chunk in chunks]}
 
         def put(index: int) -> None:
-            name = "PutAggregateChunk"
-            self._transactions.submit(name, self._task.task, current.round, index, document, chunk=chunks[index])
+            name, stored = "PutAggregateChunk", modelformat.drop_planes(chunks[index])
+            self._transactions.submit(name, self._task.task, current.round, index, document, chunk=stored)
 
         with (
             self._report.phase("store", round=current.round, chunks=len(missing)),

@@ -15,6 +15,7 @@ from memory_stub import MemoryLedger, creator
 
 from chaincode import catalogue, modelformat
 from chaincode.contract.contract import Contract
+from chaincode.contract.models import chunk_sizes
 from chaincode.contract.node import Node
 from chaincode.contract.verification import VerificationSets
 from chaincode.contract.workshop import Workshop
@@ -121,8 +122,15 @@ class Consortium:
     def put_model(self, packed: bytes, store: str = "public") -> str:
         manifest = {"layout": self.layout, "length": len(packed), "chunks": modelformat.chunk_hashes(packed)}
         for index, chunk in enumerate(modelformat.split(packed)):
-            answer = self.submit(A, "PutModelChunk", manifest, index, store, chunk=chunk)
+            form = modelformat.drop_planes(chunk)
+            answer = self.submit(A, "PutModelChunk", manifest, index, store, chunk=form)
         return str(answer["model"])
+
+    def chunk(self, msp: str, model: str, index: int = 0) -> bytes:
+        """Read a chunk of a model as the ledger's hashes mean it."""
+        stored = self.ledger.evaluate(msp, creator(msp), "ReadModelChunk", model, str(index))
+        length = self.read(msp, "ReadModel", model)["length"]
+        return modelformat.restore_planes(stored, chunk_sizes(length)[index])
 
     def task(self, **changes: Any) -> dict[str, Any]:
         return {

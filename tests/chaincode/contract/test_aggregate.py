@@ -59,7 +59,7 @@ def test_private_store(make: Make) -> None:
     ended = demo.submit(A, "CloseRound", "demo", 1, "")
     manifest = demo.read(H3, "ReadModel", ended["model"])
     assert manifest["store"] == "private"
-    chunk = demo.ledger.evaluate(H3, creator(H3), "ReadModelChunk", ended["model"], "0")
+    chunk = demo.chunk(H3, ended["model"])
     assert hashlib.sha256(chunk).hexdigest() == manifest["chunks"][0]
     assert chunk not in demo.ledger.state.values()
 

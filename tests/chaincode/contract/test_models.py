@@ -39,7 +39,7 @@ def test_put_and_read_back(make: Make, store: str) -> None:
         "accepted": [],
         **manifest(demo, packed),
     }
-    assert demo.ledger.evaluate(H1, creator(H1), "ReadModelChunk", name, "0") == packed
+    assert demo.ledger.evaluate(H1, creator(H1), "ReadModelChunk", name, "0") == modelformat.drop_planes(packed)
     assert (modelformat.drop_planes(packed) in demo.ledger.state.values()) == (store == "public")
 
 
@@ -59,8 +59,9 @@ def test_refusals(make: Make, refused: Refused) -> None:
     demo.init()
     packed = demo.model(4)
     good = manifest(demo, packed)
+    form = modelformat.drop_planes(packed)
 
-    def put(described: Any, index: int = 0, store: str = "public", chunk: bytes = packed, msp: str = A) -> Any:
+    def put(described: Any, index: int = 0, store: str = "public", chunk: bytes = form, msp: str = A) -> Any:
         return demo.submit(msp, "PutModelChunk", described, index, store, chunk=chunk)
 
     for wrong in ({}, good | {"length": 7}, good | {"length": 0}, good | {"chunks": []}, good | {"x": 1}, []):
@@ -68,8 +69,8 @@ def test_refusals(make: Make, refused: Refused) -> None:
     refused("BAD_MODEL", put, good | {"length": 8 << 20})
     refused("BAD_MODEL", put, good, store="cloud")
     refused("BAD_CHUNK", put, good, index=1)
-    refused("BAD_CHUNK", put, good, chunk=packed[:-1])
-    refused("BAD_CHUNK", put, good, chunk=bytes(len(packed)))
+    refused("BAD_CHUNK", put, good, chunk=form[:-1])
+    refused("BAD_CHUNK", put, good, chunk=modelformat.drop_planes(bytes(len(packed))))
     refused("ACCESS_DENIED", put, good, msp=H1)
     refused("BAD_CHUNK", demo.submit, A, "PutModelChunk", good, 0, "public")
     name = modelformat.model_hash(demo.layout, good["chunks"])
@@ -87,11 +88,10 @@ def test_chunks_of_a_known_model_are_written_without_reading_each_other(make: Ma
     described = manifest(demo, packed)
     assert len(described["chunks"]) > 1
     chunks = modelformat.split(packed)
-    demo.submit(A, "PutModelChunk", described, 0, "public", chunk=chunks[0])
+    demo.submit(A, "PutModelChunk", described, 0, "public", chunk=modelformat.drop_planes(chunks[0]))
     text = json.dumps(described)
-    simulation = demo.ledger.simulate(
-        A, creator(A), "PutModelChunk", text, "1", "public", transient={"chunk": chunks[1]}
-    )
+    second = {"chunk": modelformat.drop_planes(chunks[1])}
+    simulation = demo.ledger.simulate(A, creator(A), "PutModelChunk", text, "1", "public", transient=second)
     assert {key.split("\0")[1] for key in simulation.reads} == {"consortium", "model"}
     assert {key.split("\0")[1] for key in simulation.writes} == {"chunk", "stored"}
     assert hashlib.sha256(chunks[1]).hexdigest() == described["chunks"][1]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 from consortium_ledger import HOSPITALS, A, B, Consortium
-from memory_stub import creator
 
 from chaincode import modelformat
 
@@ -27,7 +26,7 @@ def played(make: Make, rounds: int, **task: object) -> tuple[Consortium, list[st
 
 
 def chunk(demo: Consortium, model: str) -> bytes:
-    return demo.ledger.evaluate(H1, creator(H1), "ReadModelChunk", model, "0")
+    return demo.chunk(H1, model)
 
 
 def test_bytes_of_old_models_are_gone_and_their_manifests_stay(make: Make, refused: Refused) -> None:
@@ -117,6 +116,7 @@ def test_stored_chunks_are_listed(make: Make, stored: int) -> None:
     packed = demo.model(4) * 60_000
     described = {"layout": demo.layout, "length": len(packed), "chunks": modelformat.chunk_hashes(packed)}
     for index in range(stored):
-        demo.submit(A, "PutModelChunk", described, index, "public", chunk=modelformat.split(packed)[index])
+        form = modelformat.drop_planes(modelformat.split(packed)[index])
+        demo.submit(A, "PutModelChunk", described, index, "public", chunk=form)
     name = modelformat.model_hash(demo.layout, modelformat.chunk_hashes(packed))
     assert demo.read(H1, "ReadStoredChunks", name) == list(range(stored))

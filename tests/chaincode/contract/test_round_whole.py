@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 
 from consortium_ledger import HOSPITALS, A, Consortium
-from memory_stub import creator
 
 from chaincode import modelformat
 from chaincode.aggregate import aggregate
@@ -21,7 +20,7 @@ def test_two_rounds(demo: Consortium) -> None:
     manifest = demo.read(HOSPITALS[0], "ReadModel", first["model"])
     assert manifest["parent"] == first["base"]
     assert manifest["accepted"] == HOSPITALS[:2]
-    chunk = demo.ledger.evaluate(HOSPITALS[0], creator(HOSPITALS[0]), "ReadModelChunk", first["model"], "0")
+    chunk = demo.chunk(HOSPITALS[0], first["model"])
     assert hashlib.sha256(chunk).hexdigest() == manifest["chunks"][0]
     expected = aggregate(
         demo.description,

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from consortium_ledger import DEALER, HOSPITALS, SALT, A, B, Consortium
-from memory_stub import creator
 
 from chaincode import modelformat
 
@@ -138,7 +137,7 @@ def test_chunks_of_a_large_model(make: Callable[..., Consortium]) -> None:
     demo.submit(A, "OpenRound", "demo", 1)
     demo.hand_in(H1, packed)
     assert len(demo.read(A, "ReadRoundStatus", "demo", 1)["updates"][H1]["chunks"]) == 2
-    read = [demo.ledger.evaluate(A, creator(A), "ReadModelChunk", name, str(i)) for i in range(2)]
+    read = [demo.chunk(A, name, i) for i in range(2)]
     assert b"".join(read) == packed
 
 
