@@ -22,9 +22,9 @@ from encrypted_consortium import EncryptedConsortium, with_nodes
 from ledger_contract import LedgerContract
 from local_dealer import LocalDealer, LocalMaterial
 
-from chaincode import modelformat
 from chaincode.fixedpoint import IntArray
 from clients.aggregator.node import Node
+from clients.aggregator.result import model_name, next_packed
 from clients.documents import RoundStatus
 from clients.follow import Wake
 from clients.ledger import Ledger
@@ -195,8 +195,6 @@ class Rig:
 
     def expected(self, accepted: Sequence[str] = HOSPITALS) -> str:
         """Give the hash of the model that plain aggregation makes of these updates."""
-        from clients.aggregator.result import model_name, next_packed
-
         base = self.verifications[0].base(self.status.round.base if self.status.round else "")[0]
         total = sum((self.updates[hospital] for hospital in accepted), np.zeros(self.parameters, dtype=np.int64))
         return model_name(self.task, next_packed(self.task, base, total, len(accepted)))
@@ -290,21 +288,3 @@ class Rig:
             resharing.share(line, self.status)
         finally:
             line.close()
-
-
-def vectors(raw: bytes, parameters: int) -> list[IntArray]:
-    """Read a message or file of raw bytes as vectors of the update's length, after any salt or length before them."""
-    found: list[IntArray] = []
-    for kind in ("<i8", "<i4"):
-        size = np.dtype(kind).itemsize * parameters
-        found += [
-            np.frombuffer(raw[start : start + size], dtype=kind).astype(np.int64)
-            for start in {0, 8, 32, 40, len(raw) - size}
-            if start >= 0 and start + size <= len(raw)
-        ]
-    return found
-
-
-def packed(update: IntArray) -> bytes:
-    """Give an update as a model's bytes."""
-    return modelformat.split(update.astype("<i4").tobytes())[0]

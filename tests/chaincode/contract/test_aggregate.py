@@ -116,6 +116,7 @@ def test_majority_with_one_verifier_astray(make: Make, refused: Refused) -> None
     ended = demo.submit(A, "CloseRound", "demo", 1, "")
     assert ended["model"] == demo.read(H1, "ReadRoundStatus", "demo", 1)["aggregates"][A]["model"]
     assert demo.read(H1, "ReadRoundStatus", "demo", 1)["aggregates"][C]["model"] == "f" * 64
+    assert ended["differing"] == [C]
 
 
 def test_no_majority(make: Make, refused: Refused) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aggregation_rig import PARTIES, Rig, vectors
+from aggregation_rig import PARTIES, Rig
 from consortium_ledger import DEALER, HOSPITALS, A, B
 
 from chaincode.fixedpoint import IntArray
@@ -37,6 +37,19 @@ def rig(tmp_path: Path) -> Rig:
     rig.store()
     assert rig.close()["reason"] is None
     return rig
+
+
+def vectors(raw: bytes, parameters: int) -> list[IntArray]:
+    """Read a message or file of raw bytes as vectors of the update's length, after any salt or length before them."""
+    found: list[IntArray] = []
+    for kind in ("<i8", "<i4"):
+        size = np.dtype(kind).itemsize * parameters
+        found += [
+            np.frombuffer(raw[start : start + size], dtype=kind).astype(np.int64)
+            for start in {0, 8, 32, 40, len(raw) - size}
+            if start >= 0 and start + size <= len(raw)
+        ]
+    return found
 
 
 def recorded(rig: Rig, role: str) -> list[IntArray]:
