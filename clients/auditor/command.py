@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from chaincode.contract.roundstate import Round
 from clients.auditor.audit import audit_round, history
 from clients.auditor.authorities import Authorities
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
@@ -111,8 +112,15 @@ def show_round(
                 "attested_by": sorted(status.attestations.get(hospital, ())),
             }
         )
-    state_now = "not open" if status.round is None else status.round.state
-    _show(rows, f"{task} round {number}: {state_now}", as_json=as_json)
+    _show(rows, f"{task} round {number}: {_said_of(status.round)}", as_json=as_json)
+
+
+def _said_of(current: Round | None) -> str:
+    """Say how a round stands, why, and who attested another model than the one it ended with."""
+    if current is None:
+        return "not open"
+    others = "" if current.differing is None else f"another result: {', '.join(current.differing)}"
+    return "; ".join(part for part in (current.state, current.reason, others) if part)
 
 
 @auditor.command("hospital")

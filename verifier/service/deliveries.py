@@ -13,6 +13,7 @@ from chaincode import canonical
 from medquorum import MedquorumError, ProtocolError, ShareError
 from verifier.service.connection import reach
 from verifier.service.frames import read_message, split_all
+from verifier.service.handover import LONGEST
 from verifier.service.identity import Credentials
 from verifier.service.refusal import refuse
 
@@ -89,7 +90,7 @@ class Deliveries:
             sender = caller(context)
             try:
                 header = Delivery.decode(read_message(lambda: _next(requests), _HEADER_BYTES))
-                messages = [read_message(lambda: _next(requests)) for _ in range(header.messages)]
+                messages = [read_message(lambda: _next(requests), LONGEST) for _ in range(header.messages)]
                 self._take(sender, header, messages)
             except MedquorumError as error:
                 refuse(context, error)
