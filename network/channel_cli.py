@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``channel genesis|make|sign|submit``: the channel's configuration as files that go from host to host."""
+"""``channel genesis|check|make|sign|submit``: the channel's configuration as files that go from host to host."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from medquorum import ConfigError
+from medquorum import CheckFailed, ConfigError
 from network import identityfiles
 from network.consortium import Organisation
 from network.fabric import binaries, ceremony, signing
+from network.fabric.channelconfig import differences
+from network.fabric.client import AdminClient
 from network.fabric.configtx import make_genesis
 from network.network import Network, open_network
 from network.options import Channel, Folder
@@ -27,11 +29,24 @@ Change = Annotated[Path, typer.Argument(metavar="FILE", help="A change that `cha
 def genesis(folder: Folder, channel: Channel = None) -> None:
     """Make the genesis block from the bundles in this folder: once, by the founder, who sends it to all."""
     network = open_network(folder, channel=channel)
-    unknown = [one.name for one in network.consortium.everyone if not network.folder.msp(one).is_dir()]
-    if unknown:
-        raise ConfigError(f"nothing is known of {', '.join(unknown)}", "Take their bundles in with `org import`")
+    _require_everyone(network)
     make_genesis(network.consortium, network.folder, binaries.find())
     print(network.folder.block(network.consortium.channel.name))
+
+
+@app.command()
+def check(folder: Folder, channel: Channel = None) -> None:
+    """Compare the founder's genesis block with what consortium.toml and the bundles in this folder make it."""
+    network = open_network(folder, channel=channel)
+    block = network.folder.block(network.consortium.channel.name)
+    _require_everyone(network)
+    if not block.exists():
+        raise ConfigError(f"no genesis block {block}", "Copy the founder's, who makes it with `channel genesis`")
+    found = differences(AdminClient(network.consortium, network.folder, binaries.find()), block)
+    if found:
+        remedy = "Do not join with it: compare consortium.toml and the bundles' fingerprints with the founder"
+        raise CheckFailed(f"{block} is another channel's in {', '.join(found)}", remedy)
+    print("the genesis block is what consortium.toml and the bundles make it")
 
 
 @app.command()
@@ -65,6 +80,12 @@ def submit(
     network = open_network(folder, channel=channel)
     ceremony.submit(network.client, [ceremony.read(file) for file in files], _own(network, org))
     print("the channel is changed; now `deployCC --org` on every host")
+
+
+def _require_everyone(network: Network) -> None:
+    unknown = [one.name for one in network.consortium.everyone if not network.folder.msp(one).is_dir()]
+    if unknown:
+        raise ConfigError(f"nothing is known of {', '.join(unknown)}", "Take their bundles in with `org import`")
 
 
 def _own(network: Network, name: str | None) -> Organisation:

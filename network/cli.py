@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -123,6 +124,7 @@ def logs(
     folder: Folder,
     node: Annotated[str | None, typer.Argument(help="A process' name, as in status")] = None,
     lines: Annotated[int, typer.Option("-n", min=1, help="How many of the last lines")] = 20,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with what is written, until Ctrl-C")] = False,
 ) -> None:
     """Show the end of a process' log, or list the logs."""
     opened = _open(folder)
@@ -134,6 +136,8 @@ def logs(
     path = opened.folder.log(node)
     if path not in known:
         raise ConfigError(f"no log of {node!r}", f"Logs: {', '.join(path.stem for path in known)}")
+    if follow:
+        os.execlp("tail", "tail", "-n", str(lines), "-F", str(path))  # noqa: S606
     print("\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
 
 

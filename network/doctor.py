@@ -61,7 +61,7 @@ def examine(root: Path) -> list[Finding]:
     folder = NetworkFolder(root)
     consortium, first = _consortium(folder)
     findings = [first]
-    for check in (_binaries, _ports, _certificates, _builder, _limits, _clock, _disk, _memory):
+    for check in (_binaries, _ports, _certificates, _revocations, _builder, _limits, _clock, _disk, _memory):
         findings += check(consortium, folder)
     return findings
 
@@ -128,6 +128,7 @@ def _shows(service: Service, certificate: Path) -> bool:
 
 def _certificates(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
     found = sorted(folder.organizations.rglob("*.pem")) + sorted(folder.organizations.rglob("*.crt"))
+    found = [path for path in found if path.parent.name != "crls"]
     if not found:
         yield Finding("certificates", True, "none yet; `up` makes them")
         return
@@ -148,6 +149,25 @@ def _certificates(consortium: Consortium, folder: NetworkFolder) -> Iterator[Fin
         yield Finding("private keys", False, f"readable by others: {named}", f"chmod 600 {named}")
     else:
         yield Finding("private keys", True, "readable by their owner only")
+
+
+def _revocations(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    """Look for revocation lists that have run out: nobody but the organisation itself can renew its own."""
+    found = sorted(folder.organizations.glob("*/*/msp/crls/*"))
+    now = datetime.datetime.now(datetime.UTC)
+    stale = []
+    for path in found:
+        try:
+            end = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
+        except ValueError:
+            end = None
+        if end is None or end < now:
+            stale.append(str(path.relative_to(folder.root)))
+    if stale:
+        remedy = "That organisation issues a new one; to shut an organisation out use `hospital remove`, not a list"
+        yield Finding("revocation lists", False, f"run out or unreadable: {', '.join(stale)}", remedy)
+    elif found:
+        yield Finding("revocation lists", True, f"{len(found)}, none has run out")
 
 
 def _builder(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:

@@ -23,15 +23,15 @@ MESSAGE_LIMIT = 100 << 20
 Document = dict[str, Any]
 
 
-def write_all(consortium: Consortium, folder: NetworkFolder, only: str | None = None) -> None:
-    """Write the profiles and wallet of every organisation, or of one."""
-    for one in (one for one in consortium.organisations if only in (None, one.name)):
+def write_all(consortium: Consortium, folder: NetworkFolder) -> None:
+    """Write every organisation's profiles, and the wallets of those whose keys are here."""
+    for one in consortium.organisations:
         document = profile(consortium, folder, one)
         folder.profile(one).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         folder.profile(one, "yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         if one in consortium.having("verifier"):
             folder.verification(one).mkdir(parents=True, exist_ok=True)
-        own = [user for user, _ in USERS if folder.key(one, user).exists()]  # on a shared description not all are here
+        own = [user for user, _ in USERS if folder.key(one, user).exists()]
         for user in own:
             write_private(folder.wallet(one, user), json.dumps(wallet_identity(folder, one, user), indent=2))
         hfc.write(folder, one, document, own)

@@ -91,7 +91,7 @@ def _prepare_keys(consortium: Consortium, folder: NetworkFolder, progress: Progr
     if organisation:
         with progress.step(f"keys of {organisation}, bundles of the others"):
             identityfiles.require(consortium, folder, consortium.anyone(organisation))
-            profiles.write_all(consortium, folder, organisation)
+            profiles.write_all(consortium, folder)
         return
     foreign = [
         one.name for one in consortium.everyone if folder.msp(one).is_dir() and not identityfiles.is_own(folder, one)

@@ -20,7 +20,7 @@ from network.fabric.client import AdminClient
 from network.fabric.configtx import write_block
 from network.paths import NetworkFolder
 
-__all__ = ["APPLICATION", "Change", "config_of", "fetch", "make_change", "members_of"]
+__all__ = ["APPLICATION", "Change", "config_of", "differences", "fetch", "make_change", "members_of"]
 
 APPLICATION = "Application"
 POLICIES = ("Admins", "Endorsement", "LifecycleEndorsement")
@@ -102,6 +102,19 @@ def make_change(client: AdminClient, running: configtx_pb2.Config) -> Change | N
                 return None
             raise
         return Change(out.read_bytes())
+
+
+def differences(client: AdminClient, block: Path) -> list[str]:
+    """List what a genesis block says otherwise than the consortium's file and the public files here would make it."""
+    given, own = config_of(block).channel_group, _generated(client.consortium, client.folder, client).channel_group
+    found = []
+    for name in sorted({*given.groups, *own.groups}):
+        one, other = given.groups[name], own.groups[name]
+        members = sorted({*one.groups, *other.groups})
+        found += [f"{name}/{member}" for member in members if one.groups[member] != other.groups[member]]
+        found += [f"{name}/{part}" for part in ("values", "policies") if getattr(one, part) != getattr(other, part)]
+    found += [part for part in ("values", "policies") if getattr(given, part) != getattr(own, part)]
+    return found
 
 
 def _generated(consortium: Consortium, folder: NetworkFolder, client: AdminClient) -> configtx_pb2.Config:

@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from networks import free_port_base
 
 from network.cli import main
 from network.consortium import load, sample, write
-from network.crypto import Validity, generate
+from network.crypto import Validity, generate, load_authority
 from network.fabric import binaries
 from network.paths import NetworkFolder
 from network.profiles import write_all
@@ -110,6 +113,22 @@ def test_status_of_what_never_ran(folder: Path, capsys: pytest.CaptureFixture[st
     assert "0 processes ended" in capsys.readouterr().out
 
 
+def test_a_log_is_followed(folder: Path) -> None:
+    log = NetworkFolder(folder).log("peer0")
+    log.parent.mkdir()
+    log.write_text("".join(f"line {number}\n" for number in range(50)))
+    command = [sys.executable, "-m", "network", "logs", "peer0", "-n", "1", "--follow", "--dir", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as shown:
+        assert shown.stdout is not None
+        try:
+            assert shown.stdout.readline() == "line 49\n"
+            with log.open("a") as more:
+                more.write("line 50\n")
+            assert shown.stdout.readline() == "line 50\n"
+        finally:
+            shown.terminate()
+
+
 def findings(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
     main(["doctor", "--json", "--dir", str(folder)])
     return {one["check"]: one for one in json.loads(capsys.readouterr().out)}
@@ -149,6 +168,25 @@ def test_doctor_knows_the_organisations_own_service(folder: Path, capsys: pytest
     shutil.rmtree(network.service_tls(verifiers[0]))
     generate(consortium, network, Validity(late - datetime.timedelta(days=9), late))
     assert "services/service." in str(findings(folder, capsys)["certificates"]["detail"])
+
+
+def test_doctor_warns_of_a_revocation_list_that_has_run_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = NetworkFolder(folder)
+    consortium = load(network.consortium)
+    generate(consortium, network)
+    assert "revocation lists" not in findings(folder, capsys)
+    one = consortium.organisation("Hospital1")
+    authority = load_authority(network, one)
+    now = datetime.datetime.now(datetime.UTC)
+    path = network.msp(one) / "crls" / "list.pem"
+    path.parent.mkdir()
+    for days, passed in ((1, True), (-1, False)):
+        builder = x509.CertificateRevocationListBuilder().issuer_name(authority.certificate.subject)
+        builder = builder.last_update(now - datetime.timedelta(days=9)).next_update(now + datetime.timedelta(days=days))
+        path.write_bytes(builder.sign(authority.key, hashes.SHA256()).public_bytes(Encoding.PEM))
+        assert findings(folder, capsys)["revocation lists"]["passed"] is passed
+    path.write_text("nonsense")
+    assert "list.pem" in str(findings(folder, capsys)["revocation lists"]["detail"])
 
 
 def test_network_sh_translates_the_test_networks_words(folder: Path) -> None:

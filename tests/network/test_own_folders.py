@@ -75,6 +75,23 @@ def test_a_host_without_keys_bundles_or_genesis_block_says_so(hosts: dict[str, N
         network.up("fabric", "VerifierD")
 
 
+def test_each_checks_the_founders_block(
+    hosts: dict[str, NetworkFolder], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(hosts, "Hospital1", "channel", "check") == 0
+    other = found(host(hosts, "VerifierA").consortium, tmp_path)["VerifierA"].block("mychannel")
+    block = hosts["Hospital1"].block("mychannel")
+    kept = block.read_bytes()
+    try:
+        block.write_bytes(other.read_bytes())
+        assert run(hosts, "Hospital1", "channel", "check") == 40
+    finally:
+        block.write_bytes(kept)
+    said = capsys.readouterr().err
+    assert all(f"Application/{name}" in said for name in ("VerifierB", "Hospital1"))
+    assert "Orderer/Orderer1" in said
+
+
 def test_each_starts_alone_and_approves_for_itself(hosts: dict[str, NetworkFolder]) -> None:
     for name in reversed(hosts):  # the orderer first, then peers in any order
         host(hosts, name).up("fabric", name)

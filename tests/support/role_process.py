@@ -22,8 +22,9 @@ Event = dict[str, Any]
 class RoleProcess:
     """One role; its JSON lines are kept over restarts, its log is appended to."""
 
-    def __init__(self, name: str, log: Path) -> None:
+    def __init__(self, name: str, log: Path, host: Sequence[str] = ()) -> None:
         self.name = name
+        self._host = host  # what runs a command on another host
         self.events: list[Event] = []
         self._log = log
         self._arrived = threading.Condition()
@@ -34,7 +35,7 @@ class RoleProcess:
         """Start it; it must not run."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "clients", *arguments, "--json"],
+                [*self._host, sys.executable, "-m", "clients", *arguments, "--json"],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
