@@ -11,7 +11,7 @@ import typer
 from medquorum import ConfigError
 from network import bundle, identityfiles
 from network.consortium import Organisation, write
-from network.membership import new_hospital, with_member, without_hospital
+from network.membership import new_hospital, with_hospital, without_hospital
 from network.network import Network, open_network
 from network.options import Folder, Quiet
 from network.progress import Progress
@@ -37,12 +37,12 @@ def add(
         taken = bundle.read(Path(name), network.folder)
         if not isinstance(taken.organisation, Organisation):
             raise ConfigError(f"{taken.organisation.name} orders blocks", "Only members of the channel join so")
-        network = network.with_consortium(with_member(network.consortium, taken.organisation))
+        network = network.with_consortium(with_hospital(network.consortium, taken.organisation))
         bundle.store(taken, network.consortium, network.folder)
     elif _one_place(network):
         known = [one for one in network.consortium.organisations if one.name == name]
         one = known[0] if known else new_hospital(network.consortium, name)
-        network = network.with_consortium(with_member(network.consortium, one))
+        network = network.with_consortium(with_hospital(network.consortium, one))
     else:
         raise ConfigError(f"no bundle {name}", "Its host makes one: `org init`, `org export`")
     write(network.consortium, network.folder.consortium)

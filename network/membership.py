@@ -11,17 +11,20 @@ from medquorum import ConfigError
 from network.consortium import Consortium, Organisation
 from network.expansion import ORGANISATIONS_OFFSET, STEP
 
-__all__ = ["new_hospital", "with_member", "without_hospital"]
+__all__ = ["new_hospital", "with_hospital", "without_hospital"]
 
 
-def with_member(consortium: Consortium, one: Organisation) -> Consortium:
-    """Give the consortium with another organisation, or the same one when exactly that entry is there.
+def with_hospital(consortium: Consortium, one: Organisation) -> Consortium:
+    """Give the consortium with another hospital, or the same one when exactly that entry is there.
 
     Raises
     ------
     ConfigError
-        When its name, MSP id, domain or address is another's.
+        When it would be more than a hospital, or its name, MSP id, domain or address is another's.
     """
+    if one.roles != ["hospital"]:
+        remedy = "A newcomer has the role hospital alone; other roles are everyone's decision, made in consortium.toml"
+        raise ConfigError(f"{one.name} asks for the roles {', '.join(one.roles)}", remedy)
     if one in consortium.organisations:
         return consortium
     return _changed(consortium, [*consortium.organisations, one], f"{one.name} cannot be added")
@@ -55,6 +58,7 @@ def new_hospital(consortium: Consortium, name: str) -> Organisation:
             "operations_port": base + 4,
             "chaincode_ports": list(range(base + 5, base + STEP)),
         },
+        "service": {"host": peers[-1].host, "port": base + 3},
     }
     try:
         return Organisation.model_validate(entry)

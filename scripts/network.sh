@@ -13,8 +13,9 @@ Usage: network.sh VERB [flags]
       -c channel  -ccn name  -ccv version  -ccs sequence|auto  -ccp file.py  -ccep policy  -cccg collections.json
       -cci function  --command "command line of another chaincode server"  --org NAME
   cc list|package|invoke|query   -org NAME  -ccn name  -ccic '{"Args":[...]}'  -ccqc '{"Args":[...]}'
+  org init|export|import  channel genesis|check|make|sign|submit  hospital add|remove   (docs/operations.md)
   stop NAME | start NAME     one process or organisation
-  status | logs [NODE] | restart | down [--purge]
+  status | logs [NODE] [--follow] | restart | down [--purge]
 Flags of every verb: --dir FOLDER, -h; -verbose shows what is run. -bft is accepted: it is the default.
 -r, -d are accepted: conditions are awaited, nothing is tried a fixed number of times.
 TEXT

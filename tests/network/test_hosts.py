@@ -55,7 +55,7 @@ def consortium() -> Consortium:
     organisations = []
     for name, roles in members.items():
         host = f"{name.lower()}.test"
-        serves = {"service": {"host": host, "port": SERVICE}} if roles != ["hospital"] else {}
+        serves = {"service": {"host": host, "port": SERVICE}}
         entry = {"name": name, "msp_id": f"{name}MSP", "domain": host, "roles": roles}
         organisations.append(entry | {"peer": None if roles == ["dealer"] else peer | {"host": host}} | serves)
     orderers = [

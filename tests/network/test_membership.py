@@ -6,7 +6,7 @@ import pytest
 from medquorum import ConfigError
 from network import policies
 from network.consortium import Consortium, sample
-from network.membership import new_hospital, with_member, without_hospital
+from network.membership import new_hospital, with_hospital, without_hospital
 
 
 @pytest.fixture
@@ -16,16 +16,18 @@ def consortium() -> Consortium:
 
 def test_a_new_hospital_takes_free_ports_and_changes_the_policies(consortium: Consortium) -> None:
     one = new_hospital(consortium, "Hospital4")
-    grown = with_member(consortium, one)
+    grown = with_hospital(consortium, one)
     assert grown.organisation("hospital4").msp_id == "Hospital4MSP"
     assert one == sample("quickstart", hospitals=4).organisation("Hospital4")
     assert (policies.third_of_hospitals(consortium), policies.third_of_hospitals(grown)) == (1, 2)
     assert "Hospital4MSP.member" in policies.collections(grown)[1]["policy"]
-    assert with_member(grown, one) == grown
+    assert with_hospital(grown, one) == grown
     with pytest.raises(ConfigError, match="name used twice"):
-        with_member(grown, one.model_copy(update={"domain": "other.example.com"}))
+        with_hospital(grown, one.model_copy(update={"domain": "other.example.com"}))
     with pytest.raises(ConfigError, match="port used twice"):
-        with_member(grown, one.model_copy(update={"name": "X", "msp_id": "XMSP", "domain": "x.example.com"}))
+        with_hospital(grown, one.model_copy(update={"name": "X", "msp_id": "XMSP", "domain": "x.example.com"}))
+    with pytest.raises(ConfigError, match="asks for the roles hospital, coordinator"):
+        with_hospital(consortium, one.model_copy(update={"roles": ["hospital", "coordinator"]}))
     with pytest.raises(ConfigError, match="no organisation's name"):
         new_hospital(consortium, "St. Mary")
 

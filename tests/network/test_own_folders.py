@@ -18,7 +18,7 @@ from network.consortium import sample, write
 from network.deployment import Deployment, request
 from network.fabric import binaries
 from network.fabric.client import AdminClient
-from network.membership import new_hospital, with_member
+from network.membership import new_hospital, with_hospital
 from network.network import Network, open_network
 from network.paths import NetworkFolder
 from network.progress import Progress
@@ -128,7 +128,7 @@ def bundle_of_a_newcomer(hosts: dict[str, NetworkFolder], home: Path) -> Path:
     consortium = host(hosts, "VerifierA").consortium
     one = new_hospital(consortium, "Hospital2")
     folder = NetworkFolder(home / "Hospital2")
-    write(with_member(consortium, one), folder.consortium)
+    write(with_hospital(consortium, one), folder.consortium)
     assert main(["org", "init", "Hospital2", "--dir", str(folder.root)]) == 0
     bundles = []
     for name in hosts:
