@@ -84,7 +84,7 @@ def check_public(files: dict[str, str], one: AnyOrganisation) -> None:
     """
     authorities = _authorities(files, *SIGNING)
     tls_authorities = _authorities(files, *TLS)
-    _check_units(files.get("msp/config.yaml", ""), one.name)
+    _check_units(files, one.name)
     tls_ca = next((text for name, text in files.items() if name.startswith("tlsca/")), "")
     if tls_ca.strip() not in {_pem(authority) for authority in tls_authorities}:
         raise ConfigError(f"the TLS authority of {one.name} is not in its msp/tlscacerts", REMEDY)
@@ -114,19 +114,20 @@ def _authorities(files: dict[str, str], *places: str) -> list[x509.Certificate]:
     return found
 
 
-def _check_units(text: str, name: str) -> None:
+def _check_units(files: dict[str, str], name: str) -> None:
     """Refuse an MSP that does not tell clients, peers, admins and orderers apart: our policies rest on it."""
     try:
-        document = yaml.safe_load(text)
-        units = document["NodeOUs"]
-        complete = units["Enable"] is True and all(
-            units[f"{unit}OUIdentifier"]["OrganizationalUnitIdentifier"]
-            for unit in ("Client", "Peer", "Admin", "Orderer")
-        )
-    except (yaml.YAMLError, KeyError, TypeError):
-        complete = False
-    if not complete:
+        units = yaml.safe_load(files.get("msp/config.yaml", ""))["NodeOUs"]
+        entries = [units[f"{unit}OUIdentifier"] for unit in ("Client", "Peer", "Admin", "Orderer")]
+        enabled = units["Enable"] is True and all(entry["OrganizationalUnitIdentifier"] for entry in entries)
+        named = {f"msp/{entry['Certificate']}" for entry in entries if entry.get("Certificate")}
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+        enabled, named = False, set()
+    if not enabled:
         raise ConfigError(f"msp/config.yaml of {name} does not enable all four NodeOUs", REMEDY)
+    missing = sorted(named - files.keys())
+    if missing:
+        raise ConfigError(f"msp/config.yaml of {name} names {missing[0]}, which is not there", REMEDY)
 
 
 def _pair(

@@ -14,7 +14,7 @@ from medquorum import ConfigError
 from network import bundle, identityfiles
 from network.cli import main
 from network.consortium import Consortium, Organisation, sample, write
-from network.crypto import Validity, generate_one, new_authority
+from network.crypto import Validity, generate_one, new_authority, node_ou_config
 from network.paths import NetworkFolder
 from network.privatefile import write_private
 
@@ -100,6 +100,7 @@ def test_bundles_that_are_not_taken_in(tmp_path: Path, consortium: Consortium) -
     refused_later = {
         "not issued by": {f"orderers/orderer.{domain}/msp/signcerts/orderer.{domain}-cert.pem": foreign},
         "all four NodeOUs": {"msp/config.yaml": "NodeOUs: {Enable: false}"},
+        "which is not there": {"msp/config.yaml": node_ou_config("another.pem")},
         "not in its msp/tlscacerts": {f"tlsca/tlsca.{domain}-cert.pem": stranger.pem.decode()},
         "no authority's certificate": {"msp/cacerts/leaf.pem": foreign},
     }
