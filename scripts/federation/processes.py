@@ -31,7 +31,7 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None, text=True)
     if done.returncode != 0:
-        said = (done.stderr or "").strip() or done.stdout.strip()
+        said = (done.stderr or "").strip() or done.stdout.strip() or "its message is above"
         raise NetworkError(
             f"'{module} {' '.join(arguments[:2])}' failed with exit code {done.returncode}: {said[-2000:]}"
         )
