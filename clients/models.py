@@ -7,6 +7,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 from chaincode import modelformat
+from chaincode.contract.aggregate import final, nodes
 from chaincode.contract.models import Model, chunk_sizes
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
@@ -91,12 +92,12 @@ def _checked(stored: bytes, manifest: Model, index: int) -> bytes:
 
 
 def check_round(ledger: Ledger, task: Task, current: Round) -> None:
-    """Check that a round continues the one before it, and that its new model is attested by a quorum of verifiers.
+    """Check that a round continues the one before it, and that its new model is attested as the contract asks.
 
     Raises
     ------
     CheckFailed
-        The base is not the result of the round before (the initial model in round 1), or too few verifiers attest.
+        The base is not the result of the round before (the initial model in round 1), or too few nodes attest.
     """
     before = task.initial_model if current.round == 1 else result_of(ledger.round(task.task, current.round - 1))
     if current.base != before:
@@ -108,11 +109,12 @@ def check_round(ledger: Ledger, task: Task, current: Round) -> None:
     model = result_of(current)
     if model == current.base:
         return
-    aggregates = ledger.status(task.task, current.round).aggregates
-    attesting = sorted(msp for msp, aggregate in aggregates.items() if aggregate.model == model)
-    if len(set(attesting) & set(task.verifiers)) < task.quorum:
+    aggregates = list(ledger.status(task.task, current.round).aggregates.values())
+    finding = final(task, aggregates)
+    if finding is None or finding.model != model:
+        attesting = sum(aggregate.model == model for aggregate in aggregates)
         raise CheckFailed(
-            f"round {current.round} ended with {model}, attested by {len(attesting)} verifiers, not {task.quorum}",
+            f"round {current.round} ended with {model}, attested by {attesting} of {', '.join(nodes(task))}: too few",
             _REMEDY,
             check="attestation",
         )

@@ -77,7 +77,7 @@ def test_a_round_must_continue_the_one_before(ledger: Lying) -> None:
     check_round(ledger, task, current)
     with pytest.raises(CheckFailed, match="the one before ended with"):
         check_round(ledger, task, current.model_copy(update={"base": "3" * 64}))
-    with pytest.raises(CheckFailed, match="attested by 0 verifiers"):
+    with pytest.raises(CheckFailed, match="attested by 0 of"):
         check_round(ledger, task, current.model_copy(update={"model": "4" * 64}))
     assert standing(ledger, "demo")["accepted"] is True
 
