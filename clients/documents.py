@@ -9,18 +9,16 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from chaincode import rules
 from chaincode.contract.aggregate import Aggregate
 from chaincode.contract.attestation import Attestation
 from chaincode.contract.documents import Document
 from chaincode.contract.masks import Masks
 from chaincode.contract.roundstate import ENDED, Round
-from chaincode.contract.task import Task
 from chaincode.contract.update import Update
 from chaincode.contract.verdictstate import Verdict
 from medquorum import CheckFailed
 
-__all__ = ["RoundStatus", "ended", "judges_rounds", "read_document", "result_of"]
+__all__ = ["RoundStatus", "ended", "read_document", "result_of"]
 
 D = TypeVar("D", bound=Document)
 Read = TypeVar("Read")
@@ -120,8 +118,3 @@ def ended(round: Round) -> bool:
 def result_of(round: Round) -> str:
     """Give the hash of the model the next round starts from."""
     return round.model if round.state == "closed" and round.model else round.base
-
-
-def judges_rounds(task: Task) -> bool:
-    """Tell whether the task's rule judges all updates of a round together (VerifyRound)."""
-    return rules.parse_rule(task.rule).over_round

@@ -7,14 +7,33 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
 
-__all__ = ["Report"]
+__all__ = ["Pace", "Report"]
+
+TOLD = ("seconds_left", "sent", "received")
+"""Fields of a progress that its line for people shows too."""
+
+
+class Pace:
+    """How long a phase still takes, from how far it came since its first report."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: tuple[int, float] | None = None
+
+    def seconds_left(self, done: int, total: int) -> float:
+        """Give the seconds left at ``done`` of ``total``; 0 at the first report, which may follow an earlier try."""
+        now = self._clock()
+        if self._first is None:
+            self._first = done, now
+        before, since = self._first
+        return round((now - since) * (total - done) / (done - before), 1) if done > before else 0.0
 
 
 class Report:
@@ -48,8 +67,9 @@ class Report:
         if self._json:
             self.event("progress", phase=phase, done=done, total=total, **fields)
         elif self._live:
+            more = "".join(f"  {name.replace('_', ' ')} {fields[name]:,}" for name in TOLD if name in fields)
             with self._lock:
-                self._console.print(f"{phase} {done}/{total}", end="\r" if done < total else "\n")
+                self._console.print(f"{phase} {done}/{total}{more}", end="\r" if done < total else "\n")
 
     @contextmanager
     def phase(self, name: str, **fields: Any) -> Iterator[None]:

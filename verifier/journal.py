@@ -47,6 +47,8 @@ class Journal:
         self.comparing: str | None = None
         """The comparison back end of the last attempt begun."""
         self.batches: list[Batch] = []
+        self.refusals = 0
+        """How often in a row the dealer has refused its material."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if path.exists():
             self._read()
@@ -70,6 +72,12 @@ class Journal:
         """Write a finished batch's shares."""
         self._append({"counts": batch.counts.tolist(), "digest": batch.digest})
         self.batches.append(batch)
+        self.refusals = 0
+
+    def refused(self) -> None:
+        """Write that the dealer refused the attempt's material."""
+        self._append({"refused": self.attempts})
+        self.refusals += 1
 
     def _begun(self, attempt: int, kept: int, comparing: str) -> None:
         self.attempts = attempt
@@ -94,7 +102,10 @@ class Journal:
                 entry = json.loads(line)
                 if "attempt" in entry:
                     self._begun(int(entry["attempt"]), int(entry["kept"]), str(entry["comparing"]))
+                elif "refused" in entry:
+                    self.refusals += 1
                 else:
+                    self.refusals = 0
                     counts = np.array(entry["counts"], dtype=np.int64)
                     self.batches.append(Batch(self.attempts, counts, str(entry["digest"])))
         except (ValueError, KeyError, TypeError) as error:

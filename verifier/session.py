@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast, get_args
 
@@ -13,7 +14,7 @@ import structlog
 
 from chaincode import canonical
 from chaincode.fixedpoint import IntArray
-from medquorum import MedquorumError, ProtocolError
+from medquorum import MaterialError, MedquorumError, ProtocolError
 from verifier.backends import Chosen, Comparing, back_end
 from verifier.choice import Links, choose, probe
 from verifier.correctness import COUNT_BITS
@@ -25,7 +26,10 @@ from verifier.plan import Plan
 from verifier.supply import Supply
 from verifier.transport import Transport
 
-__all__ = ["Material", "Opened", "Order", "Secrets", "Session"]
+__all__ = ["REFUSALS", "Material", "Opened", "Order", "Secrets", "Session"]
+
+REFUSALS = 3
+"""Times in a row that material is refused before both parties give an update up."""
 
 log = structlog.get_logger(__name__)
 
@@ -124,6 +128,8 @@ class Opened:
         P0's.
     transcript : str
         Hex SHA-256 of all that was exchanged; equal at both parties.
+    refused : bool
+        A party gets no material for good, from the dealer or by its own journal; nothing was evaluated.
     """
 
     disputed: bool
@@ -131,6 +137,7 @@ class Opened:
     counts: tuple[int, ...]
     statement: Any
     transcript: str
+    refused: bool = False
 
 
 class _Recorded:
@@ -145,6 +152,11 @@ class _Recorded:
     def bytes_sent(self) -> int:
         """Bytes sent so far."""
         return self._line.bytes_sent
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes received so far."""
+        return self._line.bytes_received
 
     @property
     def rounds(self) -> int:
@@ -174,7 +186,8 @@ class Session:
         0 or 1.
     line : Transport
         To the other party.
-    journal : Journal
+    journal : Journal or None
+        None where this party's cannot be read: then it must not use any material.
     order : Order
     secrets : Secrets
     material : callable
@@ -191,7 +204,7 @@ class Session:
         self,
         index: int,
         line: Transport,
-        journal: Journal,
+        journal: Journal | None,
         order: Order,
         secrets: Secrets,
         material: Callable[[int, int, Comparing], Material],
@@ -219,22 +232,28 @@ class Session:
         MaterialError
             The dealer's material was used before or is not what is due.
         """
-        other = self._greet()
+        other, refusals = self._greet()
         statement = self._secrets.statement if self._index == 0 else other["statement"]
         greeting = self._line.digest()
         if self._secrets.share is None or not other["share"]:
             return Opened(True, False, (), None, _transcript([greeting]))
-        kept = common_batches([batch.attempt for batch in self._journal.batches], other["batches"])
-        attempt = max(self._journal.attempts, other["attempts"]) + 1
-        comparing = self._comparing(other["comparing"])
-        self._journal.begin(attempt, kept, comparing)
-        material = self._material(attempt, kept, comparing)
+        journal = self._journal
+        if journal is None or refusals >= REFUSALS:
+            return Opened(False, False, (), None, _transcript([greeting]), refused=True)
+        kept = common_batches([batch.attempt for batch in journal.batches], other["batches"])
+        attempt = max(journal.attempts, other["attempts"]) + 1
+        comparing = self._comparing(journal.comparing, other["comparing"])
+        journal.begin(attempt, kept, comparing)
         try:
-            return self._verified(material, attempt, comparing, statement)
-        finally:
-            material.close()
+            with closing(self._material(attempt, kept, comparing)) as material:
+                return self._verified(material, journal, attempt, comparing, statement)
+        except MaterialError:
+            journal.refused()
+            raise
 
-    def _verified(self, material: Material, attempt: int, comparing: Comparing, statement: Any) -> Opened:
+    def _verified(
+        self, material: Material, journal: Journal, attempt: int, comparing: Comparing, statement: Any
+    ) -> Opened:
         order, secrets = self._order, self._secrets
         if secrets.share is None:
             raise ProtocolError("there is no share to verify")
@@ -244,9 +263,9 @@ class Session:
         side = Evaluation(party, supply, name, order.plan, back_end(comparing, name), keep=self._keep)
         fails = side.model(secrets.base, secrets.share)
         digests = [self._line.digest()]
-        self._evaluate(side, attempt)
-        digests += [batch.digest for batch in self._journal.batches]
-        finished = [batch.counts for batch in self._journal.batches]
+        self._evaluate(side, journal, attempt)
+        digests += [batch.digest for batch in journal.batches]
+        finished = [batch.counts for batch in journal.batches]
         counts = sum(finished, np.zeros(order.conditions, dtype=np.int64))
         if order.only_bit:
             holds, opened = side.decide(counts, secrets.minima, fails), np.zeros(0, dtype=np.int64)
@@ -256,11 +275,10 @@ class Session:
         digests.append(self._line.digest())
         return Opened(False, holds, tuple(int(count) for count in opened), statement, _transcript(digests))
 
-    def _comparing(self, other: object) -> Comparing:
+    def _comparing(self, own: str | None, other: object) -> Comparing:
         """Agree on the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""
         if self._order.comparison != "auto":
             return self._order.comparison
-        own = self._journal.comparing
         earlier = (own or other) if self._index == 0 else (other or own)
         if earlier is not None:
             return _known(earlier)
@@ -275,11 +293,11 @@ class Session:
             return chosen
         return _known(self._line.exchange(b"").decode(errors="replace"))
 
-    def _evaluate(self, side: Evaluation, attempt: int) -> None:
+    def _evaluate(self, side: Evaluation, journal: Journal, attempt: int) -> None:
         """Do the batches that are not in the journal yet."""
         order, secrets = self._order, self._secrets
         for number, part in enumerate(order.batches()):
-            if number < len(self._journal.batches):
+            if number < len(journal.batches):
                 continue
             images = None if secrets.images is None else secrets.images[part]
             labels = None if secrets.labels is None else secrets.labels[part]
@@ -288,16 +306,18 @@ class Session:
                 counts = side.batch(number, subject, part.stop - part.start, images, labels)
                 found += [counts.sum(keepdims=True), counts] if order.plan.per_class else [counts]
             values = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
-            self._journal.finish(Batch(attempt, values, self._line.digest()))
+            journal.finish(Batch(attempt, values, self._line.digest()))
             self._progress(part.stop, order.images)
 
-    def _greet(self) -> dict[str, Any]:
-        """Compare orders, and tell the other party how far this one is."""
+    def _greet(self) -> tuple[dict[str, Any], int]:
+        """Compare orders, and tell the other party how far this one is; give its word, and the most refusals."""
+        journal = self._journal
         own = {
-            "attempts": self._journal.attempts,
-            "batches": [batch.attempt for batch in self._journal.batches],
-            "comparing": self._journal.comparing,
+            "attempts": 0 if journal is None else journal.attempts,
+            "batches": [] if journal is None else [batch.attempt for batch in journal.batches],
+            "comparing": None if journal is None else journal.comparing,
             "facts": dict(self._order.facts),
+            "refusals": REFUSALS if journal is None else journal.refusals,
             "share": self._secrets.share is not None,
             "statement": self._secrets.statement,
         }
@@ -305,7 +325,8 @@ class Session:
         try:
             other = canonical.decode(raw)
             differing = sorted(name for name in own["facts"] if other["facts"].get(name) != own["facts"][name])
-            well_formed = isinstance(other["attempts"], int) and all(isinstance(a, int) for a in other["batches"])
+            numbers = [other["attempts"], other["refusals"], *other["batches"]]
+            well_formed = all(isinstance(number, int) for number in numbers)
             answer = {name: other[name] for name in own}
         except (MedquorumError, KeyError, TypeError, AttributeError) as error:
             raise ProtocolError("the other party's greeting is not one", "Install the same release") from error
@@ -315,7 +336,7 @@ class Session:
                 f"the parties differ about {what} of {self._order.name.hospital}'s update",
                 "Compare both parties' task, data set and ledger height",
             )
-        return answer
+        return answer, max(own["refusals"], answer["refusals"])
 
 
 def _known(comparing: object) -> Comparing:

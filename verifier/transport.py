@@ -22,6 +22,11 @@ class Transport(Protocol):
         ...
 
     @property
+    def bytes_received(self) -> int:
+        """Bytes received so far."""
+        ...
+
+    @property
     def rounds(self) -> int:
         """Messages sent so far."""
         ...
@@ -36,6 +41,7 @@ class InProcess:
 
     def __init__(self, outgoing: queue.SimpleQueue[bytes | None], incoming: queue.SimpleQueue[bytes | None]) -> None:
         self.bytes_sent = 0
+        self.bytes_received = 0
         self.rounds = 0
         self._outgoing = outgoing
         self._incoming = incoming
@@ -57,6 +63,7 @@ class InProcess:
             raise ProtocolError("the other party is silent", "Look at its log, then begin the batch anew") from error
         if answer is None:
             raise ProtocolError("the other party has stopped", "Look at its log, then begin the batch anew")
+        self.bytes_received += len(answer)
         return answer
 
     def close(self) -> None:

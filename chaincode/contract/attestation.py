@@ -22,10 +22,14 @@ from chaincode.contract.task import Mode, Task, check_hospital, check_verifier, 
 from chaincode.contract.verdictstate import Verdict, check_undecided
 from medquorum import ContractError
 
-__all__ = ["DISPUTED", "Attestation", "Result"]
+__all__ = ["DISPUTED", "NO_MATERIAL", "Attestation", "Result", "attestation_of", "both_found", "verdict_of"]
 
 DISPUTED = "DISPUTED"
 """A share was never handed over, or is not the committed one: nobody is blamed, nothing was evaluated."""
+
+NO_MATERIAL = "NO_MATERIAL"
+"""A party is refused the dealer's randomness for good: nobody is blamed, nothing was evaluated."""
+UNEVALUATED = frozenset({DISPUTED, NO_MATERIAL})
 
 EVALUATION = ("update", "dataset", "transcript")
 
@@ -70,25 +74,39 @@ def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital:
     """Record the caller's finding {accepted, reason, counts?, quality?, encrypted: update, dataset, transcript}."""
     document = get_task(context, task)
     _check_attester(context, document, round, hospital)
+    if document.encrypted is not None and document.judges_rounds:
+        raise ContractError("WRONG_RULE", "the rule judges all updates of a round together", "Send AttestRound")
     current = get_round(context, task, round)
     current.expect("verifying")
     check_undecided(context, task, round, hospital)
-    attestation = Attestation.from_argument(
-        "BAD_ATTESTATION",
-        _fields(document, result),
-        task=task,
-        round=round,
-        hospital=hospital,
-        verifier=context.msp,
-        mode=None if document.encrypted is None else document.mode,
-    )
-    _check_disclosure(document, attestation.result)
-    decided = _both_found(context, document, current, attestation)
+    attestation = attestation_of(context, document, current, hospital, result)
+    decided = both_found(context, document, current, attestation)
     context.put(attestation)
     if decided:
-        context.put(_verdict(document, attestation))
+        context.put(verdict_of(document, attestation))
     context.event("UpdateVerified" if decided else "VerdictAttested", task=task, round=round, hospital=hospital)
     return attestation.plain()
+
+
+def attestation_of(context: Context, task: Task, current: Round, hospital: str, result: Any) -> Attestation:
+    """Read the caller's finding on one update.
+
+    Raises
+    ------
+    ContractError
+        ``BAD_ATTESTATION``.
+    """
+    attestation = Attestation.from_argument(
+        "BAD_ATTESTATION",
+        _fields(task, result),
+        task=task.task,
+        round=current.round,
+        hospital=hospital,
+        verifier=context.msp,
+        mode=None if task.encrypted is None else task.mode,
+    )
+    _check_disclosure(task, attestation.result)
+    return attestation
 
 
 def _check_attester(context: Context, task: Task, number: int, hospital: str) -> None:
@@ -114,7 +132,7 @@ def _fields(task: Task, result: Any) -> dict[str, Any]:
 
 
 def _check_disclosure(task: Task, result: Result) -> None:
-    reasons = {None, "RULE"} if task.encrypted is None else {None, "RULE", DISPUTED}
+    reasons = {None, "RULE"} if task.encrypted is None else {None, "RULE", *UNEVALUATED}
     if task.disclosure == "bit" and (
         result.counts is not None or result.quality is not None or result.reason not in reasons
     ):
@@ -123,8 +141,14 @@ def _check_disclosure(task: Task, result: Result) -> None:
         )
 
 
-def _both_found(context: Context, task: Task, current: Round, attestation: Attestation) -> bool:
-    """Check an encrypted task's attestation; tell whether the other party's finding is there and equal."""
+def both_found(context: Context, task: Task, current: Round, attestation: Attestation) -> bool:
+    """Check an encrypted task's attestation; tell whether the other party's finding is there and equal.
+
+    Raises
+    ------
+    ContractError
+        ``BAD_ATTESTATION``; ``ATTESTATION_MISMATCH`` where it is about something else than the round's update.
+    """
     if task.encrypted is None:
         return False
     _check_evaluation(task, current, attestation)
@@ -141,7 +165,7 @@ def _check_evaluation(task: Task, current: Round, attestation: Attestation) -> N
     if missing:
         raise ContractError("BAD_ATTESTATION", f"{missing[0]} is missing", "Send what the evaluation was bound to")
     result = attestation.result
-    known = {DISPUTED, *(reason.value for reason in rules.Reason)}
+    known = {*UNEVALUATED, *(reason.value for reason in rules.Reason)}
     if result.accepted != (result.reason is None) or not {result.reason} <= known | {None}:
         raise ContractError(
             "BAD_ATTESTATION",
@@ -157,7 +181,8 @@ def _check_evaluation(task: Task, current: Round, attestation: Attestation) -> N
         )
 
 
-def _verdict(task: Task, attestation: Attestation) -> Verdict:
+def verdict_of(task: Task, attestation: Attestation) -> Verdict:
+    """Make the verdict that two equal attestations are."""
     return Verdict(
         task=task.task,
         round=attestation.round,

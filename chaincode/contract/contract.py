@@ -18,6 +18,7 @@ from chaincode.contract import (
     taskmembers,
     update,
     verdict,
+    wholeround,
 )
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import collect
@@ -43,6 +44,7 @@ MODULES = (
     taskmembers,
     update,
     verdict,
+    wholeround,
 )
 
 

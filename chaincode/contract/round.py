@@ -72,7 +72,7 @@ def close_verdicts(context: Context, task: TaskId, round: RoundNumber, reason: R
     accepted = [hospital for hospital, outcome in outcomes.items() if outcome == "accepted"]
     fixed = {"outcomes": outcomes, "accepted": accepted}
     if len(accepted) < document.minimum_accepted:
-        ended = {"state": "closed", "model": current.base, "reason": "TOO_FEW"}
+        ended = {"state": "closed", "model": current.base, "reason": _because("TOO_FEW", reason)}
         return _step(context, "RoundClosed", current.model_copy(update=fixed | ended))
     following = {"state": "aggregating", "reason": reason or None}
     return _step(context, "VerdictsClosed", current.model_copy(update=fixed | following))
@@ -88,7 +88,7 @@ def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
     others = [a.verifier for a in find_aggregates(context, document, round) if a.finding != result.finding]
     ended = current.model_copy(update={"state": "closed", "reason": reason or None, "differing": others or None})
     if result.keeps_base is not None:
-        kept = {"model": current.base, "reason": result.keeps_base}
+        kept = {"model": current.base, "reason": _because(result.keeps_base, reason)}
         return _step(context, "RoundClosed", ended.model_copy(update=kept))
     hashes = [h for h in stored_chunks(context, result.model, len(document.chunk_sizes)) if h is not None]
     if len(hashes) < len(document.chunk_sizes) or model_hash(document.layout, hashes) != result.model:
@@ -174,6 +174,11 @@ def _outcome(context: Context, task: Task, number: int, hospital: str) -> Outcom
         return "accepted" if verdict.accepted else "refused"
     said = [context.find(Attestation, task.task, number, hospital, attester) for attester in task.attesters(hospital)]
     return "no_quorum" if all(said) else "missing"
+
+
+def _because(code: str, reason: str) -> str:
+    """Join what the contract found and what the coordinator says."""
+    return f"{code}: {reason}" if reason else code
 
 
 def _step(context: Context, event: str, following: Round) -> Answer:

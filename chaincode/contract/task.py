@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from chaincode import modelformat, rules
+from chaincode.aggregate import divisions
 from chaincode.contract.access import check_member
 from chaincode.contract.arguments import MAX_ROUND, Json, TaskId
 from chaincode.contract.consortium import Consortium
@@ -16,8 +17,9 @@ from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
 from chaincode.contract.encrypted import Encrypted
 from chaincode.contract.models import Keeper, Store, chunk_sizes
+from chaincode.division import common_shift
 from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
-from medquorum import ContractError, MedquorumError
+from medquorum import ContractError, MedquorumError, ModelError
 
 __all__ = [
     "MAX_DATASET",
@@ -25,6 +27,7 @@ __all__ = [
     "Task",
     "Verification",
     "check_coordinator",
+    "check_encrypted",
     "check_hospital",
     "check_roles",
     "check_verifier",
@@ -102,6 +105,11 @@ class Task(Document):
         """The label of the task's verdicts."""
         return "encrypted-semi-honest" if self.encrypted and self.encrypted.semi_honest else self.verification
 
+    @property
+    def judges_rounds(self) -> bool:
+        """Tell whether the rule judges all updates of a round together."""
+        return rules.parse_rule(self.rule).over_round
+
     def attesters(self, hospital: str) -> list[str]:
         """Give who attests what it found of a hospital's update."""
         return self.verifiers if self.encrypted is None else sorted(self.encrypted.evaluators(hospital))
@@ -154,7 +162,7 @@ def create_task(context: Context, document: Json) -> Answer:
     task = Task.from_argument("BAD_TASK", given, layout=layout, length=length, created_by=context.msp, joined=None)
     _check_numbers(task, consortium.quorum)
     check_roles(task, consortium)
-    _check_encrypted(task, consortium)
+    check_encrypted(task, consortium)
     if context.find(Task, task.task) is not None:
         raise ContractError("TASK_EXISTS", f"the task {task.task} exists", "Choose another name")
     context.put(task)
@@ -225,7 +233,8 @@ def check_roles(task: Task, consortium: Consortium) -> None:
         )
 
 
-def _check_encrypted(task: Task, consortium: Consortium) -> None:
+def check_encrypted(task: Task, consortium: Consortium) -> None:
+    """Refuse settings for encryption that do not fit the rest of the task (``BAD_TASK``)."""
     settings = task.encrypted
     if (task.verification == "encrypted") != (settings is not None):
         raise ContractError("BAD_TASK", "encrypted is given exactly where the verification is encrypted")
@@ -240,8 +249,21 @@ def _check_encrypted(task: Task, consortium: Consortium) -> None:
             f"the parties are {settings.parties}, the verifiers {task.verifiers}",
             "Name the two parties as the task's verifiers",
         )
-    rule = rules.parse_rule(task.rule)
-    if rule.over_round:
+    if task.judges_rounds:
+        _check_sums(task, settings)
+
+
+def _check_sums(task: Task, settings: Encrypted) -> None:
+    """Refuse a rule over rounds where the parties could not evaluate the models that sums of updates lead to."""
+    if task.disclosure != "count" or settings.semi_honest:
         raise ContractError(
-            "BAD_TASK", f"the rule {rule.name} cannot be evaluated under encryption", "Use a rule over single updates"
+            "BAD_TASK",
+            f"a rule over whole rounds opens counts, and needs both shares of every update at {settings.parties}",
+            "Use disclosure count and placement outsourced, or a rule over single updates",
         )
+    kinds = {spec.kind for spec in modelformat.layout(modelformat.parse(task.model))}
+    try:
+        for count in range(1, len(task.hospitals) + 1):
+            common_shift(divisions(kinds, task.lambda_bits, count))
+    except ModelError as error:
+        raise ContractError("BAD_TASK", error.cause, error.remedy) from error

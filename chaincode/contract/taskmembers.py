@@ -8,7 +8,7 @@ from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, transaction
 from chaincode.contract.roundstate import latest_round
-from chaincode.contract.task import Task, check_coordinator, check_roles, get_task
+from chaincode.contract.task import Task, check_coordinator, check_encrypted, check_roles, get_task
 
 
 @transaction
@@ -30,7 +30,9 @@ def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Ans
     }
     later = {hospital: number for hospital, number in joined.items() if number > 1}
     changed = changed.model_copy(update={"joined": later or None})
-    check_roles(changed, context.get(Consortium))
+    consortium = context.get(Consortium)
+    check_roles(changed, consortium)
+    check_encrypted(changed, consortium)
     context.put(changed)
     context.event("TaskChanged", task=task)
     return changed.plain()

@@ -102,7 +102,7 @@ def disclosed(task: Task, verdict: rules.Verdict) -> dict[str, Any]:
 def _task(context: Context, name: str, *, over_round: bool) -> Task:
     """Read a task; refuse where it is encrypted or its rule is of the other sort."""
     task = get_task(context, name)
-    task.expect("plain", "The parties evaluate on their shares: each sends AttestVerdict")
+    task.expect("plain", "The parties evaluate on their shares: each sends AttestVerdict or AttestRound")
     rule = rules.parse_rule(task.rule)
     if rule.over_round != over_round:
         fitting = "PrepareRound and VerifyRound" if rule.over_round else "PrepareVerdict and VerifyUpdate"

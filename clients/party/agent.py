@@ -27,6 +27,7 @@ from clients.party.order import settings_of
 from clients.party.saying import hear, tell
 from clients.party.shares import ShareStore
 from clients.party.verification import Verification
+from clients.party.wholeround import verify_round
 from clients.report import Report
 from medquorum import MaterialError, ProtocolError
 from verifier.service.line import Line
@@ -167,13 +168,22 @@ class PartyAgent:
             tell(line, {"do": "sum"})
             self._resharing.share(line, status)
             return
+        first = settings_of(self._task).parties[0]
+        if self._task.judges_rounds:
+            due = self._due(status, status.round)
+            hospitals = [*due, *(hospital for hospital in status.round.candidates if hospital not in due)]
+            tell(line, {"do": "round", "hospitals": hospitals})
+            whole = self._verify_round(line, status, hospitals)
+            self._attesting.await_first(round, first, dict.fromkeys(hospitals, whole))
+            self._attesting.attest_round(round, whole)
+            return
         found: dict[str, Mapping[str, Any]] = {}
         for hospital in self._due(status, status.round):
             self._wake.check()
             tell(line, {"do": "verify", "hospital": hospital})
             found[hospital] = self._verification.verify(line, status, hospital, self._patience())
         tell(line, {"do": "rest"})
-        self._attesting.await_first(round, settings_of(self._task).parties[0], found)
+        self._attesting.await_first(round, first, found)
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(lambda item: self._attesting.attest(round, *item), found.items()))
 
@@ -187,11 +197,19 @@ class PartyAgent:
                 if said["do"] == "sum":
                     self._resharing.share(line, status)
                     break
+                if said["do"] == "round":
+                    self._attesting.attest_round(round, self._verify_round(line, status, said["hospitals"]))
+                    break
                 hospital = said["hospital"]
                 result = self._verification.verify(line, status, hospital, self._patience())
                 attesting.append(pool.submit(self._attesting.attest, round, hospital, result))
             for attested in attesting:
                 attested.result()
+
+    def _verify_round(self, line: Line, status: RoundStatus, hospitals: list[str]) -> dict[str, Any]:
+        if status.round is None or sorted(hospitals) != status.round.candidates:
+            raise ProtocolError("the other party names other candidates", "Compare both peers' ledger heights")
+        return verify_round(self._verification, self._task, line, status, hospitals, self._patience)
 
     def _patience(self) -> float:
         return self._share_patience - self._waited()
@@ -210,11 +228,13 @@ class PartyAgent:
             self._wake.sleep(LOOK)
 
 
-def _asked(line: Transport) -> dict[str, str]:
+def _asked(line: Transport) -> dict[str, Any]:
     """P0: take what P1 says is next."""
     match hear(line):
         case {"do": "sum" | "rest" as what}:
             return {"do": what}
+        case {"do": "round", "hospitals": [*hospitals]} if all(isinstance(one, str) for one in hospitals):
+            return {"do": "round", "hospitals": hospitals}
         case {"do": "verify", "hospital": str(hospital)}:
             return {"do": "verify", "hospital": hospital}
     raise ProtocolError("the other party asks for nothing known", "Install the same release")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chaincode import rules
+from chaincode.contract.attestation import DISPUTED, NO_MATERIAL
 from chaincode.contract.task import Task
 from chaincode.contract.verdict import disclosed
 from chaincode.evaluation import Merit
@@ -16,20 +17,20 @@ from chaincode.rules.minima import least_merits
 from medquorum import ConfigError, ProtocolError
 from verifier.session import Opened, Order
 
-__all__ = ["base_statement", "finding", "minima", "update_rule"]
+__all__ = ["base_statement", "finding", "merits", "minima", "screened", "unevaluated"]
 
 
-def update_rule(task: Task) -> rules.PerUpdate:
+def _update_rule(task: Task) -> rules.PerUpdate:
     """Give the task's rule, which judges updates one by one.
 
     Raises
     ------
     ConfigError
-        It judges whole rounds; the contract creates no such encrypted task.
+        It judges whole rounds.
     """
     rule = rules.parse_rule(task.rule)
     if isinstance(rule, rules.Prefix):
-        raise ConfigError(f"the rule {rule.name} does not work under encryption", "Use a rule over single updates")
+        raise ConfigError(f"the rule {rule.name} judges no single update", "Judge the round")
     return rule
 
 
@@ -44,7 +45,7 @@ def base_statement(base: Merit) -> dict[str, Any]:
 
 def minima(task: Task, base: Merit, order: Order) -> IntArray:
     """Give P0's least counts in the order of ``Order.conditions``."""
-    least = least_merits(update_rule(task), base)
+    least = least_merits(_update_rule(task), base)
     values: list[int] = []
     for subject in order.plan.subjects:
         total, classes = least["own" if subject.key == "own" else "mixed"]
@@ -54,21 +55,33 @@ def minima(task: Task, base: Merit, order: Order) -> IntArray:
 
 def finding(task: Task, hospital: str, opened: Opened, order: Order) -> dict[str, Any]:
     """Give the attested result: accepted, reason and, in disclosure mode count, counts and quality."""
-    if opened.disputed:
-        return {"accepted": False, "reason": "DISPUTED"}
+    reason = unevaluated(opened)
+    if reason is not None:
+        return {"accepted": False, "reason": reason}
     if order.only_bit:
         return {"accepted": opened.holds, "reason": None if opened.holds else rules.Reason.RULE.value}
+    base, candidate = screened(task, hospital, opened, order)
+    # The norm bound is in the condition bit.
+    (verdict,) = rules.judge(_update_rule(task).model_copy(update={"norm": None}), base, [candidate])
+    return disclosed(task, verdict)
+
+
+def unevaluated(opened: Opened) -> str | None:
+    """Give the reason where nothing was evaluated."""
+    if opened.disputed:
+        return DISPUTED
+    return NO_MATERIAL if opened.refused else None
+
+
+def screened(task: Task, hospital: str, opened: Opened, order: Order) -> tuple[Merit, rules.Candidate]:
+    """Give the base model's merit and the candidate, from what was opened in disclosure mode count."""
     base = _stated_merit(opened.statement, order)
-    rule = update_rule(task)
     if not opened.holds:
         # One bit says that RANGE and norm hold; which of them failed stays secret.
-        reason = rules.Reason.RANGE if rule.norm is None else rules.Reason.RANGE_OR_NORM
-        counts = {"total": base.total, "base": base.correct}
-        return {"accepted": False, "reason": reason.value, "counts": counts}
-    merits = _merits(opened.counts, order, base)
-    candidate = rules.Candidate(hospital, mixed=merits.get("mixed"), own=merits.get("own"))
-    (verdict,) = rules.judge(rule.model_copy(update={"norm": None}), base, [candidate])
-    return disclosed(task, verdict)
+        reason = rules.Reason.RANGE if rules.parse_rule(task.rule).norm is None else rules.Reason.RANGE_OR_NORM
+        return base, rules.Candidate(hospital, reason)
+    found = merits(opened.counts, order, base)
+    return base, rules.Candidate(hospital, mixed=found.get("mixed"), own=found.get("own"))
 
 
 def _stated_merit(stated: Any, order: Order) -> Merit:
@@ -89,13 +102,13 @@ def _stated_merit(stated: Any, order: Order) -> Merit:
     raise ProtocolError("P0 says nothing possible of the base model", "Both parties have to run the same release")
 
 
-def _merits(counts: tuple[int, ...], order: Order, base: Merit) -> dict[str, Merit]:
+def merits(counts: tuple[int, ...], order: Order, base: Merit) -> dict[str, Merit]:
     """Read the opened counts; without counts per class, a merit has all images in one class."""
-    merits: dict[str, Merit] = {}
+    read: dict[str, Merit] = {}
     left = iter(counts)
     for subject in order.plan.subjects:
         total = next(left)
         classes = len(base.per_class_total) if order.plan.per_class else 0
         found = tuple(next(left) for _ in range(classes))
-        merits[subject.key] = Merit(total, found or (total,), base.per_class_total if classes else (order.images,))
-    return merits
+        read[subject.key] = Merit(total, found or (total,), base.per_class_total if classes else (order.images,))
+    return read

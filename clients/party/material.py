@@ -28,7 +28,9 @@ class TaskDealer:
     def take(self, order: Order, attempt: int, first: int, comparing: Comparing) -> Material:
         """Ask for an order's material, for an attempt, its first batch and its comparison back end."""
         name = order.name
-        plan = plan_document(self._task, name.hospital, first, comparing=comparing)
+        averaging = order.plan.averaging
+        updates = 0 if averaging is None else averaging.updates
+        plan = plan_document(self._task, name.hospital, first, updates, comparing=comparing)
         request = DealRequest(name.task, name.round, name.hospital, attempt, self._index, plan)
         return Material.take(self._credentials, self._address, self._dealer, request)
 

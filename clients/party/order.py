@@ -3,19 +3,24 @@
 
 from __future__ import annotations
 
-from chaincode import modelformat
+import re
+from collections.abc import Sequence
+from hashlib import sha256
+
+from chaincode import canonical, modelformat
 from chaincode.contract.encrypted import Encrypted
 from chaincode.contract.task import Task
-from chaincode.rules import Floor
+from chaincode.rules import Floor, parse_rule
 from clients.documents import RoundStatus
-from clients.party.finding import update_rule
 from medquorum import ConfigError, ProtocolError
 from verifier.backends import Comparing
 from verifier.identifier import MaterialId
 from verifier.plandocument import PlanDocument
 from verifier.session import Order
 
-__all__ = ["make_order", "plan_document", "settings_of"]
+__all__ = ["is_sum", "make_order", "make_sum_order", "plan_document", "settings_of"]
+
+_SUM = "sum of "
 
 
 def settings_of(task: Task) -> Encrypted:
@@ -40,7 +45,7 @@ def plan_document(
     ``comparing`` counts where the task leaves the back end to the parties.
     """
     settings = settings_of(task)
-    rule = update_rule(task)
+    rule = parse_rule(task.rule)
     per_class = isinstance(rule, Floor)
     description = modelformat.parse(task.model)
     conditions = len(rule.subjects) * (1 + description.classes * per_class)
@@ -64,18 +69,33 @@ def plan_document(
 
 def make_order(task: Task, status: RoundStatus, hospital: str) -> Order:
     """Make the order of a candidate's verification; ProtocolError when it is none."""
-    if status.round is None or hospital not in status.round.commitments:
-        raise ProtocolError(f"{hospital} is no candidate of this round", "Compare both parties' ledger heights")
-    document = plan_document(task, hospital)
+    return _order(task, status, hospital, [hospital], plan_document(task, hospital))
+
+
+def make_sum_order(task: Task, status: RoundStatus, hospitals: Sequence[str]) -> Order:
+    """Make the order of evaluating the model that the sum of these candidates' updates leads to."""
+    name = f"{_SUM}{sha256(canonical.encode(list(hospitals))).hexdigest()[:32]}"
+    return _order(task, status, name, hospitals, plan_document(task, name, updates=len(hospitals)))
+
+
+def is_sum(name: str) -> bool:
+    """Tell whether a verification's name is one of several updates together; no MSP id has a space."""
+    return re.fullmatch(f"{_SUM}[0-9a-f]{{32}}", name) is not None
+
+
+def _order(task: Task, status: RoundStatus, name: str, hospitals: Sequence[str], document: PlanDocument) -> Order:
+    unknown = [h for h in hospitals if status.round is None or h not in status.round.commitments]
+    if status.round is None or unknown:
+        raise ProtocolError(f"{unknown} are no candidates of this round", "Compare both parties' ledger heights")
     facts = {
-        "update": status.round.commitments[hospital],
+        "updates": [[hospital, status.round.commitments[hospital]] for hospital in hospitals],
         "dataset": task.dataset,
         "base": status.round.base,
         "rule": task.rule,
         "disclosure": task.disclosure,
     }
     return Order(
-        name=MaterialId(task.task, status.round.round, hospital),
+        name=MaterialId(task.task, status.round.round, name),
         facts=facts,
         plan=document.plan(),
         comparison=settings_of(task).comparison,

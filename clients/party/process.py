@@ -22,12 +22,12 @@ from clients.party.images import PrivateImages
 from clients.party.maskseeds import MaskSeeds
 from clients.party.material import TaskDealer
 from clients.party.newmodel import NewModel
-from clients.party.order import plan_document, settings_of
+from clients.party.order import is_sum, plan_document, settings_of
 from clients.party.shares import ShareStore
 from clients.party.verification import Verification
 from clients.role import Step
 from clients.session import Session
-from medquorum import ConfigError, ProtocolError
+from medquorum import ConfigError, MaterialError
 from verifier.service.dealing import Dealings
 from verifier.service.dealrequest import DealRequest
 from verifier.service.deliveries import Deliveries, Delivery, deliver
@@ -58,10 +58,17 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
         raise ConfigError(f"{session.msp} is not the dealer of the task {task.task}", "Check --profile and --task")
 
     def approve(request: DealRequest) -> None:
-        wanted = plan_document(task, request.hospital, request.plan.first_batch, comparing=request.plan.comparison)
-        known = request.task == task.task and request.hospital in session.ledger.task(task.task).hospitals
-        if not known or request.plan != wanted:
-            raise ProtocolError(f"this is not the plan of the task {task.task}", "Compare the parties' task")
+        updates = request.plan.updates
+        wanted = plan_document(
+            task, request.hospital, request.plan.first_batch, updates, comparing=request.plan.comparison
+        )
+        hospitals = session.ledger.task(task.task).hospitals
+        if updates:
+            known = task.judges_rounds and is_sum(request.hospital) and updates <= len(hospitals)
+        else:
+            known = request.hospital in hospitals
+        if request.task != task.task or not known or request.plan != wanted:
+            raise MaterialError(f"this is not the plan of the task {task.task}", "Compare the parties' task")
 
     address = listen or settings.services[session.msp]
     seeds = MaskSeeds(session.state / task.task)

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+
+import numpy as np
+import structlog
 
 from chaincode import modelformat
 from chaincode.contract.task import Task
@@ -19,15 +23,15 @@ from clients.party.finding import base_statement, finding, minima
 from clients.party.images import PrivateImages
 from clients.party.masked import keep_masked
 from clients.party.material import TaskDealer
-from clients.party.order import make_order
+from clients.party.order import make_order, make_sum_order
 from clients.party.roundfolders import forget_rounds, round_folder
-from clients.report import Report
-from medquorum import ProtocolError
+from clients.report import Pace, Report
+from medquorum import MaterialError, ProtocolError
 from verifier.journal import Journal
-from verifier.session import Order, Secrets, Session
+from verifier.session import Opened, Order, Secrets, Session
 from verifier.transport import Transport
 
-__all__ = ["Shares", "Verification"]
+__all__ = ["Shares", "Verification", "commitment"]
 
 
 class Shares(Protocol):
@@ -77,7 +81,13 @@ class Verification:
         self._base: tuple[str, Tensors, Merit | None] | None = None
 
     def verify(self, line: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
-        """Verify a candidate and give what to attest.
+        """Verify a candidate and give what to attest; as :meth:`evaluate`."""
+        opened, order = self.evaluate(line, status, hospital, patience)
+        bound = {"update": commitment(status, hospital), "dataset": self._task.dataset, "transcript": opened.transcript}
+        return finding(self._task, hospital, opened, order) | bound
+
+    def evaluate(self, line: Transport, status: RoundStatus, hospital: str, patience: float) -> tuple[Opened, Order]:
+        """Evaluate a candidate's update and give what was opened.
 
         Parameters
         ----------
@@ -91,26 +101,27 @@ class Verification:
         Stopped
             This process shall end.
         """
-        if status.round is None:
-            raise ProtocolError("there is no round to verify in")
-        round = status.round.round
         order = make_order(self._task, status, hospital)
-        secrets = self._secrets(status, hospital, order, patience)
-        session = Session(
-            self._index,
-            line,
-            Journal(round_folder(self._folder, round) / f"{hospital}.journal"),
-            order,
-            secrets,
-            lambda attempt, first, comparing: self._dealer.take(order, attempt, first, comparing),
-            self._dealer.bandwidth,
-            lambda done, total: self._progress(done, total, round, hospital),
-            lambda masked: keep_masked(self._folder, round, hospital, masked),
-        )
-        with self._report.phase("verification", round=round, hospital=hospital):
-            opened = session.run()
-        bound = {"update": order.facts["update"], "dataset": self._task.dataset, "transcript": opened.transcript}
-        return finding(self._task, hospital, opened, order) | bound
+        return self._opened(line, order, self._shares.wait(status, hospital, patience)), order
+
+    def evaluate_sum(self, line: Transport, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
+        """Evaluate the model that the sum of verified updates leads to; errors as in :meth:`evaluate`.
+
+        Raises
+        ------
+        RangeError
+            The base model is not within RANGE, which the average's arithmetic relies on.
+        """
+        order = make_sum_order(self._task, status, hospitals)
+        base, _ = self.base(str(order.facts["base"]))
+        modelformat.check_range(modelformat.parse(self._task.model), base)
+        total = np.zeros(self._task.length // 4, dtype=np.int64)
+        for hospital in hospitals:
+            share = self._shares.wait(status, hospital, 0)
+            if share is None:
+                raise ProtocolError(f"the share of {hospital} is gone", "Abort the round")
+            total += share
+        return self._opened(line, order, total), order
 
     def forget(self, before: int) -> None:
         """Remove what is kept of rounds before this one: they have ended, and shares of counts are secrets."""
@@ -125,13 +136,42 @@ class Verification:
             self._base = (model, tensors, None if self._images is None else self._images.merit(tensors))
         return self._base[1], self._base[2]
 
-    def _progress(self, done: int, total: int, round: int, hospital: str) -> None:
-        """Report a finished batch; a process that shall end does so here, and the journal knows where to go on."""
-        self._report.progress("verification", done, total, round=round, hospital=hospital)
-        self._wake.check()
+    def _progress(self, line: Transport, round: int, hospital: str) -> Callable[[int, int], None]:
+        """Give what reports a finished batch; a process that shall end does so there: its journal goes on."""
+        sent, received, pace = line.bytes_sent, line.bytes_received, Pace()
 
-    def _secrets(self, status: RoundStatus, hospital: str, order: Order, patience: float) -> Secrets:
-        share = self._shares.wait(status, hospital, patience)
+        def progress(done: int, total: int) -> None:
+            self._report.progress(
+                "verification",
+                done,
+                total,
+                round=round,
+                hospital=hospital,
+                seconds_left=pace.seconds_left(done, total),
+                sent=line.bytes_sent - sent,
+                received=line.bytes_received - received,
+            )
+            self._wake.check()
+
+        return progress
+
+    def _opened(self, line: Transport, order: Order, share: IntArray | None) -> Opened:
+        name = order.name
+        session = Session(
+            self._index,
+            line,
+            _journal(round_folder(self._folder, name.round) / f"{name.hospital}.journal"),
+            order,
+            self._secrets(order, share),
+            lambda attempt, first, comparing: self._dealer.take(order, attempt, first, comparing),
+            self._dealer.bandwidth,
+            self._progress(line, name.round, name.hospital),
+            lambda masked: keep_masked(self._folder, name.round, name.hospital, masked),
+        )
+        with self._report.phase("verification", round=name.round, hospital=name.hospital):
+            return session.run()
+
+    def _secrets(self, order: Order, share: IntArray | None) -> Secrets:
         tensors, merit = self.base(str(order.facts["base"]))
         base = {name: values.astype("int64") for name, values in tensors.items()}
         if self._images is None or merit is None:
@@ -145,3 +185,19 @@ class Verification:
             minima(self._task, merit, order) if only_bit else None,
             None if only_bit else base_statement(merit),
         )
+
+
+def _journal(path: Path) -> Journal | None:
+    """Open a verification's journal; None where what it says of used material cannot be read any more."""
+    try:
+        return Journal(path)
+    except MaterialError as error:
+        structlog.get_logger().error("journal_unreadable", cause=str(error))
+        return None
+
+
+def commitment(status: RoundStatus, hospital: str) -> str:
+    """Give the frozen commitment of a candidate's update."""
+    if status.round is None:
+        raise ProtocolError("there is no round to verify in")
+    return status.round.commitments[hospital]

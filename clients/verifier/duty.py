@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
-from clients.documents import RoundStatus, ended, judges_rounds
+from clients.documents import RoundStatus, ended
 
 __all__ = [
     "Action",
@@ -157,14 +157,14 @@ def _verdicts(
     pending = [hospital for hospital in current.candidates if hospital not in status.verdicts]
     unprepared = tuple(hospital for hospital in pending if hospital not in memory.prepared)
     if unprepared:
-        return PrepareRound(current.round) if judges_rounds(task) else Prepare(current.round, unprepared)
+        return PrepareRound(current.round) if task.judges_rounds else Prepare(current.round, unprepared)
     unattested = tuple(h for h in pending if verifier not in status.attestations.get(h, {}))
     disputed = tuple(hospital for hospital in unattested if hospital in memory.differing)
     if disputed:
         return Attest(current.round, disputed)
     # Another's attestation settles nothing: the others may still agree, and one verifier must not prevent that.
     claimed = {hospital for hospital in unattested if status.attestations.get(hospital)}
-    if judges_rounds(task):
+    if task.judges_rounds:
         place = 0 if claimed else _place(task, verifier, current.round)
         return _round_verdict(current, unattested, memory, takeover * place, takeover)
     mine = tuple(

@@ -173,6 +173,7 @@ class Simulation:
             self._rule,
             self._merit(base),
             candidates,
+            minimum=self._options.minimum_accepted,
             aggregate_merit=lambda names: self._merit(self._mixed(base, [updates[name] for name in names])),
         )
         return {verdict.name for verdict in verdicts if verdict.accepted}

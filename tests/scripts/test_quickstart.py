@@ -58,8 +58,10 @@ def network(request: pytest.FixtureRequest) -> str:
         ENCRYPTED,
         ENCRYPTED | {"disclosure": "bit", "aggregation": "shared", "aggregators": 3},
         ENCRYPTED | {"aggregation": "shared", "aggregators": 5},
+        ENCRYPTED | {"rule": "prefix", "dirichlet": 0.3},
+        ENCRYPTED | {"placement": "smv-semi-honest"},
     ],
-    ids=["plain", "encrypted", "bit, 3 nodes", "5 nodes"],
+    ids=["plain", "encrypted", "bit, 3 nodes", "5 nodes", "prefix", "smv"],
 )
 def test_a_run_reports_what_the_ledger_decided(network: str, options: dict[str, Any], tmp_path: Path) -> None:
     done = subprocess.run(command(tmp_path, network, options), capture_output=True, text=True, timeout=280)

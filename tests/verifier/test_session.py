@@ -18,7 +18,7 @@ from verifier.identifier import MaterialId
 from verifier.journal import Batch, Journal, common_batches
 from verifier.masks import update_mask
 from verifier.planning import make_plan
-from verifier.session import Order, Secrets, Session
+from verifier.session import REFUSALS, Order, Secrets, Session
 from verifier.transport import in_process
 
 IMAGES, BATCH = 30, 8
@@ -52,7 +52,16 @@ def fast():
 
 
 def run(
-    folder, orders, dealer, *, shares=None, minima=None, stop_after=(None, None), bandwidth=(fast, fast), keep=None
+    folder,
+    orders,
+    dealer,
+    *,
+    shares=None,
+    minima=None,
+    stop_after=(None, None),
+    bandwidth=(fast, fast),
+    keep=None,
+    lost=None,
 ):
     """Run both parties; a party stops like a killed one after ``stop_after`` batches."""
     lines = in_process()
@@ -68,7 +77,7 @@ def run(
             if stop_after[index] is not None and done >= stop_after[index] * BATCH:
                 raise KeyboardInterrupt
 
-        journal = Journal(folder / str(index) / "Hospital1MSP.journal")
+        journal = None if index == lost else Journal(folder / str(index) / "Hospital1MSP.journal")
         session = Session(
             index,
             lines[index],
@@ -144,6 +153,49 @@ def test_a_missing_share_is_a_dispute_and_uses_no_material(tmp_path):
     results = run(tmp_path, (the_order, the_order), dealer, shares=(SHARES[0], None))
     assert results[0] == results[1]
     assert (results[0].disputed, results[0].holds) == (True, False)
+    assert dealer.attempts == []
+
+
+class RefusingDealer(LocalDealer):
+    """Gives one party nothing, the other what it asks for."""
+
+    def material(self, party):
+        def refuse(attempt, first):
+            raise MaterialError("this is not the plan of the task", "Compare the parties' task")
+
+        return refuse if party == 1 else super().material(party)
+
+
+def test_a_party_that_is_refused_for_good_ends_with_a_reason(tmp_path):
+    the_order = order()
+    dealer = RefusingDealer(the_order)
+    for _ in range(REFUSALS):
+        results = run(tmp_path, (the_order, the_order), dealer)
+        assert isinstance(results[1], MaterialError)
+    first, second = run(tmp_path, (the_order, the_order), dealer)
+    assert first == second
+    assert (first.refused, first.holds, first.disputed) == (True, False, False)
+    assert len(dealer.attempts) == REFUSALS
+
+
+def test_a_finished_batch_ends_the_row_of_refusals(tmp_path):
+    path = tmp_path / "a.journal"
+    journal = Journal(path)
+    for attempt in (1, 2):
+        journal.begin(attempt, 0)
+        journal.refused()
+    assert (journal.refusals, Journal(path).refusals) == (2, 2)
+    journal.begin(3, 0)
+    journal.finish(Batch(3, np.arange(1), "aa"))
+    assert (journal.refusals, Journal(path).refusals) == (0, 0)
+
+
+def test_a_party_whose_journal_is_lost_uses_no_material(tmp_path):
+    the_order = order()
+    dealer = LocalDealer(the_order)
+    first, second = run(tmp_path, (the_order, the_order), dealer, lost=1)
+    assert first == second
+    assert first.refused
     assert dealer.attempts == []
 
 

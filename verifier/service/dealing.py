@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 import structlog
 
-from medquorum import MedquorumError, ProtocolError
+from medquorum import MaterialError, MedquorumError, ProtocolError
 from verifier.channel import Channel
 from verifier.identifier import MaterialId
 from verifier.service.dealrequest import DealRequest
@@ -138,7 +138,7 @@ class Dealings:
         request = DealRequest.decode(raw)
         named = request.plan.parties[request.party]
         if msp_id != named:
-            raise ProtocolError(f"party {request.party} is {named}, not {msp_id}", "Ask with that party's certificate")
+            raise MaterialError(f"party {request.party} is {named}, not {msp_id}", "Ask with that party's certificate")
         self._approve(request)
         return request
 
@@ -175,7 +175,7 @@ class Dealings:
         del self._meetings[first.key]
         try:
             if first.other != second:
-                raise ProtocolError("the parties asked for different plans", "Run the same version on the same task")
+                raise MaterialError("the parties asked for different plans", "Run the same version on the same task")
             self._record.use(first.key)
             meeting.mask_seeds = self._mask_seeds(first.name)
             threading.Thread(target=meeting.deal, name="dealing", daemon=True).start()

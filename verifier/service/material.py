@@ -65,7 +65,7 @@ class Material:
         Raises
         ------
         MaterialError
-            The attempt was dealt before.
+            The dealer refuses: the attempt was dealt before, or it is not the task's plan or not this party's.
         ProtocolError
             The dealer refuses, is not there within ``timeout`` seconds, or is somebody else.
         """

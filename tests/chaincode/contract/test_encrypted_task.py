@@ -48,7 +48,6 @@ def test_plain_documents_have_none_of_its_fields(make: Make) -> None:
     [
         {"encrypted": None},
         {"verification": "plain"},
-        {"rule": {"name": "prefix", "slack": 0}},
         {"encrypted": settings(parties=[A])},
         {"encrypted": settings(parties=[A, A])},
         {"encrypted": settings(parties=[A, B, A])},

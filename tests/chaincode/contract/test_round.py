@@ -124,7 +124,7 @@ def test_too_few(make: Make) -> None:
 def test_round_without_candidates_ends(demo: Consortium) -> None:
     demo.submit(A, "OpenRound", "demo", 1)
     demo.submit(A, "CloseSubmissions", "demo", 1, "nobody came")
-    assert demo.submit(A, "CloseVerdicts", "demo", 1, "")["reason"] == "TOO_FEW"
+    assert demo.submit(A, "CloseVerdicts", "demo", 1, "nobody did")["reason"] == "TOO_FEW: nobody did"
 
 
 def test_ranges_are_read_by_close_submissions_only(demo: Consortium) -> None:

@@ -107,7 +107,7 @@ def test_batches_of_an_earlier_attempt_are_not_dealt_again(tmp_path):
 def test_different_requests_are_refused_to_both(tmp_path, change):
     with dealer(tmp_path) as address:
         found = take_both(address, [REQUESTS[0], replace(REQUESTS[1], **change)])
-        assert [type(error) for error in found] == [ProtocolError] * 2
+        assert [type(error) for error in found] == [MaterialError] * 2
         assert all("different plans" in str(error) for error in found)
         assert all(isinstance(material, Material) for material in take_both(address))
 

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AttestRound: what a party found of a whole round, where an encrypted task's rule judges all updates together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chaincode.contract.arguments import Json, RoundNumber, TaskId
+from chaincode.contract.attestation import attestation_of, both_found, verdict_of
+from chaincode.contract.context import Context
+from chaincode.contract.dispatch import Answer, transaction
+from chaincode.contract.roundstate import Round, get_round
+from chaincode.contract.task import check_verifier, get_task
+from chaincode.contract.verdictstate import check_undecided
+from medquorum import ContractError
+
+__all__ = ["attest_round"]
+
+
+@transaction
+def attest_round(context: Context, task: TaskId, round: RoundNumber, finding: Json) -> Answer:
+    """Record the caller's finding {results: {MSP: {accepted, reason, counts?, quality?, update}}, dataset, transcript}.
+
+    The second equal one writes the verdicts on all candidates.
+    """
+    document = get_task(context, task)
+    check_verifier(context, document)
+    document.expect("encrypted", "Send VerifyRound")
+    if not document.judges_rounds:
+        raise ContractError("WRONG_RULE", "the rule judges single updates", "Send AttestVerdict")
+    current = get_round(context, task, round)
+    current.expect("verifying")
+    attestations = [
+        attestation_of(context, document, current, hospital, result)
+        for hospital, result in _results(current, finding).items()
+    ]
+    for attestation in attestations:
+        check_undecided(context, task, round, attestation.hospital)
+    # All verdicts or none: the accepted set is one prefix, judged at one time.
+    decided = all([both_found(context, document, current, attestation) for attestation in attestations])
+    for attestation in attestations:
+        context.put(attestation)
+        if decided:
+            context.put(verdict_of(document, attestation))
+    context.event("RoundVerified" if decided else "VerdictAttested", task=task, round=round)
+    return {attestation.hospital: attestation.plain() for attestation in attestations}
+
+
+def _results(current: Round, finding: Any) -> dict[str, dict[str, Any]]:
+    """Give each candidate's result with what the whole evaluation was bound to."""
+    fields = {"results", "dataset", "transcript"}
+    if not isinstance(finding, dict) or finding.keys() != fields or not isinstance(finding["results"], dict):
+        raise ContractError("BAD_ATTESTATION", f"the finding is not {{{', '.join(sorted(fields))}}}")
+    results = finding["results"]
+    if sorted(results) != current.candidates or not all(isinstance(result, dict) for result in results.values()):
+        raise ContractError(
+            "BAD_ATTESTATION",
+            f"the results are for {', '.join(sorted(results)) or 'nobody'}",
+            f"Send one for each candidate: {', '.join(current.candidates)}",
+        )
+    bound = {name: finding[name] for name in ("dataset", "transcript")}
+    return {hospital: results[hospital] | bound for hospital in current.candidates}

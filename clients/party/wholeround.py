@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A rule over a whole round on shares: every candidate's own counts, then those of the models that prefixes lead to.
+
+A prefix' sum is each party's sum of its own shares. The order and all counts are opened: the task's disclosure says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import Any
+
+from chaincode import canonical, rules
+from chaincode.contract.task import Task
+from chaincode.contract.verdict import disclosed
+from chaincode.evaluation import Merit
+from clients.documents import RoundStatus
+from clients.party.finding import merits, screened, unevaluated
+from clients.party.verification import Verification, commitment
+from medquorum import MaterialError
+from verifier.transport import Transport
+
+__all__ = ["verify_round"]
+
+
+def verify_round(
+    verification: Verification,
+    task: Task,
+    line: Transport,
+    status: RoundStatus,
+    hospitals: Sequence[str],
+    patience: Callable[[], float],
+) -> dict[str, Any]:
+    """Verify these candidates, all of a round, in this order; give what to attest with AttestRound.
+
+    Raises
+    ------
+    ProtocolError, MaterialError
+        The other party or the dealer has stopped or does not agree; try again.
+    """
+    transcripts: list[list[Any]] = []
+    candidates: list[rules.Candidate] = []
+    bases: list[Merit] = []
+    results: dict[str, dict[str, Any]] = {}
+    for hospital in hospitals:
+        opened, order = verification.evaluate(line, status, hospital, patience())
+        transcripts.append([[hospital], opened.transcript])
+        reason = unevaluated(opened)
+        if reason is not None:
+            results[hospital] = {"accepted": False, "reason": reason}
+        else:
+            base, candidate = screened(task, hospital, opened, order)
+            bases.append(base)
+            candidates.append(candidate)
+
+    def aggregate_merit(names: tuple[str, ...]) -> Merit:
+        opened, order = verification.evaluate_sum(line, status, names)
+        if opened.refused:
+            raise MaterialError("the dealer deals nothing for a sum", "Look at its log, then abort the round")
+        transcripts.append([list(names), opened.transcript])
+        return merits(opened.counts, order, bases[0])["own"]
+
+    if candidates:
+        rule = rules.parse_rule(task.rule).model_copy(update={"norm": None})  # the bound is in the condition bit
+        verdicts = rules.judge(
+            rule, bases[0], candidates, aggregate_merit=aggregate_merit, minimum=task.minimum_accepted
+        )
+        results |= {verdict.name: disclosed(task, verdict) for verdict in verdicts}
+    return {
+        "results": {name: result | {"update": commitment(status, name)} for name, result in results.items()},
+        "dataset": task.dataset,
+        "transcript": sha256(canonical.encode(transcripts)).hexdigest(),
+    }

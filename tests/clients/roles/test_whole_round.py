@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rule over a whole round on shares: what both parties attest is what the plain rule finds, for digits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from consortium_ledger import A, B
+from encrypted_consortium import settings
+
+from chaincode import modelformat
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from chaincode.contract.verdict import disclosed
+from chaincode.fixedpoint import FRACTION_BITS
+from chaincode.rules import Candidate, judge
+from clients.documents import RoundStatus
+from clients.party.finding import base_statement
+from clients.party.order import make_order, make_sum_order
+from clients.party.wholeround import verify_round
+from clients.training.initial import drawn_model
+from scripts.federation.options import Options
+from scripts.federation.simulation import Simulation
+from verifier.local import Inputs, verify
+from verifier.session import Opened, Order
+from verifier.transport import in_process
+from verifier.tree import Tree
+
+NAMES = [f"Hospital{number}MSP" for number in range(1, 5)]
+
+
+class Trained(Simulation):
+    """One round of a simulation: the base model and every hospital's update."""
+
+    def __init__(self, seed: int) -> None:
+        given = {"hospitals": 4, "adversaries": 1, "rule": "prefix", "dirichlet": 0.5, "verification": "encrypted"}
+        super().__init__(Options.model_validate(given | {"seed": seed, "epochs": 3, "slack": 500}))
+        self.base = drawn_model(self._description, seed)
+        self.updates = {name: self._update(name, 1, self.base) for name in NAMES}
+        self.images, self.labels = self._verification.images, self._verification.labels.astype(np.int64)
+        self.task = Task(
+            task="demo",
+            model=self._description.model_dump(mode="json", by_alias=True),
+            layout=modelformat.layout_hash(self._description),
+            length=len(self.base),
+            initial_model="0" * 64,
+            lambda_numerator=1,
+            lambda_bits=1,
+            rule=self._options.rule_document,
+            disclosure="count",
+            dataset=self._verification.commitment(),
+            dataset_size=len(self.labels),
+            fraction_bits=FRACTION_BITS,
+            coordinator=A,
+            stand_in=None,
+            verifiers=[A, B],
+            hospitals=NAMES,
+            quorum=2,
+            minimum_accepted=3,
+            model_tolerance=0,
+            rounds=1,
+            verification="encrypted",
+            encrypted=settings(batch=512, grey=True),
+            model_store="public",
+            keep_updates=False,
+            created_by=A,
+        )
+        commitments = {name: f"{number}" * 64 for number, name in enumerate(NAMES)}
+        self.status = RoundStatus(
+            Round(task="demo", round=1, state="verifying", base="0" * 64, candidates=NAMES, commitments=commitments)
+        )
+
+    def plain(self) -> dict[str, dict[str, Any]]:
+        """What plain verification finds."""
+        verdicts = judge(
+            self._rule,
+            self._merit(self.base),
+            [Candidate(name, mixed=self._merit(packed, self.base)) for name, packed in self.updates.items()],
+            minimum=3,
+            aggregate_merit=lambda names: self._merit(self._mixed(self.base, [self.updates[name] for name in names])),
+        )
+        return {verdict.name: disclosed(self.task, verdict) for verdict in verdicts}
+
+    def evaluate(self, line: object, status: RoundStatus, hospital: str, patience: float) -> tuple[Opened, Order]:
+        order = make_order(self.task, status, hospital)
+        return self._opened(order, [hospital]), order
+
+    def evaluate_sum(self, line: object, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
+        order = make_sum_order(self.task, status, hospitals)
+        return self._opened(order, hospitals), order
+
+    def _opened(self, order: Order, hospitals: Sequence[str]) -> Opened:
+        """Evaluate on the sums of the hospitals' shares, all roles in this process."""
+        base = {k: v.astype(np.int64) for k, v in modelformat.unpack(self._description, self.base).items()}
+        flat = [np.frombuffer(self.updates[name], dtype="<i4").astype(np.int64) for name in hospitals]
+        second = [
+            np.random.default_rng(number).integers(-(1 << 63), 1 << 63, one.shape) for number, one in enumerate(flat)
+        ]
+        shares = sum(one - other for one, other in zip(flat, second, strict=True)), sum(second)
+        inputs = Inputs(base, shares, self.images, self.labels, 512)
+        first, other = verify(order.plan, inputs, Tree)
+        assert first.counts is not None and other.counts is not None
+        assert first.counts.tolist() == other.counts.tolist()
+        counts = tuple(int(count) for count in first.counts)
+        return Opened(False, first.accepted, counts, base_statement(self._merit(self.base)), "0" * 64)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_verdicts_and_counts_are_those_of_the_plain_rule(seed: int) -> None:
+    found = Trained(seed)
+    hospitals = [*NAMES[2:], *NAMES[:2]]
+    whole = verify_round(found, found.task, in_process()[0], found.status, hospitals, lambda: 0.0)  # type: ignore[arg-type]
+    assert found.status.round is not None
+    assert {name: result.pop("update") for name, result in whole["results"].items()} == found.status.round.commitments
+    assert whole["results"] == found.plain()
+    assert whole["dataset"] == found.task.dataset
+    assert any(result["accepted"] for result in whole["results"].values())
