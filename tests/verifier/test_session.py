@@ -160,7 +160,7 @@ class RefusingDealer(LocalDealer):
     """Gives one party nothing, the other what it asks for."""
 
     def material(self, party):
-        def refuse(attempt, first):
+        def refuse(attempt, first, comparing):
             raise MaterialError("this is not the plan of the task", "Compare the parties' task")
 
         return refuse if party == 1 else super().material(party)
@@ -182,10 +182,10 @@ def test_a_finished_batch_ends_the_row_of_refusals(tmp_path):
     path = tmp_path / "a.journal"
     journal = Journal(path)
     for attempt in (1, 2):
-        journal.begin(attempt, 0)
+        journal.begin(attempt, 0, "tree")
         journal.refused()
     assert (journal.refusals, Journal(path).refusals) == (2, 2)
-    journal.begin(3, 0)
+    journal.begin(3, 0, "tree")
     journal.finish(Batch(3, np.arange(1), "aa"))
     assert (journal.refusals, Journal(path).refusals) == (0, 0)
 
@@ -312,6 +312,7 @@ def test_an_unknown_comparison_of_the_other_party_is_refused(tmp_path, named):
         "batches": [],
         "comparing": None,
         "facts": auto().facts,
+        "refusals": 0,
         "share": True,
         "statement": None,
     }
