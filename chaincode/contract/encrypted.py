@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from chaincode.contract.documents import MspId
 
-__all__ = ["MAX_BATCH", "Address", "Encrypted", "Placement"]
+__all__ = ["LEAST_IN_A_SUM", "MAX_BATCH", "Address", "Encrypted", "Placement"]
 
 MAX_BATCH = 1024
 MAX_NODES = 16
+LEAST_IN_A_SUM = 3
+"""Accepted updates whose sum may be opened: of two, each hospital could compute the other's."""
 
 Placement = Literal["outsourced", "smv-semi-honest"]
 

@@ -15,7 +15,7 @@ from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
-from chaincode.contract.encrypted import Encrypted
+from chaincode.contract.encrypted import LEAST_IN_A_SUM, Encrypted
 from chaincode.contract.models import Keeper, Store, chunk_sizes
 from chaincode.division import common_shift
 from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
@@ -248,6 +248,12 @@ def check_encrypted(task: Task, consortium: Consortium) -> None:
             "BAD_TASK",
             f"the parties are {settings.parties}, the verifiers {task.verifiers}",
             "Name the two parties as the task's verifiers",
+        )
+    if task.minimum_accepted < LEAST_IN_A_SUM:
+        raise ContractError(
+            "BAD_TASK",
+            f"the sum of {task.minimum_accepted} updates would be opened",
+            f"Set minimum_accepted to 2 and the number of hospitals that may collude, at least {LEAST_IN_A_SUM}",
         )
     if task.judges_rounds:
         _check_sums(task, settings)

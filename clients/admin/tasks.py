@@ -9,6 +9,7 @@ from typing import Any
 
 from chaincode import modelformat
 from chaincode.contract.consortium import Consortium
+from chaincode.contract.encrypted import LEAST_IN_A_SUM
 from chaincode.fixedpoint import FRACTION_BITS
 from clients.ledger import Ledger
 from clients.report import Report
@@ -19,8 +20,6 @@ __all__ = ["LARGEST_PUBLIC", "store_model", "task_document"]
 LARGEST_PUBLIC = modelformat.CHUNK_BYTES
 """Bytes of the largest model that is kept in public state, where orderers see it too."""
 NEVER_WORSE, ANY = 20, 1000
-LEAST_IN_A_SUM = 3
-"""Parties open the sum of the accepted updates: of two, each hospital could compute the other's."""
 PARALLEL = 2
 
 
@@ -53,7 +52,7 @@ def task_document(
         "verifiers": consortium.having("verifier"),
         "hospitals": consortium.having("hospital"),
         "quorum": consortium.quorum,
-        "minimum_accepted": min(LEAST_IN_A_SUM, len(consortium.having("hospital"))) if encrypted else 1,
+        "minimum_accepted": LEAST_IN_A_SUM if encrypted else 1,
         # Without a rule there is nothing a worse model would contradict.
         "model_tolerance": ANY if rule.get("name") == "none" else NEVER_WORSE,
         "verification": "plain",

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from chaincode.contract.encrypted import LEAST_IN_A_SUM
+
 __all__ = ["ATTACKS", "MODELS", "Options"]
 
 MODELS = ("mlp", "lenet", "resnet18")
@@ -76,6 +78,10 @@ class Options(BaseModel):
             raise ValueError("plain verifiers see the updates and sum them in their chaincode: shared is for encrypted")
         if self.nodes - 2 > self.hospitals:
             raise ValueError(f"{self.nodes} aggregators are the two parties and more than {self.hospitals} hospitals")
+        if self.minimum_accepted > self.hospitals:
+            raise ValueError(
+                f"under encryption the sum of {self.minimum_accepted} updates is opened: too few hospitals"
+            )
         denominator = self.mix.denominator
         if not 0 <= self.mix <= 1 or denominator & (denominator - 1) or denominator > 256:
             raise ValueError("lambda must lie in [0, 1] and be a fraction A/2^k with k <= 8, such as 0.5 or 3/8")
@@ -89,7 +95,7 @@ class Options(BaseModel):
     @property
     def minimum_accepted(self) -> int:
         """Fewer accepted updates are not averaged: of two under encryption, each follows from the sum and the other."""
-        return min(3, self.hospitals) if self.verification == "encrypted" else 1
+        return LEAST_IN_A_SUM if self.verification == "encrypted" else 1
 
     @property
     def rule_document(self) -> dict[str, object]:

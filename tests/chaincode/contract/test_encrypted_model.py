@@ -23,9 +23,11 @@ def aggregating(make: Make, *, masks: bool = True, **changes: Any) -> EncryptedC
     assert isinstance(demo, EncryptedConsortium)
     demo.begin(**changes)
     demo.submit(A, "OpenRound", "demo", 1)
-    demo.hand_in(H1, b"")
+    for hospital in HOSPITALS:
+        demo.hand_in(hospital, hospital.encode())
     demo.submit(A, "CloseSubmissions", "demo", 1, "")
-    demo.verify(H1)
+    for hospital in HOSPITALS:
+        demo.verify(hospital)
     demo.submit(A, "CloseVerdicts", "demo", 1, "")
     if masks:
         demo.masks()

@@ -47,6 +47,7 @@ def test_plain_documents_have_none_of_its_fields(make: Make) -> None:
     "change",
     [
         {"encrypted": None},
+        {"minimum_accepted": 2},
         {"verification": "plain"},
         {"encrypted": settings(parties=[A])},
         {"encrypted": settings(parties=[A, A])},
@@ -166,13 +167,15 @@ def test_plain_tasks_transactions_are_refused(encrypted: Consortium, refused: Re
     encrypted.submit(A, "OpenRound", "demo", 1)
     text = refused("WRONG_MODE", encrypted.put, H1, encrypted.model(1))
     assert "the verification of the task demo is encrypted" in text and "SubmitUpdate" in text
-    encrypted.hand_in(H1, encrypted.model(1))
+    for hospital in HOSPITALS:
+        encrypted.hand_in(hospital, encrypted.model(1))
     encrypted.submit(A, "CloseSubmissions", "demo", 1, "")
     for function, arguments in (("PrepareVerdict", [H1]), ("PrepareRound", [])):
         assert "AttestVerdict" in refused("WRONG_MODE", encrypted.read, A, function, "demo", 1, *arguments)
     for function, arguments in (("VerifyUpdate", [H1]), ("VerifyRound", [])):
         assert "AttestVerdict" in refused("WRONG_MODE", encrypted.submit, A, function, "demo", 1, *arguments)
-    encrypted.verify(H1)
+    for hospital in HOSPITALS:
+        encrypted.verify(hospital)
     encrypted.submit(A, "CloseVerdicts", "demo", 1, "")
     assert "AttestAggregate" in refused("WRONG_MODE", encrypted.read, A, "PrepareAggregate", "demo", 1)
     assert "PutAggregateChunk" in refused("WRONG_MODE", encrypted.submit, A, "StoreModelChunk", "demo", 1, 0)

@@ -98,7 +98,7 @@ def test_findings_that_differ_are_no_verdict(make: Make, refused: Refused, chang
     demo.verify(H2)
     ended = demo.submit(A, "CloseVerdicts", "demo", 1, "")
     assert ended["outcomes"] == {H1: "no_quorum", H2: "accepted"}
-    assert (ended["accepted"], ended["state"]) == ([H2], "aggregating")
+    assert (ended["accepted"], ended["state"], ended["reason"]) == ([H2], "closed", "TOO_FEW")
 
 
 def test_a_party_that_verified_again_replaces_its_finding(make: Make) -> None:

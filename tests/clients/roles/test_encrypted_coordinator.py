@@ -103,7 +103,7 @@ def test_too_few_accepted_keep_the_model_and_training_goes_on(tmp_path: Path) ->
 
 @pytest.mark.parametrize("alike", [True, False])
 def test_whole_task(tmp_path: Path, alike: bool) -> None:
-    """The first hospital's update is accepted, or left out where the parties differ on it."""
+    """The first hospital's update is accepted, or left out where the parties differ on it: then too few are left."""
     demo = EncryptedConsortium(tmp_path)
     demo.begin(rounds=1)
     coordinator, contract = coordinating(demo)
@@ -118,11 +118,12 @@ def test_whole_task(tmp_path: Path, alike: bool) -> None:
         finding = demo.evaluated(FIRST, transcript=transcript)
         demo.submit(party, "AttestVerdict", "demo", 1, FIRST, finding)
     assert coordinator.step() == 0
-    demo.attest()
-    demo.store()
-    assert coordinator.step() == 0
+    if alike:
+        demo.attest()
+        demo.store()
+        assert coordinator.step() == 0
     assert coordinator.step() is None, "the task has ended"
     assert demo.read(A, "ReadRound", "demo", 1)["accepted"] == (HOSPITALS if alike else OTHERS)
     steps = [call.partition(" ")[0] for call in contract.submitted]
-    assert steps == ["OpenRound", "CloseSubmissions", "CloseVerdicts", "CloseRound"]
+    assert steps == ["OpenRound", "CloseSubmissions", "CloseVerdicts", *(["CloseRound"] if alike else [])]
     demo.close()
