@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Callable
 
 import pytest
@@ -90,6 +91,22 @@ def test_a_killed_dealer_deals_what_is_left_after_its_restart(fed: Federation) -
     after = dealt(fed, number)
     assert after[: len(before)] == before
     assert len(after) > len(before)
+
+
+@pytest.mark.parametrize("silent", ["VerifierB", "Dealer"])
+def test_a_party_that_waits_for_a_silent_peer_ends_on_the_first_signal(fed: Federation, silent: str) -> None:
+    number = fed.opened()
+    fed.reach("verifying")
+    fed.roles["VerifierA"].wait_for("progress", phase="verification", round=number, done=BATCH)
+    fed.roles[silent].freeze()
+    asked = time.monotonic()
+    fed.roles["VerifierA"].stop()
+    assert fed.roles["VerifierA"].exit_code() == 0
+    assert time.monotonic() - asked < 12
+    fed.roles[silent].thaw()
+    fed.start("VerifierA")
+    assert fed.finished().accepted == EVERYONE
+    check_nothing_is_doubled(fed, number)
 
 
 def test_without_its_witness_a_round_ends_with_nothing_accepted(fed: Federation) -> None:

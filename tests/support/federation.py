@@ -49,7 +49,7 @@ class Federation:
     """A task whose rule accepts every update in range, so that only faults decide what becomes of it.
 
     An encrypted one is verified by the consortium's two verifiers, P0 and the witness, with its dealer. ``changes`` are
-    of the task's fields, and the placement.
+    of the task's fields, placement and comparison.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class Federation:
         for verifier in self.verifiers:
             images.write(self.mounted(verifier))
         found_consortium(running.consortium, self.transactions("VerifierA", "Admin"))
-        placement = changes.pop("placement", "outsourced")
-        more = encrypted_fields(running.consortium, placement) if encrypted else {"minimum_accepted": 2}
+        settings = {name: changes.pop(name) for name in ("placement", "comparison") if name in changes}
+        more = encrypted_fields(running.consortium, **settings) if encrypted else {"minimum_accepted": 2}
         create_task(name, images, self.ledger(), self.transactions("VerifierA"), self.msp("VerifierB"), more | changes)
         self.task = self.ledger().task(name)
         for role in self.everyone:

@@ -47,7 +47,7 @@ def found_consortium(consortium: Consortium, transactions: Transactions) -> None
             raise
 
 
-def encrypted_fields(consortium: Consortium, placement: str = "outsourced") -> dict[str, Any]:
+def encrypted_fields(consortium: Consortium, placement: str = "outsourced", comparison: str = "auto") -> dict[str, Any]:
     """Give the fields of a task that two verifiers judge on shares, with a dealer; a hospital is the third node."""
     parties, (dealer,) = consortium.having("verifier"), consortium.having("dealer")
     node = consortium.having("hospital")[0]
@@ -59,7 +59,7 @@ def encrypted_fields(consortium: Consortium, placement: str = "outsourced") -> d
             "dealer": dealer.msp_id,
             "aggregators": [*(one.msp_id for one in parties), node.msp_id],
             "services": services,
-            "comparison": "auto",
+            "comparison": comparison,
             "batch": BATCH,
             "grey": True,
             "placement": placement,
