@@ -55,7 +55,9 @@ def test_every_node_makes_the_plain_model(make: Make, nodes: tuple[str, ...]) ->
     assert (ended["model"], ended["reason"], "differing" in ended) == (rig.expected(), None, False)
 
 
-def test_only_the_accepted_updates_are_summed(make: Make) -> None:
+def test_only_the_accepted_updates_are_summed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three hospitals here, so that the contract has to allow a sum of two."""
+    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 2)
     rig = make(minimum_accepted=2)
     rig.verify([H1, H3])
     rig.share()
@@ -67,7 +69,7 @@ def test_too_few_accepted_keep_the_base_and_open_nothing(make: Make) -> None:
     rig = make()
     rig.verify([H1, H3])
     assert rig.status.round is not None
-    assert (rig.status.round.state, rig.status.round.reason) == ("closed", "TOO_FEW")
+    assert (rig.status.round.state, rig.status.round.reason) == ("closed", "TOO_FEW: left out")
     assert rig.status.round.model == rig.status.round.base
     rig.attest_masks()
     assert rig.status.masks is None
