@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a role says of its progress."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from clients.follow import Stopped, Wake
+from clients.report import Pace, Report
+
+
+def test_the_seconds_left_follow_from_the_pace_since_the_first_report() -> None:
+    now = iter([100.0, 103.0, 109.0])
+    pace = Pace(clock=lambda: next(now))
+    assert pace.seconds_left(200, 1000) == 0.0
+    assert pace.seconds_left(400, 1000) == 9.0
+    assert pace.seconds_left(1000, 1000) == 0.0
+
+
+def test_a_progress_as_json_has_all_its_fields() -> None:
+    stream = io.StringIO()
+    Report("witness", "BMSP", as_json=True, stream=stream).progress("verification", 5, 10, seconds_left=1.5, sent=7)
+    assert json.loads(stream.getvalue()) == {
+        "event": "progress",
+        "role": "witness",
+        "msp": "BMSP",
+        "phase": "verification",
+        "done": 5,
+        "total": 10,
+        "seconds_left": 1.5,
+        "sent": 7,
+    }
+
+
+def test_a_call_that_waits_for_others_is_left_behind_when_the_process_shall_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("clients.follow.GRACE", 0.1)
+    wake, other = Wake(), Wake()
+    assert wake.unless_stopped(lambda: 7) == 7
+    with pytest.raises(KeyError):
+        wake.unless_stopped(lambda: {}["absent"])
+    wake.stop()
+    with pytest.raises(Stopped):
+        wake.unless_stopped(lambda: other.pause(60))
+    other.stop()
+
+
+def test_waiting_for_a_condition_ends_with_its_time() -> None:
+    answers = iter([False, True])
+    wake = Wake()
+    assert wake.await_true(lambda: next(answers), 5, 0.01)
+    assert not wake.await_true(lambda: False, 0.02, 0.01)
+    wake.stop()
+    with pytest.raises(Stopped):
+        wake.await_true(lambda: False, 5, 0.01)
