@@ -17,6 +17,7 @@ from consortium_ledger import DEALER, HOSPITALS, A, B
 from chaincode.fixedpoint import IntArray
 from clients.aggregator.inbox import Inbox
 from clients.aggregator.record import context_of
+from clients.models import fetch_model
 from verifier.identifier import MaterialId
 from verifier.masks import update_mask
 from verifier.resharing import open_reshare
@@ -86,9 +87,7 @@ def computed(rig: Rig, role: str) -> list[IntArray]:
 
 def targets(rig: Rig, hospitals: list[str]) -> list[IntArray]:
     """Give what nobody may find: r, r - w and p = (w + r) / 2, as summed and as rounded."""
-    packed = b"".join(
-        rig.ledger(A).model_chunk(rig.task.initial_model, index) for index in range(len(rig.task.chunk_sizes))
-    )
+    packed = fetch_model(rig.ledger(A), rig.task, rig.task.initial_model)
     base = np.frombuffer(packed, dtype="<i4").astype(np.int64)
     updates = [rig.updates[hospital] for hospital in hospitals]
     return [one for r in updates for one in (r, r - base, base - r, base + r, (base + r + 1) >> 1, (base + r) >> 1)]
