@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chaincode.fixedpoint import IntArray
+from verifier.kernels.library import library
 
 __all__ = ["Words", "planes", "spread", "word_count"]
 
@@ -31,6 +32,11 @@ def planes(values: IntArray, bits: int) -> Words:
         Bit e % 64 of word e // 64 belongs to element e; elements past n are 0.
     """
     count = values.shape[0]
+    kernels = library()
+    if kernels is not None:
+        result = np.empty((bits, word_count(count)), dtype=np.uint64)
+        kernels.call("planes", np.ascontiguousarray(values), result, count, bits)
+        return result
     width = (bits + 7) // 8
     padded = np.zeros((width, word_count(count) * 64), dtype=np.uint8)
     padded[:, :count] = values.view(np.uint8).reshape(count, 8)[:, :width].T
@@ -45,4 +51,9 @@ def planes(values: IntArray, bits: int) -> Words:
 
 def spread(plane: Words, count: int) -> IntArray:
     """Give a plane's first ``count`` bits as int64 elements 0 or 1."""
+    kernels = library()
+    if kernels is not None:
+        result = np.empty(count, dtype=np.int64)
+        kernels.call("spread", plane, result, count)
+        return result
     return np.unpackbits(plane.view(np.uint8), count=count, bitorder="little").astype(np.int64)

@@ -21,7 +21,7 @@ class Channel:
     Parameters
     ----------
     credit : int
-        A message waits to be sent while more bytes than this are waiting to be received.
+        A message waits to be sent until it and all that wait to be received are at most so many bytes, or it is alone.
     """
 
     def __init__(self, credit: int = CREDIT) -> None:
@@ -29,11 +29,11 @@ class Channel:
         """Most bytes that ever waited."""
         self._credit = credit
         self._waiting = 0
-        self._items: deque[tuple[MaterialId, bytes]] = deque()
+        self._items: deque[tuple[MaterialId, bytes | memoryview]] = deque()
         self._closed = False
         self._changed = threading.Condition()
 
-    def send(self, name: MaterialId, message: bytes) -> None:
+    def send(self, name: MaterialId, message: bytes | memoryview) -> None:
         """Send a gate's message, when there is credit.
 
         Raises
@@ -42,7 +42,9 @@ class Channel:
             The channel was closed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._waiting <= self._credit)
+            self._changed.wait_for(
+                lambda: self._closed or not self._items or self._waiting + len(message) <= self._credit
+            )
             if self._closed:
                 raise ProtocolError("the party has stopped taking material", "Look at its log")
             self._items.append((name, message))
@@ -50,7 +52,7 @@ class Channel:
             self.peak = max(self.peak, self._waiting)
             self._changed.notify_all()
 
-    def receive(self, timeout: float | None = None) -> tuple[MaterialId, bytes]:
+    def receive(self, timeout: float | None = None) -> tuple[MaterialId, bytes | memoryview]:
         """Take the next gate's message.
 
         Raises

@@ -42,7 +42,7 @@ class Fss:
         for position in positions:
             first, second = (deal.own((2, count), party).view(np.uint64) for party in (0, 1))
             points = masks & np.int64((1 << position) - 1) if position < 64 else masks
-            deal.common(dcf.generate(self._key, (first, second), points, position).tobytes())
+            deal.common(dcf.generate(self._key, (first, second), points, position).reshape(-1).view(np.uint8).data)
         opened = deal.mask_planes(len(positions), word_count(count))
         return [spread(plane, count) for plane in opened]
 

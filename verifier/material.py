@@ -81,8 +81,8 @@ class Deal:
     def __init__(self, seeds: tuple[bytes, bytes], name: MaterialId) -> None:
         self.name = name
         self._streams = tuple(Stream(seed, name.label(party)) for party, seed in enumerate(seeds))
-        self._corrections: list[bytes] = []
-        self._common: list[bytes] = []
+        self._corrections: list[memoryview] = []
+        self._common: list[bytes | memoryview] = []
 
     def mask(self, shape: Sequence[int]) -> IntArray:
         """Give a fresh uniform mask: the sum of both parties' streams."""
@@ -104,7 +104,7 @@ class Deal:
     def share(self, values: IntArray, bits: int) -> None:
         """Share values modulo 2^bits."""
         own = self._streams[0].words(values.size).reshape(values.shape)
-        self._corrections.append(ring.pack(values - own, bits))
+        self._corrections.append(ring.low_bytes(values - own, bits).data)
 
     def mask_planes(self, count: int, words: int) -> Words:
         """Give fresh uniform bit planes: both parties' streams added modulo 2."""
@@ -112,17 +112,17 @@ class Deal:
 
     def share_planes(self, planes: Words) -> None:
         """Share bit planes (count, words) modulo 2."""
-        self._corrections.append((planes ^ self._streams[0].planes(*planes.shape)).tobytes())
+        hidden = planes ^ self._streams[0].planes(*planes.shape)
+        self._corrections.append(hidden.reshape(-1).view(np.uint8).data)
 
-    def common(self, raw: bytes) -> None:
-        """Send the same bytes to both parties."""
+    def common(self, raw: bytes | memoryview) -> None:
+        """Send the same bytes to both parties; they must not change afterwards."""
         self._common.append(raw)
 
     def messages(self) -> tuple[bytes, bytes]:
         """Give the messages to P0 and to P1."""
-        common = b"".join(self._common)
-        own = len(common).to_bytes(8, "little") + common
-        return own, own + b"".join(self._corrections)
+        length = sum(len(part) for part in self._common).to_bytes(8, "little")
+        return b"".join([length, *self._common]), b"".join([length, *self._common, *self._corrections])
 
 
 class Hand:
@@ -135,7 +135,7 @@ class Hand:
     seed : bytes
         Shared with the dealer.
     name : MaterialId
-    message : bytes
+    message : bytes or memoryview
         What the dealer sent for this gate.
 
     Raises
@@ -144,7 +144,7 @@ class Hand:
         The message is too short.
     """
 
-    def __init__(self, party: int, seed: bytes, name: MaterialId, message: bytes) -> None:
+    def __init__(self, party: int, seed: bytes, name: MaterialId, message: bytes | memoryview) -> None:
         self.party = party
         self.name = name
         self._stream = Stream(seed, name.label(party))

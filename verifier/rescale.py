@@ -11,6 +11,7 @@ import numpy as np
 from chaincode.fixedpoint import IntArray
 from verifier import ring
 from verifier.comparison import Comparison
+from verifier.kernels.library import Library, library
 from verifier.material import Deal, Hand
 from verifier.party import Party
 
@@ -124,6 +125,9 @@ class Rescale:
         if self.form is Form.NEGATIVE and sign is not None:
             result = (1 - 2 * sign) * hand.share(public.shape, self.ring)
             return (result + sign if party.index == 0 else result).reshape(share.shape)
+        kernels = library()
+        if kernels is not None:
+            return self._compiled(kernels, party, hand, public, borrows, sign).reshape(share.shape)
         known, factors = self._public_part(public, borrows)
         result = self._secret_part(hand, public.size, factors)
         if party.index == 0:
@@ -134,6 +138,34 @@ class Rescale:
             np.subtract(result, masked, out=masked, where=sign == 0)
             result = masked
         return result.reshape(share.shape)
+
+    def _compiled(
+        self,
+        kernels: Library,
+        party: Party,
+        hand: Hand,
+        public: IntArray,
+        borrows: list[IntArray],
+        sign: IntArray | None,
+    ) -> IntArray:
+        """Do what follows the comparisons in one pass."""
+
+        def dealt() -> list[IntArray | int]:
+            quotient = hand.share(public.shape, self.ring)
+            bit = hand.share(public.shape, self.ring) if self.shift else 0
+            return [quotient, bit, hand.share(public.shape, self._lift) if self._lift else 0]
+
+        plain = dealt()
+        signed = [0, 0, 0, 0] if sign is None else [hand.share(public.shape, self.ring), *dealt()]
+        result = np.empty_like(public)
+        kernels.call(
+            "rescale",
+            *(result, public, borrows[0] if self.shift else 0),
+            borrows[-1] if self._lift and self.form is Form.SIGNED else 0,
+            *(0 if sign is None else sign, *plain, *signed),
+            *(public.size, self.shift, self.width, self._half >> self.shift, party.index),
+        )
+        return result
 
     def _public_part(self, public: IntArray, borrows: list[IntArray]) -> tuple[IntArray, list[tuple[IntArray, int]]]:
         """Give what is known of y, and the public factors and rings of the dealt bits that complete it."""

@@ -8,12 +8,14 @@ from functools import cache
 from math import prod
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from chaincode.fixedpoint import IntArray
 from medquorum import ProtocolError
+from verifier.kernels.library import library
 
-__all__ = ["byte_width", "matmul", "pack", "reduce", "unpack"]
+__all__ = ["byte_width", "low_bytes", "matmul", "pack", "reduce", "unpack"]
 
 _FEW = 32
 
@@ -44,8 +46,18 @@ def matmul(left: IntArray, right: IntArray) -> IntArray:
 
 def pack(values: IntArray, bits: int) -> bytes:
     """Give the low bytes of every element, little-endian, ``byte_width(bits)`` each."""
+    return low_bytes(values, bits).tobytes()
+
+
+def low_bytes(values: IntArray, bits: int) -> npt.NDArray[np.uint8]:
+    """Give what :func:`pack` gives as an array."""
     flat = np.ascontiguousarray(values, dtype="<i8").reshape(-1)
-    return flat.view(_low(byte_width(bits)))["low"].tobytes()
+    kernels = library()
+    if kernels is not None:
+        result = np.empty(flat.size * byte_width(bits), dtype=np.uint8)
+        kernels.call("pack", flat, result, flat.size, byte_width(bits))
+        return result
+    return np.ascontiguousarray(flat.view(_low(byte_width(bits)))["low"]).view(np.uint8)
 
 
 def unpack(raw: bytes | memoryview, shape: Sequence[int], bits: int) -> IntArray:
@@ -63,6 +75,11 @@ def unpack(raw: bytes | memoryview, shape: Sequence[int], bits: int) -> IntArray
             f"a message of {len(raw)} bytes came where {count * width} were due",
             "Check that both parties and the dealer run the same version on the same task",
         )
+    kernels = library()
+    if kernels is not None:
+        found = np.empty(count, dtype=np.int64)
+        kernels.call("unpack", np.frombuffer(raw, dtype=np.uint8), found, count, width)
+        return found.reshape(shape)
     result = np.zeros(count, dtype="<i8")
     result.view(_low(width))["low"] = np.frombuffer(raw, dtype=f"V{width}")
     return result.reshape(shape)

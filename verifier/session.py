@@ -40,7 +40,7 @@ class Material(Protocol):
     seed: bytes
     mask_seed: bytes
 
-    def receive(self) -> tuple[MaterialId, bytes]:
+    def receive(self) -> tuple[MaterialId, bytes | memoryview]:
         """Give the next gate's message."""
         ...
 

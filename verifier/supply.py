@@ -32,7 +32,7 @@ class Supply:
         self,
         party: int,
         seed: bytes,
-        receive: Callable[[], tuple[MaterialId, bytes]],
+        receive: Callable[[], tuple[MaterialId, bytes | memoryview]],
         consume: Callable[[MaterialId], None] | None = None,
         mask_seed: bytes | None = None,
     ) -> None:

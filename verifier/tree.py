@@ -18,6 +18,7 @@ from chaincode.fixedpoint import IntArray
 from verifier.bits import Words, planes, spread, word_count
 from verifier.comparison import Cost
 from verifier.fanin import carried, chain, chain_products, mask_products, product
+from verifier.kernels.library import library
 from verifier.material import Deal, Hand
 from verifier.party import Party
 
@@ -56,13 +57,27 @@ def _layout(positions: Sequence[int]) -> _Layout:
 
 
 def _chunks(values: IntArray, layout: _Layout) -> Words:
-    """Give the bits as (4, chunks, words): bit in chunk, chunk from low to high, missing bits 0."""
+    """Give the bits as (chunks, 4, words): chunk from low to high, bit in chunk, missing bits 0."""
     found = planes(values, layout.top)
     padded = np.zeros((_CHUNK * layout.chunks, found.shape[1]), dtype=np.uint64)
     padded[: layout.low] = found[: layout.low]
     start = _CHUNK * layout.low_chunks
     padded[start : start + layout.top - layout.low] = found[layout.low :]
-    return padded.reshape(layout.chunks, _CHUNK, -1).transpose(1, 0, 2)
+    return padded.reshape(layout.chunks, _CHUNK, -1)
+
+
+def _tables(chunk_bits: Words) -> Words:
+    """Give the one-hot tables of chunks (chunks, 4, words) without their first place: (15 · chunks, words)."""
+    chunks, _, words = chunk_bits.shape
+    kernels = library()
+    if kernels is not None:
+        result = np.empty((((1 << _CHUNK) - 1) * chunks, words), dtype=np.uint64)
+        kernels.call("tree_tables", chunk_bits, result, chunks, words)
+        return result
+    table = np.full((1, chunks, words), 0xFFFFFFFFFFFFFFFF, dtype=np.uint64)
+    for bit in chunk_bits.transpose(1, 0, 2):
+        table = np.concatenate([table & ~bit, table & bit])
+    return table[1:].reshape(-1, words)
 
 
 class Tree:
@@ -72,12 +87,7 @@ class Tree:
         """Deal for ``masks`` r (n,) and give each position's one-bit masks."""
         layout = _layout(positions)
         count, words = masks.shape[0], word_count(masks.shape[0])
-        chunk_bits = _chunks(masks, layout)
-        onehot = ~chunk_bits[:1], chunk_bits[:1]
-        table = np.concatenate(onehot)
-        for bit in chunk_bits[1:]:
-            table = np.concatenate([table & ~bit, table & bit])
-        deal.share_planes(table[1:].reshape(-1, words))
+        deal.share_planes(_tables(_chunks(masks, layout)))
         generate, propagate = _wires(deal.mask_planes(layout.opened, words), layout)
         _deal_chain(deal, generate[: layout.low_chunks], propagate[: layout.low_chunks - 1])
         if layout.groups:
@@ -131,9 +141,15 @@ def _chain_planes(count: int) -> int:
 
 
 def _leaves(party: Party, hand: Hand, chunk_bits: Words) -> tuple[Words, Words]:
-    """Look the public chunks (4, chunks, words) up in the shared tables; give shares of "below" and "equal"."""
-    _, chunks, words = chunk_bits.shape
+    """Look the public chunks (chunks, 4, words) up in the shared tables; give shares of "below" and "equal"."""
+    chunks, _, words = chunk_bits.shape
     size = 1 << _CHUNK
+    kernels = library()
+    if kernels is not None:
+        shared = hand.share_planes((size - 1) * chunks, words)
+        below, equal = np.empty((2, chunks, words), dtype=np.uint64)
+        kernels.call("tree_leaves", chunk_bits, shared, below, equal, chunks, words, party.index)
+        return below, equal
     table = np.empty((size, chunks, words), dtype=np.uint64)
     table[1:] = hand.share_planes((size - 1) * chunks, words).reshape(size - 1, chunks, words)
     above = np.zeros_like(table)
@@ -142,7 +158,7 @@ def _leaves(party: Party, hand: Hand, chunk_bits: Words) -> tuple[Words, Words]:
     table[0] = above[0]
     if party.index == 0:
         np.invert(table[0], out=table[0])
-    for bit in chunk_bits:
+    for bit in chunk_bits.transpose(1, 0, 2):
         table = table[0::2] ^ (bit & (table[0::2] ^ table[1::2]))
         above = above[0::2] ^ (bit & (above[0::2] ^ above[1::2]))
     return above[0], table[0]

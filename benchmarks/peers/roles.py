@@ -50,10 +50,10 @@ class _Stock:
 
     def __init__(self, material: Material, asked: float) -> None:
         self._material = material
-        self._waiting: deque[tuple[MaterialId, bytes]] = deque()
+        self._waiting: deque[tuple[MaterialId, bytes | memoryview]] = deque()
         self._asked = asked
 
-    def receive(self) -> tuple[MaterialId, bytes]:
+    def receive(self) -> tuple[MaterialId, bytes | memoryview]:
         """Give the next message."""
         return self._waiting.popleft() if self._waiting else self._material.receive()
 

@@ -22,7 +22,7 @@ class LocalMaterial:
         self.seed, self.mask_seed = seeds
         self._channel = channel
 
-    def receive(self) -> tuple[MaterialId, bytes]:
+    def receive(self) -> tuple[MaterialId, bytes | memoryview]:
         return self._channel.receive()
 
     def close(self) -> None:

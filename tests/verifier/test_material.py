@@ -83,7 +83,7 @@ def test_every_part_of_a_name_gives_another_stream():
 
 
 def test_a_channel_holds_the_dealer_back():
-    channel = Channel(credit=10)
+    channel = Channel(credit=20)
     channel.send(NAME, bytes(8))
     channel.send(NAME, bytes(8))
     waiting = threading.Thread(target=channel.send, args=(NAME, bytes(8)))

@@ -76,22 +76,6 @@ static inline __attribute__((always_inline)) void hash(
     }
 }
 
-/* Some of eight words; the others are 0, or not stored. */
-static inline words load_some(const word *from, int64_t count)
-{
-    if (count >= 8) return load(from);
-    words result = {0};
-    for (int64_t i = 0; i < count; i++) result[i] = from[i];
-    return result;
-}
-
-static inline void store_some(word *to, words value, int64_t count)
-{
-    if (count >= 8) store(to, value);
-    else
-        for (int64_t i = 0; i < count; i++) to[i] = value[i];
-}
-
 static inline words at_place(words place, words low, words high)
 {
     words upper = -(place >> every(6) & every(1));

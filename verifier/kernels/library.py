@@ -60,7 +60,7 @@ class Library:
 
     def call(self, name: str, *arguments: Argument) -> None:
         """Call a function with C-contiguous arrays, passed as pointers, and 64-bit integers; drops the GIL."""
-        self._library[name](*(_converted(argument) for argument in arguments))
+        getattr(self._library, name)(*(_converted(argument) for argument in arguments))
 
 
 def _converted(argument: Argument) -> ctypes.c_void_p | ctypes.c_int64:

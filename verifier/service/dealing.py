@@ -21,7 +21,7 @@ from verifier.channel import Channel
 from verifier.identifier import MaterialId
 from verifier.service.dealrequest import DealRequest
 from verifier.service.frames import split
-from verifier.service.gates import encode_gate
+from verifier.service.gates import gate_header
 from verifier.service.record import Record
 from verifier.service.refusal import refuse
 from verifier.stream import new_seed
@@ -75,7 +75,7 @@ class _Meeting:
                 if self.failure is not None:
                     raise self.failure from None
                 return
-            yield from split(encode_gate(name, message))
+            yield from split(message, gate_header(name))
 
 
 class Dealings:

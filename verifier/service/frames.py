@@ -14,11 +14,12 @@ LONGEST = 2 << 30
 """Most bytes of a message."""
 
 
-def split(message: bytes) -> Iterator[bytes]:
-    """Give a message's frames."""
-    yield len(message).to_bytes(8, "little") + message[:FRAME]
-    for start in range(FRAME, len(message), FRAME):
-        yield message[start : start + FRAME]
+def split(message: bytes | memoryview, header: bytes = b"") -> Iterator[bytes]:
+    """Give the frames of ``header`` (at most 1 MiB) and message as one message."""
+    view, first = memoryview(message), FRAME - len(header)
+    yield b"".join([(len(header) + len(message)).to_bytes(8, "little"), header, view[:first]])
+    for start in range(first, len(message), FRAME):
+        yield bytes(view[start : start + FRAME])
 
 
 def split_all(messages: Iterable[bytes]) -> Iterator[bytes]:
@@ -46,12 +47,12 @@ def read_message(next_frame: Callable[[], bytes], longest: int = LONGEST) -> byt
     length = int.from_bytes(frame[:8], "little")
     if len(frame) < 8 or length > longest:
         raise ProtocolError(f"a message of {length} bytes was announced", f"At most {longest} bytes are taken")
-    parts, missing = [frame[8:]], length - len(frame) + 8
+    parts, missing = [memoryview(frame)[8:]], length - len(frame) + 8
     while missing > 0:
-        parts.append(next_frame())
+        parts.append(memoryview(next_frame()))
         missing -= len(parts[-1])
-        if not parts[-1]:
+        if not len(parts[-1]):
             raise ProtocolError("an empty frame within a message", "Check that both ends run the same version")
     if missing < 0:
         raise ProtocolError("a message is longer than announced", "Check that both ends run the same version")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return b"".join(parts)

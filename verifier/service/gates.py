@@ -7,18 +7,18 @@ from chaincode import canonical
 from medquorum import ContractError, ProtocolError
 from verifier.identifier import MaterialId
 
-__all__ = ["decode_gate", "encode_gate"]
+__all__ = ["decode_gate", "gate_header"]
 
 _LENGTH = 4
 
 
-def encode_gate(name: MaterialId, message: bytes) -> bytes:
-    """Put a gate's name before its message."""
+def gate_header(name: MaterialId) -> bytes:
+    """Give what goes before a gate's message."""
     header = canonical.encode([name.batch, name.gate])
-    return len(header).to_bytes(_LENGTH, "little") + header + message
+    return len(header).to_bytes(_LENGTH, "little") + header
 
 
-def decode_gate(verification: MaterialId, raw: bytes) -> tuple[MaterialId, bytes]:
+def decode_gate(verification: MaterialId, raw: bytes) -> tuple[MaterialId, memoryview]:
     """Give a gate's name in the verification, and its message.
 
     Raises
@@ -33,5 +33,5 @@ def decode_gate(verification: MaterialId, raw: bytes) -> tuple[MaterialId, bytes
         raise ProtocolError("the dealer's message has no name", "Run the same version at parties and dealer") from error
     match document:
         case [int(batch), str(gate)]:
-            return verification.at(batch, gate), raw[end:]
+            return verification.at(batch, gate), memoryview(raw)[end:]
     raise ProtocolError("the dealer's message has a wrong name", "Run the same version at parties and dealer")

@@ -73,7 +73,7 @@ class Material:
             credentials, address, dealer, timeout, lambda channel, left: cls(channel, request, address, dealer, left)
         )
 
-    def receive(self) -> tuple[MaterialId, bytes]:
+    def receive(self) -> tuple[MaterialId, bytes | memoryview]:
         """Take the next gate's message.
 
         Raises

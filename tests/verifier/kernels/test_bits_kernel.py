@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_paths import COMPILED, use
+from two_parties import together
+
+from verifier import ring
+from verifier.bits import planes, spread
+from verifier.fss import Fss
+from verifier.kernels.library import PURE
+from verifier.rescale import Form, Rescale
+from verifier.tree import Tree
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def words(seed, count):
+    return np.random.default_rng(seed).integers(-(1 << 63), 1 << 63, count)
+
+
+def both(level, compute):
+    """Give what the compiled and the pure path compute."""
+    found = []
+    for path in (level, PURE):
+        with pytest.MonkeyPatch.context() as patch:
+            use(patch, path)
+            found.append(compute())
+    return found
+
+
+@pytest.mark.parametrize("level", COMPILED)
+@settings(deadline=None)
+@given(SEEDS, st.integers(0, 200), st.integers(1, 64))
+def test_planes_and_bytes(level, seed, count, bits):
+    values = words(seed, count)
+
+    def compute():
+        raw = ring.pack(values, bits)
+        return planes(values, bits), np.frombuffer(raw, dtype=np.uint8), ring.unpack(raw, (count,), bits)
+
+    for compiled, pure in zip(*both(level, compute), strict=True):
+        assert compiled.shape == pure.shape
+        assert (compiled == pure).all()
+    plane = planes(values, 1)[0]
+    found, wanted = both(level, lambda: spread(plane, count))
+    assert (found == wanted).all()
+
+
+@pytest.mark.parametrize("level", COMPILED)
+@pytest.mark.parametrize("back_end", [Tree, lambda: Fss(b"test")])
+@settings(deadline=None, max_examples=25)
+@given(SEEDS, st.integers(1, 700), st.sampled_from(list(Form)), st.sampled_from([0, 1, 17]))
+def test_a_gates_shares_are_the_pure_ones(level, back_end, seed, count, form, shift):
+    """The same streams and messages: every byte that is dealt and every share is equal, not only their sum."""
+    width = 64 - shift if form is Form.BOUNDED else 32
+    gate = Rescale(shift, width, 64 if form is Form.BOUNDED else 49, form)
+    values, own = words(seed, count) >> 20, words(seed + 1, count)
+    shares = own, values - own
+
+    def compute():
+        return together(
+            lambda deal: gate.deal(deal, back_end(), (count,), None),
+            lambda party, hand: gate.evaluate(party, hand, back_end(), shares[party.index]),
+        )
+
+    compiled, pure = both(level, compute)
+    for first, second in zip(compiled, pure, strict=True):
+        assert (ring.reduce(first, gate.ring) == ring.reduce(second, gate.ring)).all()

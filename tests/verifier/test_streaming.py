@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Function keys are 30 MB an image of resnet18: the dealer waits while a party has as much as it is credited."""
+
+import threading
+
+import pytest
+from engine_models import case
+
+from chaincode import catalogue
+from verifier.backends import back_end
+from verifier.channel import Channel
+from verifier.choice import batch_cost
+from verifier.dealer import Dealer
+from verifier.identifier import MaterialId
+from verifier.planning import make_plan
+from verifier.service.dealing import CREDIT
+
+NAME = MaterialId("demo", 1, "Hospital1MSP")
+BATCH, BATCHES = 8, 3
+
+
+def deal(channel, plan, sizes):
+    dealer = Dealer((bytes(32), bytes(32)), NAME, plan, back_end("fss", NAME))
+    for _ in dealer.model():
+        pass
+    for number in range(BATCHES):
+        for dealing in dealer.batch(number, BATCH, plan.subjects[0]):
+            sizes.append(len(dealing.messages[1]))
+            channel.send(dealing.name, dealing.messages[1])
+    channel.close()
+
+
+@pytest.mark.parametrize("credit", [1 << 20, 24 << 20])
+def test_keys_wait_within_the_credit(credit):
+    found = case(catalogue.describe("lenet", (1, 28, 28), 10), 1)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    channel, sizes = Channel(credit), []
+    thread = threading.Thread(target=deal, args=(channel, plan, sizes))
+    thread.start()
+    taken = [len(channel.receive(60)[1]) for _ in range(BATCHES * (len(plan.subjects[0].program.steps) + 1))]
+    thread.join()
+    assert taken == sizes
+    assert sum(sizes) > BATCHES * batch_cost(plan, BATCH, "fss").material > 64 << 20
+    assert channel.peak <= max(credit, *sizes)
+
+
+def test_both_ends_credits_are_at_most_256_mb():
+    assert 2 * CREDIT <= 256_000_000

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bit planes, low bytes and the bit-sliced tree's tables, as verifier/bits.py, ring.py and tree.py have them. */
+#include "kernels.h"
+
+/* Plane j of n numbers, all its words: bit e % 64 of word e / 64 is bit j of number e. */
+void planes(const word *values, word *result, int64_t n, int64_t bits)
+{
+    int64_t count = (n + 63) / 64;
+    for (int64_t w = 0; w < count; w++) {
+        int64_t found = n - 64 * w < 64 ? n - 64 * w : 64;
+        for (int64_t first = 0; first < bits; first += 8) {
+            uint8_t part[64] __attribute__((aligned(64))) = {0};
+            if (found == 64)
+                for (int i = 0; i < 64; i++) part[i] = (uint8_t)(values[64 * w + i] >> first);
+            else
+                for (int i = 0; i < found; i++) part[i] = (uint8_t)(values[64 * w + i] >> first);
+            __m256i low = _mm256_load_si256((const __m256i *)part), high = _mm256_load_si256((const __m256i *)part + 1);
+            for (int64_t j = 7; j >= 0; j--) {
+                if (first + j < bits)
+                    result[(first + j) * count + w] = (word)(uint32_t)_mm256_movemask_epi8(low) |
+                                                      (word)(uint32_t)_mm256_movemask_epi8(high) << 32;
+                low = _mm256_add_epi8(low, low);
+                high = _mm256_add_epi8(high, high);
+            }
+        }
+    }
+}
+
+/* The first n bits of a plane as words 0 or 1. */
+void spread(const word *plane, word *result, int64_t n)
+{
+    for (int64_t w = 0; w < n / 64; w++)
+        for (int i = 0; i < 64; i++) result[64 * w + i] = plane[w] >> i & 1;
+    for (int64_t e = n & ~(int64_t)63; e < n; e++) result[e] = plane[e / 64] >> (e % 64) & 1;
+}
+
+/* The low ``width`` bytes of every word, and back. */
+void pack(const word *values, uint8_t *result, int64_t n, int64_t width)
+{
+    int64_t whole = n - 8 / width - 1; /* eight bytes from here on stay within the result */
+    int64_t i = 0;
+    for (; i < whole; i++) *(byte_word *)(result + i * width) = values[i];
+    for (; i < n; i++)
+        for (int64_t j = 0; j < width; j++) result[i * width + j] = (uint8_t)(values[i] >> (8 * j));
+}
+
+void unpack(const uint8_t *raw, word *result, int64_t n, int64_t width)
+{
+    word mask = width == 8 ? ~(word)0 : ((word)1 << (8 * width)) - 1;
+    int64_t whole = n - 8 / width - 1;
+    int64_t i = 0;
+    for (; i < whole; i++) result[i] = *(const byte_word *)(raw + i * width) & mask;
+    for (; i < n; i++) {
+        result[i] = 0;
+        for (int64_t j = 0; j < width; j++) result[i] |= (word)raw[i * width + j] << (8 * j);
+    }
+}
+
+/* One-hot tables of 4-bit chunks (chunks, 4, count) without their first place: (15, chunks, count). */
+void tree_tables(const word *bits, word *result, int64_t chunks, int64_t count)
+{
+    for (int64_t chunk = 0; chunk < chunks; chunk++)
+        for (int64_t w = 0; w < count; w++) {
+            const word *bit = bits + 4 * chunk * count + w;
+            for (int value = 1; value < 16; value++) {
+                word found = ~(word)0;
+                for (int j = 0; j < 4; j++) found &= value >> j & 1 ? bit[j * count] : ~bit[j * count];
+                result[((value - 1) * chunks + chunk) * count + w] = found;
+            }
+        }
+}
+
+/* Look public chunks (chunks, 4, count) up in shared tables (15, chunks, count): shares of "below" and "equal". */
+void tree_leaves(const word *bits, const word *table, word *below, word *equal, int64_t chunks, int64_t count,
+                 int64_t party)
+{
+    for (int64_t chunk = 0; chunk < chunks; chunk++)
+        for (int64_t w = 0; w < count; w += 8) {
+            int64_t left = count - w;
+            words same[16], above[16];
+            above[15] = every(0);
+            for (int value = 15; value > 0; value--) {
+                same[value] = load_some(table + ((value - 1) * chunks + chunk) * count + w, left);
+                above[value - 1] = above[value] ^ same[value];
+            }
+            same[0] = party ? above[0] : ~above[0];
+            for (int j = 0; j < 4; j++) {
+                words bit = load_some(bits + (4 * chunk + j) * count + w, left);
+                for (int i = 0; i < 8 >> j; i++) {
+                    same[i] = same[2 * i] ^ (bit & (same[2 * i] ^ same[2 * i + 1]));
+                    above[i] = above[2 * i] ^ (bit & (above[2 * i] ^ above[2 * i + 1]));
+                }
+            }
+            store_some(below + chunk * count + w, above[0], left);
+            store_some(equal + chunk * count + w, same[0], left);
+        }
+}
