@@ -26,6 +26,7 @@ from chaincode.fixedpoint import encode
 from chaincode.modelformat import Kind, TensorSpec, layout, parse
 from verifier.comparison import Comparison
 from verifier.fss import Fss
+from verifier.kernels.library import path_in_use
 from verifier.local import Inputs, measure
 from verifier.planning import make_plan
 from verifier.sharing import expand, share
@@ -98,13 +99,14 @@ def main() -> None:
     ]
     table = Table(
         *(name.replace("_", " ") for name in found[0]),
-        title="Encrypted evaluation: processor time and bytes per image (wire: both directions), and once per model",
+        title=f"Encrypted evaluation, {path_in_use()} kernels: processor time and bytes per image (wire: both "
+        "directions), and once per model",
     )
     for row in found:
         table.add_row(*(str(value) for value in row.values()))
     Console(width=180).print(table)
     if options.json:
-        options.json.write_text(json.dumps({"threads": 1, "rows": found}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"threads": 1, "kernels": path_in_use(), "rows": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

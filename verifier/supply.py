@@ -58,7 +58,7 @@ class Supply:
         """Give the material of the gate that opens the update's parameters; raises as :meth:`hand`."""
         return Hand(self._party, self._mask_seed, name.of_update(), self._next(name))
 
-    def _next(self, name: MaterialId) -> bytes:
+    def _next(self, name: MaterialId) -> bytes | memoryview:
         found, message = self._receive()
         if found != name:
             raise MaterialError(

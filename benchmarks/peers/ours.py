@@ -20,6 +20,7 @@ from benchmarks.peers.networks import Network
 from benchmarks.peers.roles import DEALER, PARTIES
 from network.crypto import Validity, new_authority
 from verifier.backends import Comparing
+from verifier.kernels.library import path_in_use
 from verifier.plandocument import PlanDocument
 from verifier.stream import new_seed
 
@@ -40,6 +41,7 @@ def measure(
     All on this host, or P0, P1 and dealer on the first three ``hosts``.
 
     Seconds are the slower party's, of the median batch; bytes of both parties together, as TCP carried them.
+    ``processor_s``: user's and system's seconds of all three processes for one more image, all included.
     Peaks are of whole processes; ``start_bytes`` are there before anything is done: Python, numpy, torch, gRPC.
     """
     streamed = verify(network, back_end, batch, 1, hosts, ahead=False)
@@ -51,6 +53,7 @@ def measure(
     dealt = median(max(report["dealt"][index] for report in reports) for index in range(1, batches + 1))
     return {
         "who": f"ours, {back_end}",
+        "kernels": path_in_use(),
         "online_s": online / batch,
         "with_dealer_s": (online + dealt) / batch,
         "wire_bytes": _both(reports, 1, "received") / batch,
@@ -61,6 +64,8 @@ def measure(
         "dealer_peak_bytes": streamed["dealer"]["peak"],
         "logit_error": _error(network, reports, batch * batches),
         "batches": batches,
+        "party_processor_s": median(_slower(reports, index, "processor") for index in range(1, batches + 1)) / batch,
+        "processor_s": None if batches == 1 else (_processor(stocked) - _processor(streamed)) / (batches - 1) / batch,
         "model_online_s": _slower(reports, 0, "seconds"),
         "model_dealer_s": max(report["dealt"][0] for report in reports),
         "model_wire_bytes": _both(reports, 0, "received"),
@@ -71,6 +76,11 @@ def measure(
 
 def _slower(reports: list[dict[str, Any]], index: int, field: str) -> float:
     return float(max(report["costs"][index][field] for report in reports))
+
+
+def _processor(found: dict[str, Any]) -> float:
+    """Give the processor seconds, user's and system's, of all three processes from their start."""
+    return float(sum(report["processor"] for report in [*found["parties"], found["dealer"]]))
 
 
 def _both(reports: list[dict[str, Any]], index: int, field: str) -> float:

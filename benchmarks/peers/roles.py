@@ -13,7 +13,7 @@ from collections import deque
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -82,15 +82,17 @@ class _Costs:
 
     def start(self) -> None:
         self._line.exchange(b"")
-        self._before = bytes_received(), self._supply.bytes_received, self._line.rounds, perf_counter()
+        self._before = bytes_received(), self._supply.bytes_received, self._line.rounds, perf_counter(), process_time()
 
     def stop(self) -> None:
         seconds = perf_counter() - self._before[3]
+        processor = process_time() - self._before[4]
         rounds = self._line.rounds - self._before[2]
         self._line.exchange(b"")  # what the other party sent has arrived
         self.rows.append(
             {
                 "seconds": seconds,
+                "processor": processor,
                 "received": bytes_received() - self._before[0],
                 "material": self._supply.bytes_received - self._before[1],
                 "rounds": rounds,
@@ -146,7 +148,15 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
             asked = perf_counter()
             with closing(Material.take(own, part["dealer"], DEALER, request)) as material:
                 report = _play(index, line, _Stock(material, asked), material, request, part)
-            _tell({**report, "whole": perf_counter() - asked, "peak": peak_bytes(), "start": start})
+            _tell(
+                {
+                    **report,
+                    "whole": perf_counter() - asked,
+                    "peak": peak_bytes(),
+                    "start": start,
+                    "processor": process_time(),
+                }
+            )
 
 
 def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
@@ -156,7 +166,7 @@ def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
     ):
         _tell({"address": server.address})
         sys.stdin.readline()
-        _tell({"peak": peak_bytes(), "start": start})
+        _tell({"peak": peak_bytes(), "start": start, "processor": process_time()})
 
 
 def _tell(document: dict[str, Any]) -> None:
