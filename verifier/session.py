@@ -7,16 +7,15 @@ import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast, get_args
+from typing import Any, Protocol
 
 import numpy as np
-import structlog
 
 from chaincode import canonical
 from chaincode.fixedpoint import IntArray
 from medquorum import MaterialError, MedquorumError, ProtocolError
+from verifier.agreement import earlier, measured
 from verifier.backends import Chosen, Comparing, back_end
-from verifier.choice import Links, choose, probe
 from verifier.correctness import COUNT_BITS
 from verifier.evaluation import Evaluation, Images, Keep
 from verifier.identifier import MaterialId
@@ -30,8 +29,6 @@ __all__ = ["REFUSALS", "Material", "Opened", "Order", "Secrets", "Session"]
 
 REFUSALS = 3
 """Times in a row that material is refused before both parties give an update up."""
-
-log = structlog.get_logger(__name__)
 
 
 class Material(Protocol):
@@ -276,22 +273,15 @@ class Session:
         return Opened(False, holds, tuple(int(count) for count in opened), statement, _transcript(digests))
 
     def _comparing(self, own: str | None, other: object) -> Comparing:
-        """Agree on the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""
-        if self._order.comparison != "auto":
-            return self._order.comparison
-        earlier = (own or other) if self._index == 0 else (other or own)
-        if earlier is not None:
-            return _known(earlier)
-        line = probe(self._line.exchange)
-        dealer = self._bandwidth()
-        answer = self._line.exchange(canonical.encode(int(dealer)))
-        if self._index == 0:
-            links = Links(line, max(1, min(int(dealer), _number(answer))))
-            chosen = choose(self._order.plan, min(self._order.batch, self._order.images), links)
-            log.info("comparison chosen", comparison=chosen, links=links)
-            self._line.exchange(chosen.encode())
-            return chosen
-        return _known(self._line.exchange(b"").decode(errors="replace"))
+        """Give the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""
+        order = self._order
+        if order.comparison != "auto":
+            return order.comparison
+        before = earlier(self._index, own, other)
+        if before is not None:
+            return before
+        images = min(order.batch, order.images)
+        return measured(self._index, self._line.exchange, order.plan, images, self._bandwidth)
 
     def _evaluate(self, side: Evaluation, journal: Journal, attempt: int) -> None:
         """Do the batches that are not in the journal yet."""
@@ -337,23 +327,6 @@ class Session:
                 "Compare both parties' task, data set and ledger height",
             )
         return answer, max(own["refusals"], answer["refusals"])
-
-
-def _known(comparing: object) -> Comparing:
-    for known in get_args(Comparing):
-        if comparing == known:
-            return cast(Comparing, known)
-    raise ProtocolError(f"the other party names the comparison {comparing!r}", "Install the same release")
-
-
-def _number(raw: bytes) -> int:
-    try:
-        found = canonical.decode(raw)
-    except MedquorumError as error:
-        raise ProtocolError("the other party sent no measurement", "Install the same release") from error
-    if not isinstance(found, int):
-        raise ProtocolError("the other party's measurement is no number", "Install the same release")
-    return found
 
 
 def _transcript(digests: list[str]) -> str:
