@@ -7,10 +7,10 @@ import hashlib
 import json
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 
@@ -69,13 +69,13 @@ class Record:
 
 def processes(folder: NetworkFolder, organisation: str | None = None) -> list[Process]:
     """Read what should run, of one organisation or all, sorted by name."""
-    found = [Process(**json.loads(path.read_text())) for path in sorted((folder.root / "processes").glob("*.json"))]
+    found = [Process(**document) for document in _documents(folder.root / "processes")]
     return [one for one in found if organisation in (None, one.organisation)]
 
 
 def records(folder: NetworkFolder) -> dict[str, Record]:
     """Read every record, the supervisors' own included."""
-    found = [Record(**json.loads(path.read_text())) for path in sorted((folder.root / "run").glob("*.json"))]
+    found = [Record(**document) for document in _documents(folder.root / "run")]
     return {one.name: one for one in found}
 
 
@@ -127,6 +127,15 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
         process.send_signal(number)  # psutil checks the start time once more
     except psutil.NoSuchProcess:
         return
+
+
+def _documents(home: Path) -> Iterator[dict[str, Any]]:
+    """Read a folder's JSON files, sorted by name; one that a supervisor removes meanwhile is left out."""
+    for path in sorted(home.glob("*.json")):
+        try:
+            yield json.loads(path.read_text())
+        except FileNotFoundError:
+            continue
 
 
 def _write(path: Path, document: object) -> None:

@@ -178,3 +178,17 @@ def test_a_second_supervisor_of_the_same_processes_is_refused(folder: NetworkFol
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "another supervisor" in done.stdout
+
+
+def test_a_record_that_vanishes_while_it_is_read_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = NetworkFolder(tmp_path)
+    for name in ("a", "b"):
+        Record(name, "Org", 1, 0.0, "stopped").save(folder)
+    read = Path.read_text
+
+    def late(path: Path, *arguments: object, **options: object) -> str:
+        folder.run("b").unlink(missing_ok=True)  # a supervisor forgets a retired process
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_text", late)
+    assert list(records(folder)) == ["a"]
