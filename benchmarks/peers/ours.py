@@ -41,7 +41,7 @@ def measure(
     All on this host, or P0, P1 and dealer on the first three ``hosts``.
 
     Seconds are the slower party's, of the median batch; bytes of both parties together, as TCP carried them.
-    ``processor_s``: user's and system's seconds of all three processes for one more image, all included.
+    ``party_processor_s``: user's and system's seconds of the busier party's process, of the median batch.
     Peaks are of whole processes; ``start_bytes`` are there before anything is done: Python, numpy, torch, gRPC.
     """
     streamed = verify(network, back_end, batch, 1, hosts, ahead=False)
@@ -65,7 +65,6 @@ def measure(
         "logit_error": _error(network, reports, batch * batches),
         "batches": batches,
         "party_processor_s": median(_slower(reports, index, "processor") for index in range(1, batches + 1)) / batch,
-        "processor_s": None if batches == 1 else (_processor(stocked) - _processor(streamed)) / (batches - 1) / batch,
         "model_online_s": _slower(reports, 0, "seconds"),
         "model_dealer_s": max(report["dealt"][0] for report in reports),
         "model_wire_bytes": _both(reports, 0, "received"),
@@ -76,11 +75,6 @@ def measure(
 
 def _slower(reports: list[dict[str, Any]], index: int, field: str) -> float:
     return float(max(report["costs"][index][field] for report in reports))
-
-
-def _processor(found: dict[str, Any]) -> float:
-    """Give the processor seconds, user's and system's, of all three processes from their start."""
-    return float(sum(report["processor"] for report in [*found["parties"], found["dealer"]]))
 
 
 def _both(reports: list[dict[str, Any]], index: int, field: str) -> float:

@@ -148,15 +148,7 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
             asked = perf_counter()
             with closing(Material.take(own, part["dealer"], DEALER, request)) as material:
                 report = _play(index, line, _Stock(material, asked), material, request, part)
-            _tell(
-                {
-                    **report,
-                    "whole": perf_counter() - asked,
-                    "peak": peak_bytes(),
-                    "start": start,
-                    "processor": process_time(),
-                }
-            )
+            _tell({**report, "whole": perf_counter() - asked, "peak": peak_bytes(), "start": start})
 
 
 def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
@@ -166,7 +158,7 @@ def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
     ):
         _tell({"address": server.address})
         sys.stdin.readline()
-        _tell({"peak": peak_bytes(), "start": start, "processor": process_time()})
+        _tell({"peak": peak_bytes(), "start": start})
 
 
 def _tell(document: dict[str, Any]) -> None:
