@@ -88,19 +88,28 @@ class Watch(threading.Thread):
         self.join()
 
 
-def stop_and_start(network: Network, times: int, told: Console) -> threading.Thread:
-    """End and start all of a network's processes, at moments drawn at random."""
+class Stops(threading.Thread):
+    """Ends and starts all of a network's processes, at moments drawn at random, until told to stop."""
 
-    def act() -> None:
-        opened = open_network(network.directory, progress=Progress(quiet=True))
-        for number in range(1, times + 1):
-            time.sleep(random.uniform(30, 60))  # noqa: S311
-            opened.restart()
-            told.print(f"the whole network was stopped and started, {number} of {times}")
+    def __init__(self, network: Network, times: int, told: Console) -> None:
+        super().__init__(daemon=True)
+        self._network = open_network(network.directory, progress=Progress(quiet=True))
+        self._times = times
+        self._told = told
+        self._end = threading.Event()
+        self.done = 0
 
-    thread = threading.Thread(target=act, daemon=True)
-    thread.start()
-    return thread
+    def run(self) -> None:
+        """Restart as often as asked for."""
+        while self.done < self._times and not self._end.wait(random.uniform(30, 60)):  # noqa: S311
+            self._network.restart()
+            self.done += 1
+            self._told.print(f"the whole network was stopped and started, {self.done} of {self._times}")
+
+    def stop(self) -> None:
+        """End the thread; a restart under way is finished first."""
+        self._end.set()
+        self.join()
 
 
 def growth(seen: list[Samples], report: Report, end: float) -> dict[str, float]:
@@ -140,11 +149,14 @@ def main(
         with running_network(folder / "network", kind, hospitals, port_base=port_base) as running:
             watch = Watch(running.directory)
             watch.start()
-            if stops:
-                stop_and_start(running, stops, console)
-            report = train(options, running, "longrun", folder / "run", console)
-            end = time.monotonic()
-            watch.stop()
+            stopping = Stops(running, stops, console)
+            stopping.start()
+            try:
+                report = train(options, running, "longrun", folder / "run", console)
+            finally:
+                end = time.monotonic()
+                stopping.stop()
+                watch.stop()
     grown = growth(list(watch.seen.values()), report, end)
     table = Table("process", "MB a round", title=f"Growth from round {WARM + 1} to {rounds}, {GROWTH:g} MB allowed")
     for name, slope in grown.items():
@@ -154,7 +166,14 @@ def main(
     early, late = float(np.mean(seconds[WARM : WARM + 5])), float(np.mean(seconds[-5:]))
     console.print(f"rounds 6-10: {early:.1f} s each, last five: {late:.1f} s: {late / early:.2f}x, {SLOWER}x allowed")
     if json_file:
-        found = {"load": load, "growth_mb": grown, "early_s": early, "late_s": late, "report": report.as_dict()}
+        found = {
+            "load": load,
+            "stops": stopping.done,
+            "growth_mb": grown,
+            "early_s": early,
+            "late_s": late,
+            "report": report.as_dict(),
+        }
         json_file.write_text(json.dumps(found, indent=1) + "\n")
 
 
