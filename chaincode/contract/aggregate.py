@@ -22,7 +22,7 @@ from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Hash, MspId, RoundIndex, Statement, TaskName
 from chaincode.contract.judging import Bench
 from chaincode.contract.masks import Masks
-from chaincode.contract.models import put_chunk, read_manifest, stored_chunks, transient_chunk
+from chaincode.contract.models import put_chunk, read_manifest, store_of, stored_chunks, transient_chunk
 from chaincode.contract.node import NewModel
 from chaincode.contract.roundstate import Round, get_round
 from chaincode.contract.supply import supplier
@@ -180,7 +180,8 @@ def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index:
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(document.chunk_sizes)} does not exist")
     result = _prepared(context, document, current)
     chunk = result.packed[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
-    put_chunk(context, result.model, index, document.model_store, drop_planes(chunk), sha256(chunk))
+    store = store_of(context, result.model, document.model_store)
+    put_chunk(context, result.model, index, store, drop_planes(chunk), sha256(chunk))
     context.event("ModelChunkStored", task=task, round=round)
     return {"model": result.model}
 
@@ -199,7 +200,8 @@ def put_aggregate_chunk(context: Context, task: TaskId, round: RoundNumber, inde
     if found != result.model:
         raise ContractError("BAD_MODEL", f"these are the chunks of {found}, the verifiers attested {result.model}")
     stored = transient_chunk(context, manifest, index)
-    put_chunk(context, result.model, index, document.model_store, stored, manifest.chunks[index])
+    store = store_of(context, result.model, document.model_store)
+    put_chunk(context, result.model, index, store, stored, manifest.chunks[index])
     context.event("ModelChunkStored", task=task, round=round)
     return {"model": result.model}
 

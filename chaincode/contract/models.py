@@ -29,6 +29,7 @@ __all__ = [
     "get_chunk",
     "put_chunk",
     "read_manifest",
+    "store_of",
     "stored_chunks",
     "transient_chunk",
 ]
@@ -85,7 +86,10 @@ class StoredChunk(Document):
 
 
 class Keeper(Document):
-    """Says that a task may need a private model's bytes: equal models of several tasks are stored once."""
+    """Says that a task may need a model's bytes: equal models of several tasks are stored once.
+
+    Tasks with a public store write it too: the model may be there in the store of a private task, which purges.
+    """
 
     kind: ClassVar[str] = "keeper"
 
@@ -120,7 +124,13 @@ def chunk_sizes(length: int) -> list[int]:
     return [CHUNK_BYTES] * full + ([rest] if rest else [])
 
 
-def put_chunk(context: Context, model: str, index: int, store: str, stored: bytes, digest: str) -> None:
+def store_of(context: Context, model: str, store: Store) -> Store:
+    """Give where a model's chunks belong: where its manifest says, in ``store`` while it has none."""
+    known = context.find(Model, model)
+    return store if known is None else known.store
+
+
+def put_chunk(context: Context, model: str, index: int, store: Store, stored: bytes, digest: str) -> None:
     """Write one chunk's stored form and the note that it is there, with the SHA-256 of the whole chunk.
 
     Reads nothing, so that parallel writes never conflict.

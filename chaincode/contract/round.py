@@ -111,8 +111,7 @@ def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
                 accepted=current.accepted,
             )
         )
-    if document.model_store == "private":
-        context.put(Keeper(model=result.model, task=task))
+    context.put(Keeper(model=result.model, task=task))
     return _step(context, "RoundClosed", ended.model_copy(update={"model": result.model}))
 
 

@@ -166,8 +166,7 @@ def create_task(context: Context, document: Json) -> Answer:
     if context.find(Task, task.task) is not None:
         raise ContractError("TASK_EXISTS", f"the task {task.task} exists", "Choose another name")
     context.put(task)
-    if task.model_store == "private":
-        context.put(Keeper(model=task.initial_model, task=task.task))
+    context.put(Keeper(model=task.initial_model, task=task.task))
     context.event("TaskCreated", task=task.task)
     return task.plain()
 

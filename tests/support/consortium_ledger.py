@@ -50,6 +50,7 @@ class Consortium:
 
     def __init__(self, folder: Path, verifiers: Sequence[str] = VERIFIERS, quorum: int = 2) -> None:
         self.verifiers = list(verifiers)
+        self.name = "demo"
         members = [*self.verifiers, *HOSPITALS]
         self.ledger = MemoryLedger({"updates": self.verifiers, "models": members})
         self.set = verification_set()
@@ -165,18 +166,18 @@ class Consortium:
         self.submit(A, "CreateTask", task)
 
     def base(self, number: int = 1) -> str:
-        return str(self.read(A, "ReadRound", "demo", number)["base"])
+        return str(self.read(A, "ReadRound", self.name, number)["base"])
 
     def put(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = SALT) -> list[str]:
         chunks = [salt + chunk for chunk in modelformat.split(packed)]
         for index, value in enumerate(chunks):
-            self.submit(hospital, "PutUpdateChunk", "demo", number, index, chunk=value)
+            self.submit(hospital, "PutUpdateChunk", self.name, number, index, chunk=value)
         return [hashlib.sha256(value).hexdigest() for value in chunks]
 
     def hand_in(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = SALT) -> None:
         chunks = self.put(hospital, packed, number, salt)
         update = {"base": self.base(number), "layout": self.layout, "chunks": chunks}
-        self.submit(hospital, "SubmitUpdate", "demo", number, update)
+        self.submit(hospital, "SubmitUpdate", self.name, number, update)
 
     def prepare(self, verifier: str, function: str, *args: Any) -> dict[str, Any]:
         """Ask a Prepare transaction until it is ready."""
@@ -189,35 +190,35 @@ class Consortium:
 
     def verify(self, hospital: str, number: int = 1) -> dict[str, Any]:
         for verifier in self.verifiers[: self.quorum]:
-            self.prepare(verifier, "PrepareVerdict", "demo", number, hospital)
-        verdict: dict[str, Any] = self.submit(A, "VerifyUpdate", "demo", number, hospital)
+            self.prepare(verifier, "PrepareVerdict", self.name, number, hospital)
+        verdict: dict[str, Any] = self.submit(A, "VerifyUpdate", self.name, number, hospital)
         return verdict
 
     def finding(self, verifier: str, number: int = 1) -> dict[str, Any]:
-        answer = self.prepare(verifier, "PrepareAggregate", "demo", number)
+        answer = self.prepare(verifier, "PrepareAggregate", self.name, number)
         return {name: answer[name] for name in ("model", "worse", "counts") if name in answer}
 
     def attest(self, number: int = 1) -> None:
         for verifier in self.verifiers:
-            self.submit(verifier, "AttestAggregate", "demo", number, self.finding(verifier, number))
+            self.submit(verifier, "AttestAggregate", self.name, number, self.finding(verifier, number))
 
     def store(self, number: int = 1) -> None:
-        for index in range(self.read(A, "ReadRoundStatus", "demo", number)["chunks"]):
-            self.submit(A, "StoreModelChunk", "demo", number, index)
+        for index in range(self.read(A, "ReadRoundStatus", self.name, number)["chunks"]):
+            self.submit(A, "StoreModelChunk", self.name, number, index)
 
     def play(self, number: int, updates: dict[str, bytes]) -> dict[str, Any]:
         """Play a whole round and give its last document."""
-        self.submit(A, "OpenRound", "demo", number)
+        self.submit(A, "OpenRound", self.name, number)
         for hospital, packed in updates.items():
             self.hand_in(hospital, packed, number)
-        self.submit(A, "CloseSubmissions", "demo", number, "")
+        self.submit(A, "CloseSubmissions", self.name, number, "")
         for hospital in sorted(updates):
             self.verify(hospital, number)
-        document: dict[str, Any] = self.submit(A, "CloseVerdicts", "demo", number, "")
+        document: dict[str, Any] = self.submit(A, "CloseVerdicts", self.name, number, "")
         if document["state"] == "aggregating":
             self.attest(number)
             self.store(number)
-            document = self.submit(A, "CloseRound", "demo", number, "")
+            document = self.submit(A, "CloseRound", self.name, number, "")
         return document
 
 

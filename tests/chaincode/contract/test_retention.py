@@ -100,6 +100,39 @@ def test_a_purged_model_can_be_stored_again(make: Make) -> None:
     assert demo.read(H1, "ReadModel", models[1])["round"] == 1
 
 
+def test_a_model_that_a_public_task_builds_on_is_kept(make: Make) -> None:
+    demo = make()
+    demo.begin(model_store="private", keep_models=1, rule={"name": "none"}, model_tolerance=1000)
+    demo.submit(A, "CreateTask", demo.task(task="pub"))
+    demo.submit(A, "OpenRound", "pub", 1)
+    demo.play(1, {H1: demo.good_update(1)})
+    assert demo.submit(A, "PurgeModels", "demo") == {"purged": []}
+    assert chunk(demo, str(demo.task()["initial_model"])) == demo.model()
+
+
+def test_a_purged_model_that_a_public_task_makes_again_is_stored_where_its_manifest_says(make: Make) -> None:
+    demo, models = played(make, 2, keep_models=1)
+    packed = chunk(demo, models[1])
+    demo.submit(A, "PurgeModels", "demo")
+    demo.put_model(demo.model(), "private")
+    demo.submit(A, "CreateTask", demo.task(task="pub", rule={"name": "none"}, model_tolerance=1000))
+    demo.name = "pub"
+    assert demo.play(1, {H1: demo.good_update(1)})["model"] == models[1]
+    assert chunk(demo, models[1]) == packed
+    for kept in models[:2]:
+        assert demo.submit(A, "PurgeModels", "demo") == {"purged": []}
+        assert chunk(demo, kept)
+
+
+def test_a_model_stored_again_stays(make: Make) -> None:
+    demo, models = played(make, 2, keep_models=1)
+    demo.submit(A, "PurgeModels", "demo")
+    demo.put_model(demo.model(), "private")
+    demo.play(3, {H1: demo.good_update(3)})
+    assert demo.submit(A, "PurgeModels", "demo") == {"purged": [models[2]]}
+    assert chunk(demo, models[0]) == demo.model()
+
+
 def test_refusals(make: Make, refused: Refused) -> None:
     demo, _ = played(make, 1)
     refused("KEEP_MODELS", demo.submit, A, "PurgeModels", "demo")
