@@ -3,7 +3,8 @@
 
 ``scripts/bench deploy [--peers 5]... [--model mlp]... [--repeats N] [--results DIR]``. Deploy: every chunk and the
 manifest ordered and committed at the writer's peer, endorsed by two verifiers. Verify: a hospital reads the model from
-its own peer and checks chunks, manifest, signatures and blocks (``medquorum hospital fetch``). All peers, orderers and
+its own peer and checks chunks, manifest, signatures and blocks (``medquorum hospital fetch``); the models are initial
+ones, without a round's attestations. All peers, orderers and
 chaincodes share this machine. A number of peers is brought up once; models it has measured are not measured again.
 """
 
@@ -38,8 +39,9 @@ by a quorum. The seconds are not: [SMV] measured other software on other machine
 through two endorsements, a BFT ordering service of four and every peer's validation, blocks wait up to 200 ms to fill,
 and all peers, orderers and chaincodes share the cores of one machine, so that most of what more peers cost is their
 share of these, which as many hosts would not pay. Verifying here includes reading the model and the blocks that hold
-its evidence. `mlp` (0.4 MB) and `lenet` (0.2 MB) are public, in one chunk; `resnet18` (45 MB, 11 chunks) goes to the
-private collection, as `create-task` does by default."""
+its evidence; the models are initial ones, so that is their task and manifest: a round's model has its round and the
+nodes' attestations to be checked as well. `mlp` (0.4 MB) and `lenet` (0.2 MB) are public, in one chunk; `resnet18` (45
+MB, 11 chunks) goes to the private collection, as `create-task` does by default."""
 
 
 def measure(bench: Bench, name: str, repeats: int) -> dict[str, Any]:

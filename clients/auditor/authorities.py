@@ -7,57 +7,63 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 
 from clients.gateway import read_profile
 from medquorum import CheckFailed, ConfigError
+from verifier.service.issuers import chained, issued
 
 __all__ = ["Authorities"]
 
 
 class Authorities:
-    """Root certificates by MSP id."""
+    """Root and intermediate certificates by MSP id; a chain leads to each intermediate from a root."""
 
-    def __init__(self, roots: Mapping[str, list[x509.Certificate]]) -> None:
-        self._roots = roots
+    def __init__(
+        self,
+        roots: Mapping[str, list[x509.Certificate]],
+        intermediates: Mapping[str, list[x509.Certificate]] | None = None,
+    ) -> None:
+        self._issuers = {msp: chained(found, (intermediates or {}).get(msp, [])) for msp, found in roots.items()}
 
     @classmethod
     def read(cls, folder: Path) -> Authorities:
-        """Read ``<domain>/connection-*.json`` and ``<domain>/msp/cacerts/*.pem`` of every organisation in a folder.
+        """Read ``connection-*.json``, ``msp/cacerts`` and ``msp/intermediatecerts`` of every organisation's folder.
 
         Raises
         ------
         ConfigError
-            The folder holds no organisation, or one's certificates cannot be read.
+            The folder holds no organisation, or one's certificates cannot be read or are no chain.
         """
         roots: dict[str, list[x509.Certificate]] = {}
+        intermediates: dict[str, list[x509.Certificate]] = {}
         for profile in sorted(folder.glob("*/connection-*.json")):
             try:
-                found = [
-                    x509.load_pem_x509_certificate(path.read_bytes())
-                    for path in sorted((profile.parent / "msp" / "cacerts").glob("*.pem"))
-                ]
+                found, between = (_certificates(profile.parent / "msp" / kind) for kind in _KINDS)
             except (OSError, ValueError) as error:
                 raise ConfigError(f"the CA certificates beside {profile} cannot be read: {error}") from error
-            roots[read_profile(profile).msp_id] = found
+            msp = read_profile(profile).msp_id
+            roots[msp], intermediates[msp] = found, between
         if not roots:
             raise ConfigError(f"{folder} holds no organisation", "Give organizations/peerOrganizations")
-        return cls(roots)
+        return cls(roots, intermediates)
 
     def check(self, msp: str, certificate: x509.Certificate) -> None:
-        """Check that an organisation's own authority issued a certificate.
+        """Check that an organisation's own authority, or an intermediate one below it, issued a certificate.
 
         Raises
         ------
         CheckFailed
             It did not, or the organisation is not known.
         """
-        for root in self._roots.get(msp, []):
-            try:
-                certificate.verify_directly_issued_by(root)
-            except (ValueError, TypeError, InvalidSignature):
-                continue
+        if any(issued(certificate, issuer) for issuer in self._issuers.get(msp, [])):
             return
         raise CheckFailed(
             f"a certificate that claims to be of {msp} was not issued by its authority", check="signature"
         )
+
+
+_KINDS = ("cacerts", "intermediatecerts")
+
+
+def _certificates(folder: Path) -> list[x509.Certificate]:
+    return [x509.load_pem_x509_certificate(path.read_bytes()) for path in sorted(folder.glob("*.pem"))]

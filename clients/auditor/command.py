@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,11 @@ from rich.table import Table
 from chaincode.contract.roundstate import Round
 from clients.auditor.audit import audit_round, history
 from clients.auditor.authorities import Authorities
+from clients.documents import RoundStatus
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
 from clients.session import CHANNEL, Session, open_session
 
-__all__ = ["auditor"]
+__all__ = ["auditor", "listed"]
 
 auditor = typer.Typer(no_args_is_help=True, help="Look up and check what is on the ledger.")
 
@@ -95,9 +96,9 @@ def show_round(
     """Show what became of every update of a round, and why."""
     with _session(profile, identity, channel, state, as_json=as_json) as session:
         status = session.ledger.status(task, number)
-        hospitals = session.ledger.task(task).hospitals
+        taking_part = session.ledger.task(task).taking_part(number)
     rows = []
-    for hospital in hospitals:
+    for hospital in listed(taking_part, status):
         verdict = status.verdicts.get(hospital)
         outcome = "no update" if hospital not in status.updates else "pending"
         if status.round is not None:
@@ -113,6 +114,11 @@ def show_round(
             }
         )
     _show(rows, f"{task} round {number}: {_said_of(status.round)}", as_json=as_json)
+
+
+def listed(taking_part: Iterable[str], status: RoundStatus) -> list[str]:
+    """Give who took part in a round: its hospitals of today, and those that handed in and have left since."""
+    return sorted({*taking_part, *status.updates})
 
 
 def _said_of(current: Round | None) -> str:

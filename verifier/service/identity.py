@@ -11,10 +11,10 @@ from typing import cast
 
 import grpc
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from medquorum import ConfigError
+from verifier.service.issuers import chained, issued
 
 __all__ = ["Credentials", "caller"]
 
@@ -28,7 +28,7 @@ class Credentials:
     certificate, key : bytes
         PEM, the own TLS certificate and its key.
     authorities : mapping of MSP id to sequence of bytes
-        PEM, the TLS authorities of every organisation.
+        PEM, the TLS authorities of every organisation, intermediate ones too.
     """
 
     certificate: bytes
@@ -44,19 +44,20 @@ class Credentials:
         tls : Path
             Holds ``server.crt`` and ``server.key``, or ``client.crt`` and ``client.key``.
         organisations : Path
-            Holds ``<domain>/msp/tlscacerts/*.pem`` and ``<domain>/connection-*.json`` of every organisation.
+            Holds ``<domain>/msp/tlscacerts/*.pem``, ``tlsintermediatecerts`` where an organisation has any, and
+            ``<domain>/connection-*.json`` of every organisation.
 
         Raises
         ------
         ConfigError
-            A file is missing or is not what it should be, or two organisations share an authority.
+            A file is missing or is not what it should be, an intermediate authority has no root, or two organisations
+            share an authority.
         """
         kind = "server" if (tls / "server.crt").exists() else "client"
         certificate, key = (_read(tls / f"{kind}.{ending}") for ending in ("crt", "key"))
         authorities: dict[str, list[bytes]] = {}
         for home in sorted(organisations.glob("*/msp/tlscacerts")):
-            found = [_read(path) for path in sorted(home.glob("*.pem"))]
-            authorities.setdefault(_msp_id(home.parent.parent), []).extend(found)
+            authorities.setdefault(_msp_id(home.parent.parent), []).extend(_authorities(home))
         if not authorities:
             raise ConfigError(
                 f"{organisations} holds no organisation with msp/tlscacerts",
@@ -104,7 +105,7 @@ class Credentials:
         """Give the organisation whose authority issued a PEM certificate, None when none did."""
         found = x509.load_pem_x509_certificate(certificate)
         for msp_id, roots in self.authorities.items():
-            if any(_issued(found, x509.load_pem_x509_certificate(root)) for root in roots):
+            if any(issued(found, x509.load_pem_x509_certificate(root)) for root in roots):
                 return msp_id
         return None
 
@@ -118,12 +119,17 @@ def caller(context: grpc.ServicerContext, credentials: Credentials) -> str:
     return msp_id
 
 
-def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+def _authorities(home: Path) -> list[bytes]:
+    """Read the TLS authorities of an MSP folder's ``tlscacerts``, and the intermediate ones beside it."""
+    roots, intermediates = (
+        [_read(path) for path in sorted((home.parent / kind).glob("*.pem"))]
+        for kind in ("tlscacerts", "tlsintermediatecerts")
+    )
     try:
-        certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
+        chained(*([x509.load_pem_x509_certificate(pem) for pem in found] for found in (roots, intermediates)))
+    except ValueError as error:
+        raise ConfigError(f"a TLS certificate cannot be read: {error}", f"Look into {home.parent}") from error
+    return roots + intermediates
 
 
 def _read(path: Path) -> bytes:

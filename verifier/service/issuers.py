@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Certificate authorities of one organisation: its roots, and intermediate ones that a chain leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from medquorum import ConfigError
+
+__all__ = ["chained", "issued"]
+
+
+def chained(roots: Sequence[x509.Certificate], intermediates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """Give the roots and the intermediate authorities, each vouched for by one of the others up to a root.
+
+    Raises
+    ------
+    ConfigError
+        An intermediate certificate is no authority's, or no chain leads to it from a root.
+    """
+    issuers, left = list(roots), list(intermediates)
+    while left:
+        following = [one for one in left if _is_authority(one) and any(issued(one, known) for known in issuers)]
+        if not following:
+            raise ConfigError(
+                f"the intermediate authority {left[0].subject.rfc4514_string()} is not one of these root authorities'",
+                "Put its root into cacerts or tlscacerts, or take it away",
+            )
+        issuers += following
+        left = [one for one in left if one not in following]
+    return issuers
+
+
+def issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Tell whether an authority issued a certificate."""
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
