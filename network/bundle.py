@@ -103,8 +103,8 @@ def store(bundle: Bundle, consortium: Consortium, folder: NetworkFolder) -> bool
     Raises
     ------
     ConfigError
-        When its entry differs from the consortium file's, its certificates do not belong together, or the folder
-        holds other files of that organisation.
+        When its entry differs from the consortium file's, its certificates do not belong together, another
+        organisation has one of its authorities, or the folder holds other files of that organisation.
     """
     one = bundle.organisation
     agreed = consortium.anyone(one.name)
@@ -119,6 +119,7 @@ def store(bundle: Bundle, consortium: Consortium, folder: NetworkFolder) -> bool
             raise ConfigError(f"{home} holds another {different[0]} than the bundle of {one.name}", remedy)
         return False
     identityfiles.check_public(bundle.files, one)
+    identityfiles.check_stranger(bundle.files, one, folder)
     for name, text in bundle.files.items():
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)

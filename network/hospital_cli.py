@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from medquorum import ConfigError
-from network import bundle, identityfiles
+from network import bundle, identityfiles, profiles
 from network.consortium import Organisation, write
 from network.membership import new_hospital, with_hospital, without_hospital
 from network.network import Network, open_network
@@ -37,16 +37,18 @@ def add(
         taken = bundle.read(Path(name), network.folder)
         if not isinstance(taken.organisation, Organisation):
             raise ConfigError(f"{taken.organisation.name} orders blocks", "Only members of the channel join so")
-        network = network.with_consortium(with_hospital(network.consortium, taken.organisation))
+        one = taken.organisation
+        network = network.with_consortium(with_hospital(network.consortium, one))
         bundle.store(taken, network.consortium, network.folder)
-    elif _one_place(network):
+        profiles.write_known(network.consortium, network.folder)
+    elif _one_place(network, name):
         known = [one for one in network.consortium.organisations if one.name == name]
         one = known[0] if known else new_hospital(network.consortium, name)
         network = network.with_consortium(with_hospital(network.consortium, one))
     else:
         raise ConfigError(f"no bundle {name}", "Its host makes one: `org init`, `org export`")
     write(network.consortium, network.folder.consortium)
-    _follow(network)
+    print(_follow(network, one.name))
 
 
 @app.command()
@@ -54,8 +56,9 @@ def remove(folder: Folder, name: str, quiet: Quiet = False) -> None:
     """Expel a hospital: take it out of the file and, where this folder holds everyone's keys, out of the channel."""
     network = _open(folder, quiet)
     network = network.with_consortium(without_hospital(network.consortium, name))
-    write(network.consortium, network.folder.consortium)
-    _follow(network)
+    said = _follow(network)
+    write(network.consortium, network.folder.consortium)  # last: the same command goes on after what broke off
+    print(said)
 
 
 def _open(folder: Path, quiet: bool) -> Network:
@@ -65,15 +68,15 @@ def _open(folder: Path, quiet: bool) -> Network:
     return network
 
 
-def _follow(network: Network) -> None:
-    if network.kind == "fabric" and _one_place(network):
-        network.adopt()
-        print("the channel follows consortium.toml; tell the ledger: `medquorum admin update-consortium`")
-    else:
-        print(NEXT)
+def _follow(network: Network, newcomer: str = "") -> str:
+    """Make the channel follow where all keys are here; gives what to do next."""
+    if network.kind != "fabric" or not _one_place(network, newcomer):
+        return NEXT
+    network.adopt()
+    return "the channel follows consortium.toml; tell the ledger: `medquorum admin update-consortium`"
 
 
-def _one_place(network: Network) -> bool:
-    everyone = network.consortium.everyone
-    known = [one for one in everyone if network.folder.msp(one).is_dir()]
-    return bool(known) and all(identityfiles.is_own(network.folder, one) for one in known)
+def _one_place(network: Network, newcomer: str) -> bool:
+    """Tell whether this folder holds everyone's keys; a newcomer's are made here unless its bundle was taken in."""
+    missing = [one for one in network.consortium.everyone if not identityfiles.is_own(network.folder, one)]
+    return all(one.name == newcomer and not network.folder.msp(one).is_dir() for one in missing)

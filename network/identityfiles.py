@@ -17,7 +17,7 @@ from medquorum import ConfigError
 from network.consortium import AnyOrganisation, Consortium, Organisation
 from network.paths import NetworkFolder
 
-__all__ = ["check_own", "check_public", "is_own", "require"]
+__all__ = ["check_own", "check_public", "check_stranger", "is_own", "require"]
 
 SIGNING = ("msp/cacerts/", "msp/intermediatecerts/")
 TLS = ("msp/tlscacerts/", "msp/tlsintermediatecerts/")
@@ -97,6 +97,31 @@ def check_public(files: dict[str, str], one: AnyOrganisation) -> None:
             _check_issued(_certificate(text, name), name, authorities, unit="orderer")
 
 
+def check_stranger(files: dict[str, str], one: AnyOrganisation, folder: NetworkFolder) -> None:
+    """Check that no other organisation of the folder has an authority of these files: an authority is its name.
+
+    Compared are the keys: a second certificate of another's key would vouch for the same certificates.
+
+    Raises
+    ------
+    ConfigError
+        Naming the authority and the other organisation's folder.
+    """
+    own = {_public(authority): authority for authority in _authorities(files, *SIGNING, *TLS)}
+    for home in sorted(folder.organizations.glob("*/*")):
+        if home == folder.organisation(one):
+            continue
+        known = {path.relative_to(home).as_posix(): path for path in (home / "msp").glob("*certs/*")}
+        for name, path in known.items():
+            if not name.startswith((*SIGNING, *TLS)):
+                continue
+            found = own.get(_public(_certificate(_read(path), str(path))))
+            if found:
+                subject = found.subject.rfc4514_string()
+                remedy = "Each organisation has authorities of its own: ask it for another bundle"
+                raise ConfigError(f"{subject} in the bundle of {one.name} is an authority of {home.name}", remedy)
+
+
 def _host(one: AnyOrganisation) -> str | None:
     if isinstance(one, Organisation):
         return one.peer.host if one.peer else None
@@ -106,12 +131,18 @@ def _host(one: AnyOrganisation) -> str | None:
 def _authorities(files: dict[str, str], *places: str) -> list[x509.Certificate]:
     found = [_certificate(text, name) for name, text in files.items() if name.startswith(places)]
     for one in found:
-        constraints = one.extensions.get_extension_for_class(x509.BasicConstraints).value
-        if not constraints.ca:
+        if not _is_authority(one):
             raise ConfigError(f"{one.subject.rfc4514_string()} in {places[0]} is no authority's certificate", REMEDY)
     if not found:
         raise ConfigError(f"no certificate in {places[0]}", REMEDY)
     return found
+
+
+def _is_authority(one: x509.Certificate) -> bool:
+    try:
+        return one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):  # ValueError: an extension is malformed
+        return False
 
 
 def _check_units(files: dict[str, str], name: str) -> None:
@@ -139,11 +170,8 @@ def _pair(
         private = serialization.load_pem_private_key(_read(key).encode(), None)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{key} is no private key", REMEDY) from error
-    public = [
-        one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        for one in (private.public_key(), found.public_key())
-    ]
-    if public[0] != public[1]:
+    own = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if own != _public(found):
         raise ConfigError(f"{key} is not the key of {certificate}", REMEDY)
 
 
@@ -181,6 +209,10 @@ def _certificate(text: str, name: str) -> x509.Certificate:
         return x509.load_pem_x509_certificate(text.encode())
     except ValueError as error:
         raise ConfigError(f"{name} is no certificate", REMEDY) from error
+
+
+def _public(one: x509.Certificate) -> bytes:
+    return one.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _pem(one: x509.Certificate) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from network import bundle, crypto, identityfiles
+from network import bundle, crypto, identityfiles, profiles
 from network.network import open_network
 from network.options import AsJson, Folder
 
@@ -60,6 +60,7 @@ def import_(
     for one in taken:
         new = bundle.store(one, network.consortium, network.folder)
         rows.append({"organisation": one.organisation.name, "sha256": one.fingerprint, "new": new})
+    profiles.write_known(network.consortium, network.folder)
     if as_json:
         print(json.dumps(rows))
         return

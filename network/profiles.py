@@ -17,7 +17,7 @@ from network.crypto import USERS
 from network.paths import NetworkFolder
 from network.privatefile import write_private
 
-__all__ = ["profile", "wallet_identity", "write_all"]
+__all__ = ["profile", "wallet_identity", "write_all", "write_known"]
 
 MESSAGE_LIMIT = 100 << 20
 Document = dict[str, Any]
@@ -35,6 +35,19 @@ def write_all(consortium: Consortium, folder: NetworkFolder) -> None:
         for user in own:
             write_private(folder.wallet(one, user), json.dumps(wallet_identity(folder, one, user), indent=2))
         hfc.write(folder, one, document, own)
+
+
+def write_known(consortium: Consortium, folder: NetworkFolder) -> None:
+    """Write what `write_all` does for the organisations whose files are here so far.
+
+    A service takes an organisation's MSP id from its profile, so one whose MSP is here needs it. Before a verifier is
+    known none is written for those without a peer.
+    """
+    known = [one for one in consortium.everyone if folder.tls_ca(one).exists()]
+    verifier = any(one in known for one in consortium.having("verifier"))
+    organisations = [one for one in consortium.organisations if one in known and (one.peer or verifier)]
+    orderers = [one for one in consortium.orderers if one in known]
+    write_all(consortium.model_copy(update={"organisations": organisations, "orderers": orderers}), folder)
 
 
 def profile(consortium: Consortium, folder: NetworkFolder, one: Organisation) -> Document:

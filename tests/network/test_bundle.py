@@ -8,13 +8,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from medquorum import ConfigError
 from network import bundle, identityfiles
 from network.cli import main
 from network.consortium import Consortium, Organisation, sample, write
-from network.crypto import Validity, generate_one, new_authority, node_ou_config
+from network.crypto import Authority, Validity, generate_one, load_authority, new_authority, node_ou_config
 from network.paths import NetworkFolder
 from network.privatefile import write_private
 
@@ -109,6 +111,41 @@ def test_bundles_that_are_not_taken_in(tmp_path: Path, consortium: Consortium) -
         with pytest.raises(ConfigError, match=message):
             bundle.store(bundle.read(damaged(path, files=files), founder), consortium, founder)
         assert not founder.organizations.exists()
+
+
+def certified_again(authority: Authority, *extensions: x509.ExtensionType) -> str:
+    """Give another certificate of an authority's name and key."""
+    old = authority.certificate
+    dates = old.not_valid_before_utc, old.not_valid_after_utc
+    builder = x509.CertificateBuilder(old.subject, old.subject, old.public_key(), x509.random_serial_number(), *dates)
+    for one in extensions:
+        builder = builder.add_extension(one, critical=True)
+    return builder.sign(authority.key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def test_another_organisations_authority_is_not_taken_in(tmp_path: Path, consortium: Consortium) -> None:
+    founder = NetworkFolder(tmp_path / "founder")
+    assert bundle.store(bundle.read(sent(tmp_path, consortium, "VerifierA"), founder), consortium, founder)
+    path = sent(tmp_path, consortium, "Hospital1")
+    good = path.read_text()
+    verifier = load_authority(NetworkFolder(tmp_path / "VerifierA"), consortium.anyone("VerifierA"), "tlsca")
+    again = certified_again(verifier, x509.BasicConstraints(ca=True, path_length=None))
+    for name in ("msp/tlscacerts/extra.pem", "msp/cacerts/extra.pem", "msp/tlsintermediatecerts/extra.pem"):
+        for authority in (verifier.pem.decode(), again):
+            path.write_text(good)
+            with pytest.raises(ConfigError, match=r"is an authority of verifiera\.example\.com"):
+                bundle.store(bundle.read(damaged(path, files={name: authority}), founder), consortium, founder)
+    assert not founder.organisation(consortium.anyone("Hospital1")).exists()
+    path.write_text(good)
+    assert bundle.store(bundle.read(path, founder), consortium, founder)
+
+
+def test_a_certificate_without_constraints_is_no_authority(tmp_path: Path, consortium: Consortium) -> None:
+    path, founder = sent(tmp_path, consortium, "Hospital1"), NetworkFolder(tmp_path / "founder")
+    own = load_authority(NetworkFolder(tmp_path / "Hospital1"), consortium.anyone("Hospital1"))
+    text = certified_again(own)
+    with pytest.raises(ConfigError, match="is no authority's certificate"):
+        bundle.store(bundle.read(damaged(path, files={"msp/cacerts/old.pem": text}), founder), consortium, founder)
 
 
 def test_an_entry_must_be_the_agreed_one(tmp_path: Path, consortium: Consortium) -> None:

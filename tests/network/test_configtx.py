@@ -32,6 +32,18 @@ def test_nothing_that_governs_falls_to_hospitals_alone(tmp_path: Path) -> None:
     assert found["Orderer"]["Policies"]["Admins"] == {"Type": "ImplicitMeta", "Rule": "MAJORITY Admins"}
 
 
+def test_policies_do_not_depend_on_the_order_in_the_file() -> None:
+    consortium = sample("quickstart", hospitals=4)
+    turned = consortium.model_copy(update={"organisations": consortium.organisations[::-1]})
+    for rule in (
+        policies.endorsement,
+        policies.collections,
+        lambda one: policies.governance(one, "admin"),
+        lambda one: policies.governance(one, "peer"),
+    ):
+        assert rule(turned) == rule(consortium)
+
+
 @pytest.mark.parametrize(("hospitals", "third"), [(0, 0), (1, 1), (3, 1), (4, 2), (10, 4), (12, 4)])
 def test_a_third_is_rounded_up(hospitals: int, third: int) -> None:
     consortium = sample("quickstart", hospitals=hospitals)
