@@ -73,10 +73,10 @@ class Attestation(Statement):
 def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp, result: Json) -> Answer:
     """Record the caller's finding {accepted, reason, counts?, quality?, encrypted: update, dataset, transcript}."""
     document = get_task(context, task)
-    _check_attester(context, document, round, hospital)
+    current = get_round(context, task, round)
+    _check_attester(context, document, current, hospital)
     if document.encrypted is not None and document.judges_rounds:
         raise ContractError("WRONG_RULE", "the rule judges all updates of a round together", "Send AttestRound")
-    current = get_round(context, task, round)
     current.expect("verifying")
     check_undecided(context, task, round, hospital)
     attestation = attestation_of(context, document, current, hospital, result)
@@ -109,10 +109,13 @@ def attestation_of(context: Context, task: Task, current: Round, hospital: str, 
     return attestation
 
 
-def _check_attester(context: Context, task: Task, number: int, hospital: str) -> None:
-    """Refuse everyone but the update's evaluators; a hospital has a say about its own update at most."""
+def _check_attester(context: Context, task: Task, current: Round, hospital: str) -> None:
+    """Refuse everyone but the update's evaluators; a hospital has a say about its own update at most.
+
+    A candidate that has left the task since still has it: what it handed in stays.
+    """
     if context.msp == hospital and context.msp in task.attesters(hospital):
-        check_hospital(context, task, number)
+        check_hospital(context, sorted({*task.taking_part(current.round), *current.candidates}))
     else:
         check_verifier(context, task)
     if context.msp not in task.attesters(hospital):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -144,9 +145,9 @@ def check_verifier(context: Context, task: Task) -> None:
     check_member(context, "verifier", context.get(Consortium).having("verifier"), task.verifiers)
 
 
-def check_hospital(context: Context, task: Task, number: int) -> None:
-    """Refuse everyone but clients of the hospitals that take part in a round of the task (``ACCESS_DENIED``)."""
-    check_member(context, "hospital", context.get(Consortium).having("hospital"), task.taking_part(number))
+def check_hospital(context: Context, taking_part: Sequence[str]) -> None:
+    """Refuse everyone but clients of the hospitals that take part in a round (``ACCESS_DENIED``)."""
+    check_member(context, "hospital", context.get(Consortium).having("hospital"), taking_part)
 
 
 @transaction

@@ -156,7 +156,7 @@ def purge_updates(context: Context, task: TaskId, round: RoundNumber) -> Answer:
 def _open_task(context: Context, task: str, number: int) -> Task:
     """Check that the caller may still hand over an update for the round."""
     document = get_task(context, task)
-    check_hospital(context, document, number)
+    check_hospital(context, document.taking_part(number))
     get_round(context, task, number).expect("open", code="ROUND_CLOSED")
     if context.find(Update, task, number, context.msp) is not None:
         raise ContractError("ALREADY_SUBMITTED", f"{context.msp} has submitted its update of round {number}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from chaincode.contract.task import Task
@@ -15,6 +16,7 @@ from clients.follow import Wake
 from clients.options import Connection
 from clients.party.agent import PartyAgent
 from clients.party.aggregation import Resharing
+from clients.party.approval import check_request
 from clients.party.attesting import Attesting
 from clients.party.dealing import MasksDuty
 from clients.party.hospitals import ConfirmedShares, Hospitals
@@ -22,14 +24,13 @@ from clients.party.images import PrivateImages
 from clients.party.maskseeds import MaskSeeds
 from clients.party.material import TaskDealer
 from clients.party.newmodel import NewModel
-from clients.party.order import is_sum, plan_document, settings_of
+from clients.party.order import settings_of
 from clients.party.shares import ShareStore
 from clients.party.verification import Verification
 from clients.role import Step
 from clients.session import Session
-from medquorum import ConfigError, MaterialError
+from medquorum import ConfigError
 from verifier.service.dealing import Dealings
-from verifier.service.dealrequest import DealRequest
 from verifier.service.deliveries import Deliveries, Delivery, deliver
 from verifier.service.handover import Handover
 from verifier.service.holding import Holding, is_held
@@ -57,23 +58,10 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
     if settings.dealer != session.msp:
         raise ConfigError(f"{session.msp} is not the dealer of the task {task.task}", "Check --profile and --task")
 
-    def approve(request: DealRequest) -> None:
-        updates = request.plan.updates
-        wanted = plan_document(
-            task, request.hospital, request.plan.first_batch, updates, comparing=request.plan.comparison
-        )
-        hospitals = session.ledger.task(task.task).hospitals
-        if updates:
-            known = task.judges_rounds and is_sum(request.hospital) and updates <= len(hospitals)
-        else:
-            known = request.hospital in hospitals
-        if request.task != task.task or not known or request.plan != wanted:
-            raise MaterialError(f"this is not the plan of the task {task.task}", "Compare the parties' task")
-
     address = listen or settings.services[session.msp]
     seeds = MaskSeeds(session.state / task.task)
     duty = MasksDuty(session.ledger, session.transactions(task), task, seeds, session.report)
-    dealings = Dealings(session.state / f"{task.task}.dealt", approve, seeds.of)
+    dealings = Dealings(session.state / f"{task.task}.dealt", partial(check_request, session.ledger, task), seeds.of)
     with Server(service_credentials(connection), address, [dealings, Salts(duty.salt)]):
         session.report.event("listening", address=address)
         yield duty.step

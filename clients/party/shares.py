@@ -42,7 +42,7 @@ class ShareStore:
         ShareError
             It is for another task or an ended round, or is not what the hospital committed to; or the own peer is away.
         """
-        if task != self._task.task or hospital not in self._ledger.task(task).taking_part(round):
+        if task != self._task.task or not self._expected(round, hospital):
             raise ShareError(f"{hospital} is no hospital of a task {task} here", "Check the task and the address")
         status = self._status_with(round, hospital)
         if status.round is None or ended(status.round):
@@ -73,6 +73,14 @@ class ShareStore:
     def forget(self, before: int) -> None:
         """Remove the shares of rounds before this one."""
         forget_rounds(self._folder, before)
+
+    def _expected(self, round: int, hospital: str) -> bool:
+        """Tell whether a hospital takes part in a round, or did when it submitted: what it handed in stays."""
+        try:
+            task = self._ledger.task(self._task.task)
+            return hospital in task.taking_part(round) or hospital in self._ledger.status(task.task, round).updates
+        except (ContractError, GatewayError) as error:
+            raise ShareError(error.cause, error.remedy) from error
 
     def _opened(self, status: RoundStatus, hospital: str, value: bytes) -> IntArray:
         update = status.updates[hospital]

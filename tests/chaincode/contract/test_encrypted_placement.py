@@ -82,3 +82,23 @@ def test_the_accepted_updates_are_summed_as_in_any_encrypted_task(demo: Encrypte
     demo.attest()
     demo.store()
     assert demo.submit(A, "CloseRound", "demo", 1, "")["accepted"] == HOSPITALS
+
+
+def test_a_candidate_that_left_still_has_its_say(
+    make: Callable[..., Consortium], refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three hospitals here, so that the contract has to allow a sum of two."""
+    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 2)
+    demo = make(EncryptedConsortium)
+    assert isinstance(demo, EncryptedConsortium)
+    demo.begin(encrypted=settings(placement="smv-semi-honest"), minimum_accepted=2)
+    demo.submit(A, "OpenRound", "demo", 1)
+    demo.hand_in(H1, b"one")
+    demo.submit(A, "CloseSubmissions", "demo", 1, "")
+    demo.submit(A, "UpdateHospitals", "demo", [H2, H3])
+    for who in (B, H1):
+        attest(demo, who, H1, demo.evaluated(H1))
+    assert demo.read(A, "ReadVerdict", "demo", 1, H1)["accepted"]
+    demo.submit(A, "AbortRound", "demo", 1, "next")
+    demo.submit(A, "OpenRound", "demo", 2)
+    refused("ACCESS_DENIED", demo.hand_in, H1, b"two", 2)

@@ -3,22 +3,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import numpy as np
 import pytest
-from consortium_ledger import HOSPITALS, A
+from consortium_ledger import HOSPITALS, A, B
 from encrypted_consortium import EncryptedConsortium
 from ledger_contract import LedgerContract
 
 from clients.ledger import Ledger
 from clients.party.shares import ShareStore
 from medquorum import GatewayError, ShareError
+from verifier.commitment import ShareContext, hand_overs
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> EncryptedConsortium:
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EncryptedConsortium:
+    """A round of three hospitals, one of which can leave."""
+    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 2)
     made = EncryptedConsortium(tmp_path / "ledger")
-    made.begin(rounds=1)
+    made.begin(rounds=1, minimum_accepted=2)
     made.submit(A, "OpenRound", "demo", 1)
     return made
 
@@ -49,3 +54,18 @@ def test_rounds_that_ended_are_forgotten(demo: EncryptedConsortium, tmp_path: Pa
     shares.forget(2)
     assert not shares.holds(1, HOSPITALS[0])
     assert sorted(place.name for place in tmp_path.glob("0*")) == ["000002"]
+
+
+def test_the_share_of_a_hospital_that_left_is_taken(demo: EncryptedConsortium, tmp_path: Path) -> None:
+    """What it handed in stays; it hands in nothing in later rounds."""
+    left, base = HOSPITALS[0], demo.base()
+    values = np.frombuffer(demo.good_update(), dtype="<i4").astype(np.int64)
+    given = hand_overs(ShareContext("demo", 1, left, base, demo.layout), (B, A), values, os.urandom(32))
+    commitments = {party: one.commitment for party, one in zip((B, A), given, strict=True)}
+    demo.submit(left, "SubmitUpdate", "demo", 1, {"base": base, "layout": demo.layout, "shares": commitments})
+    demo.submit(A, "UpdateHospitals", "demo", HOSPITALS[1:])
+    shares = store(demo, tmp_path)
+    shares.take("demo", 1, left, given[1].value)
+    assert shares.holds(1, left)
+    with pytest.raises(ShareError, match="is no hospital of a task demo"):
+        shares.take("demo", 2, left, given[1].value)
