@@ -46,12 +46,15 @@ class Incoming(Iterator[bytes], Protocol):
 def connect(credentials: Credentials, address: str, peer: str) -> grpc.Channel:
     """Make a channel to the service of the organisation ``peer`` at ``host:port``; nobody else is spoken to.
 
+    One that joined after the credentials were read is looked for in their folder.
+
     Raises
     ------
     ConfigError
         No TLS authority of that organisation is known.
     """
-    secure = grpc.ssl_channel_credentials(credentials.roots(peer), credentials.key, credentials.certificate)
+    known = credentials if peer in credentials.authorities else credentials.newest()
+    secure = grpc.ssl_channel_credentials(known.roots(peer), known.key, known.certificate)
     return grpc.secure_channel(address, secure, _CLIENT)
 
 

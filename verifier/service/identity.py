@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -29,11 +29,14 @@ class Credentials:
         PEM, the own TLS certificate and its key.
     authorities : mapping of MSP id to sequence of bytes
         PEM, the TLS authorities of every organisation, intermediate ones too.
+    organisations : Path or None
+        The folder from which the authorities were read, and can be read again (`newest`).
     """
 
     certificate: bytes
     key: bytes = field(repr=False)
     authorities: Mapping[str, Sequence[bytes]] = field(repr=False)
+    organisations: Path | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, tls: Path, organisations: Path) -> Credentials:
@@ -55,15 +58,26 @@ class Credentials:
         """
         kind = "server" if (tls / "server.crt").exists() else "client"
         certificate, key = (_read(tls / f"{kind}.{ending}") for ending in ("crt", "key"))
-        authorities: dict[str, list[bytes]] = {}
-        for home in sorted(organisations.glob("*/msp/tlscacerts")):
-            authorities.setdefault(_msp_id(home.parent.parent), []).extend(_authorities(home))
-        if not authorities:
-            raise ConfigError(
-                f"{organisations} holds no organisation with msp/tlscacerts",
-                "Name the folder of the peer organisations, such as organizations/peerOrganizations",
-            )
-        result = cls(certificate, key, authorities)
+        result = cls(certificate, key, _everyone(organisations), organisations)
+        result.check()
+        return result
+
+    def newest(self) -> Credentials:
+        """Read the organisations' authorities again: members join and leave while a service runs.
+
+        Gives this very object when nothing has changed, or when they were not read from a folder.
+
+        Raises
+        ------
+        ConfigError
+            As `read`.
+        """
+        if self.organisations is None:
+            return self
+        authorities = _everyone(self.organisations)
+        if authorities == self.authorities:
+            return self
+        result = replace(self, authorities=authorities)
         result.check()
         return result
 
@@ -117,6 +131,18 @@ def caller(context: grpc.ServicerContext, credentials: Credentials) -> str:
     if msp_id is None:
         context.abort(grpc.StatusCode.UNAUTHENTICATED, "no organisation's TLS authority issued this certificate")
     return msp_id
+
+
+def _everyone(organisations: Path) -> dict[str, list[bytes]]:
+    authorities: dict[str, list[bytes]] = {}
+    for home in sorted(organisations.glob("*/msp/tlscacerts")):
+        authorities.setdefault(_msp_id(home.parent.parent), []).extend(_authorities(home))
+    if not authorities:
+        raise ConfigError(
+            f"{organisations} holds no organisation with msp/tlscacerts",
+            "Name the folder of the peer organisations, such as organizations/peerOrganizations",
+        )
+    return authorities
 
 
 def _authorities(home: Path) -> list[bytes]:

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 import grpc
 import structlog
 
-from medquorum import NetworkError
+from medquorum import ConfigError, NetworkError
 from verifier.service.connection import OPTIONS
 from verifier.service.identity import Credentials, caller
 
@@ -33,6 +33,9 @@ class Service(Protocol):
 class Server:
     """Listens from entering the context until leaving it.
 
+    At each new connection the organisations' authorities are read again, so that a newcomer is served, and one whose
+    folder was removed refused, without a restart.
+
     Parameters
     ----------
     credentials : Credentials
@@ -47,7 +50,7 @@ class Server:
         self._pool = ThreadPoolExecutor(_CALLS, "service")
         self._server = grpc.server(
             self._pool,
-            [service.handler(lambda context: caller(context, credentials)) for service in services],
+            [service.handler(lambda context: caller(context, self._credentials)) for service in services],
             options=[
                 *OPTIONS,
                 ("grpc.so_reuseport", 0),  # a second server on the port would take half of the calls
@@ -64,9 +67,11 @@ class Server:
         NetworkError
             The address cannot be bound.
         """
-        own = self._credentials
-        roots = b"\n".join(own.roots(msp_id) for msp_id in own.authorities)
-        secure = grpc.ssl_server_credentials([(own.key, own.certificate)], roots, require_client_auth=True)
+        secure = grpc.dynamic_ssl_server_credentials(
+            _configuration(self._credentials),
+            self._changed,  # type: ignore[arg-type]  # the stubs do not know that None means no change
+            require_client_authentication=True,
+        )
         try:
             port = self._server.add_secure_port(self.address, secure)
         except RuntimeError as error:
@@ -85,3 +90,21 @@ class Server:
         """Refuse new calls, give running ones two seconds, then end them."""
         self._server.stop(_GRACE).wait()
         self._pool.shutdown()
+
+    def _changed(self) -> grpc.ServerCertificateConfiguration | None:
+        """Give what TLS is to use from now on, None while nothing has changed; gRPC asks before each handshake."""
+        try:
+            newest = self._credentials.newest()
+        except ConfigError as error:
+            log.warning("the authorities cannot be read again, those known stay", cause=error.cause)
+            return None
+        if newest is self._credentials:
+            return None
+        self._credentials = newest
+        log.info("the organisations' authorities have changed", organisations=sorted(newest.authorities))
+        return _configuration(newest)
+
+
+def _configuration(own: Credentials) -> grpc.ServerCertificateConfiguration:
+    roots = b"\n".join(own.roots(msp_id) for msp_id in own.authorities)
+    return grpc.ssl_server_certificate_configuration([(own.key, own.certificate)], roots)

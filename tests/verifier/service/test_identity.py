@@ -12,6 +12,7 @@ from network.consortium import sample
 from network.crypto import generate
 from network.paths import NetworkFolder
 from network.profiles import write_all
+from verifier.service.connection import connect
 from verifier.service.handover import Handover, hand_over
 from verifier.service.identity import Credentials
 from verifier.service.server import Server
@@ -96,6 +97,36 @@ def test_credentials_are_read_from_a_networks_folders(network):
     take = Handover(lambda task, number, hospital, value: callers.append(hospital))
     with Server(serving, "127.0.0.1:0", [take]) as server:
         call(server, calling, peer="DealerMSP")
+    assert callers == ["Hospital1MSP"]
+
+
+def test_a_newcomer_is_served_and_spoken_to_without_a_restart(network, tmp_path):
+    folder, consortium = network
+    dealer, hospital = consortium.organisation("Dealer"), consortium.organisation("Hospital1")
+    peers = tmp_path / "peers"
+    shutil.copytree(folder.organizations / "peerOrganizations", peers)
+    home = peers / hospital.domain
+    home.rename(tmp_path / "away")
+    serving = Credentials.read(folder.service_tls(dealer), peers)
+    calling = Credentials.read(folder.user(hospital, "User1") / "tls", folder.organizations / "peerOrganizations")
+    callers = []
+    take = Handover(lambda task, number, hospital, value: callers.append(hospital))
+    with Server(serving, "127.0.0.1:0", [take]) as server:
+        with pytest.raises(ProtocolError, match="knows this organisation's TLS authority"):
+            call(server, calling, peer="DealerMSP")
+        with pytest.raises(ConfigError, match="no TLS authority of Hospital1MSP"):
+            connect(serving, server.address, "Hospital1MSP")
+        shutil.copytree(tmp_path / "away" / "msp", home / "msp")  # its profile is not there yet: nobody is let in
+        with pytest.raises(ProtocolError, match="knows this organisation's TLS authority"):
+            call(server, calling, peer="DealerMSP")
+        shutil.rmtree(home)
+        (tmp_path / "away").rename(home)
+        call(server, calling, peer="DealerMSP")
+        connect(serving, server.address, "Hospital1MSP").close()
+        assert callers == ["Hospital1MSP"]
+        shutil.rmtree(home)
+        with pytest.raises(ProtocolError, match="knows this organisation's TLS authority"):
+            call(server, calling, peer="DealerMSP")
     assert callers == ["Hospital1MSP"]
 
 
