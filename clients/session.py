@@ -14,6 +14,7 @@ import structlog
 from chaincode.contract.task import Task
 from clients import logs
 from clients.gateway import connect_profile, read_profile
+from clients.gateway.files import make_folder
 from clients.gateway.network import Network
 from clients.gateway.submission import Submissions
 from clients.ledger import Ledger
@@ -86,7 +87,7 @@ def open_session(role: str, connection: Connection) -> Iterator[Session]:
 def _held(state: Path) -> Iterator[None]:
     """Keep a second process out of the folder: it would submit what this one has in hand."""
     try:
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(state)
         with (state / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield

@@ -20,14 +20,22 @@ log = structlog.get_logger(__name__)
 
 
 def earlier(index: int, own: str | None, other: object) -> Comparing | None:
-    """Give the back end of an earlier attempt, P0's where the parties name different ones; None before the first.
+    """Give the back end of an earlier attempt, by P0's journal alone; None before its first.
+
+    Parameters
+    ----------
+    index : int
+    own : str or None
+        What the own journal names.
+    other : JSON value
+        What the other party says that its journal names.
 
     Raises
     ------
     ProtocolError
         It is none.
     """
-    found = (own or other) if index == 0 else (other or own)
+    found = own if index == 0 else other
     return None if found is None else _known(found)
 
 

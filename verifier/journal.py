@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Sequence
@@ -12,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from chaincode.fixedpoint import IntArray
-from medquorum import MaterialError
+from medquorum import DataError, MaterialError
+from verifier.folders import sync_folder
 
 __all__ = ["Batch", "Journal", "common_batches"]
 
@@ -32,7 +34,7 @@ class Journal:
     Parameters
     ----------
     path : Path
-        Readable by its owner only: shares of counts are secrets.
+        In a folder that is there. Readable by its owner only: shares of counts are secrets.
 
     Raises
     ------
@@ -49,7 +51,8 @@ class Journal:
         self.batches: list[Batch] = []
         self.refusals = 0
         """How often in a row the dealer has refused its material."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._entered = False
+        """Whether the file's own entry is known to be on the disk."""
         if path.exists():
             self._read()
 
@@ -60,6 +63,8 @@ class Journal:
         ------
         MaterialError
             The attempt is not newer than all before it: its material may have been used.
+        DataError
+            It cannot be written: the attempt's material must not be asked for.
         """
         if attempt <= self.attempts:
             raise MaterialError(
@@ -85,12 +90,20 @@ class Journal:
         del self.batches[kept:]
 
     def _append(self, entry: dict[str, object]) -> None:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        line = json.dumps(entry).encode() + b"\n"
         try:
-            os.write(descriptor, json.dumps(entry).encode() + b"\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                if os.write(descriptor, line) != len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if not self._entered:
+                sync_folder(self._path.parent)
+                self._entered = True
+        except OSError as error:
+            raise DataError(f"cannot write {self._path}: {error.strerror}", "Make room on the disk") from error
 
     def _read(self) -> None:
         raw = self._path.read_bytes()

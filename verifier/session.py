@@ -259,7 +259,7 @@ class Session:
         supply = Supply(self._index, material.seed, material.receive, mask_seed=material.mask_seed)
         side = Evaluation(party, supply, name, order.plan, back_end(comparing, name), keep=self._keep)
         fails = side.model(secrets.base, secrets.share)
-        digests = [self._line.digest()]
+        digests = [comparing, self._line.digest()]
         self._evaluate(side, journal, attempt)
         digests += [batch.digest for batch in journal.batches]
         finished = [batch.counts for batch in journal.batches]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chaincode import canonical
-from clients.gateway.files import write_durably
+from clients.gateway.files import make_folder, write_durably
 from clients.party.roundfolders import round_folder
 from medquorum import ShareError
 
@@ -40,7 +40,7 @@ class Sharing:
             if place.read_bytes() != value:
                 raise ShareError(f"another {name} was taken before", "A node takes one of each party and round")
             return
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self._folder)
         write_durably(place, value)
 
     def has(self, *names: str) -> bool:

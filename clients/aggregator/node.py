@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,12 @@ from clients.aggregator.record import context_of, fix_set, opening_parties
 from clients.aggregator.result import masked_hash, mismatch_of, model_name, next_packed
 from clients.documents import ended
 from clients.follow import POLL, Wake
-from clients.gateway.files import write_durably
+from clients.gateway.files import make_folder, write_durably
 from clients.ledger import Ledger
 from clients.party.roundfolders import forget_rounds, round_folder
 from clients.report import Report
 from clients.transactions import Transactions
-from medquorum import ContractError, MedquorumError, ProtocolError, ShareError
+from medquorum import ContractError, GatewayError, MedquorumError, ProtocolError, ShareError
 from verifier.resharing import open_reshare
 from verifier.service.deliveries import Delivery
 
@@ -122,15 +122,19 @@ class Node:
         forget_rounds(self._folder, current.round + 1 if ended(current) else current.round)
         if ended(current):
             return None if current.round >= self._task.rounds else POLL
-        if current.state != "aggregating" or status.masks is None or self._ledger.msp in status.aggregates:
+        if current.state != "aggregating" or status.masks is None:
             return POLL
         ready = [sharing for sharing in self._inbox.sharings(current.round) if self._complete(sharing)]
+        attested = self._ledger.msp in status.aggregates
         try:
-            if any(self._opened(current, status.masks, sharing) for sharing in ready):
+            # Also after the own attestation: another node may still lack this one's sum.
+            left = [sharing for sharing in ready if not self._published(current, sharing, status.aggregates)]
+            if not attested and any(self._opened(current, status.masks, sharing) for sharing in ready):
                 return 0
         except ProtocolError as error:
             structlog.get_logger().warning("aggregation_waits", cause=str(error))
-        return AGAIN if ready else POLL
+            return AGAIN
+        return AGAIN if left or (ready and not attested) else POLL
 
     def _check(self, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:
         """Refuse what cannot belong to the task, whatever the ledger says."""
@@ -148,11 +152,16 @@ class Node:
             raise ShareError(f"a {header.kind} has another size", "Install the same release")
 
     def _keep_reshare(self, sharing: Sharing, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:
-        masked = header.masked
+        masked, opening, own = header.masked, opening_parties(self._task), self._ledger.msp
+        if (sender in opening) != (masked is not None):
+            raise ShareError(f"{sender}'s re-share has to name the masked parameters' sum, or not to", "Send it again")
+        # Kept for good, so from nobody else: from the node itself where it opened them, else from P0.
+        if (len(messages) == 2) != (sender == (own if own in opening else opening[0])):
+            raise ShareError(f"{sender}'s re-share has the masked parameters' sum, or lacks it", "Send it again")
         if len(messages) == 2 and (len(messages[1]) != 2 * self._task.length or masked_hash(messages[1]) != masked):
             raise ShareError("the masked parameters' sum is not the announced one", "Send it again")
-        if sender in opening_parties(self._task):
-            sharing.keep(f"{sender}.masked", (masked or "").encode())
+        if masked is not None:
+            sharing.keep(f"{sender}.masked", masked.encode())
         if len(messages) == 2:
             sharing.keep("masked.vector", messages[1])
         sharing.keep(f"{sender}.reshare", messages[0])
@@ -163,8 +172,8 @@ class Node:
         while True:
             try:
                 current = self._ledger.round(self._task.task, header.round)
-            except ContractError as error:
-                raise ShareError(error.cause, error.remedy) from error
+            except (ContractError, GatewayError) as error:
+                raise ShareError(f"not now: {error.cause}", error.remedy) from error
             if current.state == "aggregating":
                 break
             if ended(current) or time.monotonic() > give_up:
@@ -180,11 +189,7 @@ class Node:
         return sharing.has("masked.vector", *(f"{party}.reshare" for party in self._task.verifiers))
 
     def _opened(self, current: Round, masks: Masks, sharing: Sharing) -> bool:
-        """Publish the own sum; when all nodes' are there, attest what follows. Tells whether it did."""
-        own = f"{self._ledger.msp}.sum"
-        if not sharing.has(own):
-            sharing.keep(own, self._sum(current, sharing).astype("<i8").tobytes())
-        self._publish(current, sharing, sharing.read(own))
+        """Attest what follows when all nodes' sums are there. Tells whether it did."""
         if not sharing.has(*(f"{node}.sum" for node in sharing.nodes)):
             return False
         with self._report.phase("aggregation", round=current.round, nodes=list(sharing.nodes)):
@@ -206,8 +211,12 @@ class Node:
         )
         return first + second
 
-    def _publish(self, current: Round, sharing: Sharing, value: bytes) -> None:
-        """Send the own sum to the other nodes that have not got it yet."""
+    def _published(self, current: Round, sharing: Sharing, attested: Container[str]) -> bool:
+        """Send the own sum to the other nodes that may need it and have not got it yet; tell whether all have it."""
+        own = f"{self._ledger.msp}.sum"
+        if not sharing.has(own):
+            sharing.keep(own, self._sum(current, sharing).astype("<i8").tobytes())
+        value = sharing.read(own)
         header = Delivery(
             kind="sum",
             task=current.task,
@@ -216,21 +225,21 @@ class Node:
             nodes=sharing.nodes,
         )
 
-        def send(node: str) -> None:
+        def send(node: str) -> bool:
             try:
                 self._send(node, header, [value])
-                self._sent.add((current.round, sharing.nodes, node))
             except MedquorumError as error:
                 structlog.get_logger().warning("sum_not_delivered", node=node, cause=str(error))
+                return False
+            self._sent.add((current.round, sharing.nodes, node))
+            return True
 
-        due = [
-            node
-            for node in sharing.nodes
-            if node != self._ledger.msp and (current.round, sharing.nodes, node) not in self._sent
-        ]
-        if due:
-            with ThreadPoolExecutor(len(due)) as pool:
-                list(pool.map(send, due))
+        others = [node for node in sharing.nodes if node != self._ledger.msp and node not in attested]
+        due = [node for node in others if (current.round, sharing.nodes, node) not in self._sent]
+        if not due:
+            return True
+        with ThreadPoolExecutor(len(due)) as pool:
+            return all(list(pool.map(send, due)))
 
     def _finding(self, current: Round, masks: Masks, sharing: Sharing, total: IntArray) -> Mapping[str, Any]:
         said = [sharing.read(f"{party}.masked").decode() for party in opening_parties(self._task)]
@@ -239,7 +248,7 @@ class Node:
             return {"model": current.base, "mismatch": mismatch}
         packed = next_packed(self._task, self._base(current.base), total, len(current.accepted))
         place = round_folder(self._folder, current.round) / "model.bin"
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(place.parent)
         write_durably(place, packed)
         accuracy = self._accuracy(current, packed)
         return {"model": model_name(self._task, packed)} | ({} if accuracy is None else {"accuracy": accuracy})

@@ -10,7 +10,7 @@ from pathlib import Path
 from chaincode import canonical
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
-from clients.gateway.files import write_durably
+from clients.gateway.files import make_folder, write_durably
 from medquorum import MaterialError
 from verifier.resharing import AggregationContext
 
@@ -32,7 +32,7 @@ def fix_set(folder: Path, current: Round) -> None:
     )
     place = folder / f"{current.round:06d}.json"
     if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(place.parent)
         write_durably(place, wanted)
     elif place.read_bytes() != wanted:
         raise MaterialError(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chaincode import modelformat
 from chaincode.contract.update import SALT_BYTES
-from clients.gateway.files import write_durably
+from clients.gateway.files import make_folder, write_durably
 from medquorum import DataError
 
 __all__ = ["StoredUpdate", "UpdateStore"]
@@ -57,7 +57,7 @@ class UpdateStore:
         """
         update = StoredUpdate(base, packed, secrets.token_bytes(SALT_BYTES * len(modelformat.split(packed))))
         place = self._place(round)
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(place)
         write_durably(place / "parameters.bin", packed)
         write_durably(place / "salts.bin", update.salts)
         # Written last: it says that the other files are whole, and which they are.

@@ -110,15 +110,15 @@ class PartyAgent:
         return self._new_model.store(status, self._index, self._waited()) if current.state == "aggregating" else POLL
 
     def _remember(self, current: Round) -> None:
-        """Note a new state of the rounds, and remove what was kept of those that ended."""
+        """Note a new state of the rounds; at every look remove what was kept of those that ended, late writes too."""
         if self._seen[:2] != (current.round, current.state):
             self._seen = (current.round, current.state, time.monotonic())
             structlog.contextvars.bind_contextvars(round=current.round)
-            before = current.round + 1 if ended(current) else current.round
             if self._hospitals is not None:
                 self._hospitals.close()
-            self._shares.forget(before)
-            self._verification.forget(before)
+        before = current.round + 1 if ended(current) else current.round
+        self._shares.forget(before)
+        self._verification.forget(before)
 
     def _waited(self) -> float:
         return time.monotonic() - self._seen[2]

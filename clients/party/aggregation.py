@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from chaincode import canonical
-from chaincode.contract.aggregate import nodes
+from chaincode.contract.aggregate import final, nodes
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from chaincode.fixedpoint import IntArray
@@ -24,7 +24,7 @@ from clients.aggregator.node import Send
 from clients.aggregator.record import context_of, fix_set, opening_parties
 from clients.aggregator.result import masked_hash
 from clients.documents import RoundStatus
-from clients.gateway.files import write_durably
+from clients.gateway.files import make_folder, write_durably
 from clients.party.masked import masked_sum
 from clients.party.roundfolders import round_folder
 from clients.party.shares import ShareStore
@@ -68,6 +68,8 @@ class Resharing:
         current = status.round
         if current is None or current.state != "aggregating":
             return False
+        if final(self._task, list(status.aggregates.values())) is not None:
+            return False  # only the agreed model is left to store, which needs nobody
         if self._done[0] != current.round:
             return True
         silent = {*self._done[1]} - status.aggregates.keys()
@@ -156,7 +158,7 @@ class Resharing:
         """Give what the round's re-shares follow from, the same after a restart."""
         place = round_folder(self._folder, current.round) / "reshare.secret"
         if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(place.parent)
             write_durably(place, new_seed())
         return place.read_bytes()
 

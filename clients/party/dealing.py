@@ -49,7 +49,7 @@ class MasksDuty:
         Raises
         ------
         ProtocolError
-            It is no node of the task, or the masks are not attested yet, or the round has ended.
+            It is no node of the task, the masks are not attested yet, the round has ended, or the salt is gone.
         """
         if task != self._task.task or node not in nodes(self._task):
             raise ProtocolError(f"{node} is no aggregation node of a task {task}", "Check the task and the address")
@@ -65,7 +65,7 @@ class MasksDuty:
         try:
             with self._report.phase("masks", round=round):
                 total = self._seeds.total(self._task.task, round, accepted, self._task.length // 4)
-                found = masks_hash(self._task.task, round, accepted, self._seeds.salt(round), total)
+                found = masks_hash(self._task.task, round, accepted, self._seeds.draw_salt(round), total)
             self._transactions.submit("AttestMasks", self._task.task, round, found)
         except MaterialError as error:
             self._gone = round

@@ -97,18 +97,29 @@ def _stated_merit(stated: Any, order: Order) -> Merit:
             merit = Merit(correct, tuple(found), tuple(totals))
             rows = list(zip(found, totals, strict=False))
             whole = all(isinstance(c, int) and isinstance(t, int) and 0 <= c <= t for c, t in rows)
-            if len(found) == len(totals) and whole and sum(found) == correct and merit.total == order.images:
+            widths = {len(found), *(subject.program.classes for subject in order.plan.subjects)}
+            if widths == {len(totals)} and whole and sum(found) == correct and merit.total == order.images:
                 return merit
     raise ProtocolError("P0 says nothing possible of the base model", "Both parties have to run the same release")
 
 
 def merits(counts: tuple[int, ...], order: Order, base: Merit) -> dict[str, Merit]:
-    """Read the opened counts; without counts per class, a merit has all images in one class."""
+    """Read the opened counts; without counts per class, a merit has all images in one class.
+
+    Raises
+    ------
+    ProtocolError
+        There are more or fewer of them than the order has: the other party's word left them out.
+    """
+    if len(counts) != order.conditions:
+        raise ProtocolError(
+            f"{len(counts)} counts of {order.name.hospital} were opened, not {order.conditions}", "Abort the round"
+        )
     read: dict[str, Merit] = {}
     left = iter(counts)
     for subject in order.plan.subjects:
         total = next(left)
-        classes = len(base.per_class_total) if order.plan.per_class else 0
+        classes = subject.program.classes if order.plan.per_class else 0
         found = tuple(next(left) for _ in range(classes))
         read[subject.key] = Merit(total, found or (total,), base.per_class_total if classes else (order.images,))
     return read

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from chaincode.fixedpoint import IntArray
-from clients.gateway.files import write_durably
+from clients.gateway.files import make_folder, write_durably
 from clients.party.roundfolders import round_folder
 from medquorum import MaterialError, ProtocolError
 
@@ -27,7 +27,7 @@ def keep_masked(folder: Path, round: int, hospital: str, masked: IntArray) -> No
     place = _place(folder, round, hospital)
     raw = masked.astype("<i8", copy=False).tobytes()
     if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(place.parent)
         write_durably(place, raw)
     elif place.read_bytes() != raw:
         raise MaterialError(

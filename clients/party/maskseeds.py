@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from chaincode.fixedpoint import IntArray
-from clients.gateway.files import write_durably
+from clients.gateway.files import make_folder, write_durably
 from clients.party.roundfolders import forget_rounds, round_folder
 from medquorum import MaterialError
 from verifier.identifier import MaterialId
@@ -30,9 +30,22 @@ class MaskSeeds:
         raw = self._kept(name.round, f"{name.hospital}.seeds", lambda: new_seed() + new_seed())
         return raw[:SEED_BYTES], raw[SEED_BYTES:]
 
-    def salt(self, round: int) -> bytes:
-        """Give a round's salt, drawn and kept when first asked for."""
+    def draw_salt(self, round: int) -> bytes:
+        """Give the salt to attest a round's masks with, drawn and kept the first time."""
         return self._kept(round, "salt", new_seed)
+
+    def salt(self, round: int) -> bytes:
+        """Give the salt that a round's masks were attested with.
+
+        Raises
+        ------
+        MaterialError
+            It is gone: another one would make every sum look shifted.
+        """
+        place = round_folder(self._folder, round) / "salt"
+        if not place.exists():
+            raise MaterialError(f"the salt of round {round} is gone", "Abort the round")
+        return place.read_bytes()
 
     def total(self, task: str, round: int, accepted: Sequence[str], parameters: int) -> IntArray:
         """Give the sum (parameters,) of the accepted updates' masks.
@@ -57,6 +70,6 @@ class MaskSeeds:
     def _kept(self, round: int, name: str, draw: Callable[[], bytes]) -> bytes:
         place = round_folder(self._folder, round) / name
         if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(place.parent)
             write_durably(place, draw())
         return place.read_bytes()

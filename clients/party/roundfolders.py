@@ -6,6 +6,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import structlog
+
 __all__ = ["forget_rounds", "round_folder"]
 
 
@@ -15,7 +17,10 @@ def round_folder(folder: Path, round: int) -> Path:
 
 
 def forget_rounds(folder: Path, before: int) -> None:
-    """Remove the files of rounds before this one."""
+    """Remove the files of rounds before this one; what is being written just then goes with the next call."""
     for place in folder.glob("[0-9]*"):
         if int(place.name) < before:
-            shutil.rmtree(place)
+            try:
+                shutil.rmtree(place)
+            except OSError as error:
+                structlog.get_logger().warning("round_folder_left", folder=str(place), cause=str(error))

@@ -11,7 +11,7 @@ import tenacity
 from chaincode.contract.task import Task
 from chaincode.fixedpoint import IntArray
 from clients.documents import RoundStatus, ended
-from clients.gateway.files import write_durably
+from clients.gateway.files import make_folder, write_durably
 from clients.ledger import Ledger
 from clients.party.roundfolders import forget_rounds, round_folder
 from medquorum import ContractError, GatewayError, ProtocolError, ShareError
@@ -42,9 +42,12 @@ class ShareStore:
         ShareError
             It is for another task or an ended round, or is not what the hospital committed to; or the own peer is away.
         """
-        if task != self._task.task or not self._expected(round, hospital):
-            raise ShareError(f"{hospital} is no hospital of a task {task} here", "Check the task and the address")
-        status = self._status_with(round, hospital)
+        try:
+            if task != self._task.task or not self._expected(round, hospital):
+                raise ShareError(f"{hospital} is no hospital of a task {task} here", "Check the task and the address")
+            status = self._status_with(round, hospital)
+        except (ContractError, GatewayError) as error:
+            raise ShareError(error.cause, error.remedy) from error
         if status.round is None or ended(status.round):
             raise ShareError(f"round {round} has ended", "Wait for the next round")
         try:
@@ -52,7 +55,7 @@ class ShareStore:
         except ProtocolError as error:
             raise ShareError(error.cause, error.remedy) from error
         place = self._place(round, hospital)
-        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(place.parent)
         write_durably(place, value)
         with self._arrived:
             self._arrived.notify_all()
@@ -76,11 +79,8 @@ class ShareStore:
 
     def _expected(self, round: int, hospital: str) -> bool:
         """Tell whether a hospital takes part in a round, or did when it submitted: what it handed in stays."""
-        try:
-            task = self._ledger.task(self._task.task)
-            return hospital in task.taking_part(round) or hospital in self._ledger.status(task.task, round).updates
-        except (ContractError, GatewayError) as error:
-            raise ShareError(error.cause, error.remedy) from error
+        task = self._ledger.task(self._task.task)
+        return hospital in task.taking_part(round) or hospital in self._ledger.status(task.task, round).updates
 
     def _opened(self, status: RoundStatus, hospital: str, value: bytes) -> IntArray:
         update = status.updates[hospital]
@@ -94,7 +94,9 @@ class ShareStore:
         Raises
         ------
         ShareError
-            Also when the own peer does not answer: then the hospital tries again.
+            It is not there within some seconds.
+        ContractError, GatewayError
+            The own peer does not answer.
         """
         looking = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda status: hospital not in status.updates),
@@ -103,8 +105,6 @@ class ShareStore:
         )
         try:
             return looking(self._ledger.status, self._task.task, round)
-        except (ContractError, GatewayError) as error:
-            raise ShareError(error.cause, error.remedy) from error
         except tenacity.RetryError as error:
             cause = f"no update of {hospital} is on the ledger for round {round}"
             raise ShareError(cause, "Submit the commitments first") from error

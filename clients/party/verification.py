@@ -17,6 +17,7 @@ from chaincode.fixedpoint import IntArray
 from chaincode.modelformat import Tensors
 from clients.documents import RoundStatus
 from clients.follow import Wake
+from clients.gateway.files import make_folder
 from clients.ledger import Ledger
 from clients.models import fetch_model
 from clients.party.finding import base_statement, finding, minima
@@ -189,6 +190,7 @@ class Verification:
 
 def _journal(path: Path) -> Journal | None:
     """Open a verification's journal; None where what it says of used material cannot be read any more."""
+    make_folder(path.parent)
     try:
         return Journal(path)
     except MaterialError as error:

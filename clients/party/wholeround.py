@@ -17,7 +17,7 @@ from chaincode.evaluation import Merit
 from clients.documents import RoundStatus
 from clients.party.finding import merits, screened, unevaluated
 from clients.party.verification import Verification, commitment
-from medquorum import MaterialError
+from medquorum import MaterialError, ProtocolError
 from verifier.transport import Transport
 
 __all__ = ["verify_round"]
@@ -57,6 +57,8 @@ def verify_round(
         opened, order = verification.evaluate_sum(line, status, names)
         if opened.refused:
             raise MaterialError("the dealer deals nothing for a sum", "Look at its log, then abort the round")
+        if opened.disputed:
+            raise ProtocolError("the other party has no share of a sum of shares it had", "Abort the round")
         transcripts.append([list(names), opened.transcript])
         return merits(opened.counts, order, bases[0])["own"]
 

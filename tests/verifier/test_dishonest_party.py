@@ -53,6 +53,7 @@ def verified(folder, monkeypatch, dishonest, *, minimum=None):
     def party(index):
         held = (CASE.images, CASE.labels.astype(np.int64), minimum) if index == 0 else ()
         secrets = Secrets(CASE.base, shares[index], *held)
+        (folder / str(index)).mkdir(exist_ok=True)
         journal = Journal(folder / str(index) / "Hospital1MSP.journal")
         try:
             return Session(index, lines[index], journal, order, secrets, dealer.material(index), lambda: 1e9).run()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A party's session: equal to plain evaluation, resumed at a batch boundary, refused where orders differ."""
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,7 +13,7 @@ from local_dealer import LocalDealer
 
 from chaincode import canonical, catalogue
 from chaincode.evaluation import compile_model, merit
-from medquorum import MaterialError, ProtocolError
+from medquorum import DataError, MaterialError, ProtocolError
 from verifier.commitment import ShareContext, hand_overs, open_share
 from verifier.identifier import MaterialId
 from verifier.journal import Batch, Journal, common_batches
@@ -77,6 +78,7 @@ def run(
             if stop_after[index] is not None and done >= stop_after[index] * BATCH:
                 raise KeyboardInterrupt
 
+        (folder / str(index)).mkdir(exist_ok=True)
         journal = None if index == lost else Journal(folder / str(index) / "Hospital1MSP.journal")
         session = Session(
             index,
@@ -238,6 +240,30 @@ def test_an_attempt_is_begun_once(tmp_path):
     assert (kept.attempts, kept.comparing, kept.batches) == (2, "fss", [])
 
 
+def test_a_line_that_was_not_written_whole_is_no_attempt(tmp_path, monkeypatch):
+    path = tmp_path / "a.journal"
+    Journal(path).begin(1, 0, "tree")
+    write = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda file, line: write(file, line[:9]))
+        with pytest.raises(DataError, match=r"cannot write .* No space left") as raised:
+            Journal(path).begin(2, 0, "tree")
+    assert raised.value.remedy == "Make room on the disk"
+    again = Journal(path)
+    assert again.attempts == 1
+    again.begin(2, 0, "tree")
+    assert Journal(path).attempts == 2
+
+
+def test_the_journals_own_entry_is_synced(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("verifier.journal.sync_folder", synced.append)
+    journal = Journal(tmp_path / "a.journal")
+    journal.begin(1, 0, "tree")
+    journal.begin(2, 0, "tree")
+    assert synced == [tmp_path]
+
+
 def test_a_file_that_is_no_journal_is_refused(tmp_path):
     path = tmp_path / "a.journal"
     path.write_text("what\n")
@@ -293,8 +319,28 @@ def test_a_resumed_attempt_keeps_the_choice(tmp_path):
     assert dealer.comparing == ["tree", "tree"]
 
 
+def test_p0_takes_no_word_for_an_earlier_choice(tmp_path):
+    """P1, in one placement the hospital itself, cannot choose by naming an attempt that never was."""
+    (tmp_path / "1").mkdir()
+    Journal(tmp_path / "1" / "Hospital1MSP.journal").begin(1, 0, "fss")
+    dealer = LocalDealer(auto())
+    found = run(tmp_path, (auto(), auto()), dealer, bandwidth=(lambda: 1e3,) * 2)
+    assert found[0] == found[1]
+    assert dealer.comparing == ["tree"]
+
+
+def test_the_transcript_names_the_comparison(tmp_path, monkeypatch):
+    """Also where an earlier attempt's is kept, so that nothing about it is said after the greeting."""
+    listed = []
+    monkeypatch.setattr("verifier.session._transcript", lambda digests: listed.append(digests[0]) or "0" * 64)
+    dealer = LocalDealer(auto())
+    run(tmp_path, (auto(), auto()), dealer, stop_after=(2, None), bandwidth=(lambda: 1e3,) * 2)
+    run(tmp_path, (auto(), auto()), dealer, bandwidth=(lambda: 1e15,) * 2)
+    assert listed == ["tree", "tree"]
+
+
 @pytest.mark.parametrize("named", ["linear", 7])
-def test_an_unknown_comparison_of_the_other_party_is_refused(tmp_path, named):
+def test_an_unknown_comparison_of_p0_is_refused(tmp_path, named):
     class Lying(Slow):
         def exchange(self, message):
             answer = self._line.exchange(message)
@@ -305,7 +351,7 @@ def test_an_unknown_comparison_of_the_other_party_is_refused(tmp_path, named):
     line, other = in_process()
     journal = Journal(tmp_path / "0.journal")
     session = Session(
-        0, Lying(line, 0), journal, auto(), Secrets(CASE.base, SHARES[0]), LocalDealer(auto()).material(0), fast
+        1, Lying(line, 0), journal, auto(), Secrets(CASE.base, SHARES[1]), LocalDealer(auto()).material(1), fast
     )
     greeting = {
         "attempts": 0,

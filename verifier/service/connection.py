@@ -81,8 +81,8 @@ def reach(
 
     Raises
     ------
-    MedquorumError
-        The service's refusal, or a ProtocolError: it was not there in time, or is somebody else's.
+    ProtocolError
+        The service's refusal, or it was not there in time, or is somebody else's.
     """
     channel = connect(credentials, address, peer)
     end = time.monotonic() + timeout
@@ -112,7 +112,7 @@ def _is_absent(error: BaseException) -> bool:
     )
 
 
-def failure(error: grpc.RpcError, address: str, peer: str) -> MedquorumError:
+def failure(error: grpc.RpcError, address: str, peer: str) -> ProtocolError:
     """Give a failed call's error: the service's own refusal, or why it could not be asked."""
     if not isinstance(error, grpc.Call):
         return ProtocolError(f"the call to {peer} at {address} was ended", "Look at its log")

@@ -106,8 +106,8 @@ def deliver(
 
     Raises
     ------
-    MedquorumError
-        The node's refusal, or a ProtocolError: it was not reached within ``timeout`` seconds, or is somebody else.
+    ProtocolError
+        The node's refusal, or it was not reached within ``timeout`` seconds, or is somebody else.
     """
     frames = [header.model_copy(update={"messages": len(messages)}).encode(), *messages]
 

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from medquorum import DataError, MaterialError
+from verifier.folders import sync_folder
 
 __all__ = ["Record"]
 
@@ -32,7 +33,7 @@ class Record:
                 complete = whole[: whole.rfind(b"\n") + 1]
                 file.truncate(len(complete))
                 os.fsync(file.fileno())
-            _sync(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             raise DataError(f"cannot keep the record {path}: {error.strerror}", "Make the folder writable") from error
         self._used = set(complete.splitlines())
@@ -68,11 +69,3 @@ class Record:
                     os.fsync(file.fileno())
             except OSError as error:
                 raise DataError(f"cannot write {self._path}: {error.strerror}", "Make room on the disk") from error
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

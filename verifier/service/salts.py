@@ -50,8 +50,8 @@ def take_salt(credentials: Credentials, address: str, dealer: str, task: str, ro
 
     Raises
     ------
-    MedquorumError
-        The dealer's refusal, or a ProtocolError: it was not reached within ``timeout`` seconds.
+    ProtocolError
+        The dealer's refusal, or it was not reached within ``timeout`` seconds.
     """
     asked = canonical.encode({"round": round, "task": task})
 

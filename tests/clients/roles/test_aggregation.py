@@ -11,8 +11,15 @@ import pytest
 from aggregation_rig import PARTIES, Rig
 from consortium_ledger import DEALER, HOSPITALS, A, B
 
-from medquorum import MaterialError, ProtocolError, ShareError
+from clients.aggregator.result import masked_hash
+from clients.follow import Wake
+from clients.ledger import Ledger
+from clients.party.agent import PartyAgent
+from clients.party.attesting import Attesting
+from clients.party.newmodel import NewModel
+from medquorum import GatewayError, MaterialError, ProtocolError, ShareError
 from verifier.service.deliveries import Delivery
+from verifier.service.line import Line
 
 H1, H2, H3 = HOSPITALS
 THREE = (A, B, H1)
@@ -250,3 +257,132 @@ def test_the_dealer_gives_its_salt_to_nodes_only_and_forgets(make: Make) -> None
     rig.demo.submit(A, "AbortRound", "demo", 1, "the test ends")
     rig.duty.step()
     assert not (rig.folder / DEALER / "000001").exists()
+
+
+def test_a_dealer_that_lost_its_salt_draws_no_other(make: Make) -> None:
+    """Another one would make every sum look shifted, and end the round as if somebody had shifted it."""
+    rig = aggregating(make)
+    rig.share()
+    rig.attest_masks()
+    place = rig.folder / DEALER / "000001" / "salt"
+    place.unlink()
+    with pytest.raises(MaterialError, match="the salt of round 1 is gone"):
+        rig.duty.salt(A, "demo", 1)
+    assert rig.run() == {}
+    assert not place.exists()
+
+
+def lose_sums(rig: Rig, sender: str, receiver: str) -> None:
+    """Have a node's sums not reach another node."""
+
+    def bend(source: str, to: str, header: Delivery, messages: list[bytes]) -> list[bytes]:
+        if (header.kind, source, to) == ("sum", sender, receiver):
+            raise ProtocolError(f"{receiver} cannot be reached")
+        return messages
+
+    rig.bend = bend
+
+
+def test_a_node_that_attested_and_was_killed_still_delivers_its_sum(make: Make) -> None:
+    rig = aggregating(make)
+    rig.share()
+    rig.attest_masks()
+    lose_sums(rig, A, B)
+    assert sorted(rig.run()) == [A]
+    rig.bend = lambda sender, receiver, header, messages: messages
+    rig.restart(A)
+    found = rig.run()
+    assert sorted(found) == sorted([A, B])
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+
+
+def test_a_node_that_attested_takes_part_when_another_is_replaced(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sum of the one that is gone has reached P1 and not P0."""
+    rig = aggregating(make, *THREE)
+    rig.share()
+    rig.attest_masks()
+    lose_sums(rig, H1, B)
+    rig.nodes[H1].step()
+    rig.down = {H1}
+    assert sorted(rig.run()) == [A]
+    monkeypatch.setattr("clients.party.aggregation.PATIENCE", -1.0)
+    rig.share()
+    found = rig.run()
+    assert sorted(found) == sorted([A, B])
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+
+
+def test_a_restarted_party_stores_the_agreed_model_without_the_other(make: Make) -> None:
+    rig = aggregating(make)
+    rig.share()
+    rig.attest_masks()
+    assert sorted(rig.run()) == sorted([A, B])
+    rig.down = {A}
+    rig.restart(B)
+
+    def line(name: str) -> Line:
+        raise ProtocolError(f"nobody opens the line {name}")
+
+    wake = Wake()
+    transactions = rig.transactions(B)
+    agent = PartyAgent(
+        rig.ledger(B),
+        rig.task,
+        0,
+        line,
+        rig.shares[0],
+        rig.verifications[0],
+        rig.resharings[0],
+        NewModel(transactions, rig.task, rig.verifications[0].base, None, rig.folder / B, rig.report),
+        Attesting(rig.ledger(B), transactions, rig.task, rig.report, wake),
+        rig.report,
+        wake,
+        share_patience=0,
+    )
+    agent.step()
+    assert rig.close()["model"] == rig.expected()
+
+
+def test_only_p0s_masked_sum_is_kept_at_another_node(make: Make) -> None:
+    rig = aggregating(make, *THREE)
+    headers: dict[str, Delivery] = {}
+
+    def bend(sender: str, receiver: str, header: Delivery, messages: list[bytes]) -> list[bytes]:
+        if header.kind == "reshare" and receiver == H1:
+            headers[sender] = header
+            raise ProtocolError(f"{H1} cannot be reached")
+        return messages
+
+    rig.bend = bend
+    with pytest.raises(ProtocolError, match="cannot be reached"):
+        rig.share()
+    wrong = bytes(8 * rig.parameters)
+    named = headers[A].model_copy(update={"messages": 2, "masked": masked_hash(wrong)})
+    with pytest.raises(ShareError, match=f"{A}'s re-share has the masked parameters' sum, or lacks it"):
+        rig.nodes[H1].take(A, named, [bytes(32), wrong])
+    with pytest.raises(ShareError, match=f"{A}'s re-share has to name"):
+        rig.nodes[H1].take(A, headers[A].model_copy(update={"messages": 1, "masked": None}), [bytes(32)])
+    with pytest.raises(ShareError, match=f"{B}'s re-share has the masked parameters' sum, or lacks it"):
+        rig.nodes[H1].take(B, headers[A].model_copy(update={"messages": 1}), [bytes(32)])
+    rig.bend = lambda sender, receiver, header, messages: messages
+    rig.share()
+    rig.attest_masks()
+    found = rig.run()
+    assert sorted(found) == sorted(THREE)
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+
+
+def test_a_node_whose_peer_is_away_refuses_for_now(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other error than a ShareError would end its own party's process."""
+    rig = aggregating(make)
+
+    def away(*_: object) -> None:
+        raise GatewayError("the peer cannot be reached", "Start it", code="UNAVAILABLE")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "round", away)
+        with pytest.raises(ShareError, match="not now: the peer cannot be reached"):
+            rig.share()
+    rig.share()
+    rig.attest_masks()
+    assert {one["model"] for one in rig.run().values()} == {rig.expected()}

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a party writes down before a sum is opened, and what it does with words that are none."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,6 +52,32 @@ def test_one_masked_form_of_an_update_in_all_attempts(tmp_path: Path) -> None:
     assert (found == 2 * masked - 7).all()
     with pytest.raises(ProtocolError, match="the masked parameters of Hospital3MSP are gone"):
         masked_sum(tmp_path, 1, ["Hospital3MSP"], 5)
+
+
+def test_a_late_write_keeps_a_folder_until_the_next_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = round_folder(tmp_path, 1)
+    ended.mkdir()
+    (ended / "first.share").write_bytes(b"1")
+    rmdir = os.rmdir
+
+    def late(*given: Any, **named: Any) -> None:
+        (ended / "late.share").write_bytes(b"2")
+        rmdir(*given, **named)
+
+    with monkeypatch.context() as racing:
+        racing.setattr(os, "rmdir", late)
+        forget_rounds(tmp_path, 2)
+    assert [place.name for place in ended.iterdir()] == ["late.share"]
+    forget_rounds(tmp_path, 2)
+    assert not ended.exists()
+
+
+def test_new_folders_are_on_the_disk_before_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("clients.gateway.files._sync_folder", synced.append)
+    fix_set(tmp_path / "task" / "sums", aggregating("Hospital1MSP", "Hospital2MSP", "Hospital3MSP"))
+    assert synced == [tmp_path, tmp_path / "task", tmp_path / "task" / "sums"]
+    assert [place.stat().st_mode & 0o777 for place in synced[1:]] == [0o700, 0o700]
 
 
 class Says:

@@ -33,8 +33,9 @@ def store(demo: EncryptedConsortium, folder: Path) -> ShareStore:
     return ShareStore(folder, ledger, ledger.task("demo"), 1)
 
 
+@pytest.mark.parametrize("read", ["task", "status"])
 def test_a_hospital_is_told_to_come_again_while_the_partys_peer_is_away(
-    demo: EncryptedConsortium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo: EncryptedConsortium, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: str
 ) -> None:
     """Any other error than ShareError would end the hospital's process."""
     shares = store(demo, tmp_path)
@@ -42,7 +43,7 @@ def test_a_hospital_is_told_to_come_again_while_the_partys_peer_is_away(
     def away(*_: object) -> None:
         raise GatewayError("the peer cannot be reached", "Start it", code="UNAVAILABLE")
 
-    monkeypatch.setattr(Ledger, "status", away)
+    monkeypatch.setattr(Ledger, read, away)
     with pytest.raises(ShareError, match="the peer cannot be reached"):
         shares.take("demo", 1, HOSPITALS[0], b"value")
 

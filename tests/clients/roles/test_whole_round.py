@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,11 @@ from chaincode.contract.verdict import disclosed
 from chaincode.fixedpoint import FRACTION_BITS
 from chaincode.rules import Candidate, judge
 from clients.documents import RoundStatus
-from clients.party.finding import base_statement
+from clients.party.finding import base_statement, screened
 from clients.party.order import make_order, make_sum_order
 from clients.party.wholeround import verify_round
 from clients.training.initial import drawn_model
+from medquorum import ProtocolError
 from scripts.federation.options import Options
 from scripts.federation.simulation import Simulation
 from verifier.local import Inputs, verify
@@ -106,6 +108,36 @@ class Trained(Simulation):
         assert first.counts.tolist() == other.counts.tolist()
         counts = tuple(int(count) for count in first.counts)
         return Opened(False, first.accepted, counts, base_statement(self._merit(self.base)), "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("word", "cause"),
+    [
+        ({"disputed": True, "holds": False, "counts": ()}, "has no share of a sum"),
+        ({"holds": False, "counts": ()}, "0 counts of .* were opened, not 1"),
+    ],
+)
+def test_a_sum_without_counts_is_the_other_partys_deviation(word: dict[str, Any], cause: str) -> None:
+    found = Trained(0)
+    sum_of = found.evaluate_sum
+
+    def without(line: object, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
+        opened, order = sum_of(line, status, hospitals)
+        return replace(opened, **word), order
+
+    found.evaluate_sum = without  # type: ignore[method-assign]
+    with pytest.raises(ProtocolError, match=cause):
+        verify_round(found, found.task, in_process()[0], found.status, NAMES, lambda: 0.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("classes", [9, 11])
+def test_a_base_model_of_other_classes_is_not_believed(classes: int) -> None:
+    found = Trained(0)
+    opened, order = found.evaluate(None, found.status, NAMES[0], 0.0)
+    totals = [order.images - classes + 1, *[1] * (classes - 1)]
+    stated = {"correct": 0, "per_class_correct": [0] * classes, "per_class_total": totals}
+    with pytest.raises(ProtocolError, match="nothing possible of the base model"):
+        screened(found.task, NAMES[0], replace(opened, statement=stated), order)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -8,10 +8,21 @@ import numpy as np
 import pytest
 from service_identities import credentials
 
-from medquorum import MaterialError, ProtocolError, ShareError
+from chaincode import canonical
+from medquorum import (
+    ConfigError,
+    ContractError,
+    DataError,
+    GatewayError,
+    MaterialError,
+    MedquorumError,
+    ProtocolError,
+    ShareError,
+)
 from verifier.service.connection import connect
 from verifier.service.deliveries import Deliveries, Delivery, deliver
 from verifier.service.frames import split_all
+from verifier.service.refusal import refusal
 from verifier.service.salts import Salts, take_salt
 from verifier.service.server import Server
 
@@ -63,6 +74,30 @@ def test_a_refusal_arrives_as_it_was_raised(error):
     with serving(Deliveries(Taking(error))) as address, pytest.raises(type(error), match=error.cause) as raised:
         send(address, [b"x"])
     assert raised.value.remedy == error.remedy
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MedquorumError("something", "Look"),
+        ConfigError("a wrong option", "Look"),
+        DataError("a full disk", "Look"),
+        GatewayError("the peer is away", "Look", code="UNAVAILABLE"),
+        ContractError("NO_TASK", "no such task", "Look"),
+    ],
+)
+def test_what_ails_another_organisation_is_a_protocol_error_here(error):
+    """Its callers go on after a ProtocolError; any other class would end their process."""
+    with serving(Deliveries(Taking(error))) as address, pytest.raises(ProtocolError, match=error.cause) as raised:
+        send(address, [b"x"])
+    assert type(raised.value) is ProtocolError
+    assert raised.value.remedy == "Look"
+
+
+@pytest.mark.parametrize("named", ["ConfigError", "DataError", "MedquorumError", "KeyError"])
+def test_a_peer_cannot_name_another_class(named):
+    refused = refusal(canonical.encode({"cause": "no", "error": named, "remedy": ""}).decode())
+    assert type(refused) is ProtocolError
 
 
 def test_a_node_that_is_not_there_is_a_protocol_error():
