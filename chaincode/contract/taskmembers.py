@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chaincode.contract.arguments import JsonList, TaskId
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
@@ -15,14 +17,15 @@ from chaincode.contract.task import Task, check_coordinator, check_encrypted, ch
 def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Answer:
     """Make these the task's hospitals: new ones take part from the next round, those left out hand in no more.
 
-    An update that was handed in before stays in its round.
+    An update that was handed in before stays in its round. Aggregation nodes that were expelled are nodes no more.
     """
     document = get_task(context, task)
     check_coordinator(context, document)
     current = latest_round(context, task, document.rounds)
     following = 1 if current is None else current.round + 1
     before = document.joined or {}
-    given = document.model_dump() | {"hospitals": hospitals, "joined": None}
+    consortium = context.get(Consortium)
+    given = document.model_dump() | {"hospitals": hospitals, "joined": None} | _remaining_nodes(document, consortium)
     changed = Task.from_argument("BAD_TASK", given)
     joined = {
         hospital: before.get(hospital, 1) if hospital in document.hospitals else following
@@ -30,9 +33,24 @@ def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Ans
     }
     later = {hospital: number for hospital, number in joined.items() if number > 1}
     changed = changed.model_copy(update={"joined": later or None})
-    consortium = context.get(Consortium)
     check_roles(changed, consortium)
     check_encrypted(changed, consortium)
     context.put(changed)
     context.event("TaskChanged", task=task)
     return changed.plain()
+
+
+def _remaining_nodes(task: Task, consortium: Consortium) -> dict[str, Any]:
+    """Give the field ``encrypted`` without aggregators that are no members any more; nothing in a plain task.
+
+    The parties stay in it: the task cannot go on without them, so check_roles refuses where one was expelled.
+    """
+    settings = task.encrypted
+    if settings is None:
+        return {}
+    gone = {*settings.aggregators} - consortium.members.keys() - {*settings.parties}
+    kept = {
+        "aggregators": [node for node in settings.aggregators if node not in gone],
+        "services": {msp: address for msp, address in settings.services.items() if msp not in gone},
+    }
+    return {"encrypted": settings.model_dump() | kept}

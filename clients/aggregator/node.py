@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import structlog
 
-from chaincode.contract.aggregate import nodes
 from chaincode.contract.masks import Masks
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
@@ -25,6 +24,7 @@ from chaincode.modelformat import Tensors
 from clients.aggregator.inbox import Inbox, Sharing
 from clients.aggregator.record import context_of, fix_set, opening_parties
 from clients.aggregator.result import masked_hash, mismatch_of, model_name, next_packed
+from clients.aggregator.standing import task_nodes
 from clients.documents import ended
 from clients.follow import POLL, Wake
 from clients.gateway.files import make_folder, write_durably
@@ -137,8 +137,8 @@ class Node:
         return AGAIN if left or (ready and not attested) else POLL
 
     def _check(self, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:
-        """Refuse what cannot belong to the task, whatever the ledger says."""
-        known, own = nodes(self._task), self._ledger.msp
+        """Refuse what cannot belong to the task, whatever its rounds say."""
+        known, own = task_nodes(self._ledger, self._task.task), self._ledger.msp
         chosen = header.nodes
         if header.task != self._task.task or own not in chosen or not {*chosen} <= {*known}:
             raise ShareError(f"{own} is no node of these for a task {header.task}", "Check task and address")

@@ -68,8 +68,8 @@ class Coordinator:
     def step(self) -> float | None:
         """Do what is due now; gives the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
-        if status is not None and status.round is not None and status.round.state == "open":
-            self._task = self._ledger.task(self._task.task)  # hospitals may have joined or left
+        if status is not None and status.round is not None and status.round.state in ("open", "aggregating"):
+            self._task = self._ledger.task(self._task.task)  # hospitals may have joined or left, nodes been expelled
         waited = self._waited(status)
         action = duties.duty(self._task, status, waited, self._deadlines)
         if isinstance(action, Leave | Wait):

@@ -78,7 +78,7 @@ class Hospital:
             self._tell_model(status.round)
         match duty(self._task, status, self._ledger.msp):
             case Submit(round, base):
-                check_round(self._ledger, self._task, self._ledger.round(self._task.task, round))
+                self._check(self._ledger.round(self._task.task, round))
                 return self._submit(round, base)
             case AwaitVerdict(round):
                 self._known.awaited = None if round == self._known.verdict else round
@@ -144,6 +144,10 @@ class Hospital:
             for done, _ in enumerate(pool.map(put, enumerate(update.values)), start=1):
                 self._report.progress("upload", done, len(update.chunks), round=round)
 
+    def _check(self, current: Round) -> None:
+        """Check a round against the task as it is now: nodes may have been expelled since the process started."""
+        check_round(self._ledger, self._ledger.task(self._task.task), current)
+
     def _model(self, model: str) -> bytes:
         """Give a checked model, read from the ledger once."""
         if self._packed[0] != model:
@@ -157,7 +161,7 @@ class Hospital:
         latest = current.round if ended(current) else current.round - 1
         for number in range(self._known.model if self._known.model is not None else latest, latest + 1):
             finished = current if number == current.round else self._ledger.round(self._task.task, max(number, 1))
-            check_round(self._ledger, self._task, finished)
+            self._check(finished)
             self._tell_quality(number, result_of(finished) if number else self._task.initial_model)
             self._known.model = number + 1
 

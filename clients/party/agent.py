@@ -107,7 +107,9 @@ class PartyAgent:
             return POLL
         if self._something_to_compute(status, current):
             return self._wake.unless_stopped(lambda: self._meet(current.round))
-        return self._new_model.store(status, self._index, self._waited()) if current.state == "aggregating" else POLL
+        if current.state != "aggregating":
+            return POLL
+        return self._new_model.store(self._ledger.task(self._task.task), status, self._index, self._waited())
 
     def _remember(self, current: Round) -> None:
         """Note a new state of the rounds; at every look remove what was kept of those that ended, late writes too."""

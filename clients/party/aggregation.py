@@ -16,15 +16,17 @@ from pathlib import Path
 import numpy as np
 
 from chaincode import canonical
-from chaincode.contract.aggregate import final, nodes
+from chaincode.contract.aggregate import final
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from chaincode.fixedpoint import IntArray
 from clients.aggregator.node import Send
 from clients.aggregator.record import context_of, fix_set, opening_parties
 from clients.aggregator.result import masked_hash
+from clients.aggregator.standing import standing_nodes, task_nodes
 from clients.documents import RoundStatus
 from clients.gateway.files import make_folder, write_durably
+from clients.ledger import Ledger
 from clients.party.masked import masked_sum
 from clients.party.roundfolders import round_folder
 from clients.party.shares import ShareStore
@@ -51,10 +53,10 @@ class Resharing:
     """
 
     def __init__(
-        self, task: Task, msp: str, index: int, shares: ShareStore, send: Send, folder: Path, report: Report
+        self, ledger: Ledger, task: Task, index: int, shares: ShareStore, send: Send, folder: Path, report: Report
     ) -> None:
+        self._ledger = ledger
         self._task = task
-        self._msp = msp
         self._index = index
         self._shares = shares
         self._send = send
@@ -68,7 +70,7 @@ class Resharing:
         current = status.round
         if current is None or current.state != "aggregating":
             return False
-        if final(self._task, list(status.aggregates.values())) is not None:
+        if final(self._ledger.task(self._task.task), list(status.aggregates.values())) is not None:
             return False  # only the agreed model is left to store, which needs nobody
         if self._done[0] != current.round:
             return True
@@ -97,7 +99,7 @@ class Resharing:
 
     def _chosen(self, line: Transport, current: Round) -> tuple[str, ...]:
         """Agree with the other party on the set, and on the nodes that are there."""
-        whole = context_of(current, nodes(self._task))
+        whole = context_of(current, task_nodes(self._ledger, self._task.task))
         said = {"set": whole.set, "nodes": self._reached(current)}
         try:
             match canonical.decode(line.exchange(canonical.encode(said))):
@@ -115,7 +117,8 @@ class Resharing:
         return chosen
 
     def _reached(self, current: Round) -> list[str]:
-        known = nodes(self._task)
+        """Give the nodes that answer; one that was expelled cannot attest, whether it answers or not."""
+        known = standing_nodes(self._ledger, self._task.task)
 
         def there(node: str) -> bool:
             try:
@@ -131,15 +134,17 @@ class Resharing:
         parameters = self._task.length // 4
         header = self._header("reshare", current, chosen)
         masked = b""
-        if self._msp in opening_parties(self._task):
+        if self._ledger.msp in opening_parties(self._task):
             masked = masked_sum(self._folder, current.round, current.accepted, parameters)
             header = header.model_copy(update={"masked": masked_hash(masked)})
-        given = reshares(context_of(current, chosen), self._msp, self._secret(current), self._sum(status, current))
+        given = reshares(
+            context_of(current, chosen), self._ledger.msp, self._secret(current), self._sum(status, current)
+        )
         knowing = opening_parties(self._task)
 
         def give(node: str) -> None:
             # Who opened the masked parameters has them; the other nodes get them from P0, and from P1 a hash.
-            whole = bool(masked) and (node == self._msp or (self._index == 0 and node not in knowing))
+            whole = bool(masked) and (node == self._ledger.msp or (self._index == 0 and node not in knowing))
             self._send(node, header, [given[node], masked] if whole else [given[node]])
 
         with ThreadPoolExecutor(len(chosen)) as pool:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from chaincode.contract.aggregate import nodes
 from chaincode.contract.task import Task
+from clients.aggregator.standing import standing_nodes
 from clients.documents import ended
 from clients.follow import POLL
 from clients.ledger import Ledger
@@ -51,12 +51,15 @@ class MasksDuty:
         ProtocolError
             It is no node of the task, the masks are not attested yet, the round has ended, or the salt is gone.
         """
-        if task != self._task.task or node not in nodes(self._task):
-            raise ProtocolError(f"{node} is no aggregation node of a task {task}", "Check the task and the address")
+        stranger = ProtocolError(f"{node} is no aggregation node of a task {task}", "Check the task and the address")
+        if task != self._task.task:
+            raise stranger
         try:
-            status = self._ledger.status(task, round)
+            known, status = standing_nodes(self._ledger, task), self._ledger.status(task, round)
         except MedquorumError as error:
             raise ProtocolError(error.cause, error.remedy) from error
+        if node not in known:
+            raise stranger
         if status.round is None or status.round.state != "aggregating" or status.masks is None:
             raise ProtocolError(f"the masks of round {round} are not attested", "Ask again")
         return self._seeds.salt(round)

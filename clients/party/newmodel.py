@@ -68,9 +68,12 @@ class NewModel:
         said: dict[str, Any] = {"worse": is_worse(self._task, merit.correct, after)}
         return said | ({"counts": {"base": merit.correct, "model": after}} if self._task.disclosure == "count" else {})
 
-    def store(self, status: RoundStatus, index: int, waited: float) -> float:
-        """Store the chunks of the agreed model that are not on the ledger yet; P1 only when P0 does not."""
-        current, found = status.round, final(self._task, list(status.aggregates.values()))
+    def store(self, task: Task, status: RoundStatus, index: int, waited: float) -> float:
+        """Store the chunks of the agreed model that are not on the ledger yet; P1 only when P0 does not.
+
+        ``task`` is the task as it is now: its nodes may be fewer than when the process started.
+        """
+        current, found = status.round, final(task, list(status.aggregates.values()))
         if current is None or found is None or found.keeps_base:
             return POLL
         missing = [i for i in range(status.chunks) if i not in status.stored_chunks]

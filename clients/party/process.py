@@ -140,7 +140,7 @@ def party(
         line,
         shares,
         verification,
-        Resharing(task, session.msp, index, shares, send, folder, session.report),
+        Resharing(session.ledger, task, index, shares, send, folder, session.report),
         model,
         attesting,
         session.report,

@@ -126,7 +126,13 @@ class Rig:
     def resharing(self, index: int) -> Resharing:
         party = PARTIES[index]
         return Resharing(
-            self.task, party, index, self.shares[index], self._send(party), self.folder / party, self.report
+            self.ledger(party),
+            self.task,
+            index,
+            self.shares[index],
+            self._send(party),
+            self.folder / party,
+            self.report,
         )
 
     def node(self, msp: str) -> Node:
@@ -211,7 +217,7 @@ class Rig:
             None,
             self.folder / PARTIES[party],
             self.report,
-        ).store(self.status, party, 100.0)
+        ).store(self.ledger(A).task("demo"), self.status, party, 100.0)
 
     def _submit(self) -> None:
         """Have every hospital commit to its shares and hand them over."""

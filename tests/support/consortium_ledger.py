@@ -94,6 +94,14 @@ class Consortium:
         members = MEMBERS | {verifier: ["coordinator", "verifier"] for verifier in self.verifiers}
         self.submit(A, "InitConsortium", {"quorum": self.quorum, "members": members}, unit="admin")
 
+    def expel(self, *msps: str) -> None:
+        """Have a quorum of verifiers take organisations out of the consortium."""
+        now = self.read(A, "ReadConsortium")
+        members = {msp: roles for msp, roles in now["members"].items() if msp not in msps}
+        for verifier in self.verifiers[: self.quorum]:
+            following = {"quorum": now["quorum"], "members": members}
+            self.submit(verifier, "UpdateConsortium", following, unit="admin")
+
     def model(self, seed: int = 0, scale: float = 0.1) -> bytes:
         """Give a packed random model."""
         generator = np.random.default_rng(seed)

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from consortium_ledger import HOSPITALS, A, B, Consortium
+from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from encrypted_consortium import EncryptedConsortium, with_nodes
 
 H1, H2, H3 = HOSPITALS
 
@@ -58,3 +59,24 @@ def test_not_fewer_than_the_task_needs(make: Callable[..., Consortium], refused:
     demo = make()
     demo.begin(minimum_accepted=3)
     refused("BAD_TASK", demo.submit, A, "UpdateHospitals", "demo", [H1, H2])
+
+
+def test_expelled_nodes_are_dropped_with_the_hospitals(
+    make: Callable[..., Consortium], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 2)
+    demo = make(EncryptedConsortium)
+    demo.begin(encrypted=with_nodes(A, B, H1, H2), minimum_accepted=2)
+    demo.expel(H1)
+    refused("BAD_TASK", demo.submit, A, "UpdateHospitals", "demo", HOSPITALS)
+    changed = demo.submit(A, "UpdateHospitals", "demo", [H2, H3])
+    assert changed["encrypted"]["aggregators"] == [H2, A, B]
+    assert changed["encrypted"]["services"].keys() == {A, B, H2, DEALER}
+    assert demo.submit(A, "UpdateHospitals", "demo", [H2, H3]) == changed
+
+
+def test_a_task_does_not_go_on_without_a_party(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:
+    demo = make(EncryptedConsortium, verifiers=[A, B, "VerifierCMSP"])
+    demo.begin(verifiers=[A, B], stand_in=None)
+    demo.expel(B)
+    assert "do not have the role verifier" in refused("BAD_TASK", demo.submit, A, "UpdateHospitals", "demo", HOSPITALS)

@@ -122,6 +122,37 @@ def test_a_node_that_shifts_its_sum_is_caught(make: Make) -> None:
     assert (ended["model"], ended["reason"], ended["differing"]) == (ended["base"], "SUM_MISMATCH", [H1])
 
 
+def test_an_expelled_node_gets_nothing_although_it_answers(make: Make) -> None:
+    rig = aggregating(make, *THREE)
+    rig.demo.expel(H1)
+    before = len(rig.heard[H1])
+    rig.share()
+    rig.attest_masks()
+    assert sorted(rig.run()) == [A, B]
+    assert len(rig.heard[H1]) == before
+    with pytest.raises(ProtocolError, match="is no aggregation node"):
+        rig.duty.salt(H1, "demo", 1)
+    rig.store()
+    assert rig.close()["model"] == rig.expected()
+
+
+def test_the_majority_follows_when_expelled_nodes_are_dropped(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of five would be too few; the processes have run since there were five."""
+    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 1)
+    rig = make(A, B, *HOSPITALS, minimum_accepted=1)
+    rig.verify()
+    rig.demo.expel(H2, H3)
+    rig.down.add(H1)
+    with pytest.raises(ProtocolError, match="too few aggregation nodes"):
+        rig.share()
+    rig.demo.submit(A, "UpdateHospitals", "demo", [H1])
+    rig.share()
+    rig.attest_masks()
+    assert sorted(rig.run()) == [A, B]
+    rig.store()
+    assert rig.close()["model"] == rig.expected()
+
+
 def check_mismatch(rig: Rig, why: str) -> None:
     """Check that all nodes attest a mismatch and the round keeps its base."""
     rig.share()
