@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from medquorum import CheckFailed, ConfigError
+from medquorum import ConfigError
 from network import identityfiles
 from network.consortium import Organisation
 from network.fabric import binaries, ceremony, signing
-from network.fabric.channelconfig import differences
 from network.fabric.client import AdminClient
 from network.fabric.configtx import make_genesis
+from network.fabric.founding import check_genesis
 from network.network import Network, open_network
 from network.options import Channel, Folder
 
@@ -22,6 +22,7 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="The channel's configuration, file by file.", rich_markup_mode=None)
 Org = Annotated[str | None, typer.Option("--org", help="Whose administrator; the folder's own organisation")]
+FOLLOWED = "the channel follows this change already"
 Change = Annotated[Path, typer.Argument(metavar="FILE", help="A change that `channel make` wrote")]
 
 
@@ -38,14 +39,10 @@ def genesis(folder: Folder, channel: Channel = None) -> None:
 def check(folder: Folder, channel: Channel = None) -> None:
     """Compare the founder's genesis block with what consortium.toml and the bundles in this folder make it."""
     network = open_network(folder, channel=channel)
-    block = network.folder.block(network.consortium.channel.name)
     _require_everyone(network)
-    if not block.exists():
-        raise ConfigError(f"no genesis block {block}", "Copy the founder's, who makes it with `channel genesis`")
-    found = differences(AdminClient(network.consortium, network.folder, binaries.find()), block)
-    if found:
-        remedy = "Do not join with it: compare consortium.toml and the bundles' fingerprints with the founder"
-        raise CheckFailed(f"{block} is another channel's in {', '.join(found)}", remedy)
+    later = check_genesis(AdminClient(network.consortium, network.folder, binaries.find()))
+    if later:
+        print(f"not in the genesis block, because they came after the founding: {', '.join(later)}")
     print("the genesis block is what consortium.toml and the bundles make it")
 
 
@@ -64,8 +61,15 @@ def make(folder: Folder, out: Annotated[Path, typer.Option(help="The file to wri
 def sign(folder: Folder, file: Change, org: Org = None, channel: Channel = None) -> None:
     """Sign a change, if it is the one that this folder's own consortium.toml and bundles ask for."""
     network = open_network(folder, channel=channel)
-    change = ceremony.sign(network.client, ceremony.read(file), _own(network, org))
-    file.write_bytes(change.envelope())
+    change, one = ceremony.read(file), _own(network, org)
+    if ceremony.followed(network.client, change, one):
+        print(FOLLOWED)
+        return
+    change, dropped = ceremony.sign(network.client, change, one)
+    new = file.with_name(f"{file.name}.new")
+    new.write_bytes(change.envelope())
+    new.replace(file)
+    _tell(network, dropped)
     print(f"signed by {', '.join(signing.signers(change))}")
 
 
@@ -78,8 +82,17 @@ def submit(
 ) -> None:
     """Bring the signatures together and send the change to the orderers."""
     network = open_network(folder, channel=channel)
-    ceremony.submit(network.client, [ceremony.read(file) for file in files], _own(network, org))
+    change, one = signing.merge([ceremony.read(file) for file in files]), _own(network, org)
+    if ceremony.followed(network.client, change, one):
+        print(FOLLOWED)
+        return
+    _tell(network, ceremony.submit(network.client, change, one))
     print("the channel is changed; now `deployCC --org` on every host")
+
+
+def _tell(network: Network, dropped: list[str]) -> None:
+    for one in dropped:
+        network.progress.warn(f"a signature that is not genuine was left out: {one}")
 
 
 def _require_everyone(network: Network) -> None:

@@ -10,12 +10,13 @@ from typing import TypeVar
 
 from medquorum import ConfigError
 from network import control, crypto, health, identityfiles, profiles
-from network.consortium import Consortium, OrdererOrganisation, Organisation
+from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation, Organisation
 from network.fabric import builder, nodes
 from network.fabric.binaries import Binaries
-from network.fabric.channel import join_orderer, join_peer
+from network.fabric.channel import is_joined, join_orderer, join_peer
 from network.fabric.client import AdminClient
 from network.fabric.configtx import make_genesis
+from network.fabric.founding import check_genesis
 from network.paths import NetworkFolder
 from network.progress import Progress
 from network.waiting import await_true
@@ -38,7 +39,13 @@ def bring_up(
     """Make keys and configuration, start the nodes and join them to the channel.
 
     With ``organisation`` only that one's nodes, from its own folder: the others run on hosts of their own, and the
-    folder holds their bundles and the founder's genesis block. Otherwise all keys are made in this one place.
+    folder holds their bundles and the founder's genesis block, which is checked before the first join. Otherwise all
+    keys are made in this one place.
+
+    Raises
+    ------
+    CheckFailed
+        When the founder's block is not what the consortium's file and the bundles make it; no node has joined.
     """
     version = binaries.version()
     if consortium.consensus == "BFT" and version.startswith("2."):
@@ -77,6 +84,11 @@ def create_channel(
     peers, orderers = _chosen(consortium, organisation)
     with progress.step(f"channel {channel}"):
         _prepare_genesis(consortium, folder, binaries, organisation)
+        nodes_of: list[AnyOrganisation] = [*peers, *orderers]
+        if organisation and not all(is_joined(client, one, channel) for one in nodes_of):
+            later = check_genesis(client)
+            if later:
+                progress.warn(f"{', '.join(later)} came after the founding: not in the genesis block")
         in_parallel(lambda one: join_orderer(client, one, channel), orderers)
         in_parallel(lambda one: join_peer(client, one, channel), peers)
 

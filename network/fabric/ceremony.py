@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import tenacity
@@ -14,11 +13,11 @@ from medquorum import ConfigError, NetworkError
 from network import identityfiles
 from network.consortium import Consortium, Organisation
 from network.fabric import signing
-from network.fabric.channelconfig import Change, fetch, make_change
+from network.fabric.channelconfig import Change, applied, fetch, make_change
 from network.fabric.client import AdminClient
 from network.paths import NetworkFolder
 
-__all__ = ["apply", "make", "own_members", "read", "sign", "submit"]
+__all__ = ["apply", "followed", "make", "own_members", "read", "sign", "submit"]
 
 
 def own_members(consortium: Consortium, folder: NetworkFolder) -> list[Organisation]:
@@ -58,34 +57,45 @@ def read(path: Path) -> Change:
     raise ConfigError(f"{path} holds no change of a channel", "`channel make` writes one")
 
 
-def sign(client: AdminClient, change: Change, one: Organisation) -> Change:
+def followed(client: AdminClient, change: Change, asked: Organisation) -> bool:
+    """Tell whether the running channel has become what the change makes it already."""
+    return applied(change, fetch(client, asked))
+
+
+def sign(client: AdminClient, change: Change, one: Organisation) -> tuple[Change, list[str]]:
     """Sign for an organisation, only what its own consortium file and collected bundles would make themselves.
+
+    Gives the change with its genuine signatures, and what is wrong with those that were dropped.
 
     Raises
     ------
     ConfigError
         When the change is another one.
     """
-    own = make_change(client, fetch(client, one))
+    running = fetch(client, one)
+    own = make_change(client, running)
     if own is None or own.content != change.content:
         remedy = "Bring consortium.toml and the bundles up to date (`hospital add`), or do not sign it"
         raise ConfigError("the change is not the one that this folder's consortium.toml asks for", remedy)
-    return signing.sign(change, one, client.folder)
+    change, dropped = signing.genuine(change, running)
+    return signing.sign(change, one, client.folder), dropped
 
 
-def submit(client: AdminClient, changes: Sequence[Change], sender: Organisation) -> None:
-    """Send a change with the signatures of all its copies to the orderers, and wait until it holds.
+def submit(client: AdminClient, change: Change, sender: Organisation) -> list[str]:
+    """Send a change to the orderers, and wait until it holds; gives what is wrong with the signatures left out.
 
     Raises
     ------
     NetworkError
-        When signatures are lacking; they can be added and the change sent again.
+        When genuine signatures are lacking; they can be added and the change sent again.
     """
-    change = signing.merge(changes)
+    running = fetch(client, sender)
+    change, dropped = signing.genuine(change, running)
     have = {sender.msp_id, *signing.signers(change)}
-    if not signing.satisfied(fetch(client, sender), have):
+    if not signing.satisfied(running, have):
+        not_counted = f" (not counted: {'; '.join(dropped)})" if dropped else ""
         raise NetworkError(
-            f"signed by {', '.join(sorted(have))}: not enough for Application/Admins",
+            f"signed by {', '.join(sorted(have))}: not enough for Application/Admins{not_counted}",
             "k verifiers and a third of the hospitals sign (`channel sign`), then submit again",
         )
     with tempfile.TemporaryDirectory() as scratch:
@@ -94,6 +104,7 @@ def submit(client: AdminClient, changes: Sequence[Change], sender: Organisation)
         flags = ["-f", str(path), "-c", client.consortium.channel.name, *client.orderer_flags]
         client.peer(sender, "channel", "update", *flags)
     _await_change(client, change, sender)
+    return dropped
 
 
 def apply(client: AdminClient) -> bool:
@@ -104,7 +115,7 @@ def apply(client: AdminClient) -> bool:
     own = own_members(client.consortium, client.folder)
     for one in own:
         change = signing.sign(change, one, client.folder)
-    submit(client, [change], own[0])
+    submit(client, change, own[0])
     return True
 
 
@@ -115,7 +126,6 @@ def apply(client: AdminClient) -> bool:
     reraise=True,
 )
 def _await_change(client: AdminClient, change: Change, sender: Organisation) -> None:
-    """Wait until the orderers give the new configuration out: its sequence is not the one the change was made for."""
-    following = make_change(client, fetch(client, sender))
-    if following is not None and following.content == change.content:
+    """Wait until the orderers give the new configuration out."""
+    if not followed(client, change, sender):
         raise NetworkError("the orderers still give the old configuration out", "Look at it with `channel make`")

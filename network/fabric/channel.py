@@ -8,12 +8,12 @@ import re
 import tenacity
 
 from medquorum import NetworkError
-from network.consortium import OrdererOrganisation, Organisation
+from network.consortium import AnyOrganisation, OrdererOrganisation, Organisation
 from network.fabric.client import AdminClient
 
-__all__ = ["join_orderer", "join_peer"]
+__all__ = ["is_joined", "join_orderer", "join_peer"]
 
-CREATED, ALREADY_THERE = 201, 405
+FOUND, CREATED, UNKNOWN, ALREADY_THERE = 200, 201, 404, 405
 
 # A node that has just started may report its health before it takes administrators' calls.
 _retried = tenacity.retry(
@@ -25,12 +25,25 @@ _retried = tenacity.retry(
 
 
 @_retried
+def is_joined(client: AdminClient, one: AnyOrganisation, channel: str) -> bool:
+    """Ask an organisation's running node whether it is in the channel."""
+    if isinstance(one, Organisation):
+        return channel in client.peer(one, "channel", "list").splitlines()
+    answer = client.osnadmin(one, "channel", "list", "--channelID", channel)
+    status = _status(answer)
+    if status not in (FOUND, UNKNOWN):
+        raise NetworkError(
+            f"{one.name} does not list {channel}: {answer.strip()}", f"See {client.folder.log(one.node)}"
+        )
+    return status == FOUND
+
+
+@_retried
 def join_orderer(client: AdminClient, one: OrdererOrganisation, channel: str) -> bool:
     """Join an orderer through its admin port (mutual TLS); False when it was in the channel already."""
     block = client.folder.block(channel)
     answer = client.osnadmin(one, "channel", "join", "--channelID", channel, "--config-block", str(block))
-    found = re.search(r"Status: (\d+)", answer)
-    status = int(found.group(1)) if found else 0
+    status = _status(answer)
     if status not in (CREATED, ALREADY_THERE):
         raise NetworkError(f"{one.name} did not join {channel}: {answer.strip()}", f"See {client.folder.log(one.node)}")
     return status == CREATED
@@ -46,3 +59,9 @@ def join_peer(client: AdminClient, one: Organisation, channel: str) -> bool:
             return False
         raise
     return True
+
+
+def _status(answer: str) -> int:
+    """Read the HTTP status in what ``osnadmin`` printed, 0 when there is none."""
+    found = re.search(r"Status: (\d+)", answer)
+    return int(found.group(1)) if found else 0

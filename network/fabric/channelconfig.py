@@ -2,8 +2,8 @@
 """The running channel's configuration: read it, and make it what ``consortium.toml`` says, as a file to be signed.
 
 A change is an unsigned ``CONFIG_UPDATE`` envelope (Fabric's common/configtx.proto), the form that ``peer channel
-signconfigtx`` and ``peer channel update`` take. Only the application's members and its policies change; the orderers'
-part stays. What an organisation set itself (a CRL, anchor peers) stays too.
+signconfigtx`` and ``peer channel update`` take. Only the application's members, its policies and who may change them
+are touched; the orderers' part stays. What an organisation set itself (a CRL, anchor peers) stays too.
 """
 
 from __future__ import annotations
@@ -14,16 +14,25 @@ from pathlib import Path
 
 from fabric_protos.common import common_pb2, configtx_pb2
 
-from medquorum import NetworkError
-from network.consortium import Consortium, Organisation
+from medquorum import CheckFailed, NetworkError
+from network.consortium import Organisation
 from network.fabric.client import AdminClient
 from network.fabric.configtx import write_block
-from network.paths import NetworkFolder
 
-__all__ = ["APPLICATION", "Change", "config_of", "differences", "fetch", "make_change", "members_of"]
+__all__ = [
+    "APPLICATION",
+    "ORDERER",
+    "Change",
+    "applied",
+    "config_of",
+    "fetch",
+    "generated",
+    "make_change",
+    "members_of",
+]
 
 APPLICATION = "Application"
-POLICIES = ("Admins", "Endorsement", "LifecycleEndorsement")
+ORDERER = "Orderer"
 
 
 @dataclass(frozen=True)
@@ -86,8 +95,12 @@ def make_change(client: AdminClient, running: configtx_pb2.Config) -> Change | N
     ------
     NetworkError
         When ``configtxlator``, part of Fabric's release, is missing or fails.
+    CheckFailed
+        When others than the administrators may change what the orderers own; a member's change cannot mend that.
     """
-    wanted = _wanted(running, _generated(client.consortium, client.folder, client))
+    own = generated(client)
+    _check_rules(running.channel_group, own.channel_group)
+    wanted = _wanted(running, own)
     if wanted == running:
         return None
     with tempfile.TemporaryDirectory() as scratch:
@@ -104,35 +117,69 @@ def make_change(client: AdminClient, running: configtx_pb2.Config) -> Change | N
         return Change(out.read_bytes())
 
 
-def differences(client: AdminClient, block: Path) -> list[str]:
-    """List what a genesis block says otherwise than the consortium's file and the public files here would make it."""
-    given, own = config_of(block).channel_group, _generated(client.consortium, client.folder, client).channel_group
-    found = []
-    for name in sorted({*given.groups, *own.groups}):
-        one, other = given.groups[name], own.groups[name]
-        members = sorted({*one.groups, *other.groups})
-        found += [f"{name}/{member}" for member in members if one.groups[member] != other.groups[member]]
-        found += [f"{name}/{part}" for part in ("values", "policies") if getattr(one, part) != getattr(other, part)]
-    found += [part for part in ("values", "policies") if getattr(given, part) != getattr(own, part)]
-    return found
+def applied(change: Change, running: configtx_pb2.Config) -> bool:
+    """Tell whether the running channel has become what a change makes it."""
+    content = change.content
+    return _reached(content.read_set, content.write_set, running.channel_group)
 
 
-def _generated(consortium: Consortium, folder: NetworkFolder, client: AdminClient) -> configtx_pb2.Config:
+def _reached(read: configtx_pb2.ConfigGroup, write: configtx_pb2.ConfigGroup, now: configtx_pb2.ConfigGroup) -> bool:
+    """Compare what the change sets anew: in Fabric that is what has another version than was read, or was not read."""
+    kinds = ("groups", "policies", "values")
+    if write.version != read.version and (
+        now.version < write.version
+        or now.mod_policy != write.mod_policy
+        or any(set(getattr(now, kind)) != set(getattr(write, kind)) for kind in kinds)
+    ):
+        return False
+    for kind in kinds[1:]:
+        old, new, there = (getattr(group, kind) for group in (read, write, now))
+        changed = [name for name in new if name not in old or new[name].version != old[name].version]
+        if any(name not in there or there[name] != new[name] for name in changed):
+            return False
+    return all(
+        name in now.groups
+        and (_reached(read.groups[name], one, now.groups[name]) if name in read.groups else now.groups[name] == one)
+        for name, one in write.groups.items()
+    )
+
+
+def generated(client: AdminClient) -> configtx_pb2.Config:
     """Make the configuration that a channel founded today would have."""
     with tempfile.TemporaryDirectory() as scratch:
         block = Path(scratch, "block")
-        write_block(consortium, folder, client.binaries, Path(scratch), block)
+        write_block(client.consortium, client.folder, client.binaries, Path(scratch), block)
         return config_of(block)
 
 
-def _wanted(running: configtx_pb2.Config, generated: configtx_pb2.Config) -> configtx_pb2.Config:
+def _wanted(running: configtx_pb2.Config, own: configtx_pb2.Config) -> configtx_pb2.Config:
     wanted = configtx_pb2.Config()
     wanted.CopyFrom(running)
-    ours, theirs = (one.channel_group.groups[APPLICATION] for one in (wanted, generated))
+    ours, theirs = (one.channel_group.groups[APPLICATION] for one in (wanted, own))
     for name in set(ours.groups) - set(theirs.groups):
         del ours.groups[name]
     for name in set(theirs.groups) - set(ours.groups):
         ours.groups[name].CopyFrom(theirs.groups[name])
-    for name in POLICIES:
-        ours.policies[name].policy.CopyFrom(theirs.policies[name].policy)
+    ours.mod_policy = theirs.mod_policy
+    for name, policy in theirs.policies.items():
+        ours.policies[name].policy.CopyFrom(policy.policy)
+        ours.policies[name].mod_policy = policy.mod_policy
+    for name in set(ours.values) & set(theirs.values):
+        ours.values[name].mod_policy = theirs.values[name].mod_policy
     return wanted
+
+
+def _check_rules(running: configtx_pb2.ConfigGroup, own: configtx_pb2.ConfigGroup) -> None:
+    """Check who may change the channel's own part and the orderers': everything but the application's part."""
+    found = []
+    for inside, one, other in (("", running, own), (f"{ORDERER}/", running.groups[ORDERER], own.groups[ORDERER])):
+        found += [f"{inside}mod_policy"] * (one.mod_policy != other.mod_policy)
+        for kind in ("policies", "values"):
+            elements, wanted = getattr(one, kind), getattr(other, kind)
+            loose = [
+                name for name in elements if name in wanted and elements[name].mod_policy != wanted[name].mod_policy
+            ]
+            found += [f"{inside}{name}/mod_policy" for name in sorted(loose)]
+    if found:
+        remedy = "Have the orderers' administrators set it back, or found the channel anew"
+        raise CheckFailed(f"the running channel may be changed by others than it should: {', '.join(found)}", remedy)

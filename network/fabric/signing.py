@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from cryptography import x509
 from fabric_protos.common import common_pb2, configtx_pb2, policies_pb2
-from fabric_protos.msp import identities_pb2, msp_principal_pb2
+from fabric_protos.msp import identities_pb2, msp_config_pb2, msp_principal_pb2
+from google.protobuf.message import DecodeError
 
 from medquorum import ConfigError
 from network.consortium import Organisation
-from network.devnet.identity import Signer
-from network.fabric.channelconfig import APPLICATION, Change
+from network.devnet.identity import IdentityError, Msp, Msps, Signer
+from network.fabric.channelconfig import APPLICATION, ORDERER, Change
 from network.paths import NetworkFolder
 
-__all__ = ["merge", "satisfied", "sign", "signers"]
+__all__ = ["genuine", "merge", "satisfied", "sign", "signers"]
 
 NONCE_BYTES = 24
 
@@ -33,7 +35,7 @@ def sign(change: Change, one: Organisation, folder: NetworkFolder) -> Change:
 
 
 def signers(change: Change) -> list[str]:
-    """List the MSP ids whose signatures the change carries; whether they are genuine the orderers check."""
+    """List the MSP ids whose signatures the change carries, genuine or not (`genuine`)."""
     return [_creator(one) for one in change.signatures]
 
 
@@ -46,12 +48,30 @@ def merge(changes: Iterable[Change]) -> Change:
         When they are different changes.
     """
     first, *others = changes
-    found = {_creator(one): one for one in first.signatures}
-    for other in others:
-        if other.update != first.update:
-            raise ConfigError("the files hold different changes", "Submit copies of one file only")
-        found |= {_creator(one): one for one in other.signatures}
+    if any(other.update != first.update for other in others):
+        raise ConfigError("the files hold different changes", "Submit copies of one file only")
+    found = {one.SerializeToString(): one for change in (first, *others) for one in change.signatures}
     return replace(first, signatures=tuple(found.values()))
+
+
+def genuine(change: Change, running: configtx_pb2.Config) -> tuple[Change, list[str]]:
+    """Keep one signature of each organisation that its administrator made, by the MSPs of the running channel.
+
+    Gives the change, and for each signature that was dropped whose it claims to be and what is wrong with it.
+    """
+    msps = Msps(_msps(running))
+    kept: dict[str, configtx_pb2.ConfigSignature] = {}
+    dropped = []
+    for one in change.signatures:
+        try:
+            creator = common_pb2.SignatureHeader.FromString(one.signature_header).creator
+            identity = msps.authenticate(creator, one.signature_header + change.update, one.signature)
+            if identity.role != "admin":
+                raise IdentityError(f"signed by {identity.msp_id}'s {identity.role}, not by an administrator")
+            kept.setdefault(identity.msp_id, one)
+        except (IdentityError, DecodeError) as error:
+            dropped.append(f"{_claimed(one)}: {error}")
+    return replace(change, signatures=tuple(kept.values())), dropped
 
 
 def satisfied(running: configtx_pb2.Config, msp_ids: Iterable[str]) -> bool:
@@ -72,3 +92,20 @@ def _holds(rule: policies_pb2.SignaturePolicy, principals: list[str], signed: se
 def _creator(signature: configtx_pb2.ConfigSignature) -> str:
     header = common_pb2.SignatureHeader.FromString(signature.signature_header)
     return str(identities_pb2.SerializedIdentity.FromString(header.creator).mspid)
+
+
+def _claimed(signature: configtx_pb2.ConfigSignature) -> str:
+    try:
+        return _creator(signature) or "nobody"
+    except DecodeError:
+        return "nobody"
+
+
+def _msps(running: configtx_pb2.Config) -> Iterator[Msp]:
+    """Read the members' and the orderer organisations' MSPs in a configuration."""
+    for section in (APPLICATION, ORDERER):
+        for group in running.channel_group.groups[section].groups.values():
+            value = msp_config_pb2.MSPConfig.FromString(group.values["MSP"].value)
+            msp = msp_config_pb2.FabricMSPConfig.FromString(value.config)
+            pems = (*msp.root_certs, *msp.intermediate_certs)
+            yield Msp(msp.name, tuple(x509.load_pem_x509_certificate(pem) for pem in pems))

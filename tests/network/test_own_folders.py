@@ -12,12 +12,13 @@ import pytest
 from networks import ASSET_CHAINCODE, free_port_base
 from own_folders import foreign_keys, found
 
-from medquorum import BinaryMissing, ConfigError, NetworkError
+from medquorum import BinaryMissing, CheckFailed, ConfigError, NetworkError
 from network.cli import main
 from network.consortium import sample, write
 from network.deployment import Deployment, request
 from network.fabric import binaries
 from network.fabric.client import AdminClient
+from network.fabric.configtx import make_genesis
 from network.membership import new_hospital, with_hospital
 from network.network import Network, open_network
 from network.paths import NetworkFolder
@@ -142,6 +143,17 @@ def bundle_of_a_newcomer(hosts: dict[str, NetworkFolder], home: Path) -> Path:
     return sent
 
 
+def joins_only_with_the_founders_block(folder: NetworkFolder) -> None:
+    """Try another block, under which fewer verifiers decide."""
+    network, block = open_network(folder.root, Progress(quiet=True)), folder.block("mychannel")
+    kept = block.read_bytes()
+    block.unlink()
+    make_genesis(network.consortium.model_copy(update={"quorum": 1}), folder, binaries.find())
+    with pytest.raises(CheckFailed, match="Application/policies"):
+        network.up("fabric", "Hospital2")
+    block.write_bytes(kept)
+
+
 def run(hosts: dict[str, NetworkFolder], name: str, *arguments: str) -> int:
     return main([*arguments, "--dir", str(hosts[name].root)])
 
@@ -166,6 +178,10 @@ def test_a_newcomer_is_voted_in_by_file(
     assert run(hosts, "VerifierA", "channel", "submit", str(change), *copies.values()) == 0
     assert run(hosts, "VerifierA", "channel", "make", "--out", str(change)) == 0
     assert "as consortium.toml says" in capsys.readouterr().out
+    assert run(hosts, "VerifierA", "channel", "submit", str(change), *copies.values()) == 0
+    assert run(hosts, "VerifierB", "channel", "sign", str(change)) == 0
+    assert capsys.readouterr().out.count("follows this change already") == 2
+    joins_only_with_the_founders_block(hosts["Hospital2"])
     host(hosts, "Hospital2").up("fabric", "Hospital2")
     assert deploy(hosts, "Hospital2", "2.0").sequence == 2
     at = host(hosts, "Hospital2").client

@@ -8,11 +8,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import load_pem_x509_certificate
 from fabric_protos.common import common_pb2, configtx_pb2, policies_pb2
-from fabric_protos.msp import identities_pb2, msp_principal_pb2
+from fabric_protos.msp import identities_pb2, msp_config_pb2, msp_principal_pb2
 
 from medquorum import ConfigError
 from network.consortium import Consortium, sample
 from network.crypto import generate
+from network.devnet.identity import Signer
 from network.fabric import ceremony, signing
 from network.fabric.channelconfig import Change
 from network.paths import NetworkFolder
@@ -58,6 +59,46 @@ def test_files_are_read_back_and_copies_merged(made: tuple[Consortium, NetworkFo
         (tmp_path / "bad").write_bytes(text)
         with pytest.raises(ConfigError, match=r"cannot read the change|holds no change"):
             ceremony.read(tmp_path / "bad")
+
+
+def running(made: tuple[Consortium, NetworkFolder]) -> configtx_pb2.Config:
+    """Give a configuration with every member's MSP."""
+    consortium, folder = made
+    config = configtx_pb2.Config()
+    for one in consortium.organisations:
+        roots = [path.read_bytes() for path in (folder.msp(one) / "cacerts").iterdir()]
+        msp = msp_config_pb2.FabricMSPConfig(name=one.msp_id, root_certs=roots)
+        value = msp_config_pb2.MSPConfig(config=msp.SerializeToString())
+        group = config.channel_group.groups["Application"].groups[one.name]
+        group.values["MSP"].value = value.SerializeToString()
+    return config
+
+
+def test_signatures_that_are_not_genuine_are_left_out_and_named(made: tuple[Consortium, NetworkFolder]) -> None:
+    consortium, folder = made
+    a, b, hospital = (consortium.organisation(name) for name in ("VerifierA", "VerifierB", "Hospital1"))
+    good = signing.sign(change(), a, folder)
+    [of_b] = signing.sign(change("another"), b, folder).signatures
+    [of_hospital] = signing.sign(change(), hospital, folder).signatures
+    header = common_pb2.SignatureHeader.FromString(of_hospital.signature_header)
+    stolen = identities_pb2.SerializedIdentity.FromString(header.creator)
+    stolen.mspid = "VerifierCMSP"
+    header.creator = stolen.SerializeToString()
+    claimed = configtx_pb2.ConfigSignature(signature_header=header.SerializeToString(), signature=of_hospital.signature)
+    signer = Signer.load(hospital.msp_id, folder.user(hospital, "User1") / "msp")
+    head = common_pb2.SignatureHeader(creator=signer.serialized).SerializeToString()
+    user = configtx_pb2.ConfigSignature(signature_header=head, signature=signer.sign(head + good.update))
+    garbage = configtx_pb2.ConfigSignature(signature_header=b"nonsense")
+    bad = Change(good.update, (of_b, claimed, user, garbage))
+    merged = signing.merge([bad, good])
+    kept, dropped = signing.genuine(merged, running(made))
+    assert signing.signers(kept) == ["VerifierAMSP"]
+    assert [one.partition(":")[0] for one in dropped] == ["VerifierBMSP", "VerifierCMSP", "Hospital1MSP", "nobody"]
+    assert "The signature is invalid" in dropped[0]
+    assert "unknown authority" in dropped[1]
+    assert "not by an administrator" in dropped[2]
+    again = signing.sign(kept, b, folder)
+    assert signing.genuine(signing.merge([bad, again]), running(made)) == (again, dropped)
 
 
 def test_enough_is_what_the_running_policy_says(made: tuple[Consortium, NetworkFolder]) -> None:
