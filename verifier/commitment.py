@@ -15,7 +15,7 @@ from medquorum import ProtocolError
 from verifier.sharing import expand, share
 from verifier.stream import SEED_BYTES
 
-__all__ = ["SALT_BYTES", "HandOver", "ShareContext", "hand_overs", "open_share"]
+__all__ = ["SALT_BYTES", "HandOver", "ShareContext", "hand_overs", "open_share", "share_bytes"]
 
 SALT_BYTES = 32
 _TAG = b"medquorum share v1"
@@ -75,6 +75,11 @@ def hand_overs(
     return first, second
 
 
+def share_bytes(index: int, parameters: int) -> int:
+    """Give the bytes of the value that party ``index`` is handed: the salt, then a seed or the vector."""
+    return SALT_BYTES + (SEED_BYTES if index == 0 else 8 * parameters)
+
+
 def open_share(
     context: ShareContext, party: str, index: int, value: bytes, commitment: str, parameters: int
 ) -> IntArray:
@@ -85,9 +90,8 @@ def open_share(
     ProtocolError
         It is not what the hospital committed to, or has another size.
     """
-    size = SALT_BYTES + (SEED_BYTES if index == 0 else 8 * parameters)
     fits = hmac.compare_digest(context.commitment(party, value), commitment)
-    if len(value) != size or not fits:
+    if len(value) != share_bytes(index, parameters) or not fits:
         raise ProtocolError(
             f"the share of {context.hospital} in round {context.round} is not the one it committed to",
             "The hospital has to hand over the share whose commitment it submitted",

@@ -19,7 +19,7 @@ from medquorum import ProtocolError
 from verifier.sharing import expand
 from verifier.stream import SEED_BYTES
 
-__all__ = ["AggregationContext", "open_reshare", "reshares"]
+__all__ = ["AggregationContext", "open_reshare", "reshare_bytes", "reshares"]
 
 
 class AggregationContext:
@@ -78,6 +78,11 @@ def reshares(context: AggregationContext, party: str, secret: bytes, total: IntA
     return given
 
 
+def reshare_bytes(nodes: Sequence[str], node: str, parameters: int) -> int:
+    """Give the bytes of the re-share that one of the chosen nodes gets."""
+    return SEED_BYTES if node != nodes[-1] else 8 * parameters
+
+
 def open_reshare(context: AggregationContext, party: str, node: str, payload: bytes, parameters: int) -> IntArray:
     """Give the re-share (parameters,) that a node got from a party.
 
@@ -86,9 +91,8 @@ def open_reshare(context: AggregationContext, party: str, node: str, payload: by
     ProtocolError
         It has another size.
     """
-    seeded = node != context.nodes[-1]
-    if len(payload) != (SEED_BYTES if seeded else 8 * parameters):
+    if len(payload) != reshare_bytes(context.nodes, node, parameters):
         raise ProtocolError(f"the re-share of {party} has {len(payload)} bytes", "Install the same release")
-    if seeded:
+    if node != context.nodes[-1]:
         return expand(payload, context.label(party), parameters)
     return np.frombuffer(payload, dtype="<i8").astype(np.int64)

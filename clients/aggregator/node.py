@@ -33,7 +33,7 @@ from clients.party.roundfolders import forget_rounds, round_folder
 from clients.report import Report
 from clients.transactions import Transactions
 from medquorum import ContractError, GatewayError, MedquorumError, ProtocolError, ShareError
-from verifier.resharing import open_reshare
+from verifier.resharing import open_reshare, reshare_bytes
 from verifier.service.deliveries import Delivery
 
 __all__ = ["Node", "Send"]
@@ -92,6 +92,27 @@ class Node:
         self._guard = threading.Lock()
         self._sent: set[tuple[int, tuple[str, ...], str]] = set()
 
+    def sizes(self, sender: str, header: Delivery) -> tuple[int, ...]:
+        """Give the bytes of each message of a delivery, as its header announces it.
+
+        Raises
+        ------
+        ShareError
+            It cannot belong to the task, whatever its rounds say.
+        """
+        self._check(sender, header)
+        whole = 2 * self._task.length
+        payload = reshare_bytes(header.nodes, self._ledger.msp, self._task.length // 4)
+        allowed: dict[str, tuple[tuple[int, ...], ...]] = {
+            "ready": ((),),
+            "reshare": ((payload,), (payload, whole)) if sender in opening_parties(self._task) else ((payload,),),
+            "sum": ((whole,),),
+        }
+        for found in allowed[header.kind]:
+            if len(found) == header.messages:
+                return found
+        raise ShareError(f"a {header.kind} has not {header.messages} messages", "Install the same release")
+
     def take(self, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:
         """Take a party's re-share or another node's sum; on return it is on the disk.
 
@@ -100,7 +121,9 @@ class Node:
         ShareError
             It is from somebody else, for another set than the ledger's, or not the first of its kind.
         """
-        self._check(sender, header, messages)
+        sizes = self.sizes(sender, header.model_copy(update={"messages": len(messages)}))
+        if tuple(map(len, messages)) != sizes:
+            raise ShareError(f"a {header.kind} has another size", "Install the same release")
         if header.kind == "ready":
             return
         current = self._aggregating(header)
@@ -136,8 +159,7 @@ class Node:
             return AGAIN
         return AGAIN if left or (ready and not attested) else POLL
 
-    def _check(self, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:
-        """Refuse what cannot belong to the task, whatever its rounds say."""
+    def _check(self, sender: str, header: Delivery) -> None:
         known, own = task_nodes(self._ledger, self._task.task), self._ledger.msp
         chosen = header.nodes
         if header.task != self._task.task or own not in chosen or not {*chosen} <= {*known}:
@@ -147,9 +169,6 @@ class Node:
         allowed = chosen if header.kind == "sum" else self._task.verifiers
         if sender not in allowed:
             raise ShareError(f"{sender} sends no {header.kind} here", "Parties send re-shares, nodes sums")
-        counts = {"ready": (0,), "reshare": (1, 2), "sum": (1,)}[header.kind]
-        if len(messages) not in counts or (header.kind == "sum" and len(messages[0]) != 2 * self._task.length):
-            raise ShareError(f"a {header.kind} has another size", "Install the same release")
 
     def _keep_reshare(self, sharing: Sharing, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:
         masked, opening, own = header.masked, opening_parties(self._task), self._ledger.msp
@@ -158,7 +177,7 @@ class Node:
         # Kept for good, so from nobody else: from the node itself where it opened them, else from P0.
         if (len(messages) == 2) != (sender == (own if own in opening else opening[0])):
             raise ShareError(f"{sender}'s re-share has the masked parameters' sum, or lacks it", "Send it again")
-        if len(messages) == 2 and (len(messages[1]) != 2 * self._task.length or masked_hash(messages[1]) != masked):
+        if len(messages) == 2 and masked_hash(messages[1]) != masked:
             raise ShareError("the masked parameters' sum is not the announced one", "Send it again")
         if masked is not None:
             sharing.keep(f"{sender}.masked", masked.encode())

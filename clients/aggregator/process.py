@@ -58,6 +58,6 @@ def aggregating(connection: Connection, session: Session, task: Task, wake: Wake
     transactions, folder = session.transactions(task), session.state / task.task
     node = Node(session.ledger, transactions, task, send, salt, base, lambda *_: None, folder, session.report, wake)
     address = listen or settings.services[session.msp]
-    with Server(credentials, address, [Deliveries(node.take)]):
+    with Server(credentials, address, [Deliveries(node.sizes, node.take)]):
         session.report.event("listening", address=address)
         yield node.step

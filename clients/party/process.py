@@ -158,7 +158,7 @@ def party(
     own: Service = (
         lines if index == 0 else Holding(other, lambda name, *update: name == task.task and shares.holds(*update))
     )
-    serving: list[Service] = [Handover(shares.take), Deliveries(node.take), own]
+    serving: list[Service] = [Handover(shares.longest, shares.take), Deliveries(node.sizes, node.take), own]
     with closing(hospitals), Server(credentials, address, serving):
         session.report.event("listening", address=address)
         yield step

@@ -15,7 +15,7 @@ from clients.gateway.files import make_folder, write_durably
 from clients.ledger import Ledger
 from clients.party.roundfolders import forget_rounds, round_folder
 from medquorum import ContractError, GatewayError, ProtocolError, ShareError
-from verifier.commitment import ShareContext, open_share
+from verifier.commitment import ShareContext, open_share, share_bytes
 
 __all__ = ["ShareStore"]
 
@@ -34,6 +34,21 @@ class ShareStore:
         self._index = index
         self._arrived = threading.Condition()
 
+    def longest(self, task: str, round: int, hospital: str) -> int:
+        """Give the bytes of the share that a hospital hands over.
+
+        Raises
+        ------
+        ShareError
+            It is for another task, or the hospital takes no part in that round; or the own peer is away.
+        """
+        try:
+            if task != self._task.task or not self._expected(round, hospital):
+                raise ShareError(f"{hospital} is no hospital of a task {task} here", "Check the task and the address")
+        except (ContractError, GatewayError) as error:
+            raise ShareError(error.cause, error.remedy) from error
+        return share_bytes(self._index, self._task.length // 4)
+
     def take(self, task: str, round: int, hospital: str, value: bytes) -> None:
         """Take what a hospital hands over; the same value again changes nothing.
 
@@ -42,9 +57,8 @@ class ShareStore:
         ShareError
             It is for another task or an ended round, or is not what the hospital committed to; or the own peer is away.
         """
+        self.longest(task, round, hospital)
         try:
-            if task != self._task.task or not self._expected(round, hospital):
-                raise ShareError(f"{hospital} is no hospital of a task {task} here", "Check the task and the address")
             status = self._status_with(round, hospital)
         except (ContractError, GatewayError) as error:
             raise ShareError(error.cause, error.remedy) from error

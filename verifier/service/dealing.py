@@ -46,6 +46,8 @@ class _Meeting:
         self.seeds = new_seed(), new_seed()
         self.mask_seeds = b"", b""
         self.channels = Channel(CREDIT), Channel(CREDIT)
+        self.over = threading.Event()
+        self.calls: dict[int, grpc.ServicerContext] = {}
         self.settled = False
         self.refused: MedquorumError | None = None
         self.failure: MedquorumError | None = None
@@ -62,8 +64,13 @@ class _Meeting:
         except MedquorumError as error:
             self.failure = error
         finally:
-            for channel in self.channels:
-                channel.close()
+            self.over.set()
+            self.stop()
+
+    def stop(self) -> None:
+        """Deal no more; what waits for a party can still be taken."""
+        for channel in self.channels:
+            channel.close()
 
     def frames(self, party: int) -> Iterator[bytes]:
         """Give a party's frames: both its seeds, then every gate's message under its name."""
@@ -72,6 +79,7 @@ class _Meeting:
             try:
                 name, message = self.channels[party].receive()
             except ProtocolError:
+                self.over.wait()
                 if self.failure is not None:
                     raise self.failure from None
                 return
@@ -150,6 +158,7 @@ class Dealings:
             if not context.add_callback(lambda: self._leave(request, meeting)):
                 self._withdraw(request, meeting)
                 raise ProtocolError("the party has gone", "Ask again")
+            meeting.calls[request.party] = context
             meeting.requests[request.party] = request  # in place of an earlier call's, which may be dead
             self._changed.notify_all()
             if len(meeting.requests) == 2:
@@ -185,12 +194,20 @@ class Dealings:
         self._changed.notify_all()
 
     def _leave(self, request: DealRequest, meeting: _Meeting) -> None:
-        """Note that a party's call has ended."""
+        """Note that a party's call has ended: nothing more is dealt, the other one may still take what waits for it."""
         with self._changed:
             if meeting.settled and meeting.requests[request.party] is request:
-                meeting.channels[request.party].close()
+                meeting.stop()
+                self._end_soon(meeting.calls[1 - request.party])
             elif not meeting.settled:
                 self._withdraw(request, meeting)
+
+    def _end_soon(self, call: grpc.ServicerContext) -> None:
+        """End a call that is still there after a while: a party that stops reading would keep thread and material."""
+        timer = threading.Timer(self._patience, call.cancel)
+        timer.daemon = True
+        if call.add_callback(timer.cancel):
+            timer.start()
 
     def _withdraw(self, request: DealRequest, meeting: _Meeting) -> None:
         if meeting.requests.get(request.party) is request:

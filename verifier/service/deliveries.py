@@ -10,14 +10,14 @@ import grpc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chaincode import canonical
-from medquorum import MedquorumError, ProtocolError, ShareError
+from medquorum import MedquorumError, ProtocolError
+from verifier.service.admission import HEADER_SECONDS, receive
 from verifier.service.connection import reach
-from verifier.service.frames import read_message, split_all
-from verifier.service.handover import LONGEST
+from verifier.service.frames import split_all
 from verifier.service.identity import Credentials
 from verifier.service.refusal import refuse
 
-__all__ = ["Deliveries", "Delivery", "Take", "deliver"]
+__all__ = ["Deliveries", "Delivery", "Sizes", "Take", "deliver"]
 
 _SERVICE = "medquorum.Aggregation"
 _HEADER_BYTES = 65536
@@ -66,6 +66,8 @@ class Delivery(BaseModel):
             raise ProtocolError("the delivery's header cannot be read", "Run the same version at both ends") from error
 
 
+Sizes = Callable[[str, Delivery], Sequence[int]]
+"""Called with the sender's MSP id and the header; gives the most bytes of each message that follows."""
 Take = Callable[[str, Delivery, Sequence[bytes]], None]
 """Called with the sender's MSP id, the header and the messages."""
 
@@ -75,12 +77,15 @@ class Deliveries:
 
     Parameters
     ----------
+    sizes : callable
+        Raises a MedquorumError to refuse a delivery before anything of it is read.
     take : callable
         Takes a delivery, in the call's thread; raises a MedquorumError to refuse it. It is called again with the same
         one when an answer was lost.
     """
 
-    def __init__(self, take: Take) -> None:
+    def __init__(self, sizes: Sizes, take: Take) -> None:
+        self._sizes = sizes
         self._take = take
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
@@ -89,8 +94,8 @@ class Deliveries:
         def put(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             sender = caller(context)
             try:
-                header = Delivery.decode(read_message(lambda: _next(requests), _HEADER_BYTES))
-                messages = [read_message(lambda: _next(requests), LONGEST) for _ in range(header.messages)]
+                header = Delivery.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS))
+                messages = [receive(requests, context, longest) for longest in self._sizes(sender, header)]
                 self._take(sender, header, messages)
             except MedquorumError as error:
                 refuse(context, error)
@@ -117,10 +122,3 @@ def deliver(
         channel.close()
 
     reach(credentials, address, node, timeout, put)
-
-
-def _next(requests: Iterator[bytes]) -> bytes:
-    try:
-        return next(requests)
-    except (StopIteration, grpc.RpcError) as error:
-        raise ShareError("the delivery ends before its announced length", "Send it again") from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of any length in frames of at most 2 MiB: eight bytes of length (little-endian), then the message."""
+"""Messages of any length in frames of 2 MiB, the last one shorter: length (8 bytes, little-endian), message."""
 
 from __future__ import annotations
 
@@ -47,12 +47,15 @@ def read_message(next_frame: Callable[[], bytes], longest: int = LONGEST) -> byt
     length = int.from_bytes(frame[:8], "little")
     if len(frame) < 8 or length > longest:
         raise ProtocolError(f"a message of {length} bytes was announced", f"At most {longest} bytes are taken")
-    parts, missing = [memoryview(frame)[8:]], length - len(frame) + 8
-    while missing > 0:
-        parts.append(memoryview(next_frame()))
-        missing -= len(parts[-1])
-        if not len(parts[-1]):
-            raise ProtocolError("an empty frame within a message", "Check that both ends run the same version")
-    if missing < 0:
-        raise ProtocolError("a message is longer than announced", "Check that both ends run the same version")
-    return b"".join(parts)
+    part, missing = memoryview(frame)[8:], length
+    parts = []
+    while True:
+        if len(part) != min(FRAME, missing):  # else a long message could come as millions of short frames
+            raise ProtocolError(
+                f"a frame of {len(part)} bytes where {missing} are missing", "Check that both ends run the same version"
+            )
+        parts.append(part)
+        missing -= len(part)
+        if not missing:
+            return b"".join(parts)
+        part = memoryview(next_frame())

@@ -12,18 +12,19 @@ from collections.abc import Callable, Iterator
 import grpc
 
 from chaincode import canonical
-from medquorum import ContractError, MedquorumError, ProtocolError, ShareError
+from medquorum import ContractError, MedquorumError, ProtocolError
+from verifier.service.admission import HEADER_SECONDS, receive
 from verifier.service.connection import reach
-from verifier.service.frames import read_message, split_all
+from verifier.service.frames import split_all
 from verifier.service.identity import Credentials
 from verifier.service.refusal import refuse
 
-__all__ = ["Handover", "Take", "hand_over"]
+__all__ = ["Handover", "Longest", "Take", "hand_over"]
 
+Longest = Callable[[str, int, str], int]
+"""Called with task, round and hospital (MSP id); gives the most bytes of the value."""
 Take = Callable[[str, int, str, bytes], None]
 """Called with task, round, hospital (MSP id) and value."""
-LONGEST = 512 << 20
-"""Most bytes of a value: a share of 64 million parameters."""
 _SERVICE = "medquorum.Handover"
 _HEADER_BYTES = 4096
 _LONGEST_CALL = 600.0
@@ -34,12 +35,15 @@ class Handover:
 
     Parameters
     ----------
+    longest : callable
+        Raises a MedquorumError (ShareError) to refuse a hand-over before its value is read.
     take : callable
         Takes a value, in the call's thread; raises a MedquorumError (ShareError) to refuse it, which is raised again at
         the hospital. It is called again with the same value when an answer was lost.
     """
 
-    def __init__(self, take: Take) -> None:
+    def __init__(self, longest: Longest, take: Take) -> None:
+        self._longest = longest
         self._take = take
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
@@ -48,8 +52,9 @@ class Handover:
         def put(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             hospital = caller(context)
             try:
-                task, number = _header(read_message(lambda: _next(requests), _HEADER_BYTES))
-                self._take(task, number, hospital, read_message(lambda: _next(requests), LONGEST))
+                task, number = _header(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS))
+                value = receive(requests, context, self._longest(task, number, hospital))
+                self._take(task, number, hospital, value)
             except MedquorumError as error:
                 refuse(context, error)
             return b""
@@ -79,13 +84,6 @@ def hand_over(
         channel.close()
 
     reach(credentials, address, party, timeout, put)
-
-
-def _next(requests: Iterator[bytes]) -> bytes:
-    try:
-        return next(requests)
-    except (StopIteration, grpc.RpcError) as error:
-        raise ShareError("the value ends before its announced length", "Hand it over again") from error
 
 
 def _header(raw: bytes) -> tuple[str, int]:

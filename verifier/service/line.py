@@ -20,6 +20,7 @@ import structlog
 
 from chaincode import canonical
 from medquorum import ContractError, ProtocolError
+from verifier.service.admission import HEADER_SECONDS, receive
 from verifier.service.connection import Incoming, reach
 from verifier.service.frames import read_message, split_all
 from verifier.service.identity import Credentials
@@ -185,7 +186,7 @@ class Lines:
 
     def _open(self, msp_id: str, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         try:
-            name = _name(requests)
+            name = _name(requests, context)
         except ProtocolError as error:
             refuse(context, error)
         line = Line(context.cancel, self._patience)
@@ -202,10 +203,10 @@ class Lines:
         yield from line.frames()
 
 
-def _name(requests: Iterator[bytes]) -> str:
+def _name(requests: Iterator[bytes], context: grpc.ServicerContext) -> str:
     try:
-        document = canonical.decode(read_message(lambda: next(requests), _HEADER_BYTES))
-    except (StopIteration, ContractError) as error:
+        document = canonical.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS))
+    except ContractError as error:
         raise ProtocolError("the line's header cannot be read", "Run the same version at both ends") from error
     name = document.get("line") if isinstance(document, dict) else None
     if not isinstance(name, str):

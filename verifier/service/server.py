@@ -12,12 +12,14 @@ import grpc
 import structlog
 
 from medquorum import ConfigError, NetworkError
+from verifier.service.admission import CALLS, Admission
 from verifier.service.connection import OPTIONS
 from verifier.service.identity import Credentials, caller
 
 __all__ = ["Server", "Service"]
 
-_CALLS = 64
+_SPARE = 64
+"""Calls that are being refused, or of organisations that joined since the start."""
 _GRACE = 2.0
 log = structlog.get_logger(__name__)
 
@@ -47,7 +49,8 @@ class Server:
     def __init__(self, credentials: Credentials, address: str, services: Sequence[Service]) -> None:
         self.address = address
         self._credentials = credentials
-        self._pool = ThreadPoolExecutor(_CALLS, "service")
+        calls = CALLS * len(credentials.authorities) + _SPARE  # nobody's calls take another organisation's threads
+        self._pool = ThreadPoolExecutor(calls, "service")
         self._server = grpc.server(
             self._pool,
             [service.handler(lambda context: caller(context, self._credentials)) for service in services],
@@ -56,7 +59,8 @@ class Server:
                 ("grpc.so_reuseport", 0),  # a second server on the port would take half of the calls
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ],
-            maximum_concurrent_rpcs=_CALLS,
+            interceptors=[Admission(lambda context: caller(context, self._credentials))],
+            maximum_concurrent_rpcs=calls,
         )
 
     def __enter__(self) -> Self:

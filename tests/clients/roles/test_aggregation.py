@@ -181,7 +181,7 @@ def test_another_set_is_refused_and_never_summed(make: Make) -> None:
     with pytest.raises(ShareError, match="not for the accepted set of round 1"):
         rig.nodes[H1].take(A, wrong, [bytes(32)])
     with pytest.raises(ShareError, match=r"another VerifierAMSP\.reshare was taken before"):
-        rig.nodes[H1].take(A, header.model_copy(update={"messages": 1}), [bytes(8 * rig.parameters)])
+        rig.nodes[H1].take(A, header.model_copy(update={"messages": 1}), [bytes(32)])
     for sender in (H1, H2, DEALER):
         with pytest.raises(ShareError, match=f"{sender} sends no reshare here"):
             rig.nodes[H1].take(sender, header, [bytes(32)])
@@ -190,6 +190,27 @@ def test_another_set_is_refused_and_never_summed(make: Make) -> None:
     rig.restart(H1)
     with pytest.raises(MaterialError, match="3 other updates of round 1"):
         rig.nodes[H1].take(A, header.model_copy(update={"messages": 1}), [bytes(32)])
+
+
+def test_only_what_can_belong_to_the_task_is_read_and_kept(make: Make) -> None:
+    """A node says what it would read before it reads: nothing of strangers, no more than the task's sizes."""
+    rig = aggregating(make, *THREE)
+    node, whole = rig.nodes[H1], 8 * rig.parameters
+    header = Delivery(kind="reshare", task="demo", round=1, set="0" * 64, nodes=THREE[2:] + THREE[:2])
+    announced = (("ready", 0, ()), ("reshare", 1, (32,)), ("reshare", 2, (32, whole)), ("sum", 1, (whole,)))
+    for kind, count, expected in announced:
+        assert node.sizes(A, header.model_copy(update={"kind": kind, "messages": count})) == expected
+    last = rig.nodes[B].sizes(A, header.model_copy(update={"messages": 1}))
+    assert last == (whole,), "the last of the chosen nodes gets the vector"
+    for kind, count in (("ready", 1), ("reshare", 0), ("sum", 0), ("sum", 2)):
+        with pytest.raises(ShareError, match=f"a {kind} has not {count} messages"):
+            node.sizes(A, header.model_copy(update={"kind": kind, "messages": count}))
+    for sender in (H2, DEALER):
+        for kind in ("ready", "reshare", "sum"):
+            with pytest.raises(ShareError, match=f"{sender} sends no {kind} here"):
+                node.sizes(sender, header.model_copy(update={"kind": kind, "messages": 1}))
+    with pytest.raises(ShareError, match="a reshare has another size"):
+        node.take(A, header, [bytes(31)])
 
 
 def test_a_party_refuses_another_set_for_ever(make: Make) -> None:

@@ -48,6 +48,17 @@ def test_a_hospital_is_told_to_come_again_while_the_partys_peer_is_away(
         shares.take("demo", 1, HOSPITALS[0], b"value")
 
 
+@pytest.mark.parametrize("index", [0, 1])
+def test_only_a_hospitals_share_of_this_task_is_read(demo: EncryptedConsortium, tmp_path: Path, index: int) -> None:
+    ledger = Ledger(LedgerContract(demo, A), A)
+    task = ledger.task("demo")
+    shares = ShareStore(tmp_path, ledger, task, index)
+    assert shares.longest("demo", 1, HOSPITALS[0]) == (64, 32 + 2 * task.length)[index]
+    for name, msp in (("other", HOSPITALS[0]), ("demo", A)):
+        with pytest.raises(ShareError, match=f"{msp} is no hospital of a task {name}"):
+            shares.longest(name, 1, msp)
+
+
 def test_rounds_that_ended_are_forgotten(demo: EncryptedConsortium, tmp_path: Path) -> None:
     shares = store(demo, tmp_path)
     for number in (1, 2):

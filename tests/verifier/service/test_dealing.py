@@ -11,6 +11,7 @@ from service_identities import credentials
 
 from chaincode import catalogue
 from medquorum import ConfigError, ContractError, DataError, MaterialError, MedquorumError, ProtocolError
+from network.waiting import await_true
 from verifier.plandocument import PlanDocument
 from verifier.service.dealing import Dealings
 from verifier.service.dealrequest import DealRequest
@@ -189,6 +190,43 @@ def test_a_party_that_leaves_is_forgotten_before_and_told_after(tmp_path):
         first.close()
         assert_stops(second, "stopped taking material")
         second.close()
+
+
+class Call:
+    """A party's call, without its network: nobody reads what the dealer would write."""
+
+    def __init__(self):
+        self.callbacks = []
+        self.cancelled = threading.Event()
+
+    def add_callback(self, callback):
+        self.callbacks.append(callback)
+        return True
+
+    def cancel(self):
+        self.cancelled.set()
+
+
+def test_a_party_that_stops_reading_keeps_neither_material_nor_threads(tmp_path, monkeypatch):
+    """P1 reads nothing, so dealing stands still at its second message; when P0 has left, dealing and P1's call end."""
+    monkeypatch.setattr("verifier.service.dealing.CREDIT", 1)
+    service = Dealings(tmp_path / "dealt", lambda request: None, patience=1)
+    calls = [Call(), Call()]
+    with ThreadPoolExecutor(2) as pool:
+        meeting, same = pool.map(service._meet, REQUESTS, calls)
+    assert meeting is same
+    first = meeting.frames(0)
+    for _ in range(3):  # the seeds, two messages
+        next(first)
+    assert "dealing" in alive()
+    for callback in calls[0].callbacks:
+        callback()
+    await_true(lambda: "dealing" not in alive(), 10, "the dealer deals for nobody")
+    assert calls[1].cancelled.wait(10), "the call of a party that reads nothing keeps its thread"
+
+
+def alive():
+    return [thread.name for thread in threading.enumerate()]
 
 
 def assert_stops(material, reason):

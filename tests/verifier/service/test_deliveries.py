@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deliveries to aggregation nodes and the dealer's salts, over mutual TLS: taken once whole, refused with the cause."""
 
+import threading
 from contextlib import contextmanager
 
 import grpc
@@ -44,6 +45,13 @@ class Taking:
         self.came.append((sender, header, list(messages)))
 
 
+def sizes(sender, header):
+    """Allow what the tests send, and nothing of the task "other"."""
+    if header.task == "other":
+        raise ShareError("this node has another task", "Check the task")
+    return (8 << 20,) * header.messages
+
+
 @contextmanager
 def serving(*services):
     with Server(credentials(NODE, [PARTY, NODE]), "127.0.0.1:0", services) as server:
@@ -57,7 +65,7 @@ def send(address, messages, *, sender=PARTY, header=HEADER):
 def test_what_is_sent_arrives_with_its_sender():
     taking = Taking()
     long = np.random.default_rng(0).bytes(5 << 20)
-    with serving(Deliveries(taking)) as address:
+    with serving(Deliveries(sizes, taking)) as address:
         for messages in ([], [b"seed"], [bytes(32), long]):
             send(address, messages)
     assert [(sender, messages) for sender, _, messages in taking.came] == [
@@ -71,7 +79,7 @@ def test_what_is_sent_arrives_with_its_sender():
 
 @pytest.mark.parametrize("error", [ShareError("not for this set", "Wait"), MaterialError("another set", "Abort")])
 def test_a_refusal_arrives_as_it_was_raised(error):
-    with serving(Deliveries(Taking(error))) as address, pytest.raises(type(error), match=error.cause) as raised:
+    with serving(Deliveries(sizes, Taking(error))) as address, pytest.raises(type(error), match=error.cause) as raised:
         send(address, [b"x"])
     assert raised.value.remedy == error.remedy
 
@@ -88,7 +96,10 @@ def test_a_refusal_arrives_as_it_was_raised(error):
 )
 def test_what_ails_another_organisation_is_a_protocol_error_here(error):
     """Its callers go on after a ProtocolError; any other class would end their process."""
-    with serving(Deliveries(Taking(error))) as address, pytest.raises(ProtocolError, match=error.cause) as raised:
+    with (
+        serving(Deliveries(sizes, Taking(error))) as address,
+        pytest.raises(ProtocolError, match=error.cause) as raised,
+    ):
         send(address, [b"x"])
     assert type(raised.value) is ProtocolError
     assert raised.value.remedy == "Look"
@@ -109,7 +120,7 @@ def test_a_node_that_is_not_there_is_a_protocol_error():
 
 def test_strangers_deliver_nothing():
     taking = Taking()
-    with serving(Deliveries(taking)) as address, pytest.raises(ProtocolError):
+    with serving(Deliveries(sizes, taking)) as address, pytest.raises(ProtocolError):
         deliver(credentials(STRANGER, [STRANGER, NODE]), address, NODE, HEADER, [], 2)
     assert taking.came == []
 
@@ -121,14 +132,32 @@ def test_strangers_deliver_nothing():
         ([HEADER.model_copy(update={"messages": 1}).encode()], "ends before its announced length"),
         ([HEADER.encode().replace(b'"messages":0', b'"messages":3')], "header cannot be read"),
         ([HEADER.encode().replace(b"reshare", b"update")], "header cannot be read"),
+        ([HEADER.model_copy(update={"messages": 1}).encode(), bytes(8 << 20 | 1)], "At most 8388608 bytes are taken"),
     ],
 )
 def test_what_is_no_delivery_is_refused_and_not_taken(frames, cause):
     taking = Taking()
-    with serving(Deliveries(taking)) as address:
+    with serving(Deliveries(sizes, taking)) as address:
         channel = connect(credentials(PARTY, [PARTY, NODE]), address, NODE)
         with channel, pytest.raises(grpc.RpcError, match=cause):
             channel.stream_unary("/medquorum.Aggregation/Put", bytes, bytes)(split_all(frames), timeout=TIMEOUT)
+    assert taking.came == []
+
+
+def test_a_delivery_is_refused_before_anything_of_it_is_read():
+    """The sender never sends the message it announces: the refusal needs only the header."""
+    taking, header = Taking(), HEADER.model_copy(update={"task": "other", "messages": 2})
+    end = threading.Event()
+
+    def frames():
+        yield from split_all([header.encode()])
+        end.wait(TIMEOUT)
+
+    with serving(Deliveries(sizes, taking)) as address:
+        channel = connect(credentials(PARTY, [PARTY, NODE]), address, NODE)
+        with channel, pytest.raises(grpc.RpcError, match="this node has another task"):
+            channel.stream_unary("/medquorum.Aggregation/Put", bytes, bytes)(frames(), timeout=TIMEOUT)
+        end.set()
     assert taking.came == []
 
 

@@ -11,7 +11,7 @@ from service_identities import credentials
 
 from medquorum import ContractError, ProtocolError, ShareError
 from verifier.service.connection import connect
-from verifier.service.frames import split_all
+from verifier.service.frames import FRAME, split_all
 from verifier.service.handover import Handover, hand_over
 from verifier.service.server import Server
 
@@ -24,6 +24,12 @@ def taken():
     return []
 
 
+def longest(task, number, hospital):
+    if task == "foreign":
+        raise ShareError("there is no such task here", "Check the task")
+    return 20 << 20
+
+
 @pytest.fixture
 def party(taken):
     def take(*given):
@@ -33,7 +39,7 @@ def party(taken):
             raise ContractError("NO_TASK", "there is no such task", "Look at the ledger")
         taken.append(given)
 
-    with Server(PARTY, "127.0.0.1:0", [Handover(take)]) as server:
+    with Server(PARTY, "127.0.0.1:0", [Handover(longest, take)]) as server:
         yield server.address
 
 
@@ -66,7 +72,7 @@ def test_a_party_that_comes_later_is_reached(taken):
     handing.start()
     handing.join(0.7)
     assert handing.is_alive()
-    with Server(PARTY, address, [Handover(lambda *given: taken.append(given))]):
+    with Server(PARTY, address, [Handover(longest, lambda *given: taken.append(given))]):
         handing.join(10)
     assert taken == [("task", 1, "HospitalMSP", b"value")]
 
@@ -77,7 +83,8 @@ def test_a_party_that_never_comes(party):
 
 
 HEADER = b'{"round":1,"task":"task"}'
-CUT = [*split_all([HEADER]), (100).to_bytes(8, "little") + b"short"]
+LENGTH = FRAME + 100
+CUT = [*split_all([HEADER]), LENGTH.to_bytes(8, "little") + bytes(FRAME)]
 
 
 @pytest.mark.parametrize(
@@ -85,8 +92,11 @@ CUT = [*split_all([HEADER]), (100).to_bytes(8, "little") + b"short"]
     [
         ([], "ends before"),
         (CUT, "ends before"),
-        ([*CUT, b""], "an empty frame"),
-        ([*CUT, bytes(100)], "longer than announced"),
+        ([*CUT, b""], "a frame of 0 bytes where 100 are missing"),
+        ([*CUT, bytes(99)], "a frame of 99 bytes"),
+        ([*CUT, bytes(101)], "a frame of 101 bytes"),
+        ([*split_all([HEADER]), LENGTH.to_bytes(8, "little") + b"x"], f"a frame of 1 bytes where {LENGTH} are"),
+        ([*split_all([HEADER]), (20 << 20 | 1).to_bytes(8, "little") + bytes(FRAME)], "At most 20971520 bytes"),
         ([b"short"], "announced"),
         ([(1 << 62).to_bytes(8, "little")], "At most 4096 bytes"),
         ([*split_all([HEADER]), (1 << 62).to_bytes(8, "little")], "bytes are taken"),

@@ -23,7 +23,7 @@ KNOWN = ("P0MSP", "HospitalMSP")
 @pytest.fixture
 def party():
     callers = []
-    service = Handover(lambda task, number, hospital, value: callers.append(hospital))
+    service = Handover(lambda *_: 100, lambda task, number, hospital, value: callers.append(hospital))
     with Server(credentials("P0MSP", KNOWN), "127.0.0.1:0", [service]) as server:
         server.callers = callers
         yield server
@@ -58,7 +58,9 @@ def test_a_certificate_of_another_organisation_is_not_spoken_to(party):
 
 def test_a_certificate_for_another_host_is_not_spoken_to():
     with (
-        Server(credentials("P0MSP", KNOWN, hosts=["elsewhere.org"]), "127.0.0.1:0", [Handover(print)]) as server,
+        Server(
+            credentials("P0MSP", KNOWN, hosts=["elsewhere.org"]), "127.0.0.1:0", [Handover(lambda *_: 100, print)]
+        ) as server,
         pytest.raises(ProtocolError, match=r"cannot be reached|does not show"),
     ):
         call(server, credentials("HospitalMSP", KNOWN))
@@ -94,7 +96,7 @@ def test_credentials_are_read_from_a_networks_folders(network):
     assert calling.msp_of(serving.certificate) == "DealerMSP"
     assert "PRIVATE" not in repr(serving)
     callers = []
-    take = Handover(lambda task, number, hospital, value: callers.append(hospital))
+    take = Handover(lambda *_: 100, lambda task, number, hospital, value: callers.append(hospital))
     with Server(serving, "127.0.0.1:0", [take]) as server:
         call(server, calling, peer="DealerMSP")
     assert callers == ["Hospital1MSP"]
@@ -110,7 +112,7 @@ def test_a_newcomer_is_served_and_spoken_to_without_a_restart(network, tmp_path)
     serving = Credentials.read(folder.service_tls(dealer), peers)
     calling = Credentials.read(folder.user(hospital, "User1") / "tls", folder.organizations / "peerOrganizations")
     callers = []
-    take = Handover(lambda task, number, hospital, value: callers.append(hospital))
+    take = Handover(lambda *_: 100, lambda task, number, hospital, value: callers.append(hospital))
     with Server(serving, "127.0.0.1:0", [take]) as server:
         with pytest.raises(ProtocolError, match="knows this organisation's TLS authority"):
             call(server, calling, peer="DealerMSP")

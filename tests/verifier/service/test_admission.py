@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one organisation may take of a server: calls that stall end, and hold up nobody else's."""
+
+import threading
+from contextlib import ExitStack
+
+import grpc
+import pytest
+from service_identities import credentials
+
+from network.waiting import await_true
+from verifier.service import admission
+from verifier.service.admission import CALLS
+from verifier.service.connection import connect
+from verifier.service.frames import split
+from verifier.service.handover import Handover, hand_over
+from verifier.service.line import Lines
+from verifier.service.server import Server
+
+KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")
+PARTY, HOSPITAL, OTHER = (credentials(name, KNOWN) for name in KNOWN)
+METHODS = ("Handover/PutShare", "Line/Open")
+TIMEOUT = 20.0
+
+
+@pytest.fixture
+def taken():
+    return []
+
+
+@pytest.fixture
+def party(taken):
+    services = [Handover(lambda *_: 1 << 20, lambda *given: taken.append(given)), Lines()]
+    with Server(PARTY, "127.0.0.1:0", services) as server:
+        yield server.address
+
+
+@pytest.fixture
+def stalled():
+    """Make the frames of a sender that stops after the given ones."""
+    end = threading.Event()
+
+    def frames(*given):
+        yield from given
+        end.wait(TIMEOUT)
+
+    yield frames
+    end.set()
+
+
+def dial(channel, method, frames):
+    made = channel.stream_unary if method == "Handover/PutShare" else channel.stream_stream
+    call = made(f"/medquorum.{method}", bytes, bytes)
+    return call.future(frames, timeout=TIMEOUT) if method == "Handover/PutShare" else call(frames, timeout=TIMEOUT)
+
+
+def test_one_organisations_stalled_calls_leave_the_others_their_threads(party, taken, stalled):
+    with ExitStack() as stack:
+        channels = [stack.enter_context(connect(HOSPITAL, party, "P0MSP")) for _ in range(3)]
+        calls = [dial(channels[n % 3], METHODS[n % 2], stalled()) for n in range(CALLS * len(KNOWN) + 20)]
+        excess = len(calls) - CALLS
+        await_true(lambda: sum(call.done() for call in calls) >= excess, TIMEOUT, "too many calls are served")
+        refused = [call for call in calls if call.done()]
+        assert len(refused) == excess
+        assert {call.code() for call in refused} <= {
+            grpc.StatusCode.UNAVAILABLE,
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+        }
+        hand_over(OTHER, party, "P0MSP", "task", 1, b"value", 5)
+    hand_over(HOSPITAL, party, "P0MSP", "task", 1, b"later", TIMEOUT)
+    assert [(given[2], given[3]) for given in taken] == [("OtherMSP", b"value"), ("HospitalMSP", b"later")]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_call_that_sends_no_header_is_ended(party, stalled, monkeypatch, method):
+    for module in ("handover", "line"):
+        monkeypatch.setattr(f"verifier.service.{module}.HEADER_SECONDS", 0.2)
+    with connect(HOSPITAL, party, "P0MSP") as channel:
+        assert dial(channel, method, stalled()).code() is grpc.StatusCode.CANCELLED
+
+
+def test_a_value_that_stops_coming_ends_the_call(party, taken, stalled, monkeypatch):
+    monkeypatch.setattr(admission.receive, "__defaults__", (0.2,))
+    frames = stalled(*split(b'{"round":1,"task":"task"}'), (100).to_bytes(8, "little") + bytes(99))
+    with connect(HOSPITAL, party, "P0MSP") as channel:
+        code = dial(channel, "Handover/PutShare", frames).code()
+    assert (code, taken) == (grpc.StatusCode.ABORTED, [])
