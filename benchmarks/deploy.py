@@ -24,7 +24,7 @@ from rich.console import Console
 
 from benchmarks.modelnetwork import MODELS, Bench, bench_network, drawn
 from clients.admin.tasks import store_model
-from clients.auditor.authorities import Authorities
+from clients.auditor.root import read_root
 from clients.hospital.fetch import fetch_proven
 from clients.report import Report
 from clients.session import CHAINCODE
@@ -47,7 +47,7 @@ MB, 11 chunks) goes to the private collection, as `create-task` does by default.
 def measure(bench: Bench, name: str, repeats: int) -> dict[str, Any]:
     """Deploy and verify ``repeats`` models of a kind; gives the seconds of each."""
     writer, reader = bench.sessions["VerifierA"], bench.sessions["Hospital1"]
-    authorities = Authorities.read(bench.organizations)
+    root = read_root(bench.organizations, None)
     quiet = Report("bench", writer.msp, as_json=True, stream=StringIO())
     store = "private" if name == "resnet18" else "public"
     found: dict[str, Any] = {"deploy": [], "verify": []}
@@ -61,7 +61,7 @@ def measure(bench: Bench, name: str, repeats: int) -> dict[str, Any]:
         await_true(partial(bench.has, reader, task, stored), 120, "the model at the hospital's peer")
         document = reader.ledger.task(task)
         begun = time.perf_counter()
-        fetch_proven(reader.network, reader.ledger, CHAINCODE, document, 0, authorities)
+        fetch_proven(reader.network, reader.ledger, CHAINCODE, document, 0, root)
         found["verify"].append(time.perf_counter() - begun)
     return found | {"bytes": len(model.packed), "store": store, "load": os.getloadavg()[0]}
 

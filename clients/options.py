@@ -9,12 +9,30 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-__all__ = ["AsJson", "Channel", "Connection", "Identity", "ProfileFile", "StateFolder", "TaskName", "Verbose"]
+__all__ = [
+    "AsJson",
+    "Channel",
+    "Connection",
+    "ConsortiumToml",
+    "Identity",
+    "Organizations",
+    "ProfileFile",
+    "StateFolder",
+    "TaskName",
+    "Verbose",
+]
 
 ProfileFile: TypeAlias = Annotated[
     Path, typer.Option("--profile", help="Connection profile of the own organisation (JSON or YAML).")
 ]
 Identity: TypeAlias = Annotated[str, typer.Option("--identity", help="Label in the wallet beside the profile.")]
+Organizations: TypeAlias = Annotated[
+    Path, typer.Option(help="organizations/peerOrganizations, for the CA certificates.")
+]
+ConsortiumToml: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--consortium", help="The own consortium.toml  [default: the one of the folder of --organizations]"),
+]
 Channel: TypeAlias = Annotated[str, typer.Option("--channel", "--network-channel", help="Fabric channel.")]
 StateFolder: TypeAlias = Annotated[
     Path | None, typer.Option("--state-dir", help="The process' own folder  [default: medquorum-state/ROLE-MSP]")

@@ -16,10 +16,21 @@ from rich.table import Table
 
 from chaincode.contract.roundstate import Round
 from clients.auditor.audit import audit_round, history
-from clients.auditor.authorities import Authorities
+from clients.auditor.evidence import Claim, check_claims
+from clients.auditor.root import read_root, reigns
 from clients.documents import RoundStatus
-from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
-from clients.session import CHANNEL, Session, open_session
+from clients.options import (
+    AsJson,
+    Channel,
+    Connection,
+    ConsortiumToml,
+    Identity,
+    Organizations,
+    ProfileFile,
+    StateFolder,
+    TaskName,
+)
+from clients.session import CHAINCODE, CHANNEL, Session, open_session
 
 __all__ = ["auditor", "listed"]
 
@@ -173,15 +184,18 @@ def verify(
     profile: ProfileFile,
     task: TaskName,
     number: RoundNumber,
-    organizations: Annotated[Path, typer.Option(help="organizations/peerOrganizations, for the CA certificates.")],
+    organizations: Organizations,
+    consortium: ConsortiumToml = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the blocks' hash chain and the endorsement signatures of every transaction of a round."""
-    authorities = Authorities.read(organizations)
+    """Check the task, the blocks' hash chain and the endorsement signatures of every transaction of a round."""
+    root = read_root(organizations, consortium)
     with _session(profile, identity, channel, state, as_json=as_json) as session:
         document = session.ledger.task(task)
-        rows = list(audit_round(session.network, session.ledger, document, number, authorities))
+        trusted = reigns(session.network, session.ledger, CHAINCODE, root)
+        check_claims(session.network, session.ledger, CHAINCODE, [Claim("task", document)], trusted)
+        rows = list(audit_round(session.network, session.ledger, document, number, root.authorities))
     _show(rows, f"{task} round {number}: hash chain and {len(rows)} transactions PASSED", as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from chaincode import canonical
 from chaincode.contract.documents import Document, key_attributes
@@ -16,7 +17,7 @@ from clients.gateway.network import Network
 from clients.ledger import Ledger
 from medquorum import CheckFailed, CommitStatusError
 
-__all__ = ["Claim", "Endorsers", "Evidence", "check_claims"]
+__all__ = ["Claim", "Endorsers", "EndorsersByBlock", "Evidence", "check_claims"]
 
 PATIENCE = 10.0
 """Seconds a peer has to say in which block a transaction is."""
@@ -49,6 +50,18 @@ class Endorsers:
     quorum: int
     authorities: Authorities
 
+    def at(self, block: int) -> Endorsers:
+        """Give those of a block: the same in all."""
+        return self
+
+
+class EndorsersByBlock(Protocol):
+    """Says who had to endorse in a block."""
+
+    def at(self, block: int) -> Endorsers:
+        """Give those of a block."""
+        ...
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -61,7 +74,7 @@ class Evidence:
 
 
 def check_claims(
-    network: Network, ledger: Ledger, chaincode: str, claims: Iterable[Claim], endorsers: Endorsers
+    network: Network, ledger: Ledger, chaincode: str, claims: Iterable[Claim], endorsers: EndorsersByBlock
 ) -> list[Evidence]:
     """Check documents of one round or task in the blocks of the own peer that hold them.
 
@@ -95,7 +108,8 @@ def check_claims(
     return found
 
 
-def _checked(transaction: BlockTransaction, claim: Claim, chaincode: str, endorsers: Endorsers) -> Evidence:
+def _checked(transaction: BlockTransaction, claim: Claim, chaincode: str, by_block: EndorsersByBlock) -> Evidence:
+    endorsers = by_block.at(transaction.block)
     signed = check_valid(transaction, claim.name, endorsers.verifiers, endorsers.quorum, endorsers.authorities)
     if writes_of(transaction, chaincode).get(claim.key) != claim.document.encode():
         raise CheckFailed(f"{claim.name} is not what transaction {transaction.id} wrote", _REMEDY, check=claim.check)

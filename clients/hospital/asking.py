@@ -10,10 +10,20 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from clients.auditor.authorities import Authorities
+from clients.auditor.root import read_root
 from clients.hospital import use
 from clients.hospital.fetch import fetch_proven, write_model
-from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
+from clients.options import (
+    AsJson,
+    Channel,
+    Connection,
+    ConsortiumToml,
+    Identity,
+    Organizations,
+    ProfileFile,
+    StateFolder,
+    TaskName,
+)
 from clients.session import CHAINCODE, CHANNEL, Session, open_session
 
 __all__ = ["fetch", "predict", "status", "verify_model"]
@@ -56,19 +66,20 @@ def verify_model(
 def fetch(
     profile: ProfileFile,
     task: TaskName,
-    organizations: Annotated[Path, typer.Option(help="organizations/peerOrganizations, for the CA certificates.")],
+    organizations: Organizations,
     out: Annotated[Path, typer.Option(help="Where the model is written, as safetensors (float64).")],
     number: ModelRound = None,
+    consortium: ConsortiumToml = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch any kept model, refuse it unless chunks, manifest, attestations, signatures and blocks are right."""
-    authorities = Authorities.read(organizations)
+    root = read_root(organizations, consortium)
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
         document = session.ledger.task(task)
-        found = fetch_proven(session.network, session.ledger, CHAINCODE, document, number, authorities)
+        found = fetch_proven(session.network, session.ledger, CHAINCODE, document, number, root)
         write_model(out, document, found)
         fields = {"model": found.model, "round": found.round, "bytes": len(found.packed), "file": str(out)}
         session.report.event("model_fetched", **fields, evidence=[asdict(item) for item in found.evidence])

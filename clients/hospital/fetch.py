@@ -15,13 +15,12 @@ from chaincode.contract.models import Model
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from chaincode.fixedpoint import FRACTION_BITS
-from clients.auditor.authorities import Authorities
 from clients.auditor.evidence import Claim, Endorsers, Evidence, check_claims
+from clients.auditor.root import reigns
 from clients.documents import result_of
 from clients.gateway.network import Network
-from clients.hospital.use import model_of_round
 from clients.ledger import Ledger
-from clients.models import check_round
+from clients.models import check_round, fetch_model
 from medquorum import CheckFailed
 
 __all__ = ["Fetched", "fetch_proven", "write_model"]
@@ -41,12 +40,18 @@ class Fetched:
 
 
 def fetch_proven(
-    network: Network, ledger: Ledger, chaincode: str, task: Task, number: int | None, authorities: Authorities
+    network: Network, ledger: Ledger, chaincode: str, task: Task, number: int | None, root: Endorsers
 ) -> Fetched:
     """Fetch the model a round ended with; 0 is the initial one, None the latest.
 
-    Checked in this order: chunks and manifest against the model's hash, the round's base and attestations, then in the
-    blocks that hold them task, manifest, round and attestations, with the verifiers' signatures over their bytes.
+    Checked in this order: the rounds' bases and attestations, manifest and chunks against the model's hash, then the
+    blocks that hold consortium, task, manifest, rounds and attestations, with the verifiers' signatures over their
+    bytes. Rounds are the asked one and, where it kept its base, those before it down to the one that made the model.
+
+    Parameters
+    ----------
+    root
+        Who is believed in the end: nobody the peer names.
 
     Raises
     ------
@@ -55,23 +60,21 @@ def fetch_proven(
     ContractError
         There is no such round, or ``MODEL_PURGED``: the task keeps no version as old as that.
     """
-    model, packed = model_of_round(ledger, task, number)
-    manifest = ledger.manifest(model)
-    consortium = ledger.consortium()
-    founding = Endorsers(sorted({*consortium.having("verifier"), *task.verifiers}), consortium.quorum, authorities)
-    own = Endorsers(task.verifiers, task.quorum, authorities)
-    evidence = check_claims(network, ledger, chaincode, [Claim("task", task)], founding)
-    if manifest.task != task.task:
-        evidence += check_claims(network, ledger, chaincode, [Claim("manifest", manifest)], founding)
-        return Fetched(model, 0, packed, evidence)
-    made = _maker(ledger, task, manifest)
-    claims = [Claim("manifest", manifest), Claim("round", made)]
-    claims += [
-        Claim("attestation", aggregate)
-        for aggregate in ledger.status(task.task, made.round).aggregates.values()
-        if aggregate.model == model
-    ]
-    return Fetched(model, made.round, packed, evidence + check_claims(network, ledger, chaincode, claims, own))
+    rounds = _back_to_maker(ledger, task, number)
+    model = result_of(rounds[0]) if rounds else task.initial_model
+    packed, manifest = fetch_model(ledger, task, model), ledger.manifest(model)
+    _check_manifest(ledger, task, manifest)
+    founding = reigns(network, ledger, chaincode, root)
+    evidence = check_claims(network, ledger, chaincode, [Claim("task", task), Claim("manifest", manifest)], founding)
+    claims = [Claim("round", one) for one in rounds]
+    made = next((one.round for one in rounds if result_of(one) != one.base), 0)
+    if made:
+        aggregates = ledger.status(task.task, made).aggregates.values()
+        claims += [Claim("attestation", aggregate) for aggregate in aggregates if aggregate.model == model]
+    if claims:
+        own = Endorsers(task.verifiers, task.quorum, root.authorities)
+        evidence += check_claims(network, ledger, chaincode, claims, own)
+    return Fetched(model, made, packed, evidence)
 
 
 def write_model(path: Path, task: Task, fetched: Fetched) -> None:
@@ -88,14 +91,35 @@ def write_model(path: Path, task: Task, fetched: Fetched) -> None:
     os.replace(new, path)
 
 
-def _maker(ledger: Ledger, task: Task, manifest: Model) -> Round:
-    """Give the round that made a model, checked: an asked one may have kept its base."""
+_REMEDY = "Do not use it: compare with another organisation's peer"
+
+
+def _back_to_maker(ledger: Ledger, task: Task, number: int | None) -> list[Round]:
+    """Give the asked round and, as long as they kept their base, those before it, each checked against the one before.
+
+    The last one made the model; where none did it is round 1, and the model is the initial one.
+    """
+    current = ledger.current_round(task.task) if number is None else ledger.round(task.task, number) if number else None
+    if current is None:
+        return []
+    if number is not None and current.round != number:
+        raise CheckFailed(f"asked for round {number}, the peer gave {current.round}", _REMEDY, check="round")
+    found = [current]
+    check_round(ledger, task, current)
+    while result_of(found[-1]) == found[-1].base and found[-1].round > 1:
+        found.append(ledger.round(task.task, found[-1].round - 1))
+        check_round(ledger, task, found[-1])
+    return found
+
+
+def _check_manifest(ledger: Ledger, task: Task, manifest: Model) -> None:
+    """Check a manifest against the round it names; one of another task is an equal model, stored once."""
+    if manifest.task != task.task:
+        return
     made = ledger.round(task.task, manifest.round)
-    check_round(ledger, task, made)
     if result_of(made) != manifest.model or made.accepted != manifest.accepted or made.base != manifest.parent:
         raise CheckFailed(
             f"the manifest of model {manifest.model} names round {made.round}, which ended with {result_of(made)}",
-            "Do not use it: compare with another organisation's peer",
+            _REMEDY,
             check="manifest",
         )
-    return made

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +20,10 @@ from ledger_rounds import COORDINATOR, HOSPITAL
 
 from chaincode import modelformat
 from chaincode.contract.models import Model
+from chaincode.contract.roundstate import Round
 from clients.auditor.authorities import Authorities
+from clients.auditor.evidence import Endorsers
+from clients.auditor.root import read_root
 from clients.cli import main
 from clients.documents import RoundStatus
 from clients.hospital.fetch import Fetched, fetch_proven, write_model
@@ -43,6 +47,9 @@ class LyingLedger(Ledger):
 
     def manifest(self, model: str) -> Model:
         return Model.model_validate(self._changed("manifest", super().manifest(model)))
+
+    def round(self, task: str, number: int) -> Round:
+        return Round.model_validate(self._changed("round", super().round(task, number)))
 
     def status(self, task: str, number: int) -> RoundStatus:
         found: RoundStatus = self._changed("status", super().status(task, number))
@@ -82,7 +89,7 @@ def fetch(played: Any, organizations: Path) -> Callable[..., Fetched]:
         number: int | None = 3,
         *,
         block: Change | None = None,
-        authorities: Authorities | None = None,
+        root: Endorsers | None = None,
         **changes: Change,
     ) -> Fetched:
         rounds = played.rounds
@@ -95,7 +102,7 @@ def fetch(played: Any, organizations: Path) -> Callable[..., Fetched]:
             "medquorum",
             rounds.task,
             number,
-            authorities or Authorities.read(organizations),
+            root or read_root(organizations, None),
         )
 
     return call
@@ -178,6 +185,70 @@ def test_a_forged_history_is_refused(fetch: Callable[..., Fetched]) -> None:
     failed("attestation", "is not what transaction .* wrote", fetch, **changes)
 
 
+def kept(asked: int) -> Change:
+    """Say that the asked round, and all since the first, kept their base."""
+
+    def changed(current: Round) -> Round:
+        return current.model_copy(update={"model": current.base}) if current.round == asked else current
+
+    return changed
+
+
+def test_a_round_that_is_said_to_have_kept_its_base_is_proven_too(fetch: Callable[..., Fetched]) -> None:
+    """Else an old model would pass for the asked round's."""
+    failed("round", "nowhere in the history", fetch, round=kept(3))
+
+    def versions(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for version in given:
+            document = version["document"]
+            if document["docType"] == "round" and document["round"] == 3 and document["state"] == "closed":
+                document["model"] = document["base"]
+        return given
+
+    failed("round", "round store 3 is not what transaction .* wrote", fetch, round=kept(3), ReadHistory=versions)
+
+
+def test_another_rounds_document_is_refused(played: Any, fetch: Callable[..., Fetched]) -> None:
+    first = played.rounds.ledger(HOSPITAL).round(played.rounds.name, 1)
+    failed("round", "asked for round 3, the peer gave 1", fetch, round=lambda current: first)
+
+
+def test_a_manifest_of_another_task_leaves_the_round_to_be_proven(fetch: Callable[..., Fetched]) -> None:
+    def elsewhere(manifest: Model) -> Model:
+        return manifest.model_copy(update={"task": "another", "round": 1})
+
+    def versions(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for version in given:
+            if version["document"]["docType"] == "model":
+                version["document"] |= {"task": "another", "round": 1}
+        return given
+
+    failed("manifest", "is not what transaction", fetch, manifest=elsewhere, ReadHistory=versions)
+    failed("attestation", "attested by 0 of", fetch, manifest=elsewhere, status=attestations(lambda given: {}))
+
+
+def test_only_the_callers_own_file_says_who_is_believed(fetch: Callable[..., Fetched], organizations: Path) -> None:
+    """Whatever verifiers and quorum the peer names."""
+    known = read_root(organizations, None)
+    assert (known.verifiers, known.quorum) == (["VerifierAMSP", "VerifierBMSP", "VerifierCMSP"], 2)
+
+    def weaker(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for version in given:
+            if version["document"]["docType"] == "consortium":
+                version["document"]["quorum"] = 1
+        return given
+
+    failed("consortium", "never had the quorum of 2 of VerifierAMSP", fetch, ReadHistory=weaker)
+
+    def also_weaker(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        first = given[0]["document"]
+        if first["docType"] != "consortium":
+            return given
+        return [given[0] | {"document": first | {"quorum": 1, "sequence": first["sequence"] + 1}}, *given]
+
+    failed("consortium", "is not what transaction", fetch, ReadHistory=also_weaker)
+
+
 def test_a_forged_signature_is_refused(fetch: Callable[..., Fetched], organizations: Path) -> None:
     def another_signature(block: Any) -> Any:
         previous = block.header.data_hash
@@ -190,7 +261,8 @@ def test_a_forged_signature_is_refused(fetch: Callable[..., Fetched], organizati
 
     failed("signature", "not signed by", fetch, block=another_signature)
     strangers = Authorities({"VerifierAMSP": roots(organizations, "hospital1"), "VerifierBMSP": []})
-    failed("signature", "not issued by its authority", fetch, authorities=strangers)
+    known = read_root(organizations, None)
+    failed("signature", "not issued by its authority", fetch, root=replace(known, authorities=strangers))
 
 
 def test_a_tampered_block_is_refused(fetch: Callable[..., Fetched]) -> None:
@@ -279,6 +351,6 @@ def test_the_coordinator_fetches_too(played: Any, organizations: Path) -> None:
         "medquorum",
         rounds.task,
         2,
-        Authorities.read(organizations),
+        read_root(organizations, None),
     )
     assert found.model == played.models[2]
