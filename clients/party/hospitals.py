@@ -7,9 +7,10 @@ Each hospital has a thread of its own: one that stops, or never comes, holds nob
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
@@ -21,7 +22,7 @@ from clients.documents import RoundStatus
 from clients.follow import Stopped, Wake
 from clients.party.attesting import Attesting
 from clients.party.shares import ShareStore
-from clients.party.verification import Verification
+from clients.party.verification import Shares, Verification
 from medquorum import MaterialError, ProtocolError
 from verifier.service.line import Line
 
@@ -33,6 +34,8 @@ PARALLEL = 8
 """Attestations on their way at the same time."""
 LEAVING = 10.0
 """Seconds the threads of an ended round get to end once their lines are broken."""
+LONGEST = 480.0
+"""Seconds for which one attempt may compute; a slower one goes on from its last finished batch, behind who waits."""
 LOOK = 0.5
 
 
@@ -54,10 +57,15 @@ class ConfirmedShares:
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
         """Give P0's share (parameters,), or None when not both have come within some seconds."""
+        end = time.monotonic() + seconds
         share = self._shares.wait(status, hospital, seconds)
         if share is None or status.round is None:
             return None
-        return share if self._wake.await_true(lambda: self._asked(status, hospital), seconds, LOOK) else None
+        return (
+            share
+            if self._wake.await_true(lambda: self._asked(status, hospital), end - time.monotonic(), LOOK)
+            else None
+        )
 
     def _asked(self, status: RoundStatus, hospital: str) -> bool:
         return status.round is not None and self._held(status.round.round, hospital)
@@ -79,18 +87,27 @@ class Hospitals:
     ----------
     line
         Waits some seconds for the line of this name from this hospital; ProtocolError when it does not come.
+    shares
+        Waited for before one of the places to compute is taken: a hospital that hands nothing over holds none.
+    longest
+        Seconds for which one attempt may compute.
     """
 
     def __init__(
         self,
         task: str,
         line: Callable[[str, str], Line],
+        shares: Shares,
         verification: Verification,
         attesting: Attesting,
         wake: Wake,
+        *,
+        longest: float = LONGEST,
     ) -> None:
         self._task = task
         self._line = line
+        self._shares = shares
+        self._longest = longest
         self._verification = verification
         self._attesting = attesting
         self._wake = wake
@@ -141,10 +158,12 @@ class Hospitals:
     ) -> None:
         log = structlog.get_logger().bind(round=round, hospital=hospital)
         try:
-            with closing(self._line(line_name(self._task, round, hospital), hospital)) as one.line, self._slots:
-                if one.over.is_set():
-                    return
-                result = self._verification.verify(one.line, status, hospital, patience())
+            with closing(self._line(line_name(self._task, round, hospital), hospital)) as one.line:
+                self._shares.wait(status, hospital, patience())
+                with self._slots, _limited(one.line, self._longest):
+                    if one.over.is_set():
+                        return
+                    result = self._verification.verify(one.line, status, hospital, 0)
             self._found.put((round, hospital, result))
         except Stopped:
             log.info("verification_left_off")
@@ -157,3 +176,15 @@ class Hospitals:
                 self._failure = error
         finally:
             self._wake.call()
+
+
+@contextmanager
+def _limited(line: Line, seconds: float) -> Iterator[None]:
+    """Hang up when so many seconds have gone by, whatever the hospital answers."""
+    timer = threading.Timer(seconds, line.hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -26,7 +26,7 @@ from clients.party.material import TaskDealer
 from clients.party.newmodel import NewModel
 from clients.party.order import settings_of
 from clients.party.shares import ShareStore
-from clients.party.verification import Verification
+from clients.party.verification import Shares, Verification
 from clients.role import Step
 from clients.session import Session
 from medquorum import ConfigError
@@ -103,12 +103,13 @@ def party(
             deliver(credentials, settings.services[receiver], receiver, header, messages, NODE_TIMEOUT)
 
     transactions = session.transactions(task)
+    both: Shares = ConfirmedShares(shares, held, wake) if settings.semi_honest and index == 0 else shares
     verification = Verification(
         session.ledger,
         task,
         index,
         TaskDealer(task, credentials, index),
-        ConfirmedShares(shares, held, wake) if settings.semi_honest and index == 0 else shares,
+        both,
         private,
         folder,
         session.report,
@@ -131,7 +132,7 @@ def party(
     )
     attesting = Attesting(session.ledger, transactions, task, session.report, wake)
     hospitals = Hospitals(
-        task.task, lambda name, peer: lines.accept(name, peer, LINE_TIMEOUT), verification, attesting, wake
+        task.task, lambda name, peer: lines.accept(name, peer, LINE_TIMEOUT), both, verification, attesting, wake
     )
     agent = PartyAgent(
         session.ledger,

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""P0 where hospitals verify their own updates: those that stall hold no place that others need."""
+
+from __future__ import annotations
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from consortium_ledger import HOSPITALS
+
+from clients.follow import Wake
+from clients.party.hospitals import AT_ONCE, ConfirmedShares, Hospitals
+from medquorum import ProtocolError
+from network.waiting import await_true
+
+STATUS: Any = SimpleNamespace(round=SimpleNamespace(round=1))
+STALLING = ["Stalling1MSP", "Stalling2MSP"]
+assert len(STALLING) == AT_ONCE
+
+
+class FakeLine:
+    """A hospital's line that knows only whether it was hung up."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def hang_up(self) -> None:
+        self.ended.set()
+
+    close = hang_up
+
+
+class Rig:
+    """P0 with two hospitals that stall and one that does not."""
+
+    def __init__(self, *, shares_come: bool, longest: float) -> None:
+        self.end = threading.Event()
+        self.verified: list[str] = []
+        self.shares_come = shares_come
+        nothing: Any = None
+        this: Any = self
+        line: Any = lambda *_: FakeLine()  # noqa: E731
+        self.hospitals = Hospitals("demo", line, this, this, nothing, Wake(), longest=longest)
+
+    def wait(self, status: Any, hospital: str, seconds: float) -> None:
+        if not self.shares_come and hospital in STALLING:
+            self.end.wait(20)
+
+    def verify(self, line: FakeLine, status: Any, hospital: str, patience: float) -> dict[str, Any]:
+        if hospital in STALLING:
+            line.ended.wait(20)
+            raise ProtocolError("the other party has stopped")
+        self.verified.append(hospital)
+        return {}
+
+
+@pytest.mark.parametrize(("shares_come", "longest"), [(False, 20.0), (True, 0.2)], ids=["no share", "slow answers"])
+def test_hospitals_that_stall_hold_up_nobody(shares_come: bool, longest: float) -> None:
+    rig = Rig(shares_come=shares_come, longest=longest)
+    rig.hospitals.serve(STATUS, 1, STALLING, lambda: 20.0)
+    rig.hospitals.serve(STATUS, 1, HOSPITALS[:1], lambda: 20.0)
+    await_true(lambda: rig.verified == HOSPITALS[:1], 10, "the hospital that answers is not verified")
+    rig.end.set()
+    rig.hospitals.close()
+
+
+def test_both_shares_have_one_deadline() -> None:
+    """The first comes late, so that the adding organisation is asked only once more."""
+    asked: list[str] = []
+    pauses: list[float] = []
+
+    class Late:
+        def wait(self, status: Any, hospital: str, seconds: float) -> str:
+            threading.Event().wait(seconds)
+            return "share"
+
+    def held(number: int, hospital: str) -> bool:
+        asked.append(hospital)
+        return False
+
+    class Noting(Wake):
+        def pause(self, seconds: float) -> None:
+            pauses.append(seconds)
+
+    shares: Any = Late()
+    assert ConfirmedShares(shares, held, Noting()).wait(STATUS, HOSPITALS[0], 0.1) is None
+    assert (len(asked), pauses) == (1, [])
