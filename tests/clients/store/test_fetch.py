@@ -322,6 +322,30 @@ def test_the_command_says_which_check_failed(
     assert out.exists()
 
 
+def test_an_auditor_verifies_by_the_own_consortium_file(
+    played: Any,
+    organizations: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = ["medquorum", "auditor", "verify", "--profile", str(played.rounds.running.profile(HOSPITAL)), "--json"]
+    command += ["--task", played.rounds.name, "--round", "3", "--state-dir", str(tmp_path / "state")]
+    command += ["--organizations", str(organizations)]
+    own = (organizations.parent.parent / "consortium.toml").read_text()
+    (tmp_path / "other.toml").write_text(own.replace("quorum = 2", "quorum = 3"))
+    for more, code in (([], 0), (["--consortium", str(tmp_path / "other.toml")], 40)):
+        monkeypatch.setattr("sys.argv", command + more)
+        with pytest.raises(SystemExit) as caught:
+            main()
+        assert (caught.value.code or 0) == code
+        told = json.loads(capsys.readouterr().out.splitlines()[-1])
+        if code:
+            assert told["check"] == "consortium"
+        else:
+            assert all(len(row["endorsed_by"]) >= 2 for row in told)
+
+
 def roots(organizations: Path, label: str) -> list[x509.Certificate]:
     folder = next(organizations.glob(f"{label}.*")) / "msp" / "cacerts"
     return [x509.load_pem_x509_certificate(path.read_bytes()) for path in folder.glob("*.pem")]
