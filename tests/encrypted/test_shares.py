@@ -15,7 +15,7 @@ from handmade_shares import HandmadeShares, parameters
 
 from chaincode.dataset import VerificationSet
 from clients.hospital.updates import UpdateStore
-from medquorum import DataError, ShareError
+from medquorum import DataError, ProtocolError, ShareError
 from verifier.commitment import ShareContext, hand_overs
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
@@ -109,8 +109,11 @@ def test_another_share_than_committed_is_refused_and_not_kept(fed: Federation, h
         own = hidden.values[index]
         turned = own[:-1] + bytes([own[-1] ^ 1])
         salted = bytes([own[0] ^ 1]) + own[1:]
-        for value in (turned, salted, own[:-8], own + bytes(8), b"", hidden.values[1 - index], strange[index]):
+        for value in (turned, salted, own[:-8], b"", strange[index]):
             refused(hidden.give, cause, index, value)
+        # What is too long is not even read.
+        with pytest.raises(ProtocolError, match=f"At most {len(own)} bytes are taken"):
+            hidden.give(index, own + bytes(8))
         assert not hidden.is_kept(index)
         hidden.give(index)
         hidden.give(index)
