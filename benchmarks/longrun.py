@@ -101,7 +101,7 @@ class Stops(threading.Thread):
 
     def run(self) -> None:
         """Restart as often as asked for."""
-        while self.done < self._times and not self._end.wait(random.uniform(30, 60)):  # noqa: S311
+        while self.done < self._times and not self._end.wait(random.uniform(30, 60)):  # noqa: S311  no secret
             self._network.restart()
             self.done += 1
             self._told.print(f"the whole network was stopped and started, {self.done} of {self._times}")

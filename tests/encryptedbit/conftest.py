@@ -4,32 +4,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from federation import Federation, federation
+from federation import Federation
 from networks import Networks
+from shared_federation import NETWORKS, SharedFederation, fed
 
-NETWORKS = [pytest.param("devnet"), pytest.param("fabric", marks=pytest.mark.fabric)]
+__all__ = ["fed"]
+
+NETWORK = {"sample_name": "quickstart", "hospitals": 3}
+TASK = {"disclosure": "bit", "comparison": "fss"}
+
+_running = SharedFederation(Path(__file__).parent)
+pytest_runtest_teardown = _running.pytest_runtest_teardown
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+@pytest.fixture(scope="session", params=NETWORKS)
 def shared(
     request: pytest.FixtureRequest, networks: Networks, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Federation]:
-    running = networks.start(request.param, sample_name="quickstart", hospitals=3, fresh=True)
-    folder = tmp_path_factory.mktemp("bit")
-    try:
-        with federation(running, folder, "bit", encrypted=True, disclosure="bit", comparison="fss") as made:
-            number = made.opened()
-            for hospital in made.hospitals:  # loads torch for as long as the machine is busy
-                made.roles[hospital].wait_for("submitted", round=number, seconds=240)
-            yield made
-    finally:
-        running.network.down(purge=True)
-
-
-@pytest.fixture
-def fed(shared: Federation) -> Federation:
-    """The federation with every process running and no round open."""
-    shared.settle()
-    return shared
+    place = tmp_path_factory.mktemp("encryptedbit")
+    with _running.on(networks, request.param, place, "bit", network=NETWORK, encrypted=True, **TASK) as made:
+        yield made

@@ -4,37 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from federation import Federation, federation
+from federation import Federation
 from networks import Networks
+from shared_federation import NETWORKS, SharedFederation, fed
 
-NETWORKS = [pytest.param("devnet"), pytest.param("fabric", marks=pytest.mark.fabric)]
+__all__ = ["fed"]
 
-_running = ExitStack()
+_running = SharedFederation(Path(__file__).parent)
+pytest_runtest_teardown = _running.pytest_runtest_teardown
 
 
 @pytest.fixture(scope="session", params=NETWORKS)
 def shared(
     request: pytest.FixtureRequest, networks: Networks, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Federation]:
-    running = networks.start(request.param, consensus="BFT", fresh=True)
-    _running.callback(running.network.down, purge=True)
-    yield _running.enter_context(federation(running, tmp_path_factory.mktemp("faults"), "faults"))
-    _running.close()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
-    """End it with the folder's last test, not with the session: what follows needs the machine."""
-    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
-        _running.close()
-
-
-@pytest.fixture
-def fed(shared: Federation) -> Federation:
-    """The federation with every process running and no round open."""
-    shared.settle()
-    return shared
+    place = tmp_path_factory.mktemp("faults")
+    with _running.on(networks, request.param, place, "faults", network={"consensus": "BFT"}) as made:
+        yield made

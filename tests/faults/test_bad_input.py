@@ -25,7 +25,7 @@ def raw(fed: Federation, value: int) -> bytes:
 
 def refused(code: str, fed: Federation, organisation: str, name: str, *arguments: object, **transient: bytes) -> None:
     with pytest.raises(ContractError) as error:
-        fed.transactions(organisation).submit(name, fed.name, *arguments, **transient)  # type: ignore[arg-type]
+        fed.transactions(organisation).submit(name, fed.name, *arguments, **transient)
     assert error.value.code == code, error.value
 
 

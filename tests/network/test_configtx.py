@@ -58,7 +58,7 @@ def test_bft_names_every_consenter(tmp_path: Path) -> None:
     assert orderer["OrdererType"] == "BFT"
     assert orderer["SmartBFT"]["RequestBatchMaxInterval"] == "50ms"
     assert (orderer["SmartBFT"]["RequestForwardTimeout"], orderer["SmartBFT"]["RequestComplainTimeout"]) == ("2s", "5s")
-    assert [entry["ID"] for entry in orderer["ConsenterMapping"]] == [1, 2, 3, 4]  # type: ignore[index]
+    assert [entry["ID"] for entry in orderer["ConsenterMapping"]] == [1, 2, 3, 4]
     assert "EtcdRaft" not in orderer
 
 
@@ -72,7 +72,7 @@ def test_raft_keeps_the_capabilities_of_fabric_2(tmp_path: Path) -> None:
 
 def test_every_peer_is_an_anchor_and_the_dealer_is_a_member(tmp_path: Path) -> None:
     organisations = profile(sample("quickstart", hospitals=1), tmp_path)["Application"]["Organizations"]
-    anchors = {one["Name"]: one.get("AnchorPeers") for one in organisations}  # type: ignore[attr-defined, index]
+    anchors = {one["Name"]: one.get("AnchorPeers") for one in organisations}
     assert anchors["Hospital1"] == [{"Host": "127.0.0.1", "Port": 7181}]
     assert anchors["Dealer"] is None
 

@@ -24,7 +24,7 @@ MESSAGE_SECONDS = 600.0
 """Seconds within which a message must have come."""
 
 
-class Admission(grpc.ServerInterceptor):  # type: ignore[type-arg]
+class Admission(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Counts the threads that each organisation's calls hold; one more is answered UNAVAILABLE: come again.
 
     Parameters
@@ -56,8 +56,8 @@ class Admission(grpc.ServerInterceptor):  # type: ignore[type-arg]
             with self._admitted(context):
                 yield from serve(request, context)
 
-        made = getattr(grpc, f"{kind}_rpc_method_handler")
-        return made(  # type: ignore[no-any-return]
+        made: Callable[..., grpc.RpcMethodHandler[Any, Any]] = getattr(grpc, f"{kind}_rpc_method_handler")
+        return made(
             streaming if handler.response_streaming else single,
             handler.request_deserializer,
             handler.response_serializer,

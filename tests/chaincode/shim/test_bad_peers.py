@@ -255,7 +255,7 @@ def test_a_contract_that_answers_nonsense(serve_chaincode: Serve) -> None:
         def invoke(self, stub: Stub) -> Response:
             if stub.get_args()[0] == b"Exit":
                 raise SystemExit(3)
-            return None  # type: ignore[return-value]
+            return None
 
     with FakePeer(serve_chaincode(Nonsense()).address) as peer:
         assert peer.invoke("F").message == "INTERNAL: AttributeError"

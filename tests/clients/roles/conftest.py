@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consortium_ledger import Consortium
+from aggregation_rig import Make, Rig
+from consortium_ledger import A, B, Consortium
 from small_federation import Federation
 
 from clients.attacks.behaviour import Behaviour
@@ -28,3 +29,13 @@ def federate(tmp_path: Path) -> Iterator[Callable[..., Federation]]:
     yield build
     for consortium in made:
         consortium.close()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Make a rig of one encrypted round's aggregation."""
+
+    def made(*nodes: str, **task: object) -> Rig:
+        return Rig(tmp_path, nodes or (A, B), **task)
+
+    return made

@@ -41,8 +41,7 @@ class Rig:
         self.shares_come = shares_come
         nothing: Any = None
         this: Any = self
-        line: Any = lambda *_: FakeLine()  # noqa: E731
-        self.hospitals = Hospitals("demo", line, this, this, nothing, Wake(), longest=longest)
+        self.hospitals = Hospitals("demo", lambda *_: FakeLine(), this, this, nothing, Wake(), longest=longest)
 
     def wait(self, status: Any, hospital: str, seconds: float) -> None:
         if not self.shares_come and hospital in STALLING:

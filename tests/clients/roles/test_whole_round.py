@@ -125,9 +125,9 @@ def test_a_sum_without_counts_is_the_other_partys_deviation(word: dict[str, Any]
         opened, order = sum_of(line, status, hospitals)
         return replace(opened, **word), order
 
-    found.evaluate_sum = without  # type: ignore[method-assign]
+    found.evaluate_sum = without
     with pytest.raises(ProtocolError, match=cause):
-        verify_round(found, found.task, in_process()[0], found.status, NAMES, lambda: 0.0)  # type: ignore[arg-type]
+        verify_round(found, found.task, in_process()[0], found.status, NAMES, lambda: 0.0)
 
 
 @pytest.mark.parametrize("classes", [9, 11])
@@ -144,7 +144,7 @@ def test_a_base_model_of_other_classes_is_not_believed(classes: int) -> None:
 def test_verdicts_and_counts_are_those_of_the_plain_rule(seed: int) -> None:
     found = Trained(seed)
     hospitals = [*NAMES[2:], *NAMES[:2]]
-    whole = verify_round(found, found.task, in_process()[0], found.status, hospitals, lambda: 0.0)  # type: ignore[arg-type]
+    whole = verify_round(found, found.task, in_process()[0], found.status, hospitals, lambda: 0.0)
     assert found.status.round is not None
     assert {name: result.pop("update") for name, result in whole["results"].items()} == found.status.round.commitments
     assert whole["results"] == found.plain()

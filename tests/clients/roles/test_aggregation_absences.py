@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Aggregation while somebody is away, was killed, or has lost what it kept."""
+
+from __future__ import annotations
+
+import pytest
+from aggregation_rig import Make, Rig, aggregating
+from consortium_ledger import DEALER, HOSPITALS, A, B
+
+from clients.aggregator.result import masked_hash
+from clients.follow import Wake
+from clients.ledger import Ledger
+from clients.party.agent import PartyAgent
+from clients.party.attesting import Attesting
+from clients.party.newmodel import NewModel
+from medquorum import GatewayError, MaterialError, ProtocolError, ShareError
+from verifier.service.deliveries import Delivery
+from verifier.service.line import Line
+
+H1, H2, H3 = HOSPITALS
+THREE = (A, B, H1)
+
+
+def test_a_missing_node_is_left_out_by_both_parties(make: Make) -> None:
+    rig = aggregating(make, A, B, *HOSPITALS)
+    rig.down = {H1, H3}
+    rig.share()
+    rig.attest_masks()
+    found = rig.run()
+    assert sorted(found) == sorted([A, B, H2])
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+    rig.store()
+    assert rig.close()["model"] == rig.expected()
+
+
+def test_too_few_nodes_open_nothing(make: Make) -> None:
+    rig = aggregating(make, A, B, *HOSPITALS)
+    rig.down = set(HOSPITALS)
+    with pytest.raises(ProtocolError, match="too few aggregation nodes are there: Hospital1MSP, Hospital2MSP"):
+        rig.share()
+    rig.attest_masks()
+    assert rig.run() == {}
+
+
+def test_a_node_killed_after_its_reshare_is_replaced(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = aggregating(make, *THREE)
+    rig.share()
+    rig.attest_masks()
+    rig.down = {H1}
+    assert rig.run() == {}, "its sum is missing"
+    assert [resharing.due(rig.status) for resharing in rig.resharings] == [False, False]
+    monkeypatch.setattr("clients.party.aggregation.PATIENCE", -1.0)
+    assert [resharing.due(rig.status) for resharing in rig.resharings] == [True, True]
+    rig.share()
+    found = rig.run()
+    assert sorted(found) == [A, B]
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+    first, second = (rig.folder / A / "000001" / "aggregation").glob("*/nodes.json")
+    assert first.read_bytes() != second.read_bytes()
+
+
+def test_parties_and_nodes_killed_between_record_and_opening_go_on(make: Make) -> None:
+    rig = aggregating(make, *THREE)
+    rig.share()
+    sent = {msp: list(rig.heard[msp]) for msp in THREE}
+    for msp in THREE:
+        rig.restart(msp)
+    rig.share()
+    for msp in THREE:
+        again = [value for value in rig.heard[msp][len(sent[msp]) :] if value not in sent[msp]]
+        assert not [value for _, value in again if len(value) in (32, 8 * rig.parameters)], "the same re-shares again"
+    rig.attest_masks()
+    for msp in THREE:
+        rig.restart(msp)
+    assert {one["model"] for one in rig.run().values()} == {rig.expected()}
+
+
+def test_without_the_dealer_nothing_is_attested_until_it_is_back(make: Make) -> None:
+    rig = aggregating(make)
+    rig.share()
+    rig.attest_masks()
+    rig.down = {DEALER}
+    assert rig.run() == {}, "no salt, no check, no attestation"
+    rig.down = set()
+    assert {one["model"] for one in rig.run().values()} == {rig.expected()}
+
+
+def test_a_dealer_that_lost_its_seeds_attests_nothing(make: Make) -> None:
+    rig = aggregating(make)
+    for place in (rig.folder / DEALER / "000001").glob("*.seeds"):
+        place.unlink()
+    rig.share()
+    rig.attest_masks()
+    assert rig.status.masks is None
+    assert rig.run() == {}
+
+
+def test_the_dealer_gives_its_salt_to_nodes_only_and_forgets(make: Make) -> None:
+    rig = aggregating(make)
+    with pytest.raises(ProtocolError, match="not attested"):
+        rig.duty.salt(A, "demo", 1)
+    rig.attest_masks()
+    for stranger in (H1, DEALER):
+        with pytest.raises(ProtocolError, match=f"{stranger} is no aggregation node"):
+            rig.duty.salt(stranger, "demo", 1)
+    assert len(rig.duty.salt(A, "demo", 1)) == 32
+    rig.demo.submit(A, "AbortRound", "demo", 1, "the test ends")
+    rig.duty.step()
+    assert not (rig.folder / DEALER / "000001").exists()
+
+
+def test_a_dealer_that_lost_its_salt_draws_no_other(make: Make) -> None:
+    """Another one would make every sum look shifted, and end the round as if somebody had shifted it."""
+    rig = aggregating(make)
+    rig.share()
+    rig.attest_masks()
+    place = rig.folder / DEALER / "000001" / "salt"
+    place.unlink()
+    with pytest.raises(MaterialError, match="the salt of round 1 is gone"):
+        rig.duty.salt(A, "demo", 1)
+    assert rig.run() == {}
+    assert not place.exists()
+
+
+def lose_sums(rig: Rig, sender: str, receiver: str) -> None:
+    """Have a node's sums not reach another node."""
+
+    def bend(source: str, to: str, header: Delivery, messages: list[bytes]) -> list[bytes]:
+        if (header.kind, source, to) == ("sum", sender, receiver):
+            raise ProtocolError(f"{receiver} cannot be reached")
+        return messages
+
+    rig.bend = bend
+
+
+def test_a_node_that_attested_and_was_killed_still_delivers_its_sum(make: Make) -> None:
+    rig = aggregating(make)
+    rig.share()
+    rig.attest_masks()
+    lose_sums(rig, A, B)
+    assert sorted(rig.run()) == [A]
+    rig.bend = lambda sender, receiver, header, messages: messages
+    rig.restart(A)
+    found = rig.run()
+    assert sorted(found) == sorted([A, B])
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+
+
+def test_a_node_that_attested_takes_part_when_another_is_replaced(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sum of the one that is gone has reached P1 and not P0."""
+    rig = aggregating(make, *THREE)
+    rig.share()
+    rig.attest_masks()
+    lose_sums(rig, H1, B)
+    rig.nodes[H1].step()
+    rig.down = {H1}
+    assert sorted(rig.run()) == [A]
+    monkeypatch.setattr("clients.party.aggregation.PATIENCE", -1.0)
+    rig.share()
+    found = rig.run()
+    assert sorted(found) == sorted([A, B])
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+
+
+def test_a_restarted_party_stores_the_agreed_model_without_the_other(make: Make) -> None:
+    rig = aggregating(make)
+    rig.share()
+    rig.attest_masks()
+    assert sorted(rig.run()) == sorted([A, B])
+    rig.down = {A}
+    rig.restart(B)
+
+    def line(name: str) -> Line:
+        raise ProtocolError(f"nobody opens the line {name}")
+
+    wake = Wake()
+    transactions = rig.transactions(B)
+    agent = PartyAgent(
+        rig.ledger(B),
+        rig.task,
+        0,
+        line,
+        rig.shares[0],
+        rig.verifications[0],
+        rig.resharings[0],
+        NewModel(transactions, rig.task, rig.verifications[0].base, None, rig.folder / B, rig.report),
+        Attesting(rig.ledger(B), transactions, rig.task, rig.report, wake),
+        rig.report,
+        wake,
+        share_patience=0,
+    )
+    agent.step()
+    assert rig.close()["model"] == rig.expected()
+
+
+def test_only_p0s_masked_sum_is_kept_at_another_node(make: Make) -> None:
+    rig = aggregating(make, *THREE)
+    headers: dict[str, Delivery] = {}
+
+    def bend(sender: str, receiver: str, header: Delivery, messages: list[bytes]) -> list[bytes]:
+        if header.kind == "reshare" and receiver == H1:
+            headers[sender] = header
+            raise ProtocolError(f"{H1} cannot be reached")
+        return messages
+
+    rig.bend = bend
+    with pytest.raises(ProtocolError, match="cannot be reached"):
+        rig.share()
+    wrong = bytes(8 * rig.parameters)
+    named = headers[A].model_copy(update={"messages": 2, "masked": masked_hash(wrong)})
+    with pytest.raises(ShareError, match=f"{A}'s re-share has the masked parameters' sum, or lacks it"):
+        rig.nodes[H1].take(A, named, [bytes(32), wrong])
+    with pytest.raises(ShareError, match=f"{A}'s re-share has to name"):
+        rig.nodes[H1].take(A, headers[A].model_copy(update={"messages": 1, "masked": None}), [bytes(32)])
+    with pytest.raises(ShareError, match=f"{B}'s re-share has the masked parameters' sum, or lacks it"):
+        rig.nodes[H1].take(B, headers[A].model_copy(update={"messages": 1}), [bytes(32)])
+    rig.bend = lambda sender, receiver, header, messages: messages
+    rig.share()
+    rig.attest_masks()
+    found = rig.run()
+    assert sorted(found) == sorted(THREE)
+    assert {one["model"] for one in found.values()} == {rig.expected()}
+
+
+def test_a_node_whose_peer_is_away_refuses_for_now(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other error than a ShareError would end its own party's process."""
+    rig = aggregating(make)
+
+    def away(*_: object) -> None:
+        raise GatewayError("the peer cannot be reached", "Start it", code="UNAVAILABLE")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "round", away)
+        with pytest.raises(ShareError, match="not now: the peer cannot be reached"):
+            rig.share()
+    rig.share()
+    rig.attest_masks()
+    assert {one["model"] for one in rig.run().values()} == {rig.expected()}
