@@ -17,7 +17,8 @@ from chaincode.contract.task import Task, check_coordinator, check_encrypted, ch
 def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Answer:
     """Make these the task's hospitals: new ones take part from the next round, those left out hand in no more.
 
-    An update that was handed in before stays in its round. Aggregation nodes that were expelled are nodes no more.
+    An update that was handed in before stays in its round. Aggregation nodes that were expelled are nodes no more. Where
+    the coordinator was expelled its stand-in is the coordinator from now on.
     """
     document = get_task(context, task)
     check_coordinator(context, document)
@@ -25,7 +26,8 @@ def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Ans
     following = 1 if current is None else current.round + 1
     before = document.joined or {}
     consortium = context.get(Consortium)
-    given = document.model_dump() | {"hospitals": hospitals, "joined": None} | _remaining_nodes(document, consortium)
+    given = document.model_dump() | {"hospitals": hospitals, "joined": None}
+    given |= _remaining_coordinators(document, consortium) | _remaining_nodes(document, consortium)
     changed = Task.from_argument("BAD_TASK", given)
     joined = {
         hospital: before.get(hospital, 1) if hospital in document.hospitals else following
@@ -38,6 +40,12 @@ def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Ans
     context.put(changed)
     context.event("TaskChanged", task=task)
     return changed.plain()
+
+
+def _remaining_coordinators(task: Task, consortium: Consortium) -> dict[str, Any]:
+    """Give the coordinator and stand-in that are members still: one at least, for it is who calls."""
+    coordinator, *stand_in = (msp for msp in (task.coordinator, task.stand_in) if msp in consortium.having("coordinator"))
+    return {"coordinator": coordinator, "stand_in": stand_in[0] if stand_in else None}
 
 
 def _remaining_nodes(task: Task, consortium: Consortium) -> dict[str, Any]:

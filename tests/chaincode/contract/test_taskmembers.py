@@ -75,6 +75,18 @@ def test_expelled_nodes_are_dropped_with_the_hospitals(
     assert demo.submit(A, "UpdateHospitals", "demo", [H2, H3]) == changed
 
 
+@pytest.mark.parametrize("expelled", ["coordinator", "stand-in"])
+def test_the_one_that_remains_coordinates(make: Callable[..., Consortium], expelled: str) -> None:
+    gone, remains = (A, B) if expelled == "coordinator" else (B, A)
+    others = ["VerifierCMSP", "VerifierDMSP"]
+    demo = make(verifiers=[A, B, *others])
+    demo.begin(verifiers=others, coordinator=A, stand_in=B)
+    demo.expel(gone)
+    changed = demo.submit(remains, "UpdateHospitals", "demo", HOSPITALS)
+    assert (changed["coordinator"], changed["stand_in"]) == (remains, None)
+    demo.submit(remains, "OpenRound", "demo", 1)
+
+
 def test_a_task_does_not_go_on_without_a_party(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:
     demo = make(EncryptedConsortium, verifiers=[A, B, "VerifierCMSP"])
     demo.begin(verifiers=[A, B], stand_in=None)
