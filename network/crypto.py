@@ -8,84 +8,38 @@ P-256 throughout; per organisation one signing authority (``ca``) and one TLS au
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from network.authority import Authority, Issuer, Validity, new_authority
 from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation, Organisation, Service
 from network.paths import NetworkFolder
 
 __all__ = [
     "USERS",
-    "Authority",
-    "Validity",
+    "Issuers",
     "enrol_user",
     "generate",
     "generate_one",
+    "has_own_authorities",
     "load_authority",
-    "new_authority",
     "node_ou_config",
 ]
 
 USERS = (("Admin", "admin"), ("User1", "client"))
-YEARS = 10
-_TLS_USES = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
 
 
-@dataclass(frozen=True)
-class Validity:
-    """When a certificate holds, in UTC."""
+class Issuers(NamedTuple):
+    """What issues an organisation's certificates: for signing, and for TLS."""
 
-    begin: datetime.datetime
-    end: datetime.datetime
-
-    @classmethod
-    def years(cls, years: int = YEARS) -> Validity:
-        """Hold for a number of years from five minutes ago (clocks differ)."""
-        now = datetime.datetime.now(datetime.UTC)
-        return cls(now - datetime.timedelta(minutes=5), now + datetime.timedelta(days=365 * years))
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A certificate authority: its key signs, its certificate is every member's root."""
-
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-    @property
-    def pem(self) -> bytes:
-        """The root certificate."""
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
-
-    def issue(
-        self, common_name: str, unit: str | None, validity: Validity, hosts: Sequence[str] = (), *, tls: bool = False
-    ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-        """Make a key and its certificate; ``unit`` is the NodeOU, ``hosts`` are names and addresses for TLS."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(common_name, unit), self.certificate.subject, key.public_key(), validity)
-        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        builder = builder.add_extension(_usage(encipher=tls), critical=True)
-        builder = builder.add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
-                self.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-            ),
-            critical=False,
-        )
-        if tls:
-            builder = builder.add_extension(_TLS_USES, critical=False)
-        if hosts:
-            names = [_general_name(host) for host in dict.fromkeys(hosts)]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return key, builder.sign(self.key, hashes.SHA256())
+    ca: Issuer
+    tlsca: Issuer
 
 
 def generate(consortium: Consortium, folder: NetworkFolder, validity: Validity | None = None) -> list[str]:
@@ -93,30 +47,44 @@ def generate(consortium: Consortium, folder: NetworkFolder, validity: Validity |
 
     Returns the names of the organisations made.
     """
-    return [one.name for one in consortium.everyone if generate_one(one, folder, validity)]
+    return [one.name for one in consortium.everyone if generate_one(one, folder, validity=validity)]
 
 
-def generate_one(one: AnyOrganisation, folder: NetworkFolder, validity: Validity | None = None) -> bool:
-    """Make an organisation's authorities, Admin, User1, node and service; tells whether it was made now.
+def generate_one(
+    one: AnyOrganisation, folder: NetworkFolder, issuers: Issuers | None = None, *, validity: Validity | None = None
+) -> bool:
+    """Make an organisation's Admin, User1, node and service; tells whether it was made now.
 
     An organisation whose folder exists keeps its keys; a service that is new gets its certificate where the TLS
-    authority's key is.
+    authority is. Without ``issuers`` two authorities are made too, their keys in ``ca`` and ``tlsca``.
     """
+    lasting = validity or Validity.years()
     made = not folder.msp(one).is_dir()
     if made:
-        _organisation(one, folder, validity or Validity.years())
+        _organisation(one, folder, issuers or _own_authorities(one, folder, lasting))
     if isinstance(one, Organisation) and one.service and not (folder.service_tls(one) / "server.crt").exists():
-        _service(one, one.service, folder, validity or Validity.years())
+        if issuers is not None:
+            _service(one, one.service, folder, issuers.tlsca)
+        elif has_own_authorities(one, folder):
+            _service(one, one.service, folder, load_authority(folder, one, "tlsca", lasting))
     return made
 
 
-def load_authority(folder: NetworkFolder, one: AnyOrganisation, kind: str = "ca") -> Authority:
-    """Read an organisation's signing (``ca``) or TLS (``tlsca``) authority."""
+def has_own_authorities(one: AnyOrganisation, folder: NetworkFolder) -> bool:
+    """Whether authorities that `generate_one` made are in the folder: not another site's, not a Fabric CA's."""
+    return (folder.organisation(one) / "tlsca" / "priv_sk").exists()
+
+
+def load_authority(
+    folder: NetworkFolder, one: AnyOrganisation, kind: str = "ca", validity: Validity | None = None
+) -> Authority:
+    """Read an organisation's signing (``ca``) or TLS (``tlsca``) authority, and how long what it issues holds."""
     home = folder.organisation(one) / kind
     key = serialization.load_pem_private_key((home / "priv_sk").read_bytes(), None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{home / 'priv_sk'} is no ECDSA key")
-    return Authority(key, x509.load_pem_x509_certificate((home / f"{kind}.{one.domain}-cert.pem").read_bytes()))
+    certificate = x509.load_pem_x509_certificate((home / f"{kind}.{one.domain}-cert.pem").read_bytes())
+    return Authority(key, certificate, validity or Validity.years())
 
 
 def enrol_user(
@@ -125,8 +93,8 @@ def enrol_user(
     """Make another user (with its own ``validity``, for one that is short-lived or expired); returns its folder."""
     home = folder.user(one, user)
     name = f"{user}@{one.domain}"
-    ca, tlsca = load_authority(folder, one), load_authority(folder, one, "tlsca")
-    _member(home, name, unit, (), one, ca, tlsca, validity or Validity.years())
+    ca, tlsca = (load_authority(folder, one, kind, validity) for kind in ("ca", "tlsca"))
+    _member(home, name, unit, (), one, Issuers(ca, tlsca))
     return home
 
 
@@ -142,113 +110,55 @@ def node_ou_config(authority_file: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _organisation(one: AnyOrganisation, folder: NetworkFolder, validity: Validity) -> None:
+def _organisation(one: AnyOrganisation, folder: NetworkFolder, issuers: Issuers) -> None:
     home = folder.organisation(one)
-    ca, tlsca = (_authority(home, kind, one.domain, validity) for kind in ("ca", "tlsca"))
+    for kind, issuer in zip(issuers._fields, issuers, strict=True):
+        _write(home / kind / f"{kind}.{one.domain}-cert.pem", issuer.pem)
     for user, unit in USERS if isinstance(one, Organisation) else USERS[:1]:
-        _member(folder.user(one, user), f"{user}@{one.domain}", unit, (), one, ca, tlsca, validity)
+        _member(folder.user(one, user), f"{user}@{one.domain}", unit, (), one, issuers)
     if isinstance(one, OrdererOrganisation):
-        _member(folder.node(one), one.node, "orderer", _hosts(one.node, one.host), one, ca, tlsca, validity)
+        _member(folder.node(one), one.node, "orderer", _hosts(one.node, one.host), one, issuers)
     elif one.peer:
-        _member(folder.node(one), one.node, "peer", _hosts(one.node, one.peer.host), one, ca, tlsca, validity)
-    _msp(folder.msp(one), one.domain, ca, tlsca)  # last: its presence says the organisation is complete
+        _member(folder.node(one), one.node, "peer", _hosts(one.node, one.peer.host), one, issuers)
+    _msp(folder.msp(one), one.domain, issuers)  # last: its presence says the organisation is complete
 
 
-def _service(one: Organisation, service: Service, folder: NetworkFolder, validity: Validity) -> None:
-    if not (folder.organisation(one) / "tlsca" / "priv_sk").exists():  # another site's organisation
-        return
-    hosts = _hosts(one.service_node, service.host)
-    _tls(folder.service_tls(one), one.service_node, hosts, load_authority(folder, one, "tlsca"), validity)
+def _service(one: Organisation, service: Service, folder: NetworkFolder, tlsca: Issuer) -> None:
+    _tls(folder.service_tls(one), one.service_node, _hosts(one.service_node, service.host), tlsca)
 
 
 def _hosts(node: str, host: str) -> tuple[str, ...]:
     return (node, node.partition(".")[0], host, "localhost", "127.0.0.1")
 
 
-def new_authority(kind: str, domain: str, validity: Validity) -> Authority:
-    """Make a signing (``ca``) or TLS (``tlsca``) authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = _name(f"{kind}.{domain}", None, organisation=domain)
-    builder = _builder(name, name, key.public_key(), validity)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    builder = builder.add_extension(_usage(encipher=True, certify=True), critical=True)
-    builder = builder.add_extension(_TLS_USES, critical=False)
-    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    return Authority(key, builder.sign(key, hashes.SHA256()))
+def _own_authorities(one: AnyOrganisation, folder: NetworkFolder, validity: Validity) -> Issuers:
+    made = [new_authority(kind, one.domain, validity) for kind in Issuers._fields]
+    for kind, authority in zip(Issuers._fields, made, strict=True):
+        _write_key(folder.organisation(one) / kind / "priv_sk", authority.key)
+    return Issuers(*made)
 
 
-def _authority(home: Path, kind: str, domain: str, validity: Validity) -> Authority:
-    authority = new_authority(kind, domain, validity)
-    _write_key(home / kind / "priv_sk", authority.key)
-    _write(home / kind / f"{kind}.{domain}-cert.pem", authority.pem)
-    return authority
-
-
-def _member(
-    home: Path,
-    name: str,
-    unit: str,
-    hosts: Sequence[str],
-    one: AnyOrganisation,
-    ca: Authority,
-    tlsca: Authority,
-    validity: Validity,
-) -> None:
-    _msp(home / "msp", one.domain, ca, tlsca)
-    key, certificate = ca.issue(name, unit, validity)
+def _member(home: Path, name: str, unit: str, hosts: Sequence[str], one: AnyOrganisation, issuers: Issuers) -> None:
+    _msp(home / "msp", one.domain, issuers)
+    key, certificate = issuers.ca.issue(name, unit)
     _write_key(home / "msp" / "keystore" / "priv_sk", key)
     _write(home / "msp" / "signcerts" / f"{name}-cert.pem", certificate.public_bytes(serialization.Encoding.PEM))
-    _tls(home / "tls", name, hosts, tlsca, validity)
+    _tls(home / "tls", name, hosts, issuers.tlsca)
 
 
-def _tls(home: Path, name: str, hosts: Sequence[str], tlsca: Authority, validity: Validity) -> None:
+def _tls(home: Path, name: str, hosts: Sequence[str], tlsca: Issuer) -> None:
     kind = "server" if hosts else "client"
-    key, certificate = tlsca.issue(name, None, validity, hosts, tls=True)
+    key, certificate = tlsca.issue(name, None, hosts, tls=True)
     _write(home / "ca.crt", tlsca.pem)
     _write_key(home / f"{kind}.key", key)
     _write(home / f"{kind}.crt", certificate.public_bytes(serialization.Encoding.PEM))  # last: all is there
 
 
-def _msp(home: Path, domain: str, ca: Authority, tlsca: Authority) -> None:
+def _msp(home: Path, domain: str, issuers: Issuers) -> None:
     file = f"ca.{domain}-cert.pem"
-    _write(home / "cacerts" / file, ca.pem)
-    _write(home / "tlscacerts" / f"tlsca.{domain}-cert.pem", tlsca.pem)
+    _write(home / "cacerts" / file, issuers.ca.pem)
+    _write(home / "tlscacerts" / f"tlsca.{domain}-cert.pem", issuers.tlsca.pem)
     _write(home / "config.yaml", node_ou_config(file).encode())
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, validity: Validity
-) -> x509.CertificateBuilder:
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
-    builder = builder.serial_number(x509.random_serial_number())
-    return builder.not_valid_before(validity.begin).not_valid_after(validity.end)
-
-
-def _name(common_name: str, unit: str | None, organisation: str | None = None) -> x509.Name:
-    pairs = [(NameOID.ORGANIZATION_NAME, organisation), (NameOID.ORGANIZATIONAL_UNIT_NAME, unit)]
-    attributes = [x509.NameAttribute(oid, value) for oid, value in pairs if value]
-    return x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _general_name(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
-
-
-def _usage(*, encipher: bool, certify: bool = False) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=encipher,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=certify,
-        crl_sign=certify,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def _write(path: Path, data: bytes) -> None:

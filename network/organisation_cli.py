@@ -4,14 +4,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from medquorum import BinaryMissing
 from network import bundle, crypto, identityfiles, profiles
+from network.consortium import AnyOrganisation
+from network.fabric.caserver import REMEDY, SERVER, fabric_ca, find_server
 from network.network import open_network
 from network.options import AsJson, Folder
+from network.paths import NetworkFolder
 
 __all__ = ["app"]
 
@@ -19,15 +25,40 @@ app = typer.Typer(no_args_is_help=True, help="Keys of one organisation, bundles 
 Name = Annotated[str, typer.Argument(metavar="ORG", help="The organisation of this host")]
 
 
+WithFabricCa = Annotated[
+    bool | None,
+    typer.Option(
+        "--fabric-ca/--no-fabric-ca",
+        help="Have a Fabric CA of the organisation's own issue the certificates  [default: where its server is found]",
+    ),
+]
+
+
 @app.command()
-def init(folder: Folder, name: Name, as_json: AsJson = False) -> None:
+def init(folder: Folder, name: Name, with_fabric_ca: WithFabricCa = None, as_json: AsJson = False) -> None:
     """Make one organisation's authorities, keys and certificates in this folder; what is there stays."""
     network = open_network(folder)
     one = network.consortium.anyone(name)
-    made = crypto.generate_one(one, network.folder)
+    with _issuers(network.folder, one, with_fabric_ca) as issuers:
+        made = crypto.generate_one(one, network.folder, issuers)
     identityfiles.check_own(network.folder, one)
-    home = network.folder.organisation(one)
-    print(json.dumps({"organisation": one.name, "folder": str(home), "made": made}) if as_json else home)
+    home, ca = network.folder.organisation(one), network.folder.fabric_ca(one)
+    document = {"organisation": one.name, "folder": str(home), "made": made, "fabric_ca": str(ca) if issuers else None}
+    print(json.dumps(document) if as_json else "\n".join(map(str, [home, *([f"Fabric CA: {ca}"] if issuers else [])])))
+
+
+@contextmanager
+def _issuers(folder: NetworkFolder, one: AnyOrganisation, wanted: bool | None) -> Iterator[crypto.Issuers | None]:
+    """Give the organisation's Fabric CA if it has one, or begins with one; None for authorities of its own."""
+    home, server = folder.fabric_ca(one), find_server()
+    new = not folder.msp(one).exists() and not crypto.has_own_authorities(one, folder)
+    if not home.exists() and not (new and (server is not None if wanted is None else wanted)):
+        yield None
+    elif server is None:
+        raise BinaryMissing(f"{SERVER} was not found", REMEDY)
+    else:
+        with fabric_ca(server, home, one.domain) as issuers:
+            yield issuers
 
 
 @app.command()

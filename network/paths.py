@@ -32,6 +32,10 @@ class NetworkFolder:
         kind = "peerOrganizations" if isinstance(one, Organisation) else "ordererOrganizations"
         return self.organizations / kind / one.domain
 
+    def fabric_ca(self, one: AnyOrganisation) -> Path:
+        """Home of the organisation's Fabric CA, where it has one."""
+        return self.organizations / "fabric-ca" / one.domain
+
     def msp(self, one: AnyOrganisation) -> Path:
         """Give the organisation's verifying MSP: what the others need to know of it."""
         return self.organisation(one) / "msp"

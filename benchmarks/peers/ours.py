@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from benchmarks.peers.hosts import Hosts
 from benchmarks.peers.networks import Network
 from benchmarks.peers.roles import DEALER, PARTIES
-from network.crypto import Validity, new_authority
+from network.authority import Validity, new_authority
 from verifier.backends import Comparing
 from verifier.kernels.library import path_in_use
 from verifier.plandocument import PlanDocument
@@ -137,7 +137,7 @@ def _identities(places: dict[str, str]) -> dict[str, dict[str, Any]]:
     known = {name: authority.pem.decode() for name, authority in made.items()}
     result = {}
     for name, authority in made.items():
-        key, certificate = authority.issue(f"service.{name}", None, valid, ("localhost", places[name]), tls=True)
+        key, certificate = authority.issue(f"service.{name}", None, ("localhost", places[name]), tls=True)
         own = (
             certificate.public_bytes(Encoding.PEM).decode(),
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),

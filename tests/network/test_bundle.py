@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from medquorum import ConfigError
 from network import bundle, identityfiles
+from network.authority import Authority, Validity, new_authority
 from network.cli import main
 from network.consortium import Consortium, Organisation, sample, write
-from network.crypto import Authority, Validity, generate_one, load_authority, new_authority, node_ou_config
+from network.crypto import generate_one, load_authority, node_ou_config
 from network.paths import NetworkFolder
 from network.privatefile import write_private
 
@@ -97,7 +98,7 @@ def test_bundles_that_are_not_taken_in(tmp_path: Path, consortium: Consortium) -
         with pytest.raises(ConfigError, match=message):
             bundle.read(damaged(path, **changes), founder)
     stranger = new_authority("ca", domain, Validity.years())
-    _, certificate = stranger.issue(f"orderer.{domain}", "orderer", Validity.years())
+    _, certificate = stranger.issue(f"orderer.{domain}", "orderer")
     foreign = certificate.public_bytes(Encoding.PEM).decode()
     refused_later = {
         "not issued by": {f"orderers/orderer.{domain}/msp/signcerts/orderer.{domain}-cert.pem": foreign},

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from networks import free_port_base
 
+from network.authority import Validity
 from network.cli import main
 from network.consortium import load, sample, write
-from network.crypto import Validity, generate, load_authority
+from network.crypto import generate, load_authority
 from network.fabric import binaries
 from network.paths import NetworkFolder
 from network.profiles import write_all

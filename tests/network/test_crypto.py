@@ -12,8 +12,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from network.authority import Validity
 from network.consortium import Consortium, Organisation, sample
-from network.crypto import Validity, enrol_user, generate
+from network.crypto import enrol_user, generate
 from network.paths import NetworkFolder
 
 HOUR = datetime.timedelta(hours=1)

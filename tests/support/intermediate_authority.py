@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from network.crypto import Authority
+from network.authority import Authority
 
 
 def below(above: Authority, name: str, *, authority: bool = True) -> Authority:
@@ -29,4 +29,4 @@ def below(above: Authority, name: str, *, authority: bool = True) -> Authority:
     )
     if authority:
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    return Authority(key, builder.sign(above.key, hashes.SHA256()))
+    return Authority(key, builder.sign(above.key, hashes.SHA256()), above.validity)

@@ -8,7 +8,7 @@ from functools import cache
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from network.crypto import Authority, Validity, new_authority
+from network.authority import Authority, Validity, new_authority
 from verifier.service.identity import Credentials
 
 HOSTS = ("localhost", "127.0.0.1")
@@ -22,7 +22,7 @@ def authority(msp_id: str, number: int) -> Authority:
 
 def credentials(own: str, known: Sequence[str], *, number: int = 0, hosts: Sequence[str] = HOSTS) -> Credentials:
     """Give an organisation's certificate and what it knows of others; ``number`` takes another authority of its own."""
-    key, certificate = authority(own, number).issue(f"service.{own}", None, Validity.years(1), hosts, tls=True)
+    key, certificate = authority(own, number).issue(f"service.{own}", None, hosts, tls=True)
     return Credentials(
         certificate.public_bytes(Encoding.PEM),
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),

@@ -11,7 +11,7 @@ from intermediate_authority import below
 
 from clients.auditor.authorities import Authorities
 from medquorum import CheckFailed, ConfigError
-from network.crypto import Authority, Validity, new_authority
+from network.authority import Authority, Validity, new_authority
 from verifier.service.identity import Credentials
 
 YEAR = Validity.years(1)
@@ -40,14 +40,14 @@ def folder(place: Path, prefix: str = "", **certificates: list[Authority]) -> Pa
 def test_a_chain_of_intermediates_leads_to_the_root(tmp_path: Path) -> None:
     known = Authorities.read(folder(tmp_path, cacerts=[ROOT], intermediatecerts=[LOWER, BETWEEN]))
     for issuer in (ROOT, BETWEEN, LOWER):
-        _, certificate = issuer.issue("peer0", "peer", YEAR)
+        _, certificate = issuer.issue("peer0", "peer")
         known.check("AMSP", certificate)
         with pytest.raises(CheckFailed, match="claims to be of BMSP"):
             known.check("BMSP", certificate)
 
 
 def test_an_intermediate_that_is_not_there_vouches_for_nobody(tmp_path: Path) -> None:
-    _, certificate = BETWEEN.issue("peer0", "peer", YEAR)
+    _, certificate = BETWEEN.issue("peer0", "peer")
     with pytest.raises(CheckFailed, match="not issued by its authority"):
         Authorities.read(folder(tmp_path, cacerts=[ROOT])).check("AMSP", certificate)
 
@@ -59,12 +59,12 @@ def test_an_intermediate_without_a_chain_is_refused(tmp_path: Path, stray: Autho
 
 
 def test_services_know_intermediate_tls_authorities(tmp_path: Path) -> None:
-    key, certificate = BETWEEN.issue("client", None, YEAR, ["localhost"], tls=True)
-    (tmp_path / "client.crt").write_bytes(Authority(key, certificate).pem)
+    key, certificate = BETWEEN.issue("client", None, ["localhost"], tls=True)
+    (tmp_path / "client.crt").write_bytes(Authority(key, certificate, YEAR).pem)
     (tmp_path / "client.key").write_bytes(b"key")
     place = folder(tmp_path, "tls", cacerts=[ROOT], intermediatecerts=[BETWEEN])
     found = Credentials.read(tmp_path, place)
-    assert found.msp_of(Authority(key, certificate).pem) == "AMSP"
+    assert found.msp_of(Authority(key, certificate, YEAR).pem) == "AMSP"
     assert found.authorities == {"AMSP": [ROOT.pem, BETWEEN.pem]}
     (place / "a.example.com" / "msp" / "tlsintermediatecerts" / "1.pem").write_bytes(b"broken")
     with pytest.raises(ConfigError, match="cannot be read"):
