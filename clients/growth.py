@@ -41,7 +41,7 @@ def expected_growth(task: Task) -> Growth:
     blocks += model if public else 0
     # A public chunk is in the block and in the state.
     peer = blocks + (model if public else private_model)
-    updates = 0 if task.encrypted is not None else COPIES * len(task.hospitals) * task.length
+    updates = 0 if task.encrypted is not None else COPIES * len(task.hospitals) * model
     purged = (0 if task.keep_updates else updates) + (private_model if task.keep_models else 0)
     return Growth(peer, peer + updates, blocks, purged)
 

@@ -9,9 +9,9 @@ from chaincode.contract.context import Context, sha256
 from chaincode.contract.models import Model, get_chunk
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
-from chaincode.contract.update import COLLECTION, SALT_BYTES, Update, private_key
+from chaincode.contract.update import COLLECTION, Update, chunk_of, private_key
 from chaincode.contract.workshop import Need
-from medquorum import ContractError
+from medquorum import ContractError, ModelError
 
 __all__ = ["supplier"]
 
@@ -47,7 +47,7 @@ def _update(context: Context, task: Task, current: Round, hospital: str) -> byte
     update = context.get(Update, task.task, current.round, hospital)
     if update.chunks is None or update.commitment != current.commitments[hospital]:
         raise ContractError("DATA_MISSING", f"the update of {hospital} is not the one round {current.round} froze")
-    chunks = []
+    chunks, sizes = [], task.chunk_sizes
     for index, expected in enumerate(update.chunks):
         key = private_key(context, task.task, current.round, hospital, index)
         value = context.private(COLLECTION, key)
@@ -57,5 +57,8 @@ def _update(context: Context, task: Task, current: Round, hospital: str) -> byte
                 f"chunk {index} of the update of {hospital} is not on the peer of {context.node.msp_id} yet",
                 "Ask again: the peer fetches private data from the other verifiers",
             )
-        chunks.append(memoryview(value)[SALT_BYTES:])
+        try:
+            chunks.append(chunk_of(value, sizes[index]))
+        except ModelError:
+            return b""  # of no model's length: the rules find it MALFORMED, on every verifier
     return b"".join(chunks)

@@ -17,16 +17,17 @@ from chaincode.contract.documents import Attribute, Document, Hash, MspId, Round
 from chaincode.contract.roundstate import ENDED, get_round
 from chaincode.contract.task import Task, check_coordinator, check_hospital, get_task
 from chaincode.contract.verdictstate import open_verdict
-from medquorum import ContractError
+from chaincode.modelformat import drop_planes, restore_planes
+from medquorum import ContractError, ModelError
 
-__all__ = ["COLLECTION", "SALT_BYTES", "Update", "private_key"]
+__all__ = ["COLLECTION", "SALT_BYTES", "Update", "chunk_of", "private_key", "private_value"]
 
 COLLECTION = "updates"
 SALT_BYTES = 32
 
 
 class Update(Document):
-    """What a hospital is bound to: base, layout, and the hash of every private value (salt and chunk) or share."""
+    """What a hospital is bound to: base, layout, and the hash of every private value or share."""
 
     kind: ClassVar[str] = "update"
     optional: ClassVar[frozenset[str]] = frozenset({"chunks", "shares"})
@@ -61,22 +62,39 @@ def private_key(context: Context, task: str, number: int, hospital: str, index: 
     return context.key("update", task, number, hospital, index)
 
 
+def private_value(salt: bytes, chunk: bytes) -> bytes:
+    """Make the private value of a chunk: its salt and its stored form, half the bytes."""
+    return salt + drop_planes(chunk)
+
+
+def chunk_of(value: bytes, length: int) -> bytes:
+    """Give the chunk of ``length`` bytes in a private value.
+
+    Raises
+    ------
+    ModelError
+        The value is not one of such a chunk.
+    """
+    return restore_planes(value[SALT_BYTES:], length)
+
+
 @transaction
 def put_update_chunk(context: Context, task: TaskId, round: RoundNumber, index: Index) -> Answer:
-    """Hand over one chunk of the caller's update: transient ``chunk`` = 32-byte salt and the chunk's bytes."""
+    """Hand over one chunk of the caller's update: transient ``chunk`` = its private value."""
     document = _open_task(context, task, round)
     document.expect("plain", "Hand each party its share, then send SubmitUpdate with their commitments")
     sizes = document.chunk_sizes
     if index >= len(sizes):
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(sizes)} does not exist", "Chunks are counted from 0")
     value = context.transient("chunk")
-    expected = SALT_BYTES + sizes[index]
-    if len(value) != expected:
+    try:
+        chunk_of(value, sizes[index])
+    except ModelError as error:
         raise ContractError(
             "BAD_CHUNK",
-            f"chunk {index} has {len(value)} bytes, not {expected}",
-            f"Send a {SALT_BYTES}-byte salt and {sizes[index]} bytes of parameters, as the task's layout says",
-        )
+            f"chunk {index}: {error.cause}",
+            f"Send a {SALT_BYTES}-byte salt and the stored form of {sizes[index]} bytes of parameters",
+        ) from error
     context.put_private(COLLECTION, private_key(context, task, round, context.msp, index), value)
     return {"hash": sha256(value)}
 

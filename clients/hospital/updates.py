@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 
 from chaincode import modelformat
-from chaincode.contract.update import SALT_BYTES
+from chaincode.contract.update import SALT_BYTES, private_value
 from clients.gateway.files import make_folder, write_durably
-from medquorum import DataError
+from medquorum import DataError, ModelError
 
 __all__ = ["StoredUpdate", "UpdateStore"]
 
@@ -29,9 +29,9 @@ class StoredUpdate:
 
     @property
     def values(self) -> list[bytes]:
-        """The private values: salt and chunk, one after the other."""
+        """The private values, one for each chunk."""
         return [
-            self.salts[index * SALT_BYTES : (index + 1) * SALT_BYTES] + chunk
+            private_value(self.salts[index * SALT_BYTES : (index + 1) * SALT_BYTES], chunk)
             for index, chunk in enumerate(modelformat.split(self.packed))
         ]
 
@@ -82,7 +82,7 @@ class UpdateStore:
                 record["base"], (place / "parameters.bin").read_bytes(), (place / "salts.bin").read_bytes()
             )
             intact = record["chunks"] == update.chunks
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
             raise DataError(f"the stored update in {place} cannot be read: {error}", f"Remove {place}") from error
         if not intact:
             raise DataError(f"the stored update in {place} was changed", f"Remove {place} to train again")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from federation import Federation
 
+from chaincode.contract.update import private_value
 from clients.gateway import Contract, X509Identity, connect, private_key_signer, read_profile, tls_channel
 from medquorum import ContractError, EndorseError, GatewayError
 from network.consortium import Organisation
@@ -33,7 +34,7 @@ def test_malformed_updates_are_refused_and_the_hospital_may_still_submit(fed: Fe
     hospital = fed.roles["Hospital1"]
     hospital.freeze()
     number = fed.opened()
-    sound = bytes(32) + raw(fed, 0)
+    sound = private_value(bytes(32), raw(fed, 0))
     for chunk, index in ((sound[:-1], 0), (sound + b"\0", 0), (sound * 2, 0), (b"", 0), (sound, 1)):
         refused("BAD_CHUNK", fed, "Hospital1", "PutUpdateChunk", number, index, chunk=chunk)
     fed.transactions("Hospital1").submit("PutUpdateChunk", fed.name, number, 0, chunk=sound)
@@ -55,7 +56,7 @@ def test_a_second_and_a_late_submission_are_refused(fed: Federation) -> None:
     fed.roles["Hospital3"].freeze()
     number = fed.opened()
     fed.submit_raw("Hospital3", number, raw(fed, 0))
-    sound = bytes(32) + raw(fed, 1)
+    sound = private_value(bytes(32), raw(fed, 1))
     document: dict[str, object] = {"base": fed.current.base, "layout": fed.task.layout}
     document |= {"chunks": [hashlib.sha256(sound).hexdigest()]}
     refused("ALREADY_SUBMITTED", fed, "Hospital3", "PutUpdateChunk", number, 0, chunk=sound)

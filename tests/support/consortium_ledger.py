@@ -17,6 +17,7 @@ from chaincode import catalogue, modelformat
 from chaincode.contract.contract import Contract
 from chaincode.contract.models import chunk_sizes
 from chaincode.contract.node import Node
+from chaincode.contract.update import private_value
 from chaincode.contract.verification import VerificationSets
 from chaincode.contract.workshop import Workshop
 from chaincode.dataset import VerificationSet
@@ -177,7 +178,7 @@ class Consortium:
         return str(self.read(A, "ReadRound", self.name, number)["base"])
 
     def put(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = SALT) -> list[str]:
-        chunks = [salt + chunk for chunk in modelformat.split(packed)]
+        chunks = [private_value(salt, chunk) for chunk in modelformat.split(packed)]
         for index, value in enumerate(chunks):
             self.submit(hospital, "PutUpdateChunk", self.name, number, index, chunk=value)
         return [hashlib.sha256(value).hexdigest() for value in chunks]

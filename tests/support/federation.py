@@ -24,6 +24,7 @@ from networks import RunningNetwork
 from role_process import RoleProcess
 
 from chaincode.contract.roundstate import Round
+from chaincode.contract.update import private_value
 from clients.coordinator.agent import Coordinator
 from clients.coordinator.duty import Deadlines
 from clients.documents import RoundStatus, ended
@@ -208,8 +209,8 @@ class Federation:
         return [str(chunk) for chunk in json.loads(record.read_text())["chunks"]]
 
     def submit_raw(self, hospital: str, number: int, packed: bytes) -> None:
-        """Submit any bytes of the right length as a hospital's update."""
-        value = os.urandom(32) + packed
+        """Submit any parameters of the right number as a hospital's update."""
+        value = private_value(os.urandom(32), packed)
         document = {
             "base": self.current.base,
             "layout": self.task.layout,

@@ -18,6 +18,7 @@ from networks import RunningNetwork
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from chaincode import modelformat
+from chaincode.contract.update import private_value
 from clients.gateway import Submissions, connect_profile
 from clients.gateway.network import Network
 from clients.ledger import Ledger
@@ -96,7 +97,7 @@ class LedgerRounds:
         base = self.submit(COORDINATOR, "OpenRound", number)["base"]
         noise = np.random.default_rng([number, *self.name.encode()]).integers(-99, 100, self.task.length // 4, np.int32)
         packed = np.frombuffer(fetch_model(self.ledger(HOSPITAL), self.task, base), "<i4") + noise
-        values = [os.urandom(32) + chunk for chunk in modelformat.split(packed.astype("<i4").tobytes())]
+        values = [private_value(os.urandom(32), one) for one in modelformat.split(packed.astype("<i4").tobytes())]
         for index, value in enumerate(values):
             self.submit(HOSPITAL, "PutUpdateChunk", number, index, chunk=value)
         hashes = [hashlib.sha256(value).hexdigest() for value in values]
