@@ -20,7 +20,8 @@ __all__ = ["LARGEST_PUBLIC", "store_model", "task_document"]
 LARGEST_PUBLIC = modelformat.CHUNK_BYTES
 """Bytes of the largest model that is kept in public state, where orderers see it too."""
 NEVER_WORSE, ANY = 20, 1000
-PARALLEL = 2
+PARALLEL = {"public": 4, "private": 2}
+"""Chunks under way: measured on two cores, where four private ones are slower by an eighth."""
 
 
 def task_document(
@@ -84,7 +85,7 @@ def store_model(
     if not stored:
         # The first chunk writes the manifest: alone, so that the others do not conflict over it.
         put(missing.pop(0))
-    with ThreadPoolExecutor(PARALLEL) as pool:
+    with ThreadPoolExecutor(PARALLEL[store]) as pool:
         for done, _ in enumerate(pool.map(put, missing), start=len(chunks) - len(missing) + 1):
             report.progress("store model", done, len(chunks))
     return model
