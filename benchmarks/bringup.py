@@ -30,6 +30,7 @@ from network.fabric import binaries
 from network.network import Kind, Network, open_network
 from network.processes import alive, processes, records
 from network.progress import Progress
+from scripts.federation.command import run_main
 
 Name = Literal["small", "quickstart", "devnet"]
 # kind of network, hospitals, seconds it may take; two verifiers beside the hospitals, and four orderers on Fabric
@@ -142,4 +143,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_main(main)

@@ -33,6 +33,7 @@ from clients.training import parameters
 from clients.training.initial import drawn_model
 from clients.training.module import DescribedModel
 from clients.training.train import Recipe, train
+from scripts.federation.command import run_main
 
 Integers = npt.NDArray[np.int32]
 HOSPITALS = 3
@@ -126,4 +127,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_main(main)

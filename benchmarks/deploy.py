@@ -29,6 +29,7 @@ from clients.hospital.fetch import fetch_proven
 from clients.report import Report
 from clients.session import CHAINCODE
 from network.waiting import await_true
+from scripts.federation.command import run_main
 
 PEERS = (5, 10, 15, 20)
 PAPER = {"deploy": (0.140, 0.270), "verify": (0.100, 0.220)}
@@ -156,4 +157,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_main(main)

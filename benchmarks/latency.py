@@ -24,6 +24,7 @@ from rich.table import Table
 
 from clients import gateway
 from network.network import Kind
+from scripts.federation.command import run_main
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
@@ -121,4 +122,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_main(main)

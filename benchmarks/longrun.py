@@ -29,6 +29,7 @@ from benchmarks.memory import network_processes, role_processes
 from network.network import open_network
 from network.paths import NetworkFolder
 from network.progress import Progress
+from scripts.federation.command import run_main
 from scripts.federation.network import Network, choose_network, running_network
 from scripts.federation.options import Options
 from scripts.federation.report import Report
@@ -178,4 +179,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_main(main)

@@ -30,6 +30,7 @@ from medquorum import MedquorumError
 from network.network import Kind
 from network.paths import NetworkFolder
 from network.processes import alive, processes, records
+from scripts.federation.command import run_main
 
 INTERVAL = 0.25  # seconds between looks
 ROLES = re.compile(r"-m clients (?P<role>adversary|coordinator|hospital|verifier) run")
@@ -157,4 +158,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_main(main)

@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from scripts.federation.command import run_main
 from scripts.federation.network import choose_network, running_network
 from scripts.federation.options import Options
 from scripts.federation.report import Report
@@ -73,4 +74,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_main(main)

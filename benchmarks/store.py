@@ -28,6 +28,7 @@ from clients.admin.tasks import store_model
 from clients.models import fetch_model
 from clients.report import Report
 from network.waiting import await_true
+from scripts.federation.command import run_main
 
 PEERS = 3
 ALLOWED = {"public": 4.0, "private": 10.0, "read": 1.0}
@@ -95,4 +96,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_main(main)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 
 import typer
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.markup import escape
 
 from medquorum import MedquorumError
 
-__all__ = ["run_command"]
+__all__ = ["run_command", "run_main"]
 
 
 class _Interrupted(MedquorumError):
@@ -30,6 +31,13 @@ def run_command(app: typer.Typer) -> None:
     except MedquorumError as error:
         Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         sys.exit(error.exit_code)
+
+
+def run_main(main: Callable[..., None]) -> None:
+    """Run a program of one command as `run_command` does."""
+    app = typer.Typer(add_completion=False)
+    app.command()(main)
+    run_command(app)
 
 
 def _interrupt(_number: int, _frame: object) -> None:
