@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No role but the hospital itself ever holds an update: all that it receives, computes, stores and sees is searched.
+"""No role but the hospital itself ever holds an update: all that it gets, computes, stores, sends and sees is searched.
 
 Every vector of the update's length is compared, alone and in every sum and difference of two, with r, r - w and p of
 each hospital; a linear functional modulo 2^64 makes that one comparison of numbers.
@@ -54,8 +54,9 @@ def vectors(raw: bytes, parameters: int) -> list[IntArray]:
 
 
 def recorded(rig: Rig, role: str) -> list[IntArray]:
-    """Give every vector that a role got, keeps in files, or reads on the ledger."""
+    """Give every vector that a role got or sent, keeps in files, or reads on the ledger."""
     raw = [value for _, value in rig.heard[role]]
+    raw += [value for heard in rig.heard.values() for sender, value in heard if sender == role]
     raw += [path.read_bytes() for path in (rig.folder / role).rglob("*") if path.is_file()]
     raw += [value for value in rig.demo.ledger.state.values() if isinstance(value, bytes)]
     return [vector for one in raw for vector in vectors(one, rig.parameters)]
@@ -118,3 +119,12 @@ def test_the_search_finds_what_two_parties_hold_together(rig: Rig) -> None:
 def test_the_search_finds_what_the_dealer_and_a_party_hold_together(rig: Rig) -> None:
     held = recorded(rig, A) + computed(rig, DEALER)
     assert found(held, targets(rig, [H2])[:1])
+
+
+def test_the_search_looks_at_what_a_role_sends(rig: Rig) -> None:
+    """What one party holds and what it sends away make an update, though nobody else sees one."""
+    other = rig.shares[0].wait(rig.status, H2, 0)
+    assert other is not None
+    rig.heard[H1].append((A, other.tobytes()))
+    assert found(recorded(rig, A) + computed(rig, A), targets(rig, [H2])[:1])
+    assert not found(recorded(rig, H1) + computed(rig, H1), targets(rig, [H2]))
