@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model is stored by several threads at once, and an upload that was cut off goes on where it ended."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from consortium_ledger import Consortium, A
+from ledger_contract import LedgerContract
+
+from chaincode import modelformat
+from clients.admin.tasks import store_model
+from clients.ledger import Ledger
+from clients.report import Report
+from clients.transactions import Transactions
+from medquorum import CommitStatusError
+
+CHUNKS = 3
+PACKED = np.random.default_rng(5).integers(-99, 99, (CHUNKS - 1) * modelformat.CHUNK_BYTES // 4 + 1).astype("<i4")
+
+
+@pytest.fixture
+def contract(tmp_path: Path) -> Iterator[LedgerContract]:
+    consortium = Consortium(tmp_path / "sets")
+    consortium.init()
+    yield LedgerContract(consortium, A)
+    consortium.close()
+
+
+def upload(contract: LedgerContract, store: str) -> str:
+    demo = contract.consortium
+    quiet = Report("test", "", as_json=True, stream=io.StringIO())
+    transactions = Transactions(contract, demo.verifiers, demo.quorum, A)
+    return store_model(Ledger(contract, A), transactions, demo.layout, PACKED.tobytes(), store, quiet)
+
+
+def sent(contract: LedgerContract, store: str) -> list[int]:
+    """Give the numbers of the chunks that were put, in order."""
+    return [int(call.split()[-2]) for call in contract.submitted if call.endswith(f" {store}")]
+
+
+def whole(contract: LedgerContract, model: str) -> bool:
+    return b"".join(contract.consortium.chunk(A, model, index) for index in range(CHUNKS)) == PACKED.tobytes()
+
+
+@pytest.mark.parametrize("store", ["public", "private"])
+def test_an_upload_that_was_cut_off_goes_on(contract: LedgerContract, store: str) -> None:
+    def cut(call: str) -> None:
+        if contract.submitted:
+            raise CommitStatusError("the connection is gone", code="UNAVAILABLE")
+
+    contract.before = cut
+    with pytest.raises(CommitStatusError, match="connection is gone"):
+        upload(contract, store)
+    assert sent(contract, store) == [0]
+    contract.before = lambda call: None
+    model = upload(contract, store)
+    assert sorted(sent(contract, store)) == [0, 1, 2]
+    assert whole(contract, model)
+    assert upload(contract, store) == model
+    assert len(contract.submitted) == CHUNKS
+
+
+@pytest.mark.parametrize("store", ["public", "private"])
+def test_chunks_are_put_at_once_after_the_first(contract: LedgerContract, store: str) -> None:
+    """The first one writes the manifest; each of the others waits here until both are under way."""
+    both = threading.Barrier(CHUNKS - 1, timeout=10)
+    alone = []
+
+    def meet(call: str) -> None:
+        if f" 0 {store}" in call:
+            alone.append(list(contract.submitted))
+            return
+        assert sent(contract, store)[:1] == [0]
+        both.wait()
+
+    contract.before = meet
+    assert whole(contract, upload(contract, store))
+    assert alone == [[]]
+    assert sorted(sent(contract, store)) == [0, 1, 2]
