@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from consortium_ledger import Consortium, A
+from consortium_ledger import A, Consortium
 from ledger_contract import LedgerContract
 
 from chaincode import modelformat
