@@ -36,7 +36,7 @@ WAIT_FOR_OTHERS = 1.0
 
 @dataclass
 class _Known:
-    """What this process has already said, and the round whose model comes next; never needed to act rightly."""
+    """What this process awaits and has said, and the round whose model comes next; never needed to act rightly."""
 
     awaited: int | None = None
     verdict: int | None = None
@@ -45,7 +45,12 @@ class _Known:
 
 
 class Hospital:
-    """One hospital's duty in one task; ``step`` is idempotent and may be cut off anywhere."""
+    """One hospital's duty in one task; ``step`` is idempotent and may be cut off anywhere.
+
+    What became of an update is told once its round has decided, however often the process was killed before. A process
+    that starts again tells it of the latest update on its disk, also when an earlier process did: nothing is kept of
+    what was told.
+    """
 
     def __init__(
         self,
@@ -66,7 +71,7 @@ class Hospital:
         self._report = report
         self._sender = sender
         self._verification = verification
-        self._known = _Known()
+        self._known = _Known(awaited=store.latest())
         self._packed: tuple[str, bytes] = ("", b"")
 
     def step(self) -> float | None:
@@ -96,6 +101,7 @@ class Hospital:
         update = self._stored(round, base)
         if update is None:
             return WAIT_FOR_OTHERS
+        self._known.awaited = round
         try:
             document: dict[str, Any] = {"base": base, "layout": self._task.layout}
             if self._sender is None:
@@ -182,7 +188,7 @@ class Hospital:
     def _tell_verdict(self, status: RoundStatus | None) -> None:
         """Say what became of an update, also when the next round is already open."""
         awaited = self._known.awaited
-        if awaited is None or status is None or status.round is None:
+        if awaited is None or status is None or status.round is None or status.round.round < awaited:
             return
         found = status if status.round.round == awaited else self._ledger.status(self._task.task, awaited)
         verdict = found.verdicts.get(self._ledger.msp)
@@ -190,11 +196,13 @@ class Hospital:
             self._report.event(
                 "verdict", round=awaited, accepted=verdict.accepted, reason=verdict.reason, counts=verdict.counts
             )
-        elif found.round is not None and ended(found.round):
+        elif found.round is None or not ended(found.round):
+            return
+        elif self._ledger.msp not in found.updates:
+            self._tell_late(awaited)
+        else:
             outcome = found.round.outcomes.get(self._ledger.msp, found.round.state)
             self._report.event("verdict", round=awaited, accepted=False, reason=outcome, counts=None)
-        else:
-            return
         self._known.awaited, self._known.verdict = None, awaited
 
     def _tell_late(self, round: int) -> None:

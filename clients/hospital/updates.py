@@ -93,6 +93,10 @@ class UpdateStore:
         rounds = self._rounds()
         return self.load(rounds[0]) if rounds else None
 
+    def latest(self) -> int | None:
+        """Give the last round whose update is stored."""
+        return max(self._rounds(), default=None)
+
     def forget(self, before: int) -> None:
         """Remove the updates of rounds before this one."""
         for round in self._rounds():

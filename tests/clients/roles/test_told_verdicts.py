@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hospital killed after it submitted is told what became of its update, also when the round has ended meanwhile."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from consortium_ledger import HOSPITALS, A, B
+from encrypted_consortium import EncryptedConsortium
+from ledger_contract import LedgerContract
+from small_federation import Federation, Killed, quarters
+
+from clients.attacks.behaviour import Adversary, Behaviour
+from clients.follow import Wake
+from clients.hospital.agent import Hospital
+from clients.hospital.handover import ShareSender
+from clients.hospital.trainer import Trainer
+from clients.hospital.updates import UpdateStore
+from clients.ledger import Ledger
+from clients.report import Report
+from clients.training.train import Recipe
+from clients.transactions import Transactions
+
+FIRST, SECOND, THIRD = HOSPITALS
+
+
+def submitted(federation: Federation) -> None:
+    """Step the first hospital until its update is on the ledger, and kill it."""
+    federation.agents["coordinator"].step()
+    hospital = federation.agents.pop(FIRST)
+    while not federation.events(FIRST, "submitted"):
+        hospital.step()
+
+
+@pytest.mark.parametrize(
+    ("behaviours", "absent", "told"),
+    [
+        ({}, None, (True, None)),
+        ({FIRST: Adversary("nan")}, None, (False, "RANGE")),
+        ({}, B, (False, "missing")),
+    ],
+    ids=["accepted", "refused", "missing"],
+)
+def test_a_killed_hospital_is_told_its_verdict_after_the_round(
+    federate: Callable[..., Federation],
+    behaviours: dict[str, Behaviour],
+    absent: str | None,
+    told: tuple[bool, str | None],
+) -> None:
+    federation = federate(behaviours, rounds=1)
+    submitted(federation)
+    if absent is not None:
+        del federation.agents[absent]
+    federation.run()
+    assert federation.events(FIRST, "verdict") == []
+    for restarts in (1, 2):
+        federation.start(FIRST)
+        federation.run()
+        verdicts = federation.events(FIRST, "verdict")
+        assert [event["round"] for event in verdicts] == [1] * restarts, "once in each process"
+        assert (verdicts[-1]["accepted"], verdicts[-1]["reason"]) == told
+
+
+def test_a_killed_hospital_is_told_its_verdict_when_the_next_round_is_open(federate: Callable[..., Federation]) -> None:
+    federation = federate(rounds=2)
+    submitted(federation)
+    while federation.ledger(A).round("demo", 1).state != "closed":
+        for agent in federation.agents.values():
+            agent.step()
+        federation.clock.now += 5
+    federation.start(FIRST)
+    federation.run()
+    assert [event["round"] for event in federation.events(FIRST, "verdict")] == [1, 2]
+
+
+def test_a_hospital_killed_before_its_update_is_on_the_ledger_is_told_so(federate: Callable[..., Federation]) -> None:
+    federation = federate(rounds=1)
+
+    def kill(call: str) -> None:
+        if call.startswith("SubmitUpdate"):
+            raise Killed
+
+    federation.contract(FIRST).before = kill
+    federation.agents["coordinator"].step()
+    with pytest.raises(Killed):
+        federation.agents.pop(FIRST).step()
+    federation.run()
+    federation.start(FIRST)
+    federation.run()
+    assert [event["round"] for event in federation.events(FIRST, "late")] == [1]
+    assert federation.events(FIRST, "verdict") == []
+
+
+class EncryptedHospital:
+    """The first hospital of an encrypted task; made anew, it has what is on its disk."""
+
+    def __init__(self, demo: EncryptedConsortium, folder: Path) -> None:
+        self.stream = io.StringIO()
+        contract = LedgerContract(demo, FIRST)
+        nobody_is_dialled: Any = None
+        ledger, report = Ledger(contract, FIRST), Report("hospital", FIRST, as_json=True, stream=self.stream)
+        task = ledger.task("demo")
+        assert task.encrypted is not None
+        self.agent = Hospital(
+            ledger,
+            Transactions(contract, demo.verifiers, 2, FIRST),
+            task,
+            Trainer(task, FIRST, quarters(40, 0), Recipe(), report, Wake()),
+            UpdateStore(folder),
+            report,
+            ShareSender(task, task.encrypted, FIRST, nobody_is_dialled, report),
+        )
+
+    def verdicts(self) -> list[dict[str, Any]]:
+        events = [json.loads(line) for line in self.stream.getvalue().splitlines()]
+        return [event for event in events if event["event"] == "verdict"]
+
+
+@pytest.mark.parametrize(
+    ("finding", "told"),
+    [
+        ({}, (True, None)),
+        ({"accepted": False, "reason": "RULE", "quality": 0}, (False, "RULE")),
+        (None, (False, "missing")),
+    ],
+    ids=["accepted", "refused", "missing"],
+)
+def test_a_killed_hospital_of_an_encrypted_task_is_told_its_verdict_after_the_round(
+    tmp_path: Path, finding: dict[str, Any] | None, told: tuple[bool, str | None]
+) -> None:
+    demo = EncryptedConsortium(tmp_path / "sets")
+    demo.begin(rounds=1)
+    demo.submit(A, "OpenRound", "demo", 1)
+    before = EncryptedHospital(demo, tmp_path / "updates")
+    assert before.agent.step() == 0
+    for hospital in (SECOND, THIRD):
+        demo.hand_in(hospital, hospital.encode())
+    demo.submit(A, "CloseSubmissions", "demo", 1, "")
+    demo.verify(SECOND)
+    for party in (A, B) if finding is not None else ():
+        demo.submit(party, "AttestVerdict", "demo", 1, FIRST, demo.evaluated(FIRST) | (finding or {}))
+    demo.submit(A, "CloseVerdicts", "demo", 1, "one is left out")
+    assert demo.read(A, "ReadRound", "demo", 1)["state"] == "closed"
+    after = EncryptedHospital(demo, tmp_path / "updates")
+    assert after.agent.step() is None
+    assert [(event["round"], event["accepted"], event["reason"]) for event in after.verdicts()] == [(1, *told)]
+    assert before.verdicts() == []
+    demo.close()
