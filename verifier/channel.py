@@ -11,8 +11,8 @@ from verifier.identifier import MaterialId
 
 __all__ = ["CREDIT", "Channel"]
 
-CREDIT = 256 << 20
-"""Bytes of material that may wait at a party."""
+CREDIT = 96 << 20
+"""Bytes of material that may wait for one party at the dealer, and as many at the party."""
 
 
 class Channel:

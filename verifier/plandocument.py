@@ -17,6 +17,7 @@ from medquorum import ContractError, ModelError, ProtocolError
 from verifier.backends import Comparing, back_end
 from verifier.comparison import Comparison
 from verifier.dealer import Dealer, Dealing
+from verifier.dryrun import fitting_batch, in_batches
 from verifier.identifier import MaterialId
 from verifier.plan import Plan
 from verifier.planning import SubjectKey, make_plan
@@ -126,8 +127,7 @@ class PlanDocument(BaseModel):
 
     def batches(self) -> list[tuple[int, slice]]:
         """Give the number and the images of every batch that is to be evaluated."""
-        starts = range(0, self.images, self.batch)
-        parts = [slice(start, min(start + self.batch, self.images)) for start in starts]
+        parts = in_batches(self.images, fitting_batch(self.plan(), self.batch, self.comparison))
         return list(enumerate(parts))[self.first_batch :]
 
     def deal(

@@ -17,6 +17,7 @@ from medquorum import MaterialError, MedquorumError, ProtocolError
 from verifier.agreement import earlier, measured
 from verifier.backends import Chosen, Comparing, back_end
 from verifier.correctness import COUNT_BITS
+from verifier.dryrun import fitting_batch, in_batches
 from verifier.evaluation import Evaluation, Images, Keep
 from verifier.identifier import MaterialId
 from verifier.journal import Batch, Journal, common_batches
@@ -60,7 +61,7 @@ class Order:
     comparison : "tree", "fss" or "auto"
         The back end; with "auto" P0 chooses by the measured links, once for all attempts.
     images, batch : int
-        Images in the verification set and in a batch.
+        Images in the verification set, and at most in a batch.
     only_bit : bool
         True to open the verdict's bit alone, False for the counts.
     """
@@ -78,9 +79,9 @@ class Order:
         """Counts in the result: for every subject the total and, where the rule needs them, each class."""
         return sum(1 + (s.program.classes if self.plan.per_class else 0) for s in self.plan.subjects)
 
-    def batches(self) -> list[slice]:
-        """Give the batches' images."""
-        return [slice(start, min(start + self.batch, self.images)) for start in range(0, self.images, self.batch)]
+    def batches(self, comparing: Comparing) -> list[slice]:
+        """Give the batches' images under a back end."""
+        return in_batches(self.images, fitting_batch(self.plan, self.batch, comparing))
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,7 @@ class Session:
         side = Evaluation(party, supply, name, order.plan, back_end(comparing, name), keep=self._keep)
         fails = side.model(secrets.base, secrets.share)
         digests = [comparing, self._line.digest()]
-        self._evaluate(side, journal, attempt)
+        self._evaluate(side, journal, attempt, comparing)
         digests += [batch.digest for batch in journal.batches]
         finished = [batch.counts for batch in journal.batches]
         counts = sum(finished, np.zeros(order.conditions, dtype=np.int64))
@@ -283,10 +284,10 @@ class Session:
         images = min(order.batch, order.images)
         return measured(self._index, self._line.exchange, order.plan, images, self._bandwidth)
 
-    def _evaluate(self, side: Evaluation, journal: Journal, attempt: int) -> None:
+    def _evaluate(self, side: Evaluation, journal: Journal, attempt: int, comparing: Comparing) -> None:
         """Do the batches that are not in the journal yet."""
         order, secrets = self._order, self._secrets
-        for number, part in enumerate(order.batches()):
+        for number, part in enumerate(order.batches(comparing)):
             if number < len(journal.batches):
                 continue
             images = None if secrets.images is None else secrets.images[part]

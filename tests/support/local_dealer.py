@@ -63,7 +63,7 @@ class LocalDealer:
             try:
                 for dealing in dealer.model():
                     self._send(channels, dealing)
-                for number, part in list(enumerate(order.batches()))[first:]:
+                for number, part in list(enumerate(order.batches(comparing)))[first:]:
                     for subject in order.plan.subjects:
                         for dealing in dealer.batch(number, part.stop - part.start, subject):
                             self._send(channels, dealing)

@@ -8,8 +8,9 @@ from two_parties import split
 
 from chaincode import catalogue
 from verifier.backends import back_end
-from verifier.choice import Link, Links, batch_cost, choose, probe
+from verifier.choice import Link, Links, choose, probe
 from verifier.comparison import Cost
+from verifier.dryrun import batch_cost
 from verifier.identifier import MaterialId
 from verifier.local import Inputs, measure
 from verifier.planning import make_plan

@@ -8,12 +8,11 @@ from engine_models import case
 
 from chaincode import catalogue
 from verifier.backends import back_end
-from verifier.channel import Channel
-from verifier.choice import batch_cost
+from verifier.channel import CREDIT, Channel
 from verifier.dealer import Dealer
+from verifier.dryrun import batch_cost, fitting_batch
 from verifier.identifier import MaterialId
 from verifier.planning import make_plan
-from verifier.service.dealing import CREDIT
 
 NAME = MaterialId("demo", 1, "Hospital1MSP")
 BATCH, BATCHES = 8, 3
@@ -42,6 +41,24 @@ def test_keys_wait_within_the_credit(credit):
     assert taken == sizes
     assert sum(sizes) > BATCHES * batch_cost(plan, BATCH, "fss").material > 64 << 20
     assert channel.peak <= max(credit, *sizes)
+
+
+def largest(plan, images, kind):
+    dealer = Dealer((bytes(32), bytes(32)), NAME, plan, back_end(kind, NAME))
+    list(dealer.model())
+    return max(len(m) for s in plan.subjects for _, found in dealer.batch(0, images, s) for m in found)
+
+
+@pytest.mark.parametrize("kind", ["tree", "fss"])
+@pytest.mark.parametrize("limit", [1 << 17, 3 << 20])
+def test_a_batch_is_of_as_many_images_as_a_gates_material_allows(kind, limit):
+    found = case(catalogue.describe("lenet", (1, 28, 28), 10), 1)
+    subjects = ["mixed", "own"]
+    plan = make_plan(found.description, subjects, lambda_numerator=1, lambda_bits=1, grey=True, per_class=True)
+    fitting = fitting_batch(plan, 64, kind, limit)
+    assert largest(plan, fitting, kind) <= limit or fitting == 1
+    assert largest(plan, fitting + 1, kind) > limit or fitting == 64
+    assert fitting_batch(plan, 2, kind, 1 << 30) == 2
 
 
 def test_both_ends_credits_are_at_most_256_mb():

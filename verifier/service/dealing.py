@@ -17,7 +17,7 @@ import grpc
 import structlog
 
 from medquorum import MaterialError, MedquorumError, ProtocolError
-from verifier.channel import Channel
+from verifier.channel import CREDIT, Channel
 from verifier.identifier import MaterialId
 from verifier.service.dealrequest import DealRequest
 from verifier.service.frames import split
@@ -26,11 +26,9 @@ from verifier.service.record import Record
 from verifier.service.refusal import refuse
 from verifier.stream import new_seed
 
-__all__ = ["CREDIT", "PROBE", "SERVICE", "Dealings"]
+__all__ = ["PROBE", "SERVICE", "Dealings"]
 
 SERVICE = "medquorum.Dealer"
-CREDIT = 96 << 20
-"""Bytes that may wait for one party at the dealer, and as many at the party."""
 PROBE = 1 << 20
 """Bytes of the answer by which a party measures the link."""
 PATIENCE = 120.0

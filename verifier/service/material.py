@@ -13,10 +13,10 @@ from typing import cast
 import grpc
 
 from medquorum import MedquorumError, ProtocolError
-from verifier.channel import Channel
+from verifier.channel import CREDIT, Channel
 from verifier.identifier import MaterialId
 from verifier.service.connection import Incoming, failure, reach
-from verifier.service.dealing import CREDIT, PROBE, SERVICE
+from verifier.service.dealing import PROBE, SERVICE
 from verifier.service.dealrequest import DealRequest
 from verifier.service.frames import read_message
 from verifier.service.gates import decode_gate

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a batch costs, found by running the dealer's code dry for one image: nothing is drawn or compared for use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from chaincode.fixedpoint import IntArray
+from verifier.backends import Comparing, back_end
+from verifier.channel import CREDIT
+from verifier.comparison import Cost
+from verifier.dealer import Dealer
+from verifier.identifier import MaterialId
+from verifier.material import Deal
+from verifier.plan import Plan, Subject
+from verifier.stream import SEED_BYTES
+from verifier.tree import Tree
+from verifier.weights import DealtWeights
+from verifier.wires import Dealt
+
+__all__ = ["batch_cost", "fitting_batch", "in_batches"]
+
+_NAME = MaterialId("", 0, "")
+
+
+class _Gate(NamedTuple):
+    """One image's dealing: bytes besides comparisons, and what is compared (how many values, at which bits)."""
+
+    material: int
+    comparisons: list[tuple[int, Sequence[int]]]
+
+
+def batch_cost(plan: Plan, images: int, comparing: Comparing) -> Cost:
+    """Give what all comparisons of a batch cost under a back end."""
+    chosen = back_end(comparing, _NAME)
+    compared = [one for gate in _gates(plan) for one in gate.comparisons]
+    costs = [chosen.cost(count * images, positions) for count, positions in compared]
+    return Cost(*(sum(column) for column in zip(*costs, strict=True))) if costs else Cost(0, 0, 0)
+
+
+def fitting_batch(plan: Plan, wanted: int, comparing: Comparing, limit: int = CREDIT) -> int:
+    """Give how many images may be evaluated together, at most ``wanted``.
+
+    A gate's material for a party is one message, and all of it waits there: of ``limit`` bytes at most, or one image's.
+    """
+    chosen = back_end(comparing, _NAME)
+
+    def size(gate: _Gate, images: int) -> int:
+        return gate.material * images + sum(chosen.cost(n * images, bits).material for n, bits in gate.comparisons)
+
+    gates = list(_gates(plan))
+    return next((n for n in range(wanted, 1, -1) if all(size(gate, n) <= limit for gate in gates)), 1)
+
+
+def in_batches(images: int, batch: int) -> list[slice]:
+    """Give the images of every batch of at most so many."""
+    return [slice(start, min(start + batch, images)) for start in range(0, images, batch)]
+
+
+def _gates(plan: Plan) -> Iterator[_Gate]:
+    """Deal one image's batch of every subject."""
+    listed = _Listed()
+    shapes = {subject.key: _Shapes(subject) for subject in plan.subjects}
+    dealer = Dealer((bytes(SEED_BYTES), bytes(SEED_BYTES)), _NAME, plan, listed, shapes)
+    for subject in plan.subjects:
+        for _, messages in dealer.batch(0, 1, subject):
+            yield _Gate(max(map(len, messages)), listed.comparisons)
+            listed.comparisons = []
+
+
+class _Listed(Tree):
+    """A back end that only notes what is compared."""
+
+    def __init__(self) -> None:
+        self.comparisons: list[tuple[int, Sequence[int]]] = []
+
+    def deal(self, deal: Deal, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
+        """Note it; there are no masks."""
+        self.comparisons.append((masks.size, positions))
+        return [np.zeros_like(masks) for _ in positions]
+
+
+class _Shapes(DealtWeights):
+    """Layers of which only the outputs' shapes are known."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__(subject.program.ring)
+        self._outputs = {
+            affine.layer.name: (*affine.geometry.output, affine.layer.outputs) for affine in subject.program.layers
+        }
+
+    def offset(self, name: str, wire: Dealt) -> IntArray:
+        """Give zeros in the shape of the layer's output."""
+        return np.zeros((wire.shape[0], *self._outputs[name]), dtype=np.int64)
