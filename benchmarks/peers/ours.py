@@ -20,6 +20,7 @@ from benchmarks.peers.networks import Network
 from benchmarks.peers.roles import DEALER, PARTIES
 from network.authority import Validity, new_authority
 from verifier.backends import Comparing
+from verifier.dryrun import fitting_batch
 from verifier.kernels.library import path_in_use
 from verifier.plandocument import PlanDocument
 from verifier.stream import new_seed
@@ -40,31 +41,34 @@ def measure(
 
     All on this host, or P0, P1 and dealer on the first three ``hosts``.
 
+    Where so many images' material does not fit, as many are ``evaluated`` together as do (`fitting_batch`).
     Seconds are the slower party's, of the median batch; bytes of both parties together, as TCP carried them.
     ``party_processor_s``: user's and system's seconds of the busier party's process, of the median batch.
     Peaks are of whole processes; ``start_bytes`` are there before anything is done: Python, numpy, torch, gRPC.
     """
     streamed = verify(network, back_end, batch, 1, hosts, ahead=False)
     material = max(report["costs"][1]["material"] for report in streamed["parties"])
+    fitting = fitting_batch(_plan(network, back_end, batch, batch).plan(), batch, back_end)
     batches = int(max(1, min(repeats, _HELD // material)))
-    stocked = verify(network, back_end, batch, batches, hosts, ahead=True)
+    stocked = verify(network, back_end, fitting, batches, hosts, ahead=True)
     reports = stocked["parties"]
     online = median(_slower(reports, index, "seconds") for index in range(1, batches + 1))
     dealt = median(max(report["dealt"][index] for report in reports) for index in range(1, batches + 1))
     return {
         "who": f"ours, {back_end}",
         "kernels": path_in_use(),
-        "online_s": online / batch,
-        "with_dealer_s": (online + dealt) / batch,
-        "wire_bytes": _both(reports, 1, "received") / batch,
-        "dealer_bytes": _both(reports, 1, "material") / batch,
+        "evaluated": fitting,
+        "online_s": online / fitting,
+        "with_dealer_s": (online + dealt) / fitting,
+        "wire_bytes": _both(reports, 1, "received") / fitting,
+        "dealer_bytes": _both(reports, 1, "material") / fitting,
         "rounds": reports[0]["costs"][1]["rounds"],
         "peak_bytes": [report["peak"] for report in streamed["parties"]],
         "start_bytes": max(report["start"] for report in streamed["parties"]),
         "dealer_peak_bytes": streamed["dealer"]["peak"],
-        "logit_error": _error(network, reports, batch * batches),
+        "logit_error": _error(network, reports, fitting * batches),
         "batches": batches,
-        "party_processor_s": median(_slower(reports, index, "processor") for index in range(1, batches + 1)) / batch,
+        "party_processor_s": median(_slower(reports, index, "processor") for index in range(1, batches + 1)) / fitting,
         "model_online_s": _slower(reports, 0, "seconds"),
         "model_dealer_s": max(report["dealt"][0] for report in reports),
         "model_wire_bytes": _both(reports, 0, "received"),
@@ -89,11 +93,8 @@ def _error(network: Network, reports: list[dict[str, Any]], count: int) -> float
     return float(np.abs(opened - network.logits(images)).max())
 
 
-def verify(
-    network: Network, back_end: Comparing, batch: int, batches: int, hosts: Hosts | None, *, ahead: bool
-) -> dict[str, Any]:
-    """Verify some batches, the dealer's material as it comes or all of it ``ahead``; give what the roles tell."""
-    plan = PlanDocument(
+def _plan(network: Network, back_end: Comparing, batch: int, images: int) -> PlanDocument:
+    return PlanDocument(
         parties=PARTIES,
         model=network.description,
         subjects=("mixed",),
@@ -104,11 +105,18 @@ def verify(
         per_class=False,
         comparison=back_end,
         batch=batch,
-        images=batch * batches,
+        images=images,
         first_batch=0,
         needed=0,
         updates=0,
     )
+
+
+def verify(
+    network: Network, back_end: Comparing, batch: int, batches: int, hosts: Hosts | None, *, ahead: bool
+) -> dict[str, Any]:
+    """Verify some batches, the dealer's material as it comes or all of it ``ahead``; give what the roles tell."""
+    plan = _plan(network, back_end, batch, batch * batches)
     part = {"model": network.name, "plan": plan.document(), "seed": new_seed().hex(), "ahead": ahead}
     roles = (*PARTIES, DEALER)
     places = dict(zip(roles, hosts.addresses if hosts else [_LOOPBACK] * 3, strict=True))
