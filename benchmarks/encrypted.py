@@ -31,6 +31,7 @@ from benchmarks.peers import crypten_peer, ours, spu_peer
 from benchmarks.peers.foreign import has_package
 from benchmarks.peers.networks import Network
 from chaincode import catalogue
+from scripts.federation.command import run_command
 from verifier.backends import Comparing
 
 BATCHES = (1, 8, 32, 128)
@@ -181,4 +182,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -26,6 +26,7 @@ from benchmarks.peers import ours
 from benchmarks.peers.networks import Network
 from chaincode import catalogue
 from chaincode.evaluation import compile_model, merit
+from scripts.federation.command import run_command
 
 COUNTS = (100, 250, 500, 1000)
 Row = dict[str, Any]
@@ -126,4 +127,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

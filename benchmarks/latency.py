@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -104,10 +105,9 @@ def main(
     """Compare the latency of evaluate and submit."""
     with tempfile.TemporaryDirectory() as folder, conformance_network(network, Path(folder)) as running:
         organisation = running.organisations[0]
-        runner = NodeRunner()
-        clients = {"python": python_client(organisation), "node": node_client(organisation, runner)}
-        results = compare(clients, {"evaluate": evaluates, "submit": submits}, turns)
-        runner.close()
+        with closing(NodeRunner()) as runner:
+            clients = {"python": python_client(organisation), "node": node_client(organisation, runner)}
+            results = compare(clients, {"evaluate": evaluates, "submit": submits}, turns)
     table = Table("stage", "client", "calls", "p50 ms", "p95 ms", title=f"Gateway clients on {network}")
     for stage, by_client in results.items():
         for name in clients:

@@ -26,6 +26,7 @@ from benchmarks.peers import ours
 from benchmarks.peers.hosts import Hosts
 from benchmarks.peers.networks import Network
 from chaincode import catalogue
+from scripts.federation.command import run_command
 from verifier.backends import Comparing
 
 BACK_ENDS: tuple[Comparing, ...] = ("tree", "fss")
@@ -125,4 +126,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -174,7 +174,7 @@ def examine(folder: Folder, as_json: AsJson = False) -> None:
 
 
 class Interrupted(MedquorumError):
-    """The user pressed Ctrl-C."""
+    """Ctrl-C or SIGTERM."""
 
     exit_code = 130
 
@@ -185,7 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given == ["--version"]:
         print(__version__)
         return 0
-    before = signal.signal(signal.SIGINT, _interrupt)
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         app(given, prog_name="medquorum-network")
     except SystemExit as end:
@@ -197,7 +197,8 @@ def main(arguments: list[str] | None = None) -> int:
             Console(stderr=True, highlight=False).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         return error.exit_code
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0
 
 

@@ -110,6 +110,7 @@ def _purge(folder: NetworkFolder) -> None:
         shutil.rmtree(folder.root / section, ignore_errors=True)
     folder.chaincodes.unlink(missing_ok=True)
     folder.kind.unlink(missing_ok=True)
+    shutil.rmtree(folder.organizations / "fabric-ca", ignore_errors=True)
     for organisation in folder.organizations.glob("*/*"):
         for part in organisation.iterdir():
             if part.name != "verification":

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keys and certificates of every organisation, in cryptogen's folder layout, file names and certificate profile.
+"""Keys and certificates of every organisation, in cryptogen's folder layout and file names.
 
-One code path serves the devnet, which must work where Fabric's binaries are not installed, and real Fabric. ECDSA
-P-256 throughout; per organisation one signing authority (``ca``) and one TLS authority (``tlsca``); the NodeOU
+One code path serves the devnet, which must work where Fabric's binaries are not installed, and real Fabric. Per
+organisation one signing authority (``ca``) and one TLS authority (``tlsca``), made here or a Fabric CA's; the NodeOU
 (``client``, ``peer``, ``admin``, ``orderer``) is the certificate's organisational unit.
 """
 
@@ -28,6 +28,7 @@ __all__ = [
     "generate",
     "generate_one",
     "has_own_authorities",
+    "is_complete",
     "load_authority",
     "node_ou_config",
 ]
@@ -62,12 +63,19 @@ def generate_one(
     made = not folder.msp(one).is_dir()
     if made:
         _organisation(one, folder, issuers or _own_authorities(one, folder, lasting))
-    if isinstance(one, Organisation) and one.service and not (folder.service_tls(one) / "server.crt").exists():
+    if isinstance(one, Organisation) and one.service and not is_complete(one, folder):
         if issuers is not None:
             _service(one, one.service, folder, issuers.tlsca)
         elif has_own_authorities(one, folder):
             _service(one, one.service, folder, load_authority(folder, one, "tlsca", lasting))
     return made
+
+
+def is_complete(one: AnyOrganisation, folder: NetworkFolder) -> bool:
+    """Whether `generate_one` has nothing to make."""
+    if not folder.msp(one).is_dir():
+        return False
+    return not (isinstance(one, Organisation) and one.service) or (folder.service_tls(one) / "server.crt").exists()
 
 
 def has_own_authorities(one: AnyOrganisation, folder: NetworkFolder) -> bool:

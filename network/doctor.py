@@ -21,6 +21,7 @@ from medquorum import BinaryMissing, ConfigError, NetworkError
 from network.consortium import Consortium, Service, load, sample
 from network.fabric import binaries
 from network.fabric.builder import builder_folder
+from network.fabric.caserver import CONFIGURATION
 from network.health import listens
 from network.packaging import metadata
 from network.paths import NetworkFolder
@@ -234,7 +235,7 @@ def _memory(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
 
 
 def _keys(folder: NetworkFolder) -> list[Path]:
-    return [path for name in ("priv_sk", "*.key", "*.id") for path in folder.organizations.rglob(name)]
+    return [path for name in ("*_sk", "*.key", "*.id", CONFIGURATION) for path in folder.organizations.rglob(name)]
 
 
 def _written(folder: NetworkFolder) -> list[Path]:

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from medquorum import BinaryMissing
+from medquorum import BinaryMissing, ConfigError
 from network import bundle, crypto, identityfiles, profiles
 from network.consortium import AnyOrganisation
-from network.fabric.caserver import REMEDY, SERVER, fabric_ca, find_server
+from network.fabric.caserver import REMEDY, SERVER, fabric_ca, find_server, has_root
 from network.network import open_network
 from network.options import AsJson, Folder
 from network.paths import NetworkFolder
@@ -42,23 +42,34 @@ def init(folder: Folder, name: Name, with_fabric_ca: WithFabricCa = None, as_jso
     with _issuers(network.folder, one, with_fabric_ca) as issuers:
         made = crypto.generate_one(one, network.folder, issuers)
     identityfiles.check_own(network.folder, one)
-    home, ca = network.folder.organisation(one), network.folder.fabric_ca(one)
-    document = {"organisation": one.name, "folder": str(home), "made": made, "fabric_ca": str(ca) if issuers else None}
-    print(json.dumps(document) if as_json else "\n".join(map(str, [home, *([f"Fabric CA: {ca}"] if issuers else [])])))
+    home = network.folder.organisation(one)
+    ca = str(network.folder.fabric_ca(one)) if _has_fabric_ca(network.folder, one) else None
+    document = {"organisation": one.name, "folder": str(home), "made": made, "fabric_ca": ca}
+    lines = [str(home)] if ca is None else [str(home), f"Fabric CA: {ca}"]
+    print(json.dumps(document) if as_json else "\n".join(lines))
 
 
 @contextmanager
 def _issuers(folder: NetworkFolder, one: AnyOrganisation, wanted: bool | None) -> Iterator[crypto.Issuers | None]:
-    """Give the organisation's Fabric CA if it has one, or begins with one; None for authorities of its own."""
-    home, server = folder.fabric_ca(one), find_server()
-    new = not folder.msp(one).exists() and not crypto.has_own_authorities(one, folder)
-    if not home.exists() and not (new and (server is not None if wanted is None else wanted)):
+    """Give the organisation's Fabric CA where it has one or begins with one, and has something to be issued."""
+    has, others = _has_fabric_ca(folder, one), folder.msp(one).exists() or crypto.has_own_authorities(one, folder)
+    if (has or others) and wanted not in (None, has):
+        raise ConfigError(
+            f"{one.name} began {'with' if has else 'without'} a Fabric CA", "Leave the option out: it keeps what it has"
+        )
+    server = find_server()
+    chosen = has or (not others and (server is not None if wanted is None else wanted))
+    if not chosen or crypto.is_complete(one, folder):
         yield None
     elif server is None:
         raise BinaryMissing(f"{SERVER} was not found", REMEDY)
     else:
-        with fabric_ca(server, home, one.domain) as issuers:
+        with fabric_ca(server, folder, one) as issuers:
             yield issuers
+
+
+def _has_fabric_ca(folder: NetworkFolder, one: AnyOrganisation) -> bool:
+    return has_root(folder.fabric_ca(one)) and not crypto.has_own_authorities(one, folder)
 
 
 @app.command()

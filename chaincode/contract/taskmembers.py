@@ -17,8 +17,8 @@ from chaincode.contract.task import Task, check_coordinator, check_encrypted, ch
 def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Answer:
     """Make these the task's hospitals: new ones take part from the next round, those left out hand in no more.
 
-    An update that was handed in before stays in its round. Aggregation nodes that were expelled are nodes no more; an
-    expelled coordinator's stand-in is the coordinator from now on.
+    An update that was handed in before stays in its round. Aggregation nodes that were expelled are no nodes any more;
+    where the coordinator has lost that role its stand-in has it from now on.
     """
     document = get_task(context, task)
     check_coordinator(context, document)
@@ -43,7 +43,7 @@ def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Ans
 
 
 def _remaining_coordinators(task: Task, consortium: Consortium) -> dict[str, Any]:
-    """Give the coordinator and stand-in that are members still: one at least, for it is who calls."""
+    """Give the coordinator and stand-in that may coordinate still: one at least, for it is who calls."""
     coordinator, *stand_in = (
         msp for msp in (task.coordinator, task.stand_in) if msp in consortium.having("coordinator")
     )

@@ -105,7 +105,7 @@ class Hospital:
         try:
             document: dict[str, Any] = {"base": base, "layout": self._task.layout}
             if self._sender is None:
-                with self._report.phase("upload", round=round, bytes=len(update.packed)):
+                with self._report.phase("upload", round=round, bytes=sum(map(len, update.values))):
                     self._put(round, update)
                 document["chunks"] = update.chunks
             else:
@@ -118,7 +118,7 @@ class Hospital:
             elif error.code != "ALREADY_SUBMITTED":
                 raise
             return 0
-        self._report.event("submitted", round=round, base=base, bytes=len(update.packed))
+        self._report.event("submitted", round=round, base=base, bytes=sum(map(len, update.values)))
         return 0
 
     def _help(self, status: RoundStatus | None, round: int) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from medquorum import BinaryMissing, NetworkError
 
-__all__ = ["PROGRAMS", "Binaries", "find"]
+__all__ = ["PROGRAMS", "Binaries", "find", "places"]
 
 PROGRAMS = ("peer", "orderer", "configtxgen", "osnadmin")
 REMEDY = (
@@ -67,6 +67,13 @@ class Binaries:
         return output
 
 
+def places(program: str) -> list[Path]:
+    """List the folders to look in: on ``PATH`` the first with ``program``, then where releases are usually put."""
+    on_path = shutil.which(program)
+    usual = [Path.home() / "fabric/bin", Path("fabric-samples/bin"), Path.home() / "fabric-samples/bin", Path("bin")]
+    return [Path(on_path).parent, *usual] if on_path else usual
+
+
 def find() -> Binaries:
     """Look in ``FABRIC_BIN``, on ``PATH``, in ``~/fabric/bin`` and where the official release's script puts them.
 
@@ -82,10 +89,7 @@ def find() -> Binaries:
         if missing:
             raise BinaryMissing(f"FABRIC_BIN={given} has no {', '.join(missing)}", REMEDY)
         return Binaries(folder)
-    on_path = shutil.which("peer")
-    places = [Path(on_path).parent] if on_path else []
-    places += [Path.home() / "fabric/bin", Path("fabric-samples/bin"), Path.home() / "fabric-samples/bin", Path("bin")]
-    for folder in places:
+    for folder in places("peer"):
         if not _missing(folder):
             return Binaries(folder.resolve())
     raise BinaryMissing("Fabric's binaries (peer, orderer, configtxgen, osnadmin) were not found", REMEDY)

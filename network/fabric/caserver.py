@@ -11,27 +11,32 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from medquorum import NetworkError
+from network.consortium import AnyOrganisation
 from network.crypto import Issuers
+from network.fabric.binaries import places
 from network.fabric.caclient import REGISTRAR, FabricAuthority
+from network.paths import NetworkFolder
 from network.privatefile import write_private
+from network.processes import NETWORK_VARIABLE, end
 from network.waiting import await_true, last_lines
 
-__all__ = ["REMEDY", "SERVER", "fabric_ca", "find_server"]
+__all__ = ["CONFIGURATION", "REMEDY", "SERVER", "fabric_ca", "find_server", "has_root"]
 
 SERVER = "fabric-ca-server"
 CONFIGURATION = "fabric-ca-server-config.yaml"
+ROOT = "ca-cert.pem"
 LIFETIME = "87600h"
 """Of the certificates: ten years, as of those that are made without Fabric CA."""
 START_SECONDS = 30
@@ -39,15 +44,20 @@ REMEDY = "Get it with the official release: `install-fabric.sh binary`; or leave
 
 
 def find_server() -> Path | None:
-    """Find Fabric CA's server: in ``FABRIC_BIN``, on ``PATH``, or in ``~/fabric/bin``; None where it is not."""
+    """Find Fabric CA's server: in ``FABRIC_BIN``, or else where Fabric's programs are looked for; None without it."""
     given = os.environ.get("FABRIC_BIN")
-    places = [given] if given else [os.environ.get("PATH", os.defpath), str(Path.home() / "fabric/bin")]
-    found = shutil.which(SERVER, path=os.pathsep.join(places))
-    return None if found is None else Path(found)
+    folders = [Path(given).expanduser()] if given else places(SERVER)
+    found = [folder / SERVER for folder in folders if os.access(folder / SERVER, os.X_OK)]
+    return found[0].resolve() if found else None
+
+
+def has_root(home: Path) -> bool:
+    """Whether a Fabric CA has begun in its home; without a root nothing was issued there."""
+    return (home / ROOT).exists()
 
 
 @contextmanager
-def fabric_ca(server: Path, home: Path, domain: str) -> Iterator[Issuers]:
+def fabric_ca(server: Path, folder: NetworkFolder, one: AnyOrganisation) -> Iterator[Issuers]:
     """Run an organisation's Fabric CA while it issues; what its home holds already stays.
 
     Raises
@@ -55,37 +65,41 @@ def fabric_ca(server: Path, home: Path, domain: str) -> Iterator[Issuers]:
     NetworkError
         The server ends, does not answer (`StartTimeout`) or refuses.
     """
-    names = [f"{kind}.{domain}" for kind in Issuers._fields]
+    home = folder.fabric_ca(one)
+    names = [f"{kind}.{one.domain}" for kind in Issuers._fields]
     files = [home / CONFIGURATION, home / Issuers._fields[1] / CONFIGURATION]
     for name, file in zip(names, files, strict=True):
         if not file.exists():
             write_private(file, yaml.safe_dump(_configuration(name)))
     with ExitStack() as stack:
-        port = stack.enter_context(_running(server, home, files[1]))
-        trusted = ssl.create_default_context(cafile=str(home / "ca-cert.pem"))
+        port = stack.enter_context(_running(server, home, files[1], {NETWORK_VARIABLE: str(folder.root.resolve())}))
+        trusted = ssl.create_default_context(cafile=str(home / ROOT))
         yield Issuers(
             *(FabricAuthority(port, trusted, name, _secret(file)) for name, file in zip(names, files, strict=True))
         )
 
 
 @contextmanager
-def _running(server: Path, home: Path, second: Path) -> Iterator[int]:
-    """Run the server with its second authority's configuration; gives its port."""
+def _running(server: Path, home: Path, second: Path, marked: Mapping[str, str]) -> Iterator[int]:
+    """Run the server with its second authority's configuration, ``marked`` as the network's; gives its port."""
     port, operations = _free_ports()
     log = home / "server.log"
     command = [str(server), "start", "--home", str(home), "--cafiles", str(second)]
     command += ["--address", "127.0.0.1", "--port", str(port)]
     env = {name: value for name, value in os.environ.items() if not name.startswith("FABRIC_CA")}
-    env["FABRIC_CA_SERVER_OPERATIONS_LISTENADDRESS"] = f"127.0.0.1:{operations}"
+    env |= {"FABRIC_CA_SERVER_OPERATIONS_LISTENADDRESS": f"127.0.0.1:{operations}", **marked}
     with log.open("ab") as output:
-        process = subprocess.Popen(command, cwd=home, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        try:
+            process = psutil.Popen(command, cwd=home, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        except OSError as error:
+            raise NetworkError(f"{server} does not run: {error}", REMEDY) from error
     try:
         await_true(lambda: process.poll() is not None or _listens(port), START_SECONDS, f"{SERVER} is not up", log)
         if process.poll() is not None:
             raise NetworkError(f"{SERVER} ended with {process.returncode}", f"See {log}: {last_lines(log)}")
         yield port
     finally:
-        process.terminate()
+        end([process])
         process.wait()
 
 

@@ -22,7 +22,7 @@ class _Interrupted(MedquorumError):
     exit_code = 130
 
 
-def run_command(app: typer.Typer) -> None:
+def run_command(app: Callable[[], object]) -> None:
     """Run ``app``; SIGTERM ends it as Ctrl-C does, exit codes are those of ``medquorum.py``, 130 when interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs begin with SIGINT ignored
         signal.signal(number, _interrupt)

@@ -188,7 +188,7 @@ def test_files_of_another_authority_are_checked_like_ours(tmp_path: Path, consor
 def test_the_commands(tmp_path: Path, consortium: Consortium, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("VerifierA", "Hospital1"):
         write(consortium, tmp_path / name / "consortium.toml")
-        assert main(["org", "init", name, "--dir", str(tmp_path / name)]) == 0
+        assert main(["org", "init", name, "--dir", str(tmp_path / name), "--no-fabric-ca"]) == 0
         out = str(tmp_path / f"{name}.json")
         assert main(["org", "export", name, "--dir", str(tmp_path / name), "--out", out]) == 0
     said = capsys.readouterr().out

@@ -103,6 +103,8 @@ def test_it_ends_and_its_home_is_private(folder: NetworkFolder, capsys: pytest.C
     init(folder, "Hospital1", capsys)
     home = folder.fabric_ca(CONSORTIUM.anyone("Hospital1"))
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    keys = [*home.rglob("*_sk"), *home.rglob(caserver.CONFIGURATION)]
+    assert len(keys) > 4 and all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys)
     files = [yaml.safe_load(path.read_text()) for path in home.rglob(caserver.CONFIGURATION)]
     secrets = [file["registry"]["identities"][0]["pass"] for file in files]
     assert len({*secrets}) == 2
@@ -129,6 +131,8 @@ def test_a_server_that_does_not_run(
     assert main(["org", "init", "Hospital1", "--dir", str(folder.root)]) == 20
     said = capsys.readouterr().err
     assert "ended with 3" in said and "no space left" in said
+    assert init(folder, "Hospital1", capsys, "--no-fabric-ca")["fabric_ca"] is None
+    assert main(["org", "export", "Hospital1", "--dir", str(folder.root)]) == 0
 
 
 def test_one_with_authorities_of_its_own_keeps_them(
@@ -141,3 +145,5 @@ def test_one_with_authorities_of_its_own_keeps_them(
     assert init(folder, "Hospital1", capsys) | {"folder": ""} == {
         "organisation": "Hospital1", "folder": "", "made": False, "fabric_ca": None,
     }  # fmt: skip
+    assert main(["org", "init", "Hospital1", "--dir", str(folder.root), "--fabric-ca"]) == 10
+    assert "began without a Fabric CA" in capsys.readouterr().err

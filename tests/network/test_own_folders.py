@@ -17,6 +17,7 @@ from network.cli import main
 from network.consortium import sample, write
 from network.deployment import Deployment, request
 from network.fabric import binaries
+from network.fabric.caserver import find_server
 from network.fabric.client import AdminClient
 from network.fabric.configtx import make_genesis
 from network.membership import new_hospital, with_hospital
@@ -130,7 +131,9 @@ def bundle_of_a_newcomer(hosts: dict[str, NetworkFolder], home: Path) -> Path:
     one = new_hospital(consortium, "Hospital2")
     folder = NetworkFolder(home / "Hospital2")
     write(with_hospital(consortium, one), folder.consortium)
-    assert main(["org", "init", "Hospital2", "--dir", str(folder.root)]) == 0
+    # Where its server is found, a real peer runs on a real Fabric CA's certificates.
+    issuer = "--no-fabric-ca" if find_server() is None else "--fabric-ca"
+    assert main(["org", "init", "Hospital2", "--dir", str(folder.root), issuer]) == 0
     bundles = []
     for name in hosts:
         bundles.append(home / f"{name}.json")

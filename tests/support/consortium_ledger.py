@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +97,13 @@ class Consortium:
 
     def expel(self, *msps: str) -> None:
         """Have a quorum of verifiers take organisations out of the consortium."""
-        now = self.read(A, "ReadConsortium")
-        members = {msp: roles for msp, roles in now["members"].items() if msp not in msps}
+        now = self.read(A, "ReadConsortium")["members"]
+        self.vote({msp: roles for msp, roles in now.items() if msp not in msps})
+
+    def vote(self, members: Mapping[str, list[str]]) -> None:
+        """Have a quorum of verifiers change the members."""
+        following = {"quorum": self.read(A, "ReadConsortium")["quorum"], "members": dict(members)}
         for verifier in self.verifiers[: self.quorum]:
-            following = {"quorum": now["quorum"], "members": members}
             self.submit(verifier, "UpdateConsortium", following, unit="admin")
 
     def model(self, seed: int = 0, scale: float = 0.1) -> bytes:

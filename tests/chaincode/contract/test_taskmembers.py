@@ -75,13 +75,16 @@ def test_expelled_nodes_are_dropped_with_the_hospitals(
     assert demo.submit(A, "UpdateHospitals", "demo", [H2, H3]) == changed
 
 
-@pytest.mark.parametrize("expelled", ["coordinator", "stand-in"])
-def test_the_one_that_remains_coordinates(make: Callable[..., Consortium], expelled: str) -> None:
-    gone, remains = (A, B) if expelled == "coordinator" else (B, A)
+@pytest.mark.parametrize("how", ["expelled", "without the role"])
+@pytest.mark.parametrize(("gone", "remains"), [(A, B), (B, A)], ids=["coordinator", "stand-in"])
+def test_the_one_that_remains_coordinates(make: Callable[..., Consortium], gone: str, remains: str, how: str) -> None:
     others = ["VerifierCMSP", "VerifierDMSP"]
     demo = make(verifiers=[A, B, *others])
     demo.begin(verifiers=others, coordinator=A, stand_in=B)
-    demo.expel(gone)
+    if how == "expelled":
+        demo.expel(gone)
+    else:
+        demo.vote(demo.read(remains, "ReadConsortium")["members"] | {gone: ["verifier"]})
     changed = demo.submit(remains, "UpdateHospitals", "demo", HOSPITALS)
     assert (changed["coordinator"], changed["stand_in"]) == (remains, None)
     demo.submit(remains, "OpenRound", "demo", 1)

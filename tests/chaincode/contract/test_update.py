@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import pytest
 from consortium_ledger import DEALER, HOSPITALS, SALT, A, B, Consortium
 
@@ -20,6 +21,9 @@ H1, H2, H3 = HOSPITALS
 def opened(demo: Consortium) -> Consortium:
     demo.submit(A, "OpenRound", "demo", 1)
     return demo
+
+
+Spoil = Callable[[bytes], bytes]
 
 
 def update(demo: Consortium, **changes: Any) -> dict[str, Any]:
@@ -48,12 +52,15 @@ def test_submitted_update_is_frozen(opened: Consortium, refused: Callable[..., s
 
 
 def test_parameters_stay_with_the_verifiers(opened: Consortium) -> None:
-    packed = private_value(SALT, opened.model(1))
-    opened.hand_in(H1, opened.model(1))
+    packed = opened.model(1)
+    opened.hand_in(H1, packed)
+
+    def held(values: Iterable[bytes]) -> bool:
+        return any(form in value for form in (packed, modelformat.drop_planes(packed)) for value in values)
+
     for msp, organisation in opened.ledger.organisations.items():
-        held = any(packed in value for value in organisation.private.values())
-        assert held == (msp in opened.verifiers)
-    assert not any(packed in value for value in opened.ledger.state.values())
+        assert held(organisation.private.values()) == (msp in opened.verifiers)
+    assert not held(opened.ledger.state.values())
 
 
 @pytest.mark.parametrize("wrong", [b"", SALT, b"x" * 31, "short", "long"])
@@ -62,6 +69,24 @@ def test_chunk_of_another_length(opened: Consortium, refused: Callable[..., str]
     value = {"short": good[:-1], "long": good + b"\0"}[wrong] if isinstance(wrong, str) else wrong
     text = refused("BAD_CHUNK", opened.submit, H1, "PutUpdateChunk", "demo", 1, 0, chunk=value)
     assert "chunk 0: a stored chunk" in text
+
+
+@pytest.mark.parametrize(
+    ("spoil", "cause"),
+    [
+        (lambda packed: packed, "which of its bytes are kept"),
+        (lambda packed: b"\5" + modelformat.drop_planes(packed)[1:], "which of its bytes are kept"),
+        (lambda packed: b"\4" * -(-len(packed) // 4096) + _planes(packed), "keeps more bytes than its values need"),
+    ],
+    ids=["as it is", "five bytes a value", "all four bytes"],
+)
+def test_chunk_in_another_form(opened: Consortium, refused: Callable[..., str], spoil: Spoil, cause: str) -> None:
+    value = SALT + spoil(opened.model(1))
+    assert cause in refused("BAD_CHUNK", opened.submit, H1, "PutUpdateChunk", "demo", 1, 0, chunk=value)
+
+
+def _planes(packed: bytes) -> bytes:
+    return np.frombuffer(packed, np.uint8).reshape(-1, 4).T.tobytes()
 
 
 def test_chunk_without_bytes_or_place(opened: Consortium, refused: Callable[..., str]) -> None:
