@@ -24,7 +24,7 @@ class FixedKey:
     Parameters
     ----------
     context : bytes
-        Names the verification: ids and a nonce to which dealer and both parties contributed.
+        Names the verification.
     """
 
     def __init__(self, context: bytes) -> None:

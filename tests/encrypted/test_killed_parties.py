@@ -79,6 +79,14 @@ def test_a_party_that_ends_goes_on_after_the_last_common_batch(
     await_true(lambda: not any(folder.exists() for folder in folders), 20, "both parties forget the round")
 
 
+def test_stopped_whole_at_a_random_moment_the_round_goes_on(fed: Federation) -> None:
+    number = fed.opened()
+    fed.reach_a_random_moment()
+    fed.restart()
+    assert fed.finished().accepted == EVERYONE
+    check_nothing_is_doubled(fed, number)
+
+
 def test_a_killed_dealer_deals_what_is_left_after_its_restart(fed: Federation) -> None:
     number = fed.opened()
     fed.reach("verifying")

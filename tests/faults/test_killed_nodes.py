@@ -84,6 +84,15 @@ def test_a_task_goes_on_after_the_whole_network_was_restarted(fed: Federation) -
     check_nothing_is_doubled(fed, number)
 
 
+def test_stopped_whole_at_a_random_moment_it_goes_on_from_the_ledger_alone(fed: Federation) -> None:
+    """Only hospitals keep something besides: the update that is theirs alone, until it is judged."""
+    number = fed.opened()
+    fed.reach_a_random_moment()
+    fed.restart(without_state=fed.verifiers)
+    assert fed.finished().accepted == EVERYONE
+    check_nothing_is_doubled(fed, number)
+
+
 def leader(fed: Federation) -> str:
     """Give the ordering leader's node, from what the orderers have logged last."""
     orderers = fed.running.consortium.orderers

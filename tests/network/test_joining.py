@@ -13,6 +13,7 @@ import pytest
 from federation import Federation, federation
 from networks import Networks
 
+from clients.cli import main as medquorum
 from clients.gateway import Gateway, read_profile
 from clients.gateway.identity import X509Identity, private_key_signer
 from clients.gateway.profile import connect_peer
@@ -73,6 +74,17 @@ def test_a_hospital_joins_in_the_middle_of_a_round(fed: Federation) -> None:
     third = fed.opened()
     assert fed.finished().accepted == [H1, H2, H3]
     assert (first, second, third) == (1, 2, 3)
+    for number in (first, third):
+        assert fetched(fed, "Hospital3", number), "also a model from before it joined"
+
+
+def fetched(fed: Federation, hospital: str, number: int) -> bool:
+    """Have a hospital fetch a round's model from its own peer, checked."""
+    home = ["--profile", str(fed.running.profile(hospital)), "--state-dir", str(fed.state(f"{hospital}-fetch"))]
+    out = fed.folder / f"{hospital}-{number}.safetensors"
+    organizations = str(fed.running.folder.organizations / "peerOrganizations")
+    asked = ["--task", fed.name, "--round", str(number), "--organizations", organizations, "--out", str(out)]
+    return medquorum(["hospital", "fetch", *home, *asked]) == 0 and out.exists()
 
 
 def test_a_hospital_is_expelled_in_the_middle_of_a_round(fed: Federation) -> None:

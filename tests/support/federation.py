@@ -10,10 +10,12 @@ import hashlib
 import io
 import json
 import os
+import random
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +130,26 @@ class Federation:
     def start_node(self, node: str) -> RoleProcess:
         """Start the process of an aggregation node that is no party."""
         return self.start(self.nodes[node], kind="aggregator", name=node)
+
+    def reach_a_random_moment(self) -> None:
+        """Act as the coordinator up to some state, then let the others work for up to a second; says what it drew."""
+        draw = random.SystemRandom()
+        state, seconds = draw.choice(["open", "verifying", "aggregating"]), draw.uniform(0, 1)
+        print(f"stopped {seconds:.3f} s after {state}")
+        self.reach(state)
+        time.sleep(seconds)
+
+    def restart(self, *, without_state: Sequence[str] = ()) -> None:
+        """Kill every process, restart the network, start all again; some ``without_state``, from the ledger alone."""
+        for process in self.roles.values():
+            process.kill()
+        self.running.network.restart()
+        for role in without_state:
+            shutil.rmtree(self.state(role))
+        for role in self.everyone:
+            self.start(role)
+        for node in self.nodes:
+            self.start_node(node)
 
     def _kind(self, role: str) -> str:
         if role in self.hospitals:
