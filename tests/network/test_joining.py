@@ -80,11 +80,12 @@ def test_a_hospital_joins_in_the_middle_of_a_round(fed: Federation) -> None:
 
 def fetched(fed: Federation, hospital: str, number: int) -> bool:
     """Have a hospital fetch a round's model from its own peer, checked."""
-    home = ["--profile", str(fed.running.profile(hospital)), "--state-dir", str(fed.state(f"{hospital}-fetch"))]
     out = fed.folder / f"{hospital}-{number}.safetensors"
     organizations = str(fed.running.folder.organizations / "peerOrganizations")
     asked = ["--task", fed.name, "--round", str(number), "--organizations", organizations, "--out", str(out)]
-    return medquorum(["hospital", "fetch", *home, *asked]) == 0 and out.exists()
+    return (
+        medquorum(["hospital", "fetch", "--profile", str(fed.running.profile(hospital)), *asked]) == 0 and out.exists()
+    )
 
 
 def test_a_hospital_is_expelled_in_the_middle_of_a_round(fed: Federation) -> None:
