@@ -7,33 +7,36 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.control import Control
 from rich.markup import escape
+from rich.segment import ControlType
 
 __all__ = ["Pace", "Report"]
 
-TOLD = ("seconds_left", "sent", "received")
-"""Fields of a progress that its line for people shows too."""
+BAR = 20
+"""Characters of a full bar."""
 
 
 class Pace:
-    """How long a phase still takes, from how far it came since its first report."""
+    """How long a phase still takes, from how far it came since the last report of where it began."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._first: tuple[int, float] | None = None
 
-    def seconds_left(self, done: int, total: int) -> float:
-        """Give the seconds left at ``done`` of ``total``; 0 at the first report, which may follow an earlier try."""
+    def seconds_left(self, done: int, total: int) -> float | None:
+        """Give the seconds left at ``done`` of ``total``; None before anything is done, which restarts the clock."""
         now = self._clock()
-        if self._first is None:
+        if self._first is None or done <= self._first[0]:
             self._first = done, now
+            return None
         before, since = self._first
-        return round((now - since) * (total - done) / (done - before), 1) if done > before else 0.0
+        return round((now - since) * (total - done) / (done - before), 1)
 
 
 class Report:
@@ -59,17 +62,20 @@ class Report:
             if self._json:
                 print(json.dumps({"event": name, **self._origin, **fields}), file=self._stream, flush=True)
                 return
+            self._erase()
             told = "  ".join(f"{key} {_plain(value)}" for key, value in fields.items() if value not in (None, [], {}))
             self._console.print(f"[bold]{name.replace('_', ' ')}[/bold]  {escape(told)}")
 
-    def progress(self, phase: str, done: int, total: int, **fields: Any) -> None:
-        """Report how far a phase is: on a terminal one line that changes, as JSON a line each."""
+    def progress(self, phase: str, done: int, total: int, *, unit: str = "", **fields: Any) -> None:
+        """Report how far a phase is: on a terminal one line that changes, with its unit; as JSON a line each."""
         if self._json:
             self.event("progress", phase=phase, done=done, total=total, **fields)
         elif self._live:
-            more = "".join(f"  {name.replace('_', ' ')} {fields[name]:,}" for name in TOLD if name in fields)
+            line, end = _bar(phase, done, total, unit, fields), "\r" if done < total else "\n"
             with self._lock:
-                self._console.print(f"{phase} {done}/{total}{more}", end="\r" if done < total else "\n")
+                self._erase()
+                # What does not fit is cut: a wrapped line would stay where it is.
+                self._console.print(line, end=end, markup=False, no_wrap=True, overflow="crop", soft_wrap=False)
 
     @contextmanager
     def phase(self, name: str, **fields: Any) -> Iterator[None]:
@@ -77,6 +83,26 @@ class Report:
         start = time.monotonic()
         yield
         self.event("phase", phase=name, seconds=round(time.monotonic() - start, 4), **fields)
+
+    def _erase(self) -> None:
+        """Clear the changing line for what comes in its place."""
+        if self._live:
+            self._console.control(Control((ControlType.ERASE_IN_LINE, 2)))
+
+
+def _bar(phase: str, done: int, total: int, unit: str, fields: Mapping[str, Any]) -> str:
+    """Give a progress as a line for people; of its fields hospital, seconds left and bytes."""
+    full = BAR * done // max(total, 1)
+    parts = [
+        f"{phase} {fields.get('hospital', '')}".strip(),
+        f"[{'#' * full:-<{BAR}}]",
+        f"{done:,}/{total:,} {unit}".strip(),
+    ]
+    if "seconds_left" in fields:
+        parts.append(f"{fields['seconds_left']:,.0f} s left")
+    if "sent" in fields:
+        parts.append(f"sent {fields['sent'] / 1e6:,.1f} MB, received {fields['received'] / 1e6:,.1f} MB")
+    return "  ".join(parts)
 
 
 def _plain(value: Any) -> str:

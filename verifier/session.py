@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -193,7 +193,7 @@ class Session:
     bandwidth : callable
         Measures the dealer's link: bytes a second.
     progress : callable
-        Told of images done and in all.
+        Told of images done and in all: at the start, when the model itself is done, after each batch.
     keep : callable or None
         Given the opened masked parameters R in every attempt, before anything is computed from them.
     """
@@ -242,15 +242,23 @@ class Session:
         attempt = max(journal.attempts, other["attempts"]) + 1
         comparing = self._comparing(journal.comparing, other["comparing"])
         journal.begin(attempt, kept, comparing)
+        parts = self._order.batches(comparing)
+        self._tell(parts[:kept])
         try:
             with closing(self._material(attempt, kept, comparing)) as material:
-                return self._verified(material, journal, attempt, comparing, statement)
+                return self._verified(material, journal, attempt, comparing, parts, statement)
         except MaterialError:
             journal.refused()
             raise
 
     def _verified(
-        self, material: Material, journal: Journal, attempt: int, comparing: Comparing, statement: Any
+        self,
+        material: Material,
+        journal: Journal,
+        attempt: int,
+        comparing: Comparing,
+        parts: Sequence[slice],
+        statement: Any,
     ) -> Opened:
         order, secrets = self._order, self._secrets
         if secrets.share is None:
@@ -261,7 +269,7 @@ class Session:
         side = Evaluation(party, supply, name, order.plan, back_end(comparing, name), keep=self._keep)
         fails = side.model(secrets.base, secrets.share)
         digests = [comparing, self._line.digest()]
-        self._evaluate(side, journal, attempt, comparing)
+        self._evaluate(side, journal, attempt, parts)
         digests += [batch.digest for batch in journal.batches]
         finished = [batch.counts for batch in journal.batches]
         counts = sum(finished, np.zeros(order.conditions, dtype=np.int64))
@@ -284,10 +292,11 @@ class Session:
         images = min(order.batch, order.images)
         return measured(self._index, self._line.exchange, order.plan, images, self._bandwidth)
 
-    def _evaluate(self, side: Evaluation, journal: Journal, attempt: int, comparing: Comparing) -> None:
+    def _evaluate(self, side: Evaluation, journal: Journal, attempt: int, parts: Sequence[slice]) -> None:
         """Do the batches that are not in the journal yet."""
         order, secrets = self._order, self._secrets
-        for number, part in enumerate(order.batches(comparing)):
+        self._tell(parts[: len(journal.batches)])
+        for number, part in enumerate(parts):
             if number < len(journal.batches):
                 continue
             images = None if secrets.images is None else secrets.images[part]
@@ -298,7 +307,10 @@ class Session:
                 found += [counts.sum(keepdims=True), counts] if order.plan.per_class else [counts]
             values = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
             journal.finish(Batch(attempt, values, self._line.digest()))
-            self._progress(part.stop, order.images)
+            self._tell(parts[: number + 1])
+
+    def _tell(self, finished: Sequence[slice]) -> None:
+        self._progress(finished[-1].stop if finished else 0, self._order.images)
 
     def _greet(self) -> tuple[dict[str, Any], int]:
         """Compare orders, and tell the other party how far this one is; give its word, and the most refusals."""

@@ -138,17 +138,19 @@ class Verification:
         return self._base[1], self._base[2]
 
     def _progress(self, line: Transport, round: int, hospital: str) -> Callable[[int, int], None]:
-        """Give what reports a finished batch; a process that shall end does so there: its journal goes on."""
+        """Give what reports images done; a process that shall end does so there: its journal goes on."""
         sent, received, pace = line.bytes_sent, line.bytes_received, Pace()
 
         def progress(done: int, total: int) -> None:
+            left = pace.seconds_left(done, total)
             self._report.progress(
                 "verification",
                 done,
                 total,
+                unit="images",
                 round=round,
                 hospital=hospital,
-                seconds_left=pace.seconds_left(done, total),
+                **({} if left is None else {"seconds_left": left}),
                 sent=line.bytes_sent - sent,
                 received=line.bytes_received - received,
             )

@@ -74,7 +74,7 @@ def test_a_hospital_started_again_goes_on_after_the_last_common_batch(fed: Feder
     mark = fed.roles["Hospital4"].mark
     fed.start("Hospital4")
     first = fed.roles["Hospital4"].wait_for("progress", phase="verification", round=number, since=mark)
-    assert first["done"] > 10
+    assert first["done"] >= 10
     fed.roles["Hospital4"].wait_for("progress", phase="verification", round=number, done=JUDGED, since=mark)
     assert fed.finished().accepted == EVERYONE
 

@@ -77,11 +77,12 @@ class RigDealer:
 class Rig:
     """A task of one round whose hospitals have submitted."""
 
-    def __init__(self, folder: Path, nodes: Sequence[str] = (A, B), **task: Any) -> None:
+    def __init__(self, folder: Path, nodes: Sequence[str] = (A, B), batch: int = 40, **task: Any) -> None:
         self.folder = folder
+        self.told = io.StringIO()
         self.demo = EncryptedConsortium(folder / "sets")
         fields = {"rule": {"name": "none"}, "rounds": 1, "model_tolerance": 1000, "minimum_accepted": 3}
-        self.demo.begin(encrypted=with_nodes(*nodes) | {"batch": 40, "comparison": "tree"}, **(fields | task))
+        self.demo.begin(encrypted=with_nodes(*nodes) | {"batch": batch, "comparison": "tree"}, **(fields | task))
         self.task = self.ledger(A).task("demo")
         self.parameters = self.task.length // 4
         self.updates: dict[str, IntArray] = {}
@@ -108,7 +109,7 @@ class Rig:
                 self.shares[index],
                 images if index == 0 else None,
                 folder / party,
-                quiet,
+                Report("party", party, as_json=True, stream=self.told),
                 Wake(),
             )
             for index, party in enumerate(PARTIES)

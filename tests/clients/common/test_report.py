@@ -7,17 +7,49 @@ import io
 import json
 
 import pytest
+from terminals import ERASE, terminal
 
 from clients.follow import Stopped, Wake
 from clients.report import Pace, Report
 
 
-def test_the_seconds_left_follow_from_the_pace_since_the_first_report() -> None:
-    now = iter([100.0, 103.0, 109.0])
+def test_the_seconds_left_follow_from_the_pace_since_the_work_began() -> None:
+    now = iter([90.0, 100.0, 103.0, 109.0])
     pace = Pace(clock=lambda: next(now))
-    assert pace.seconds_left(200, 1000) == 0.0
+    assert pace.seconds_left(200, 1000) is None
+    assert pace.seconds_left(200, 1000) is None, "what comes before the first batch says nothing of a batch"
     assert pace.seconds_left(400, 1000) == 9.0
     assert pace.seconds_left(1000, 1000) == 0.0
+
+
+def test_a_progress_is_one_line_that_changes_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = terminal(monkeypatch, 60)
+    report = Report("hospital", "AMSP", as_json=False, stream=stream)
+    report.progress("upload", 1, 4)
+    report.progress("verification", 1000, 2000, unit="images", hospital="BMSP", seconds_left=9.4, sent=1, received=1)
+    report.event("verdict", accepted=True)
+    first, second, event = stream.getvalue().split("\r")
+    assert first == f"{ERASE}upload  [#####---------------]  1/4"
+    assert second == f"{ERASE}verification BMSP  [##########----------]  1,000/2,000 image", "cut, not wrapped"
+    assert event.startswith(ERASE)
+    assert event.endswith("accepted True\n")
+
+
+def test_a_verifications_line_tells_seconds_left_and_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = terminal(monkeypatch, 120)
+    report = Report("verifier", "AMSP", as_json=False, stream=stream)
+    fields = {"hospital": "BMSP", "seconds_left": 61.6, "sent": 533_040_000, "received": 1_200_060_000}
+    report.progress("verification", 250, 1000, unit="images", **fields)
+    assert stream.getvalue() == (
+        f"{ERASE}verification BMSP  [#####---------------]  250/1,000 images  62 s left"
+        "  sent 533.0 MB, received 1,200.1 MB\r"
+    )
+
+
+def test_a_progress_is_not_for_files_that_people_read() -> None:
+    stream = io.StringIO()
+    Report("hospital", "AMSP", as_json=False, stream=stream).progress("upload", 1, 4)
+    assert stream.getvalue() == ""
 
 
 def test_a_progress_as_json_has_all_its_fields() -> None:

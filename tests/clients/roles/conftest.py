@@ -35,7 +35,7 @@ def federate(tmp_path: Path) -> Iterator[Callable[..., Federation]]:
 def make(tmp_path: Path) -> Make:
     """Make a rig of one encrypted round's aggregation."""
 
-    def made(*nodes: str, **task: object) -> Rig:
+    def made(*nodes: str, **task: Any) -> Rig:
         return Rig(tmp_path, nodes or (A, B), **task)
 
     return made
