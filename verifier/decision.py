@@ -34,7 +34,9 @@ def decide(
     1. Fails (Rescale, NEGATIVE) of count - minimum; P0 subtracts the minima, so that P1 does not learn the base
        model's counts.
     2. Add them to the fails of RANGE and norm; below 2^31.
-    3. [fails - 1 < 0] (Rescale, NEGATIVE); open it.
+    3. [fails - 1 < 0] (Rescale, NEGATIVE).
+    4. Check that the dealer's message is used up, then open the bit: a message that does not fit leaves neither party
+       with a verdict.
 
     Parameters
     ----------
@@ -47,6 +49,11 @@ def decide(
         P0's minima; None at P1.
     fails : ndarray of int64 (1,)
         Share modulo 2^32 of the number of conditions that failed before.
+
+    Raises
+    ------
+    ProtocolError
+        The dealer's message is too short or too long.
     """
     total = fails
     if counts.size:
@@ -54,4 +61,6 @@ def decide(
         total = total + _SHORT.evaluate(party, hand, comparison, margins).sum(keepdims=True)
     if party.index == 0:
         total = total - 1
-    return bool(party.reveal(_NONE.evaluate(party, hand, comparison, total), 1)[0] == np.int64(1))
+    holds = _NONE.evaluate(party, hand, comparison, total)
+    hand.finish()
+    return bool(party.reveal(holds, 1)[0] == np.int64(1))

@@ -154,9 +154,7 @@ class Evaluation:
     def decide(self, counts: IntArray, needed: IntArray | None, fails: IntArray) -> bool:
         """Open the verdict's single bit: no fails, and every count reaches P0's minimum (None at P1)."""
         hand = self._hand(MODEL_BATCH, "decision")
-        result = decide(self._party, hand, Tree(), counts, needed, fails)
-        hand.finish()
-        return result
+        return decide(self._party, hand, Tree(), counts, needed, fails)
 
     def _hand(self, batch: int, gate: str) -> Hand:
         return self._supply.hand(self._name.at(batch, gate))

@@ -6,62 +6,23 @@ transcript. So the two attestations agree on the shifted verdict. Two things wou
 show every shifted opening at once. Canary updates with known verdicts, among the real ones, show it in the long run.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from engine_models import case
 from local_dealer import LocalDealer
+from one_session import CASE, DOCUMENT, IMAGES, both, correct, order
 
-from chaincode import catalogue
-from chaincode.evaluation import compile_model, merit
 from verifier.correctness import COUNT_BITS
-from verifier.identifier import MaterialId
-from verifier.journal import Journal
 from verifier.party import Party
-from verifier.planning import make_plan
-from verifier.session import Order, Secrets, Session
-from verifier.transport import in_process
 
-IMAGES = 30
-DOCUMENT = catalogue.mlp((1, 8, 8), 4, hidden=8)
-CASE = case(DOCUMENT, IMAGES)
 OTHER = case(DOCUMENT, IMAGES, seed=4).flat()
 """Another update."""
-
-
-def correct(flat):
-    """Count what plain evaluation counts for an update."""
-    tensors, start = {}, 0
-    for name, values in CASE.update.items():
-        tensors[name] = flat[start : start + values.size].reshape(values.shape)
-        start += values.size
-    program = compile_model(CASE.description, CASE.base, tensors, lambda_numerator=1, lambda_bits=1)
-    return merit(program, CASE.images, CASE.labels).correct
 
 
 def verified(folder, monkeypatch, dishonest, *, minimum=None):
     """Verify with this class of parties; give what both learnt, transcripts included."""
     monkeypatch.setattr("verifier.session.Party", dishonest)
-    plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
-    name = MaterialId("demo", 1, "Hospital1MSP")
-    order = Order(name, {}, plan, "tree", IMAGES, IMAGES, minimum is not None)
-    dealer, lines = LocalDealer(order), in_process()
-    mine = np.random.default_rng(5).integers(-(1 << 63), 1 << 63, OTHER.shape)
-    shares = (mine, CASE.flat() - mine)
-
-    def party(index):
-        held = (CASE.images, CASE.labels.astype(np.int64), minimum) if index == 0 else ()
-        secrets = Secrets(CASE.base, shares[index], *held)
-        (folder / str(index)).mkdir(exist_ok=True)
-        journal = Journal(folder / str(index) / "Hospital1MSP.journal")
-        try:
-            return Session(index, lines[index], journal, order, secrets, dealer.material(index), lambda: 1e9).run()
-        finally:
-            lines[index].close()
-
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(party, (0, 1))
+    first, second = both(folder, LocalDealer(order("tree", only_bit=minimum is not None)), minimum)
     assert first == second, "both attest the same, the transcript included"
     return first
 

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One update verified by two parties' sessions in this process; what each learnt, or the error it ended with."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from engine_models import case
+from local_dealer import LocalDealer
+
+from chaincode import catalogue
+from chaincode.evaluation import compile_model, merit
+from chaincode.fixedpoint import IntArray
+from medquorum import MedquorumError
+from verifier.backends import Comparing
+from verifier.identifier import MaterialId
+from verifier.journal import Journal
+from verifier.planning import make_plan
+from verifier.session import Opened, Order, Secrets, Session
+from verifier.transport import in_process
+
+IMAGES = 30
+DOCUMENT = catalogue.mlp((1, 8, 8), 4, hidden=8)
+CASE = case(DOCUMENT, IMAGES)
+
+
+def correct(flat: IntArray) -> int:
+    """Count what plain evaluation counts for an update."""
+    tensors, start = {}, 0
+    for name, values in CASE.update.items():
+        tensors[name] = flat[start : start + values.size].reshape(values.shape)
+        start += values.size
+    program = compile_model(CASE.description, CASE.base, tensors, lambda_numerator=1, lambda_bits=1)
+    return merit(program, CASE.images, CASE.labels).correct
+
+
+def order(comparison: Comparing, *, only_bit: bool) -> Order:
+    plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    return Order(MaterialId("demo", 1, "Hospital1MSP"), {}, plan, comparison, IMAGES, IMAGES, only_bit)
+
+
+def both(folder: Path, dealer: LocalDealer, minimum: IntArray | None = None) -> list[Opened | MedquorumError]:
+    """Verify the case's update as the dealer's order says."""
+    lines = in_process()
+    flat = CASE.flat()
+    mine = np.random.default_rng(5).integers(-(1 << 63), 1 << 63, flat.shape)
+    shares = (mine, flat - mine)
+
+    def party(index: int) -> Opened | MedquorumError:
+        held = (CASE.images, CASE.labels.astype(np.int64), minimum) if index == 0 else ()
+        secrets = Secrets(CASE.base, shares[index], *held)
+        (folder / str(index)).mkdir(parents=True)
+        journal = Journal(folder / str(index) / "Hospital1MSP.journal")
+        material = dealer.material(index)
+        try:
+            return Session(index, lines[index], journal, dealer.order, secrets, material, lambda: 1e9).run()
+        except MedquorumError as error:
+            return error
+        finally:
+            lines[index].close()
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(party, (0, 1)))
