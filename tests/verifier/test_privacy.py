@@ -21,6 +21,8 @@ from verifier.planning import make_plan
 from verifier.tree import Tree
 
 BATCH = 3
+FIRST, HIDDEN = 19, 60
+"""Seeds whose mlps take the images for all three classes."""
 DEEP = [
     {"op": "conv", "name": "a", "in": 1, "out": 2, "kernel": 3, "stride": 1, "padding": 1, "bias": False},
     {"op": "batchnorm", "name": "n", "channels": 2},
@@ -36,40 +38,62 @@ DEEP = [
     {"op": "flatten"},
     {"op": "dense", "name": "z", "in": 8, "out": 3},
 ]
-MODELS = {
-    "mlp": catalogue.mlp((1, 4, 4), 3, hidden=4),
-    "deep": {
-        "name": "deep",
+AVERAGED = [
+    {"op": "conv", "name": "a", "in": 1, "out": 2, "kernel": 3, "stride": 1, "padding": 1, "bias": True},
+    {"op": "relu"},
+    {"op": "avgpool", "kernel": 2, "stride": 1},
+    {"op": "conv", "name": "b", "in": 2, "out": 2, "kernel": 1, "stride": 1, "padding": 0, "bias": True},
+    {"op": "globalavgpool"},
+    {"op": "flatten"},
+    {"op": "dense", "name": "z", "in": 2, "out": 3},
+]
+
+
+def document(name, layers):
+    return {
+        "name": name,
         "input": [1, 4, 4],
         "classes": 3,
         "pixels": catalogue.pixel_table(0.5, 0.25),
-        "layers": DEEP,
-    },
+        "layers": layers,
+    }
+
+
+MODELS = {
+    "mlp": catalogue.mlp((1, 4, 4), 3, hidden=4),
+    "deep": document("deep", DEEP),
+    "averaged": document("averaged", AVERAGED),
 }
 
 
-def equally_good(first: Case, second: Case) -> Case:
-    """Label the second case's images so that as many are classified correctly as in the first."""
-    predicted, other = (
+def equally_good(first: Case, second: Case) -> tuple[Case, Case]:
+    """Label both cases' images so that in every class as many are classified correctly in one as in the other."""
+    cases = first, second
+    predicted = [
         compile_model(each.description, each.base, each.update, lambda_numerator=1, lambda_bits=1).predict(each.images)
-        for each in (first, second)
-    )
-    right = predicted == first.labels
-    return second._replace(labels=np.where(right, other, (other + 1) % 3))
+        for each in cases
+    ]
+    labels = [(classes + 1) % 3 for classes in predicted]
+    for number in range(3):
+        places = [np.flatnonzero(classes == number) for classes in predicted]
+        for chosen, here in zip(labels, places, strict=True):
+            chosen[here[: min(map(len, places))]] = number
+    one, other = (each._replace(labels=chosen) for each, chosen in zip(cases, labels, strict=True))
+    return one, other
 
 
-def two_runs(model, honest, needed, updates=0):
+def two_runs(model, honest, needed, subjects=("mixed",), **how):
     """Two cases that differ in everything the corrupt party must not learn; equal counts where these are opened."""
-    first = case(MODELS[model], 5)
-    hidden = case(MODELS[model], 5, seed=99)
+    first = case(MODELS[model], 5, seed=FIRST)
+    hidden = case(MODELS[model], 5, seed=HIDDEN)
     known = {"images": first.images, "labels": first.labels} if honest == 1 else {}
     second = hidden._replace(base=first.base, **known)
     if needed is None:
-        second = equally_good(first, second)
+        first, second = equally_good(first, second)
     own = np.random.default_rng(1).integers(-(1 << 63), 1 << 63, first.flat().shape)
     both = [(each.flat() - own, own) if honest == 0 else (own, each.flat() - own) for each in (first, second)]
-    how = {"norm": 10**6} if not updates else {"updates": updates}
-    plan = make_plan(first.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, **how)
+    how = how if "updates" in how else {"norm": 10**6} | how
+    plan = make_plan(first.description, subjects, lambda_numerator=1, lambda_bits=1, grey=True, **how)
     inputs = [
         Inputs(each.base, shares, each.images, each.labels, BATCH, needed)
         for each, shares in zip((first, second), both, strict=True)
@@ -85,7 +109,15 @@ def two_runs(model, honest, needed, updates=0):
 
 @pytest.mark.parametrize(
     ("model", "honest", "needed"),
-    [("mlp", 0, None), ("mlp", 0, 0), ("mlp", 1, 0), ("deep", 0, 0), ("deep", 1, 0)],
+    [
+        ("mlp", 0, None),
+        ("mlp", 0, 0),
+        ("mlp", 1, 0),
+        ("deep", 0, 0),
+        ("deep", 1, 0),
+        ("averaged", 0, 0),
+        ("averaged", 1, 0),
+    ],
 )
 def test_the_view_is_the_same_whatever_is_hidden(monkeypatch, model, honest, needed):
     """P1 must not learn images, labels or update, P0 not the update; where only the bit is opened, not the count."""
@@ -94,6 +126,31 @@ def test_the_view_is_the_same_whatever_is_hidden(monkeypatch, model, honest, nee
     assert len(one.view) > 40
     assert one.view == two.view
     assert all(each.accepted for each in outcome)
+
+
+@pytest.mark.parametrize("subjects", [["mixed"], ["own"], ["mixed", "own"]])
+@pytest.mark.parametrize("honest", [0, 1])
+def test_so_it_is_where_each_class_is_counted(monkeypatch, honest, subjects):
+    """The rule floor's path, for the mixture and for the update alone."""
+    needed = np.zeros(3 * len(subjects), dtype=np.int64)
+    plan, inputs, places = two_runs("mlp", honest, needed, subjects, per_class=True)
+    one, two, outcome = couple(monkeypatch, honest, plan, *inputs, Tree, SEEDS, places)
+    assert one.view == two.view
+    assert all(each.accepted for each in outcome)
+
+
+def test_so_it_is_where_each_class_count_is_opened(monkeypatch):
+    plan, inputs, places = two_runs("mlp", 0, None, per_class=True)
+    one, two, outcome = couple(monkeypatch, 0, plan, *inputs, Tree, SEEDS, places)
+    assert one.view == two.view
+    assert all(each.counts.shape == (3,) and each.counts.all() for each in outcome)
+
+
+@pytest.mark.parametrize("honest", [0, 1])
+def test_so_it_is_for_the_update_alone(monkeypatch, honest):
+    plan, inputs, places = two_runs("deep", honest, np.array([0]), ["own"])
+    one, two, _ = couple(monkeypatch, honest, plan, *inputs, Tree, SEEDS, places)
+    assert one.view == two.view
 
 
 @pytest.mark.parametrize("honest", [0, 1])
