@@ -95,10 +95,9 @@ def _stated_merit(stated: Any, order: Order) -> Merit:
     match stated:
         case {"correct": int(correct), "per_class_correct": [*found], "per_class_total": [*totals]}:
             merit = Merit(correct, tuple(found), tuple(totals))
-            rows = list(zip(found, totals, strict=False))
-            whole = all(isinstance(c, int) and isinstance(t, int) and 0 <= c <= t for c, t in rows)
+            whole = all(isinstance(value, int) for value in (*found, *totals))
             widths = {len(found), *(subject.program.classes for subject in order.plan.subjects)}
-            if widths == {len(totals)} and whole and sum(found) == correct and merit.total == order.images:
+            if widths == {len(totals)} and whole and _possible(merit) and merit.total == order.images:
                 return merit
     raise ProtocolError("P0 says nothing possible of the base model", "Both parties have to run the same release")
 
@@ -109,7 +108,8 @@ def merits(counts: tuple[int, ...], order: Order, base: Merit) -> dict[str, Meri
     Raises
     ------
     ProtocolError
-        There are more or fewer of them than the order has: the other party's word left them out.
+        There are more or fewer of them than the order has, for the other party's word left them out; or they cannot
+        be true, as when the dealer dealt something else.
     """
     if len(counts) != order.conditions:
         raise ProtocolError(
@@ -122,4 +122,15 @@ def merits(counts: tuple[int, ...], order: Order, base: Merit) -> dict[str, Meri
         classes = subject.program.classes if order.plan.per_class else 0
         found = tuple(next(left) for _ in range(classes))
         read[subject.key] = Merit(total, found or (total,), base.per_class_total if classes else (order.images,))
+        if not _possible(read[subject.key]):
+            raise ProtocolError(
+                f"the counts opened of {order.name.hospital} cannot be true",
+                "Look at the dealer and both parties",
+            )
     return read
+
+
+def _possible(merit: Merit) -> bool:
+    """Whether no class has more correct images than images, and they add up."""
+    rows = zip(merit.per_class_correct, merit.per_class_total, strict=True)
+    return all(0 <= correct <= total for correct, total in rows) and sum(merit.per_class_correct) == merit.correct

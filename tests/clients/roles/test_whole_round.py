@@ -115,9 +115,10 @@ class Trained(Simulation):
     [
         ({"disputed": True, "holds": False, "counts": ()}, "has no share of a sum"),
         ({"holds": False, "counts": ()}, "0 counts of .* were opened, not 1"),
+        ({"counts": (16_777_219,)}, "cannot be true"),
     ],
 )
-def test_a_sum_without_counts_is_the_other_partys_deviation(word: dict[str, Any], cause: str) -> None:
+def test_a_sum_without_possible_counts_gives_no_model(word: dict[str, Any], cause: str) -> None:
     found = Trained(0)
     sum_of = found.evaluate_sum
 
