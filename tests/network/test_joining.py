@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,6 @@ import pytest
 from federation import Federation, federation
 from networks import Networks
 
-from clients.cli import main as medquorum
 from clients.gateway import Gateway, read_profile
 from clients.gateway.identity import X509Identity, private_key_signer
 from clients.gateway.profile import connect_peer
@@ -83,9 +84,8 @@ def fetched(fed: Federation, hospital: str, number: int) -> bool:
     out = fed.folder / f"{hospital}-{number}.safetensors"
     organizations = str(fed.running.folder.organizations / "peerOrganizations")
     asked = ["--task", fed.name, "--round", str(number), "--organizations", organizations, "--out", str(out)]
-    return (
-        medquorum(["hospital", "fetch", "--profile", str(fed.running.profile(hospital)), *asked]) == 0 and out.exists()
-    )
+    command = [sys.executable, "-m", "clients", "hospital", "fetch", "--profile", str(fed.running.profile(hospital))]
+    return subprocess.run([*command, *asked], check=False).returncode == 0 and out.exists()
 
 
 def test_a_hospital_is_expelled_in_the_middle_of_a_round(fed: Federation) -> None:
