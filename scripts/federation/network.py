@@ -115,3 +115,9 @@ def _check_hospitals(directory: Path, wanted: int) -> None:
             f"the network in {directory} has {count} hospitals, not {wanted}",
             "Choose another folder with --dir, or fewer with --hospitals",
         )
+    if count > wanted:
+        Console(stderr=True, soft_wrap=True).print(
+            f"The network in {directory} has {count} hospitals: all their peers run, {wanted} of them train. "
+            "Another --dir begins with a network of that size.",
+            highlight=False,
+        )
