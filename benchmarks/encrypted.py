@@ -6,7 +6,9 @@ processes over gloo's TCP, one torch thread each. "Online": all of the dealer's 
 clock starts. "With dealer": the dealer's work, from its seed to the last byte's arrival, then the parties' work; in use
 the two overlap. Ours includes the count of correct images, the others end at the encrypted logits, their weights and
 images already shared; the randomness of CrypTen's dealer is not cryptographic. SPU (SEMI2K, two processes over brpc,
-as many threads as it takes) makes its triples within the time.
+as many threads as it takes) makes its triples within the
+time. Where one gate's material for a batch is more than may wait for a party, ours evaluates fewer images together
+(``evaluated`` in the JSON).
 """
 
 from __future__ import annotations

@@ -34,10 +34,10 @@ Row = dict[str, Any]
 
 
 def predicted(row: Row, round_trip: float, rate: float, *, dealer: bool) -> float:
-    """Give the seconds of a batch on a link, from its costs on loopback; a party sends and receives at once."""
-    each_way = row["wire_bytes"] * row["batch"] / 2
-    line = row["online_s"] * row["batch"] + row["rounds"] * round_trip / 2 + each_way * 8 / rate
-    return float(max(line, row["dealer_bytes"] * row["batch"] * 8 / rate) if dealer else line)
+    """Give the seconds of an image on a link, from its costs on loopback; a party sends and receives at once."""
+    waiting = row["rounds"] * round_trip / 2 / row["evaluated"]
+    line = row["online_s"] + waiting + row["wire_bytes"] / 2 * 8 / rate
+    return float(max(line, row["dealer_bytes"] * 8 / rate) if dealer else line)
 
 
 def crossover(tree: Row, fss: Row, rate: float, *, dealer: bool) -> float | None:
@@ -60,7 +60,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
                 with Hosts(3, delay=options.delay / 2000, rate=options.rate * 1e6) as hosts:
                     link = f"{options.delay:g} ms, {options.rate:g} Mbit/s"
                     far = common | {"link": link} | ours.measure(network, back_end, batch, 1, hosts)
-                far["predicted_s"] = predicted(near, options.delay / 1e3, options.rate * 1e6, dealer=False) / batch
+                far["predicted_s"] = predicted(near, options.delay / 1e3, options.rate * 1e6, dealer=False)
                 found += [near, far]
     return found
 

@@ -118,7 +118,7 @@ class Hospital:
             elif error.code != "ALREADY_SUBMITTED":
                 raise
             return 0
-        self._report.event("submitted", round=round, base=base, bytes=sum(map(len, update.values)))
+        self._report.event("submitted", round=round, base=base, bytes=len(update.packed))
         return 0
 
     def _help(self, status: RoundStatus | None, round: int) -> float:

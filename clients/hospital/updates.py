@@ -27,7 +27,7 @@ class StoredUpdate:
     packed: bytes = field(repr=False)
     salts: bytes = field(repr=False)
 
-    @property
+    @cached_property
     def values(self) -> list[bytes]:
         """The private values, one for each chunk."""
         return [

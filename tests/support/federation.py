@@ -137,7 +137,7 @@ class Federation:
         state, seconds = draw.choice(["open", "verifying", "aggregating"]), draw.uniform(0, 1)
         print(f"stopped {seconds:.3f} s after {state}")
         self.reach(state)
-        time.sleep(seconds)
+        time.sleep(seconds)  # no condition to await: a moment
 
     def restart(self, *, without_state: Sequence[str] = ()) -> None:
         """Kill every process, restart the network, start all again; some ``without_state``, from the ledger alone."""
