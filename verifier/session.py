@@ -95,7 +95,7 @@ class Secrets:
     share : ndarray of int64 (parameters,) or None
         None where none was handed over that fits its commitment.
     images, labels : ndarray or None
-        P0's (n, h, w) or (n, h, w, c) of uint8, and (n,) of int64.
+        P0's (n, h, w) or (n, h, w, c) of uint8, and (n,) of int64; None there too where it lacks the committed ones.
     minima : ndarray of int64 (conditions,) or None
         P0's, where only the bit is opened.
     statement : JSON value
@@ -128,6 +128,8 @@ class Opened:
         Hex SHA-256 of all that was exchanged; equal at both parties.
     refused : bool
         A party gets no material for good, from the dealer or by its own journal; nothing was evaluated.
+    without_images : bool
+        P0 says that it has no images; nothing else was done.
     """
 
     disputed: bool
@@ -136,6 +138,7 @@ class Opened:
     statement: Any
     transcript: str
     refused: bool = False
+    without_images: bool = False
 
 
 class _Recorded:
@@ -233,6 +236,8 @@ class Session:
         other, refusals = self._greet()
         statement = self._secrets.statement if self._index == 0 else other["statement"]
         greeting = self._line.digest()
+        if not (other["images"] if self._index == 1 else self._secrets.images is not None):
+            return Opened(False, False, (), None, _transcript([greeting]), without_images=True)
         if self._secrets.share is None or not other["share"]:
             return Opened(True, False, (), None, _transcript([greeting]))
         journal = self._journal
@@ -320,6 +325,7 @@ class Session:
             "batches": [] if journal is None else [batch.attempt for batch in journal.batches],
             "comparing": None if journal is None else journal.comparing,
             "facts": dict(self._order.facts),
+            "images": self._secrets.images is not None,
             "refusals": REFUSALS if journal is None else journal.refusals,
             "share": self._secrets.share is not None,
             "statement": self._secrets.statement,

@@ -22,14 +22,18 @@ from chaincode.contract.task import Mode, Task, check_hospital, check_verifier, 
 from chaincode.contract.verdictstate import Verdict, check_undecided
 from medquorum import ContractError
 
-__all__ = ["DISPUTED", "NO_MATERIAL", "Attestation", "Result", "attestation_of", "both_found", "verdict_of"]
+__all__ = ["DATASET", "DISPUTED", "NO_MATERIAL", "Attestation", "Result", "attestation_of", "both_found", "verdict_of"]
 
 DISPUTED = "DISPUTED"
 """A share was never handed over, or is not the committed one: nobody is blamed, nothing was evaluated."""
 
 NO_MATERIAL = "NO_MATERIAL"
 """A party is refused the dealer's randomness for good: nobody is blamed, nothing was evaluated."""
-UNEVALUATED = frozenset({DISPUTED, NO_MATERIAL})
+
+DATASET = "DATASET"
+"""P0 says that it does not have the committed images: no hospital is blamed, nothing was evaluated."""
+
+UNEVALUATED = frozenset({DATASET, DISPUTED, NO_MATERIAL})
 
 EVALUATION = ("update", "dataset", "transcript")
 

@@ -29,7 +29,7 @@ from clients.party.shares import ShareStore
 from clients.party.verification import Verification
 from clients.party.wholeround import verify_round
 from clients.report import Report
-from medquorum import MaterialError, ProtocolError
+from medquorum import DataError, MaterialError, ProtocolError
 from verifier.service.line import Line
 from verifier.transport import Transport
 
@@ -56,6 +56,8 @@ class PartyAgent:
         Gives a line of this name to the other party; ProtocolError when there is none within some seconds.
     share_patience
         Seconds after the submissions' close that a share may still take to come.
+    missing
+        At P0, why it does not have the task's images: told in every round, none of which accepts anything.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class PartyAgent:
         wake: Wake,
         *,
         share_patience: float,
+        missing: DataError | None = None,
         hospitals: Hospitals | None = None,
     ) -> None:
         self._ledger = ledger
@@ -88,6 +91,7 @@ class PartyAgent:
         self._wake = wake
         self._hospitals = hospitals
         self._share_patience = share_patience
+        self._missing = missing
         self._seen: tuple[int, str, float] = (0, "", 0.0)
 
     def step(self) -> float | None:
@@ -116,6 +120,9 @@ class PartyAgent:
         if self._seen[:2] != (current.round, current.state):
             self._seen = (current.round, current.state, time.monotonic())
             structlog.contextvars.bind_contextvars(round=current.round)
+            if self._missing is not None and current.state == "verifying":
+                cause, remedy = self._missing.cause, self._missing.remedy
+                self._report.event("dataset_missing", round=current.round, cause=cause, remedy=remedy)
             if self._hospitals is not None:
                 self._hospitals.close()
         before = current.round + 1 if ended(current) else current.round

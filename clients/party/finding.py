@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chaincode import rules
-from chaincode.contract.attestation import DISPUTED, NO_MATERIAL
+from chaincode.contract.attestation import DATASET, DISPUTED, NO_MATERIAL
 from chaincode.contract.task import Task
 from chaincode.contract.verdict import disclosed
 from chaincode.evaluation import Merit
@@ -68,6 +68,8 @@ def finding(task: Task, hospital: str, opened: Opened, order: Order) -> dict[str
 
 def unevaluated(opened: Opened) -> str | None:
     """Give the reason where nothing was evaluated."""
+    if opened.without_images:
+        return DATASET
     if opened.disputed:
         return DISPUTED
     return NO_MATERIAL if opened.refused else None

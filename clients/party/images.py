@@ -15,7 +15,7 @@ from chaincode.fixedpoint import IntArray
 from chaincode.modelformat import Tensors
 from medquorum import DataError
 
-__all__ = ["PrivateImages"]
+__all__ = ["PrivateImages", "mounted"]
 
 
 class PrivateImages:
@@ -50,3 +50,11 @@ class PrivateImages:
         """Evaluate a public model."""
         program = compile_model(self._description, model, lambda_numerator=1, lambda_bits=0)
         return merit(program, self._set.images, self._set.labels)
+
+
+def mounted(path: Path, task: Task) -> tuple[PrivateImages | None, DataError | None]:
+    """Give the task's images, or why they are not there: then every round is to say so on the ledger."""
+    try:
+        return PrivateImages(path, task), None
+    except DataError as error:
+        return None, error

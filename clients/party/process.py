@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from clients.aggregator.node import Node
 from clients.aggregator.process import NODE_TIMEOUT
@@ -20,7 +22,7 @@ from clients.party.approval import check_request
 from clients.party.attesting import Attesting
 from clients.party.dealing import MasksDuty
 from clients.party.hospitals import ConfirmedShares, Hospitals
-from clients.party.images import PrivateImages
+from clients.party.images import mounted
 from clients.party.maskseeds import MaskSeeds
 from clients.party.material import TaskDealer
 from clients.party.newmodel import NewModel
@@ -29,7 +31,7 @@ from clients.party.shares import ShareStore
 from clients.party.verification import Shares, Verification
 from clients.role import Step
 from clients.session import Session
-from medquorum import ConfigError
+from medquorum import ConfigError, ProtocolError
 from verifier.service.dealing import Dealings
 from verifier.service.deliveries import Deliveries, Delivery, deliver
 from verifier.service.handover import Handover
@@ -83,8 +85,10 @@ def party(
     other = settings.parties[1 - index]
     credentials = service_credentials(connection)
     folder = session.state / task.task
-    mounted = images or connection.profile.parent / "verification" / f"{task.task}.safetensors"
-    private = PrivateImages(mounted, task) if index == 0 else None
+    file = images or connection.profile.parent / "verification" / f"{task.task}.safetensors"
+    private, missing = mounted(file, task) if index == 0 else (None, None)
+    if missing is not None:
+        session.report.event("dataset_missing", cause=missing.cause, remedy=missing.remedy)
     shares = ShareStore(folder / "shares", session.ledger, task, index)
     lines = Lines(HOSPITALS_PATIENCE if settings.semi_honest else PATIENCE)
 
@@ -95,6 +99,11 @@ def party(
 
     def held(round: int, hospital: str) -> bool:
         return is_held(credentials, settings.services[other], other, task.task, round, hospital, LINE_TIMEOUT)
+
+    def accuracy(current: Round, packed: bytes) -> Mapping[str, Any] | None:
+        if missing is not None:
+            raise ProtocolError(missing.cause, missing.remedy)  # its node waits: P0 has to say how the model does
+        return model.accuracy(current, packed)
 
     def send(receiver: str, header: Delivery, messages: Sequence[bytes]) -> None:
         if receiver == session.msp:
@@ -125,7 +134,7 @@ def party(
             credentials, settings.services[settings.dealer], settings.dealer, task.task, round, NODE_TIMEOUT
         ),
         lambda base: verification.base(base)[0],
-        model.accuracy,
+        accuracy,
         folder,
         session.report,
         wake,
@@ -147,6 +156,7 @@ def party(
         session.report,
         wake,
         share_patience=share_patience,
+        missing=missing,
         hospitals=hospitals if settings.semi_honest and index == 0 else None,
     )
 

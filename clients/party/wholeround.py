@@ -57,6 +57,8 @@ def verify_round(
         opened, order = verification.evaluate_sum(line, status, names)
         if opened.refused:
             raise MaterialError("the dealer deals nothing for a sum", "Look at its log, then abort the round")
+        if opened.without_images:
+            raise ProtocolError("P0 has no images for a sum of updates that it evaluated", "Abort the round")
         if opened.disputed:
             raise ProtocolError("the other party has no share of a sum of shares it had", "Abort the round")
         transcripts.append([list(names), opened.transcript])

@@ -11,6 +11,7 @@ from federation import Federation
 from federation_task import BATCH, JUDGED
 from handmade_shares import credentials_of, parameters
 from played_hospital import PlayedHospital, line_to_p0
+from spoiled_sets import spoil
 
 from chaincode import modelformat
 from chaincode.dataset import VerificationSet
@@ -52,6 +53,23 @@ def test_p0_and_each_hospital_find_what_plain_evaluation_finds(fed: Federation) 
         assert status.attestations[msp].keys() == {fed.msp("VerifierA"), msp}
         assert {one.mode for one in status.attestations[msp].values()} == {OWN}
     assert not list((fed.state("VerifierB") / fed.name).glob("**/*.journal")), "the witness verifies nothing"
+
+
+def test_p0_without_the_committed_images_has_every_hospital_attest_that(fed: Federation) -> None:
+    path = fed.mounted("VerifierA")
+    committed = path.read_bytes()
+    fed.roles["VerifierA"].stop()
+    spoil(path, "another label")
+    mark = fed.roles["VerifierA"].mark
+    fed.start("VerifierA")
+    fed.roles["VerifierA"].wait_for("listening", since=mark)
+    path.write_bytes(committed)
+    number = fed.opened()
+    closed = fed.finished()
+    fed.roles["VerifierA"].stop()
+    assert (closed.accepted, closed.reason, closed.model) == ([], "TOO_FEW", closed.base)
+    told = [(verdict.accepted, verdict.reason, verdict.mode) for verdict in fed.status(number).verdicts.values()]
+    assert told == [(False, "DATASET", OWN)] * len(EVERYONE)
 
 
 def test_a_hospital_that_stops_is_left_out_and_the_others_go_on(fed: Federation) -> None:

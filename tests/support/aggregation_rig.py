@@ -30,7 +30,7 @@ from clients.follow import Wake
 from clients.ledger import Ledger
 from clients.party.aggregation import Resharing
 from clients.party.dealing import MasksDuty
-from clients.party.images import PrivateImages
+from clients.party.images import PrivateImages, mounted
 from clients.party.maskseeds import MaskSeeds
 from clients.party.newmodel import NewModel
 from clients.party.shares import ShareStore
@@ -75,9 +75,16 @@ class RigDealer:
 
 
 class Rig:
-    """A task of one round whose hospitals have submitted."""
+    """A task of one round whose hospitals have submitted; P0 mounts this file of the folder ``sets``."""
 
-    def __init__(self, folder: Path, nodes: Sequence[str] = (A, B), batch: int = 40, **task: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        nodes: Sequence[str] = (A, B),
+        batch: int = 40,
+        mount: str = "set.safetensors",
+        **task: Any,
+    ) -> None:
         self.folder = folder
         self.told = io.StringIO()
         self.demo = EncryptedConsortium(folder / "sets")
@@ -99,7 +106,7 @@ class Rig:
         ]
         self._dealers: dict[str, LocalDealer] = {}
         self._dealing = threading.Lock()
-        images = PrivateImages(folder / "sets" / "set.safetensors", self.task)
+        images, _ = mounted(folder / "sets" / mount, self.task)
         self.verifications = [
             Verification(
                 self.ledger(party),

@@ -20,6 +20,7 @@ GREETING = {
     "batches": [],
     "comparing": None,
     "facts": FACTS,
+    "images": True,
     "refusals": 0,
     "share": True,
     "statement": None,

@@ -63,15 +63,16 @@ def run(
     bandwidth=(fast, fast),
     keep=None,
     lost=None,
+    images=None,
 ):
     """Run both parties; a party stops like a killed one after ``stop_after`` batches."""
     lines = in_process()
     given = shares or SHARES
 
     def party(index):
-        images = (CASE.images, CASE.labels.astype(np.int64)) if index == 0 else (None, None)
+        own = (images or IMAGES_OF_P0) if index == 0 else NO_IMAGES
         secrets = Secrets(
-            CASE.base, given[index], *images, minima if index == 0 else None, {"base": 5} if index == 0 else None
+            CASE.base, given[index], *own, minima if index == 0 else None, {"base": 5} if index == 0 else None
         )
 
         def progress(done, total):
@@ -103,6 +104,8 @@ def run(
 
 
 SHARES = shares()
+IMAGES_OF_P0 = CASE.images, CASE.labels.astype(np.int64)
+NO_IMAGES = None, None
 
 
 @pytest.mark.parametrize("per_class", [False, True])
@@ -156,6 +159,34 @@ def test_a_missing_share_is_a_dispute_and_uses_no_material(tmp_path):
     assert results[0] == results[1]
     assert (results[0].disputed, results[0].holds) == (True, False)
     assert dealer.attempts == []
+
+
+@pytest.mark.parametrize("only_bit", [False, True])
+@pytest.mark.parametrize("given", [SHARES, (SHARES[0], None)], ids=["both shares", "one share"])
+def test_without_images_nothing_is_evaluated_and_no_material_used(tmp_path, only_bit, given):
+    the_order = order(only_bit=only_bit)
+    dealer = LocalDealer(the_order)
+    first, second = run(tmp_path, (the_order, the_order), dealer, shares=given, images=NO_IMAGES)
+    assert first == second
+    assert (first.without_images, first.holds, first.counts, first.disputed) == (True, False, (), False)
+    assert dealer.attempts == []
+    assert [Journal(tmp_path / str(index) / "Hospital1MSP.journal").attempts for index in (0, 1)] == [0, 0]
+
+
+@pytest.mark.parametrize("mounted", [True, False])
+def test_a_p0_that_lies_about_its_images_gets_no_finding_of_both(tmp_path, monkeypatch, mounted):
+    class Lying(Slow):
+        def exchange(self, message):
+            if b'"facts"' in message:
+                message = canonical.encode(canonical.decode(message) | {"images": not mounted})
+            return self._line.exchange(message)
+
+    first, second = in_process()
+    monkeypatch.setitem(globals(), "in_process", lambda: (Lying(first, 0), second))
+    found = run(tmp_path, (order(), order()), LocalDealer(order()), images=IMAGES_OF_P0 if mounted else NO_IMAGES)
+    refusing = found[1] if mounted else found[0]
+    assert refusing.without_images and not refusing.holds
+    assert isinstance(found[0] if mounted else found[1], ProtocolError)
 
 
 class RefusingDealer(LocalDealer):
@@ -358,6 +389,7 @@ def test_an_unknown_comparison_of_p0_is_refused(tmp_path, named):
         "batches": [],
         "comparing": None,
         "facts": auto().facts,
+        "images": True,
         "refusals": 0,
         "share": True,
         "statement": None,

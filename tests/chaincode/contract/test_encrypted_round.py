@@ -85,6 +85,7 @@ def test_a_finding_is_about_exactly_the_round(demo: EncryptedConsortium, refused
         finding | {"results": results | {H1: None}},
         finding | {"results": results | {H1: results[H1] | {"transcript": ""}}, "transcript": ""},
         finding | {"results": results | {H1: results[H1] | {"reason": "RULE"}}},
+        finding | {"results": results | {H1: results[H1] | {"reason": "DATASET"}}},
     ):
         refused("BAD_ATTESTATION", attest, demo, A, wrong)
     for wrong in ({"results": results | {H1: results[H1] | {"update": "0" * 64}}}, {"dataset": "0" * 64}):

@@ -164,6 +164,7 @@ def test_finding_is_bound_to_the_round(make: Make, refused: Refused) -> None:
     "wrong",
     [
         {"accepted": True, "reason": "RULE"},
+        {"accepted": True, "reason": "DATASET"},
         {"accepted": False, "reason": None},
         {"accepted": False, "reason": "SHARE_MISSING"},
         {"accepted": 1},
@@ -177,7 +178,7 @@ def test_finding_that_contradicts_itself(make: Make, refused: Refused, wrong: di
     refused("BAD_ATTESTATION", demo.submit, A, "AttestVerdict", "demo", 1, H1, [])
 
 
-@pytest.mark.parametrize("reason", ["RULE", "FLOOR", "NORM", "RANGE", "DISPUTED"])
+@pytest.mark.parametrize("reason", ["RULE", "FLOOR", "NORM", "RANGE", "DISPUTED", "NO_MATERIAL", "DATASET"])
 def test_reasons(make: Make, reason: str) -> None:
     demo = verifying(make)
     finding = demo.evaluated(H1, accepted=False, reason=reason) | BIT
@@ -188,16 +189,17 @@ def test_reasons(make: Make, reason: str) -> None:
     assert not {"counts", "quality"} & verdict.keys()
 
 
-def test_bit_discloses_one_bit(make: Make, refused: Refused) -> None:
+@pytest.mark.parametrize("reason", ["DISPUTED", "NO_MATERIAL", "DATASET"])
+def test_bit_discloses_one_bit(make: Make, refused: Refused, reason: str) -> None:
     demo = verifying(make, disclosure="bit")
     secret = demo.evaluated(H1)
     for wrong in ({}, {"counts": None}, {"quality": None}, BIT | {"accepted": False, "reason": "FLOOR"}):
         refused("BAD_ATTESTATION", attest, demo, A, H1, secret | wrong)
-    for hospital, finding in ((H1, BIT), (H2, BIT | {"accepted": False, "reason": "DISPUTED"})):
+    for hospital, finding in ((H1, BIT), (H2, BIT | {"accepted": False, "reason": reason})):
         for party in (A, B):
             attest(demo, party, hospital, demo.evaluated(hospital) | finding)
     verdicts = demo.read(H1, "ReadRoundStatus", "demo", 1)["verdicts"]
-    assert [(verdicts[h]["accepted"], verdicts[h]["reason"]) for h in (H1, H2)] == [(True, None), (False, "DISPUTED")]
+    assert [(verdicts[h]["accepted"], verdicts[h]["reason"]) for h in (H1, H2)] == [(True, None), (False, reason)]
 
 
 def test_plain_tasks_attestations_are_bound_to_nothing(make: Make, refused: Refused) -> None:

@@ -114,6 +114,7 @@ class Trained(Simulation):
     ("word", "cause"),
     [
         ({"disputed": True, "holds": False, "counts": ()}, "has no share of a sum"),
+        ({"without_images": True, "holds": False, "counts": ()}, "P0 has no images for a sum"),
         ({"holds": False, "counts": ()}, "0 counts of .* were opened, not 1"),
         ({"counts": (16_777_219,)}, "cannot be true"),
     ],

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""P0 without the committed images: both parties attest DATASET, nothing is evaluated, the round keeps its model."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from aggregation_rig import PARTIES, Make, Rig
+from consortium_ledger import HOSPITALS, A
+from spoiled_sets import WAYS, spoil
+
+from clients.party.images import mounted
+from clients.party.wholeround import verify_round
+from verifier.transport import in_process
+
+
+def expect_kept(rig: Rig) -> None:
+    """Every verdict names the data set, no attempt was begun, and the round keeps w_t."""
+    status = rig.status
+    told = [(one.accepted, one.reason, one.counts, one.quality) for one in status.verdicts.values()]
+    assert told == [(False, "DATASET", None, None)] * len(HOSPITALS)
+    assert not list(rig.folder.glob("**/*.journal"))
+    closed = status.round
+    assert closed is not None
+    assert (closed.state, closed.accepted, closed.reason, closed.model) == ("closed", [], "TOO_FEW", closed.base)
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_a_file_that_is_not_the_committed_set_is_told_with_a_remedy(make: Make, how: str) -> None:
+    rig = make()
+    path = rig.folder / "sets" / "set.safetensors"
+    images, problem = mounted(path, rig.task)
+    assert images is not None and problem is None
+    spoil(path, how)
+    images, problem = mounted(path, rig.task)
+    assert images is None and problem is not None
+    assert str(path) in problem.cause and problem.remedy
+
+
+@pytest.mark.parametrize("disclosure", ["count", "bit"])
+def test_every_update_is_refused_for_the_data_set(make: Make, disclosure: str) -> None:
+    rig = make(disclosure=disclosure, mount="nothing.safetensors")
+    rig.verify()
+    expect_kept(rig)
+
+
+def test_a_rule_over_the_round_opens_nothing_either(make: Make) -> None:
+    rig = make(rule={"name": "prefix", "slack": 0}, mount="nothing.safetensors")
+    rig.demo.submit(A, "CloseSubmissions", "demo", 1, "")
+
+    def party(index: int, line: Any) -> dict[str, Any]:
+        return verify_round(rig.verifications[index], rig.task, line, rig.status, HOSPITALS, lambda: 0.0)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(party, (0, 1), in_process())
+    assert first == second
+    for msp, finding in zip(PARTIES, (first, second), strict=True):
+        rig.demo.submit(msp, "AttestRound", "demo", 1, finding)
+    rig.demo.submit(A, "CloseVerdicts", "demo", 1, "")
+    expect_kept(rig)
