@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from federation import Federation, federation
+from membership import changed, tell_the_ledger
 from networks import Networks
 
 from clients.gateway import Gateway, read_profile
@@ -21,9 +21,7 @@ from clients.gateway.profile import connect_peer
 from medquorum import EndorseError, GatewayError, SubmitError
 from network.cli import main
 from network.deployment import deployments
-from network.network import open_network
 from network.processes import processes
-from network.progress import Progress
 from network.waiting import await_true
 
 pytestmark = pytest.mark.fabric
@@ -36,23 +34,6 @@ def fed(networks: Networks, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with federation(running, tmp_path_factory.mktemp("joining"), "joining") as found:
         yield found
     running.network.down()
-
-
-def changed(fed: Federation, verb: str, name: str) -> None:
-    """Change the members by the command, and read the folder anew."""
-    assert main(["hospital", verb, name, "--quiet", "--dir", str(fed.running.folder.root)]) == 0
-    fed.running = replace(fed.running, network=open_network(fed.running.folder.root, Progress(quiet=True)))
-    fed.hospitals = [one.name for one in fed.running.consortium.having("hospital")]
-
-
-def tell_the_ledger(fed: Federation) -> None:
-    """Two verifiers approve the members, the coordinator changes the task."""
-    members = {one.msp_id: list(one.roles) for one in fed.running.consortium.organisations}
-    for verifier in ("VerifierA", "VerifierB"):
-        document = {"quorum": 2, "members": members}
-        fed.transactions(verifier, "Admin").submit("UpdateConsortium", document)
-    hospitals = [fed.msp(name) for name in fed.hospitals]
-    fed.transactions("VerifierA").submit("UpdateHospitals", fed.name, json.dumps(hospitals))
 
 
 def at_verifier(fed: Federation, certificate: Path, key: Path) -> Gateway:

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hospitals that join and leave a running federation, as one host with all keys does it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from federation import Federation
+
+from network.cli import main
+from network.network import open_network
+from network.progress import Progress
+
+__all__ = ["changed", "tell_the_ledger"]
+
+
+def changed(fed: Federation, verb: str, name: str) -> None:
+    """Change the members by the command, and read the folder anew."""
+    assert main(["hospital", verb, name, "--quiet", "--dir", str(fed.running.folder.root)]) == 0
+    fed.running = replace(fed.running, network=open_network(fed.running.folder.root, Progress(quiet=True)))
+    fed.hospitals = [one.name for one in fed.running.consortium.having("hospital")]
+
+
+def tell_the_ledger(fed: Federation) -> None:
+    """Two verifiers approve the members, the coordinator changes the task."""
+    members = {one.msp_id: list(one.roles) for one in fed.running.consortium.organisations}
+    for verifier in ("VerifierA", "VerifierB"):
+        document = {"quorum": 2, "members": members}
+        fed.transactions(verifier, "Admin").submit("UpdateConsortium", document)
+    hospitals = [fed.msp(name) for name in fed.hospitals]
+    fed.transactions("VerifierA").submit("UpdateHospitals", fed.name, json.dumps(hospitals))
