@@ -33,7 +33,10 @@ class Growth:
 
 
 def expected_growth(task: Task) -> Growth:
-    """Work out the growth of a round in which every hospital submits; a node's logs and indices not counted."""
+    """Work out the growth of a round in which every hospital submits and every chunk of the new model is new.
+
+    A node's logs and indices are not counted.
+    """
     blocks = _transactions(task) * (ENVELOPE + task.quorum * ENDORSEMENT)
     public = task.model_store == "public"
     model = PLANES * (task.length // 4)

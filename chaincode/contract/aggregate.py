@@ -16,13 +16,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from chaincode.contract.access import check_local, check_member
 from chaincode.contract.arguments import Index, Json, RoundNumber, TaskId
 from chaincode.contract.averaging import aggregate_key, average
+from chaincode.contract.chunks import put_chunk, stored_chunks
 from chaincode.contract.consortium import Consortium
-from chaincode.contract.context import Context, sha256
+from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Hash, MspId, RoundIndex, Statement, TaskName
 from chaincode.contract.judging import Bench
 from chaincode.contract.masks import Masks
-from chaincode.contract.models import put_chunk, read_manifest, store_of, stored_chunks, transient_chunk
+from chaincode.contract.models import read_manifest, store_of, transient_chunk
 from chaincode.contract.node import NewModel
 from chaincode.contract.roundstate import Round, get_round
 from chaincode.contract.supply import supplier
@@ -164,7 +165,8 @@ def prepare_aggregate(context: Context, task: TaskId, round: RoundNumber) -> Ans
     )
     if isinstance(result, Progress):
         return result.plain()
-    stored = stored_chunks(context, result.model, len(document.chunk_sizes))
+    store = store_of(context, result.model, document.model_store)
+    stored = stored_chunks(context, result.model, len(result.chunks), store)
     present = [index for index, chunk in enumerate(stored) if chunk is not None]
     return _finding(document, result) | {"state": "ready", "chunks": len(stored), "stored": present}
 
@@ -181,7 +183,7 @@ def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index:
     result = _prepared(context, document, current)
     chunk = result.packed[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
     store = store_of(context, result.model, document.model_store)
-    put_chunk(context, result.model, index, store, drop_planes(chunk), sha256(chunk))
+    put_chunk(context, result.model, result.chunks, index, store, drop_planes(chunk))
     context.event("ModelChunkStored", task=task, round=round)
     return {"model": result.model}
 
@@ -201,7 +203,7 @@ def put_aggregate_chunk(context: Context, task: TaskId, round: RoundNumber, inde
         raise ContractError("BAD_MODEL", f"these are the chunks of {found}, the verifiers attested {result.model}")
     stored = transient_chunk(context, manifest, index)
     store = store_of(context, result.model, document.model_store)
-    put_chunk(context, result.model, index, store, stored, manifest.chunks[index])
+    put_chunk(context, result.model, manifest.chunks, index, store, stored)
     context.event("ModelChunkStored", task=task, round=round)
     return {"model": result.model}
 

@@ -31,5 +31,6 @@ def _average(bench: Bench) -> Steps[NewModel]:
     sums = yield from RunningSum(bench).over(accepted)
     tensors = bench.next_model(base, sums, len(accepted))
     packed = modelformat.pack(bench.description, tensors)
-    name = modelformat.model_hash(bench.task.layout, modelformat.chunk_hashes(packed))
-    return NewModel(name, packed, bench.base_merit(base).correct, bench.merit(tensors).correct)
+    chunks = modelformat.chunk_hashes(packed)
+    name = modelformat.model_hash(bench.task.layout, chunks)
+    return NewModel(name, chunks, packed, bench.base_merit(base).correct, bench.merit(tensors).correct)

@@ -23,7 +23,7 @@ KINDS = {
     "model": 1,
     "purged": 1,
     "round": 2,
-    "stored": 2,
+    "stored": 3,
     "task": 1,
     "update": 3,
     "verdict": 3,

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model store: a manifest per model, its chunks in public state or in the private collection ``models``."""
+"""The model store: a manifest per model, by which its chunks are found and checked."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from chaincode.contract.access import check_member
 from chaincode.contract.arguments import MAX_CHUNKS, HashText, Index, Json, Word
+from chaincode.contract.chunks import Store, is_there, put_chunk, read_chunk, stored_chunks
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context, sha256
 from chaincode.contract.dispatch import Answer, evaluate, transaction
@@ -17,26 +18,16 @@ from chaincode.modelformat import CHUNK_BYTES, model_hash, restore_planes
 from medquorum import ContractError, ModelError
 
 __all__ = [
-    "COLLECTION",
     "Keeper",
     "Manifest",
     "Model",
     "Purged",
-    "Store",
-    "StoredChunk",
     "chunk_sizes",
-    "drop_chunks",
     "get_chunk",
-    "put_chunk",
     "read_manifest",
     "store_of",
-    "stored_chunks",
     "transient_chunk",
 ]
-
-COLLECTION = "models"
-
-Store = Literal["public", "private"]
 
 
 class Manifest(BaseModel):
@@ -70,23 +61,8 @@ class Model(Document):
         return (self.model,)
 
 
-class StoredChunk(Document):
-    """Says that a chunk is in the store, so that nobody reads its bytes to find out."""
-
-    kind: ClassVar[str] = "stored"
-
-    model: Hash
-    index: int
-    hash: Hash
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """Model hash and chunk index."""
-        return (self.model, self.index)
-
-
 class Keeper(Document):
-    """Says that a task may need a model's bytes: equal models of several tasks are stored once.
+    """Says that a task may need a model's bytes: equal models of several tasks are one.
 
     Tasks with a public store write it too: the model may be there in the store of a private task, which purges.
     """
@@ -103,7 +79,10 @@ class Keeper(Document):
 
 
 class Purged(Document):
-    """Says that a model's bytes were removed from every peer, and by which rule; its manifest stays."""
+    """Says that a model's bytes were removed from every peer, and by which rule; its manifest stays.
+
+    Bytes that other models hold stay with these. Who stores the model again deletes this document.
+    """
 
     kind: ClassVar[str] = "purged"
 
@@ -130,42 +109,10 @@ def store_of(context: Context, model: str, store: Store) -> Store:
     return store if known is None else known.store
 
 
-def put_chunk(context: Context, model: str, index: int, store: Store, stored: bytes, digest: str) -> None:
-    """Write one chunk's stored form and the note that it is there, with the SHA-256 of the whole chunk.
-
-    Reads nothing, so that parallel writes never conflict.
-    """
-    key = context.key("chunk", model, index)
-    if store == "private":
-        context.put_private(COLLECTION, key, stored)
-    else:
-        context.put_bytes(key, stored)
-    context.put(StoredChunk(model=model, index=index, hash=digest))
-
-
-def drop_chunks(context: Context, manifest: Model) -> None:
-    """Purge a private model's chunks, also from history, and the notes that they are stored."""
-    for index in range(len(manifest.chunks)):
-        context.purge_private(COLLECTION, context.key("chunk", manifest.model, index))
-        context.delete(StoredChunk, manifest.model, index)
-
-
-def get_stored(context: Context, manifest: Model, index: int) -> bytes | None:
-    """Read one chunk's stored form from where the manifest says it is."""
-    key = context.key("chunk", manifest.model, index)
-    return context.private(COLLECTION, key) if manifest.store == "private" else context.stub.get_state(key)
-
-
 def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
     """Read one chunk."""
-    stored = get_stored(context, manifest, index)
+    stored = read_chunk(context, manifest.model, index, manifest.store)
     return None if stored is None else restore_planes(stored, chunk_sizes(manifest.length)[index])
-
-
-def stored_chunks(context: Context, model: str, count: int) -> list[str | None]:
-    """Read which of a model's chunks are stored: the hash of each, None for the missing ones."""
-    notes = [context.find(StoredChunk, model, index) for index in range(count)]
-    return [None if note is None else note.hash for note in notes]
 
 
 def read_manifest(fields: Any) -> Manifest:
@@ -209,19 +156,25 @@ def transient_chunk(context: Context, manifest: Manifest, index: int) -> bytes:
 
 @transaction
 def put_model_chunk(context: Context, manifest: Json, index: Index, store: Word) -> Answer:
-    """Store a chunk of an initial model {layout, length, chunks}; transient ``chunk`` has its stored form."""
+    """Store a chunk of an initial model {layout, length, chunks}; transient ``chunk`` has its stored form.
+
+    The first call for a model, or for a purged one, has it hold all chunks that other models have in its store.
+    """
     coordinators = context.get(Consortium).having("coordinator")
     check_member(context, "coordinator", coordinators, coordinators)
-    described = read_manifest(manifest)
-    if store not in ("public", "private"):
-        raise ContractError("BAD_MODEL", f"there is no store {store!r}", "Use public or private")
+    described, place = read_manifest(manifest), _store(store)
     stored = transient_chunk(context, described, index)
-    name = model_hash(described.layout, described.chunks)
-    known = context.find(Model, name)
-    if known is None:
-        known = Model(model=name, store=_store(store), **described.model_dump())
-        context.put(known)
-    put_chunk(context, name, index, known.store, stored, described.chunks[index])
+    name, chunks = model_hash(described.layout, described.chunks), described.chunks
+    place = store_of(context, name, place)
+    if not _has_begun(context, name):
+        if context.find(Model, name) is None:
+            context.put(Model(model=name, store=place, **described.model_dump()))
+        else:
+            context.delete(Purged, name)
+        for other in range(len(chunks)):
+            if other != index and is_there(context, place, chunks, other):
+                put_chunk(context, name, chunks, other, place, None)
+    put_chunk(context, name, chunks, index, place, stored)
     return {"model": name}
 
 
@@ -234,7 +187,7 @@ def read_model(context: Context, model: HashText) -> Answer:
 @evaluate
 def read_model_chunk(context: Context, model: HashText, index: Index) -> Answer:
     """Read one chunk's stored form."""
-    stored = get_stored(context, context.get(Model, model), index)
+    stored = read_chunk(context, model, index, context.get(Model, model).store)
     if stored is not None:
         return stored
     purged = context.find(Purged, model)
@@ -249,12 +202,26 @@ def read_model_chunk(context: Context, model: HashText, index: Index) -> Answer:
 
 
 @evaluate
-def read_stored_chunks(context: Context, model: HashText) -> Answer:
-    """List the indices of a model's chunks that are stored."""
-    manifest = context.find(Model, model)
-    stored = [] if manifest is None else stored_chunks(context, model, len(manifest.chunks))
-    return [index for index, chunk in enumerate(stored) if chunk is not None]
+def read_stored_chunks(context: Context, manifest: Json, store: Word) -> Answer:
+    """Tell whether a model's upload has begun, and which chunks, by index, need not be sent: {begun, stored}."""
+    described, place = read_manifest(manifest), _store(store)
+    name, chunks = model_hash(described.layout, described.chunks), described.chunks
+    place = store_of(context, name, place)
+    begun = _has_begun(context, name)
+    notes = stored_chunks(context, name, len(chunks), place)
+    stored = [i for i, note in enumerate(notes) if note or (not begun and is_there(context, place, chunks, i))]
+    return {"begun": begun, "stored": stored}
+
+
+def _has_begun(context: Context, model: str) -> bool:
+    """Tell whether somebody has begun to store a model and, after a purge, to store it again."""
+    return context.find(Model, model) is not None and context.find(Purged, model) is None
 
 
 def _store(store: str) -> Store:
-    return "private" if store == "private" else "public"
+    """Check the name of a store (``BAD_MODEL``)."""
+    if store == "public":
+        return "public"
+    if store == "private":
+        return "private"
+    raise ContractError("BAD_MODEL", f"there is no store {store!r}", "Use public or private")

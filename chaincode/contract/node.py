@@ -21,6 +21,7 @@ class NewModel:
     """A round's new model as this process computed it; ``base`` and ``correct`` are correct counts."""
 
     model: str
+    chunks: list[str]
     packed: bytes = field(repr=False)
     base: int
     correct: int

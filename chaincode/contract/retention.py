@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chaincode.contract.arguments import TaskId
+from chaincode.contract.chunks import drop_chunks
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.models import Keeper, Model, Purged, drop_chunks
+from chaincode.contract.models import Keeper, Model, Purged
 from chaincode.contract.roundstate import ENDED, Round, latest_round
 from chaincode.contract.task import Task, check_coordinator, get_task
 from medquorum import ContractError
@@ -19,21 +20,21 @@ from medquorum import ContractError
 
 @transaction
 def purge_models(context: Context, task: TaskId) -> Answer:
-    """Purge the bytes of the task's models older than its latest ``keep_models``; gives their hashes."""
+    """Purge the task's models older than its latest ``keep_models``; gives their hashes."""
     document = get_task(context, task)
     check_coordinator(context, document)
     if document.keep_models == 0:
         raise ContractError("KEEP_MODELS", f"the task {task} keeps all its models")
-    purged = []
+    purged: dict[str, list[str]] = {}
     for number, model in _superfluous(context, document):
         context.delete(Keeper, model, task)
         manifest = context.get(Model, model)
         # Another task may need it, or may have stored it in public state, whence nothing is ever removed.
         if len(context.list(Keeper, model)) == 1 and manifest.store == "private":
-            drop_chunks(context, manifest)
             context.put(Purged(model=model, task=task, round=number, keep=document.keep_models))
-            purged.append(model)
-    return {"purged": purged}
+            purged[model] = manifest.chunks
+    drop_chunks(context, purged)
+    return {"purged": list(purged)}
 
 
 def _superfluous(context: Context, task: Task) -> Iterator[tuple[int, str]]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from chaincode.contract.aggregate import agreed, find_aggregates
 from chaincode.contract.arguments import Reason, RoundNumber, TaskId
 from chaincode.contract.attestation import Attestation
+from chaincode.contract.chunks import stored_chunks
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.models import Keeper, Model, stored_chunks
+from chaincode.contract.models import Keeper, Model, store_of
 from chaincode.contract.roundstate import ENDED, Outcome, Round, get_round, latest_round
 from chaincode.contract.task import Task, check_coordinator, get_task
 from chaincode.contract.update import Update
@@ -90,11 +91,12 @@ def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
     if result.keeps_base is not None:
         kept = {"model": current.base, "reason": _because(result.keeps_base, reason)}
         return _step(context, "RoundClosed", ended.model_copy(update=kept))
-    hashes = [h for h in stored_chunks(context, result.model, len(document.chunk_sizes)) if h is not None]
-    if len(hashes) < len(document.chunk_sizes) or model_hash(document.layout, hashes) != result.model:
+    store, count = store_of(context, result.model, document.model_store), len(document.chunk_sizes)
+    hashes = [digest for digest in stored_chunks(context, result.model, count, store) if digest is not None]
+    if len(hashes) < count or model_hash(document.layout, hashes) != result.model:
         raise ContractError(
             "MODEL_MISSING",
-            f"{len(hashes)} of {len(document.chunk_sizes)} chunks of the model {result.model} are stored",
+            f"{len(hashes)} of {count} chunks of the model {result.model} are stored",
             "Store the others with StoreModelChunk",
         )
     if context.find(Model, result.model) is None:
@@ -104,7 +106,7 @@ def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
                 layout=document.layout,
                 length=document.length,
                 chunks=hashes,
-                store=document.model_store,
+                store=store,
                 parent=current.base,
                 task=task,
                 round=round,
@@ -157,7 +159,7 @@ def _base(context: Context, task: Task, number: int) -> str:
 
 
 def _complete(context: Context, manifest: Model) -> bool:
-    return stored_chunks(context, manifest.model, len(manifest.chunks)) == manifest.chunks
+    return stored_chunks(context, manifest.model, len(manifest.chunks), manifest.store) == manifest.chunks
 
 
 def _coordinated(context: Context, task: str, number: int) -> Round:

@@ -8,10 +8,11 @@ from typing import Any
 from chaincode.contract.aggregate import Aggregate, leading
 from chaincode.contract.arguments import RoundNumber, TaskId
 from chaincode.contract.attestation import Attestation
+from chaincode.contract.chunks import stored_chunks
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate
 from chaincode.contract.masks import Masks
-from chaincode.contract.models import stored_chunks
+from chaincode.contract.models import store_of
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import get_task
 from chaincode.contract.update import Update
@@ -27,7 +28,10 @@ def read_round_status(context: Context, task: TaskId, round: RoundNumber) -> Ans
     first = leading(aggregates)
     masks = context.find(Masks, task, round)
     count = len(document.chunk_sizes)
-    stored = [] if first is None else stored_chunks(context, first[0].model, count)
+    stored: list[str | None] = []
+    if first is not None:
+        model = first[0].model
+        stored = stored_chunks(context, model, count, store_of(context, model, document.model_store))
     attestations: dict[str, dict[str, Any]] = {}
     for attestation in context.list(Attestation, task, round):
         attestations.setdefault(attestation.hospital, {})[attestation.verifier] = attestation.plain()

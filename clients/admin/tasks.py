@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chaincode import modelformat
+from chaincode import canonical, modelformat
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.encrypted import LEAST_IN_A_SUM
 from chaincode.fixedpoint import FRACTION_BITS
@@ -71,21 +71,26 @@ def store_model(
 ) -> str:
     """Store the chunks of a packed model that are not on the ledger yet; gives its hash.
 
-    An upload that was cut off goes on where it ended, and a model that any task has stored is not stored again.
+    An upload that was cut off goes on where it ended; chunks that any model has in the store are not sent again.
     """
-    chunks = modelformat.split(packed)
-    manifest = {"layout": layout, "length": len(packed), "chunks": modelformat.chunk_hashes(packed)}
-    model = modelformat.model_hash(layout, modelformat.chunk_hashes(packed))
-    stored = ledger.value("ReadStoredChunks", model)
-    missing = [index for index in range(len(chunks)) if index not in stored]
+    chunks, hashes = modelformat.split(packed), modelformat.chunk_hashes(packed)
+    manifest = {"layout": layout, "length": len(packed), "chunks": hashes}
 
     def put(index: int) -> None:
         transactions.submit("PutModelChunk", manifest, index, store, chunk=modelformat.drop_planes(chunks[index]))
 
-    if not stored:
-        # The first chunk writes the manifest: alone, so that the others do not conflict over it.
-        put(missing.pop(0))
+    begun, missing = _missing(ledger, manifest, store)
+    if not begun:
+        # The first chunk writes the manifest and takes over the chunks of other models: alone, lest others conflict.
+        put(missing[0] if missing else 0)
+        _, missing = _missing(ledger, manifest, store)
     with ThreadPoolExecutor(PARALLEL[store]) as pool:
         for done, _ in enumerate(pool.map(put, missing), start=len(chunks) - len(missing) + 1):
             report.progress("store model", done, len(chunks))
-    return model
+    return modelformat.model_hash(layout, hashes)
+
+
+def _missing(ledger: Ledger, manifest: Mapping[str, Any], store: str) -> tuple[bool, list[int]]:
+    """Ask whether a model's upload has begun, and for the chunks that have to be sent."""
+    answer = ledger.value("ReadStoredChunks", canonical.encode(manifest).decode(), store)
+    return answer["begun"], [index for index in range(len(manifest["chunks"])) if index not in answer["stored"]]

@@ -124,7 +124,7 @@ def forgeries(fed: Federation, number: int) -> list[Forgery]:
         ("round", place, canonical.encode(current | final), ""),
         ("consortium", [], canonical.encode(consortium), ""),
         ("task", [fed.name], canonical.encode(fed.task.plain() | {"quorum": 1, "rule": {"name": "none"}}), ""),
-        ("chunk", [fed.current.base, "000000"], bytes(fed.task.length), ""),
+        ("chunk", fed.ledger().manifest(fed.current.base).chunks, bytes(fed.task.length), ""),
         ("update", [*place, EVERYONE[1], "000000"], bytes(32 + fed.task.length), "updates"),
     ]
 

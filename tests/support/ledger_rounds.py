@@ -92,10 +92,11 @@ class LedgerRounds:
         attempts = Retrying(retry=behind, wait=wait_fixed(0.1), stop=stop_after_delay(10), reraise=True)
         return json.loads(attempts(self.transactions(by).submit, name, self.name, *arguments, **transient))
 
-    def play(self, number: int) -> str:
-        """Play a round with one hospital's update, w plus noise; gives the new model's hash."""
+    def play(self, number: int, frozen: int = 0) -> str:
+        """Play a round with one hospital's update, w plus noise after ``frozen`` parameters; gives the new model."""
         base = self.submit(COORDINATOR, "OpenRound", number)["base"]
         noise = np.random.default_rng([number, *self.name.encode()]).integers(-99, 100, self.task.length // 4, np.int32)
+        noise[:frozen] = 0
         packed = np.frombuffer(fetch_model(self.ledger(HOSPITAL), self.task, base), "<i4") + noise
         values = [private_value(os.urandom(32), one) for one in modelformat.split(packed.astype("<i4").tobytes())]
         for index, value in enumerate(values):

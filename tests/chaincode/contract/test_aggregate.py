@@ -71,7 +71,7 @@ def test_stored_by_endorsers_from_their_own_work(make: Make) -> None:
     first, second = (demo.ledger.simulate(v, creator(A), "StoreModelChunk", "demo", "1", "0") for v in (A, B))
     assert first == second
     kinds = [key.split("\0")[1] for key in first.reads]
-    assert sorted(kinds) == ["consortium", "model", "round", "task"]
+    assert sorted(kinds) == ["chunk", "consortium", "model", "round", "task"]
     assert sorted(key.split("\0")[1] for key in first.writes) == ["chunk", "stored"]
 
 

@@ -92,6 +92,8 @@ def test_chunks_of_a_known_model_are_written_without_reading_each_other(make: Ma
     text = json.dumps(described)
     second = {"chunk": modelformat.drop_planes(chunks[1])}
     simulation = demo.ledger.simulate(A, creator(A), "PutModelChunk", text, "1", "public", transient=second)
-    assert {key.split("\0")[1] for key in simulation.reads} == {"consortium", "model"}
+    digest = hashlib.sha256(chunks[1]).hexdigest()
+    assert digest == described["chunks"][1]
+    assert {key.split("\0")[1] for key in simulation.reads} == {"chunk", "consortium", "model", "purged"}
+    assert [key.split("\0")[2] for key in simulation.reads if key.startswith("\0chunk")] == [digest]
     assert {key.split("\0")[1] for key in simulation.writes} == {"chunk", "stored"}
-    assert hashlib.sha256(chunks[1]).hexdigest() == described["chunks"][1]

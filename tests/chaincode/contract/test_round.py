@@ -47,7 +47,7 @@ def test_initial_model_must_be_there_and_fit(make: Make, refused: Refused) -> No
 def test_initial_model_must_be_whole(make: Make, refused: Refused) -> None:
     demo = make()
     demo.begin()
-    note = demo.ledger_key("stored", str(demo.task()["initial_model"]), "000000")
+    note = demo.ledger_key("stored", str(demo.task()["initial_model"]), "000000", "public")
     del demo.ledger.state[note]
     refused("MODEL_MISSING", demo.submit, A, "OpenRound", "demo", 1)
 

@@ -32,11 +32,11 @@ def contract(tmp_path: Path) -> Iterator[LedgerContract]:
     consortium.close()
 
 
-def upload(contract: LedgerContract, store: str) -> str:
+def upload(contract: LedgerContract, store: str, packed: bytes = PACKED.tobytes(), layout: str = "") -> str:
     demo = contract.consortium
     quiet = Report("test", "", as_json=True, stream=io.StringIO())
     transactions = Transactions(contract, demo.verifiers, demo.quorum, A)
-    return store_model(Ledger(contract, A), transactions, demo.layout, PACKED.tobytes(), store, quiet)
+    return store_model(Ledger(contract, A), transactions, layout or demo.layout, packed, store, quiet)
 
 
 def sent(contract: LedgerContract, store: str) -> list[int]:
@@ -44,8 +44,8 @@ def sent(contract: LedgerContract, store: str) -> list[int]:
     return [int(call.split()[-2]) for call in contract.submitted if call.endswith(f" {store}")]
 
 
-def whole(contract: LedgerContract, model: str) -> bool:
-    return b"".join(contract.consortium.chunk(A, model, index) for index in range(CHUNKS)) == PACKED.tobytes()
+def whole(contract: LedgerContract, model: str, packed: bytes = PACKED.tobytes()) -> bool:
+    return b"".join(contract.consortium.chunk(A, model, index) for index in range(CHUNKS)) == packed
 
 
 @pytest.mark.parametrize("store", ["public", "private"])
@@ -83,3 +83,45 @@ def test_chunks_are_put_at_once_after_the_first(contract: LedgerContract, store:
     assert whole(contract, upload(contract, store))
     assert alone == [[]]
     assert sorted(sent(contract, store)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("store", ["public", "private"])
+def test_chunks_that_another_model_has_are_not_sent(contract: LedgerContract, store: str) -> None:
+    upload(contract, store)
+    contract.submitted.clear()
+    head = PACKED.copy()
+    head[-1] += 1
+    assert whole(contract, upload(contract, store, head.tobytes()), head.tobytes())
+    assert sent(contract, store) == [CHUNKS - 1]
+    head[0] += 1
+    assert whole(contract, upload(contract, store, head.tobytes()), head.tobytes())
+    assert sent(contract, store) == [CHUNKS - 1, 0]
+
+
+def test_of_a_model_of_known_chunks_one_is_sent(contract: LedgerContract) -> None:
+    """With it comes the manifest."""
+    upload(contract, "private")
+    contract.submitted.clear()
+    assert whole(contract, upload(contract, "private", layout="1" * 64))
+    assert sent(contract, "private") == [0]
+    upload(contract, "private", layout="1" * 64)
+    assert sent(contract, "private") == [0]
+
+
+def test_chunks_that_are_purged_during_an_upload_are_sent(contract: LedgerContract) -> None:
+    """The first transaction is endorsed anew after the purge, and takes over less than was there before."""
+    upload(contract, "private")
+    demo = contract.consortium
+    head = PACKED.copy()
+    head[-1] += 1
+
+    def purge(call: str) -> None:
+        demo.ledger.hashes.clear()
+        for organisation in demo.ledger.organisations.values():
+            organisation.private.clear()
+        contract.before = lambda call: None
+
+    contract.submitted.clear()
+    contract.before = purge
+    assert whole(contract, upload(contract, "private", head.tobytes()), head.tobytes())
+    assert sorted(sent(contract, "private")) == [0, 1, 2]

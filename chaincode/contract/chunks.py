@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chunks of models: each is stored once under its own hash, whichever models have it.
+
+A private chunk's bytes are there exactly as long as a model holds them. Who relies on bytes that are there reads their
+version, who removes them reads all their holders: of two such transactions that do not know of each other the later
+one is invalid, and is made anew. Public bytes are never removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+from chaincode.contract.context import Context
+from chaincode.contract.documents import Attribute, Document, Hash
+
+__all__ = ["COLLECTION", "Store", "StoredChunk", "drop_chunks", "is_there", "put_chunk", "read_chunk", "stored_chunks"]
+
+COLLECTION = "models"
+
+Store = Literal["public", "private"]
+
+
+class StoredChunk(Document):
+    """Says that a model's chunk is stored and which one it is: so the model has it, also before its manifest."""
+
+    kind: ClassVar[str] = "stored"
+
+    model: Hash
+    index: int
+    store: Store
+    hash: Hash
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Model hash, chunk index and store."""
+        return (self.model, self.index, self.store)
+
+
+class Holder(Document):
+    """Says that a model has a private chunk, whose bytes are there."""
+
+    kind: ClassVar[str] = "holder"
+
+    hash: Hash
+    model: Hash
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Chunk hash and model hash."""
+        return (self.hash, self.model)
+
+
+def is_there(context: Context, store: Store, chunks: Sequence[str], index: int) -> bool:
+    """Tell whether a chunk of a model need not be sent: the store has it, or an earlier one of the list is equal."""
+    if chunks[index] in chunks[:index]:
+        return True
+    key = context.key("chunk", chunks[index])
+    found = context.private_hash(COLLECTION, key) if store == "private" else context.stub.get_state(key)
+    return found is not None
+
+
+def put_chunk(
+    context: Context, model: str, chunks: Sequence[str], index: int, store: Store, stored: bytes | None
+) -> None:
+    """Note that a model's chunk is stored, and write the stored form unless the store has it.
+
+    Transactions for the chunks of one model never conflict: of equal chunks only the first one's concerns the bytes,
+    the others just note themselves. Nor do those of several models, but for the first ones to bring a chunk.
+
+    Parameters
+    ----------
+    chunks
+        The SHA-256 of each of the model's chunks.
+    stored
+        None where :func:`is_there`.
+    """
+    digest = chunks[index]
+    key = context.key("chunk", digest)
+    if stored is not None and not is_there(context, store, chunks, index):
+        if store == "private":
+            context.put_private(COLLECTION, key, stored)
+        else:
+            context.put_bytes(key, stored)
+    if store == "private" and digest not in chunks[:index]:
+        context.put(Holder(hash=digest, model=model))
+    context.put(StoredChunk(model=model, index=index, store=store, hash=digest))
+
+
+def drop_chunks(context: Context, models: Mapping[str, Sequence[str]]) -> None:
+    """Have private models, given with their chunks, hold nothing any more; purge the bytes that no other model holds.
+
+    All at once, for a transaction does not see that it has dropped a model before.
+    """
+    for model, chunks in models.items():
+        for index in range(len(chunks)):
+            context.delete(StoredChunk, model, index, "private")
+        for digest in dict.fromkeys(chunks):
+            context.delete(Holder, digest, model)
+    for digest in dict.fromkeys(digest for chunks in models.values() for digest in chunks):
+        if all(holder.model in models for holder in context.list(Holder, digest)):
+            context.purge_private(COLLECTION, context.key("chunk", digest))
+
+
+def read_chunk(context: Context, model: str, index: int, store: Store) -> bytes | None:
+    """Read the stored form of a model's chunk; None where the model does not hold it or this peer has no bytes."""
+    note = context.find(StoredChunk, model, index, store)
+    if note is None:
+        return None
+    key = context.key("chunk", note.hash)
+    return context.private(COLLECTION, key) if store == "private" else context.stub.get_state(key)
+
+
+def stored_chunks(context: Context, model: str, count: int, store: Store) -> list[str | None]:
+    """Read which of a model's chunks are in a store: the hash of each, None for the missing ones."""
+    notes = [context.find(StoredChunk, model, index, store) for index in range(count)]
+    return [None if note is None else note.hash for note in notes]
