@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""[SMV] Fig. 11 in kind: seconds to verify one model on 100 to 1,000 images, plain and encrypted; and the memory.
+"""[SMV] Fig. 11 in kind: seconds to verify one model on 100 to 1,000 images, plain and in both placements; the memory.
 
-Plain: the chaincode's integer evaluation in one process, and torch float32, one thread each. Encrypted: dealer, P0 and
-P1 as processes over loopback with mutual TLS, dealer included, everything from the model to the verdict. Both
-placements run the same engine; where P1 is the hospital (``smv-semi-honest``), only whose process it is differs.
+Plain: the chaincode's integer evaluation in one process, and torch float32, one thread each. Encrypted: dealer, P0,
+witness and hospital as processes over loopback with mutual TLS, by the clients' own code, ledger played: from the
+hospital's making its shares, handed over to P0 and witness, to the finding of both parties. P1 is the witness
+(``outsourced``), or the hospital itself (``smv-semi-honest``), which dials P0, and P0 asks the witness for its share.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ import argparse
 import json
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers import ours
 from benchmarks.peers.networks import Network
+from benchmarks.peers.placed import place
 from chaincode import catalogue
+from chaincode.contract.encrypted import Placement
 from chaincode.evaluation import compile_model, merit
 from scripts.federation.command import run_command
 
 COUNTS = (100, 250, 500, 1000)
+PLACEMENTS: tuple[Placement, ...] = get_args(Placement)
 Row = dict[str, Any]
 
 
@@ -46,39 +49,37 @@ def measure(options: argparse.Namespace, console: Console) -> list[Row]:
     found = []
     for name in options.model or ("resnet18",):
         network = Network(name)
-        for count in options.images or COUNTS:
-            batches = max(1, round(count / options.batch))
-            images = batches * options.batch
-            told = ours.verify(network, options.back_end, options.batch, batches, None, ahead=False)
-            row = {
+        for images in options.images or COUNTS:
+            told = {way: place(network, options.back_end, options.batch, images, way) for way in PLACEMENTS}
+            row: Row = {
                 "model": name,
                 "images": images,
                 "load": round(os.getloadavg()[0], 2),
                 "plain_s": plain(network, images),
                 "torch_s": network.seconds(network.images(images)[0], 1),
-                "encrypted_s": max(report["whole"] for report in told["parties"]),
-                "peak_bytes": [*(report["peak"] for report in told["parties"]), told["dealer"]["peak"]],
+                "encrypted_s": {way: one["seconds"] for way, one in told.items()},
+                "peak_bytes": {way: one["peaks"] for way, one in told.items()},
             }
-            console.print(
-                f"{name}, {images} images: encrypted {row['encrypted_s']:.1f} s, plain {row['plain_s']:.1f} s"
-            )
+            seconds = ", ".join(f"{way} {row['encrypted_s'][way]:.2f} s" for way in PLACEMENTS)
+            console.print(f"{name}, {images} images: {seconds}, plain {row['plain_s']:.2f} s")
             found.append(row)
     return found
 
 
 def show(found: list[Row], console: Console) -> None:
     """Print the rows."""
-    heads = ("model", "images", "encrypted s", "plain s", "torch s", "encrypted / plain", "peak MiB P0, P1, dealer")
-    table = Table(*heads, title="One model's verification")
-    for row in found:
+    heads = ("model", "images", "placement", "encrypted s", "plain s", "torch s", "encrypted / plain")
+    table = Table(*heads, "peak MiB P0, P1, dealer", title="One model's verification")
+    for row, way in ((row, way) for row in found for way in PLACEMENTS):
         table.add_row(
             row["model"],
             str(row["images"]),
-            f"{row['encrypted_s']:.1f}",
+            way,
+            f"{row['encrypted_s'][way]:.2f}",
             f"{row['plain_s']:.2f}",
             f"{row['torch_s']:.2f}",
-            f"{row['encrypted_s'] / row['plain_s']:.1f}",
-            " ".join(str(peak >> 20) for peak in row["peak_bytes"]),
+            f"{row['encrypted_s'][way] / row['plain_s']:.1f}",
+            " ".join(str(peak >> 20) for peak in row["peak_bytes"][way]),
         )
     console.print(table)
 
@@ -94,8 +95,13 @@ def plot(found: list[Row], place: Path) -> None:
     for name in dict.fromkeys(row["model"] for row in found):
         rows = [row for row in found if row["model"] == name]
         counts = [row["images"] for row in rows]
-        for field, text in (("encrypted_s", "encrypted"), ("plain_s", "plain, integers"), ("torch_s", "plain, torch")):
-            axes.plot(counts, [row[field] for row in rows], marker="o", label=f"{name}, {text}")
+        curves = {f"encrypted, {way}": [row["encrypted_s"][way] for row in rows] for way in PLACEMENTS}
+        curves |= {
+            "plain, integers": [row["plain_s"] for row in rows],
+            "plain, torch": [row["torch_s"] for row in rows],
+        }
+        for text, seconds in curves.items():
+            axes.plot(counts, seconds, marker="o", label=f"{name}, {text}")
     axes.set_xlabel("verification images")
     axes.set_ylabel("seconds per model")
     axes.set_yscale("log")

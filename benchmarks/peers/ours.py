@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from statistics import median
 from typing import Any
@@ -25,7 +25,7 @@ from verifier.kernels.library import path_in_use
 from verifier.plandocument import PlanDocument
 from verifier.stream import new_seed
 
-__all__ = ["measure", "verify"]
+__all__ = ["answer", "identities", "measure", "say", "started", "verify"]
 
 _HELD = 2 << 30
 """Most bytes of material that a party holds in advance: fewer batches than asked for are run where they need more."""
@@ -120,25 +120,25 @@ def verify(
     part = {"model": network.name, "plan": plan.document(), "seed": new_seed().hex(), "ahead": ahead}
     roles = (*PARTIES, DEALER)
     places = dict(zip(roles, hosts.addresses if hosts else [_LOOPBACK] * 3, strict=True))
-    identities = _identities(places)
+    known = identities(places)
     with ExitStack() as stack:
 
         def start(role: str, **more: str) -> subprocess.Popen[str]:
             before = hosts.command(roles.index(role)) if hosts else []
-            own = {**part, **identities[role], "host": places[role], "role": role}
-            return stack.enter_context(_process(before, {**own, **more}))
+            own = {**part, **known[role], "host": places[role], "role": role}
+            return stack.enter_context(started({**own, **more}, before))
 
         dealer = start(DEALER)
-        address = _answer(dealer)["address"]
+        address = answer(dealer)["address"]
         first = start(PARTIES[0], dealer=address)
-        second = start(PARTIES[1], dealer=address, line=_answer(first)["address"])
-        _answer(second)
-        parties = [_answer(first), _answer(second)]
-        _say(dealer, {})
-        return {"parties": parties, "dealer": _answer(dealer)}
+        second = start(PARTIES[1], dealer=address, line=answer(first)["address"])
+        answer(second)
+        parties = [answer(first), answer(second)]
+        say(dealer, {})
+        return {"parties": parties, "dealer": answer(dealer)}
 
 
-def _identities(places: dict[str, str]) -> dict[str, dict[str, Any]]:
+def identities(places: dict[str, str]) -> dict[str, dict[str, Any]]:
     """Make every organisation's TLS authority, and a certificate for its address."""
     valid = Validity.years(1)
     made = {name: new_authority("tlsca", f"{name.lower()}.example.com", valid) for name in places}
@@ -155,26 +155,28 @@ def _identities(places: dict[str, str]) -> dict[str, dict[str, Any]]:
 
 
 @contextmanager
-def _process(before: list[str], part: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+def started(part: dict[str, Any], before: Sequence[str] = (), module: str = "roles") -> Iterator[subprocess.Popen[str]]:
+    """Run a process of ``benchmarks.peers`` with its part, after the words ``before``."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [*before, sys.executable, "-m", "benchmarks.peers.roles"]
+    command = [*before, sys.executable, "-m", f"benchmarks.peers.{module}"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         try:
-            _say(process, part)
+            say(process, part)
             yield process
         except BaseException:
             process.kill()
             raise
 
 
-def _say(process: subprocess.Popen[str], document: dict[str, Any]) -> None:
+def say(process: subprocess.Popen[str], document: dict[str, Any]) -> None:
+    """Send a process a line."""
     if process.stdin is not None:
         process.stdin.write(json.dumps(document) + "\n")
         process.stdin.flush()
 
 
-def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
+def answer(process: subprocess.Popen[str]) -> dict[str, Any]:
     """Read a process' next line.
 
     Raises
@@ -186,5 +188,5 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, Any]:
     if not line:
         told = process.stderr.read() if process.stderr is not None else ""
         raise RuntimeError(f"a role of the verification has ended:\n{told[-2000:]}")
-    answer: dict[str, Any] = json.loads(line)
-    return answer
+    document: dict[str, Any] = json.loads(line)
+    return document

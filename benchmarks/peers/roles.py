@@ -36,7 +36,7 @@ from verifier.service.server import Server
 from verifier.sharing import expand, share
 from verifier.supply import Supply
 
-__all__ = ["DEALER", "HOSPITAL", "PARTIES", "TASK"]
+__all__ = ["DEALER", "HOSPITAL", "PARTIES", "TASK", "take_part", "tell"]
 
 PARTIES = ("P0MSP", "P1MSP")
 DEALER = "DealerMSP"
@@ -139,7 +139,7 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
     request = DealRequest(TASK, 1, HOSPITAL, 1, index, document)
     lines = Lines()
     with Server(own, f"{part['host']}:0", [lines] if index == 0 else []) as server:
-        _tell({"address": server.address})
+        tell({"address": server.address})
         with closing(
             lines.accept(TASK, PARTIES[1], _WAIT)
             if index == 0
@@ -148,7 +148,7 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
             asked = perf_counter()
             with closing(Material.take(own, part["dealer"], DEALER, request)) as material:
                 report = _play(index, line, _Stock(material, asked), material, request, part)
-            _tell({**report, "whole": perf_counter() - asked, "peak": peak_bytes(), "start": start})
+            tell({**report, "whole": perf_counter() - asked, "peak": peak_bytes(), "start": start})
 
 
 def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
@@ -156,23 +156,30 @@ def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
         tempfile.TemporaryDirectory() as folder,
         Server(own, f"{part['host']}:0", [Dealings(Path(folder) / "dealt", lambda request: None)]) as server,
     ):
-        _tell({"address": server.address})
+        tell({"address": server.address})
         sys.stdin.readline()
-        _tell({"peak": peak_bytes(), "start": start})
+        tell({"peak": peak_bytes(), "start": start})
 
 
-def _tell(document: dict[str, Any]) -> None:
+def tell(document: dict[str, Any]) -> None:
+    """Answer with one line."""
     print(json.dumps(document), flush=True)
+
+
+def take_part() -> tuple[dict[str, Any], Credentials]:
+    """Read the first line: the process' part, and the certificate it has in it."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    torch.set_num_threads(1)
+    part: dict[str, Any] = json.loads(sys.stdin.readline())
+    certificate, key = (text.encode() for text in part["own"])
+    authorities = {msp: [root.encode()] for msp, root in part["authorities"].items()}
+    return part, Credentials(certificate, key, authorities)
 
 
 def main() -> None:
     """Be the role that the first line of standard input names."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    torch.set_num_threads(1)
     start = peak_bytes()
-    part = json.loads(sys.stdin.readline())
-    certificate, key = (text.encode() for text in part["own"])
-    own = Credentials(certificate, key, {msp: [root.encode()] for msp, root in part["authorities"].items()})
+    part, own = take_part()
     if part["role"] == DEALER:
         _dealer(own, part, start)
     else:

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One update's verification in either placement, by the clients' own code, from the hospital's shares to the finding.
+
+P0, the witness and the hospital are a process each, the dealer that of ``benchmarks.peers.roles``; only the ledger is
+played. ``python -m benchmarks.peers.placements`` reads its part as one line of JSON and answers in lines of JSON. Times
+are of the host's monotonic clock.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from time import perf_counter
+from typing import Any, cast
+
+from benchmarks.peers.networks import Network
+from benchmarks.peers.process import peak_bytes
+from benchmarks.peers.roles import HOSPITAL, PARTIES, TASK, take_part, tell
+from chaincode import modelformat
+from chaincode.contract.roundstate import Round
+from chaincode.contract.task import Task
+from chaincode.contract.update import Update
+from chaincode.evaluation import Merit
+from chaincode.modelformat import Tensors
+from clients.documents import RoundStatus
+from clients.follow import Wake
+from clients.hospital.handover import ShareSender
+from clients.hospital.updates import UpdateStore
+from clients.hospital.verification import OwnShare
+from clients.ledger import Ledger
+from clients.party.hospitals import ConfirmedShares, line_name
+from clients.party.images import PrivateImages
+from clients.party.material import TaskDealer
+from clients.party.order import settings_of
+from clients.party.process import HOSPITALS_PATIENCE, LINE_TIMEOUT
+from clients.party.shares import ShareStore
+from clients.party.verification import Shares, Verification
+from clients.report import Report
+from verifier.service.handover import Handover
+from verifier.service.holding import Holding, is_held
+from verifier.service.identity import Credentials
+from verifier.service.line import PATIENCE, Lines, open_line
+from verifier.service.server import Server
+
+__all__: list[str] = []
+
+_ROUND = 1
+_WAIT = 120.0
+
+
+class _PlayedLedger:
+    """What the roles read of the ledger: one round whose only update is there once the hospital has committed."""
+
+    def __init__(self, msp: str, task: Task) -> None:
+        self.msp = msp
+        self._task = task
+        self._updates: dict[str, Update] = {}
+
+    def submitted(self, commitments: dict[str, str]) -> None:
+        """Have the hospital's commitments on it."""
+        base, layout = self._task.initial_model, self._task.layout
+        self._updates[HOSPITAL] = Update(
+            task=TASK, round=_ROUND, hospital=HOSPITAL, base=base, layout=layout, shares=commitments
+        )
+
+    def task(self, _name: str) -> Task:
+        """Give the task."""
+        return self._task
+
+    def status(self, _task: str = TASK, _round: int = _ROUND) -> RoundStatus:
+        """Give the round."""
+        current = Round(
+            task=TASK,
+            round=_ROUND,
+            state="verifying",
+            base=self._task.initial_model,
+            candidates=[HOSPITAL],
+            commitments={HOSPITAL: "0" * 64},
+        )
+        return RoundStatus(current, dict(self._updates))
+
+
+class _Prepared(Verification):
+    """A party that has read and judged the base model before, as it has after a round's first update."""
+
+    known: tuple[Tensors, Merit | None]
+
+    def base(self, model: str) -> tuple[Tensors, Merit | None]:
+        """Give the base model."""
+        return self.known
+
+
+class _Role:
+    """What the three have in common."""
+
+    def __init__(self, msp: str, own: Credentials, part: dict[str, Any], folder: Path) -> None:
+        self.task = Task.model_validate(part["task"])
+        self.settings = settings_of(self.task)
+        self.own = own
+        self.folder = folder
+        self.played = _PlayedLedger(msp, self.task)
+        self.ledger = cast(Ledger, self.played)
+        self.quiet = Report("benchmark", msp, as_json=True, stream=io.StringIO())
+        self.update = Network(part["model"]).flat().astype("<i4").tobytes()
+        self.images = Path(part["images"])
+
+    def store(self, index: int) -> ShareStore:
+        """Keep what the hospital hands over."""
+        return ShareStore(self.folder / "shares", self.ledger, self.task, index)
+
+    def verification(self, index: int, shares: Shares) -> _Prepared:
+        """Make a party of the verification."""
+        images = PrivateImages(self.images, self.task) if index == 0 else None
+        dealer = TaskDealer(self.task, self.own, index)
+        made = _Prepared(self.ledger, self.task, index, dealer, shares, images, self.folder, self.quiet, Wake())
+        base = modelformat.unpack(modelformat.parse(self.task.model), self.update)
+        made.known = base, None if images is None else images.merit(base)
+        return made
+
+
+def _first(role: _Role) -> None:
+    settings, store = role.settings, role.store(0)
+    witness = settings.parties[1]
+
+    def held(round: int, hospital: str) -> bool:
+        return is_held(role.own, settings.services[witness], witness, TASK, round, hospital, LINE_TIMEOUT)
+
+    own = settings.semi_honest
+    shares: Shares = ConfirmedShares(store, held, Wake()) if own else store
+    lines = Lines(HOSPITALS_PATIENCE if own else PATIENCE)
+    verification = role.verification(0, shares)
+    with Server(role.own, settings.services[PARTIES[0]], [lines, Handover(store.longest, store.take)]):
+        _submission(role)
+        name, peer = (line_name(TASK, _ROUND, HOSPITAL), HOSPITAL) if own else (f"{TASK}/{_ROUND}", witness)
+        with closing(lines.accept(name, peer, _WAIT)) as line:
+            status = role.played.status()
+            if own:
+                shares.wait(status, HOSPITAL, _WAIT)  # before a place to compute is taken, and asked again in it
+            found = verification.verify(line, status, HOSPITAL, _WAIT)
+        _ended(found)
+
+
+def _witness(role: _Role) -> None:
+    store = role.store(1)
+    holding = Holding(PARTIES[0], lambda name, *update: name == TASK and store.holds(*update))
+    verification = None if role.settings.semi_honest else role.verification(1, store)
+    with Server(role.own, role.settings.services[PARTIES[1]], [Handover(store.longest, store.take), holding]):
+        _submission(role)
+        if verification is not None:
+            # As the hospital does: P0 awaits the line by then, or a dial in vain would count.
+            store.wait(role.played.status(), HOSPITAL, _WAIT)
+            _dial(role, f"{TASK}/{_ROUND}", verification)
+        sys.stdin.readline()
+
+
+def _hospital(role: _Role) -> None:
+    updates = UpdateStore(role.folder / "updates")
+    update = updates.save(_ROUND, role.task.initial_model, role.update)
+    sender = ShareSender(role.task, role.settings, HOSPITAL, role.own, role.quiet)
+    own = role.verification(1, OwnShare(sender, updates)) if role.settings.semi_honest else None
+    tell({})
+    sys.stdin.readline()
+    began = perf_counter()
+    tell({"began": began, "commitments": dict(sender.commitments(_ROUND, update))})
+    sender.send(_ROUND, update)
+    if own is not None:
+        _dial(role, line_name(TASK, _ROUND, HOSPITAL), own)
+
+
+def _dial(role: _Role, name: str, verification: Verification) -> None:
+    """Be party P1."""
+    first = PARTIES[0]
+    with closing(open_line(role.own, role.settings.services[first], first, name, _WAIT)) as line:
+        found = verification.verify(line, role.played.status(), HOSPITAL, 0)
+    _ended(found)
+
+
+def _submission(role: _Role) -> None:
+    """Say that the service is there, and take what the hospital committed to."""
+    tell({})
+    role.played.submitted(json.loads(sys.stdin.readline()))
+
+
+def _ended(found: dict[str, Any]) -> None:
+    tell({"ended": perf_counter(), "peak": peak_bytes(), "counts": found["counts"], "transcript": found["transcript"]})
+
+
+def main() -> None:
+    """Be the role that the first line of standard input names."""
+    part, own = take_part()
+    play = {PARTIES[0]: _first, PARTIES[1]: _witness, HOSPITAL: _hospital}[part["role"]]
+    with tempfile.TemporaryDirectory() as folder:
+        play(_Role(part["role"], own, part, Path(folder)))
+
+
+if __name__ == "__main__":
+    main()
