@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 def predicted(row: Row, round_trip: float, rate: float, *, dealer: bool) -> float:
     """Give the seconds of an image on a link, from its costs on loopback; a party sends and receives at once."""
-    waiting = row["rounds"] * round_trip / 2 / row["evaluated"]
+    waiting = row["rounds"] * round_trip / 2 / (2 * row["evaluated"])  # two batches wait at once
     line = row["online_s"] + waiting + row["wire_bytes"] / 2 * 8 / rate
     return float(max(line, row["dealer_bytes"] * 8 / rate) if dealer else line)
 

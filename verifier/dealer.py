@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from verifier.comparison import Comparison
@@ -15,6 +15,7 @@ from verifier.parameterrange import CHUNK, bounds, deal_outside
 from verifier.parameters import deal_parameters, deal_weights, tensors
 from verifier.plan import Plan, Subject
 from verifier.tree import Tree
+from verifier.turns import pairs
 from verifier.weights import DealtWeights
 from verifier.wires import Dealt
 
@@ -96,8 +97,21 @@ class Dealer:
             deal_beyond(gate, Tree(), self._plan.layout, tensors(masks.total, self._plan.layout))
             yield _finished(gate)
 
+    def batches(self, parts: Sequence[tuple[int, slice]]) -> Iterator[Dealing]:
+        """Deal for batches, given by number and images; needs :meth:`model` first.
+
+        Two at a time, gate by gate in turn, as the parties evaluate them.
+        """
+        for pair in pairs(parts):
+            for gates in zip(*(self._batch(number, part.stop - part.start) for number, part in pair), strict=True):
+                yield from gates
+
+    def _batch(self, batch: int, images: int) -> Iterator[Dealing]:
+        for subject in self._plan.subjects:
+            yield from self.batch(batch, images, subject)
+
     def batch(self, batch: int, images: int, subject: Subject) -> Iterator[Dealing]:
-        """Deal for one batch of images; needs :meth:`model` first."""
+        """Deal for one batch of images and one subject; needs :meth:`model` first."""
         program, weights = subject.program, self._weights[subject.key]
         wire = entry = Dealt((images, *program.image))
         for index, step in enumerate(program.steps):

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -21,14 +23,18 @@ from verifier.party import Party
 from verifier.plan import Plan, Subject
 from verifier.supply import Supply
 from verifier.tree import Tree
+from verifier.turns import ByTurns, Turn, pairs, take_turns
 from verifier.weights import Weights
 from verifier.wires import Masked, Wire
 
-__all__ = ["Evaluation", "Images", "Keep", "Trace"]
+__all__ = ["Evaluation", "Finished", "Images", "Keep", "Samples", "Trace"]
 
 Images: TypeAlias = npt.NDArray[np.uint8]
+Samples: TypeAlias = tuple[Images, IntArray]
 Trace: TypeAlias = Callable[[str, IntArray], None]
 """Told of every step's name and share, for tests."""
+Finished: TypeAlias = Callable[[int, Sequence[IntArray]], None]
+"""Told of a batch's number and shares modulo 2^32 of each subject's correct images, in all (1,) or per class."""
 Keep: TypeAlias = Callable[[IntArray], None]
 """Given R = r + u (parameters,) of int64; raises where another R of the same update is known."""
 
@@ -68,6 +74,7 @@ class Evaluation:
         self._trace = trace
         self._keep = keep
         self._weights: dict[str, Weights] = {}
+        self._turn: Turn | None = None
 
     def model(self, base: Mapping[str, IntArray], share: IntArray) -> IntArray:
         """Open the masked parameters and prepare all layers, once per model.
@@ -117,25 +124,33 @@ class Evaluation:
             hand.finish()
         return fails
 
-    def batch(
-        self, batch: int, subject: Subject, count: int, images: Images | None, labels: IntArray | None
-    ) -> IntArray:
-        """Give shares modulo 2^32 of the correct images of a batch, in all (1,) or per class (classes,).
+    def batches(self, parts: Sequence[tuple[int, slice]], samples: Samples | None, finished: Finished) -> None:
+        """Evaluate batches, two at a time by turns: one computes while the other's message is on its way.
 
         Parameters
         ----------
-        batch : int
-        subject : Subject
-        count : int
-            Images in the batch.
-        images : ndarray of uint8 (count, h, w) or (count, h, w, c), or None
-            P0's; None at P1.
-        labels : ndarray of int64 (count,) or None
-            P0's; None at P1.
+        parts : sequence of (int, slice)
+            Number and images of each batch.
+        samples : pair of ndarrays or None
+            P0's images (n, h, w) or (n, h, w, c) of uint8 and labels (n,) of int64, of all batches; None at P1.
+        finished : callable
+            Called after each batch, in the order of their numbers.
         """
+        for pair in pairs(parts):
+            take_turns([partial(self._batch, *part, samples, finished) for part in pair])
+
+    def _batch(self, number: int, part: slice, samples: Samples | None, finished: Finished, turn: Turn) -> None:
+        side = copy(self)
+        side._turn = turn
+        side._party = self._party.over(ByTurns(self._party.transport, turn))
+        own = None if samples is None else (samples[0][part], samples[1][part])
+        found = [side._correct(number, subject, part.stop - part.start, own) for subject in self._plan.subjects]
+        finished(number, found)
+
+    def _correct(self, batch: int, subject: Subject, count: int, samples: Samples | None) -> IntArray:
         program, weights = subject.program, self._weights[subject.key]
         shape = (count, *program.image)
-        values = np.zeros(shape, dtype=np.int64) if images is None else program.pixels[images].reshape(shape)
+        values = np.zeros(shape, dtype=np.int64) if samples is None else program.pixels[samples[0]].reshape(shape)
         wire = entry = Wire(values)
         for index, step in enumerate(program.steps):
             if step.opens:
@@ -147,6 +162,7 @@ class Evaluation:
                 self._trace(f"{subject.key}/{index}/{step.name}", wire.share)
         hand = self._hand(batch, f"{subject.key}/correct")
         logits = wire.share.reshape(count, -1)
+        labels = None if samples is None else samples[1]
         result = self._plan.correctness(subject).evaluate(self._party, hand, self._comparison, logits, labels)
         hand.finish()
         return result
@@ -157,4 +173,7 @@ class Evaluation:
         return decide(self._party, hand, Tree(), counts, needed, fails)
 
     def _hand(self, batch: int, gate: str) -> Hand:
-        return self._supply.hand(self._name.at(batch, gate))
+        hand = self._supply.hand(self._name.at(batch, gate))
+        if self._turn is not None:
+            self._turn.pass_on()  # the dealer deals a gate to one batch after the other
+        return hand

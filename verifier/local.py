@@ -16,6 +16,7 @@ from verifier.channel import Channel
 from verifier.comparison import Comparison
 from verifier.correctness import COUNT_BITS
 from verifier.dealer import Dealer, Dealing
+from verifier.dryrun import in_batches
 from verifier.evaluation import Evaluation, Images, Trace
 from verifier.identifier import MaterialId
 from verifier.material import Audit
@@ -166,9 +167,8 @@ def measure(
     return Report((first.result(), second.result()), *dealing.result())
 
 
-def _batches(inputs: Inputs) -> list[slice]:
-    total = inputs.labels.shape[0]
-    return [slice(start, min(start + inputs.batch, total)) for start in range(0, total, inputs.batch)]
+def _batches(inputs: Inputs) -> list[tuple[int, slice]]:
+    return list(enumerate(in_batches(inputs.labels.shape[0], inputs.batch)))
 
 
 def _deal(dealer: Dealer, plan: Plan, inputs: Inputs, channels: tuple[Channel, Channel]) -> tuple[Costs, Costs]:
@@ -184,9 +184,7 @@ def _deal(dealer: Dealer, plan: Plan, inputs: Inputs, channels: tuple[Channel, C
 
     send(dealer.model())
     model = Costs(*clock.lap(), 0, sent)
-    for number, part in enumerate(_batches(inputs)):
-        for subject in plan.subjects:
-            send(dealer.batch(number, part.stop - part.start, subject))
+    send(dealer.batches(_batches(inputs)))
     batches = Costs(*clock.lap(), 0, sent - model.material)
     send(dealer.decision(0 if inputs.needed is None else inputs.needed.shape[0]))
     return model, batches
@@ -197,13 +195,10 @@ def _play(side: Evaluation, member: Party, supply: Supply, plan: Plan, inputs: I
     clock = _Clock()
     fails = side.model(inputs.base, inputs.shares[member.index])
     model = _costs(clock, member, supply, Costs())
-    totals: dict[str, IntArray] = {}
-    for number, part in enumerate(_batches(inputs)):
-        images, labels = (inputs.images[part], inputs.labels[part]) if first else (None, None)
-        for subject in plan.subjects:
-            found = side.batch(number, subject, part.stop - part.start, images, labels)
-            totals[subject.key] = totals.get(subject.key, np.int64(0)) + found
-    counts = np.concatenate([totals[subject.key] for subject in plan.subjects])
+    found: list[IntArray] = []
+    secret = (inputs.images, inputs.labels) if first else None
+    side.batches(_batches(inputs), secret, lambda _, counts: found.append(np.concatenate(counts)))
+    counts = np.sum(found, axis=0)
     batches = _costs(clock, member, supply, model)
     if inputs.needed is None:
         accepted = side.decide(counts[:0], None, fails)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 
 from chaincode.fixedpoint import IntArray
@@ -32,6 +34,12 @@ class Party:
         self.index = index
         self.transport = transport
         self._audit = audit
+
+    def over(self, transport: Transport) -> Party:
+        """Give this party on another line."""
+        party = copy(self)
+        party.transport = transport
+        return party
 
     def open(self, mask: Mask, share: IntArray, bits: int) -> IntArray:
         """Open share + mask to both parties, reduced modulo 2^bits."""

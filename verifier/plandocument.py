@@ -145,7 +145,5 @@ class PlanDocument(BaseModel):
         plan = self.plan()
         dealer = Dealer(seeds, name, plan, self.back_end(name), mask_seeds=mask_seeds)
         yield from dealer.model()
-        for number, part in self.batches():
-            for subject in plan.subjects:
-                yield from dealer.batch(number, part.stop - part.start, subject)
+        yield from dealer.batches(self.batches())
         yield from dealer.decision(self.needed)

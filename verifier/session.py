@@ -18,11 +18,12 @@ from verifier.agreement import earlier, measured
 from verifier.backends import Chosen, Comparing, back_end
 from verifier.correctness import COUNT_BITS
 from verifier.dryrun import fitting_batch, in_batches
-from verifier.evaluation import Evaluation, Images, Keep
+from verifier.evaluation import Evaluation, Keep, Samples
 from verifier.identifier import MaterialId
 from verifier.journal import Batch, Journal, common_batches
 from verifier.party import Party
 from verifier.plan import Plan
+from verifier.recorded import Recorded
 from verifier.supply import Supply
 from verifier.transport import Transport
 
@@ -94,8 +95,9 @@ class Secrets:
         w, known to all.
     share : ndarray of int64 (parameters,) or None
         None where none was handed over that fits its commitment.
-    images, labels : ndarray or None
-        P0's (n, h, w) or (n, h, w, c) of uint8, and (n,) of int64; None there too where it lacks the committed ones.
+    samples : pair of ndarrays or None
+        P0's images (n, h, w) or (n, h, w, c) of uint8, and labels (n,) of int64; None there too where it lacks the
+        committed ones.
     minima : ndarray of int64 (conditions,) or None
         P0's, where only the bit is opened.
     statement : JSON value
@@ -104,8 +106,7 @@ class Secrets:
 
     base: Mapping[str, IntArray] = field(repr=False)
     share: IntArray | None = field(repr=False)
-    images: Images | None = field(default=None, repr=False)
-    labels: IntArray | None = field(default=None, repr=False)
+    samples: Samples | None = field(default=None, repr=False)
     minima: IntArray | None = field(default=None, repr=False)
     statement: Any = None
 
@@ -139,43 +140,6 @@ class Opened:
     transcript: str
     refused: bool = False
     without_images: bool = False
-
-
-class _Recorded:
-    """A line whose messages are hashed in the same order at both ends: P0's, then P1's."""
-
-    def __init__(self, line: Transport, index: int) -> None:
-        self._line = line
-        self._index = index
-        self._digest = hashlib.sha256()
-
-    @property
-    def bytes_sent(self) -> int:
-        """Bytes sent so far."""
-        return self._line.bytes_sent
-
-    @property
-    def bytes_received(self) -> int:
-        """Bytes received so far."""
-        return self._line.bytes_received
-
-    @property
-    def rounds(self) -> int:
-        """Messages sent so far."""
-        return self._line.rounds
-
-    def exchange(self, message: bytes) -> bytes:
-        """Exchange a message and hash both."""
-        answer = self._line.exchange(message)
-        for part in (message, answer) if self._index == 0 else (answer, message):
-            self._digest.update(len(part).to_bytes(8, "little"))
-            self._digest.update(part)
-        return answer
-
-    def digest(self) -> str:
-        """Give the digest of all since the last call."""
-        result, self._digest = self._digest.hexdigest(), hashlib.sha256()
-        return result
 
 
 class Session:
@@ -214,7 +178,7 @@ class Session:
         keep: Keep | None = None,
     ) -> None:
         self._index = index
-        self._line = _Recorded(line, index)
+        self._line = Recorded(line, index)
         self._journal = journal
         self._order = order
         self._secrets = secrets
@@ -236,7 +200,7 @@ class Session:
         other, refusals = self._greet()
         statement = self._secrets.statement if self._index == 0 else other["statement"]
         greeting = self._line.digest()
-        if not (other["images"] if self._index == 1 else self._secrets.images is not None):
+        if not (other["images"] if self._index == 1 else self._secrets.samples is not None):
             return Opened(False, False, (), None, _transcript([greeting]), without_images=True)
         if self._secrets.share is None or not other["share"]:
             return Opened(True, False, (), None, _transcript([greeting]))
@@ -300,19 +264,16 @@ class Session:
     def _evaluate(self, side: Evaluation, journal: Journal, attempt: int, parts: Sequence[slice]) -> None:
         """Do the batches that are not in the journal yet."""
         order, secrets = self._order, self._secrets
-        self._tell(parts[: len(journal.batches)])
-        for number, part in enumerate(parts):
-            if number < len(journal.batches):
-                continue
-            images = None if secrets.images is None else secrets.images[part]
-            labels = None if secrets.labels is None else secrets.labels[part]
-            found: list[IntArray] = []
-            for subject in order.plan.subjects:
-                counts = side.batch(number, subject, part.stop - part.start, images, labels)
-                found += [counts.sum(keepdims=True), counts] if order.plan.per_class else [counts]
-            values = np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+        done = len(journal.batches)
+        self._tell(parts[:done])
+
+        def finish(number: int, found: Sequence[IntArray]) -> None:
+            counts = [c for own in found for c in ((own.sum(keepdims=True), own) if order.plan.per_class else (own,))]
+            values = np.concatenate(counts) if counts else np.zeros(0, dtype=np.int64)
             journal.finish(Batch(attempt, values, self._line.digest()))
             self._tell(parts[: number + 1])
+
+        side.batches(list(enumerate(parts))[done:], secrets.samples, finish)
 
     def _tell(self, finished: Sequence[slice]) -> None:
         self._progress(finished[-1].stop if finished else 0, self._order.images)
@@ -325,7 +286,7 @@ class Session:
             "batches": [] if journal is None else [batch.attempt for batch in journal.batches],
             "comparing": None if journal is None else journal.comparing,
             "facts": dict(self._order.facts),
-            "images": self._secrets.images is not None,
+            "images": self._secrets.samples is not None,
             "refusals": REFUSALS if journal is None else journal.refusals,
             "share": self._secrets.share is not None,
             "statement": self._secrets.statement,

@@ -31,6 +31,14 @@ class Transport(Protocol):
         """Messages sent so far."""
         ...
 
+    def send(self, message: bytes) -> None:
+        """Send a message; its answer is received later, in the order in which messages were sent."""
+        ...
+
+    def receive(self) -> bytes:
+        """Give the other party's next message."""
+        ...
+
     def exchange(self, message: bytes) -> bytes:
         """Send a message and give the other party's of the same round."""
         ...
@@ -46,17 +54,20 @@ class InProcess:
         self._outgoing = outgoing
         self._incoming = incoming
 
-    def exchange(self, message: bytes) -> bytes:
-        """Send a message and give the other party's of the same round.
+    def send(self, message: bytes) -> None:
+        """Send a message."""
+        self.bytes_sent += len(message)
+        self.rounds += 1
+        self._outgoing.put(message)
+
+    def receive(self) -> bytes:
+        """Give the other party's next message.
 
         Raises
         ------
         ProtocolError
             The other party has closed the line or is silent for ten minutes.
         """
-        self.bytes_sent += len(message)
-        self.rounds += 1
-        self._outgoing.put(message)
         try:
             answer = self._incoming.get(timeout=_PATIENCE)
         except queue.Empty as error:
@@ -65,6 +76,11 @@ class InProcess:
             raise ProtocolError("the other party has stopped", "Look at its log, then begin the batch anew")
         self.bytes_received += len(answer)
         return answer
+
+    def exchange(self, message: bytes) -> bytes:
+        """Send a message and give the other party's of the same round; raises as :meth:`receive`."""
+        self.send(message)
+        return self.receive()
 
     def close(self) -> None:
         """Tell the other party that no more messages come."""

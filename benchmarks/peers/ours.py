@@ -37,38 +37,38 @@ _UNIT = 1 << 16
 def measure(
     network: Network, back_end: Comparing, batch: int, repeats: int, hosts: Hosts | None = None
 ) -> dict[str, Any]:
-    """Verify twice: one batch with material as it comes, then several with all material there before.
+    """Verify twice: two batches with material as it comes, then several twos with all material there before.
 
     All on this host, or P0, P1 and dealer on the first three ``hosts``.
 
     Where so many images' material does not fit, as many are ``evaluated`` together as do (`fitting_batch`).
-    Seconds are the slower party's, of the median batch; bytes of both parties together, as TCP carried them.
-    ``party_processor_s``: user's and system's seconds of the busier party's process, of the median batch.
+    Seconds are the slower party's, of the median two batches, which take turns; bytes of both parties together, as TCP
+    carried them. ``party_processor_s``: user's and system's seconds of the busier party's process, of the median two.
     Peaks are of whole processes; ``start_bytes`` are there before anything is done: Python, numpy, torch, gRPC.
     """
-    streamed = verify(network, back_end, batch, 1, hosts, ahead=False)
+    streamed = verify(network, back_end, batch, 2, hosts, ahead=False)
     material = max(report["costs"][1]["material"] for report in streamed["parties"])
     fitting = fitting_batch(_plan(network, back_end, batch, batch).plan(), batch, back_end)
-    batches = int(max(1, min(repeats, _HELD // material)))
-    stocked = verify(network, back_end, fitting, batches, hosts, ahead=True)
-    reports = stocked["parties"]
-    online = median(_slower(reports, index, "seconds") for index in range(1, batches + 1))
-    dealt = median(max(report["dealt"][index] for report in reports) for index in range(1, batches + 1))
+    count = int(max(1, min(repeats, _HELD // material)))
+    stocked = verify(network, back_end, fitting, 2 * count, hosts, ahead=True)
+    reports, images = stocked["parties"], 2 * fitting
+    online = median(_slower(reports, index, "seconds") for index in range(1, count + 1))
+    dealt = median(max(report["dealt"][index] for report in reports) for index in range(1, count + 1))
     return {
         "who": f"ours, {back_end}",
         "kernels": path_in_use(),
         "evaluated": fitting,
-        "online_s": online / fitting,
-        "with_dealer_s": (online + dealt) / fitting,
-        "wire_bytes": _both(reports, 1, "received") / fitting,
-        "dealer_bytes": _both(reports, 1, "material") / fitting,
-        "rounds": reports[0]["costs"][1]["rounds"],
+        "online_s": online / images,
+        "with_dealer_s": (online + dealt) / images,
+        "wire_bytes": _both(reports, 1, "received") / images,
+        "dealer_bytes": _both(reports, 1, "material") / images,
+        "rounds": reports[0]["costs"][1]["rounds"] // 2,
         "peak_bytes": [report["peak"] for report in streamed["parties"]],
         "start_bytes": max(report["start"] for report in streamed["parties"]),
         "dealer_peak_bytes": streamed["dealer"]["peak"],
-        "logit_error": _error(network, reports, fitting * batches),
-        "batches": batches,
-        "party_processor_s": median(_slower(reports, index, "processor") for index in range(1, batches + 1)) / fitting,
+        "logit_error": _error(network, reports, images * count),
+        "batches": 2 * count,
+        "party_processor_s": median(_slower(reports, index, "processor") for index in range(1, count + 1)) / images,
         "model_online_s": _slower(reports, 0, "seconds"),
         "model_dealer_s": max(report["dealt"][0] for report in reports),
         "model_wire_bytes": _both(reports, 0, "received"),

@@ -35,6 +35,7 @@ from verifier.service.material import Material
 from verifier.service.server import Server
 from verifier.sharing import expand, share
 from verifier.supply import Supply
+from verifier.turns import pairs
 
 __all__ = ["DEALER", "HOSPITAL", "PARTIES", "TASK", "take_part", "tell"]
 
@@ -58,22 +59,22 @@ class _Stock:
         return self._waiting.popleft() if self._waiting else self._material.receive()
 
     def fill(self) -> list[float]:
-        """Take everything; gives the seconds that the dealer and its line took for the model and for each batch."""
+        """Take everything; gives the seconds the dealer and its line took for the model and for each two batches."""
         marks = [self._asked]
-        batch, last = MODEL_BATCH, self._asked
+        pair, last = MODEL_BATCH, self._asked
         while True:
             name, message = self._material.receive()
             self._waiting.append((name, message))
-            if name.batch != batch:
+            if name.batch // 2 != pair:
                 marks.append(last)
-                batch = name.batch
+                pair = name.batch // 2
             last = perf_counter()
             if name.gate == "decision":
                 return [after - before for before, after in pairwise(marks)]
 
 
 class _Costs:
-    """Seconds, bytes and rounds of the model and of each batch, between two meetings with the other party."""
+    """Seconds, bytes and rounds of the model and of each two batches, between two meetings with the other party."""
 
     def __init__(self, line: Line, supply: Supply) -> None:
         self._line = line
@@ -110,26 +111,31 @@ def _play(index: int, line: Line, stock: _Stock, material: Material, request: De
     dealt = stock.fill() if part["ahead"] else []
     images, labels = network.images(request.plan.images)
     supply = Supply(index, material.seed, stock.receive, mask_seed=material.mask_seed)
-    last: list[IntArray] = []
+    logits: list[IntArray] = []
+    steps = plan.subjects[0].program.steps
+    last = f"{plan.subjects[0].key}/{len(steps) - 1}/{steps[-1].name}"
+
+    def trace(name: str, values: IntArray) -> None:
+        if name == last:
+            logits.append(values.reshape(values.shape[0], -1))
+
     side = Evaluation(
         Party(index, line),
         supply,
         request.name,
         plan,
         request.plan.back_end(request.name),
-        lambda _, values: last.__setitem__(slice(None), [values]),
+        trace,
     )
     costs = _Costs(line, supply)
-    logits = []
     costs.start()
     fails = side.model(network.base, own)
     costs.stop()
-    for number, rows in request.plan.batches():
+    secret = (images, labels) if index == 0 else None
+    for pair in pairs(request.plan.batches()):
         costs.start()
-        secret = (images[rows], labels[rows]) if index == 0 else (None, None)
-        side.batch(number, plan.subjects[0], rows.stop - rows.start, *secret)
+        side.batches(pair, secret, lambda number, counts: None)
         costs.stop()
-        logits.append(last[0].reshape(rows.stop - rows.start, -1))
     side.decide(np.zeros(0, dtype=np.int64), None, fails)
     return {"costs": costs.rows, "dealt": dealt, "logits": np.concatenate(logits).tolist()}
 

@@ -183,8 +183,7 @@ class Verification:
         return Secrets(
             base,
             share,
-            self._images.images,
-            self._images.labels,
+            (self._images.images, self._images.labels),
             minima(self._task, merit, order) if only_bit else None,
             None if only_bit else base_statement(merit),
         )

@@ -265,12 +265,12 @@ class Rig:
     def _lines(self) -> tuple[InProcess, InProcess]:
         lines = in_process()
         for index, line in enumerate(lines):
-            line.exchange = self._noted(line.exchange, index)
+            line.receive = self._noted(line.receive, index)
         return lines
 
-    def _noted(self, exchange: Callable[[bytes], bytes], index: int) -> Callable[[bytes], bytes]:
-        def noted(message: bytes) -> bytes:
-            answer = exchange(message)
+    def _noted(self, receive: Callable[[], bytes], index: int) -> Callable[[], bytes]:
+        def noted() -> bytes:
+            answer = receive()
             self._note(PARTIES[1 - index], PARTIES[index], answer)
             return answer
 

@@ -139,15 +139,15 @@ def _party(tape):
     class TapeParty(Party):
         def __init__(self, index, transport, audit=None):
             super().__init__(index, transport, audit)
-            exchange = transport.exchange
+            receive = transport.receive
 
-            def seen(message):
-                answer = exchange(message)
+            def seen():
+                answer = receive()
                 if index != tape.honest:
                     tape.view.append(answer)
                 return answer
 
-            transport.exchange = seen
+            transport.receive = seen
 
         def open(self, mask, share, bits):
             tape.hidden[self.index][mask.name] = share.reshape(-1)

@@ -63,10 +63,8 @@ class LocalDealer:
             try:
                 for dealing in dealer.model():
                     self._send(channels, dealing)
-                for number, part in list(enumerate(order.batches(comparing)))[first:]:
-                    for subject in order.plan.subjects:
-                        for dealing in dealer.batch(number, part.stop - part.start, subject):
-                            self._send(channels, dealing)
+                for dealing in dealer.batches(list(enumerate(order.batches(comparing)))[first:]):
+                    self._send(channels, dealing)
                 for dealing in dealer.decision(order.conditions if order.only_bit else 0):
                     self._send(channels, dealing)
             except ProtocolError:

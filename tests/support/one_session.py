@@ -49,7 +49,7 @@ def both(folder: Path, dealer: LocalDealer, minimum: IntArray | None = None) -> 
     shares = (mine, flat - mine)
 
     def party(index: int) -> Opened | MedquorumError:
-        held = (CASE.images, CASE.labels.astype(np.int64), minimum) if index == 0 else ()
+        held = ((CASE.images, CASE.labels.astype(np.int64)), minimum) if index == 0 else ()
         secrets = Secrets(CASE.base, shares[index], *held)
         (folder / str(index)).mkdir(parents=True)
         journal = Journal(folder / str(index) / "Hospital1MSP.journal")

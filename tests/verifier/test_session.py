@@ -24,6 +24,7 @@ from verifier.transport import in_process
 
 IMAGES, BATCH = 30, 8
 CASE = case(catalogue.describe("mlp", (1, 8, 8), 4), IMAGES)
+SAMPLES = CASE.images, CASE.labels.astype(np.int64)
 PARTIES = ("VerifierAMSP", "VerifierBMSP")
 CONTEXT = ShareContext("demo", 1, "Hospital1MSP", "b" * 64, "c" * 64)
 
@@ -63,16 +64,16 @@ def run(
     bandwidth=(fast, fast),
     keep=None,
     lost=None,
-    images=None,
+    samples=SAMPLES,
 ):
     """Run both parties; a party stops like a killed one after ``stop_after`` batches."""
     lines = in_process()
     given = shares or SHARES
 
     def party(index):
-        own = (images or IMAGES_OF_P0) if index == 0 else NO_IMAGES
+        own = samples if index == 0 else None
         secrets = Secrets(
-            CASE.base, given[index], *own, minima if index == 0 else None, {"base": 5} if index == 0 else None
+            CASE.base, given[index], own, minima if index == 0 else None, {"base": 5} if index == 0 else None
         )
 
         def progress(done, total):
@@ -104,8 +105,6 @@ def run(
 
 
 SHARES = shares()
-IMAGES_OF_P0 = CASE.images, CASE.labels.astype(np.int64)
-NO_IMAGES = None, None
 
 
 @pytest.mark.parametrize("per_class", [False, True])
@@ -166,7 +165,7 @@ def test_a_missing_share_is_a_dispute_and_uses_no_material(tmp_path):
 def test_without_images_nothing_is_evaluated_and_no_material_used(tmp_path, only_bit, given):
     the_order = order(only_bit=only_bit)
     dealer = LocalDealer(the_order)
-    first, second = run(tmp_path, (the_order, the_order), dealer, shares=given, images=NO_IMAGES)
+    first, second = run(tmp_path, (the_order, the_order), dealer, shares=given, samples=None)
     assert first == second
     assert (first.without_images, first.holds, first.counts, first.disputed) == (True, False, (), False)
     assert dealer.attempts == []
@@ -183,7 +182,7 @@ def test_a_p0_that_lies_about_its_images_gets_no_finding_of_both(tmp_path, monke
 
     first, second = in_process()
     monkeypatch.setitem(globals(), "in_process", lambda: (Lying(first, 0), second))
-    found = run(tmp_path, (order(), order()), LocalDealer(order()), images=IMAGES_OF_P0 if mounted else NO_IMAGES)
+    found = run(tmp_path, (order(), order()), LocalDealer(order()), samples=SAMPLES if mounted else None)
     refusing = found[1] if mounted else found[0]
     assert refusing.without_images and not refusing.holds
     assert isinstance(found[0] if mounted else found[1], ProtocolError)
@@ -321,9 +320,9 @@ class Slow:
     def __getattr__(self, name):
         return getattr(self._line, name)
 
-    def exchange(self, message):
+    def receive(self):
         time.sleep(self._seconds)
-        return self._line.exchange(message)
+        return self._line.receive()
 
 
 @pytest.mark.parametrize(("seconds", "bandwidth", "wanted"), [(0.0, 1e6, "tree"), (0.02, 1e12, "fss")])
@@ -373,8 +372,8 @@ def test_the_transcript_names_the_comparison(tmp_path, monkeypatch):
 @pytest.mark.parametrize("named", ["linear", 7])
 def test_an_unknown_comparison_of_p0_is_refused(tmp_path, named):
     class Lying(Slow):
-        def exchange(self, message):
-            answer = self._line.exchange(message)
+        def receive(self):
+            answer = self._line.receive()
             if b'"facts"' not in answer:
                 return answer
             return canonical.encode(canonical.decode(answer) | {"comparing": named})

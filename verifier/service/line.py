@@ -66,25 +66,29 @@ class Line:
         self._incoming: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
 
     def exchange(self, message: bytes) -> bytes:
-        """Send a message and give the other party's of the same round.
+        """Send a message and give the other party's of the same round; raises as :meth:`receive`."""
+        self.send(message)
+        return self.receive()
+
+    def send(self, message: bytes) -> None:
+        """Hand a message to the writer; returns at once."""
+        self.greet(message)
+        self.bytes_sent += len(message)
+        self.rounds += 1
+
+    def greet(self, message: bytes) -> None:
+        """Send one of the messages that make the line, which are not counted."""
+        self._outgoing.put(message)
+
+    def receive(self, patience: float | None = None) -> bytes:
+        """Give the other party's next message.
 
         Raises
         ------
         ProtocolError
-            The line was closed, is broken, or the other party is silent.
+            The line was closed, is broken, or the other party is silent, for ``patience`` seconds where given.
         """
-        self.send(message)
-        self.rounds += 1
-        return self.receive(self._patience)
-
-    def send(self, message: bytes) -> None:
-        """Hand a message to the writer; returns at once."""
-        self._outgoing.put(message)
-        self.bytes_sent += len(message)
-
-    def receive(self, patience: float) -> bytes:
-        """Take the next message; raises as :meth:`exchange`."""
-        message = read_message(lambda: self._next(patience))
+        message = read_message(lambda: self._next(self._patience if patience is None else patience))
         self.bytes_received += len(message)
         return message
 
@@ -173,7 +177,7 @@ class Lines:
             raise ProtocolError(
                 f"{peer} did not open the line {name} within {timeout:.0f} s", "Check that its agent runs"
             )
-        line.send(b"")
+        line.greet(b"")
         return line
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
@@ -242,7 +246,7 @@ def open_line(
 
 def _dial(channel: grpc.Channel, name: str, left: float, patience: float) -> Line:
     line = Line(channel.close, patience)
-    line.send(canonical.encode({"line": name}))
+    line.greet(canonical.encode({"line": name}))
     call = cast(Incoming, channel.stream_stream(f"/{_SERVICE}/Open", bytes, bytes)(line.frames()))
     line.read(call)
     try:
@@ -250,5 +254,4 @@ def _dial(channel: grpc.Channel, name: str, left: float, patience: float) -> Lin
     except ProtocolError as error:
         call.cancel()
         raise line.failure or error from None
-    line.bytes_sent = 0
     return line

@@ -35,12 +35,10 @@ def play(index, line, material, request, inputs):
     supply = Supply(index, material.seed, material.receive, mask_seed=material.mask_seed)
     side = Evaluation(member, supply, request.name, plan, document.back_end(request.name))
     fails = side.model(inputs.base, inputs.shares[index])
-    totals = [np.int64(0) for _ in plan.subjects]
-    for number, part in document.batches():
-        images, labels = (inputs.images[part], inputs.labels[part]) if first else (None, None)
-        for place, subject in enumerate(plan.subjects):
-            totals[place] = totals[place] + side.batch(number, subject, part.stop - part.start, images, labels)
-    counts = np.concatenate(totals)
+    found = []
+    secret = (inputs.images, inputs.labels) if first else None
+    side.batches(document.batches(), secret, lambda _, counts: found.append(np.concatenate(counts)))
+    counts = np.sum(found, axis=0)
     if inputs.needed is None:
         accepted = side.decide(counts[:0], None, fails)
         return accepted, member.reveal(counts, COUNT_BITS).tolist()
