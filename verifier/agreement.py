@@ -40,7 +40,7 @@ def earlier(index: int, own: str | None, other: object) -> Comparing | None:
 
 
 def measured(
-    index: int, exchange: Callable[[bytes], bytes], plan: Plan, images: int, bandwidth: Callable[[], float]
+    index: int, exchange: Callable[[bytes], bytes], plan: Plan, batch: int, images: int, bandwidth: Callable[[], float]
 ) -> Comparing:
     """Measure the links; P0 chooses by them.
 
@@ -50,8 +50,8 @@ def measured(
     exchange : callable
         Sends a message to the other party and gives its own.
     plan : Plan
-    images : int
-        Images in a batch.
+    batch, images : int
+        Images in a batch, at most, and in all.
     bandwidth : callable
         Measures the dealer's link: bytes a second.
 
@@ -65,7 +65,7 @@ def measured(
     answer = exchange(canonical.encode(int(dealer)))
     if index == 0:
         links = Links(line, max(1, min(int(dealer), _number(answer))))
-        chosen = choose(plan, images, links)
+        chosen = choose(plan, batch, images, links)
         log.info("comparison chosen", comparison=chosen, links=links)
         exchange(chosen.encode())
         return chosen

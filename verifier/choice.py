@@ -47,16 +47,17 @@ def probe(exchange: Callable[[bytes], bytes]) -> Link:
     return Link(empty, len(_PROBE) / max(_LEAST, fastest(_PROBE) - empty))
 
 
-def choose(plan: Plan, images: int, links: Links) -> Comparing:
-    """Give the back end whose comparisons of an image, in a batch of at most ``images``, take less time on the links.
+def choose(plan: Plan, batch: int, images: int, links: Links) -> Comparing:
+    """Give the back end whose comparisons of an image take less time on the links, in batches of at most ``batch``.
 
-    That is rounds · exchange + sent bytes / bandwidth + dealt bytes / dealer's bandwidth. The first named wins a tie.
+    A batch takes rounds · exchange + sent bytes / bandwidth + dealt bytes / dealer's bandwidth, where there are several
+    rounds · exchange / 2: two wait at once. The first named wins a tie.
     """
 
     def seconds(comparing: Comparing) -> float:
-        fitting = fitting_batch(plan, images, comparing)
+        fitting = fitting_batch(plan, min(batch, images), comparing)
         cost = batch_cost(plan, fitting, comparing)
-        batch = cost.rounds * links.line.exchange + cost.sent / links.line.bandwidth + cost.material / links.dealer
-        return batch / fitting
+        waiting = cost.rounds * links.line.exchange / (2 if images > fitting else 1)
+        return (waiting + cost.sent / links.line.bandwidth + cost.material / links.dealer) / fitting
 
     return min(get_args(Comparing), key=seconds)

@@ -258,8 +258,7 @@ class Session:
         before = earlier(self._index, own, other)
         if before is not None:
             return before
-        images = min(order.batch, order.images)
-        return measured(self._index, self._line.exchange, order.plan, images, self._bandwidth)
+        return measured(self._index, self._line.exchange, order.plan, order.batch, order.images, self._bandwidth)
 
     def _evaluate(self, side: Evaluation, journal: Journal, attempt: int, parts: Sequence[slice]) -> None:
         """Do the batches that are not in the journal yet."""

@@ -68,7 +68,7 @@ class Turn:
 
 
 def take_turns(tasks: Sequence[Callable[[Turn], object]]) -> None:
-    """Run tasks until all have ended; each is given its turn. The first runs in the calling thread.
+    """Run one task or more until all have ended; each is given its turn. The first runs in the calling thread.
 
     Raises what the first that fails raises; the others then end at their next turn.
     """

@@ -42,7 +42,7 @@ def test_a_near_link_takes_few_bytes_and_a_far_one_few_rounds():
     near = Links(Link(1e-4, 1e9), 1e9)
     far = Links(Link(0.2, 1e9), 1e9)
     far_and_narrow = Links(Link(0.2, 1e6), 1e6)
-    assert [choose(plan, 32, links) for links in (near, far, far_and_narrow)] == ["tree", "fss", "tree"]
+    assert [choose(plan, 32, 32, links) for links in (near, far, far_and_narrow)] == ["tree", "fss", "tree"]
 
 
 def test_the_crossover_is_where_rounds_outweigh_bytes():
@@ -51,8 +51,10 @@ def test_the_crossover_is_where_rounds_outweigh_bytes():
     bandwidth = 1e7
     saved = (fss.material - tree.material + fss.sent - tree.sent) / bandwidth
     crossover = saved / (tree.rounds - fss.rounds)
-    for factor, wanted in ((0.99, "tree"), (1.01, "fss")):
-        assert choose(plan, 8, Links(Link(crossover * factor, bandwidth), bandwidth)) == wanted
+    for images, waiting in ((8, 1), (16, 2)):  # of two batches the rounds are waited for at once
+        for factor, wanted in ((0.99, "tree"), (1.01, "fss")):
+            links = Links(Link(crossover * factor * waiting, bandwidth), bandwidth)
+            assert choose(plan, 8, images, links) == wanted
 
 
 def test_a_plan_without_subjects_compares_nothing():

@@ -175,10 +175,10 @@ def test_without_images_nothing_is_evaluated_and_no_material_used(tmp_path, only
 @pytest.mark.parametrize("mounted", [True, False])
 def test_a_p0_that_lies_about_its_images_gets_no_finding_of_both(tmp_path, monkeypatch, mounted):
     class Lying(Slow):
-        def exchange(self, message):
+        def send(self, message):
             if b'"facts"' in message:
                 message = canonical.encode(canonical.decode(message) | {"images": not mounted})
-            return self._line.exchange(message)
+            self._line.send(message)
 
     first, second = in_process()
     monkeypatch.setitem(globals(), "in_process", lambda: (Lying(first, 0), second))
