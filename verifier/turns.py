@@ -7,13 +7,14 @@ and of the dealer's material is fixed, and one line carries them without saying 
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
-from medquorum import ProtocolError
+from greenlet import getcurrent, greenlet
+
 from verifier.transport import Transport
 
 __all__ = ["ByTurns", "Turn", "pairs", "take_turns"]
@@ -27,73 +28,31 @@ def pairs(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         yield items[start : start + 2]
 
 
-class _Table:
-    """Those who wait for their turn, the next one first."""
-
-    def __init__(self) -> None:
-        self.waiting: deque[Turn] = deque()
-        self.failed = False
-
-
 class Turn:
-    """One computation's place at the table."""
+    """One computation's place among those that take turns."""
 
-    def __init__(self, table: _Table) -> None:
-        self._table = table
-        self._begun = threading.Lock()
-        self._begun.acquire()
+    def __init__(self, waiting: deque[greenlet]) -> None:
+        self._waiting = waiting
 
     def pass_on(self) -> None:
-        """Let the others work until it is this one's turn again.
-
-        Raises
-        ------
-        ProtocolError
-            Another one has failed.
-        """
-        self._table.waiting.append(self)
-        self.end()
-        self.wait()
-
-    def wait(self) -> None:
-        """Wait for the turn; raises as :meth:`pass_on`."""
-        self._begun.acquire()
-        if self._table.failed:
-            raise ProtocolError("what took turns with this has failed", "Look at the other error")
-
-    def end(self) -> None:
-        """Give the turn to the next one, where there is one."""
-        if self._table.waiting:
-            self._table.waiting.popleft()._begun.release()
+        """Let the others work until it is this one's turn again."""
+        self._waiting.append(getcurrent())
+        self._waiting.popleft().switch()
 
 
 def take_turns(tasks: Sequence[Callable[[Turn], object]]) -> None:
-    """Run one task or more until all have ended; each is given its turn. The first runs in the calling thread.
+    """Run tasks in this thread until all have ended; each is given its turn.
 
-    Raises what the first that fails raises; the others then end at their next turn.
+    Raises what one of them raises, once the others have been ended where they are.
     """
-    table = _Table()
-    turns = [Turn(table) for _ in tasks]
-    failures: list[BaseException] = []
-
-    def work(turn: Turn, task: Callable[[Turn], object]) -> None:
-        try:
-            turn.wait()
-            task(turn)
-        except BaseException as error:
-            failures.append(error)
-            table.failed = True
-        finally:
-            turn.end()
-
-    table.waiting.extend(turns)
-    with ThreadPoolExecutor(max(1, len(tasks) - 1)) as pool:
-        for turn, task in zip(turns[1:], tasks[1:], strict=True):
-            pool.submit(work, turn, task)
-        turns[0].end()  # the first one's turn begins
-        work(turns[0], tasks[0])
-    if failures:
-        raise failures[0]
+    waiting: deque[greenlet] = deque()
+    waiting.extend(greenlet(partial(copy_context().run, task, Turn(waiting))) for task in tasks)
+    try:
+        while waiting:
+            waiting.popleft().switch()
+    finally:
+        for left in waiting:
+            left.throw()
 
 
 class ByTurns:

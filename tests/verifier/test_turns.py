@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns: one works at a time, in a fixed order, and the line carries the messages of both."""
 
-import threading
-import time
 from collections import deque
+from contextvars import ContextVar
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,7 @@ from medquorum import ProtocolError
 from verifier.turns import ByTurns, pairs, take_turns
 
 
-@given(st.lists(st.integers(0, 6), min_size=1, max_size=4))
+@given(st.lists(st.integers(0, 6), max_size=4))
 def test_the_order_is_a_round_of_those_that_are_left(passes):
     """Whoever has fewer steps leaves the table; the others go on in the same order."""
     seen = []
@@ -31,19 +30,6 @@ def test_the_order_is_a_round_of_those_that_are_left(passes):
     assert seen == sorted((step, index) for index, count in enumerate(passes) for step in range(count + 1))
 
 
-def test_one_works_at_a_time():
-    working = threading.Lock()
-
-    def work(turn):
-        for _ in range(50):
-            assert working.acquire(blocking=False)
-            time.sleep(0.0002)
-            working.release()
-            turn.pass_on()
-
-    take_turns([work] * 3)
-
-
 @pytest.mark.parametrize("failing", [0, 1])
 @pytest.mark.parametrize("error", [ProtocolError("gone", "Begin anew"), KeyboardInterrupt()])
 def test_the_first_failure_ends_all_and_is_what_comes_out(failing, error):
@@ -57,12 +43,32 @@ def test_the_first_failure_ends_all_and_is_what_comes_out(failing, error):
                 if (step, index) == (3, failing):
                     raise error
 
-        return work
+        def cleaned(turn):
+            try:
+                work(turn)
+            finally:
+                ended.append(index)
 
+        return cleaned
+
+    ended = []
     with pytest.raises(type(error)) as raised:
         take_turns([task(0), task(1)])
     assert raised.value is error
     assert max(step for step, _ in reached) == 3
+    assert ended == [failing, 1 - failing]
+
+
+def test_what_the_caller_has_bound_is_bound_in_all():
+    name, seen = ContextVar("name"), []
+
+    def work(turn):
+        turn.pass_on()
+        seen.append(name.get())
+
+    name.set("round 7")
+    take_turns([work, work])
+    assert seen == ["round 7"] * 2
 
 
 class Line:
