@@ -40,11 +40,16 @@ class Model:
     packed: bytes
 
 
-def drawn(name: str, seed: int) -> Model:
-    """Draw a model of 28x28 images and ten classes, weights within half a unit; no two seeds share a chunk."""
+def drawn(name: str, seed: int, bits: int = 16) -> Model:
+    """Draw a model of 28x28 images and ten classes; no two seeds share a chunk.
+
+    Weights are of so many bits: of 16, within half a unit, as trained ones are, the stored form has half the bytes; of
+    32 it has all.
+    """
     document = catalogue.describe(name, IMAGE, CLASSES)
     description = modelformat.parse(document)
-    values = np.random.default_rng(seed).integers(-(1 << 15), 1 << 15, modelformat.parameters(description), np.int32)
+    half = 1 << (bits - 1)
+    values = np.random.default_rng(seed).integers(-half, half, modelformat.parameters(description), np.int32)
     return Model(document, modelformat.layout_hash(description), values.astype("<i4").tobytes())
 
 
