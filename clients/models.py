@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from chaincode import modelformat
 from chaincode.contract.aggregate import final, nodes
-from chaincode.contract.models import Model, chunk_sizes
+from chaincode.contract.chunks import chunk_sizes
+from chaincode.contract.models import Model
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from clients.documents import result_of

@@ -103,8 +103,11 @@ class Dealer:
         Two at a time, gate by gate in turn, as the parties evaluate them.
         """
         for pair in pairs(parts):
-            for gates in zip(*(self._batch(number, part.stop - part.start) for number, part in pair), strict=True):
-                yield from gates
+            lanes = [self._batch(number, part.stop - part.start) for number, part in pair]
+            for gate in lanes[0]:
+                yield gate
+                for lane in lanes[1:]:
+                    yield next(lane)  # of the same program, so of as many gates
 
     def _batch(self, batch: int, images: int) -> Iterator[Dealing]:
         for subject in self._plan.subjects:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from medquorum import ProtocolError
 
-__all__ = ["InProcess", "Transport", "in_process"]
+__all__ = ["InProcess", "Layer", "Transport", "in_process"]
 
 _PATIENCE = 600.0
 
@@ -42,6 +42,41 @@ class Transport(Protocol):
     def exchange(self, message: bytes) -> bytes:
         """Send a message and give the other party's of the same round."""
         ...
+
+
+class Layer:
+    """A line over another one, which does the counting; what is on it is for a subclass to say."""
+
+    def __init__(self, line: Transport) -> None:
+        self._line = line
+
+    @property
+    def bytes_sent(self) -> int:
+        """Bytes sent so far, on the line below."""
+        return self._line.bytes_sent
+
+    @property
+    def bytes_received(self) -> int:
+        """Bytes received so far, on the line below."""
+        return self._line.bytes_received
+
+    @property
+    def rounds(self) -> int:
+        """Messages sent so far, on the line below."""
+        return self._line.rounds
+
+    def send(self, message: bytes) -> None:
+        """Send a message."""
+        self._line.send(message)
+
+    def receive(self) -> bytes:
+        """Give the other party's next message."""
+        return self._line.receive()
+
+    def exchange(self, message: bytes) -> bytes:
+        """Send a message and give the other party's of the same round."""
+        self.send(message)
+        return self.receive()
 
 
 class InProcess:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from verifier.transport import Transport
+from verifier.transport import Layer, Transport
 
 __all__ = ["ByTurns", "Turn", "pairs", "take_turns"]
 
@@ -29,24 +29,25 @@ def pairs(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 class Turn:
-    """One computation's place among those that take turns."""
+    """What one of the computations has at a time; the others wait, the next one first."""
 
     def __init__(self, waiting: deque[greenlet]) -> None:
         self._waiting = waiting
 
     def pass_on(self) -> None:
-        """Let the others work until it is this one's turn again."""
+        """Let the others work until it is the caller's turn again."""
         self._waiting.append(getcurrent())
         self._waiting.popleft().switch()
 
 
 def take_turns(tasks: Sequence[Callable[[Turn], object]]) -> None:
-    """Run tasks in this thread until all have ended; each is given its turn.
+    """Run tasks in this thread until all have ended; each is given the turn, to pass it on.
 
     Raises what one of them raises, once the others have been ended where they are.
     """
     waiting: deque[greenlet] = deque()
-    waiting.extend(greenlet(partial(copy_context().run, task, Turn(waiting))) for task in tasks)
+    turn = Turn(waiting)
+    waiting.extend(greenlet(partial(copy_context().run, task, turn)) for task in tasks)
     try:
         while waiting:
             waiting.popleft().switch()
@@ -55,38 +56,14 @@ def take_turns(tasks: Sequence[Callable[[Turn], object]]) -> None:
             left.throw()
 
 
-class ByTurns:
+class ByTurns(Layer):
     """A line of one computation: between a message and its answer it is the others' turn."""
 
     def __init__(self, line: Transport, turn: Turn) -> None:
-        self._line = line
+        super().__init__(line)
         self._turn = turn
-
-    @property
-    def bytes_sent(self) -> int:
-        """Bytes that all have sent."""
-        return self._line.bytes_sent
-
-    @property
-    def bytes_received(self) -> int:
-        """Bytes that all have received."""
-        return self._line.bytes_received
-
-    @property
-    def rounds(self) -> int:
-        """Messages that all have sent."""
-        return self._line.rounds
 
     def send(self, message: bytes) -> None:
         """Send a message, and pass the turn on."""
-        self._line.send(message)
+        super().send(message)
         self._turn.pass_on()
-
-    def receive(self) -> bytes:
-        """Give the other party's message of the same round."""
-        return self._line.receive()
-
-    def exchange(self, message: bytes) -> bytes:
-        """Send a message and give the other party's of the same round."""
-        self.send(message)
-        return self.receive()

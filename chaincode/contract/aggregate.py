@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chaincode.contract.access import check_local, check_member
 from chaincode.contract.arguments import Index, Json, RoundNumber, TaskId
 from chaincode.contract.averaging import aggregate_key, average
-from chaincode.contract.chunks import put_chunk, stored_chunks
+from chaincode.contract.chunks import chunks_of, put_chunk, stored_chunks
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
@@ -183,7 +183,7 @@ def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index:
     result = _prepared(context, document, current)
     chunk = result.packed[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
     store = store_of(context, result.model, document.model_store)
-    put_chunk(context, result.model, result.chunks, index, store, drop_planes(chunk))
+    put_chunk(context, result.model, chunks_of(result.chunks, document.length), index, store, drop_planes(chunk))
     context.event("ModelChunkStored", task=task, round=round)
     return {"model": result.model}
 
@@ -203,7 +203,7 @@ def put_aggregate_chunk(context: Context, task: TaskId, round: RoundNumber, inde
         raise ContractError("BAD_MODEL", f"these are the chunks of {found}, the verifiers attested {result.model}")
     stored = transient_chunk(context, manifest, index)
     store = store_of(context, result.model, document.model_store)
-    put_chunk(context, result.model, manifest.chunks, index, store, stored)
+    put_chunk(context, result.model, chunks_of(manifest.chunks, manifest.length), index, store, stored)
     context.event("ModelChunkStored", task=task, round=round)
     return {"model": result.model}
 

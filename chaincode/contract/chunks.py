@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chunks of models: each is stored once under its own hash, whichever models have it.
+"""The chunks of models: each is stored once under its own hash and size, whichever models have it.
 
 A private chunk's bytes are there exactly as long as a model holds them. Who relies on bytes that are there reads their
 version, who removes them reads all their holders: of two such transactions that do not know of each other the later
@@ -9,16 +9,47 @@ one is invalid, and is made anew. Public bytes are never removed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from chaincode.contract.context import Context
 from chaincode.contract.documents import Attribute, Document, Hash
+from chaincode.modelformat import CHUNK_BYTES
 
-__all__ = ["COLLECTION", "Store", "StoredChunk", "drop_chunks", "is_there", "put_chunk", "read_chunk", "stored_chunks"]
+__all__ = [
+    "COLLECTION",
+    "Chunk",
+    "Store",
+    "StoredChunk",
+    "chunk_sizes",
+    "chunks_of",
+    "drop_chunks",
+    "is_there",
+    "put_chunk",
+    "read_chunk",
+    "stored_chunks",
+]
 
 COLLECTION = "models"
 
 Store = Literal["public", "private"]
+
+
+class Chunk(NamedTuple):
+    """The SHA-256 of a whole chunk, and its bytes: a manifest may name a hash for a place that it does not fit."""
+
+    hash: str
+    size: int
+
+
+def chunk_sizes(length: int) -> list[int]:
+    """Give the bytes of each chunk of a model of ``length`` bytes: full ones and a shorter last one."""
+    full, rest = divmod(length, CHUNK_BYTES)
+    return [CHUNK_BYTES] * full + ([rest] if rest else [])
+
+
+def chunks_of(hashes: Sequence[str], length: int) -> list[Chunk]:
+    """Give the chunks of a model of ``length`` bytes."""
+    return [Chunk(*both) for both in zip(hashes, chunk_sizes(length), strict=True)]
 
 
 class StoredChunk(Document):
@@ -51,17 +82,17 @@ class Holder(Document):
         return (self.hash, self.model)
 
 
-def is_there(context: Context, store: Store, chunks: Sequence[str], index: int) -> bool:
+def is_there(context: Context, store: Store, chunks: Sequence[Chunk], index: int) -> bool:
     """Tell whether a chunk of a model need not be sent: the store has it, or an earlier one of the list is equal."""
     if chunks[index] in chunks[:index]:
         return True
-    key = context.key("chunk", chunks[index])
+    key = context.key("chunk", *chunks[index])
     found = context.private_hash(COLLECTION, key) if store == "private" else context.stub.get_state(key)
     return found is not None
 
 
 def put_chunk(
-    context: Context, model: str, chunks: Sequence[str], index: int, store: Store, stored: bytes | None
+    context: Context, model: str, chunks: Sequence[Chunk], index: int, store: Store, stored: bytes | None
 ) -> None:
     """Note that a model's chunk is stored, and write the stored form unless the store has it.
 
@@ -71,23 +102,23 @@ def put_chunk(
     Parameters
     ----------
     chunks
-        The SHA-256 of each of the model's chunks.
+        All of the model's.
     stored
         None where :func:`is_there`.
     """
-    digest = chunks[index]
-    key = context.key("chunk", digest)
+    digest = chunks[index].hash
+    key = context.key("chunk", *chunks[index])
     if stored is not None and not is_there(context, store, chunks, index):
         if store == "private":
             context.put_private(COLLECTION, key, stored)
         else:
             context.put_bytes(key, stored)
-    if store == "private" and digest not in chunks[:index]:
+    if store == "private" and chunks[index] not in chunks[:index]:
         context.put(Holder(hash=digest, model=model))
     context.put(StoredChunk(model=model, index=index, store=store, hash=digest))
 
 
-def drop_chunks(context: Context, models: Mapping[str, Sequence[str]]) -> None:
+def drop_chunks(context: Context, models: Mapping[str, Sequence[Chunk]]) -> None:
     """Have private models, given with their chunks, hold nothing any more; purge the bytes that no other model holds.
 
     All at once, for a transaction does not see that it has dropped a model before.
@@ -95,19 +126,18 @@ def drop_chunks(context: Context, models: Mapping[str, Sequence[str]]) -> None:
     for model, chunks in models.items():
         for index in range(len(chunks)):
             context.delete(StoredChunk, model, index, "private")
-        for digest in dict.fromkeys(chunks):
+        for digest in dict.fromkeys(chunk.hash for chunk in chunks):
             context.delete(Holder, digest, model)
-    for digest in dict.fromkeys(digest for chunks in models.values() for digest in chunks):
-        if all(holder.model in models for holder in context.list(Holder, digest)):
-            context.purge_private(COLLECTION, context.key("chunk", digest))
+    for chunk in dict.fromkeys(chunk for chunks in models.values() for chunk in chunks):
+        if all(holder.model in models for holder in context.list(Holder, chunk.hash)):
+            context.purge_private(COLLECTION, context.key("chunk", *chunk))
 
 
-def read_chunk(context: Context, model: str, index: int, store: Store) -> bytes | None:
+def read_chunk(context: Context, model: str, chunks: Sequence[Chunk], index: int, store: Store) -> bytes | None:
     """Read the stored form of a model's chunk; None where the model does not hold it or this peer has no bytes."""
-    note = context.find(StoredChunk, model, index, store)
-    if note is None:
+    if index >= len(chunks) or context.find(StoredChunk, model, index, store) is None:
         return None
-    key = context.key("chunk", note.hash)
+    key = context.key("chunk", *chunks[index])
     return context.private(COLLECTION, key) if store == "private" else context.stub.get_state(key)
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chaincode.contract.access import check_member
 from chaincode.contract.arguments import MAX_CHUNKS, HashText, Index, Json, Word
-from chaincode.contract.chunks import Store, is_there, put_chunk, read_chunk, stored_chunks
+from chaincode.contract.chunks import Store, chunk_sizes, chunks_of, is_there, put_chunk, read_chunk, stored_chunks
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context, sha256
 from chaincode.contract.dispatch import Answer, evaluate, transaction
@@ -22,7 +22,6 @@ __all__ = [
     "Manifest",
     "Model",
     "Purged",
-    "chunk_sizes",
     "get_chunk",
     "read_manifest",
     "store_of",
@@ -81,7 +80,8 @@ class Keeper(Document):
 class Purged(Document):
     """Says that a model's bytes were removed from every peer, and by which rule; its manifest stays.
 
-    Bytes that other models hold stay with these. Who stores the model again deletes this document.
+    Bytes that other models hold stay with these. PutModelChunk and CloseRound delete this document of a model that is
+    stored again.
     """
 
     kind: ClassVar[str] = "purged"
@@ -97,12 +97,6 @@ class Purged(Document):
         return (self.model,)
 
 
-def chunk_sizes(length: int) -> list[int]:
-    """Give the bytes of each chunk of a model of ``length`` bytes: full ones and a shorter last one."""
-    full, rest = divmod(length, CHUNK_BYTES)
-    return [CHUNK_BYTES] * full + ([rest] if rest else [])
-
-
 def store_of(context: Context, model: str, store: Store) -> Store:
     """Give where a model's chunks belong: where its manifest says, in ``store`` while it has none."""
     known = context.find(Model, model)
@@ -111,7 +105,8 @@ def store_of(context: Context, model: str, store: Store) -> Store:
 
 def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
     """Read one chunk."""
-    stored = read_chunk(context, manifest.model, index, manifest.store)
+    chunks = chunks_of(manifest.chunks, manifest.length)
+    stored = read_chunk(context, manifest.model, chunks, index, manifest.store)
     return None if stored is None else restore_planes(stored, chunk_sizes(manifest.length)[index])
 
 
@@ -164,7 +159,7 @@ def put_model_chunk(context: Context, manifest: Json, index: Index, store: Word)
     check_member(context, "coordinator", coordinators, coordinators)
     described, place = read_manifest(manifest), _store(store)
     stored = transient_chunk(context, described, index)
-    name, chunks = model_hash(described.layout, described.chunks), described.chunks
+    name, chunks = model_hash(described.layout, described.chunks), chunks_of(described.chunks, described.length)
     place = store_of(context, name, place)
     if not _has_begun(context, name):
         if context.find(Model, name) is None:
@@ -187,7 +182,8 @@ def read_model(context: Context, model: HashText) -> Answer:
 @evaluate
 def read_model_chunk(context: Context, model: HashText, index: Index) -> Answer:
     """Read one chunk's stored form."""
-    stored = read_chunk(context, model, index, context.get(Model, model).store)
+    manifest = context.get(Model, model)
+    stored = read_chunk(context, model, chunks_of(manifest.chunks, manifest.length), index, manifest.store)
     if stored is not None:
         return stored
     purged = context.find(Purged, model)
@@ -205,7 +201,7 @@ def read_model_chunk(context: Context, model: HashText, index: Index) -> Answer:
 def read_stored_chunks(context: Context, manifest: Json, store: Word) -> Answer:
     """Tell whether a model's upload has begun, and which chunks, by index, need not be sent: {begun, stored}."""
     described, place = read_manifest(manifest), _store(store)
-    name, chunks = model_hash(described.layout, described.chunks), described.chunks
+    name, chunks = model_hash(described.layout, described.chunks), chunks_of(described.chunks, described.length)
     place = store_of(context, name, place)
     begun = _has_begun(context, name)
     notes = stored_chunks(context, name, len(chunks), place)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chaincode.contract.arguments import TaskId
-from chaincode.contract.chunks import drop_chunks
+from chaincode.contract.chunks import Chunk, chunks_of, drop_chunks
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, transaction
 from chaincode.contract.models import Keeper, Model, Purged
@@ -25,14 +25,14 @@ def purge_models(context: Context, task: TaskId) -> Answer:
     check_coordinator(context, document)
     if document.keep_models == 0:
         raise ContractError("KEEP_MODELS", f"the task {task} keeps all its models")
-    purged: dict[str, list[str]] = {}
+    purged: dict[str, list[Chunk]] = {}
     for number, model in _superfluous(context, document):
         context.delete(Keeper, model, task)
         manifest = context.get(Model, model)
         # Another task may need it, or may have stored it in public state, whence nothing is ever removed.
         if len(context.list(Keeper, model)) == 1 and manifest.store == "private":
             context.put(Purged(model=model, task=task, round=number, keep=document.keep_models))
-            purged[model] = manifest.chunks
+            purged[model] = chunks_of(manifest.chunks, manifest.length)
     drop_chunks(context, purged)
     return {"purged": list(purged)}
 

@@ -13,7 +13,7 @@ from chaincode.contract.attestation import Attestation
 from chaincode.contract.chunks import stored_chunks
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.models import Keeper, Model, store_of
+from chaincode.contract.models import Keeper, Model, Purged, store_of
 from chaincode.contract.roundstate import ENDED, Outcome, Round, get_round, latest_round
 from chaincode.contract.task import Task, check_coordinator, get_task
 from chaincode.contract.update import Update
@@ -114,6 +114,8 @@ def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
             )
         )
     context.put(Keeper(model=result.model, task=task))
+    if context.find(Purged, result.model) is not None:
+        context.delete(Purged, result.model)
     return _step(context, "RoundClosed", ended.model_copy(update={"model": result.model}))
 
 

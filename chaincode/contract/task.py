@@ -12,13 +12,13 @@ from chaincode import modelformat, rules
 from chaincode.aggregate import divisions
 from chaincode.contract.access import check_member
 from chaincode.contract.arguments import MAX_ROUND, Json, TaskId
-from chaincode.contract.chunks import Store
+from chaincode.contract.chunks import Store, chunk_sizes
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
 from chaincode.contract.encrypted import LEAST_IN_A_SUM, Encrypted
-from chaincode.contract.models import Keeper, chunk_sizes
+from chaincode.contract.models import Keeper
 from chaincode.division import common_shift
 from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
 from medquorum import ContractError, MedquorumError, ModelError

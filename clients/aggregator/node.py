@@ -266,10 +266,10 @@ class Node:
         if mismatch is not None:
             return {"model": current.base, "mismatch": mismatch}
         packed = next_packed(self._task, self._base(current.base), total, len(current.accepted))
+        accuracy = self._accuracy(current, packed)
         place = round_folder(self._folder, current.round) / "model.bin"
         make_folder(place.parent)
         write_durably(place, packed)
-        accuracy = self._accuracy(current, packed)
         return {"model": model_name(self._task, packed)} | ({} if accuracy is None else {"accuracy": accuracy})
 
     def _attest(self, current: Round, finding: Mapping[str, Any]) -> None:

@@ -34,7 +34,7 @@ PARALLEL = 8
 """Attestations on their way at the same time."""
 LEAVING = 10.0
 """Seconds the threads of an ended round get to end once their lines are broken."""
-LONGEST = 480.0
+LONGEST = 900.0
 """Seconds for which one attempt may compute; a slower one goes on from its last finished batch, behind who waits."""
 LOOK = 0.5
 

@@ -14,8 +14,8 @@ import numpy as np
 from memory_stub import MemoryLedger, creator
 
 from chaincode import catalogue, modelformat
+from chaincode.contract.chunks import chunk_sizes
 from chaincode.contract.contract import Contract
-from chaincode.contract.models import chunk_sizes
 from chaincode.contract.node import Node
 from chaincode.contract.update import private_value
 from chaincode.contract.verification import VerificationSets
