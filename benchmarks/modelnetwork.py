@@ -24,11 +24,13 @@ from network.deployment import request
 from network.network import Network, open_network
 from network.progress import Progress
 
-__all__ = ["MODELS", "Bench", "Model", "bench_network", "drawn"]
+__all__ = ["MODELS", "ORDERERS", "Bench", "Model", "bench_network", "drawn"]
 
 MODELS = ("mlp", "lenet", "resnet18")
 IMAGE, CLASSES = (1, 28, 28), 10
 VERIFIERS = 2
+ORDERERS = {"BFT": 4, "raft": 3}
+"""As many as stand the loss of one."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,17 @@ class Bench:
 
 
 @contextmanager
-def bench_network(peers: int, port_base: int) -> Iterator[Bench]:
-    """Bring real Fabric up with two verifiers, ``peers - 2`` hospitals and four BFT orderers; purge it afterwards."""
+def bench_network(peers: int, port_base: int, consensus: str = "BFT") -> Iterator[Bench]:
+    """Bring real Fabric up with two verifiers, ``peers - 2`` hospitals and orderers; purge it afterwards."""
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
-        consortium = sample("quickstart", hospitals=peers - VERIFIERS, port_base=port_base)
+        consortium = sample(
+            "quickstart",
+            hospitals=peers - VERIFIERS,
+            port_base=port_base,
+            consensus=consensus,
+            orderers=ORDERERS[consensus],
+        )
         write(consortium, folder / "consortium.toml")
         network = open_network(folder, Progress(quiet=True))
         stack.callback(network.down, purge=True)

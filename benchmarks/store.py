@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Seconds to store a model on real Fabric, in public state and in the private collection, and to read it back checked.
 
-``scripts/bench store [--model resnet18] [--repeats N] [--json FILE]``. Three peers and four BFT orderers, all on this
-machine. Stored: every chunk and the manifest committed at the writer's peer; also of a model that the stored form
-cannot shorten, which is what a store of plain bytes would take. Read: a hospital reads the model from its
-own peer and checks chunks, manifest and hash; a private chunk the peer has not been pushed it fetches from others
-first, which is not counted as reading. Beside the seconds stand the processor seconds of all nodes, chaincodes and the
-client: on a busy machine only these tell.
+``scripts/bench store [--model resnet18] [--repeats N] [--consensus BFT|raft] [--json FILE]``. Three peers and four BFT
+or three Raft orderers, all on this machine. Stored: every chunk and the manifest committed at the writer's peer; also
+of a model that the stored form cannot shorten, which is what a store of plain bytes would take. Read: a hospital reads
+the model from its own peer and checks chunks, manifest and hash; a private chunk the peer has not been pushed it
+fetches from others first, which is not counted as reading. Beside the seconds stand the processor seconds of all nodes,
+chaincodes and the client: on a busy machine only these tell.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bringup import processor_seconds
-from benchmarks.modelnetwork import MODELS, Bench, Model, bench_network, drawn
+from benchmarks.modelnetwork import MODELS, ORDERERS, Bench, Model, bench_network, drawn
 from clients.admin.tasks import store_model
 from clients.models import fetch_model
 from clients.report import Report
@@ -67,20 +67,22 @@ def main(
     model: Annotated[str, typer.Option(help=f"One of: {', '.join(MODELS)}")] = "resnet18",
     repeats: Annotated[int, typer.Option(min=1, help="Models of each kind of store")] = 3,
     port_base: Annotated[int, typer.Option(help="First port of the network")] = 7050,
+    consensus: Annotated[str, typer.Option(help=f"One of: {', '.join(ORDERERS)}")] = "BFT",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every figure to this file")] = None,
 ) -> None:
     """Store and read models, and print a table."""
     load = os.getloadavg()
     console = Console()
     rows = []
-    with bench_network(PEERS, port_base) as bench:
+    with bench_network(PEERS, port_base, consensus) as bench:
         for number in range(repeats):
             for kind, (store, bits) in enumerate(KINDS):
                 drawing = drawn(model, len(KINDS) * number + kind, bits)
                 row = one(bench, drawing, store, f"{store}-{bits}-{number}")
                 rows.append(row | {"bits": bits, "bytes": len(drawing.packed)})
                 console.print(f"{store}, {bits} bits: stored in {row['stored']:.2f} s, read in {row['read']:.2f} s")
-    table = Table(title=f"{model}, {rows[0]['bytes'] / 1e6:.1f} MB, {PEERS} peers, 4 BFT orderers; load {load[0]:.1f}")
+    ordering = f"{ORDERERS[consensus]} {consensus} orderers"
+    table = Table(title=f"{model}, {rows[0]['bytes'] / 1e6:.1f} MB, {PEERS} peers, {ordering}; load {load[0]:.1f}")
     for heading in ("", "median s", "least s", "most s", "allowed for 45 MB", "processor s"):
         table.add_column(heading, justify="right")
     for name, what, store, bits in (
@@ -101,7 +103,8 @@ def main(
         )
     console.print(table)
     if json_file:
-        about = {"processors": os.cpu_count(), "load": load, "at": int(time.time()), "model": model, "peers": PEERS}
+        about = {"processors": os.cpu_count(), "load": load, "at": int(time.time()), "model": model}
+        about |= {"peers": PEERS, "consensus": consensus}
         json_file.write_text(json.dumps(about | {"rows": rows}, indent=1) + "\n")
 
 
