@@ -35,7 +35,7 @@ PEERS = 3
 ALLOWED = {"public": 4.0, "private": 10.0, "read": 1.0}
 """Seconds for 45 MB."""
 KINDS = (("public", 16), ("private", 16), ("public", 32))
-"""The stores, and the bits of the weights."""
+"""The stores, and the bits of the weights; one after the other, for what was written before slows what follows."""
 
 
 def one(bench: Bench, model: Model, store: str, name: str) -> dict[str, Any]:
@@ -75,8 +75,8 @@ def main(
     console = Console()
     rows = []
     with bench_network(PEERS, port_base, consensus) as bench:
-        for number in range(repeats):
-            for kind, (store, bits) in enumerate(KINDS):
+        for kind, (store, bits) in enumerate(KINDS):
+            for number in range(repeats):
                 drawing = drawn(model, len(KINDS) * number + kind, bits)
                 row = one(bench, drawing, store, f"{store}-{bits}-{number}")
                 rows.append(row | {"bits": bits, "bytes": len(drawing.packed)})

@@ -6,12 +6,12 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 
-from verifier.transport import Layer, Transport
+from verifier.transport import LineOver, Transport
 
 __all__ = ["Recorded"]
 
 
-class Recorded(Layer):
+class Recorded(LineOver):
     """A line whose messages are hashed in the same order at both ends: of every round P0's, then P1's."""
 
     def __init__(self, line: Transport, index: int) -> None:

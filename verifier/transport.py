@@ -8,7 +8,7 @@ from typing import Protocol
 
 from medquorum import ProtocolError
 
-__all__ = ["InProcess", "Layer", "Transport", "in_process"]
+__all__ = ["InProcess", "LineOver", "Transport", "in_process"]
 
 _PATIENCE = 600.0
 
@@ -44,7 +44,7 @@ class Transport(Protocol):
         ...
 
 
-class Layer:
+class LineOver:
     """A line over another one, which does the counting; what is on it is for a subclass to say."""
 
     def __init__(self, line: Transport) -> None:

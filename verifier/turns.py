@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from verifier.transport import Layer, Transport
+from verifier.transport import LineOver, Transport
 
 __all__ = ["ByTurns", "Turn", "pairs", "take_turns"]
 
@@ -56,7 +56,7 @@ def take_turns(tasks: Sequence[Callable[[Turn], object]]) -> None:
             left.throw()
 
 
-class ByTurns(Layer):
+class ByTurns(LineOver):
     """A line of one computation: between a message and its answer it is the others' turn."""
 
     def __init__(self, line: Transport, turn: Turn) -> None:
