@@ -4,7 +4,7 @@
 ``scripts/bench compression --data FILE.npz|mnist [--data-dir DIR] [--model NAME]... [--rounds N]``. Trains the models
 for a few rounds in this process, three hospitals and the ledger's own integer mean, and packs each round's model:
 alone and as the difference to its parent, with the bytes as they are or plane by plane (all lowest bytes first).
-``stored form`` is what the ledger has (``chaincode/modelformat/planes.py``): no compressor, high bytes left out.
+``stored form`` is what the ledger has (``chaincode/modelformat/storedform.py``): no compressor, high bits left out.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def planes(values: Integers) -> bytes:
 METHODS: dict[str, Callable[[Integers], bytes]] = {
     "zlib 1": lambda values: zlib.compress(values.tobytes(), 1),
     "zlib 6": lambda values: zlib.compress(values.tobytes(), 6),
-    "stored form": lambda values: b"".join(map(modelformat.drop_planes, modelformat.split(values.tobytes()))),
+    "stored form": lambda values: b"".join(map(modelformat.stored_form, modelformat.split(values.tobytes()))),
     "planes, zlib 1": lambda values: zlib.compress(planes(values), 1),
     "planes, zlib 6": lambda values: zlib.compress(planes(values), 6),
     "planes, lzma 1": lambda values: lzma.compress(planes(values), preset=1),

@@ -18,6 +18,7 @@ from clients.admin.tasks import task_document
 from clients.models import fetch_model
 from clients.options import Connection
 from clients.session import Session, open_session
+from clients.training.initial import drawn_model
 from medquorum import ContractError
 from network.consortium import sample, write
 from network.deployment import request
@@ -42,17 +43,19 @@ class Model:
     packed: bytes
 
 
-def drawn(name: str, seed: int, bits: int = 16) -> Model:
+def drawn(name: str, seed: int, *, incompressible: bool = False) -> Model:
     """Draw a model of 28x28 images and ten classes; no two seeds share a chunk.
 
-    Weights are of so many bits: of 16, within half a unit, as trained ones are, the stored form has half the bytes; of
-    32 it has all.
+    What a task begins with, whose stored form is as short as a trained one's (``scripts/bench compression``), or random
+    integers of 32 bits, of which it leaves nothing out.
     """
     document = catalogue.describe(name, IMAGE, CLASSES)
     description = modelformat.parse(document)
-    half = 1 << (bits - 1)
-    values = np.random.default_rng(seed).integers(-half, half, modelformat.parameters(description), np.int32)
-    return Model(document, modelformat.layout_hash(description), values.astype("<i4").tobytes())
+    if incompressible:
+        packed = np.random.default_rng(seed).bytes(4 * modelformat.parameters(description))
+    else:
+        packed = drawn_model(description, seed)
+    return Model(document, modelformat.layout_hash(description), packed)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ ENVELOPE = 4_000
 """Bytes of a transaction in a block before its endorsements: the author's certificate and signature, header, keys."""
 ENDORSEMENT = 1_100
 """Bytes of an endorser's certificate and signature."""
-PLANES = 2
-"""Bytes a parameter keeps in the stored form of a chunk (``chaincode/modelformat/planes.py``): weights below 1/2."""
+BITS = 14
+"""Bits a trained parameter keeps in the stored form of a chunk (``chaincode/modelformat/storedform.py``)."""
 COPIES = 3
 """A private value is in the peer's private store, its state, and the transient store, which is compacted later."""
 
@@ -39,7 +39,7 @@ def expected_growth(task: Task) -> Growth:
     """
     blocks = _transactions(task) * (ENVELOPE + task.quorum * ENDORSEMENT)
     public = task.model_store == "public"
-    model = PLANES * (task.length // 4)
+    model = BITS * (task.length // 4) // 8
     private_model = 0 if public else COPIES * model
     blocks += model if public else 0
     # A public chunk is in the block and in the state.

@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
+from tenacity import retry_if_exception
+
 from chaincode import canonical
 from chaincode.contract.consortium import Consortium
 from chaincode.contract.documents import Document
@@ -13,13 +15,17 @@ from chaincode.contract.models import Model
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from clients.documents import RoundStatus, read_document
-from clients.gateway import contract_error
+from clients.gateway import contract_error, retrying
+from clients.gateway.errors import peers_unknown
 from medquorum import ContractError, GatewayError
 
 __all__ = ["Contract", "Ledger", "refusal_of"]
 
 D = TypeVar("D", bound=Document)
 Result = TypeVar("Result")
+
+ATTEMPTS = 7
+"""Of a read while the gateway knows no peer that has the chaincode: with the waits between them, some seconds."""
 
 
 class Contract(Protocol):
@@ -104,9 +110,12 @@ class Ledger:
         return canonical.decode(raw) if raw else None
 
     def read(self, name: str, *arguments: str) -> bytes:
-        """Evaluate a transaction on the own organisation's peer."""
+        """Evaluate a transaction on the own organisation's peer; while the gateway knows none yet, for some seconds."""
         asked = [self._peer]
-        return refusal_of(lambda: self.contract.evaluate(name, arguments=arguments, endorsing_organizations=asked))
+        attempts = retrying(ATTEMPTS).copy(retry=retry_if_exception(peers_unknown))
+        return refusal_of(
+            lambda: attempts(self.contract.evaluate, name, arguments=arguments, endorsing_organizations=asked)
+        )
 
     def _document(self, kind: type[D], name: str, *arguments: str) -> D:
         return read_document(kind, self.value(name, *arguments))

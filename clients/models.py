@@ -81,7 +81,7 @@ _REMEDY = "Do not use it: tell the consortium, and compare with another organisa
 
 def _checked(stored: bytes, manifest: Model, index: int) -> bytes:
     try:
-        chunk = modelformat.restore_planes(stored, chunk_sizes(manifest.length)[index])
+        chunk = modelformat.from_stored_form(stored, chunk_sizes(manifest.length)[index])
     except ModelError as error:
         raise CheckFailed(f"chunk {index} of model {manifest.model}: {error.cause}", _REMEDY, check="chunk") from error
     found = hashlib.sha256(chunk).hexdigest()

@@ -5,9 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from networks import networks
+from folder_network import deselect_stand_ins
+from networks import has_fabric, networks
 
 __all__ = ["networks"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Choose the networks once ``-m`` and ``-k`` have chosen the tests."""
+    if has_fabric():
+        deselect_stand_ins(config, items)
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ from chaincode.contract.roundstate import Round, get_round
 from chaincode.contract.supply import supplier
 from chaincode.contract.task import MAX_DATASET, Task, check_verifier, get_task
 from chaincode.contract.workshop import Progress
-from chaincode.modelformat import CHUNK_BYTES, drop_planes, model_hash
+from chaincode.modelformat import CHUNK_BYTES, model_hash, stored_form
 from medquorum import ContractError
 
 __all__ = ["Accuracy", "Aggregate", "Mismatch", "agreed", "final", "find_aggregates", "leading", "nodes"]
@@ -183,7 +183,7 @@ def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index:
     result = _prepared(context, document, current)
     chunk = result.packed[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
     store = store_of(context, result.model, document.model_store)
-    put_chunk(context, result.model, chunks_of(result.chunks, document.length), index, store, drop_planes(chunk))
+    put_chunk(context, result.model, chunks_of(result.chunks, document.length), index, store, stored_form(chunk))
     context.event("ModelChunkStored", task=task, round=round)
     return {"model": result.model}
 

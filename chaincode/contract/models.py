@@ -14,7 +14,7 @@ from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context, sha256
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
-from chaincode.modelformat import CHUNK_BYTES, model_hash, restore_planes
+from chaincode.modelformat import CHUNK_BYTES, from_stored_form, model_hash
 from medquorum import ContractError, ModelError
 
 __all__ = [
@@ -107,7 +107,7 @@ def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
     """Read one chunk."""
     chunks = chunks_of(manifest.chunks, manifest.length)
     stored = read_chunk(context, manifest.model, chunks, index, manifest.store)
-    return None if stored is None else restore_planes(stored, chunk_sizes(manifest.length)[index])
+    return None if stored is None else from_stored_form(stored, chunk_sizes(manifest.length)[index])
 
 
 def read_manifest(fields: Any) -> Manifest:
@@ -141,7 +141,7 @@ def transient_chunk(context: Context, manifest: Manifest, index: int) -> bytes:
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(sizes)} does not exist", "Chunks are counted from 0")
     stored = context.transient("chunk")
     try:
-        digest = sha256(restore_planes(stored, sizes[index]))
+        digest = sha256(from_stored_form(stored, sizes[index]))
     except ModelError as error:
         raise ContractError("BAD_CHUNK", f"chunk {index}: {error.cause}", "Send its stored form") from error
     if digest != manifest.chunks[index]:

@@ -17,7 +17,7 @@ from chaincode.contract.documents import Attribute, Document, Hash, MspId, Round
 from chaincode.contract.roundstate import ENDED, get_round
 from chaincode.contract.task import Task, check_coordinator, check_hospital, get_task
 from chaincode.contract.verdictstate import open_verdict
-from chaincode.modelformat import drop_planes, restore_planes
+from chaincode.modelformat import from_stored_form, stored_form
 from medquorum import ContractError, ModelError
 
 __all__ = ["COLLECTION", "SALT_BYTES", "Update", "chunk_of", "private_key", "private_value"]
@@ -63,8 +63,8 @@ def private_key(context: Context, task: str, number: int, hospital: str, index: 
 
 
 def private_value(salt: bytes, chunk: bytes) -> bytes:
-    """Make the private value of a chunk: its salt and its stored form, half the bytes."""
-    return salt + drop_planes(chunk)
+    """Make the private value of a chunk: its salt and its stored form."""
+    return salt + stored_form(chunk)
 
 
 def chunk_of(value: bytes, length: int) -> bytes:
@@ -75,7 +75,7 @@ def chunk_of(value: bytes, length: int) -> bytes:
     ModelError
         The value is not one of such a chunk.
     """
-    return restore_planes(value[SALT_BYTES:], length)
+    return from_stored_form(value[SALT_BYTES:], length)
 
 
 @transaction

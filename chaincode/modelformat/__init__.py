@@ -21,7 +21,7 @@ from chaincode.modelformat.packing import (
     split,
     unpack,
 )
-from chaincode.modelformat.planes import drop_planes, restore_planes
+from chaincode.modelformat.storedform import from_stored_form, stored_form
 
 __all__ = [
     "CHUNK_BYTES",
@@ -33,14 +33,14 @@ __all__ = [
     "check_tensors",
     "chunk_hashes",
     "chunk_lengths",
-    "drop_planes",
+    "from_stored_form",
     "layout",
     "layout_hash",
     "model_hash",
     "pack",
     "parameters",
     "parse",
-    "restore_planes",
     "split",
+    "stored_form",
     "unpack",
 ]

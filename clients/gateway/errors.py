@@ -13,10 +13,11 @@ from google.protobuf.message import DecodeError
 
 from medquorum import ContractError, ErrorDetail, GatewayError
 
-__all__ = ["chaincode_refused", "contract_error", "error_details", "gateway_error", "identity_refused"]
+__all__ = ["chaincode_refused", "contract_error", "error_details", "gateway_error", "identity_refused", "peers_unknown"]
 
 STATUS_TRAILER = "grpc-status-details-bin"
 
+_UNKNOWN = r"no combination of peers|no peers available|failed to find any endorsing peers|unavailability of peers"
 _REMEDIES = (
     (
         r"creator org unknown|creator is malformed|creator org \[\]",
@@ -45,7 +46,7 @@ _REMEDIES = (
         "Check the channel's name and that this peer has joined it",
     ),
     (
-        r"no combination of peers|no peers available|failed to find any endorsing peers|unavailability of peers",
+        _UNKNOWN,
         "Wait until a peer of each organisation the endorsement policy needs is running, has joined the channel and "
         "has the chaincode installed; peers that have just started need some seconds to find one another",
     ),
@@ -140,6 +141,11 @@ def _remedy(code: str, texts: list[str]) -> str:
 def chaincode_refused(error: BaseException) -> bool:
     """Tell whether a chaincode itself refused, with any text: the same proposal will be refused again."""
     return isinstance(error, GatewayError) and _refusal(error) is not None
+
+
+def peers_unknown(error: BaseException) -> bool:
+    """Tell whether the gateway knew no peers that can answer: those that have just started find one another soon."""
+    return isinstance(error, GatewayError) and any(re.search(_UNKNOWN, text) for text in _texts(error))
 
 
 def identity_refused(error: GatewayError) -> bool:

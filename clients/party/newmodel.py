@@ -83,7 +83,7 @@ class NewModel:
         document = {"chunks": [sha256(chunk).hexdigest() for chunk in chunks]}
 
         def put(index: int) -> None:
-            name, stored = "PutAggregateChunk", modelformat.drop_planes(chunks[index])
+            name, stored = "PutAggregateChunk", modelformat.stored_form(chunks[index])
             self._transactions.submit(name, self._task.task, current.round, index, document, chunk=stored)
 
         with (

@@ -7,29 +7,29 @@ import functools
 import shutil
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conformance_network import ConformanceNetwork, conformance_network
+from folder_network import FolderNetwork
+from networks import need_fabric
 from scenario import ClientFactory, Identity, Organisation, ScenarioClient
 from scenario_node import NodeClient, NodeRunner
 from scenario_python import PythonClient
 
-from medquorum import BinaryMissing
-from network.fabric import binaries
-
-NETWORKS = [pytest.param("devnet"), pytest.param("fabric", marks=pytest.mark.fabric)]
 CLIENTS = [pytest.param("python"), pytest.param("node", marks=pytest.mark.node)]
 
 
-@pytest.fixture(scope="session", params=NETWORKS)
+_running = FolderNetwork(Path(__file__).parent)
+pytest_runtest_teardown = _running.pytest_runtest_teardown
+
+
+@pytest.fixture(scope="session", params=["devnet", pytest.param("fabric", marks=pytest.mark.fabric)])
 def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConformanceNetwork]:
     if request.param == "fabric":
-        try:
-            binaries.find()
-        except BinaryMissing as missing:
-            pytest.skip(str(missing))
-    with conformance_network(request.param, tmp_path_factory.mktemp(request.param)) as network:
-        yield network
+        need_fabric()
+    yield _running.enter_context(conformance_network(request.param, tmp_path_factory.mktemp(request.param)))
+    _running.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from medquorum import CommitStatusError
 @pytest.mark.fabric
 @pytest.mark.slow
 def test_a_failed_submit_is_committed_once_when_the_orderers_are_back(networks: Networks, tmp_path: Path) -> None:
-    running = networks.start("fabric", hospitals=1, consensus="BFT", fresh=True)
+    running = networks.start("fabric", hospitals=1, consensus="BFT")
     running.deploy(CHAINCODE)
     late = running.consortium.orderers[2:]
     with connect_profile(running.profile("VerifierA"), "User1") as gateway:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One federation with an encrypted task for this folder's tests: on the devnet, then on real Fabric."""
+"""One federation with an encrypted task for this folder's tests: on real Fabric, or on the devnet."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from federation import Federation
+from folder_network import NETWORKS
 from networks import Networks
-from shared_federation import HOSPITALS, NETWORKS, SharedFederation, fed
+from shared_federation import HOSPITALS, SharedFederation, fed
 
 __all__ = ["fed"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One federation whose verdicts are one bit, found by function secret sharing: on the devnet, then on real Fabric."""
+"""One federation whose verdicts are one bit, found by function secret sharing: on real Fabric, or on the devnet."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from federation import Federation
+from folder_network import NETWORKS
 from networks import Networks
-from shared_federation import NETWORKS, SharedFederation, fed
+from shared_federation import SharedFederation, fed
 
 __all__ = ["fed"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One federation for this folder's tests: on the devnet, then on real Fabric with Byzantine-fault-tolerant orderers."""
+"""One federation for this folder's tests: on real Fabric with Byzantine-fault-tolerant orderers, or the devnet."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from federation import Federation
+from folder_network import NETWORKS
 from networks import Networks
-from shared_federation import NETWORKS, SharedFederation, fed
+from shared_federation import SharedFederation, fed
 
 __all__ = ["fed"]
 

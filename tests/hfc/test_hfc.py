@@ -55,7 +55,7 @@ def install(base: str, environment: Path) -> None:
 
 @pytest.fixture(scope="module")
 def network(networks: Networks) -> RunningNetwork:
-    running = networks.start("fabric", hospitals=1, consensus="BFT", fresh=True)
+    running = networks.start("fabric", hospitals=1, consensus="BFT")
     running.deploy("medquorum", None)
     running.await_acquaintance("medquorum")
     return running

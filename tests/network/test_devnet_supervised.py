@@ -17,7 +17,7 @@ from network.waiting import await_true
 
 @pytest.fixture(scope="module")
 def running(networks: Networks) -> RunningNetwork:
-    started = networks.start("devnet", fresh=True, hospitals=1)
+    started = networks.start("devnet", hospitals=1)
     started.deploy("asset", ASSET_CHAINCODE)
     return started
 

@@ -36,7 +36,7 @@ def pid(network: Network, name: str) -> int:
 
 @pytest.fixture(scope="module")
 def running(networks: Networks) -> RunningNetwork:
-    started = networks.start("fabric", fresh=True, consensus="BFT")
+    started = networks.start("fabric", consensus="BFT")
     started.deploy("asset", ASSET_CHAINCODE)
     return started
 

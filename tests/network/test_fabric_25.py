@@ -26,7 +26,7 @@ def running(networks: Networks) -> Iterator[RunningNetwork]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FABRIC_BIN", home)
         assert binaries.find().version().startswith("2.5.")
-        started = networks.start("fabric", hospitals=1, fresh=True)
+        started = networks.start("fabric", hospitals=1)
         started.deploy("medquorum", None)
         started.await_acquaintance("medquorum")
         yield started

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.fabric
 
 @pytest.fixture(scope="module")
 def running(networks: Networks) -> RunningNetwork:
-    started = networks.start("fabric", fresh=True)
+    started = networks.start("fabric")
     started.deploy("asset", ASSET_CHAINCODE)
     return started
 

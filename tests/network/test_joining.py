@@ -30,7 +30,7 @@ H1, H2, H3 = ("Hospital1MSP", "Hospital2MSP", "Hospital3MSP")
 
 @pytest.fixture(scope="module")
 def fed(networks: Networks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
-    running = networks.start("fabric", hospitals=2, fresh=True)
+    running = networks.start("fabric", hospitals=2)
     with federation(running, tmp_path_factory.mktemp("joining"), "joining") as found:
         yield found
     running.network.down()
@@ -56,6 +56,7 @@ def test_a_hospital_joins_in_the_middle_of_a_round(fed: Federation) -> None:
     third = fed.opened()
     assert fed.finished().accepted == [H1, H2, H3]
     assert (first, second, third) == (1, 2, 3)
+    await_true(lambda: fed.status(at="Hospital3").round == fed.current, 30, "Hospital3's peer is behind")
     for number in (first, third):
         assert fetched(fed, "Hospital3", number), "also a model from before it joined"
 

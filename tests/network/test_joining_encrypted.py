@@ -18,7 +18,7 @@ EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 
 @pytest.fixture
 def fed(networks: Networks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Federation]:
-    running = networks.start("fabric", sample_name="quickstart", hospitals=3, fresh=True)
+    running = networks.start("fabric", sample_name="quickstart", hospitals=3)
     with federation(running, tmp_path_factory.mktemp("joining"), "hidden", encrypted=True) as found:
         yield found
     running.network.down()

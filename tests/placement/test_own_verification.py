@@ -77,8 +77,8 @@ def test_a_hospital_that_stops_is_left_out_and_the_others_go_on(fed: Federation)
     fed.reach("verifying")
     fed.roles["Hospital4"].wait_for("progress", phase="verification", round=number, done=BATCH)
     fed.roles["Hospital4"].kill()
-    aggregating = fed.reach("aggregating", Deadlines(submission=120, verdict=20, aggregation=120))
-    assert aggregating.reason == "no verdict on 1 updates within 20 s"
+    aggregating = fed.reach("aggregating", Deadlines(submission=120, verdict=12, aggregation=120))
+    assert aggregating.reason == "no verdict on 1 updates within 12 s"
     assert aggregating.outcomes == dict.fromkeys(EVERYONE[:3], "accepted") | {EVERYONE[3]: "missing"}
     assert fed.finished().accepted == EVERYONE[:3]
     assert fed.versions("verdict", number, EVERYONE[3]) == ["pending"]
@@ -87,7 +87,9 @@ def test_a_hospital_that_stops_is_left_out_and_the_others_go_on(fed: Federation)
 def test_a_hospital_started_again_goes_on_after_the_last_common_batch(fed: Federation) -> None:
     number = fed.opened()
     fed.reach("verifying")
-    fed.roles["Hospital4"].wait_for("progress", phase="verification", round=number, done=10)
+    for party in ("Hospital4", "VerifierA"):
+        wanted = {"phase": "verification", "round": number, "hospital": EVERYONE[3], "done": 10}
+        fed.roles[party].wait_for("progress", **wanted)
     fed.roles["Hospital4"].kill()
     mark = fed.roles["Hospital4"].mark
     fed.start("Hospital4")
@@ -107,7 +109,7 @@ def test_a_hospital_is_party_of_its_own_update_only(fed: Federation, tmp_path: P
     fed.reach("verifying")
     for sender in ("Hospital1", "VerifierB", "Dealer"):
         with pytest.raises(ProtocolError, match="is not awaited from"):
-            line_to_p0(fed, sender, line_name(fed.name, number, EVERYONE[3]), timeout=8)
+            line_to_p0(fed, sender, line_name(fed.name, number, EVERYONE[3]), timeout=3)
     settings = fed.task.encrypted
     credentials = credentials_of(fed, "Hospital1")
     plan = plan_document(fed.task, EVERYONE[3])

@@ -6,15 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from networks import free_port_base
+from networks import free_port_base, need_fabric
 
-from medquorum import BinaryMissing
-from network.fabric import binaries
 from scripts.federation.options import Options
 from scripts.federation.simulation import Simulation
 
@@ -41,29 +40,27 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
-@pytest.fixture(params=["devnet", pytest.param("fabric", marks=pytest.mark.fabric)])
-def network(request: pytest.FixtureRequest) -> str:
-    if request.param == "fabric":
-        try:
-            binaries.find()
-        except BinaryMissing:
-            pytest.skip("Fabric binaries not found: set FABRIC_BIN")
-    return str(request.param)
+RUNS = {
+    "plain": OPTIONS,
+    "5 nodes": ENCRYPTED | {"aggregation": "shared", "aggregators": 5},
+    "bit, 3 nodes": ENCRYPTED | {"disclosure": "bit", "aggregation": "shared", "aggregators": 3},
+    "prefix": ENCRYPTED | {"rule": "prefix", "dirichlet": 0.3},
+    "smv": ENCRYPTED | {"placement": "smv-semi-honest"},
+}
+ON_BOTH = ("plain", "5 nodes")
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        OPTIONS,
-        ENCRYPTED,
-        ENCRYPTED | {"disclosure": "bit", "aggregation": "shared", "aggregators": 3},
-        ENCRYPTED | {"aggregation": "shared", "aggregators": 5},
-        ENCRYPTED | {"rule": "prefix", "dirichlet": 0.3},
-        ENCRYPTED | {"placement": "smv-semi-honest"},
-    ],
-    ids=["plain", "encrypted", "bit, 3 nodes", "5 nodes", "prefix", "smv"],
-)
+def runs() -> Iterator[Any]:
+    for name, options in RUNS.items():
+        marks = () if name in ON_BOTH else pytest.mark.stand_in
+        yield pytest.param("devnet", options, id=f"devnet-{name}", marks=marks)
+        yield pytest.param("fabric", options, id=f"fabric-{name}", marks=pytest.mark.fabric)
+
+
+@pytest.mark.parametrize(("network", "options"), list(runs()))
 def test_a_run_reports_what_the_ledger_decided(network: str, options: dict[str, Any], tmp_path: Path) -> None:
+    if network == "fabric":
+        need_fabric()
     done = subprocess.run(command(tmp_path, network, options), capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     report: dict[str, Any] = json.loads((tmp_path / "run.json").read_text())

@@ -135,7 +135,7 @@ class Consortium:
     def put_model(self, packed: bytes, store: str = "public") -> str:
         manifest = {"layout": self.layout, "length": len(packed), "chunks": modelformat.chunk_hashes(packed)}
         for index, chunk in enumerate(modelformat.split(packed)):
-            form = modelformat.drop_planes(chunk)
+            form = modelformat.stored_form(chunk)
             answer = self.submit(A, "PutModelChunk", manifest, index, store, chunk=form)
         return str(answer["model"])
 
@@ -143,7 +143,7 @@ class Consortium:
         """Read a chunk of a model as the ledger's hashes mean it."""
         stored = self.ledger.evaluate(msp, creator(msp), "ReadModelChunk", model, str(index))
         length = self.read(msp, "ReadModel", model)["length"]
-        return modelformat.restore_planes(stored, chunk_sizes(length)[index])
+        return modelformat.from_stored_form(stored, chunk_sizes(length)[index])
 
     def task(self, **changes: Any) -> dict[str, Any]:
         return {

@@ -88,4 +88,4 @@ class EncryptedConsortium(Consortium):
         packed = self.new_model(number)
         described = {"chunks": modelformat.chunk_hashes(packed)}
         for index, chunk in enumerate(modelformat.split(packed)):
-            self.submit(B, "PutAggregateChunk", "demo", number, index, described, chunk=modelformat.drop_planes(chunk))
+            self.submit(B, "PutAggregateChunk", "demo", number, index, described, chunk=modelformat.stored_form(chunk))

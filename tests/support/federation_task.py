@@ -24,7 +24,7 @@ from network.consortium import Consortium
 ROUNDS = 1000
 HIDDEN = 16
 IMAGES = 100
-JUDGED = 60
+JUDGED = 40
 BATCH = 2
 """Images evaluated together under encryption: few, so that there is a middle to be killed in."""
 

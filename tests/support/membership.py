@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 from federation import Federation
 
 from network.cli import main
 from network.network import open_network
 from network.progress import Progress
+from network.waiting import await_true
 
 __all__ = ["changed", "tell_the_ledger"]
 
@@ -23,10 +25,20 @@ def changed(fed: Federation, verb: str, name: str) -> None:
 
 
 def tell_the_ledger(fed: Federation) -> None:
-    """Two verifiers approve the members, the coordinator changes the task."""
+    """Two verifiers approve the members, the coordinator changes the task; then every hospital's peer knows."""
     members = {one.msp_id: list(one.roles) for one in fed.running.consortium.organisations}
     for verifier in ("VerifierA", "VerifierB"):
         document = {"quorum": 2, "members": members}
         fed.transactions(verifier, "Admin").submit("UpdateConsortium", document)
+    ledger = fed.ledger("VerifierA")
+    await_true(
+        lambda: ledger.consortium().members.keys() == members.keys(), 30, "VerifierA's peer does not know the members"
+    )
     hospitals = [fed.msp(name) for name in fed.hospitals]
     fed.transactions("VerifierA").submit("UpdateHospitals", fed.name, json.dumps(hospitals))
+    for name in fed.hospitals:
+        await_true(partial(_knows, fed, name, hospitals), 30, f"{name}'s peer does not know the task's hospitals")
+
+
+def _knows(fed: Federation, name: str, hospitals: list[str]) -> bool:
+    return sorted(fed.ledger(name).task(fed.name).hospitals) == sorted(hospitals)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Running networks for tests: ``networks.start("devnet")``, ``networks.start("fabric", hospitals=3)``.
 
-Equal requests share one network until the session ends; ``fresh=True`` gives one of its own. Without Fabric's
-binaries ``start("fabric")`` skips the test.
+Without Fabric's binaries ``start("fabric")`` skips the test. What still runs when the session ends is taken down.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from network.paths import NetworkFolder
 from network.progress import Progress
 from network.waiting import await_true
 
-__all__ = ["ASSET_CHAINCODE", "Networks", "RunningNetwork", "free_port_base", "networks"]
+__all__ = ["ASSET_CHAINCODE", "Networks", "RunningNetwork", "free_port_base", "has_fabric", "need_fabric", "networks"]
 
 ASSET_CHAINCODE = Path(__file__).with_name("asset_chaincode.py")
 
@@ -101,8 +100,7 @@ class Networks:
     """Starts networks in temporary folders, and ends them all."""
 
     home: Path
-    running: dict[tuple[Any, ...], RunningNetwork] = field(default_factory=dict)
-    own: list[RunningNetwork] = field(default_factory=list)
+    started: list[RunningNetwork] = field(default_factory=list)
 
     def start(
         self,
@@ -112,17 +110,10 @@ class Networks:
         hospitals: int = 3,
         consensus: str = "raft",
         batch_interval_ms: int = 50,
-        fresh: bool = False,
     ) -> RunningNetwork:
-        """Give a running network of that kind and size; skips the test where Fabric's binaries are missing."""
-        key = (kind, sample_name, hospitals, consensus, batch_interval_ms)
-        if not fresh and key in self.running:
-            return self.running[key]
+        """Start a network of that kind and size; skips the test where Fabric's binaries are missing."""
         if kind == "fabric":
-            try:
-                binaries.find()
-            except BinaryMissing:
-                pytest.skip("Fabric binaries not found: set FABRIC_BIN")
+            need_fabric()
         folder = Path(tempfile.mkdtemp(dir=self.home, prefix=f"{kind}-"))
         consortium = sample(
             sample_name,
@@ -133,16 +124,14 @@ class Networks:
         )
         write(consortium, folder / "consortium.toml")
         started = RunningNetwork(open_network(folder, Progress(quiet=True)))
-        self.own.append(started)
+        self.started.append(started)
         started.network.up(kind)
-        if not fresh:
-            self.running[key] = started
         return started
 
     def end(self) -> None:
         """Take every network down."""
-        while self.own:
-            self.own.pop().network.down(purge=True)
+        while self.started:
+            self.started.pop().network.down(purge=True)
 
 
 @pytest.fixture(scope="session")
@@ -153,6 +142,21 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Networks]:
         yield found
     finally:
         found.end()
+
+
+def has_fabric() -> bool:
+    """Tell whether real Fabric's binaries are found."""
+    try:
+        binaries.find()
+    except BinaryMissing:
+        return False
+    return True
+
+
+def need_fabric() -> None:
+    """Skip the test where real Fabric's binaries are missing."""
+    if not has_fabric():
+        pytest.skip("Fabric binaries not found: set FABRIC_BIN")
 
 
 def free_port_base(count: int, lowest: int = 20_000, highest: int = 29_000) -> int:

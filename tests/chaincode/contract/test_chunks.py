@@ -48,12 +48,12 @@ def name_of(described: dict[str, Any]) -> str:
 
 def put(demo: Consortium, described: dict[str, Any], model: bytes, *indices: int, store: str) -> None:
     for index in indices:
-        form = modelformat.drop_planes(modelformat.split(model)[index])
+        form = modelformat.stored_form(modelformat.split(model)[index])
         demo.submit(A, "PutModelChunk", described, index, store, chunk=form)
 
 
 def simulated(demo: Consortium, described: dict[str, Any], model: bytes, index: int, store: str) -> Simulation:
-    chunk = modelformat.drop_planes(modelformat.split(model)[index])
+    chunk = modelformat.stored_form(modelformat.split(model)[index])
     arguments = json.dumps(described), str(index), store
     simulation = demo.ledger.simulate(A, creator(A), "PutModelChunk", *arguments, transient={"chunk": chunk})
     assert simulation.response.status == 200

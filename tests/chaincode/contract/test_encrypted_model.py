@@ -39,7 +39,7 @@ def chunks_of(packed: bytes) -> dict[str, Any]:
 
 
 def put(demo: Consortium, packed: bytes, described: Any, index: int = 0, msp: str = A) -> Any:
-    return demo.submit(msp, "PutAggregateChunk", "demo", 1, index, described, chunk=modelformat.drop_planes(packed))
+    return demo.submit(msp, "PutAggregateChunk", "demo", 1, index, described, chunk=modelformat.stored_form(packed))
 
 
 def test_rounds_follow_each_other(encrypted: Consortium) -> None:

@@ -39,8 +39,8 @@ def test_put_and_read_back(make: Make, store: str) -> None:
         "accepted": [],
         **manifest(demo, packed),
     }
-    assert demo.ledger.evaluate(H1, creator(H1), "ReadModelChunk", name, "0") == modelformat.drop_planes(packed)
-    assert (modelformat.drop_planes(packed) in demo.ledger.state.values()) == (store == "public")
+    assert demo.ledger.evaluate(H1, creator(H1), "ReadModelChunk", name, "0") == modelformat.stored_form(packed)
+    assert (modelformat.stored_form(packed) in demo.ledger.state.values()) == (store == "public")
 
 
 def test_second_put_keeps_the_manifest(make: Make) -> None:
@@ -51,7 +51,7 @@ def test_second_put_keeps_the_manifest(make: Make) -> None:
     before = demo.read(A, "ReadModel", name)
     assert demo.put_model(packed, "public") == name
     assert demo.read(A, "ReadModel", name) == before
-    assert modelformat.drop_planes(packed) not in demo.ledger.state.values()
+    assert modelformat.stored_form(packed) not in demo.ledger.state.values()
 
 
 def test_refusals(make: Make, refused: Refused) -> None:
@@ -59,7 +59,7 @@ def test_refusals(make: Make, refused: Refused) -> None:
     demo.init()
     packed = demo.model(4)
     good = manifest(demo, packed)
-    form = modelformat.drop_planes(packed)
+    form = modelformat.stored_form(packed)
 
     def put(described: Any, index: int = 0, store: str = "public", chunk: bytes = form, msp: str = A) -> Any:
         return demo.submit(msp, "PutModelChunk", described, index, store, chunk=chunk)
@@ -70,7 +70,7 @@ def test_refusals(make: Make, refused: Refused) -> None:
     refused("BAD_MODEL", put, good, store="cloud")
     refused("BAD_CHUNK", put, good, index=1)
     refused("BAD_CHUNK", put, good, chunk=form[:-1])
-    refused("BAD_CHUNK", put, good, chunk=modelformat.drop_planes(bytes(len(packed))))
+    refused("BAD_CHUNK", put, good, chunk=modelformat.stored_form(bytes(len(packed))))
     refused("ACCESS_DENIED", put, good, msp=H1)
     refused("BAD_CHUNK", demo.submit, A, "PutModelChunk", good, 0, "public")
     name = modelformat.model_hash(demo.layout, good["chunks"])
@@ -88,9 +88,9 @@ def test_chunks_of_a_known_model_are_written_without_reading_each_other(make: Ma
     described = manifest(demo, packed)
     assert len(described["chunks"]) > 1
     chunks = modelformat.split(packed)
-    demo.submit(A, "PutModelChunk", described, 0, "public", chunk=modelformat.drop_planes(chunks[0]))
+    demo.submit(A, "PutModelChunk", described, 0, "public", chunk=modelformat.stored_form(chunks[0]))
     text = json.dumps(described)
-    second = {"chunk": modelformat.drop_planes(chunks[1])}
+    second = {"chunk": modelformat.stored_form(chunks[1])}
     simulation = demo.ledger.simulate(A, creator(A), "PutModelChunk", text, "1", "public", transient=second)
     digest = hashlib.sha256(chunks[1]).hexdigest()
     assert digest == described["chunks"][1]

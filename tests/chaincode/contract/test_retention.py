@@ -150,7 +150,7 @@ def test_stored_chunks_are_listed(make: Make, stored: int) -> None:
     packed = demo.model(4) * 60_000
     described = {"layout": demo.layout, "length": len(packed), "chunks": modelformat.chunk_hashes(packed)}
     for index in range(stored):
-        form = modelformat.drop_planes(modelformat.split(packed)[index])
+        form = modelformat.stored_form(modelformat.split(packed)[index])
         demo.submit(A, "PutModelChunk", described, index, "public", chunk=form)
     answer = demo.read(H1, "ReadStoredChunks", described, "public")
     assert answer == {"begun": stored > 0, "stored": list(range(stored))}

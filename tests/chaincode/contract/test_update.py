@@ -56,7 +56,7 @@ def test_parameters_stay_with_the_verifiers(opened: Consortium) -> None:
     opened.hand_in(H1, packed)
 
     def held(values: Iterable[bytes]) -> bool:
-        return any(form in value for form in (packed, modelformat.drop_planes(packed)) for value in values)
+        return any(form in value for form in (packed, modelformat.stored_form(packed)) for value in values)
 
     for msp, organisation in opened.ledger.organisations.items():
         assert held(organisation.private.values()) == (msp in opened.verifiers)
@@ -71,22 +71,24 @@ def test_chunk_of_another_length(opened: Consortium, refused: Callable[..., str]
     assert "chunk 0: a stored chunk" in text
 
 
+def _whole(packed: bytes) -> bytes:
+    """Give a form that leaves nothing out."""
+    blocks = -(-len(packed) // 512)
+    return bytes([32]) * blocks + np.frombuffer(packed.ljust(512 * blocks, b"\0"), np.uint8).reshape(-1, 4).T.tobytes()
+
+
 @pytest.mark.parametrize(
     ("spoil", "cause"),
     [
-        (lambda packed: packed, "which of its bytes are kept"),
-        (lambda packed: b"\5" + modelformat.drop_planes(packed)[1:], "which of its bytes are kept"),
-        (lambda packed: b"\4" * -(-len(packed) // 4096) + _planes(packed), "keeps more bytes than its values need"),
+        (lambda packed: packed, "which of its bits are kept"),
+        (lambda packed: b"\x21" + modelformat.stored_form(packed)[1:], "which of its bits are kept"),
+        (_whole, "keeps more bits than its values need"),
     ],
-    ids=["as it is", "five bytes a value", "all four bytes"],
+    ids=["as it is", "33 bits a value", "all 32 bits"],
 )
 def test_chunk_in_another_form(opened: Consortium, refused: Callable[..., str], spoil: Spoil, cause: str) -> None:
     value = SALT + spoil(opened.model(1))
     assert cause in refused("BAD_CHUNK", opened.submit, H1, "PutUpdateChunk", "demo", 1, 0, chunk=value)
-
-
-def _planes(packed: bytes) -> bytes:
-    return np.frombuffer(packed, np.uint8).reshape(-1, 4).T.tobytes()
 
 
 def test_chunk_without_bytes_or_place(opened: Consortium, refused: Callable[..., str]) -> None:

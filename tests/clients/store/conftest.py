@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A task with a private store on the devnet and on real Fabric, three rounds played."""
+"""A task with a private store on real Fabric, or on the devnet, three rounds played."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from folder_network import NETWORKS, FolderNetwork
 from ledger_rounds import LedgerRounds
 from networks import Networks
 
-NETWORKS = [pytest.param("devnet"), pytest.param("fabric", marks=pytest.mark.fabric)]
 ROUNDS = 3
 
 
@@ -22,11 +23,17 @@ class Played:
     models: list[str]
 
 
+_running = FolderNetwork(Path(__file__).parent)
+pytest_runtest_teardown = _running.pytest_runtest_teardown
+
+
 @pytest.fixture(scope="session", params=NETWORKS)
 def played(
     request: pytest.FixtureRequest, networks: Networks, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Played]:
     running = networks.start(request.param, hospitals=1)
-    with LedgerRounds(running, tmp_path_factory.mktemp("store"), "store", model_store="private", keep_models=2) as made:
-        models = [made.task.initial_model, *(made.play(number) for number in range(1, ROUNDS + 1))]
-        yield Played(made, models)
+    _running.callback(running.network.down, purge=True)
+    place = tmp_path_factory.mktemp("store")
+    made = _running.enter_context(LedgerRounds(running, place, "store", model_store="private", keep_models=2))
+    yield Played(made, [made.task.initial_model, *(made.play(number) for number in range(1, ROUNDS + 1))])
+    _running.close()

@@ -54,7 +54,7 @@ def test_bytes_are_gone_at_every_peer_and_hashes_stay(played: Any, tmp_path: Pat
         packed = {number: model_of_round(hospital, rounds.task, number)[1] for number in (1, 3)}
         block = block_of(rounds, models[0], 0)
         members = [one.name for one in rounds.running.consortium.members]
-        form = modelformat.drop_planes(packed[1])
+        form = modelformat.stored_form(packed[1])
         assert all(form in private_bytes(rounds, name, block) for name in members)
         before = hospital.manifest(models[0])
 
@@ -104,7 +104,7 @@ def test_a_chunk_is_written_once_and_leaves_with_the_last_model_that_has_it(play
         manifests = [hospital.manifest(model) for model in models]
         assert [len({one.chunks[index] for one in manifests}) for index in (0, 1)] == [1, 3]
         first, latest = (modelformat.split(fetch_model(hospital, rounds.task, models[index])) for index in (0, 2))
-        backbone, head = (modelformat.drop_planes(chunk) for chunk in first)
+        backbone, head = (modelformat.stored_form(chunk) for chunk in first)
         blocks = [block_of(rounds, model, 0) for model in models]
         members = [one.name for one in rounds.running.consortium.members]
         for name in members:
