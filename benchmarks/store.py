@@ -80,7 +80,8 @@ def main(
                 drawing = drawn(model, len(KINDS) * number + kind, incompressible=incompressible)
                 row = one(bench, drawing, store, f"{store}-{kind}-{number}")
                 rows.append(row | {"incompressible": incompressible, "bytes": len(drawing.packed)})
-                console.print(f"{store}: stored in {row['stored']:.2f} s, read in {row['read']:.2f} s")
+                what = f"{store}{', nothing left out' if incompressible else ''}"
+                console.print(f"{what}: stored in {row['stored']:.2f} s, read in {row['read']:.2f} s")
     ordering = f"{ORDERERS[consensus]} {consensus} orderers"
     table = Table(title=f"{model}, {rows[0]['bytes'] / 1e6:.1f} MB, {PEERS} peers, {ordering}; load {load[0]:.1f}")
     for heading in ("", "median s", "least s", "most s", "allowed for 45 MB", "processor s"):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from tenacity import retry_if_exception
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from chaincode import canonical
 from chaincode.contract.consortium import Consortium
@@ -15,7 +15,7 @@ from chaincode.contract.models import Model
 from chaincode.contract.roundstate import Round
 from chaincode.contract.task import Task
 from clients.documents import RoundStatus, read_document
-from clients.gateway import contract_error, retrying
+from clients.gateway import contract_error
 from clients.gateway.errors import peers_unknown
 from medquorum import ContractError, GatewayError
 
@@ -24,8 +24,8 @@ __all__ = ["Contract", "Ledger", "refusal_of"]
 D = TypeVar("D", bound=Document)
 Result = TypeVar("Result")
 
-ATTEMPTS = 7
-"""Of a read while the gateway knows no peer that has the chaincode: with the waits between them, some seconds."""
+PATIENCE, PAUSE = 10.0, 0.2
+"""Seconds a read is tried, and between two tries, while the gateway knows no peer that has the chaincode."""
 
 
 class Contract(Protocol):
@@ -110,9 +110,14 @@ class Ledger:
         return canonical.decode(raw) if raw else None
 
     def read(self, name: str, *arguments: str) -> bytes:
-        """Evaluate a transaction on the own organisation's peer; while the gateway knows none yet, for some seconds."""
+        """Evaluate a transaction on the own organisation's peer, once the gateway knows it: a new one takes seconds."""
         asked = [self._peer]
-        attempts = retrying(ATTEMPTS).copy(retry=retry_if_exception(peers_unknown))
+        attempts = Retrying(
+            retry=retry_if_exception(peers_unknown),
+            wait=wait_fixed(PAUSE),
+            stop=stop_after_delay(PATIENCE),
+            reraise=True,
+        )
         return refusal_of(
             lambda: attempts(self.contract.evaluate, name, arguments=arguments, endorsing_organizations=asked)
         )

@@ -56,7 +56,7 @@ def from_stored_form(stored: bytes, length: int) -> bytes:
     size = length // 4
     count = -(-size // BLOCK)
     widths = np.frombuffer(stored[:count], np.uint8)
-    if length % 4 or len(widths) != count or (count and widths.max() > BITS):
+    if length % 4 or len(widths) != count or (widths > BITS).any():
         raise ModelError("a stored chunk does not say which of its bits are kept", _REMEDY)
     needed = count + int(widths.sum(dtype=np.int64)) * BLOCK // 8
     if len(stored) != needed:
@@ -76,14 +76,14 @@ def from_stored_form(stored: bytes, length: int) -> bytes:
 
 def _widths(blocks: Values) -> Bytes:
     """Give the low bits that each block (n, 128) needs: 0 where all values are 0."""
-    reach = np.maximum(blocks.max(axis=1, initial=0), -1 - blocks.min(axis=1, initial=0))
+    reach = np.maximum(blocks.max(axis=1), -1 - blocks.min(axis=1))
     signed = 1 + np.searchsorted(np.int64(1) << np.arange(BITS - 1), reach, side="right")
     return np.where(blocks.any(axis=1), signed, 0).astype(np.uint8)
 
 
 def _narrowed(blocks: Values, width: int) -> list[bytes]:
     """Give the low bits of blocks (n, 128): whole bytes, then single planes."""
-    bytes_of = blocks.astype("<i4", copy=False).view(np.uint8).reshape(-1, 4)
+    bytes_of = blocks.view(np.uint8).reshape(-1, 4)
     whole, rest = divmod(width, 8)
     kept = [bytes_of[:, place].tobytes() for place in range(whole)]
     if rest:

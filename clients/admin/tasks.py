@@ -82,8 +82,8 @@ def store_model(
     begun, missing = _missing(ledger, manifest, store)
     if not begun:
         # The first to come writes the manifest and takes over the chunks of other models: alone, lest others conflict.
-        # The last chunk is the shortest.
-        put(missing[-1] if missing else 0)
+        # The last chunk of a model is the shortest.
+        put(missing[-1] if missing else len(chunks) - 1)
         _, missing = _missing(ledger, manifest, store)
     with ThreadPoolExecutor(PARALLEL[store]) as pool:
         for done, _ in enumerate(pool.map(put, missing), start=len(chunks) - len(missing) + 1):

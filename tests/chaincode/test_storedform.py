@@ -61,8 +61,12 @@ def test_the_form_is_the_same_on_every_host() -> None:
     assert (len(stored), hashlib.sha256(stored).hexdigest()[:16]) == (9768, "3ae0641d6c096aac")
 
 
-@given(st.binary(max_size=40), st.integers(0, 300))
-def test_other_bytes_are_refused_or_are_a_chunks_only_form(stored: bytes, size: int) -> None:
+@given(st.lists(st.integers(0, 33), max_size=3), st.integers(0, 2**32), st.integers(0, 127), st.booleans())
+def test_other_bytes_are_refused_or_are_a_chunks_only_form(
+    widths: list[int], seed: int, missing: int, full: bool
+) -> None:
+    size = max(128 * len(widths) - (0 if full else missing), 0)
+    stored = bytes(widths) + np.random.default_rng(seed).bytes(16 * sum(widths))
     try:
         raw = from_stored_form(stored, 4 * size)
     except ModelError:

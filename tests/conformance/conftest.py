@@ -28,8 +28,8 @@ pytest_runtest_teardown = _running.pytest_runtest_teardown
 def network(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConformanceNetwork]:
     if request.param == "fabric":
         need_fabric()
-    yield _running.enter_context(conformance_network(request.param, tmp_path_factory.mktemp(request.param)))
-    _running.close()
+    with _running:
+        yield _running.enter_context(conformance_network(request.param, tmp_path_factory.mktemp(request.param)))
 
 
 @pytest.fixture(scope="session")

@@ -33,3 +33,4 @@ def test_a_failed_submit_is_committed_once_when_the_orderers_are_back(networks: 
         assert submissions.resolve(transaction.transaction_id, patience=120).successful
         contract.submit_transaction("Put", "other", "1")
         assert contract.evaluate_transaction("Get", "k") == b"-once"
+    running.network.down(purge=True)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,12 @@ def install(base: str, environment: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def network(networks: Networks) -> RunningNetwork:
+def network(networks: Networks) -> Iterator[RunningNetwork]:
     running = networks.start("fabric", hospitals=1, consensus="BFT")
     running.deploy("medquorum", None)
     running.await_acquaintance("medquorum")
-    return running
+    yield running
+    running.network.down(purge=True)
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from fabric_protos.common import common_pb2, configtx_pb2
+from networks import need_fabric
 
-from medquorum import BinaryMissing, CheckFailed, ConfigError
+from medquorum import CheckFailed, ConfigError
 from network.consortium import Consortium, sample
 from network.crypto import generate
-from network.fabric import binaries
 from network.fabric.channelconfig import applied, config_of, generated, make_change
 from network.fabric.client import AdminClient
 from network.fabric.configtx import make_genesis
@@ -26,10 +26,7 @@ pytestmark = pytest.mark.fabric
 
 @pytest.fixture
 def client(tmp_path: Path) -> AdminClient:
-    try:
-        found = binaries.find()
-    except BinaryMissing:
-        pytest.skip("Fabric binaries not found: set FABRIC_BIN")
+    found = need_fabric()
     consortium, folder = sample("small", hospitals=1), NetworkFolder(tmp_path)
     generate(consortium, folder)
     make_genesis(consortium, folder, found)

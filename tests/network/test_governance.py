@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +22,11 @@ pytestmark = pytest.mark.fabric
 
 
 @pytest.fixture(scope="module")
-def running(networks: Networks) -> RunningNetwork:
+def running(networks: Networks) -> Iterator[RunningNetwork]:
     started = networks.start("fabric")
     started.deploy("asset", ASSET_CHAINCODE)
-    return started
+    yield started
+    started.network.down(purge=True)
 
 
 def hospitals(running: RunningNetwork) -> list[Organisation]:

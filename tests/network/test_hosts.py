@@ -21,13 +21,12 @@ import pytest
 from cryptography import x509
 from federation_task import HIDDEN, JUDGED, deal_digits, encrypted_fields
 from namespaces import Hosts, lacking, lan
+from networks import need_fabric
 from own_folders import foreign_keys, found
 from role_process import RoleProcess
 
 from chaincode import catalogue
-from medquorum import BinaryMissing
 from network.consortium import Consortium
-from network.fabric import binaries
 from network.paths import NetworkFolder
 from network.waiting import await_true
 
@@ -116,10 +115,7 @@ class Ten:
 
 @pytest.fixture(scope="module")
 def ten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ten]:
-    try:
-        binaries.find()
-    except BinaryMissing:
-        pytest.skip("Fabric binaries not found: set FABRIC_BIN")
+    need_fabric()
     problem = lacking()
     if problem:
         pytest.skip(problem)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from networks import ASSET_CHAINCODE, free_port_base
+from networks import ASSET_CHAINCODE, free_port_base, need_fabric
 from own_folders import foreign_keys, found
 
-from medquorum import BinaryMissing, CheckFailed, ConfigError, NetworkError
+from medquorum import CheckFailed, ConfigError, NetworkError
 from network.cli import main
 from network.consortium import sample, write
 from network.deployment import Deployment, request
@@ -31,10 +31,7 @@ pytestmark = pytest.mark.fabric
 
 @pytest.fixture(scope="module")
 def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, NetworkFolder]]:
-    try:
-        binaries.find()
-    except BinaryMissing:
-        pytest.skip("Fabric binaries not found: set FABRIC_BIN")
+    need_fabric()
     consortium = sample("small", hospitals=1, consensus="raft", batch_interval_ms=50, port_base=free_port_base(200))
     folders = found(consortium, tmp_path_factory.mktemp("hosts"))
     try:

@@ -77,8 +77,8 @@ def test_a_hospital_that_stops_is_left_out_and_the_others_go_on(fed: Federation)
     fed.reach("verifying")
     fed.roles["Hospital4"].wait_for("progress", phase="verification", round=number, done=BATCH)
     fed.roles["Hospital4"].kill()
-    aggregating = fed.reach("aggregating", Deadlines(submission=120, verdict=12, aggregation=120))
-    assert aggregating.reason == "no verdict on 1 updates within 12 s"
+    aggregating = fed.reach("aggregating", Deadlines(submission=120, verdict=20, aggregation=120))
+    assert aggregating.reason == "no verdict on 1 updates within 20 s"
     assert aggregating.outcomes == dict.fromkeys(EVERYONE[:3], "accepted") | {EVERYONE[3]: "missing"}
     assert fed.finished().accepted == EVERYONE[:3]
     assert fed.versions("verdict", number, EVERYONE[3]) == ["pending"]

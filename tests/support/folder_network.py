@@ -18,7 +18,10 @@ NETWORKS = [
 
 
 class FolderNetwork(ExitStack):
-    """Closes after the last test below ``folder``; its conftest takes ``pytest_runtest_teardown`` as its own."""
+    """Closes when no test below ``folder`` follows at once: the folder's tests must be run one after the other.
+
+    Its conftest takes ``pytest_runtest_teardown`` as its own.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

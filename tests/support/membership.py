@@ -30,14 +30,15 @@ def tell_the_ledger(fed: Federation) -> None:
     for verifier in ("VerifierA", "VerifierB"):
         document = {"quorum": 2, "members": members}
         fed.transactions(verifier, "Admin").submit("UpdateConsortium", document)
-    ledger = fed.ledger("VerifierA")
-    await_true(
-        lambda: ledger.consortium().members.keys() == members.keys(), 30, "VerifierA's peer does not know the members"
-    )
+    await_true(lambda: _members(fed) == members, 30, "the coordinator's peer does not know the members")
     hospitals = [fed.msp(name) for name in fed.hospitals]
     fed.transactions("VerifierA").submit("UpdateHospitals", fed.name, json.dumps(hospitals))
     for name in fed.hospitals:
         await_true(partial(_knows, fed, name, hospitals), 30, f"{name}'s peer does not know the task's hospitals")
+
+
+def _members(fed: Federation) -> dict[str, list[str]]:
+    return {msp: list(roles) for msp, roles in fed.ledger("VerifierA").consortium().members.items()}
 
 
 def _knows(fed: Federation, name: str, hospitals: list[str]) -> bool:

@@ -10,6 +10,7 @@ import random
 import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -100,7 +101,7 @@ class Networks:
     """Starts networks in temporary folders, and ends them all."""
 
     home: Path
-    started: list[RunningNetwork] = field(default_factory=list)
+    started: ExitStack = field(default_factory=ExitStack)
 
     def start(
         self,
@@ -124,24 +125,17 @@ class Networks:
         )
         write(consortium, folder / "consortium.toml")
         started = RunningNetwork(open_network(folder, Progress(quiet=True)))
-        self.started.append(started)
+        self.started.callback(started.network.down, purge=True)
         started.network.up(kind)
         return started
-
-    def end(self) -> None:
-        """Take every network down."""
-        while self.started:
-            self.started.pop().network.down(purge=True)
 
 
 @pytest.fixture(scope="session")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Networks]:
     """Give the session's networks; they end with it, also after Ctrl-C."""
     found = Networks(tmp_path_factory.mktemp("networks"))
-    try:
+    with found.started:
         yield found
-    finally:
-        found.end()
 
 
 def has_fabric() -> bool:
@@ -153,10 +147,11 @@ def has_fabric() -> bool:
     return True
 
 
-def need_fabric() -> None:
-    """Skip the test where real Fabric's binaries are missing."""
+def need_fabric() -> binaries.Binaries:
+    """Give real Fabric's binaries; skips the test where they are missing."""
     if not has_fabric():
         pytest.skip("Fabric binaries not found: set FABRIC_BIN")
+    return binaries.find()
 
 
 def free_port_base(count: int, lowest: int = 20_000, highest: int = 29_000) -> int:

@@ -25,15 +25,15 @@ class SharedFederation(FolderNetwork):
         self, networks: Networks, kind: Any, place: Path, name: str, *, network: dict[str, Any], **task: Any
     ) -> Iterator[Federation]:
         """Run a federation with its files in ``place`` on a network of its own."""
-        running = networks.start(kind, **network)
-        self.callback(running.network.down, purge=True)
-        made = self.enter_context(federation(running, place, name, **task))
-        if task.get("encrypted"):
-            number = made.opened()
-            for hospital in made.hospitals:  # loads torch for as long as the machine is busy
-                made.roles[hospital].wait_for("submitted", round=number, seconds=240)
-        yield made
-        self.close()
+        with self:
+            running = networks.start(kind, **network)
+            self.callback(running.network.down, purge=True)
+            made = self.enter_context(federation(running, place, name, **task))
+            if task.get("encrypted"):
+                number = made.opened()
+                for hospital in made.hospitals:  # loads torch for as long as the machine is busy
+                    made.roles[hospital].wait_for("submitted", round=number, seconds=240)
+            yield made
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from clients.ledger import ATTEMPTS, Ledger
+from clients.ledger import Ledger
 from medquorum import ContractError, GatewayError
 
 UNKNOWN = (
@@ -26,21 +26,19 @@ class LateContract:
         raise NotImplementedError
 
 
-@pytest.fixture(autouse=True)
-def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
-
-
 def unknown() -> GatewayError:
     return GatewayError(UNKNOWN, code="FAILED_PRECONDITION")
 
 
-def test_a_peer_that_is_not_known_yet_is_asked_again() -> None:
-    contract = LateContract([unknown()] * (ATTEMPTS - 1))
+def test_a_peer_that_is_not_known_yet_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clients.ledger.PAUSE", 0.001)
+    contract = LateContract([unknown()] * 20)
     assert Ledger(contract, "H1MSP").value("ListTasks") == []
-    contract.failures = [unknown()] * ATTEMPTS
+    monkeypatch.setattr("clients.ledger.PATIENCE", 0.05)
+    contract.failures = [unknown()] * 10_000
     with pytest.raises(GatewayError, match="no peers available"):
         Ledger(contract, "H1MSP").value("ListTasks")
+    assert 1 < 10_000 - len(contract.failures) < 100
 
 
 @pytest.mark.parametrize(

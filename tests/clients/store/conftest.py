@@ -31,9 +31,9 @@ pytest_runtest_teardown = _running.pytest_runtest_teardown
 def played(
     request: pytest.FixtureRequest, networks: Networks, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Played]:
-    running = networks.start(request.param, hospitals=1)
-    _running.callback(running.network.down, purge=True)
-    place = tmp_path_factory.mktemp("store")
-    made = _running.enter_context(LedgerRounds(running, place, "store", model_store="private", keep_models=2))
-    yield Played(made, [made.task.initial_model, *(made.play(number) for number in range(1, ROUNDS + 1))])
-    _running.close()
+    with _running:
+        running = networks.start(request.param, hospitals=1)
+        _running.callback(running.network.down, purge=True)
+        place = tmp_path_factory.mktemp("store")
+        made = _running.enter_context(LedgerRounds(running, place, "store", model_store="private", keep_models=2))
+        yield Played(made, [made.task.initial_model, *(made.play(number) for number in range(1, ROUNDS + 1))])
