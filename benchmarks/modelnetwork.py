@@ -46,8 +46,8 @@ class Model:
 def drawn(name: str, seed: int, *, incompressible: bool = False) -> Model:
     """Draw a model of 28x28 images and ten classes; no two seeds share a chunk.
 
-    What a task begins with, whose stored form takes 42 % as a trained one's does (``scripts/bench compression``), or
-    random integers of 32 bits, of which it leaves nothing out.
+    What a task begins with, whose weights have the spread of trained ones, or random integers of 32 bits, of which the
+    stored form leaves nothing out.
     """
     document = catalogue.describe(name, IMAGE, CLASSES)
     description = modelformat.parse(document)
