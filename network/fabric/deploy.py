@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -112,7 +111,7 @@ def _commit_and_initialise(
         _commit(lifecycle, sender, endorsers)
     if lifecycle.deployment.init:
         with progress.step(f"initialise with {lifecycle.deployment.init}"):
-            _initialise(lifecycle, endorsers)
+            lifecycle.initialise(endorsers)
 
 
 @tenacity.retry(
@@ -125,14 +124,6 @@ def _commit(lifecycle: Lifecycle, sender: Organisation, endorsers: list[Organisa
     """Commit; peers that have only just met may refuse at first."""
     if lifecycle.committed_sequence(sender) < lifecycle.deployment.sequence:
         lifecycle.commit(sender, endorsers)
-
-
-def _initialise(lifecycle: Lifecycle, endorsers: list[Organisation]) -> None:
-    one = lifecycle.deployment
-    call = json.dumps({"function": one.init, "Args": []})
-    flags = ["-C", one.channel, "-n", one.name, "--isInit", "-c", call, "--waitForEvent"]
-    client = lifecycle.client
-    client.peer(endorsers[0], "chaincode", "invoke", *flags, *client.orderer_flags, *client.peer_flags(endorsers))
 
 
 def _start(client: AdminClient, wanted: Deployment, members: list[Organisation], organisation: str | None) -> None:

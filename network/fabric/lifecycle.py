@@ -17,11 +17,14 @@ from network.fabric.client import AdminClient
 
 __all__ = ["Lifecycle"]
 
-# On a fresh channel the orderers may still be electing their leader.
-_while_orderers_elect = tenacity.retry(
-    retry=tenacity.retry_if_exception_message(match="(?s).*SERVICE_UNAVAILABLE"),
+# On a fresh channel the orderers may still be electing their leader, or change it while the transaction waits; one
+# that comes late makes its repetition an `attempted to redefine`, or invalid when both are in one block.
+_until_ordered = tenacity.retry(
+    retry=tenacity.retry_if_exception_message(
+        match="(?s).*(SERVICE_UNAVAILABLE|timed out waiting for txid|MVCC_READ_CONFLICT)"
+    ),
     wait=tenacity.wait_fixed(0.3),
-    stop=tenacity.stop_after_delay(20),
+    stop=tenacity.stop_after_delay(60),
     reraise=True,
 )
 
@@ -41,7 +44,7 @@ class Lifecycle:
             if "already successfully installed" not in error.cause:
                 raise
 
-    @_while_orderers_elect
+    @_until_ordered
     def approve(self, one: Organisation) -> None:
         """Approve the definition for an organisation."""
         flags = [*self._definition(), "--package-id", self.deployment.package_id, *self.client.orderer_flags]
@@ -73,6 +76,18 @@ class Lifecycle:
         """Commit the definition, endorsed by the organisations' peers; waits until all of them have it."""
         flags = [*self._definition(), *self.client.orderer_flags, *self.client.peer_flags(endorsers)]
         self.client.peer(sender, "lifecycle", "chaincode", "commit", *flags)
+
+    @_until_ordered
+    def initialise(self, endorsers: list[Organisation]) -> None:
+        """Call the function that the definition wants to be called first, endorsed by the organisations' peers."""
+        one = self.deployment
+        flags = ["-C", one.channel, "-n", one.name, "--isInit", "-c", json.dumps({"function": one.init, "Args": []})]
+        flags += ["--waitForEvent", *self.client.orderer_flags, *self.client.peer_flags(endorsers)]
+        try:
+            self.client.peer(endorsers[0], "chaincode", "invoke", *flags)
+        except NetworkError as error:
+            if "already initialized" not in error.cause:
+                raise
 
     def committed_sequence(self, asked: Organisation) -> int:
         """Give the sequence of the committed definition, 0 when there is none."""

@@ -8,6 +8,7 @@ import signal
 import pytest
 from networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
+from network.fabric.lifecycle import Lifecycle
 from network.network import Network
 from network.processes import alive, marked, processes, records
 from network.status import rows
@@ -80,6 +81,13 @@ def test_a_stopped_organisation_is_left_out_of_a_deployment_and_catches_up(runni
     running.network.up()
     assert running.deploy("asset", ASSET_CHAINCODE, version="3.0").sequence == 3
     await_true(lambda: query(running.network, "Hospital2", "Get", "colour") == "blue", 10, "the hospital lags")
+
+
+def test_a_chaincode_that_wants_it_is_initialised_once(running: RunningNetwork) -> None:
+    deployed = running.deploy("asset", ASSET_CHAINCODE, version="4.0", init="Init")
+    assert query(running.network, "VerifierA", "Get", "init") == "[]"
+    Lifecycle(running.network.client, deployed).initialise(list(running.network.consortium.having("verifier")))
+    assert "status:200" in invoke(running.network, "Put", "after", "init")
 
 
 def test_a_crashed_supervisor_is_replaced_and_its_children_with_it(running: RunningNetwork) -> None:

@@ -83,7 +83,15 @@ class Ten:
         """Run ``medquorum-network VERB --org NAME`` on the organisation's own host."""
         command = [sys.executable, "-m", "network", verb, "--dir", str(self.folders[name].root), "--org", name, *more]
         done = self.hosts.run(self.host(name), *command, "--quiet", timeout=150)
-        assert done.returncode in codes, f"{name} {verb}: {done.returncode} {done.stdout[-500:]} {done.stderr[-1500:]}"
+        said = f"{name} {verb}: {done.returncode} {done.stdout[-500:]} {done.stderr[-1500:]}"
+        assert done.returncode in codes, f"{said}\n{self.complaints(name)}"
+
+    def complaints(self, name: str) -> str:
+        """Give the last warnings and errors of the orderers and of an organisation's own node."""
+        nodes = {one.name: self.folders[one.name].log(one.node) for one in self.consortium.everyone}
+        asked = [*(one.name for one in self.consortium.orderers), name]
+        lines = {one: re.findall(r".*(?:WARN|ERRO|PANI).*", nodes[one].read_text(errors="replace")) for one in asked}
+        return "\n".join(f"{one}: {line[:300]}" for one in asked for line in lines[one][-5:])
 
     def profile(self, name: str) -> str:
         return str(self.folders[name].profile(self.consortium.organisation(name)))
