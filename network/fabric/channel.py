@@ -3,16 +3,23 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tempfile
+from pathlib import Path
 
 import tenacity
+from fabric_protos.common import common_pb2
 
 from medquorum import NetworkError
 from network.consortium import AnyOrganisation, OrdererOrganisation, Organisation
 from network.fabric.client import AdminClient
+from network.waiting import await_true
 
-__all__ = ["is_joined", "join_orderer", "join_peer"]
+__all__ = ["await_caught_up", "is_joined", "join_orderer", "join_peer"]
 
+CATCH_UP = 900.0
+"""Seconds a newcomer's peer may take to fetch the channel's blocks."""
 FOUND, CREATED, UNKNOWN, ALREADY_THERE = 200, 201, 404, 405
 
 # A node that has just started may report its health before it takes administrators' calls.
@@ -59,6 +66,35 @@ def join_peer(client: AdminClient, one: Organisation, channel: str) -> bool:
             return False
         raise
     return True
+
+
+def await_caught_up(client: AdminClient, one: Organisation) -> None:
+    """Wait until an organisation's peer has the blocks an orderer has now; where no orderer answers, there is no wait.
+
+    Raises
+    ------
+    StartTimeout
+        It is still fetching after `CATCH_UP` seconds.
+    """
+    try:
+        newest = _newest_block(client, one)
+    except NetworkError:
+        return
+    log = client.folder.log(one.node)
+    await_true(lambda: _height(client, one) > newest, CATCH_UP, f"{one.name}'s peer still fetches blocks", log)
+
+
+def _newest_block(client: AdminClient, one: Organisation) -> int:
+    channel = client.consortium.channel.name
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "newest.block")
+        client.peer(one, "channel", "fetch", "newest", str(path), "-c", channel, *client.orderer_flags)
+        return int(common_pb2.Block.FromString(path.read_bytes()).header.number)
+
+
+def _height(client: AdminClient, one: Organisation) -> int:
+    answer = client.peer(one, "channel", "getinfo", "-c", client.consortium.channel.name)
+    return int(json.loads(answer[answer.index("{") :])["height"])
 
 
 def _status(answer: str) -> int:

@@ -8,19 +8,24 @@ from dataclasses import replace
 
 import tenacity
 
-from medquorum import MedquorumError, NetworkError
+from medquorum import ConfigError, MedquorumError, NetworkError
 from network import control, health, policies
 from network.consortium import Consortium, Organisation
 from network.deployment import Deployment, await_listening, chaincode_process, deployments, free_slot, retire, save
 from network.fabric import builder
 from network.fabric.bringup import in_parallel
+from network.fabric.channel import await_caught_up
 from network.fabric.client import AdminClient
 from network.fabric.lifecycle import Lifecycle
 from network.packaging import make_package, package_id
 from network.paths import NetworkFolder
 from network.progress import Progress
+from network.waiting import becomes_true
 
 __all__ = ["deploy"]
+
+LAG = 20.0
+"""Seconds one peer may be behind the others."""
 
 
 def deploy(
@@ -50,7 +55,11 @@ def deploy(
     with progress.step("install"):
         works = _those_that_can(lambda one: Lifecycle(client, wanted).install(one, file), members, progress)
     first = works[0]
+    with progress.step(f"{first.name}'s peer has the channel's blocks"):
+        await_caught_up(client, first)
     committed = Lifecycle(client, wanted).committed_sequence(first)
+    if sequence is not None and sequence > committed + 1:
+        raise ConfigError(f"sequence {sequence} is too high", f"The next one of {wanted.name} is {committed + 1}")
     if sequence in (None, committed) and _is_committed(client, replace(wanted, sequence=committed), first):
         wanted = replace(wanted, sequence=committed)
         with progress.step("approvals that are missing"):
@@ -88,13 +97,25 @@ def _approve(
     lifecycle.write_collections()
     with progress.step(f"approve {wanted.name} {wanted.version}, sequence {wanted.sequence}"):
         works = _those_that_can(lifecycle.approve, works, progress)
-        approved = lifecycle.approvals(works[0])
+        approved = _approvals(lifecycle, works)
     lacking = _lacking(approved, consortium)
     if lacking:
         raise NetworkError(
             f"approved but not committed: {lacking}", "Run deployCC for the others (`--org`), then again"
         )
     return works, [one for one in consortium.members if approved.get(one.msp_id) and _reachable(one)]
+
+
+def _approvals(lifecycle: Lifecycle, works: list[Organisation]) -> dict[str, bool]:
+    """Ask the first organisation's peer for all approvals, until it has those of ``works``."""
+    approved: dict[str, bool] = {}
+
+    def has_them() -> bool:
+        approved.update(lifecycle.approvals(works[0]))
+        return all(approved.get(one.msp_id) for one in works)
+
+    becomes_true(has_them, LAG)
+    return approved
 
 
 def _await_processes(

@@ -18,11 +18,11 @@ from network.fabric.client import AdminClient
 __all__ = ["Lifecycle"]
 
 # On a fresh channel the orderers may still be electing their leader, or change it while the transaction waits; one
-# that comes late makes its repetition an `attempted to redefine`, or invalid when both are in one block.
+# that comes late makes its repetition an `attempted to redefine`, or invalid when both are in one block. A peer that
+# lags does not have the definition before yet.
+_PASSING = "SERVICE_UNAVAILABLE|timed out waiting for txid|MVCC_READ_CONFLICT|larger than the next available sequence"
 _until_ordered = tenacity.retry(
-    retry=tenacity.retry_if_exception_message(
-        match="(?s).*(SERVICE_UNAVAILABLE|timed out waiting for txid|MVCC_READ_CONFLICT)"
-    ),
+    retry=tenacity.retry_if_exception_message(match=f"(?s).*({_PASSING})"),
     wait=tenacity.wait_fixed(0.3),
     stop=tenacity.stop_after_delay(60),
     reraise=True,

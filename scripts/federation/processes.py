@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,23 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
     return done.stdout
 
 
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let an interrupt take effect afterwards: within ``Popen`` it would leave a process that nobody knows of."""
+    held: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: held.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for caught in held:
+            signal.raise_signal(caught)
+
+
 @dataclass(frozen=True)
 class Line:
     """One JSON line a role printed, or the role's end (``event`` is ``exited``)."""
@@ -63,7 +81,7 @@ class Roles:
 
     def start(self, role: str, arguments: Sequence[str]) -> None:
         """Start ``medquorum ARGUMENTS`` as ``role``; standard error goes to its log file."""
-        with (self._logs / f"{role}.log").open("a") as log:
+        with _interrupts_held_back(), (self._logs / f"{role}.log").open("a") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "clients", *arguments],
                 stdout=subprocess.PIPE,
@@ -72,8 +90,8 @@ class Roles:
                 start_new_session=True,
                 env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )
-        self._processes[role] = process
-        threading.Thread(target=self._read, args=(role, process), daemon=True).start()
+            self._processes[role] = process
+            threading.Thread(target=self._read, args=(role, process), daemon=True).start()
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines as they come, without end; a process' end is a line with the event ``exited``."""

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from scenario import ScenarioClient
+from scenario import ScenarioClient, endorsed_alike
 
 
 def test_mvcc_read_conflict(client1: ScenarioClient, key: str) -> None:
     client1.submit("Put", key, "0")
-    both = [client1.endorse("Append", key, value) for value in ("1", "2")]
+    both = [endorsed_alike(client1, "Append", key, value) for value in ("1", "2")]
     for prepared in both:
         client1.send(prepared)
     outcomes = [client1.status(prepared) for prepared in both]
@@ -34,7 +34,7 @@ def test_blind_writes_do_not_conflict(client1: ScenarioClient, key: str) -> None
 
 def test_phantom_read_conflict(client1: ScenarioClient, key: str) -> None:
     client1.submit("PutMany", key, "2", "v")
-    counting = client1.endorse("CountInto", f"{key}0", f"{key}9", f"{key}~count")
+    counting = endorsed_alike(client1, "CountInto", f"{key}0", f"{key}9", f"{key}~count")
     assert counting.result == "2"
     client1.submit("Put", f"{key}5", "new")
     client1.send(counting)
@@ -43,7 +43,7 @@ def test_phantom_read_conflict(client1: ScenarioClient, key: str) -> None:
 
 def test_a_changed_value_in_a_range_is_a_conflict(client1: ScenarioClient, key: str) -> None:
     client1.submit("PutMany", key, "2", "v")
-    counting = client1.endorse("CountInto", f"{key}0", f"{key}9", f"{key}~count")
+    counting = endorsed_alike(client1, "CountInto", f"{key}0", f"{key}9", f"{key}~count")
     client1.submit("PutMany", key, "1", "changed")
     client1.send(counting)
     assert client1.status(counting).code == "PHANTOM_READ_CONFLICT"
@@ -51,7 +51,7 @@ def test_a_changed_value_in_a_range_is_a_conflict(client1: ScenarioClient, key: 
 
 def test_a_range_untouched_is_no_conflict(client1: ScenarioClient, key: str) -> None:
     client1.submit("PutMany", key, "2", "v")
-    counting = client1.endorse("CountInto", f"{key}0", f"{key}9", f"{key}~count")
+    counting = endorsed_alike(client1, "CountInto", f"{key}0", f"{key}9", f"{key}~count")
     client1.submit("Put", f"{key}~outside", "new")
     client1.send(counting)
     assert client1.status(counting).code == "VALID"

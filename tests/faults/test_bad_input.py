@@ -61,7 +61,7 @@ def test_a_second_and_a_late_submission_are_refused(fed: Federation) -> None:
     document |= {"chunks": [hashlib.sha256(sound).hexdigest()]}
     refused("ALREADY_SUBMITTED", fed, "Hospital3", "PutUpdateChunk", number, 0, chunk=sound)
     refused("ALREADY_SUBMITTED", fed, "Hospital3", "SubmitUpdate", number, document)
-    fed.reach("verifying")
+    fed.reach_everywhere("verifying")
     refused("ROUND_CLOSED", fed, "Hospital3", "PutUpdateChunk", number, 0, chunk=sound)
     refused("ROUND_CLOSED", fed, "Hospital3", "SubmitUpdate", number, document)
     assert fed.finished().candidates == EVERYONE

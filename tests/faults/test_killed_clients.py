@@ -6,6 +6,7 @@ from __future__ import annotations
 from federation import Federation
 
 from clients.coordinator.duty import Deadlines
+from network.waiting import await_true
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 STATES = ["open", "verifying", "aggregating", "closed"]
@@ -87,6 +88,7 @@ def test_a_hospital_that_does_not_submit_is_left_out_and_told_so(fed: Federation
     late = fed.roles["Hospital3"]
     late.freeze()
     number = fed.opened()
+    await_true(lambda: fed.status(number).updates.keys() >= {*EVERYONE[:2]}, 120, "the others have not submitted")
     verifying = fed.reach("verifying", Deadlines(submission=2, verdict=120, aggregation=120))
     assert verifying.candidates == EVERYONE[:2]
     assert verifying.reason == "1 of 3 hospitals missing after 2 s"

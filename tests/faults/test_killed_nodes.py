@@ -20,8 +20,9 @@ from network.waiting import await_true
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 STATES = ["open", "verifying", "aggregating", "closed"]
-LONGEST_STALL = 10.0
-NOTICED = 4.0
+LONGEST_STALL = 30.0
+"""Half of what a dead leader would cost if only its heartbeats were waited for."""
+NOTICED = 8.0
 """Seconds without a block from which on a pause counts as a stall."""
 LEADER = re.compile(r"(\d{4}-\d\d-\d\d [\d:.]+) UTC.*current leader: (\d+)")
 
@@ -93,10 +94,11 @@ def test_stopped_whole_at_a_random_moment_it_goes_on_from_the_ledger_alone(fed: 
     check_nothing_is_doubled(fed, number)
 
 
-def leader(fed: Federation) -> str:
-    """Give the ordering leader's node, from what the orderers have logged last."""
+def leader(fed: Federation, without: str = "") -> str:
+    """Give the ordering leader's node, from what the orderers, one left out, have logged last."""
     orderers = fed.running.consortium.orderers
-    said = [LEADER.findall(fed.running.folder.log(one.node).read_text(errors="replace")) for one in orderers]
+    asked = [fed.running.folder.log(one.node) for one in orderers if one.node != without]
+    said = [LEADER.findall(log.read_text(errors="replace")) for log in asked]
     _, last = max(line for lines in said for line in lines)
     return orderers[int(last) - 1].node
 
@@ -144,4 +146,4 @@ def test_a_killed_orderer_costs_one_stall_at_most(fed: Federation, victim: str) 
     assert len([pause for pause in pauses if pause > NOTICED]) <= 1, pauses
     assert max(pauses) < LONGEST_STALL, pauses
     if victim == "leader that stays away":
-        assert leader(fed) != first
+        assert leader(fed, without=node) != first  # started again it takes itself for the leader at first

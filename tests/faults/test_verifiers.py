@@ -44,7 +44,7 @@ def test_a_verifier_that_attests_before_the_others_have_judged_prevents_no_verdi
     for verifier in fed.verifiers:
         fed.roles[verifier].freeze()
     number = fed.opened()
-    fed.reach("verifying")
+    fed.reach_everywhere("verifying")
     for hospital in EVERYONE:
         result = {"accepted": False, "reason": "RULE", "counts": {}}
         fed.transactions("VerifierC").submit("AttestVerdict", fed.name, number, hospital, result)

@@ -17,6 +17,7 @@ from network.consortium import AnyOrganisation, Organisation
 from network.deployment import Deployment, deployments
 from network.fabric.client import AdminClient
 from network.fabric.lifecycle import Lifecycle
+from network.waiting import await_true
 
 pytestmark = pytest.mark.fabric
 
@@ -46,7 +47,14 @@ def proposed(running: RunningNetwork, approving: list[Organisation]) -> Lifecycl
     lifecycle = Lifecycle(running.network.client, hostile)
     for one in approving:
         lifecycle.approve(one)
+    for one in approving:  # their peers endorse the commit, each over the approvals it has
+        await_true(lambda at=one: _all_in(lifecycle, at, approving), 20, f"{one.name}'s peer lacks an approval")
     return lifecycle
+
+
+def _all_in(lifecycle: Lifecycle, at: Organisation, approving: list[Organisation]) -> bool:
+    approvals = lifecycle.approvals(at)
+    return all(approvals[one.msp_id] for one in approving)
 
 
 @pytest.mark.parametrize("who", ["all hospitals", "all verifiers", "one verifier and all hospitals"])

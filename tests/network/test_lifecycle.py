@@ -16,6 +16,7 @@ from network.fabric.lifecycle import Lifecycle
 LATE = "Error: timed out waiting for txid on all peers"
 TWICE = "transaction invalidated with status (MVCC_READ_CONFLICT)"
 KNOWN = "attempted to redefine uncommitted sequence (1) for namespace asset with unchanged content"
+BEHIND = "requested sequence 2 is larger than the next available sequence number 1"
 ANOTHER = "attempted to redefine the current committed sequence (1) for namespace asset with different parameters"
 
 
@@ -42,7 +43,9 @@ def approving() -> Callable[[Answers], None]:
     return lambda answers: Lifecycle(cast(AdminClient, answers), asset).approve(consortium.members[0])
 
 
-@pytest.mark.parametrize("causes", [(), (LATE,), (LATE, KNOWN), (LATE, TWICE, KNOWN), ("SERVICE_UNAVAILABLE", LATE)])
+@pytest.mark.parametrize(
+    "causes", [(), (LATE,), (LATE, KNOWN), (LATE, TWICE, KNOWN), ("SERVICE_UNAVAILABLE", LATE), (BEHIND,)]
+)
 def test_an_approval_that_comes_late_is_asked_for_again(
     approving: Callable[[Answers], None], causes: tuple[str, ...]
 ) -> None:

@@ -22,6 +22,7 @@ from clients.hospital.updates import UpdateStore
 from clients.party.hospitals import line_name
 from clients.party.order import plan_document
 from medquorum import MedquorumError, ProtocolError
+from network.waiting import await_true
 from verifier.correctness import COUNT_BITS
 from verifier.party import Party
 from verifier.service.dealrequest import DealRequest
@@ -77,8 +78,9 @@ def test_a_hospital_that_stops_is_left_out_and_the_others_go_on(fed: Federation)
     fed.reach("verifying")
     fed.roles["Hospital4"].wait_for("progress", phase="verification", round=number, done=BATCH)
     fed.roles["Hospital4"].kill()
-    aggregating = fed.reach("aggregating", Deadlines(submission=120, verdict=20, aggregation=120))
-    assert aggregating.reason == "no verdict on 1 updates within 20 s"
+    await_true(lambda: fed.status(number).verdicts.keys() >= {*EVERYONE[:3]}, 120, "the others have no verdicts")
+    aggregating = fed.reach("aggregating", Deadlines(submission=120, verdict=2, aggregation=120))
+    assert aggregating.reason == "no verdict on 1 updates within 2 s"
     assert aggregating.outcomes == dict.fromkeys(EVERYONE[:3], "accepted") | {EVERYONE[3]: "missing"}
     assert fed.finished().accepted == EVERYONE[:3]
     assert fed.versions("verdict", number, EVERYONE[3]) == ["pending"]
@@ -137,8 +139,12 @@ def played(fed: Federation, folder: Path) -> PlayedHospital:
 def test_an_update_whose_share_the_witness_never_got_is_disputed(fed: Federation, tmp_path: Path) -> None:
     """It would be accepted, and nobody could open the sum."""
     fed.roles["VerifierA"].stop()
+    mark = fed.roles["VerifierA"].mark
     fed.start("VerifierA", "--share-patience", "3")
+    fed.roles["VerifierA"].wait_for("listening", since=mark)
     made = played(fed, tmp_path)
+    for hospital in fed.hospitals[:3]:
+        fed.roles[hospital].wait_for("phase", phase="hand_over", round=fed.current.round)
     made.given.give(0)
     fed.reach("verifying")
     verdict = made.verify()

@@ -201,6 +201,12 @@ class Federation:
         follow(step, Wake())
         return self.current
 
+    def reach_everywhere(self, state: str) -> None:
+        """Reach a state, also at the peers that endorse the next transaction."""
+        self.reach(state)
+        for verifier in self.verifiers:
+            await_true(lambda at=verifier: _state(self.status(at=at)) == state, 30, f"{verifier}'s peer: not {state}")
+
     def finished(self) -> Round:
         """Let the round end."""
         return self.reach("closed")
@@ -292,6 +298,10 @@ class Federation:
         supervise(self.running.folder)
         deployed = deployments(self.running.folder)["medquorum"]
         await_listening(self.running.consortium.members, deployed, self.running.folder)
+
+
+def _state(status: RoundStatus) -> str:
+    return "" if status.round is None else status.round.state
 
 
 @contextmanager

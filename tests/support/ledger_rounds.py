@@ -26,6 +26,7 @@ from clients.models import fetch_model
 from clients.outbox import Outbox
 from clients.transactions import Transactions
 from medquorum import ContractError
+from network.waiting import await_true
 
 COORDINATOR = "VerifierA"
 HOSPITAL = "Hospital1"
@@ -97,6 +98,7 @@ class LedgerRounds:
         base = self.submit(COORDINATOR, "OpenRound", number)["base"]
         noise = np.random.default_rng([number, *self.name.encode()]).integers(-99, 100, self.task.length // 4, np.int32)
         noise[:frozen] = 0
+        self.await_stored(HOSPITAL, base)
         packed = np.frombuffer(fetch_model(self.ledger(HOSPITAL), self.task, base), "<i4") + noise
         values = [private_value(os.urandom(32), one) for one in modelformat.split(packed.astype("<i4").tobytes())]
         for index, value in enumerate(values):
@@ -117,6 +119,20 @@ class LedgerRounds:
         for index in range(len(values)):
             self.submit(COORDINATOR, "StoreModelChunk", number, index)
         return str(self.submit(COORDINATOR, "CloseRound", number, "")["model"])
+
+    def await_stored(self, name: str, model: str) -> None:
+        """Wait until an organisation's own peer has a model, its private bytes too."""
+        ledger = self.ledger(name)
+
+        def is_there() -> bool:
+            try:
+                return all(ledger.model_chunk(model, i) for i in range(len(ledger.manifest(model).chunks)))
+            except ContractError as error:
+                if not error.code.endswith("_MISSING"):
+                    raise
+                return False
+
+        await_true(is_there, 20, f"{name} lacks the model {model}")
 
     def _prepared(self, name: str, function: str, number: int, *arguments: str) -> dict[str, Any]:
         deadline = time.monotonic() + 60

@@ -76,7 +76,7 @@ class RunningNetwork:
                 contract = gateway.get_network(self.consortium.channel.name).get_contract(chaincode)
                 for other in members:
                     answers = partial(_answers, contract, other.msp_id)
-                    await_true(answers, 20, f"{one.name} knows the chaincode of {other.name}")
+                    await_true(answers, 60, f"{one.name} knows the chaincode of {other.name}")
 
     def stop(self, name: str) -> list[str]:
         """Stop a process, or all of an organisation's."""

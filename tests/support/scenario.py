@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 CHANNEL = "mychannel"
 CHAINCODE = "asset"
@@ -91,6 +92,16 @@ def fails(stage: str, code: str, *organisations: Organisation, text: str = "") -
     expected = sorted(one.msp_id for one in organisations)
     assert (error.stage, error.code, error.organisations) == (stage, code, expected), str(error)
     assert text in error.message
+
+
+def _differs(error: BaseException) -> bool:
+    return isinstance(error, ScenarioError) and "do not match" in error.message
+
+
+@retry(retry=retry_if_exception(_differs), wait=wait_fixed(0.1), stop=stop_after_delay(10), reraise=True)
+def endorsed_alike(client: ScenarioClient, name: str, *arguments: str) -> Prepared:
+    """Have a transaction endorsed that reads what was just written: a peer that lags answers something else."""
+    return client.endorse(name, *arguments)
 
 
 @dataclass(frozen=True)

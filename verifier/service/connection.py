@@ -60,6 +60,8 @@ def connect(credentials: Credentials, address: str, peer: str) -> grpc.Channel:
 
 Result = TypeVar("Result")
 _RETRY = 0.2
+_ANSWER = 2.0
+"""Seconds that a call begun near the end of ``timeout`` still has: a busy service answers late."""
 
 
 def reach(
@@ -77,7 +79,7 @@ def reach(
     timeout : float
         Seconds within which it must be there.
     call : callable
-        Gets the channel, which it owns when it succeeds, and the seconds left.
+        Gets the channel, which it owns when it succeeds, and the seconds it may take.
 
     Raises
     ------
@@ -93,7 +95,7 @@ def reach(
         reraise=True,
     )
     try:
-        return retrying(lambda: call(channel, max(_RETRY, end - time.monotonic())))
+        return retrying(lambda: call(channel, max(_ANSWER, end - time.monotonic())))
     except grpc.RpcError as error:
         channel.close()
         raise failure(error, address, peer) from error

@@ -101,6 +101,7 @@ def test_a_chunk_is_written_once_and_leaves_with_the_last_model_that_has_it(play
     with LedgerRounds(played.rounds.running, tmp_path, "shared", **task) as rounds:
         models = [rounds.task.initial_model, rounds.play(1, frozen=FULL), rounds.play(2, frozen=FULL)]
         hospital = rounds.ledger(HOSPITAL)
+        rounds.await_stored(HOSPITAL, models[2])
         manifests = [hospital.manifest(model) for model in models]
         assert [len({one.chunks[index] for one in manifests}) for index in (0, 1)] == [1, 3]
         first, latest = (modelformat.split(fetch_model(hospital, rounds.task, models[index])) for index in (0, 2))
@@ -139,5 +140,6 @@ def test_a_chunk_is_written_once_and_leaves_with_the_last_model_that_has_it(play
             assert backbone not in private_bytes(rounds, name, blocks[0])
             assert ledger.model_chunk(other, 0) == head
         again = store(b"".join(first))
+        rounds.await_stored(HOSPITAL, again)
         assert [hospital.model_chunk(again, index) for index in (0, 1)] == [backbone, head]
         assert rounds.play(4) not in models
