@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from pathlib import Path
@@ -13,7 +12,7 @@ from fabric_protos.common import common_pb2
 
 from medquorum import NetworkError
 from network.consortium import AnyOrganisation, OrdererOrganisation, Organisation
-from network.fabric.client import AdminClient
+from network.fabric.client import AdminClient, document_in
 from network.waiting import await_true
 
 __all__ = ["await_caught_up", "is_joined", "join_orderer", "join_peer"]
@@ -94,7 +93,7 @@ def _newest_block(client: AdminClient, one: Organisation) -> int:
 
 def _height(client: AdminClient, one: Organisation) -> int:
     answer = client.peer(one, "channel", "getinfo", "-c", client.consortium.channel.name)
-    return int(json.loads(answer[answer.index("{") :])["height"])
+    return int(document_in(answer)["height"])
 
 
 def _status(answer: str) -> int:

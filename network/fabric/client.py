@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from medquorum import ConfigError
 from network import health
@@ -11,7 +13,7 @@ from network.consortium import Consortium, OrdererOrganisation, Organisation
 from network.fabric.binaries import Binaries
 from network.paths import NetworkFolder
 
-__all__ = ["AdminClient"]
+__all__ = ["AdminClient", "document_in"]
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,8 @@ class AdminClient:
             if one.peer:
                 flags += ["--peerAddresses", one.peer.address, "--tlsRootCertFiles", str(self.folder.tls_ca(one))]
         return flags
+
+
+def document_in(printed: str) -> Any:
+    """Read the JSON document in a program's output, which log lines may precede."""
+    return json.loads(printed[printed.index("{") :])

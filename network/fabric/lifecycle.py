@@ -6,14 +6,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import tenacity
 
 from medquorum import NetworkError
 from network.consortium import Organisation
 from network.deployment import Deployment
-from network.fabric.client import AdminClient
+from network.fabric.client import AdminClient, document_in
 
 __all__ = ["Lifecycle"]
 
@@ -69,7 +68,7 @@ class Lifecycle:
         """Ask a peer which organisations (by MSP id) have approved exactly this definition."""
         flags = [*self._definition(), "--output", "json"]
         answer = self.client.peer(asked, "lifecycle", "chaincode", "checkcommitreadiness", *flags)
-        approved: dict[str, bool] = _json(answer)["approvals"]
+        approved: dict[str, bool] = document_in(answer)["approvals"]
         return approved
 
     def commit(self, sender: Organisation, endorsers: list[Organisation]) -> None:
@@ -98,7 +97,7 @@ class Lifecycle:
             if "is not defined" in error.cause:
                 return 0
             raise
-        return int(_json(answer)["sequence"])
+        return int(document_in(answer)["sequence"])
 
     def write_collections(self) -> None:
         """Write the file of collections that approvals and the commit name."""
@@ -117,8 +116,3 @@ class Lifecycle:
         if one.collections:
             flags += ["--collections-config", str(self._collections)]
         return [*flags, "--init-required"] if one.init else flags
-
-
-def _json(answer: str) -> Any:
-    """Read the JSON document in a program's output, which log lines may precede."""
-    return json.loads(answer[answer.index("{") :])

@@ -8,7 +8,8 @@ import signal
 import pytest
 from networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
-from medquorum import NetworkError
+from medquorum import ConfigError, NetworkError
+from network.deployment import request
 from network.fabric.lifecycle import Lifecycle
 from network.network import Network
 from network.processes import alive, marked, processes, records
@@ -55,6 +56,12 @@ def test_deploying_again_changes_nothing(running: RunningNetwork) -> None:
     before = {name: record.pid for name, record in records(running.folder).items()}
     assert running.deploy("asset", ASSET_CHAINCODE).sequence == 1
     assert {name: record.pid for name, record in records(running.folder).items()} == before
+
+
+def test_a_sequence_that_is_not_the_next_is_refused_at_once(running: RunningNetwork) -> None:
+    again = request(running.consortium, name="asset", path=ASSET_CHAINCODE)
+    with pytest.raises(ConfigError, match="sequence 9 is too high"):
+        running.network.deploy(again, sequence=9)
 
 
 def test_a_killed_peer_and_a_killed_chaincode_come_back(running: RunningNetwork) -> None:

@@ -24,6 +24,10 @@ def test_an_interrupt_while_a_process_is_made_waits_until_it_can_be_ended(
         return made[0]
 
     monkeypatch.setattr(processes.subprocess, "Popen", interrupted)
-    with pytest.raises(KeyboardInterrupt), Roles(tmp_path) as roles:
-        roles.start("hospital1", ["hospital", "run"])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt), Roles(tmp_path) as roles:
+            roles.start("hospital1", ["hospital", "run"])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert made[0].poll() == -signal.SIGTERM

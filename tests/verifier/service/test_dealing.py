@@ -183,10 +183,13 @@ def test_a_party_that_asks_anew_ends_its_earlier_call(tmp_path):
 
 
 def test_a_party_that_leaves_is_forgotten_before_and_told_after(tmp_path):
+    long = [
+        replace(request, plan=PLAN.model_copy(update={"images": 50_000})) for request in REQUESTS
+    ]  # more than is dealt in between
     with dealer(tmp_path) as address:
         with pytest.raises(ProtocolError, match="sent no seed within"):
-            take(address, REQUESTS[0], timeout=0.3)
-        first, second = take_both(address)
+            take(address, long[0], timeout=0.3)
+        first, second = take_both(address, long)
         first.close()
         assert_stops(second, "stopped taking material")
         second.close()
