@@ -66,7 +66,8 @@ def test_a_process_that_dies_is_started_again_and_reported(folder: NetworkFolder
 
 
 def test_the_delay_grows(folder: NetworkFolder) -> None:
-    add(folder, "short", [sys.executable, "-c", "raise SystemExit(7)"])
+    # Long enough to be seen alive, as `supervise` wants to.
+    add(folder, "short", [sys.executable, "-c", "import time; time.sleep(0.5); raise SystemExit(7)"])
     add(folder, "long", SLEEP)
     supervise(folder)
     await_true(lambda: records(folder)["short"].restarts >= 4, 60, "too few restarts")
