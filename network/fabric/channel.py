@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
-from pathlib import Path
 
 import tenacity
 from fabric_protos.common import common_pb2
@@ -76,19 +74,12 @@ def await_caught_up(client: AdminClient, one: Organisation) -> None:
         It is still fetching after `CATCH_UP` seconds.
     """
     try:
-        newest = _newest_block(client, one)
+        block = client.fetch_block(one, "newest")
     except NetworkError:
         return
+    newest = common_pb2.Block.FromString(block).header.number
     log = client.folder.log(one.node)
     await_true(lambda: _height(client, one) > newest, CATCH_UP, f"{one.name}'s peer still fetches blocks", log)
-
-
-def _newest_block(client: AdminClient, one: Organisation) -> int:
-    channel = client.consortium.channel.name
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch, "newest.block")
-        client.peer(one, "channel", "fetch", "newest", str(path), "-c", channel, *client.orderer_flags)
-        return int(common_pb2.Block.FromString(path.read_bytes()).header.number)
 
 
 def _height(client: AdminClient, one: Organisation) -> int:

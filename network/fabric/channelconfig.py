@@ -69,17 +69,12 @@ class Change:
 
 def fetch(client: AdminClient, asked: Organisation) -> configtx_pb2.Config:
     """Fetch the channel's newest configuration from an orderer, as an organisation's administrator."""
-    channel = client.consortium.channel.name
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch, "config.block")
-        client.peer(asked, "channel", "fetch", "config", str(path), "-c", channel, *client.orderer_flags)
-        return config_of(path)
+    return config_of(client.fetch_block(asked, "config"))
 
 
-def config_of(path: Path) -> configtx_pb2.Config:
-    """Read the configuration in a configuration block's file."""
-    block = common_pb2.Block.FromString(path.read_bytes())
-    envelope = common_pb2.Envelope.FromString(block.data.data[0])
+def config_of(block: bytes) -> configtx_pb2.Config:
+    """Read the configuration in a configuration block (a serialised common.Block)."""
+    envelope = common_pb2.Envelope.FromString(common_pb2.Block.FromString(block).data.data[0])
     return configtx_pb2.ConfigEnvelope.FromString(common_pb2.Payload.FromString(envelope.payload).data).config
 
 
@@ -149,7 +144,7 @@ def generated(client: AdminClient) -> configtx_pb2.Config:
     with tempfile.TemporaryDirectory() as scratch:
         block = Path(scratch, "block")
         write_block(client.consortium, client.folder, client.binaries, Path(scratch), block)
-        return config_of(block)
+        return config_of(block.read_bytes())
 
 
 def _wanted(running: configtx_pb2.Config, own: configtx_pb2.Config) -> configtx_pb2.Config:

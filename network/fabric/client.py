@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from medquorum import ConfigError
@@ -44,6 +46,14 @@ class AdminClient:
         files = ["--ca-file", str(self.folder.tls_ca(one))]
         files += ["--client-cert", str(tls / "client.crt"), "--client-key", str(tls / "client.key")]
         return self.binaries.run("osnadmin", *arguments, "-o", one.admin_address, *files)
+
+    def fetch_block(self, one: Organisation, which: str) -> bytes:
+        """Fetch the channel's ``newest`` or ``config`` block (a serialised common.Block) from an orderer."""
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch, "block")
+            channel = ["-c", self.consortium.channel.name]
+            self.peer(one, "channel", "fetch", which, str(path), *channel, *self.orderer_flags)
+            return path.read_bytes()
 
     @property
     def orderer_flags(self) -> list[str]:

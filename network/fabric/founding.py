@@ -36,7 +36,7 @@ def check_genesis(client: AdminClient) -> list[str]:
     if not block.exists():
         raise ConfigError(f"no genesis block {block}", "Copy the founder's, who makes it with `channel genesis`")
     try:
-        given = config_of(block)
+        given = config_of(block.read_bytes())
     except (DecodeError, IndexError) as error:
         raise ConfigError(f"{block} is no configuration block", "Copy the founder's again") from error
     founders = members_of(given)

@@ -100,7 +100,7 @@ def test_a_file_that_is_no_block_is_said_to_be_none(client: AdminClient) -> None
 
 
 def test_a_later_change_sets_the_applications_rules_back_and_sees_the_others(client: AdminClient) -> None:
-    running = config_of(client.folder.block("mychannel"))
+    running = config_of(client.folder.block("mychannel").read_bytes())
     assert make_change(client, running) is None
     for alter in (application, policy):
         loosened = copy(running)
@@ -142,7 +142,7 @@ def test_a_newcomer_checks_the_block_without_itself(client: AdminClient) -> None
 
 
 def test_a_change_is_seen_to_hold(client: AdminClient) -> None:
-    running = config_of(client.folder.block("mychannel"))
+    running = config_of(client.folder.block("mychannel").read_bytes())
     later = replace(client, consortium=grown(client))
     change = make_change(later, running)
     assert change is not None and not applied(change, running)

@@ -23,11 +23,10 @@ ANOTHER = "attempted to redefine the current committed sequence (1) for namespac
 class Answers:
     """A ``peer`` that fails with one cause after another, then does what it is asked."""
 
-    orderer_flags: list[str] = []  # noqa: RUF012
-
     def __init__(self, *causes: str) -> None:
         self.causes: Iterator[str] = iter(causes)
         self.calls = 0
+        self.orderer_flags: list[str] = []
 
     def peer(self, *_: object) -> str:
         self.calls += 1
