@@ -26,7 +26,7 @@ from rich.table import Table
 from benchmarks.peers.networks import Network
 from benchmarks.peers.placed import place
 from chaincode import catalogue
-from chaincode.contract.encrypted import Placement
+from chaincode.documents.encrypted import Placement
 from chaincode.evaluation import compile_model, merit
 from scripts.federation.command import run_command
 

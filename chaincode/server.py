@@ -12,10 +12,10 @@ from pathlib import Path
 
 import structlog
 
-from chaincode.contract.arguments import MSP_PATTERN
 from chaincode.contract.contract import Contract
 from chaincode.contract.node import Node
 from chaincode.contract.verification import VerificationSets
+from chaincode.documents.fields import MSP_PATTERN
 from chaincode.shim import ServerSettings, serve
 from medquorum import ConfigError, MedquorumError
 

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from chaincode.contract.aggregate import Aggregate
-from chaincode.contract.attestation import Attestation
-from chaincode.contract.documents import Document
-from chaincode.contract.masks import Masks
-from chaincode.contract.roundstate import ENDED, Round
-from chaincode.contract.update import Update
-from chaincode.contract.verdictstate import Verdict
+from chaincode.documents.aggregate import Aggregate
+from chaincode.documents.attestation import Attestation
+from chaincode.documents.document import Document
+from chaincode.documents.masks import Masks
+from chaincode.documents.round import ENDED, Round
+from chaincode.documents.update import Update
+from chaincode.documents.verdict import Verdict
 from medquorum import CheckFailed
 
 __all__ = ["RoundStatus", "ended", "read_document", "result_of"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 
 __all__ = ["Growth", "expected_growth"]
 

@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from chaincode import canonical
-from chaincode.contract.consortium import Consortium
-from chaincode.contract.documents import Document
-from chaincode.contract.models import Model
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.consortium import Consortium
+from chaincode.documents.document import Document
+from chaincode.documents.model import Model
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from clients.documents import RoundStatus, read_document
 from clients.gateway import contract_error
 from clients.gateway.errors import peers_unknown

@@ -7,11 +7,11 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 from chaincode import modelformat
-from chaincode.contract.aggregate import final, nodes
-from chaincode.contract.chunks import chunk_sizes
-from chaincode.contract.models import Model
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.aggregate import final, nodes
+from chaincode.documents.chunk import chunk_sizes
+from chaincode.documents.model import Model
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from clients.documents import result_of
 from clients.ledger import Ledger
 from medquorum import CheckFailed, ModelError

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.follow import Stopped, Wake, follow
 from clients.options import Connection
 from clients.session import CHAINCODE, Session, open_session

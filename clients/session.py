@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients import logs
 from clients.gateway import connect_profile, read_profile
 from clients.gateway.files import make_folder

@@ -16,9 +16,9 @@ from benchmarks.peers.networks import CLASSES, Network
 from benchmarks.peers.ours import answer, identities, say, started
 from benchmarks.peers.roles import DEALER, HOSPITAL, PARTIES, TASK
 from chaincode import modelformat
-from chaincode.contract.encrypted import Encrypted, Placement
-from chaincode.contract.task import Task
 from chaincode.dataset import VerificationSet
+from chaincode.documents.encrypted import Encrypted, Placement
+from chaincode.documents.task import Task
 from chaincode.fixedpoint import FRACTION_BITS
 from verifier.backends import Comparing
 

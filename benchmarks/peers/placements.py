@@ -21,9 +21,9 @@ from benchmarks.peers.networks import Network
 from benchmarks.peers.process import peak_bytes
 from benchmarks.peers.roles import HOSPITAL, PARTIES, TASK, take_part, tell
 from chaincode import modelformat
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
-from chaincode.contract.update import Update
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
+from chaincode.documents.update import Update
 from chaincode.evaluation import Merit
 from chaincode.modelformat import Tensors
 from clients.documents import RoundStatus

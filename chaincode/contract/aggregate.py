@@ -8,125 +8,37 @@ it. P0 says how the model does on its images. The chunks are stored against the 
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Annotated, Any, ClassVar, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from chaincode.contract.access import check_local, check_member
 from chaincode.contract.arguments import Index, Json, RoundNumber, TaskId
 from chaincode.contract.averaging import aggregate_key, average
-from chaincode.contract.chunks import chunks_of, put_chunk, stored_chunks
-from chaincode.contract.consortium import Consortium
+from chaincode.contract.chunks import put_chunk, stored_chunks
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.documents import Attribute, Hash, MspId, RoundIndex, Statement, TaskName
 from chaincode.contract.judging import Bench
-from chaincode.contract.masks import Masks
 from chaincode.contract.models import read_manifest, store_of, transient_chunk
 from chaincode.contract.node import NewModel
-from chaincode.contract.roundstate import Round, get_round
+from chaincode.contract.roundstate import get_round
 from chaincode.contract.supply import supplier
-from chaincode.contract.task import MAX_DATASET, Task, check_verifier, get_task
+from chaincode.contract.task import check_verifier, get_task
 from chaincode.contract.workshop import Progress
+from chaincode.documents.aggregate import Accuracy, Aggregate, final, is_worse, nodes, required
+from chaincode.documents.chunk import chunks_of
+from chaincode.documents.consortium import Consortium
+from chaincode.documents.masks import Masks
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from chaincode.modelformat import CHUNK_BYTES, model_hash, stored_form
 from medquorum import ContractError
 
-__all__ = ["Accuracy", "Aggregate", "Mismatch", "agreed", "final", "find_aggregates", "leading", "nodes"]
-
-Mismatch = Literal["MASKS", "MASKED_SUMS"]
-"""The sum less the masked parameters' sum is not what the dealer attested; or the parties name two such sums."""
-
-
-class Counts(BaseModel):
-    """Images of the verification set that the base and the new model classify correctly."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    base: Annotated[int, Field(ge=0, le=MAX_DATASET)]
-    model: Annotated[int, Field(ge=0, le=MAX_DATASET)]
-
-
-class Accuracy(BaseModel):
-    """Whether a model is worse than the base by more than the task tolerates."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    worse: bool
-    counts: Counts | None = None
-
-
-class Aggregate(Statement):
-    """One verifier's or node's new model.
-
-    ``worse`` and ``counts`` are of plain tasks. In encrypted ones ``accuracy`` is P0's word, which nobody else has to
-    repeat, and ``mismatch`` says why the model is the base: the opened sum is not that of what was evaluated.
-    """
-
-    kind: ClassVar[str] = "aggregate"
-    optional: ClassVar[frozenset[str]] = frozenset({"worse", "counts", "accuracy", "mismatch"})
-
-    task: TaskName
-    round: RoundIndex
-    model: Hash
-    accepted: list[MspId]
-    worse: bool | None = None
-    counts: Counts | None = None
-    accuracy: Accuracy | None = None
-    mismatch: Mismatch | None = None
-
-    @property
-    def finding(self) -> bytes:
-        """What verifiers or nodes must agree on."""
-        return self.model_copy(update={"verifier": "", "accuracy": None}).encode()
-
-    @property
-    def keeps_base(self) -> str | None:
-        """Why the round keeps its base although there is agreement: a reason, or None."""
-        if self.mismatch is not None:
-            return "SUM_MISMATCH"
-        accuracy = Accuracy(worse=bool(self.worse)) if self.accuracy is None else self.accuracy
-        return "MODEL_WORSE" if accuracy.worse else None
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """Task, round and verifier."""
-        return (self.task, self.round, self.verifier)
-
-
-def nodes(task: Task) -> list[str]:
-    """Give who computes a task's new models: its verifiers, under encryption the aggregation nodes."""
-    return task.verifiers if task.encrypted is None else task.encrypted.aggregators
+__all__ = ["agreed", "find_aggregates"]
 
 
 def find_aggregates(context: Context, task: Task, number: int) -> list[Aggregate]:
     """Read the attestations of the task's nodes, by fixed keys."""
     found = [context.find(Aggregate, task.task, number, node) for node in nodes(task)]
     return [aggregate for aggregate in found if aggregate is not None]
-
-
-def leading(aggregates: list[Aggregate]) -> tuple[Aggregate, int] | None:
-    """Give the finding most verifiers share, and their number; of equals the one with the lowest bytes."""
-    counts = Counter(aggregate.finding for aggregate in aggregates)
-    if not counts:
-        return None
-    best = min(counts, key=lambda finding: (-counts[finding], finding))
-    return next(a for a in aggregates if a.finding == best), counts[best]
-
-
-def final(task: Task, aggregates: list[Aggregate], quorum: int = 0) -> Aggregate | None:
-    """Give the finding that ends a round, None while there is none: P0's in an encrypted task.
-
-    A majority of the nodes and as many as the quorum have to agree; under encryption both parties among them, or
-    hospitals that are nodes could outvote them.
-    """
-    first = leading(aggregates)
-    if first is None or first[1] < _required(task, quorum):
-        return None
-    if task.encrypted is None:
-        return first[0]
-    agreeing = {a.verifier: a for a in aggregates if a.finding == first[0].finding}
-    return agreeing[task.encrypted.parties[0]] if {*task.encrypted.parties} <= agreeing.keys() else None
 
 
 def agreed(context: Context, task: Task, current: Round) -> Aggregate:
@@ -143,7 +55,7 @@ def agreed(context: Context, task: Task, current: Round) -> Aggregate:
     if result is None:
         said = ", ".join(f"{a.verifier} {a.mismatch or a.model[:12]}" for a in aggregates) or "nobody attested"
         who = "" if task.encrypted is None else ", both parties' among them,"
-        needed = f"{_required(task, quorum)} equal attestations{who} are needed"
+        needed = f"{required(task, quorum)} equal attestations{who} are needed"
         raise ContractError("NO_MAJORITY", f"{needed} ({said})", "Attest, or abort the round")
     return result
 
@@ -228,19 +140,10 @@ def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, finding
     return attested.plain()
 
 
-def is_worse(task: Task, base: int, model: int) -> bool:
-    """Tell whether a model's correct count is below the base's by more than the task's tolerance."""
-    return 1000 * (base - model) > task.model_tolerance * task.dataset_size
-
-
 def _finding(task: Task, result: NewModel) -> dict[str, Any]:
     """Give what a verifier attests, in the task's disclosure mode."""
     finding: dict[str, Any] = {"model": result.model, "worse": is_worse(task, result.base, result.correct)}
     return finding if task.disclosure == "bit" else finding | {"counts": {"base": result.base, "model": result.correct}}
-
-
-def _required(task: Task, quorum: int) -> int:
-    return max(task.quorum, quorum, len(nodes(task)) // 2 + 1)
 
 
 def _aggregating(context: Context, task: Task, number: int) -> Round:

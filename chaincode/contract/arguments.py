@@ -9,30 +9,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from chaincode import canonical
+from chaincode.documents.fields import HASH_PATTERN, MAX_CHUNKS, MAX_ROUND, MSP_PATTERN, TASK_PATTERN
 from medquorum import ContractError
 
-__all__ = [
-    "MAX_CHUNKS",
-    "MAX_ROUND",
-    "MSP_PATTERN",
-    "Argument",
-    "HashText",
-    "Index",
-    "Json",
-    "JsonList",
-    "Msp",
-    "Reason",
-    "RoundNumber",
-    "TaskId",
-    "Word",
-]
-
-MAX_ROUND = 999_999
-MAX_CHUNKS = 4096
-
-TASK_PATTERN = r"[a-z0-9][a-z0-9-]{0,31}"
-MSP_PATTERN = r"[A-Za-z0-9.-]{1,64}"
-HASH_PATTERN = r"[0-9a-f]{64}"
+__all__ = ["Argument", "HashText", "Index", "Json", "JsonList", "Msp", "Reason", "RoundNumber", "TaskId", "Word"]
 
 
 @dataclass(frozen=True)

@@ -8,69 +8,22 @@ the second party is the hospital itself, which attests nothing but its own updat
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from chaincode import rules
 from chaincode.contract.arguments import Json, Msp, RoundNumber, TaskId
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.documents import Attribute, Hash, MspId, RoundIndex, Statement, TaskName
-from chaincode.contract.roundstate import Round, get_round
-from chaincode.contract.task import Mode, Task, check_hospital, check_verifier, get_task
-from chaincode.contract.verdictstate import Verdict, check_undecided
+from chaincode.contract.roundstate import get_round
+from chaincode.contract.task import check_hospital, check_verifier, get_task
+from chaincode.contract.verdictstate import check_undecided
+from chaincode.documents.attestation import EVALUATION, UNEVALUATED, Attestation, Result
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
+from chaincode.documents.verdict import Verdict
 from medquorum import ContractError
 
-__all__ = ["DATASET", "DISPUTED", "NO_MATERIAL", "Attestation", "Result", "attestation_of", "both_found", "verdict_of"]
-
-DISPUTED = "DISPUTED"
-"""A share was never handed over, or is not the committed one: nobody is blamed, nothing was evaluated."""
-
-NO_MATERIAL = "NO_MATERIAL"
-"""A party is refused the dealer's randomness for good: nobody is blamed, nothing was evaluated."""
-
-DATASET = "DATASET"
-"""P0 says that it does not have the committed images: no hospital is blamed, nothing was evaluated."""
-
-UNEVALUATED = frozenset({DATASET, DISPUTED, NO_MATERIAL})
-
-EVALUATION = ("update", "dataset", "transcript")
-
-
-class Result(BaseModel):
-    """A verifier's own finding, in the fields of a verdict."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    accepted: bool
-    reason: Annotated[str, Field(max_length=64)] | None
-    counts: dict[str, Any] | None = None
-    quality: int | None = None
-
-
-class Attestation(Statement):
-    """One verifier's finding on one update; in an encrypted task also what was evaluated, and the transcript's hash.
-
-    In the placement of [SMV] ``verifier`` may be the hospital.
-    """
-
-    kind: ClassVar[str] = "attestation"
-    optional: ClassVar[frozenset[str]] = frozenset({*EVALUATION, "mode"})
-
-    task: TaskName
-    round: RoundIndex
-    hospital: MspId
-    result: Result
-    mode: Mode | None = None
-    update: Hash | None = None
-    dataset: Hash | None = None
-    transcript: Hash | None = None
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """Task, round, hospital and verifier."""
-        return (self.task, self.round, self.hospital, self.verifier)
+__all__ = ["attestation_of", "both_found", "verdict_of"]
 
 
 @transaction

@@ -8,9 +8,9 @@ from collections.abc import Hashable
 from chaincode import modelformat
 from chaincode.contract.judging import Bench, RunningSum, verdict_key
 from chaincode.contract.node import NewModel
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
 from chaincode.contract.workshop import Steps
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 
 __all__ = ["aggregate_key", "average"]
 

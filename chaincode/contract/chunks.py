@@ -9,77 +9,13 @@ one is invalid, and is made anew. Public bytes are never removed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal, NamedTuple
 
 from chaincode.contract.context import Context
-from chaincode.contract.documents import Attribute, Document, Hash
-from chaincode.modelformat import CHUNK_BYTES
+from chaincode.documents.chunk import Chunk, Holder, Store, StoredChunk
 
-__all__ = [
-    "COLLECTION",
-    "Chunk",
-    "Store",
-    "StoredChunk",
-    "chunk_sizes",
-    "chunks_of",
-    "drop_chunks",
-    "is_there",
-    "put_chunk",
-    "read_chunk",
-    "stored_chunks",
-]
+__all__ = ["COLLECTION", "drop_chunks", "is_there", "put_chunk", "read_chunk", "stored_chunks"]
 
 COLLECTION = "models"
-
-Store = Literal["public", "private"]
-
-
-class Chunk(NamedTuple):
-    """The SHA-256 of a whole chunk, and its bytes: a manifest may name a hash for a place that it does not fit."""
-
-    hash: str
-    size: int
-
-
-def chunk_sizes(length: int) -> list[int]:
-    """Give the bytes of each chunk of a model of ``length`` bytes: full ones and a shorter last one."""
-    full, rest = divmod(length, CHUNK_BYTES)
-    return [CHUNK_BYTES] * full + ([rest] if rest else [])
-
-
-def chunks_of(hashes: Sequence[str], length: int) -> list[Chunk]:
-    """Give the chunks of a model of ``length`` bytes."""
-    return [Chunk(*both) for both in zip(hashes, chunk_sizes(length), strict=True)]
-
-
-class StoredChunk(Document):
-    """Says that a model's chunk is stored and which one it is: so the model has it, also before its manifest."""
-
-    kind: ClassVar[str] = "stored"
-
-    model: Hash
-    index: int
-    store: Store
-    hash: Hash
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """Model hash, chunk index and store."""
-        return (self.model, self.index, self.store)
-
-
-class Holder(Document):
-    """Says that a model has a private chunk, whose bytes are there."""
-
-    kind: ClassVar[str] = "holder"
-
-    hash: Hash
-    model: Hash
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """Chunk hash and model hash."""
-        return (self.hash, self.model)
 
 
 def is_there(context: Context, store: Store, chunks: Sequence[Chunk], index: int) -> bool:

@@ -1,69 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The consortium: which organisation has which roles. The root of trust of every other transaction."""
+"""Makes and changes the consortium, the root of trust of every other transaction."""
 
 from __future__ import annotations
-
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field, model_validator
 
 from chaincode.contract.access import check_client
 from chaincode.contract.arguments import Json
 from chaincode.contract.context import Context, sha256
 from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.documents import Attribute, Document, Hash, MspId
+from chaincode.documents.consortium import Consortium, ConsortiumProposal
 from medquorum import ContractError
-
-__all__ = ["Consortium", "ConsortiumProposal", "Role"]
-
-Role = Literal["auditor", "coordinator", "dealer", "hospital", "verifier"]
-
-# One organisation in both roles of a pair would undo what the pair keeps apart: the images from the hospitals, the
-# dealer's randomness from the parties.
-APART = (("hospital", "verifier"), ("dealer", "verifier"), ("dealer", "hospital"))
-
-
-class Consortium(Document):
-    """The organisations and their roles; ``quorum`` (k) verifiers endorse every transaction."""
-
-    kind: ClassVar[str] = "consortium"
-
-    sequence: Annotated[int, Field(ge=1)]
-    quorum: Annotated[int, Field(ge=1)]
-    members: Annotated[dict[MspId, Annotated[list[Role], Field(min_length=1)]], Field(min_length=1, max_length=512)]
-
-    @model_validator(mode="after")
-    def _check(self) -> Consortium:
-        for msp, roles in self.members.items():
-            if len(set(roles)) != len(roles):
-                raise ValueError(f"{msp} has a role twice")
-            for one, other in APART:
-                if one in roles and other in roles:
-                    raise ValueError(f"{msp} cannot be both {one} and {other}")
-        if not self.having("coordinator"):
-            raise ValueError("no organisation is coordinator")
-        if self.quorum > len(self.having("verifier")):
-            raise ValueError(f"a quorum of {self.quorum} needs as many verifiers, not {len(self.having('verifier'))}")
-        return self
-
-    def having(self, role: Role) -> list[str]:
-        """List the organisations that have a role, sorted."""
-        return sorted(msp for msp, roles in self.members.items() if role in roles)
-
-
-class ConsortiumProposal(Document):
-    """One verifier's approval of the next consortium."""
-
-    kind: ClassVar[str] = "consortiumProposal"
-
-    msp: MspId
-    sequence: Annotated[int, Field(ge=2)]
-    hash: Hash
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """The approving verifier."""
-        return (self.msp,)
 
 
 @transaction

@@ -7,8 +7,8 @@ import hashlib
 from typing import TypeVar
 
 from chaincode import canonical
-from chaincode.contract.documents import Attribute, Document, key_attributes
 from chaincode.contract.node import Node
+from chaincode.documents.document import Attribute, Document, key_attributes
 from chaincode.shim.identity import ClientIdentity
 from chaincode.shim.interface import Stub
 from medquorum import ContractError, PeerError

@@ -7,10 +7,10 @@ from chaincode import canonical
 from chaincode.contract.arguments import JsonList, TaskId, Word
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate
-from chaincode.contract.documents import Attribute
-from chaincode.contract.roundstate import Round
 from chaincode.contract.task import get_task
-from chaincode.contract.verdictstate import PENDING, Verdict
+from chaincode.documents.document import Attribute
+from chaincode.documents.round import Round
+from chaincode.documents.verdict import PENDING, Verdict
 from medquorum import ContractError
 
 # Number of attributes of each kind's key.

@@ -9,10 +9,10 @@ from chaincode import modelformat, rules
 from chaincode.aggregate import add, next_model
 from chaincode.contract.context import sha256
 from chaincode.contract.node import Node
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
 from chaincode.contract.workshop import Need, Steps
 from chaincode.dataset import VerificationSet
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from chaincode.evaluation import Merit, compile_model, merit
 from chaincode.fixedpoint import IntArray
 from medquorum import MedquorumError

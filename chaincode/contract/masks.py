@@ -3,36 +3,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from chaincode.contract.access import check_member
 from chaincode.contract.arguments import HashText, RoundNumber, TaskId
-from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
 from chaincode.contract.roundstate import get_round
 from chaincode.contract.task import get_task
+from chaincode.documents.consortium import Consortium
+from chaincode.documents.masks import Masks
 from medquorum import ContractError
-
-__all__ = ["Masks"]
-
-
-class Masks(Document):
-    """A salted hash of the sum of the masks under which the accepted updates were evaluated."""
-
-    kind: ClassVar[str] = "masks"
-
-    task: TaskName
-    round: RoundIndex
-    dealer: MspId
-    accepted: list[MspId]
-    hash: Hash
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """Task and round."""
-        return (self.task, self.round)
 
 
 @transaction

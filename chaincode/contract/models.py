@@ -1,100 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model store: a manifest per model, by which its chunks are found and checked."""
+"""The model store: puts and reads models' chunks, found and checked by their manifests."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from chaincode.contract.access import check_member
-from chaincode.contract.arguments import MAX_CHUNKS, HashText, Index, Json, Word
-from chaincode.contract.chunks import Store, chunk_sizes, chunks_of, is_there, put_chunk, read_chunk, stored_chunks
-from chaincode.contract.consortium import Consortium
+from chaincode.contract.arguments import HashText, Index, Json, Word
+from chaincode.contract.chunks import is_there, put_chunk, read_chunk, stored_chunks
 from chaincode.contract.context import Context, sha256
 from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
-from chaincode.modelformat import CHUNK_BYTES, from_stored_form, model_hash
+from chaincode.documents.chunk import Store, chunk_sizes, chunks_of
+from chaincode.documents.consortium import Consortium
+from chaincode.documents.model import Manifest, Model, Purged
+from chaincode.modelformat import from_stored_form, model_hash
 from medquorum import ContractError, ModelError
 
-__all__ = [
-    "Keeper",
-    "Manifest",
-    "Model",
-    "Purged",
-    "get_chunk",
-    "read_manifest",
-    "store_of",
-    "transient_chunk",
-]
-
-
-class Manifest(BaseModel):
-    """What a model's bytes are: with the layout these determine its hash."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    layout: Hash
-    length: Annotated[int, Field(ge=4, multiple_of=4, le=MAX_CHUNKS * CHUNK_BYTES)]
-    chunks: Annotated[list[Hash], Field(min_length=1, max_length=MAX_CHUNKS)]
-
-
-class Model(Document):
-    """A model's manifest: hash, chunks, where they are and which round made it."""
-
-    kind: ClassVar[str] = "model"
-
-    model: Hash
-    layout: Hash
-    length: int
-    chunks: list[Hash]
-    store: Store
-    parent: Hash | None = None
-    task: TaskName | None = None
-    round: RoundIndex = 0
-    accepted: list[MspId] = Field(default_factory=list)
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """The model hash."""
-        return (self.model,)
-
-
-class Keeper(Document):
-    """Says that a task may need a model's bytes: equal models of several tasks are one.
-
-    Tasks with a public store write it too: the model may be there in the store of a private task, which purges.
-    """
-
-    kind: ClassVar[str] = "keeper"
-
-    model: Hash
-    task: TaskName
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """The model hash and the task."""
-        return (self.model, self.task)
-
-
-class Purged(Document):
-    """Says that a model's bytes were removed from every peer, and by which rule; its manifest stays.
-
-    Bytes that other models hold stay with these. PutModelChunk and CloseRound delete this document of a model that is
-    stored again.
-    """
-
-    kind: ClassVar[str] = "purged"
-
-    model: Hash
-    task: TaskName
-    round: RoundIndex
-    keep: int
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """The model hash."""
-        return (self.model,)
+__all__ = ["get_chunk", "read_manifest", "store_of", "transient_chunk"]
 
 
 def store_of(context: Context, model: str, store: Store) -> Store:

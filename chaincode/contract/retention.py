@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from chaincode.contract.arguments import TaskId
-from chaincode.contract.chunks import Chunk, chunks_of, drop_chunks
+from chaincode.contract.chunks import drop_chunks
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.models import Keeper, Model, Purged
-from chaincode.contract.roundstate import ENDED, Round, latest_round
-from chaincode.contract.task import Task, check_coordinator, get_task
+from chaincode.contract.roundstate import latest_round
+from chaincode.contract.task import check_coordinator, get_task
+from chaincode.documents.chunk import Chunk, chunks_of
+from chaincode.documents.model import Keeper, Model, Purged
+from chaincode.documents.round import ENDED, Round
+from chaincode.documents.task import Task
 from medquorum import ContractError
 
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from chaincode.contract.aggregate import agreed, find_aggregates
 from chaincode.contract.arguments import Reason, RoundNumber, TaskId
-from chaincode.contract.attestation import Attestation
 from chaincode.contract.chunks import stored_chunks
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.models import Keeper, Model, Purged, store_of
-from chaincode.contract.roundstate import ENDED, Outcome, Round, get_round, latest_round
-from chaincode.contract.task import Task, check_coordinator, get_task
-from chaincode.contract.update import Update
+from chaincode.contract.models import store_of
+from chaincode.contract.roundstate import get_round, latest_round
+from chaincode.contract.task import check_coordinator, get_task
 from chaincode.contract.verdictstate import find_verdict
+from chaincode.documents.attestation import Attestation
+from chaincode.documents.model import Keeper, Model, Purged
+from chaincode.documents.round import ENDED, Outcome, Round
+from chaincode.documents.task import Task
+from chaincode.documents.update import Update
 from chaincode.modelformat import model_hash
 from medquorum import ContractError
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaincode.contract.aggregate import Aggregate, leading
 from chaincode.contract.arguments import RoundNumber, TaskId
-from chaincode.contract.attestation import Attestation
 from chaincode.contract.chunks import stored_chunks
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate
-from chaincode.contract.masks import Masks
 from chaincode.contract.models import store_of
-from chaincode.contract.roundstate import Round
 from chaincode.contract.task import get_task
-from chaincode.contract.update import Update
 from chaincode.contract.verdictstate import list_verdicts
+from chaincode.documents.aggregate import Aggregate, leading
+from chaincode.documents.attestation import Attestation
+from chaincode.documents.masks import Masks
+from chaincode.documents.round import Round
+from chaincode.documents.update import Update
 
 
 @evaluate

@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chaincode.contract.context import Context, sha256
-from chaincode.contract.models import Model, get_chunk
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
-from chaincode.contract.update import COLLECTION, Update, chunk_of, private_key
+from chaincode.contract.models import get_chunk
+from chaincode.contract.update import COLLECTION, private_key
 from chaincode.contract.workshop import Need
+from chaincode.documents.model import Model
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
+from chaincode.documents.update import Update, chunk_of
 from medquorum import ContractError, ModelError
 
 __all__ = ["supplier"]

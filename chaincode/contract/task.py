@@ -1,133 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A task: the model, the rule and the organisations of one training, fixed before its first round."""
+"""Makes a task: what it names is checked against the consortium and fixed before its first round."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
-
-from pydantic import Field, field_validator
+from typing import Any
 
 from chaincode import modelformat, rules
 from chaincode.aggregate import divisions
 from chaincode.contract.access import check_member
-from chaincode.contract.arguments import MAX_ROUND, Json, TaskId
-from chaincode.contract.chunks import Store, chunk_sizes
-from chaincode.contract.consortium import Consortium
+from chaincode.contract.arguments import Json, TaskId
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
-from chaincode.contract.encrypted import LEAST_IN_A_SUM, Encrypted
-from chaincode.contract.models import Keeper
 from chaincode.division import common_shift
-from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
+from chaincode.documents.consortium import Consortium
+from chaincode.documents.encrypted import LEAST_IN_A_SUM, Encrypted
+from chaincode.documents.model import Keeper
+from chaincode.documents.task import Task
 from medquorum import ContractError, MedquorumError, ModelError
 
-__all__ = [
-    "MAX_DATASET",
-    "Mode",
-    "Task",
-    "Verification",
-    "check_coordinator",
-    "check_encrypted",
-    "check_hospital",
-    "check_roles",
-    "check_verifier",
-    "get_task",
-]
-
-MAX_DATASET = 1_000_000
-
-Members = Annotated[list[MspId], Field(min_length=1, max_length=256)]
-Thousandths = Annotated[int, Field(ge=0, le=1000)]
-Verification = Literal["plain", "encrypted"]
-Mode = Literal["plain", "encrypted", "encrypted-semi-honest"]
-"""How a verdict was come by; ``encrypted-semi-honest`` where the hospital itself took part in it."""
-
-
-class Task(Document):
-    """One training: who takes part, what is trained, how an update is judged."""
-
-    kind: ClassVar[str] = "task"
-    optional: ClassVar[frozenset[str]] = frozenset({"encrypted", "joined"})
-
-    task: TaskName
-    model: dict[str, Any]
-    layout: Hash
-    length: int
-    initial_model: Hash
-    lambda_numerator: Annotated[int, Field(ge=0)]
-    lambda_bits: Annotated[int, Field(ge=0, le=MAX_LAMBDA_BITS)]
-    rule: dict[str, Any]
-    disclosure: Literal["count", "bit"]
-    dataset: Hash
-    dataset_size: Annotated[int, Field(ge=1, le=MAX_DATASET)]
-    fraction_bits: Annotated[int, Field(ge=FRACTION_BITS, le=FRACTION_BITS)]
-    coordinator: MspId
-    stand_in: MspId | None
-    verifiers: Members
-    hospitals: Members
-    quorum: Annotated[int, Field(ge=1)]
-    minimum_accepted: Annotated[int, Field(ge=1)]
-    model_tolerance: Thousandths
-    rounds: Annotated[int, Field(ge=1, le=MAX_ROUND)]
-    verification: Verification
-    encrypted: Encrypted | None = None
-    model_store: Store
-    keep_models: Annotated[int, Field(ge=0, le=MAX_ROUND)] = 0
-    """The latest models whose bytes a private store keeps; 0 keeps all."""
-    keep_updates: bool
-    created_by: MspId
-    joined: dict[MspId, RoundIndex] | None = None
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """The task's name."""
-        return (self.task,)
-
-    @field_validator("verifiers", "hospitals")
-    @classmethod
-    def _distinct(cls, members: list[str]) -> list[str]:
-        if len(set(members)) != len(members):
-            raise ValueError("an organisation is named twice")
-        return sorted(members)
-
-    @property
-    def chunk_sizes(self) -> list[int]:
-        """Bytes of each chunk of a model or update of this task."""
-        return chunk_sizes(self.length)
-
-    def taking_part(self, number: int) -> list[str]:
-        """List the hospitals of a round: those that joined later take part from the round after."""
-        joined = self.joined or {}
-        return [hospital for hospital in self.hospitals if joined.get(hospital, 1) <= number]
-
-    @property
-    def mode(self) -> Mode:
-        """The label of the task's verdicts."""
-        return "encrypted-semi-honest" if self.encrypted and self.encrypted.semi_honest else self.verification
-
-    @property
-    def judges_rounds(self) -> bool:
-        """Tell whether the rule judges all updates of a round together."""
-        return rules.parse_rule(self.rule).over_round
-
-    def attesters(self, hospital: str) -> list[str]:
-        """Give who attests what it found of a hospital's update."""
-        return self.verifiers if self.encrypted is None else sorted(self.encrypted.evaluators(hospital))
-
-    def expect(self, verification: Verification, remedy: str) -> None:
-        """Refuse a transaction that is for tasks verified in the other way.
-
-        Raises
-        ------
-        ContractError
-            ``WRONG_MODE``.
-        """
-        if self.verification != verification:
-            raise ContractError(
-                "WRONG_MODE", f"the verification of the task {self.task} is {self.verification}", remedy
-            )
+__all__ = ["check_coordinator", "check_encrypted", "check_hospital", "check_roles", "check_verifier", "get_task"]
 
 
 def get_task(context: Context, name: str) -> Task:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 from chaincode.contract.arguments import JsonList, TaskId
-from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, transaction
 from chaincode.contract.roundstate import latest_round
-from chaincode.contract.task import Task, check_coordinator, check_encrypted, check_roles, get_task
+from chaincode.contract.task import check_coordinator, check_encrypted, check_roles, get_task
+from chaincode.documents.consortium import Consortium
+from chaincode.documents.task import Task
 
 
 @transaction

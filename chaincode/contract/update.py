@@ -6,76 +6,25 @@ In an encrypted task the ledger has the commitments to its two shares alone; the
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
-
-from pydantic import Field, model_validator
-
-from chaincode.contract.arguments import MAX_CHUNKS, Index, Json, RoundNumber, TaskId
+from chaincode.contract.arguments import Index, Json, RoundNumber, TaskId
 from chaincode.contract.context import Context, sha256
 from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName
-from chaincode.contract.roundstate import ENDED, get_round
-from chaincode.contract.task import Task, check_coordinator, check_hospital, get_task
+from chaincode.contract.roundstate import get_round
+from chaincode.contract.task import check_coordinator, check_hospital, get_task
 from chaincode.contract.verdictstate import open_verdict
-from chaincode.modelformat import from_stored_form, stored_form
+from chaincode.documents.round import ENDED
+from chaincode.documents.task import Task
+from chaincode.documents.update import SALT_BYTES, Update, chunk_of
 from medquorum import ContractError, ModelError
 
-__all__ = ["COLLECTION", "SALT_BYTES", "Update", "chunk_of", "private_key", "private_value"]
+__all__ = ["COLLECTION", "private_key"]
 
 COLLECTION = "updates"
-SALT_BYTES = 32
-
-
-class Update(Document):
-    """What a hospital is bound to: base, layout, and the hash of every private value or share."""
-
-    kind: ClassVar[str] = "update"
-    optional: ClassVar[frozenset[str]] = frozenset({"chunks", "shares"})
-
-    task: TaskName
-    round: RoundIndex
-    hospital: MspId
-    base: Hash
-    layout: Hash
-    chunks: Annotated[list[Hash], Field(min_length=1, max_length=MAX_CHUNKS)] | None = None
-    shares: dict[MspId, Hash] | None = None
-
-    @model_validator(mode="after")
-    def _either(self) -> Update:
-        if (self.chunks is None) == (self.shares is None):
-            raise ValueError("an update has either chunks or shares")
-        return self
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """Task, round and hospital."""
-        return (self.task, self.round, self.hospital)
-
-    @property
-    def commitment(self) -> str:
-        """SHA-256 of the document."""
-        return sha256(self.encode())
 
 
 def private_key(context: Context, task: str, number: int, hospital: str, index: int) -> str:
     """Make the key of a chunk in the private collection."""
     return context.key("update", task, number, hospital, index)
-
-
-def private_value(salt: bytes, chunk: bytes) -> bytes:
-    """Make the private value of a chunk: its salt and its stored form."""
-    return salt + stored_form(chunk)
-
-
-def chunk_of(value: bytes, length: int) -> bytes:
-    """Give the chunk of ``length`` bytes in a private value.
-
-    Raises
-    ------
-    ModelError
-        The value is not one of such a chunk.
-    """
-    return from_stored_form(value[SALT_BYTES:], length)
 
 
 @transaction

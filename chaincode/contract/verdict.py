@@ -11,11 +11,14 @@ from chaincode.contract.arguments import Msp, RoundNumber, TaskId
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, evaluate, transaction
 from chaincode.contract.judging import Bench, judge_round, judge_update, verdict_key
-from chaincode.contract.roundstate import Round, get_round
+from chaincode.contract.roundstate import get_round
 from chaincode.contract.supply import supplier
-from chaincode.contract.task import Task, check_verifier, get_task
-from chaincode.contract.verdictstate import Verdict, check_undecided, find_verdict
+from chaincode.contract.task import check_verifier, get_task
+from chaincode.contract.verdictstate import check_undecided, find_verdict
 from chaincode.contract.workshop import Progress
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
+from chaincode.documents.verdict import Verdict, disclosed
 from medquorum import ContractError
 
 
@@ -85,18 +88,6 @@ def read_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: M
     """Read a verdict, "pending" before there is one."""
     verdict = find_verdict(context, task, round, hospital)
     return "pending" if verdict is None else verdict.plain()
-
-
-def disclosed(task: Task, verdict: rules.Verdict) -> dict[str, Any]:
-    """Give the part of a verdict that the task's disclosure mode lets out."""
-    if task.disclosure == "bit":
-        return {"accepted": verdict.accepted, "reason": None if verdict.accepted else rules.Reason.RULE.value}
-    result: dict[str, Any] = {
-        "accepted": verdict.accepted,
-        "reason": None if verdict.reason is None else verdict.reason.value,
-        "counts": dict(verdict.counts),
-    }
-    return result if verdict.quality is None else result | {"quality": verdict.quality}
 
 
 def _task(context: Context, name: str, *, over_round: bool) -> Task:

@@ -1,43 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict on one update: ``pending`` from its submission, then the verifiers' common decision."""
+"""Opens the verdict on an update as ``pending`` and finds it later, for all transactions about verdicts."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-from chaincode.contract.consortium import Consortium
 from chaincode.contract.context import Context
-from chaincode.contract.documents import Attribute, Document, Hash, MspId, RoundIndex, TaskName, key_attributes
-from chaincode.contract.task import Mode, Task
+from chaincode.documents.consortium import Consortium
+from chaincode.documents.document import key_attributes
+from chaincode.documents.task import Task
+from chaincode.documents.verdict import PENDING, Verdict
 from chaincode.shim.endorsement import endorsement_policy
 from medquorum import ContractError
 
-__all__ = ["PENDING", "Verdict", "check_undecided", "find_verdict", "list_verdicts", "open_verdict"]
-
-PENDING = b"pending"
-
-
-class Verdict(Document):
-    """Accepted or refused, why, and in disclosure mode ``count`` what was counted."""
-
-    kind: ClassVar[str] = "verdict"
-    optional: ClassVar[frozenset[str]] = frozenset({"counts", "quality", "transcript"})
-
-    task: TaskName
-    round: RoundIndex
-    hospital: MspId
-    accepted: bool
-    reason: str | None
-    mode: Mode = "plain"
-    rule: str
-    counts: dict[str, Any] | None = None
-    quality: int | None = None
-    transcript: Hash | None = None
-
-    @property
-    def attributes(self) -> tuple[Attribute, ...]:
-        """Task, round and hospital."""
-        return (self.task, self.round, self.hospital)
+__all__ = ["check_undecided", "find_verdict", "list_verdicts", "open_verdict"]
 
 
 def open_verdict(context: Context, task: Task, number: int, hospital: str) -> None:

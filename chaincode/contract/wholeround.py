@@ -9,9 +9,10 @@ from chaincode.contract.arguments import Json, RoundNumber, TaskId
 from chaincode.contract.attestation import attestation_of, both_found, verdict_of
 from chaincode.contract.context import Context
 from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.roundstate import Round, get_round
+from chaincode.contract.roundstate import get_round
 from chaincode.contract.task import check_verifier, get_task
 from chaincode.contract.verdictstate import check_undecided
+from chaincode.documents.round import Round
 from medquorum import ContractError
 
 __all__ = ["attest_round"]

@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from chaincode import catalogue, modelformat
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.admin.dataset import describe, open_set
 from clients.admin.options import image_shape, mixing_weight, placed, rule_document
 from clients.admin.tasks import store_model, task_document

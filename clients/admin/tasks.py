@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chaincode import canonical, modelformat
-from chaincode.contract.consortium import Consortium
-from chaincode.contract.encrypted import LEAST_IN_A_SUM
+from chaincode.documents.consortium import Consortium
+from chaincode.documents.encrypted import LEAST_IN_A_SUM
 from chaincode.fixedpoint import FRACTION_BITS
 from clients.ledger import Ledger
 from clients.report import Report

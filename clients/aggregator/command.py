@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import typer
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.follow import Wake
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
 from clients.party.command import Listen

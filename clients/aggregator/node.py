@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import structlog
 
-from chaincode.contract.masks import Masks
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.masks import Masks
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from chaincode.fixedpoint import IntArray
 from chaincode.modelformat import Tensors
 from clients.aggregator.inbox import Inbox, Sharing

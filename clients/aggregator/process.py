@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from chaincode import modelformat
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from chaincode.modelformat import Tensors
 from clients.aggregator.node import Node
 from clients.credentials import service_credentials

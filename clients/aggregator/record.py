@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chaincode import canonical
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from clients.gateway.files import make_folder, write_durably
 from medquorum import MaterialError
 from verifier.resharing import AggregationContext

@@ -11,9 +11,9 @@ import numpy as np
 
 from chaincode import modelformat
 from chaincode.aggregate import next_model
-from chaincode.contract.aggregate import Mismatch
-from chaincode.contract.masks import Masks
-from chaincode.contract.task import Task
+from chaincode.documents.aggregate import Mismatch
+from chaincode.documents.masks import Masks
+from chaincode.documents.task import Task
 from chaincode.fixedpoint import IntArray
 from chaincode.modelformat import Tensors
 from verifier.masks import masks_hash

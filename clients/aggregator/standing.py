@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from chaincode.contract.aggregate import nodes
+from chaincode.documents.aggregate import nodes
 from clients.ledger import Ledger
 
 __all__ = ["standing_nodes", "task_nodes"]

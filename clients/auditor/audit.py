@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.auditor.authorities import Authorities
 from clients.auditor.chain import BlockTransaction, check_link, check_valid, transactions_of
 from clients.gateway.network import Network

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from chaincode.contract.roundstate import Round
+from chaincode.documents.round import Round
 from clients.auditor.audit import audit_round, history
 from clients.auditor.evidence import Claim, check_claims
 from clients.auditor.root import read_root, reigns

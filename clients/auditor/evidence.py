@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chaincode import canonical
-from chaincode.contract.documents import Document, key_attributes
-from chaincode.shim.keys import create_composite_key
+from chaincode.documents.document import Document
 from clients.auditor.audit import SILENCE, history
 from clients.auditor.authorities import Authorities
 from clients.auditor.chain import BlockTransaction, check_link, check_valid, transactions_of, writes_of
@@ -35,11 +34,6 @@ class Claim:
     def name(self) -> str:
         """The document's kind and key, for people."""
         return " ".join((self.document.kind, *map(str, self.document.attributes)))
-
-    @property
-    def key(self) -> str:
-        """The document's key in the state."""
-        return create_composite_key(self.document.kind, key_attributes(self.document.attributes))
 
 
 @dataclass(frozen=True)
@@ -111,7 +105,7 @@ def check_claims(
 def _checked(transaction: BlockTransaction, claim: Claim, chaincode: str, by_block: EndorsersByBlock) -> Evidence:
     endorsers = by_block.at(transaction.block)
     signed = check_valid(transaction, claim.name, endorsers.verifiers, endorsers.quorum, endorsers.authorities)
-    if writes_of(transaction, chaincode).get(claim.key) != claim.document.encode():
+    if writes_of(transaction, chaincode).get(claim.document.key) != claim.document.encode():
         raise CheckFailed(f"{claim.name} is not what transaction {transaction.id} wrote", _REMEDY, check=claim.check)
     return Evidence(claim.name, transaction.id, transaction.block, signed)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from chaincode.contract.consortium import Consortium
+from chaincode.documents.consortium import Consortium
 from clients.auditor.audit import history
 from clients.auditor.authorities import Authorities
 from clients.auditor.evidence import Claim, Endorsers, check_claims

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import structlog
 
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from clients.coordinator import duty as duties
 from clients.coordinator.duty import (
     Abort,

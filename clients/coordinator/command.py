@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.coordinator.agent import Coordinator
 from clients.coordinator.duty import Deadlines
 from clients.follow import Wake

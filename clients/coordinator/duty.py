@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaincode.contract.aggregate import final, nodes
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.aggregate import final, nodes
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from clients.documents import RoundStatus, ended
 
 __all__ = ["Abort", "Action", "CloseRound", "CloseSubmissions", "CloseVerdicts", "Deadlines", "Leave", "Open", "Wait"]

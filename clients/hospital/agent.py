@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from clients.documents import RoundStatus, ended, result_of
 from clients.follow import POLL
 from clients.hospital.duty import AwaitRound, AwaitVerdict, Late, Leave, Submit, duty

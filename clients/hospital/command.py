@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.attacks.behaviour import ATTACKS, Adversary, Attack, Behaviour, honest
 from clients.data.images import read_shard
 from clients.follow import Wake

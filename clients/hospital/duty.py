@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.documents import RoundStatus, ended, result_of
 
 __all__ = ["Action", "AwaitRound", "AwaitVerdict", "Late", "Leave", "Submit", "duty"]

@@ -11,9 +11,9 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from chaincode import modelformat
-from chaincode.contract.models import Model
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.model import Model
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from chaincode.fixedpoint import FRACTION_BITS
 from clients.auditor.evidence import Claim, Endorsers, Evidence, check_claims
 from clients.auditor.root import reigns

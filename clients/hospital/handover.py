@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chaincode.contract.encrypted import Encrypted
-from chaincode.contract.task import Task
+from chaincode.documents.encrypted import Encrypted
+from chaincode.documents.task import Task
 from chaincode.fixedpoint import IntArray
 from clients.hospital.updates import StoredUpdate
 from clients.report import Report

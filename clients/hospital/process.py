@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.credentials import user_credentials
 from clients.follow import Wake
 from clients.hospital.handover import ShareSender

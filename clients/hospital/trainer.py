@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from chaincode import modelformat
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.attacks.behaviour import Behaviour, Occasion, Raw, honest
 from clients.data.images import Images
 from clients.follow import Wake

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from chaincode import modelformat
-from chaincode.contract.update import SALT_BYTES, private_value
+from chaincode.documents.update import SALT_BYTES, private_value
 from clients.gateway.files import make_folder, write_durably
 from medquorum import DataError, ModelError
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from chaincode import modelformat
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.data.images import Images, read_arrays
 from clients.documents import result_of
 from clients.ledger import Ledger

@@ -11,7 +11,7 @@ from contextlib import closing
 
 import structlog
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from chaincode.fixedpoint import IntArray
 from clients.documents import RoundStatus
 from clients.follow import POLL, Wake

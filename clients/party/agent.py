@@ -14,8 +14,8 @@ from typing import Any
 
 import structlog
 
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from clients.documents import RoundStatus, ended
 from clients.follow import POLL, Wake
 from clients.ledger import Ledger

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from chaincode import canonical
-from chaincode.contract.aggregate import final
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.aggregate import final
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from chaincode.fixedpoint import IntArray
 from clients.aggregator.node import Send
 from clients.aggregator.record import context_of, fix_set, opening_parties

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.ledger import Ledger
 from clients.party.order import is_sum, plan_document
 from medquorum import MaterialError

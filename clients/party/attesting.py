@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.follow import Wake
 from clients.ledger import Ledger
 from clients.report import Report

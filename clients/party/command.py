@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.follow import Wake
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
 from clients.role import Step, run_role

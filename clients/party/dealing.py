@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.aggregator.standing import standing_nodes
 from clients.documents import ended
 from clients.follow import POLL

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from chaincode import rules
-from chaincode.contract.attestation import DATASET, DISPUTED, NO_MATERIAL
-from chaincode.contract.task import Task
-from chaincode.contract.verdict import disclosed
+from chaincode.documents.attestation import DATASET, DISPUTED, NO_MATERIAL
+from chaincode.documents.task import Task
+from chaincode.documents.verdict import disclosed
 from chaincode.evaluation import Merit
 from chaincode.fixedpoint import IntArray
 from chaincode.rules.minima import least_merits

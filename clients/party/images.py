@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from chaincode import modelformat
-from chaincode.contract.task import Task
 from chaincode.dataset import VerificationSet
+from chaincode.documents.task import Task
 from chaincode.evaluation import Merit, compile_model, merit
 from chaincode.fixedpoint import IntArray
 from chaincode.modelformat import Tensors

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.party.order import plan_document, settings_of
 from verifier.backends import Comparing
 from verifier.service.dealrequest import DealRequest

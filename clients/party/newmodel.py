@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from chaincode import modelformat
-from chaincode.contract.aggregate import final, is_worse
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.aggregate import final, is_worse
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from chaincode.evaluation import Merit
 from chaincode.modelformat import Tensors
 from clients.documents import RoundStatus

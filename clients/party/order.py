@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from chaincode import canonical, modelformat
-from chaincode.contract.encrypted import Encrypted
-from chaincode.contract.task import Task
+from chaincode.documents.encrypted import Encrypted
+from chaincode.documents.task import Task
 from chaincode.rules import Floor, parse_rule
 from clients.documents import RoundStatus
 from medquorum import ConfigError, ProtocolError

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from clients.aggregator.node import Node
 from clients.aggregator.process import NODE_TIMEOUT
 from clients.credentials import service_credentials

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tenacity
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from chaincode.fixedpoint import IntArray
 from clients.documents import RoundStatus, ended
 from clients.gateway.files import make_folder, write_durably

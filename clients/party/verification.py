@@ -11,7 +11,7 @@ import numpy as np
 import structlog
 
 from chaincode import modelformat
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from chaincode.evaluation import Merit
 from chaincode.fixedpoint import IntArray
 from chaincode.modelformat import Tensors

@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import Any
 
 from chaincode import canonical, rules
-from chaincode.contract.task import Task
-from chaincode.contract.verdict import disclosed
+from chaincode.documents.task import Task
+from chaincode.documents.verdict import disclosed
 from chaincode.evaluation import Merit
 from clients.documents import RoundStatus
 from clients.party.finding import merits, screened, unevaluated

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.documents import RoundStatus
 from clients.follow import Wake
 from clients.ledger import Ledger

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.follow import Wake
 from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
 from clients.party.command import ImagesFile, Listen, SharePatience

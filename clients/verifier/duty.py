@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
 from clients.documents import RoundStatus, ended
 
 __all__ = [

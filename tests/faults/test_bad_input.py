@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from federation import Federation
 
-from chaincode.contract.update import private_value
+from chaincode.documents.update import private_value
 from clients.gateway import Contract, X509Identity, connect, private_key_signer, read_profile, tls_channel
 from medquorum import ContractError, EndorseError, GatewayError
 from network.consortium import Organisation

@@ -14,13 +14,13 @@ import numpy as np
 from memory_stub import MemoryLedger, creator
 
 from chaincode import catalogue, modelformat
-from chaincode.contract.chunks import chunk_sizes
 from chaincode.contract.contract import Contract
 from chaincode.contract.node import Node
-from chaincode.contract.update import private_value
 from chaincode.contract.verification import VerificationSets
 from chaincode.contract.workshop import Workshop
 from chaincode.dataset import VerificationSet
+from chaincode.documents.chunk import chunk_sizes
+from chaincode.documents.update import private_value
 from chaincode.shim.keys import create_composite_key
 from medquorum import PeerError
 

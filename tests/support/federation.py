@@ -25,8 +25,8 @@ from federation_task import create_task, deal_digits, encrypted_fields, found_co
 from networks import RunningNetwork
 from role_process import RoleProcess
 
-from chaincode.contract.roundstate import Round
-from chaincode.contract.update import private_value
+from chaincode.documents.round import Round
+from chaincode.documents.update import private_value
 from clients.coordinator.agent import Coordinator
 from clients.coordinator.duty import Deadlines
 from clients.documents import RoundStatus, ended

@@ -18,7 +18,7 @@ from networks import RunningNetwork
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from chaincode import modelformat
-from chaincode.contract.update import private_value
+from chaincode.documents.update import private_value
 from clients.gateway import Submissions, connect_profile
 from clients.gateway.network import Network
 from clients.ledger import Ledger

@@ -10,7 +10,7 @@ import numpy as np
 from federation import Federation
 from handmade_shares import HandmadeShares, credentials_of
 
-from chaincode.contract.verdictstate import Verdict
+from chaincode.documents.verdict import Verdict
 from chaincode.fixedpoint import IntArray
 from clients.documents import RoundStatus
 from clients.follow import Wake

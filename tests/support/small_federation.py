@@ -12,7 +12,7 @@ import numpy as np
 from consortium_ledger import HOSPITALS, A, Consortium
 from ledger_contract import LedgerContract
 
-from chaincode.contract.task import Task
+from chaincode.documents.task import Task
 from clients.attacks.behaviour import Behaviour, honest
 from clients.coordinator.agent import Coordinator
 from clients.coordinator.duty import Deadlines

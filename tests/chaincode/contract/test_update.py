@@ -12,7 +12,7 @@ import pytest
 from consortium_ledger import DEALER, HOSPITALS, SALT, A, B, Consortium
 
 from chaincode import modelformat
-from chaincode.contract.update import private_value
+from chaincode.documents.update import private_value
 
 H1, H2, H3 = HOSPITALS
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from chaincode.contract.update import Update
+from chaincode.documents.update import Update
 from clients.auditor.command import listed
 from clients.documents import RoundStatus
 

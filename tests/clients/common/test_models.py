@@ -11,7 +11,7 @@ from consortium_ledger import HOSPITALS, Consortium
 from ledger_contract import LedgerContract
 
 from chaincode import modelformat
-from chaincode.contract.models import Model
+from chaincode.documents.model import Model
 from clients.hospital.use import classify, model_of_round, standing
 from clients.ledger import Ledger
 from clients.models import check_round, fetch_model

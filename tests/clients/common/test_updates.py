@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.contract.update import chunk_of
+from chaincode.documents.update import chunk_of
 from clients.hospital.updates import UpdateStore
 from medquorum import DataError
 

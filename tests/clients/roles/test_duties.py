@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from consortium_ledger import HOSPITALS, A, B
 
-from chaincode.contract.aggregate import Aggregate
-from chaincode.contract.attestation import Attestation
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
-from chaincode.contract.update import Update
-from chaincode.contract.verdictstate import Verdict
+from chaincode.documents.aggregate import Aggregate
+from chaincode.documents.attestation import Attestation
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
+from chaincode.documents.update import Update
+from chaincode.documents.verdict import Verdict
 from clients.coordinator import duty as coordinator
 from clients.documents import RoundStatus
 from clients.hospital import duty as hospital

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chaincode.contract.roundstate import Round
+from chaincode.documents.round import Round
 from clients.aggregator.record import fix_set
 from clients.party.agent import _asked
 from clients.party.masked import keep_masked, masked_sum

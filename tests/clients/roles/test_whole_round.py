@@ -13,9 +13,9 @@ from consortium_ledger import A, B
 from encrypted_consortium import settings
 
 from chaincode import modelformat
-from chaincode.contract.roundstate import Round
-from chaincode.contract.task import Task
-from chaincode.contract.verdict import disclosed
+from chaincode.documents.round import Round
+from chaincode.documents.task import Task
+from chaincode.documents.verdict import disclosed
 from chaincode.fixedpoint import FRACTION_BITS
 from chaincode.rules import Candidate, judge
 from clients.documents import RoundStatus

@@ -19,8 +19,8 @@ from fabric_protos.peer.transaction_pb2 import ChaincodeActionPayload, Transacti
 from ledger_rounds import COORDINATOR, HOSPITAL
 
 from chaincode import modelformat
-from chaincode.contract.models import Model
-from chaincode.contract.roundstate import Round
+from chaincode.documents.model import Model
+from chaincode.documents.round import Round
 from clients.auditor.authorities import Authorities
 from clients.auditor.evidence import Endorsers
 from clients.auditor.root import read_root

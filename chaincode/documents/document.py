@@ -3,20 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chaincode import canonical
-from chaincode.contract.arguments import HASH_PATTERN, MAX_ROUND, MSP_PATTERN, TASK_PATTERN
+from chaincode.documents.fields import MspId
 from medquorum import ContractError
 
-__all__ = ["Attribute", "Document", "Hash", "MspId", "RoundIndex", "Statement", "TaskName", "key_attributes"]
-
-Hash = Annotated[str, Field(pattern=f"^{HASH_PATTERN}$")]
-MspId = Annotated[str, Field(pattern=f"^{MSP_PATTERN}$")]
-TaskName = Annotated[str, Field(pattern=f"^{TASK_PATTERN}$")]
-RoundIndex = Annotated[int, Field(ge=0, le=MAX_ROUND)]
+__all__ = ["Attribute", "Document", "Statement", "key_attributes"]
 
 Attribute = str | int
 
@@ -41,6 +36,11 @@ class Document(BaseModel):
     def attributes(self) -> tuple[Attribute, ...]:
         """The attributes of this document's composite key."""
         return ()
+
+    @property
+    def key(self) -> str:
+        """The document's key in the state: Fabric's composite key of its kind and attributes."""
+        return "\0" + "".join(f"{part}\0" for part in (self.kind, *key_attributes(self.attributes)))
 
     def plain(self) -> dict[str, Any]:
         """Give the document as plain values with its ``docType``."""

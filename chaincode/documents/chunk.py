@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chunks of models: their sizes, and which ones a model has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, NamedTuple
+
+from chaincode.documents.document import Attribute, Document
+from chaincode.documents.fields import Hash
+from chaincode.modelformat import CHUNK_BYTES
+
+__all__ = ["Chunk", "Holder", "Store", "StoredChunk", "chunk_sizes", "chunks_of"]
+
+Store = Literal["public", "private"]
+
+
+class Chunk(NamedTuple):
+    """The SHA-256 of a whole chunk, and its bytes: a manifest may name a hash for a place that it does not fit."""
+
+    hash: str
+    size: int
+
+
+def chunk_sizes(length: int) -> list[int]:
+    """Give the bytes of each chunk of a model of ``length`` bytes: full ones and a shorter last one."""
+    full, rest = divmod(length, CHUNK_BYTES)
+    return [CHUNK_BYTES] * full + ([rest] if rest else [])
+
+
+def chunks_of(hashes: Sequence[str], length: int) -> list[Chunk]:
+    """Give the chunks of a model of ``length`` bytes."""
+    return [Chunk(*both) for both in zip(hashes, chunk_sizes(length), strict=True)]
+
+
+class StoredChunk(Document):
+    """Says that a model's chunk is stored and which one it is: so the model has it, also before its manifest."""
+
+    kind: ClassVar[str] = "stored"
+
+    model: Hash
+    index: int
+    store: Store
+    hash: Hash
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Model hash, chunk index and store."""
+        return (self.model, self.index, self.store)
+
+
+class Holder(Document):
+    """Says that a model has a private chunk, whose bytes are there."""
+
+    kind: ClassVar[str] = "holder"
+
+    hash: Hash
+    model: Hash
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Chunk hash and model hash."""
+        return (self.hash, self.model)

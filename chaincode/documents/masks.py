@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The dealer's word on the masks of a round's accepted updates."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from chaincode.documents.document import Attribute, Document
+from chaincode.documents.fields import Hash, MspId, RoundIndex, TaskName
+
+__all__ = ["Masks"]
+
+
+class Masks(Document):
+    """A salted hash of the sum of the masks under which the accepted updates were evaluated."""
+
+    kind: ClassVar[str] = "masks"
+
+    task: TaskName
+    round: RoundIndex
+    dealer: MspId
+    accepted: list[MspId]
+    hash: Hash
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Task and round."""
+        return (self.task, self.round)

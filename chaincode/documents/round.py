@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A round of a task: how far it is, and what became of its candidates."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from chaincode.documents.document import Attribute, Document
+from chaincode.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum import ContractError
+
+__all__ = ["ENDED", "Outcome", "Round", "State"]
+
+State = Literal["open", "verifying", "aggregating", "closed", "aborted"]
+Outcome = Literal["accepted", "refused", "no_quorum", "missing"]
+
+ENDED: tuple[State, ...] = ("closed", "aborted")
+
+
+class Round(Document):
+    """One round: its base model, its frozen candidates with their update commitments, and what became of them.
+
+    ``differing`` names those whose attested model is not the one the round was closed with.
+    """
+
+    kind: ClassVar[str] = "round"
+    optional: ClassVar[frozenset[str]] = frozenset({"differing"})
+
+    task: TaskName
+    round: RoundIndex
+    state: State
+    base: Hash
+    candidates: list[MspId] = Field(default_factory=list)
+    commitments: dict[MspId, Hash] = Field(default_factory=dict)
+    outcomes: dict[MspId, Outcome] = Field(default_factory=dict)
+    accepted: list[MspId] = Field(default_factory=list)
+    model: Hash | None = None
+    differing: list[MspId] | None = None
+    reason: str | None = None
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Task and round."""
+        return (self.task, self.round)
+
+    def expect(self, *states: State, code: str = "ROUND_STATE") -> None:
+        """Refuse any other state.
+
+        Raises
+        ------
+        ContractError
+            ``code``, naming the state found and those expected.
+        """
+        if self.state not in states:
+            raise ContractError(
+                code,
+                f"round {self.round} of {self.task} is {self.state}, not {' or '.join(states)}",
+                "Read the round and go on from there",
+            )

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict on one update: ``pending`` from its submission, then the verifiers' common decision."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from chaincode import rules
+from chaincode.documents.document import Attribute, Document
+from chaincode.documents.fields import Hash, MspId, RoundIndex, TaskName
+from chaincode.documents.task import Mode, Task
+
+__all__ = ["PENDING", "Verdict", "disclosed"]
+
+PENDING = b"pending"
+
+
+class Verdict(Document):
+    """Accepted or refused, why, and in disclosure mode ``count`` what was counted."""
+
+    kind: ClassVar[str] = "verdict"
+    optional: ClassVar[frozenset[str]] = frozenset({"counts", "quality", "transcript"})
+
+    task: TaskName
+    round: RoundIndex
+    hospital: MspId
+    accepted: bool
+    reason: str | None
+    mode: Mode = "plain"
+    rule: str
+    counts: dict[str, Any] | None = None
+    quality: int | None = None
+    transcript: Hash | None = None
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Task, round and hospital."""
+        return (self.task, self.round, self.hospital)
+
+
+def disclosed(task: Task, verdict: rules.Verdict) -> dict[str, Any]:
+    """Give the part of a verdict that the task's disclosure mode lets out."""
+    if task.disclosure == "bit":
+        return {"accepted": verdict.accepted, "reason": None if verdict.accepted else rules.Reason.RULE.value}
+    result: dict[str, Any] = {
+        "accepted": verdict.accepted,
+        "reason": None if verdict.reason is None else verdict.reason.value,
+        "counts": dict(verdict.counts),
+    }
+    return result if verdict.quality is None else result | {"quality": verdict.quality}
