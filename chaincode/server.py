@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 
@@ -16,8 +17,8 @@ from chaincode.contract.contract import Contract
 from chaincode.contract.node import Node
 from chaincode.contract.verification import VerificationSets
 from chaincode.documents.fields import MSP_PATTERN
-from chaincode.shim import ServerSettings, serve
-from medquorum import ConfigError, MedquorumError
+from chaincode.shim import ListenError, ServerSettings, ShimError, serve
+from medquorum import ConfigError, MedquorumError, NetworkError
 
 __all__ = ["main", "make_node"]
 
@@ -59,6 +60,12 @@ def main() -> None:
         node = make_node()
         serve(Contract(node), ServerSettings.from_environment())
     except MedquorumError as error:
-        print(f"medquorum-chaincode: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(error, error.exit_code)
+    except ShimError as error:
+        _end(error, NetworkError.exit_code if isinstance(error, ListenError) else ConfigError.exit_code)
     node.workshop.close()
+
+
+def _end(error: Exception, code: int) -> NoReturn:
+    print(f"medquorum-chaincode: {error}", file=sys.stderr)
+    sys.exit(code)

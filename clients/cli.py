@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from clients import gateway
 from clients.admin.command import admin
 from clients.aggregator.command import aggregator
 from clients.auditor.command import auditor
@@ -43,6 +44,18 @@ for name, commands in {
     app.add_typer(commands, name=name)
 
 
+GATEWAY_EXIT_CODES: dict[type[gateway.FabricError], int] = {
+    gateway.ConfigError: 10,
+    gateway.DataError: 11,
+    gateway.GatewayError: 30,
+    gateway.EndorseError: 31,
+    gateway.SubmitError: 32,
+    gateway.CommitStatusError: 33,
+    gateway.CommitError: 34,
+}
+"""Exit codes of the gateway client's errors, which are not of Medquorum's tree (``medquorum.py``)."""
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"medquorum {__version__}")
@@ -58,8 +71,9 @@ def main() -> None:
     """Run the command line; an error is one line on standard error and the exit code of its class."""
     try:
         app()
-    except MedquorumError as error:
+    except (MedquorumError, gateway.FabricError) as error:
+        code = error.exit_code if isinstance(error, MedquorumError) else GATEWAY_EXIT_CODES[type(error)]
         if "--json" in sys.argv:
-            print(json.dumps({"event": "error", **error.as_dict()}), flush=True)
+            print(json.dumps({"event": "error", **error.as_dict(), "exit_code": code}), flush=True)
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}")
-        sys.exit(error.exit_code)
+        sys.exit(code)

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import structlog
 
-from medquorum import CommitError, ContractError, GatewayError
+from clients.gateway import CommitError, GatewayError
+from medquorum import ContractError
 
 Result = TypeVar("Result")
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -15,11 +16,12 @@ from chaincode.documents.model import Model
 from chaincode.documents.round import Round
 from chaincode.documents.task import Task
 from clients.documents import RoundStatus, read_document
-from clients.gateway import contract_error
-from clients.gateway.errors import peers_unknown
-from medquorum import ContractError, GatewayError
+from clients.gateway import GatewayError, chaincode_message, peers_unknown
+from medquorum import ContractError
 
-__all__ = ["Contract", "Ledger", "refusal_of"]
+__all__ = ["Contract", "Ledger", "contract_error", "refusal_of"]
+
+_REFUSAL = re.compile(r"([A-Z][A-Z0-9_]*): (.*)", re.DOTALL)
 
 D = TypeVar("D", bound=Document)
 Result = TypeVar("Result")
@@ -126,12 +128,22 @@ class Ledger:
         return read_document(kind, self.value(name, *arguments))
 
 
+def contract_error(error: BaseException) -> ContractError | None:
+    """Return the contract's own refusal (``CODE: cause. remedy``), None where the error is not one."""
+    message = chaincode_message(error)
+    found = None if message is None else _REFUSAL.fullmatch(message)
+    if found is None:
+        return None
+    cause, _, remedy = found[2].partition(". ")
+    return ContractError(found[1], cause, remedy)
+
+
 def refusal_of(call: Callable[[], Result]) -> Result:
     """Make a call whose refusal by the chaincode is raised as ``ContractError``, other errors as they are."""
     try:
         return call()
     except GatewayError as error:
-        refused: ContractError | None = contract_error(error)
+        refused = contract_error(error)
         if refused is None:
             raise
         raise refused from error

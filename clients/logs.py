@@ -12,15 +12,19 @@ __all__ = ["configure"]
 
 
 def configure(*, as_json: bool, verbose: bool) -> None:
-    """Send structlog's events to standard error, with time and the bound role, msp, task and round."""
+    """Send structlog's events and the libraries' log to standard error, with time, role, msp, task and round."""
+    level = logging.INFO if verbose else logging.WARNING
+    common: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
     renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if verbose else logging.WARNING),
+        processors=[*common, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
+    libraries = logging.StreamHandler(sys.stderr)
+    libraries.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=common, processor=renderer))
+    logging.basicConfig(handlers=[libraries], level=level, force=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from clients.gateway.contract import Contract
-from clients.gateway.submission import Submissions
+from clients.gateway import Contract, Submissions
 
 __all__ = ["Outbox"]
 

@@ -13,10 +13,8 @@ import structlog
 
 from chaincode.documents.task import Task
 from clients import logs
-from clients.gateway import connect_profile, read_profile
+from clients.gateway import Network, Submissions, connect_profile, read_profile
 from clients.gateway.files import make_folder
-from clients.gateway.network import Network
-from clients.gateway.submission import Submissions
 from clients.ledger import Ledger
 from clients.options import Connection
 from clients.outbox import Outbox

@@ -10,9 +10,9 @@ from typing import Any
 from tenacity import retry_if_exception, wait_exponential, wait_random
 
 from chaincode import canonical
-from clients.gateway.retry import retrying, worth_retrying
+from clients.gateway import EndorseError, retrying, worth_retrying
 from clients.ledger import Contract, refusal_of
-from medquorum import ConfigError, ContractError, EndorseError
+from medquorum import ConfigError, ContractError
 
 __all__ = ["Transactions", "differs", "quorums"]
 

@@ -15,10 +15,7 @@ from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
 from clients.follow import Wake
-from clients.gateway.checkpoint import FileCheckpointer
-from clients.gateway.events import ChaincodeEvent, EventStream
-from clients.gateway.network import Network
-from medquorum import GatewayError
+from clients.gateway import ChaincodeEvent, EventStream, FileCheckpointer, GatewayError, Network
 
 __all__ = ["Wakes"]
 

@@ -9,9 +9,8 @@ from typing import TypeVar
 from chaincode import canonical
 from chaincode.contract.node import Node
 from chaincode.documents.document import Attribute, Document, key_attributes
-from chaincode.shim.identity import ClientIdentity
-from chaincode.shim.interface import Stub
-from medquorum import ContractError, PeerError
+from chaincode.shim import ClientIdentity, PeerError, Stub
+from medquorum import ContractError
 
 __all__ = ["Context", "sha256"]
 

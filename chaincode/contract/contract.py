@@ -24,7 +24,7 @@ from chaincode.contract.context import Context
 from chaincode.contract.dispatch import collect
 from chaincode.contract.metadata import NAME, describe
 from chaincode.contract.node import Node
-from chaincode.shim.interface import Response, Stub, error, success
+from chaincode.shim import ChaincodeError, PeerError, Response, Stub, error, success
 from medquorum import ContractError, DataError, MedquorumError, ModelError
 
 __all__ = ["Contract"]
@@ -68,8 +68,10 @@ class Contract:
         try:
             context = Context(stub, self._node, read_only=transaction.read_only)
             return success(transaction(context, arguments))
-        except ContractError as refusal:
+        except (ContractError, ChaincodeError) as refusal:
             return error(str(refusal))
+        except PeerError as refusal:
+            return error(f"PEER: {refusal}")
         except MedquorumError as refusal:
             return error(f"{_code(refusal)}: {refusal}")
 

@@ -10,7 +10,7 @@ from chaincode.documents.consortium import Consortium
 from chaincode.documents.document import key_attributes
 from chaincode.documents.task import Task
 from chaincode.documents.verdict import PENDING, Verdict
-from chaincode.shim.endorsement import endorsement_policy
+from chaincode.shim import endorsement_policy
 from medquorum import ContractError
 
 __all__ = ["check_undecided", "find_verdict", "list_verdicts", "open_verdict"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fabric_protos.common import policies_pb2
 from fabric_protos.msp import msp_principal_pb2
 
-from medquorum import ContractError
+from chaincode.shim.errors import ChaincodeError
 
 __all__ = ["endorsement_policy"]
 
@@ -21,14 +21,14 @@ def endorsement_policy(msp_ids: Iterable[str], required: int) -> bytes:
 
     Raises
     ------
-    ContractError
+    ChaincodeError
         ``BAD_POLICY``: no organisation, one named twice or empty, or ``required`` outside 1 to their number.
     """
     members = sorted(msp_ids)
     if not members or not all(members) or len(set(members)) != len(members):
-        raise ContractError("BAD_POLICY", f"organisations must be named once each, got {members}")
+        raise ChaincodeError("BAD_POLICY", f"organisations must be named once each, got {members}")
     if not 1 <= required <= len(members):
-        raise ContractError("BAD_POLICY", f"{required} of {len(members)} organisations cannot be required")
+        raise ChaincodeError("BAD_POLICY", f"{required} of {len(members)} organisations cannot be required")
     rules = [policies_pb2.SignaturePolicy(signed_by=index) for index in range(len(members))]
     policy = policies_pb2.SignaturePolicyEnvelope(
         version=0,

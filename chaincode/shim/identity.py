@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from fabric_protos.msp import identities_pb2
 from google.protobuf.message import DecodeError
 
-from medquorum import ContractError
+from chaincode.shim.errors import ChaincodeError
 
 __all__ = ["ClientIdentity"]
 
@@ -45,7 +45,7 @@ class ClientIdentity:
 
     Raises
     ------
-    ContractError
+    ChaincodeError
         ``BAD_IDENTITY``: not an X.509 identity of an MSP.
     """
 
@@ -54,9 +54,9 @@ class ClientIdentity:
             identity = identities_pb2.SerializedIdentity.FromString(creator)
             self.certificate = x509.load_pem_x509_certificate(identity.id_bytes)
         except (DecodeError, ValueError) as error:
-            raise ContractError("BAD_IDENTITY", "the creator of the proposal is not an X.509 identity") from error
+            raise ChaincodeError("BAD_IDENTITY", "the creator of the proposal is not an X.509 identity") from error
         if not identity.mspid:
-            raise ContractError("BAD_IDENTITY", "the creator of the proposal names no MSP")
+            raise ChaincodeError("BAD_IDENTITY", "the creator of the proposal names no MSP")
         self.msp_id: str = identity.mspid
 
     @cached_property
@@ -87,7 +87,7 @@ class ClientIdentity:
             attributes = json.loads(extension.value.public_bytes()).get("attrs") or {}
             return {str(name): str(value) for name, value in attributes.items()}
         except (ValueError, AttributeError) as error:
-            raise ContractError("BAD_IDENTITY", "the attributes in the creator's certificate cannot be read") from error
+            raise ChaincodeError("BAD_IDENTITY", "the attributes in the certificate cannot be read") from error
 
 
 def _values(name: x509.Name, oid: x509.ObjectIdentifier) -> list[str]:

@@ -54,7 +54,7 @@ class Stub(Protocol):
     """One invocation's view of the ledger. Reads do not see the invocation's own writes (as in Fabric).
 
     Every method that asks the peer raises ``PeerError`` with the peer's text; an empty key, a key that starts with
-    0x00 outside a composite key, and an empty value raise ``ContractError`` (``BAD_KEY``, ``EMPTY_VALUE``), because
+    0x00 outside a composite key, and an empty value raise ``ChaincodeError`` (``BAD_KEY``, ``EMPTY_VALUE``), because
     the peer itself takes an empty value as a delete and checks no key. Writes of public state travel in batches, so
     their refusal may show only when the invocation ends; private writes are answered at once.
     """

@@ -10,11 +10,11 @@ import structlog
 from fabric_protos.peer import chaincode_pb2, chaincode_shim_pb2, proposal_response_pb2
 from google.protobuf.message import DecodeError
 
+from chaincode.shim.errors import ChaincodeError, PeerError
 from chaincode.shim.exchange import Exchange
 from chaincode.shim.interface import Chaincode, Response, error
 from chaincode.shim.proposal import Proposal, read_proposal
 from chaincode.shim.stub import LedgerStub, PeerOffer
-from medquorum import ContractError, PeerError
 
 __all__ = ["completed", "run"]
 
@@ -27,7 +27,7 @@ Message = chaincode_shim_pb2.ChaincodeMessage
 def run(chaincode: Chaincode, message: Any, exchange: Exchange, offer: PeerOffer) -> Any:
     """Simulate a TRANSACTION or INIT message and give the COMPLETED message.
 
-    A ``ContractError`` becomes status 500 with its text, a ``PeerError`` the same under code ``PEER``, anything else
+    A ``ChaincodeError`` becomes status 500 with its text, a ``PeerError`` the same under code ``PEER``, anything else
     ``INTERNAL`` with the exception's type only, because its text may hold data.
     """
     try:
@@ -38,7 +38,7 @@ def run(chaincode: Chaincode, message: Any, exchange: Exchange, offer: PeerOffer
         if response.status < FAILURE:
             stub.finish()
             return completed(message, response, stub.event)
-    except ContractError as refusal:
+    except ChaincodeError as refusal:
         response = error(str(refusal))
     except PeerError as refusal:
         response = error(f"PEER: {refusal}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medquorum import ContractError
+from chaincode.shim.errors import ChaincodeError
 
 __all__ = ["check_key", "composite_range", "create_composite_key", "simple_range", "split_composite_key"]
 
@@ -23,11 +23,11 @@ def check_key(key: str) -> str:
 
     Raises
     ------
-    ContractError
+    ChaincodeError
         ``BAD_KEY``: empty, not UTF-8, or starting with 0x00 without being a composite key.
     """
     if not key:
-        raise ContractError("BAD_KEY", "a key must not be empty")
+        raise ChaincodeError("BAD_KEY", "a key must not be empty")
     _check_text(key)
     if key.startswith(SEPARATOR):
         split_composite_key(key)
@@ -37,11 +37,11 @@ def check_key(key: str) -> str:
 def create_composite_key(object_type: str, attributes: Sequence[str]) -> str:
     """Join an object type and attributes to one key; ``BAD_KEY`` when one holds U+0000 or U+10FFFF."""
     if not object_type:
-        raise ContractError("BAD_KEY", "a composite key needs an object type")
+        raise ChaincodeError("BAD_KEY", "a composite key needs an object type")
     for part in (object_type, *attributes):
         _check_text(part)
         if SEPARATOR in part or LAST in part:
-            raise ContractError("BAD_KEY", f"{part[:SHOWN]!r} holds U+0000 or U+10FFFF, which separate composite keys")
+            raise ChaincodeError("BAD_KEY", f"{part[:SHOWN]!r} holds U+0000 or U+10FFFF, which separate composite keys")
     return SEPARATOR + SEPARATOR.join((object_type, *attributes)) + SEPARATOR
 
 
@@ -49,7 +49,7 @@ def split_composite_key(key: str) -> tuple[str, list[str]]:
     """Split a composite key into its object type and attributes; ``BAD_KEY`` when it is none."""
     parts = key.split(SEPARATOR)
     if len(parts) < 3 or parts[0] or parts[-1] or not parts[1] or LAST in key:
-        raise ContractError("BAD_KEY", f"{key[:SHOWN]!r} is not a composite key", "Make it with create_composite_key")
+        raise ChaincodeError("BAD_KEY", f"{key[:SHOWN]!r} is not a composite key", "Make it with create_composite_key")
     return parts[1], parts[2:-1]
 
 
@@ -64,7 +64,7 @@ def simple_range(start: str, end: str) -> tuple[str, str]:
     for bound in (start, end):
         _check_text(bound)
         if bound.startswith(SEPARATOR):
-            raise ContractError(
+            raise ChaincodeError(
                 "BAD_KEY", "a range bound starts with 0x00", "Use get_state_by_partial_composite_key for composite keys"
             )
     return start or FIRST_SIMPLE_KEY, end
@@ -74,4 +74,4 @@ def _check_text(key: str) -> None:
     try:
         key.encode()
     except UnicodeEncodeError as error:
-        raise ContractError("BAD_KEY", f"{key[:SHOWN]!r} cannot be written as UTF-8") from error
+        raise ChaincodeError("BAD_KEY", f"{key[:SHOWN]!r} cannot be written as UTF-8") from error

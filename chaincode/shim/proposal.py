@@ -11,7 +11,7 @@ from fabric_protos.common import common_pb2
 from fabric_protos.peer import proposal_pb2
 from google.protobuf.message import DecodeError
 
-from medquorum import ContractError
+from chaincode.shim.errors import ChaincodeError
 
 __all__ = ["Proposal", "read_proposal"]
 
@@ -30,7 +30,7 @@ def read_proposal(signed: Any) -> Proposal:
 
     Raises
     ------
-    ContractError
+    ChaincodeError
         ``BAD_PROPOSAL`` when it cannot be parsed.
     """
     try:
@@ -40,7 +40,7 @@ def read_proposal(signed: Any) -> Proposal:
         signature_header = common_pb2.SignatureHeader.FromString(header.signature_header)
         payload = proposal_pb2.ChaincodeProposalPayload.FromString(proposal.payload)
     except DecodeError as error:
-        raise ContractError("BAD_PROPOSAL", "the signed proposal cannot be parsed") from error
+        raise ChaincodeError("BAD_PROPOSAL", "the signed proposal cannot be parsed") from error
     return Proposal(
         creator=signature_header.creator,
         timestamp=channel_header.timestamp.seconds * 1_000_000_000 + channel_header.timestamp.nanos,

@@ -14,11 +14,11 @@ import grpc
 import structlog
 from fabric_protos.peer import chaincode_shim_pb2
 
+from chaincode.shim.errors import ListenError
 from chaincode.shim.executor import BoundedExecutor
 from chaincode.shim.interface import Chaincode
 from chaincode.shim.settings import ServerSettings
 from chaincode.shim.stream import MESSAGE_LIMIT, PeerStream
-from medquorum import NetworkError
 
 __all__ = ["ChaincodeServer", "serve"]
 
@@ -70,7 +70,7 @@ class ChaincodeServer:
 
         Raises
         ------
-        NetworkError
+        ListenError
             The address cannot be bound.
         """
         address, tls = self._settings.address, self._settings.tls
@@ -83,7 +83,7 @@ class ChaincodeServer:
                 )
                 port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
-            raise NetworkError(
+            raise ListenError(
                 f"the chaincode server cannot listen on {address}", "Free the port or choose another address"
             ) from error
         self.address = f"{address.rpartition(':')[0]}:{port}"

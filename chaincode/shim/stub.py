@@ -12,11 +12,11 @@ from fabric_protos.peer import chaincode_event_pb2, chaincode_pb2, proposal_resp
 from fabric_protos.peer import chaincode_shim_pb2 as shim
 
 from chaincode.shim import keys
+from chaincode.shim.errors import ChaincodeError, PeerError
 from chaincode.shim.exchange import Exchange
 from chaincode.shim.interface import KeyModification, KeyValue, Response
 from chaincode.shim.proposal import Proposal
 from chaincode.shim.writes import Writes
-from medquorum import ContractError, PeerError
 
 __all__ = ["LedgerStub", "PeerOffer"]
 
@@ -169,7 +169,7 @@ class LedgerStub:
     def set_event(self, name: str, payload: bytes) -> None:
         """Set the transaction's one event; a later call replaces it."""
         if not name:
-            raise ContractError("BAD_EVENT", "an event needs a name")
+            raise ChaincodeError("BAD_EVENT", "an event needs a name")
         self.event = chaincode_event_pb2.ChaincodeEvent(event_name=name, payload=payload)
 
     def invoke_chaincode(self, name: str, args: Sequence[bytes], channel: str = "") -> Response:
@@ -242,13 +242,13 @@ class LedgerStub:
 
 def _named(collection: str) -> str:
     if not collection:
-        raise ContractError("BAD_COLLECTION", "a collection must be named")
+        raise ChaincodeError("BAD_COLLECTION", "a collection must be named")
     return collection
 
 
 def _checked(key: str, value: bytes) -> bytes:
     if not value:
-        raise ContractError("EMPTY_VALUE", f"the value of {key[:80]!r} is empty, which a peer takes as a delete")
+        raise ChaincodeError("EMPTY_VALUE", f"the value of {key[:80]!r} is empty, which a peer takes as a delete")
     return value
 
 

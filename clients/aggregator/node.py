@@ -27,12 +27,13 @@ from clients.aggregator.result import masked_hash, mismatch_of, model_name, next
 from clients.aggregator.standing import task_nodes
 from clients.documents import ended
 from clients.follow import POLL, Wake
+from clients.gateway import GatewayError
 from clients.gateway.files import make_folder, write_durably
 from clients.ledger import Ledger
 from clients.party.roundfolders import forget_rounds, round_folder
 from clients.report import Report
 from clients.transactions import Transactions
-from medquorum import ContractError, GatewayError, MedquorumError, ProtocolError, ShareError
+from medquorum import ContractError, MedquorumError, ProtocolError, ShareError
 from verifier.resharing import open_reshare, reshare_bytes
 from verifier.service.deliveries import Delivery
 
@@ -160,7 +161,10 @@ class Node:
         return AGAIN if left or (ready and not attested) else POLL
 
     def _check(self, sender: str, header: Delivery) -> None:
-        known, own = task_nodes(self._ledger, self._task.task), self._ledger.msp
+        try:
+            known, own = task_nodes(self._ledger, self._task.task), self._ledger.msp
+        except (ContractError, GatewayError) as error:
+            raise ShareError(f"not now: {error.cause}", error.remedy) from error
         chosen = header.nodes
         if header.task != self._task.task or own not in chosen or not {*chosen} <= {*known}:
             raise ShareError(f"{own} is no node of these for a task {header.task}", "Check task and address")

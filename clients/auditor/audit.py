@@ -10,7 +10,7 @@ from typing import Any
 from chaincode.documents.task import Task
 from clients.auditor.authorities import Authorities
 from clients.auditor.chain import BlockTransaction, check_link, check_valid, transactions_of
-from clients.gateway.network import Network
+from clients.gateway import Network
 from clients.ledger import Ledger
 
 __all__ = ["SILENCE", "audit_round", "history", "round_transactions"]

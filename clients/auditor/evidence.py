@@ -12,9 +12,9 @@ from chaincode.documents.document import Document
 from clients.auditor.audit import SILENCE, history
 from clients.auditor.authorities import Authorities
 from clients.auditor.chain import BlockTransaction, check_link, check_valid, transactions_of, writes_of
-from clients.gateway.network import Network
+from clients.gateway import CommitStatusError, Network
 from clients.ledger import Ledger
-from medquorum import CheckFailed, CommitStatusError
+from medquorum import CheckFailed
 
 __all__ = ["Claim", "Endorsers", "EndorsersByBlock", "Evidence", "check_claims"]
 

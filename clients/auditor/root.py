@@ -14,7 +14,7 @@ from clients.auditor.audit import history
 from clients.auditor.authorities import Authorities
 from clients.auditor.evidence import Claim, Endorsers, check_claims
 from clients.documents import read_document
-from clients.gateway.network import Network
+from clients.gateway import Network
 from clients.ledger import Ledger
 from medquorum import CheckFailed, ConfigError
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fabric gateway client for Python, in the shape of the official ones (Fabric 2.4 and later).
 
-Needs no other package of this project than the error tree ``medquorum``.
+Stands alone: it needs no other package of this project.
 
 >>> with connect_profile("connection-org1.json", "User1") as gateway:
 ...     network = gateway.get_network("mychannel")
@@ -20,12 +20,23 @@ from clients.gateway.client import Deadlines
 from clients.gateway.commit import Commit, Status, SubmittedTransaction
 from clients.gateway.contract import Contract
 from clients.gateway.environment import connect_environment
-from clients.gateway.errors import chaincode_refused, contract_error
+from clients.gateway.errors import (
+    CommitError,
+    CommitStatusError,
+    ConfigError,
+    DataError,
+    EndorseError,
+    ErrorDetail,
+    FabricError,
+    GatewayError,
+    SubmitError,
+)
 from clients.gateway.events import ChaincodeEvent, ChaincodeEventsRequest, EventStream
+from clients.gateway.failures import chaincode_message, identity_refused, peers_unknown
 from clients.gateway.gateway import Gateway, connect
-from clients.gateway.identity import X509Identity, private_key_signer, sha256
+from clients.gateway.identity import Hash, Signer, X509Identity, private_key_signer, sha256
 from clients.gateway.network import Network
-from clients.gateway.profile import Profile, connect_profile, read_profile
+from clients.gateway.profile import Profile, connect_peer, connect_profile, read_profile
 from clients.gateway.proposal import Proposal
 from clients.gateway.retry import retrying, worth_retrying
 from clients.gateway.submission import Submissions
@@ -39,25 +50,38 @@ __all__ = [
     "ChaincodeEventsRequest",
     "Checkpoint",
     "Commit",
+    "CommitError",
+    "CommitStatusError",
+    "ConfigError",
     "Contract",
+    "DataError",
     "Deadlines",
+    "EndorseError",
+    "ErrorDetail",
     "EventStream",
+    "FabricError",
     "FileCheckpointer",
     "Gateway",
+    "GatewayError",
+    "Hash",
     "InMemoryCheckpointer",
     "Network",
     "Profile",
     "Proposal",
+    "Signer",
     "Status",
     "Submissions",
+    "SubmitError",
     "SubmittedTransaction",
     "Transaction",
     "X509Identity",
-    "chaincode_refused",
+    "chaincode_message",
     "connect",
     "connect_environment",
+    "connect_peer",
     "connect_profile",
-    "contract_error",
+    "identity_refused",
+    "peers_unknown",
     "private_key_signer",
     "read_identity",
     "read_profile",

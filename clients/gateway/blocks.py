@@ -16,9 +16,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from clients.gateway.checkpoint import Checkpoint
 from clients.gateway.client import Client
+from clients.gateway.errors import GatewayError
 from clients.gateway.events import EventStream, start_position
 from clients.gateway.signable import Signable
-from medquorum import GatewayError
 
 __all__ = ["BlockEventsRequest", "BlockKind", "new_block_events_request"]
 

@@ -11,9 +11,9 @@ import grpc
 from fabric_protos.gateway.gateway_pb2_grpc import GatewayStub
 from fabric_protos.peer.events_pb2_grpc import DeliverStub
 
-from clients.gateway.errors import gateway_error
+from clients.gateway.errors import CommitStatusError, EndorseError, GatewayError, SubmitError
+from clients.gateway.failures import gateway_error
 from clients.gateway.identity import SigningIdentity
-from medquorum import CommitStatusError, EndorseError, GatewayError, SubmitError
 
 __all__ = ["Client", "Deadlines", "Timeouts"]
 

@@ -9,8 +9,8 @@ from fabric_protos.gateway.gateway_pb2 import CommitStatusRequest, SignedCommitS
 from fabric_protos.peer.transaction_pb2 import TxValidationCode
 
 from clients.gateway.client import Client
+from clients.gateway.errors import CommitError
 from clients.gateway.signable import Signable
-from medquorum import CommitError
 
 __all__ = ["Commit", "Status", "SubmittedTransaction"]
 

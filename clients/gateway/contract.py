@@ -46,7 +46,7 @@ class Contract:
         Raises
         ------
         GatewayError
-            No peer could run it, or the chaincode refused (see ``contract_error``).
+            No peer could run it, or the chaincode refused (see ``chaincode_message``).
         """
         proposal = self.new_proposal(
             name, arguments=arguments, transient=transient, endorsing_organizations=endorsing_organizations
@@ -69,7 +69,7 @@ class Contract:
         Raises
         ------
         EndorseError
-            Too few endorsements, or the chaincode refused (see ``contract_error``).
+            Too few endorsements, or the chaincode refused (see ``chaincode_message``).
         SubmitError, CommitStatusError
             The outcome is unknown; ``Submissions`` finds it out.
         CommitError

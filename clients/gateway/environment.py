@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Unpack
 
 from clients.gateway.client import Timeouts
+from clients.gateway.errors import ConfigError
 from clients.gateway.gateway import Gateway
 from clients.gateway.identity import X509Identity, private_key_signer
 from clients.gateway.profile import Profile, connect_peer
-from medquorum import ConfigError
 
 __all__ = ["connect_environment"]
 

@@ -1,179 +1,112 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a peer's gRPC error means: its nodes' own reasons, the remedy, and the chaincode's refusal if it is one."""
+"""The gateway client's errors: each says its cause and, where there is one, the remedy.
+
+FabricError
+├── ConfigError               a profile, identity, key or option cannot be used
+├── DataError                 stored or passed-on bytes are not the message they should be
+├── GatewayError              a peer's gateway answered a call with a gRPC error
+│   ├── EndorseError          no sufficient endorsement
+│   ├── SubmitError           the ordering service did not acknowledge (the outcome is unknown)
+│   └── CommitStatusError     the commit status could not be obtained (the outcome is unknown)
+└── CommitError               the transaction was ordered but is not valid
+"""
 
 from __future__ import annotations
 
-import re
-from typing import Any, cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import grpc
-from fabric_protos.gateway.gateway_pb2 import ErrorDetail as ErrorDetailMessage
-from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError
-
-from medquorum import ContractError, ErrorDetail, GatewayError
-
-__all__ = ["chaincode_refused", "contract_error", "error_details", "gateway_error", "identity_refused", "peers_unknown"]
-
-STATUS_TRAILER = "grpc-status-details-bin"
-
-_UNKNOWN = r"no combination of peers|no peers available|failed to find any endorsing peers|unavailability of peers"
-_REMEDIES = (
-    (
-        r"creator org unknown|creator is malformed|creator org \[\]",
-        "The peer does not know the identity (it leaves the creator blank then): check that the MSP id belongs to a "
-        "member of the channel, is spelled as there, and that the channel exists on this peer",
-    ),
-    (
-        r"access denied: channel \[.*\] creator org \[",
-        "The peer knows the organisation but refuses the certificate or the signature: check that the certificate "
-        "has not expired, comes from the organisation's CA and belongs to the signing key; the peer's log says which",
-    ),
-    (
-        r"data during check policy",
-        "The channel's policy does not let this certificate in: use a client's or an administrator's, not a peer's",
-    ),
-    (
-        r"identity expired",
-        "The identity's certificate has expired: let the organisation's CA issue a new one",
-    ),
-    (
-        r"No metadata was found for chaincode|chaincode .* not found|make sure the chaincode",
-        "Check the chaincode's name and that its definition is committed on the channel",
-    ),
-    (
-        r"failed to get config for channel|channel does not exist",
-        "Check the channel's name and that this peer has joined it",
-    ),
-    (
-        _UNKNOWN,
-        "Wait until a peer of each organisation the endorsement policy needs is running, has joined the channel and "
-        "has the chaincode installed; peers that have just started need some seconds to find one another",
-    ),
-    (
-        r"could not launch chaincode|connection to .* failed|chaincode stream terminated",
-        "Start the organisation's chaincode process, then try again",
-    ),
-    (
-        r"ProposalResponsePayloads do not match",
-        "The endorsers computed different results: a peer is behind, or a chaincode is not deterministic or not the "
-        "agreed one",
-    ),
-    (r"exceeds maximum allowed|larger than max", "Send the data in smaller pieces"),
-    (r"Handshake failed|CERTIFICATE_VERIFY_FAILED|Peer name .* is not in", "Check the TLS root and the host alias"),
-)
-_CODE_REMEDIES = {
-    "UNAVAILABLE": "Check that the peer runs at this address and try again",
-    "DEADLINE_EXCEEDED": "Try again, or give the call a longer timeout",
-    "PERMISSION_DENIED": "Check the identity and the signature: the channel's policy does not let it in",
-    "UNIMPLEMENTED": "This network does not offer the service",
-}
-_DENIED = re.compile(r"access denied|identity expired|data during check policy")
-_REFUSAL = re.compile(r"chaincode response (\d+), (.*)", re.DOTALL)
-_CONTRACT = re.compile(r"([A-Z][A-Z0-9_]*): (.*)", re.DOTALL)
+__all__ = [
+    "CommitError",
+    "CommitStatusError",
+    "ConfigError",
+    "DataError",
+    "EndorseError",
+    "ErrorDetail",
+    "FabricError",
+    "GatewayError",
+    "SubmitError",
+]
 
 
-def _status_message() -> type[Any]:
-    """Make a message with the wire form of ``google.rpc.Status`` (its package is needed for nothing else)."""
-    file = descriptor_pb2.FileDescriptorProto(
-        name="medquorum/rpc_status.proto", package="medquorum", syntax="proto3", dependency=[any_pb2.DESCRIPTOR.name]
-    )
-    field = descriptor_pb2.FieldDescriptorProto
-    message = file.message_type.add(name="RpcStatus")
-    message.field.add(name="code", number=1, type=field.TYPE_INT32, label=field.LABEL_OPTIONAL)
-    message.field.add(name="message", number=2, type=field.TYPE_STRING, label=field.LABEL_OPTIONAL)
-    message.field.add(
-        name="details",
-        number=3,
-        type=field.TYPE_MESSAGE,
-        label=field.LABEL_REPEATED,
-        type_name=".google.protobuf.Any",
-    )
-    pool = descriptor_pool.Default()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("medquorum.RpcStatus"))
+class FabricError(Exception):
+    """Base of all errors: ``cause`` says what went wrong, ``remedy`` what to do about it (may be empty)."""
+
+    def __init__(self, cause: str, remedy: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.cause}. {self.remedy}" if self.remedy else self.cause
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the error as plain values, for JSON."""
+        return {"error": type(self).__name__, "cause": self.cause, "remedy": self.remedy}
 
 
-_RpcStatus = _status_message()
+class ConfigError(FabricError):
+    """A connection profile, wallet, identity, key or option cannot be used."""
 
 
-def error_details(trailer: bytes) -> list[ErrorDetail]:
-    """Read the nodes' own reasons from a ``grpc-status-details-bin`` trailer (``google.rpc.Status``).
-
-    Details of other types are left out; a trailer that is no such message gives none.
-    """
-    try:
-        status = _RpcStatus.FromString(trailer)
-    except DecodeError:
-        return []
-    details = []
-    for packed in status.details:
-        detail = ErrorDetailMessage()
-        if packed.Unpack(detail):
-            details.append(ErrorDetail(detail.address, detail.msp_id, detail.message))
-    return details
+class DataError(FabricError):
+    """Bytes that were stored or passed on are not the message or file they should be."""
 
 
-def gateway_error(
-    error: grpc.RpcError, kind: type[GatewayError], action: str, transaction_id: str = ""
-) -> GatewayError:
-    """Make the error of a failed call: ``action`` says what was tried (``endorse``)."""
-    call = cast(grpc.Call, error)
-    code = call.code().name
-    text = call.details() or ""
-    details: list[ErrorDetail] = []
-    for key, value in call.trailing_metadata() or ():
-        if key == STATUS_TRAILER and isinstance(value, bytes):
-            details += error_details(value)
-    remedy = _remedy(code, [text, *(detail.message for detail in details)])
-    return kind(f"{action} failed, {code}: {text}", remedy, code=code, details=details, transaction_id=transaction_id)
+@dataclass(frozen=True)
+class ErrorDetail:
+    """One node's own reason (Fabric's ``gateway.ErrorDetail``)."""
+
+    address: str
+    msp_id: str
+    message: str
 
 
-def _remedy(code: str, texts: list[str]) -> str:
-    if any(_REFUSAL.search(text) for text in texts):
-        return ""
-    for pattern, remedy in _REMEDIES:
-        if any(re.search(pattern, text) for text in texts):
-            return remedy
-    return _CODE_REMEDIES.get(code, "")
+class GatewayError(FabricError):
+    """A peer's gateway answered with a gRPC error: ``code`` is its name, ``details`` each node's own reason."""
+
+    def __init__(
+        self,
+        cause: str,
+        remedy: str = "",
+        *,
+        code: str = "UNKNOWN",
+        details: Sequence[ErrorDetail] = (),
+        transaction_id: str = "",
+    ) -> None:
+        super().__init__(cause, remedy)
+        self.code = code
+        self.details = tuple(details)
+        self.transaction_id = transaction_id
+
+    def __str__(self) -> str:
+        lines = [super().__str__()]
+        lines += [f"  {d.msp_id} {d.address}: {d.message}" for d in self.details]
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the error as plain values, with code, transaction id and every node's reason."""
+        details = [{"address": d.address, "msp_id": d.msp_id, "message": d.message} for d in self.details]
+        return super().as_dict() | {"code": self.code, "transaction_id": self.transaction_id, "details": details}
 
 
-def chaincode_refused(error: BaseException) -> bool:
-    """Tell whether a chaincode itself refused, with any text: the same proposal will be refused again."""
-    return isinstance(error, GatewayError) and _refusal(error) is not None
+class EndorseError(GatewayError):
+    """A proposal did not gather sufficient endorsements."""
 
 
-def peers_unknown(error: BaseException) -> bool:
-    """Tell whether the gateway knew no peers that can answer: those that have just started find one another soon."""
-    return isinstance(error, GatewayError) and any(re.search(_UNKNOWN, text) for text in _texts(error))
+class SubmitError(GatewayError):
+    """The ordering service did not acknowledge the transaction: its outcome is unknown until its commit status is."""
 
 
-def identity_refused(error: GatewayError) -> bool:
-    """Tell whether a peer did not accept the identity or its signature."""
-    return any(_DENIED.search(text) for text in _texts(error))
+class CommitStatusError(GatewayError):
+    """The commit status could not be obtained: the outcome of the transaction is unknown."""
 
 
-def contract_error(error: BaseException) -> ContractError | None:
-    """Find a contract's own refusal (``CODE: cause. remedy``) in what the peers answered.
+class CommitError(FabricError):
+    """A transaction was ordered but is not valid; ``code`` is Fabric's validation code (``MVCC_READ_CONFLICT``)."""
 
-    Returns None where the chaincode did not refuse, or refused without such a code. Where endorsers differ, the
-    first one's reason is given; all are in ``error.details``.
-    """
-    refusal = _refusal(error) if isinstance(error, GatewayError) else None
-    found = _CONTRACT.fullmatch(refusal) if refusal is not None else None
-    if found is None:
-        return None
-    cause, _, remedy = found[2].partition(". ")
-    return ContractError(found[1], cause, remedy)
-
-
-def _refusal(error: GatewayError) -> str | None:
-    for text in _texts(error):
-        found = _REFUSAL.search(text)
-        if found:
-            return found[2]
-    return None
-
-
-def _texts(error: GatewayError) -> list[str]:
-    return [*(detail.message for detail in error.details), error.cause]
+    def __init__(self, cause: str, remedy: str = "", *, code: str, transaction_id: str = "") -> None:
+        super().__init__(cause, remedy)
+        self.code = code
+        self.transaction_id = transaction_id

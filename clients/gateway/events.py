@@ -15,9 +15,9 @@ from fabric_protos.orderer.ab_pb2 import SeekNextCommit, SeekPosition, SeekSpeci
 
 from clients.gateway.checkpoint import Checkpoint
 from clients.gateway.client import Client
-from clients.gateway.errors import gateway_error
+from clients.gateway.errors import GatewayError
+from clients.gateway.failures import gateway_error
 from clients.gateway.signable import Signable
-from medquorum import GatewayError
 
 __all__ = ["ChaincodeEvent", "ChaincodeEventsRequest", "EventStream", "new_chaincode_events_request", "start_position"]
 

@@ -20,12 +20,12 @@ from google.protobuf.message import DecodeError
 from clients.gateway.blocks import BlockEventsRequest, BlockKind
 from clients.gateway.client import Client, Deadlines, Timeouts
 from clients.gateway.commit import Commit
+from clients.gateway.errors import DataError
 from clients.gateway.events import ChaincodeEventsRequest
 from clients.gateway.identity import Hash, Signer, SigningIdentity, X509Identity, sha256
 from clients.gateway.network import Network
 from clients.gateway.proposal import Proposal
 from clients.gateway.transaction import Transaction
-from medquorum import DataError
 
 __all__ = ["Gateway", "connect"]
 

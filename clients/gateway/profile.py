@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field, ValidationError
 
 from clients.gateway.channel import shared_channel
 from clients.gateway.client import Client, Deadlines, Timeouts
+from clients.gateway.errors import ConfigError
 from clients.gateway.gateway import Gateway
 from clients.gateway.identity import Signer, SigningIdentity, X509Identity, sha256
 from clients.gateway.wallet import read_identity
-from medquorum import ConfigError
 
 __all__ = ["Profile", "connect_peer", "connect_profile", "read_profile"]
 

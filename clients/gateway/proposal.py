@@ -43,7 +43,7 @@ class Proposal(Signable):
         Raises
         ------
         GatewayError
-            No peer could run it, or the chaincode refused (see ``contract_error``).
+            No peer could run it, or the chaincode refused (see ``chaincode_message``).
         """
         self._sign()
         request = EvaluateRequest(

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from clients.gateway.errors import chaincode_refused, identity_refused
-from medquorum import CommitError, CommitStatusError, GatewayError, SubmitError
+from clients.gateway.errors import CommitError, CommitStatusError, GatewayError, SubmitError
+from clients.gateway.failures import chaincode_message, identity_refused
 
 __all__ = ["retrying", "worth_retrying"]
 
@@ -34,7 +34,7 @@ def worth_retrying(error: BaseException) -> bool:
         return error.code in RETRIED_VALIDATION_CODES
     if isinstance(error, SubmitError | CommitStatusError) or not isinstance(error, GatewayError):
         return False
-    final = chaincode_refused(error) or identity_refused(error)
+    final = chaincode_message(error) is not None or identity_refused(error)
     return error.code in RETRIED_GATEWAY_CODES and not final
 
 

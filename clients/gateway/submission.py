@@ -8,25 +8,25 @@ for, and until there is one only the identical envelope is sent again: the ledge
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
 
-import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from clients.gateway.commit import Status
+from clients.gateway.errors import CommitStatusError, DataError, SubmitError
 from clients.gateway.files import remove_durably, write_durably
 from clients.gateway.gateway import Gateway
 from clients.gateway.transaction import Transaction
-from medquorum import CommitStatusError, DataError, SubmitError
 
 __all__ = ["Submissions"]
 
 SUFFIX = ".transaction"
 TRANSACTION_ID = re.compile(r"[0-9a-f]{64}")
 
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Submissions:
@@ -54,7 +54,7 @@ class Submissions:
         try:
             transaction.submit()
         except SubmitError as error:
-            _log.warning("submit unacknowledged", transaction_id=transaction.transaction_id, code=error.code)
+            _log.warning("submit of %s unacknowledged: %s", transaction.transaction_id, error.code)
         return self.resolve(transaction.transaction_id, patience=patience)
 
     def pending(self) -> list[str]:
@@ -99,7 +99,7 @@ class Submissions:
             try:
                 transaction.submit()
             except SubmitError as error:
-                _log.warning("resubmit unacknowledged", transaction_id=transaction.transaction_id, code=error.code)
+                _log.warning("resubmit of %s unacknowledged: %s", transaction.transaction_id, error.code)
 
         return resubmit
 

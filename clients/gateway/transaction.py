@@ -15,8 +15,8 @@ from google.protobuf.message import DecodeError
 
 from clients.gateway.client import Client
 from clients.gateway.commit import Commit, SubmittedTransaction, commit_request
+from clients.gateway.errors import DataError
 from clients.gateway.signable import Signable
-from medquorum import DataError
 
 __all__ = ["Transaction"]
 

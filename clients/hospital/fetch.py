@@ -18,7 +18,7 @@ from chaincode.fixedpoint import FRACTION_BITS
 from clients.auditor.evidence import Claim, Endorsers, Evidence, check_claims
 from clients.auditor.root import reigns
 from clients.documents import result_of
-from clients.gateway.network import Network
+from clients.gateway import Network
 from clients.ledger import Ledger
 from clients.models import check_round, fetch_model
 from medquorum import CheckFailed

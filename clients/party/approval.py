@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from chaincode.documents.task import Task
+from clients.gateway import GatewayError
 from clients.ledger import Ledger
 from clients.party.order import is_sum, plan_document
-from medquorum import MaterialError
+from medquorum import MaterialError, ProtocolError
 from verifier.service.dealrequest import DealRequest
 
 __all__ = ["check_request"]
@@ -19,8 +20,8 @@ def check_request(ledger: Ledger, task: Task, request: DealRequest) -> None:
     ------
     MaterialError
         It is for another task, another plan, a stranger's update, or the sum of more updates than there can be.
-    ContractError, GatewayError
-        The ledger cannot say.
+    ContractError, ProtocolError
+        The ledger, or the own peer, cannot say.
     """
     plan = request.plan
     wanted = plan_document(task, request.hospital, plan.first_batch, plan.updates, comparing=plan.comparison)
@@ -35,5 +36,8 @@ def _known(ledger: Ledger, request: DealRequest) -> bool:
     def fits(hospitals: set[str]) -> bool:
         return request.plan.updates <= len(hospitals) if request.plan.updates else request.hospital in hospitals
 
-    hospitals = {*ledger.task(request.task).hospitals}
-    return fits(hospitals) or fits(hospitals | {*ledger.round(request.task, request.round).candidates})
+    try:
+        hospitals = {*ledger.task(request.task).hospitals}
+        return fits(hospitals) or fits(hospitals | {*ledger.round(request.task, request.round).candidates})
+    except GatewayError as error:
+        raise ProtocolError(error.cause, error.remedy) from error

@@ -7,6 +7,7 @@ from chaincode.documents.task import Task
 from clients.aggregator.standing import standing_nodes
 from clients.documents import ended
 from clients.follow import POLL
+from clients.gateway import GatewayError
 from clients.ledger import Ledger
 from clients.party.maskseeds import MaskSeeds
 from clients.report import Report
@@ -56,7 +57,7 @@ class MasksDuty:
             raise stranger
         try:
             known, status = standing_nodes(self._ledger, task), self._ledger.status(task, round)
-        except MedquorumError as error:
+        except (MedquorumError, GatewayError) as error:
             raise ProtocolError(error.cause, error.remedy) from error
         if node not in known:
             raise stranger

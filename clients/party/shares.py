@@ -11,10 +11,11 @@ import tenacity
 from chaincode.documents.task import Task
 from chaincode.fixedpoint import IntArray
 from clients.documents import RoundStatus, ended
+from clients.gateway import GatewayError
 from clients.gateway.files import make_folder, write_durably
 from clients.ledger import Ledger
 from clients.party.roundfolders import forget_rounds, round_folder
-from medquorum import ContractError, GatewayError, ProtocolError, ShareError
+from medquorum import ContractError, ProtocolError, ShareError
 from verifier.commitment import ShareContext, open_share, share_bytes
 
 __all__ = ["ShareStore"]

@@ -14,12 +14,13 @@ import structlog
 from chaincode.documents.task import Task
 from clients.documents import RoundStatus
 from clients.follow import Wake
+from clients.gateway import EndorseError
 from clients.ledger import Ledger
 from clients.report import Report
 from clients.transactions import Transactions, differs
 from clients.verifier import duty as duties
 from clients.verifier.duty import Memory
-from medquorum import ContractError, EndorseError
+from medquorum import ContractError
 
 __all__ = ["Verifier"]
 

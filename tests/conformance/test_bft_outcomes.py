@@ -9,8 +9,7 @@ import pytest
 from networks import Networks
 from scenario import CHAINCODE, CHANNEL
 
-from clients.gateway import Submissions, connect_profile, retrying
-from medquorum import CommitStatusError
+from clients.gateway import CommitStatusError, Submissions, connect_profile, retrying
 
 
 @pytest.mark.fabric

@@ -12,8 +12,16 @@ import tenacity
 from conformance_network import ConformanceNetwork
 from scenario import CHAINCODE, CHANNEL
 
-from clients.gateway import FileCheckpointer, Gateway, Submissions, connect_profile, retrying
-from medquorum import CommitStatusError, EndorseError, GatewayError
+from clients.gateway import (
+    CommitStatusError,
+    EndorseError,
+    FileCheckpointer,
+    Gateway,
+    GatewayError,
+    Submissions,
+    connect_profile,
+    retrying,
+)
 
 PATIENT = {"attempts": 40, "longest_wait": 1.0}
 

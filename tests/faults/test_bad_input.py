@@ -12,8 +12,17 @@ import pytest
 from federation import Federation
 
 from chaincode.documents.update import private_value
-from clients.gateway import Contract, X509Identity, connect, private_key_signer, read_profile, tls_channel
-from medquorum import ContractError, EndorseError, GatewayError
+from clients.gateway import (
+    Contract,
+    EndorseError,
+    GatewayError,
+    X509Identity,
+    connect,
+    private_key_signer,
+    read_profile,
+    tls_channel,
+)
+from medquorum import ContractError
 from network.consortium import Organisation
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]

@@ -13,7 +13,8 @@ from federation import Federation
 
 from chaincode import canonical
 from chaincode.dataset import VerificationSet
-from medquorum import CommitError, ContractError
+from clients.gateway import CommitError
+from medquorum import ContractError
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 LARGEST = 2**31 - 1

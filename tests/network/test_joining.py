@@ -15,10 +15,16 @@ from federation import Federation, federation
 from membership import changed, tell_the_ledger
 from networks import Networks
 
-from clients.gateway import Gateway, read_profile
-from clients.gateway.identity import X509Identity, private_key_signer
+from clients.gateway import (
+    EndorseError,
+    Gateway,
+    GatewayError,
+    SubmitError,
+    X509Identity,
+    private_key_signer,
+    read_profile,
+)
 from clients.gateway.profile import connect_peer
-from medquorum import EndorseError, GatewayError, SubmitError
 from network.cli import main
 from network.deployment import deployments
 from network.processes import processes

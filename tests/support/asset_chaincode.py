@@ -54,7 +54,7 @@ Results
     PutAndEmit KEY VALUE NAME PAYLOAD
     Fail MESSAGE                         status 500
     Status CODE MESSAGE
-    Refuse CODE CAUSE                    a ContractError
+    Refuse CODE CAUSE                    a ChaincodeError
     Crash                                an unexpected exception
     Slow MILLISECONDS
     Opinion -> the environment variable ASSET_OPINION, "agreed" when unset, so that organisations can differ
@@ -74,6 +74,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from chaincode.shim import (
+    ChaincodeError,
     ClientIdentity,
     KeyValue,
     Response,
@@ -84,7 +85,6 @@ from chaincode.shim import (
     serve,
     success,
 )
-from medquorum import ContractError
 
 Transaction = Callable[..., "bytes | str | Response | None"]
 
@@ -109,7 +109,7 @@ def as_json(value: Any) -> str:
 
 def found(key: str, value: bytes | None) -> bytes:
     if value is None:
-        raise ContractError("NOT_FOUND", f"The asset {key} does not exist")
+        raise ChaincodeError("NOT_FOUND", f"The asset {key} does not exist")
     return value
 
 
@@ -187,7 +187,7 @@ def put_and_emit(stub: Stub, key: str, value: str, name: str, payload: str) -> N
 
 
 def refuse(stub: Stub, code: str, cause: str) -> None:
-    raise ContractError(code, cause, "Do something else")
+    raise ChaincodeError(code, cause, "Do something else")
 
 
 def crash(stub: Stub) -> None:

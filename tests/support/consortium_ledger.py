@@ -21,8 +21,7 @@ from chaincode.contract.workshop import Workshop
 from chaincode.dataset import VerificationSet
 from chaincode.documents.chunk import chunk_sizes
 from chaincode.documents.update import private_value
-from chaincode.shim.keys import create_composite_key
-from medquorum import PeerError
+from chaincode.shim import PeerError, create_composite_key
 
 A, B = "VerifierAMSP", "VerifierBMSP"
 VERIFIERS = [A, B]

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from consortium_ledger import Consortium
 from memory_stub import creator
 
-from medquorum import EndorseError, ErrorDetail, GatewayError, PeerError
+from chaincode.shim import PeerError
+from clients.gateway import EndorseError, ErrorDetail, GatewayError
 
 
 class LedgerContract:

@@ -19,8 +19,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from chaincode import modelformat
 from chaincode.documents.update import private_value
-from clients.gateway import Submissions, connect_profile
-from clients.gateway.network import Network
+from clients.gateway import Network, Submissions, connect_profile
 from clients.ledger import Ledger
 from clients.models import fetch_model
 from clients.outbox import Outbox

@@ -21,10 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fabric_protos.msp import identities_pb2
 
-from chaincode.shim.identity import ClientIdentity
-from chaincode.shim.interface import Chaincode, KeyModification, KeyValue, Response
+from chaincode.shim import Chaincode, ChaincodeError, ClientIdentity, KeyModification, KeyValue, PeerError, Response
 from chaincode.shim.keys import check_key, composite_range, create_composite_key, simple_range, split_composite_key
-from medquorum import ContractError, EndorseError, PeerError
+from clients.gateway import EndorseError
 
 NOTHING: Mapping[str, bytes] = MappingProxyType({})
 EPOCH = 1_700_000_000_000_000_000
@@ -297,7 +296,7 @@ class MemoryStub:
 
 def _filled(value: bytes) -> bytes:
     if not value:
-        raise ContractError("EMPTY_VALUE", "a peer takes an empty value as a delete")
+        raise ChaincodeError("EMPTY_VALUE", "a peer takes an empty value as a delete")
     return value
 
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from clients.gateway import Contract, connect_profile
-from medquorum import BinaryMissing, GatewayError
+from clients.gateway import Contract, GatewayError, connect_profile
+from medquorum import BinaryMissing
 from network.consortium import Consortium, sample, write
 from network.deployment import Deployment, request
 from network.fabric import binaries

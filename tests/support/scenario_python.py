@@ -23,8 +23,17 @@ from scenario import (
 
 from clients import gateway
 from clients.gateway import BlockKind as Kind
-from clients.gateway import EventStream, InMemoryCheckpointer, Proposal
-from medquorum import CommitError, CommitStatusError, ConfigError, EndorseError, GatewayError, SubmitError
+from clients.gateway import (
+    CommitError,
+    CommitStatusError,
+    ConfigError,
+    EndorseError,
+    EventStream,
+    GatewayError,
+    InMemoryCheckpointer,
+    Proposal,
+    SubmitError,
+)
 
 STAGES = {EndorseError: "endorse", SubmitError: "submit", CommitStatusError: "status", GatewayError: ""}
 STREAM_SECONDS = 30

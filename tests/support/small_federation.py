@@ -18,6 +18,7 @@ from clients.coordinator.agent import Coordinator
 from clients.coordinator.duty import Deadlines
 from clients.data.images import Images
 from clients.follow import MOVED_ON, Wake
+from clients.gateway import GatewayError
 from clients.hospital.agent import Hospital
 from clients.hospital.trainer import Trainer
 from clients.hospital.updates import UpdateStore
@@ -26,7 +27,7 @@ from clients.report import Report
 from clients.training.train import Recipe
 from clients.transactions import Transactions
 from clients.verifier.agent import Verifier
-from medquorum import ContractError, GatewayError
+from medquorum import ContractError
 
 
 class Killed(Exception):

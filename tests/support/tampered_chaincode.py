@@ -17,7 +17,7 @@ from unittest.mock import patch
 from chaincode import aggregate, rules, server
 from chaincode.contract import judging
 from chaincode.contract.contract import Contract
-from chaincode.shim.interface import Response, Stub, success
+from chaincode.shim import Response, Stub, success
 
 judge, next_model = rules.judge, aggregate.next_model
 

@@ -11,7 +11,7 @@ import pytest
 from consortium_ledger import Consortium
 from encrypted_consortium import EncryptedConsortium
 
-from medquorum import PeerError
+from chaincode.shim import PeerError
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from memory_stub import MemoryStub, creator
 
 from chaincode.contract.context import Context
 from chaincode.contract.contract import Contract
-from medquorum import ContractError, PeerError
+from chaincode.shim import PeerError
+from medquorum import ContractError
 
 Refused = Callable[..., str]
 

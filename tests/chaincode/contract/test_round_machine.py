@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from medquorum import PeerError
+from chaincode.shim import PeerError
 
 hospitals = st.sampled_from(HOSPITALS)
 reasons = st.sampled_from(["", "a reason"])

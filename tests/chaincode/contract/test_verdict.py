@@ -15,7 +15,8 @@ from fabric_protos.common import policies_pb2
 from memory_stub import MemoryStub, creator
 
 from chaincode.contract.verification import VerificationSets
-from medquorum import EndorseError, PeerError
+from chaincode.shim import PeerError
+from clients.gateway import EndorseError
 
 H1, H2, H3 = HOSPITALS
 Make = Callable[..., Consortium]

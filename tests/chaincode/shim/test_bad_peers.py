@@ -13,8 +13,7 @@ from fabric_protos.peer import chaincode_pb2, chaincode_shim_pb2
 from fake_peer import FakePeer, reply, response_of
 from structlog.testing import capture_logs
 
-from chaincode.shim import Chaincode, ChaincodeServer, Response, Stub, server, stream, success
-from medquorum import PeerError
+from chaincode.shim import Chaincode, ChaincodeServer, PeerError, Response, Stub, server, stream, success
 
 Message = chaincode_shim_pb2.ChaincodeMessage
 Serve = Callable[[Chaincode], ChaincodeServer]

@@ -16,8 +16,7 @@ from cryptography.x509.oid import NameOID
 from fabric_protos.common import policies_pb2
 from fabric_protos.msp import identities_pb2, msp_principal_pb2
 
-from chaincode.shim import ClientIdentity, endorsement_policy
-from medquorum import ContractError
+from chaincode.shim import ChaincodeError, ClientIdentity, endorsement_policy
 
 SUBJECT = [
     (NameOID.COUNTRY_NAME, "US"),
@@ -80,7 +79,7 @@ def test_attributes_of_fabric_ca() -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"not json", b'{"attrs": 3}', b"\xff"])
 def test_broken_attributes(raw: bytes) -> None:
-    with pytest.raises(ContractError, match="BAD_IDENTITY"):
+    with pytest.raises(ChaincodeError, match="BAD_IDENTITY"):
         assert ClientIdentity(creator(SUBJECT, raw)).attributes
 
 
@@ -96,7 +95,7 @@ def test_broken_attributes(raw: bytes) -> None:
     ],
 )
 def test_not_an_identity(raw: bytes) -> None:
-    with pytest.raises(ContractError) as refusal:
+    with pytest.raises(ChaincodeError) as refusal:
         ClientIdentity(raw)
     assert refusal.value.code == "BAD_IDENTITY"
 
@@ -117,6 +116,6 @@ def test_policy_is_n_out_of_sorted_peers() -> None:
     ("msp_ids", "required"), [([], 0), ([], 1), (["A"], 0), (["A"], 2), (["A", "A"], 1), ([""], 1)]
 )
 def test_impossible_policies(msp_ids: list[str], required: int) -> None:
-    with pytest.raises(ContractError) as refusal:
+    with pytest.raises(ChaincodeError) as refusal:
         endorsement_policy(msp_ids, required)
     assert refusal.value.code == "BAD_POLICY"

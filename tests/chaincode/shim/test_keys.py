@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaincode.shim import keys
-from medquorum import ContractError
+from chaincode.shim import ChaincodeError, keys
 
 PARTS = st.text(st.characters(exclude_characters="\x00\U0010ffff", exclude_categories=["Cs"]), max_size=8)
 TYPES = PARTS.filter(bool)
@@ -39,7 +38,7 @@ def test_composite_range_holds_what_begins_with_its_parts_and_no_other(
 def test_simple_range_never_reaches_composite_keys(start: str, end: str) -> None:
     try:
         first, last = keys.simple_range(start, end)
-    except ContractError as refusal:
+    except ChaincodeError as refusal:
         assert refusal.code == "BAD_KEY"
         assert "\x00" in (start[:1], end[:1])
     else:
@@ -51,7 +50,7 @@ def test_simple_range_never_reaches_composite_keys(start: str, end: str) -> None
     "key", ["", "\x00", "\x00\x00", "\x00a", "\x00a\x00b", "\x00\x00a\x00", "\ud800", "\x00a\ud800\x00"]
 )
 def test_refused_keys(key: str) -> None:
-    with pytest.raises(ContractError) as refusal:
+    with pytest.raises(ChaincodeError) as refusal:
         keys.check_key(key)
     assert refusal.value.code == "BAD_KEY"
 

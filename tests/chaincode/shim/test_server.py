@@ -26,9 +26,8 @@ from cryptography.x509.oid import NameOID
 from fake_peer import FakePeer, response_of
 
 import chaincode
-from chaincode.shim import ChaincodeServer, ServerSettings, TlsSettings
+from chaincode.shim import ChaincodeServer, ConfigError, ListenError, ServerSettings, TlsSettings
 from chaincode.shim.executor import BoundedExecutor
-from medquorum import ConfigError, NetworkError
 
 ROOT = Path(chaincode.__file__).parents[1]
 
@@ -152,7 +151,7 @@ def test_client_certificates(files: dict[str, str]) -> None:
 
 
 def test_a_taken_port_is_an_error() -> None:
-    with running(None) as address, pytest.raises(NetworkError, match="cannot listen"):
+    with running(None) as address, pytest.raises(ListenError, match="cannot listen"):
         ChaincodeServer(AssetChaincode(), ServerSettings(address, "a:b")).start()
 
 

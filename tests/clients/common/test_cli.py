@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clients import cli
+from clients import cli, gateway
 from clients.admin.options import image_shape, mixing_weight, rule_document
 from medquorum import ConfigError
 
@@ -51,6 +51,27 @@ def test_errors_are_one_line_with_the_exit_code_of_their_class(
     status = ["hospital", "status", "--profile", str(tmp_path / "none.json"), "--task", "t"]
     assert run(monkeypatch, *status) == 10
     assert "none.json" in capsys.readouterr().err
+
+
+def _gateway_errors() -> list[type[gateway.FabricError]]:
+    kinds = gateway.FabricError.__subclasses__()
+    return [*kinds, *(below for kind in kinds for below in kind.__subclasses__())]
+
+
+@pytest.mark.parametrize("kind", _gateway_errors())
+def test_an_error_of_the_gateway_is_one_line_with_an_exit_code_of_its_own(
+    kind: type[gateway.FabricError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away() -> None:
+        raise gateway.CommitError("gone", "Look", code="X") if kind is gateway.CommitError else kind("gone", "Look")
+
+    monkeypatch.setattr(cli, "app", away)
+    code = run(monkeypatch, "--json")
+    said = capsys.readouterr()
+    assert said.err == "error: gone. Look\n"
+    assert json.loads(said.out).items() >= {"event": "error", "error": kind.__name__, "exit_code": code}.items()
+    assert code == cli.GATEWAY_EXIT_CODES[kind]
+    assert len({*cli.GATEWAY_EXIT_CODES.values()}) == len(cli.GATEWAY_EXIT_CODES)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from clients.follow import Stopped, Wake, follow
-from medquorum import CheckFailed, CommitError, ContractError, GatewayError
+from clients.gateway import CommitError, GatewayError
+from medquorum import CheckFailed, ContractError
 
 
 class Script:

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import pytest
 
-from clients.ledger import Ledger
-from medquorum import ContractError, GatewayError
+from clients.gateway import CommitError, GatewayError
+from clients.ledger import Ledger, contract_error
+from medquorum import ContractError
 
 UNKNOWN = (
     "evaluate failed, FAILED_PRECONDITION: no peers available to evaluate chaincode medquorum in channel mychannel"
@@ -54,3 +55,33 @@ def test_what_time_does_not_mend_is_said_at_once(error: GatewayError, raised: ty
     with pytest.raises(raised):
         Ledger(contract, "H1MSP").value("ListTasks")
     assert contract.failures == []
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "cause", "remedy"),
+    [
+        (
+            "ROUND_CLOSED: round 3 is closed. Wait for round 4. It opens soon",
+            "ROUND_CLOSED",
+            "round 3 is closed",
+            "Wait for round 4. It opens soon",
+        ),
+        ("BAD_KEY: empty", "BAD_KEY", "empty", ""),
+    ],
+)
+def test_the_contracts_refusal_is_read(message: str, code: str, cause: str, remedy: str) -> None:
+    refusal = contract_error(GatewayError(f"endorse failed, ABORTED: chaincode response 500, {message}"))
+    assert refusal is not None
+    assert (refusal.code, refusal.cause, refusal.remedy) == (code, cause, remedy)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        GatewayError("endorse failed, ABORTED: chaincode response 500, the asset k does not exist"),
+        CommitError("chaincode response 500, X: y", code="X"),
+        ValueError("chaincode response 500, X: y"),
+    ],
+)
+def test_what_is_no_refusal_of_this_contract_is_none(error: Exception) -> None:
+    assert contract_error(error) is None

@@ -15,10 +15,10 @@ from ledger_contract import LedgerContract
 
 from chaincode import modelformat
 from clients.admin.tasks import store_model
+from clients.gateway import CommitStatusError
 from clients.ledger import Ledger
 from clients.report import Report
 from clients.transactions import Transactions
-from medquorum import CommitStatusError
 
 CHUNKS = 3
 PACKED = np.random.default_rng(5).integers(-99, 99, (CHUNKS - 1) * modelformat.CHUNK_BYTES // 4 + 1).astype("<i4")

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
+from clients.gateway import CommitError, EndorseError, ErrorDetail
 from clients.transactions import Transactions, quorums
-from medquorum import CommitError, ConfigError, ContractError, EndorseError, ErrorDetail
+from medquorum import ConfigError, ContractError
 
 VERIFIERS = ["A", "B", "C"]
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.gateway import ChaincodeEvent, FileCheckpointer, InMemoryCheckpointer
-from medquorum import DataError
+from clients.gateway import ChaincodeEvent, DataError, FileCheckpointer, InMemoryCheckpointer
 
 EVENT = ChaincodeEvent(7, "t7", "asset", "Made", b"")
 

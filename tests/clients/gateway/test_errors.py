@@ -7,9 +7,16 @@ from fake_gateway import Failure, FakeGateway, status_trailer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.gateway import Contract, chaincode_refused, contract_error
-from clients.gateway.errors import error_details
-from medquorum import CommitError, EndorseError, ErrorDetail, GatewayError
+from clients.gateway import (
+    CommitError,
+    Contract,
+    EndorseError,
+    ErrorDetail,
+    FabricError,
+    GatewayError,
+    chaincode_message,
+)
+from clients.gateway.failures import error_details
 
 
 def failing(service: FakeGateway, contract: Contract, text: str, *messages: str) -> GatewayError:
@@ -20,28 +27,22 @@ def failing(service: FakeGateway, contract: Contract, text: str, *messages: str)
     return caught.value
 
 
-def test_a_contracts_refusal_is_found_in_the_details(service: FakeGateway, contract: Contract) -> None:
-    text = "chaincode response 500, ROUND_CLOSED: round 3 is closed. Wait for round 4. It opens soon"
-    error = failing(service, contract, "see attached details", text)
-    refusal = contract_error(error)
-    assert refusal is not None
-    assert (refusal.code, refusal.cause) == ("ROUND_CLOSED", "round 3 is closed")
-    assert refusal.remedy == "Wait for round 4. It opens soon"
-    assert chaincode_refused(error)
+def test_a_chaincodes_refusal_is_found_in_the_details(service: FakeGateway, contract: Contract) -> None:
+    text = "ROUND_CLOSED: round 3 is closed. Wait for round 4"
+    error = failing(service, contract, "see attached details", f"chaincode response 500, {text}")
+    assert chaincode_message(error) == text
     assert error.remedy == ""
 
 
-def test_a_refusal_without_code_is_a_refusal_but_no_contract_error(service: FakeGateway, contract: Contract) -> None:
-    error = failing(service, contract, "see attached details", "chaincode response 500, the asset k does not exist")
-    assert contract_error(error) is None
-    assert chaincode_refused(error)
+def test_where_endorsers_differ_the_first_one_is_heard(service: FakeGateway, contract: Contract) -> None:
+    messages = "connection refused", "chaincode response 500, no asset k\nhere", "chaincode response 500, busy"
+    error = failing(service, contract, "see attached details", *messages)
+    assert chaincode_message(error) == "no asset k\nhere"
 
 
 def test_a_refusal_is_found_in_the_text_too() -> None:
     error = GatewayError("evaluate failed, UNKNOWN: chaincode response 400, BAD_KEY: empty", code="UNKNOWN")
-    refusal = contract_error(error)
-    assert refusal is not None
-    assert (refusal.code, refusal.cause, refusal.remedy) == ("BAD_KEY", "empty", "")
+    assert chaincode_message(error) == "BAD_KEY: empty"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_a_refusal_is_found_in_the_text_too() -> None:
 def test_common_causes_have_a_remedy(service: FakeGateway, contract: Contract, message: str, remedy: str) -> None:
     error = failing(service, contract, "see attached details", message)
     assert remedy in error.remedy
-    assert not chaincode_refused(error)
+    assert chaincode_message(error) is None
     assert message in str(error)
 
 
@@ -76,9 +77,16 @@ def test_nothing_listening_is_unavailable(contract: Contract, service: FakeGatew
     assert caught.value.details == ()
 
 
-def test_other_errors_are_no_contract_errors() -> None:
-    assert contract_error(CommitError("chaincode response 500, X: y", code="X")) is None
-    assert contract_error(ValueError("chaincode response 500, X: y")) is None
+def test_other_errors_are_no_refusals() -> None:
+    assert chaincode_message(CommitError("chaincode response 500, X: y", code="X")) is None
+    assert chaincode_message(ValueError("chaincode response 500, X: y")) is None
+
+
+@pytest.mark.parametrize("kind", [FabricError, *FabricError.__subclasses__(), *GatewayError.__subclasses__()])
+def test_every_error_says_cause_and_remedy(kind: type[FabricError]) -> None:
+    error = CommitError("it broke", "Mend it", code="X") if kind is CommitError else kind("it broke", "Mend it")
+    assert str(error) == "it broke. Mend it"
+    assert error.as_dict().items() >= {"error": kind.__name__, "cause": "it broke", "remedy": "Mend it"}.items()
 
 
 @given(st.binary(max_size=200))

@@ -13,8 +13,7 @@ from fabric_protos.orderer.ab_pb2 import SeekInfo
 from fabric_protos.peer.chaincode_event_pb2 import ChaincodeEvent as EventMessage
 from fake_gateway import Failure, FakeGateway
 
-from clients.gateway import BlockKind, Gateway, InMemoryCheckpointer, X509Identity, connect
-from medquorum import GatewayError
+from clients.gateway import BlockKind, Gateway, GatewayError, InMemoryCheckpointer, X509Identity, connect
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from fake_gateway import FakeGateway
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.gateway import X509Identity, connect, private_key_signer, sha256
+from clients.gateway import ConfigError, X509Identity, connect, private_key_signer, sha256
 from clients.gateway.identity import low_s, transaction_id
-from medquorum import ConfigError
 
 ORDER = ec.SECP256R1().group_order
 

@@ -7,16 +7,20 @@ import grpc
 import pytest
 from fake_gateway import Failure, FakeGateway
 
-from clients.gateway import Contract, Gateway, Submissions, retrying, worth_retrying
-from medquorum import (
+from clients.gateway import (
     CommitError,
     CommitStatusError,
-    ContractError,
+    Contract,
     DataError,
     EndorseError,
+    Gateway,
     GatewayError,
+    Submissions,
     SubmitError,
+    retrying,
+    worth_retrying,
 )
+from medquorum import ContractError
 
 UNAVAILABLE = Failure(grpc.StatusCode.UNAVAILABLE, "no quorum of orderers")
 

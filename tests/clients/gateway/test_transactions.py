@@ -13,9 +13,19 @@ from fabric_protos.peer.chaincode_pb2 import ChaincodeInvocationSpec
 from fabric_protos.peer.proposal_pb2 import ChaincodeHeaderExtension, ChaincodeProposalPayload, Proposal
 from fake_gateway import Failure, FakeGateway, status_trailer
 
-from clients.gateway import Contract, Gateway, X509Identity, connect
+from clients.gateway import (
+    CommitError,
+    CommitStatusError,
+    Contract,
+    DataError,
+    EndorseError,
+    Gateway,
+    GatewayError,
+    SubmitError,
+    X509Identity,
+    connect,
+)
 from clients.gateway.identity import transaction_id
-from medquorum import CommitError, CommitStatusError, DataError, EndorseError, GatewayError, SubmitError
 
 
 def test_a_proposal_says_what_a_peer_checks(

@@ -9,11 +9,12 @@ from consortium_ledger import DEALER, HOSPITALS, A, B
 
 from clients.aggregator.result import masked_hash
 from clients.follow import Wake
+from clients.gateway import GatewayError
 from clients.ledger import Ledger
 from clients.party.agent import PartyAgent
 from clients.party.attesting import Attesting
 from clients.party.newmodel import NewModel
-from medquorum import GatewayError, MaterialError, ProtocolError, ShareError
+from medquorum import MaterialError, ProtocolError, ShareError
 from verifier.service.deliveries import Delivery
 from verifier.service.line import Line
 
@@ -222,13 +223,32 @@ def test_only_p0s_masked_sum_is_kept_at_another_node(make: Make) -> None:
     assert {one["model"] for one in found.values()} == {rig.expected()}
 
 
+def away(*_: object) -> None:
+    raise GatewayError("the peer cannot be reached", "Start it", code="UNAVAILABLE")
+
+
+def test_a_dealer_whose_peer_is_away_gives_no_salt_for_now(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = aggregating(make)
+    rig.attest_masks()
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "consortium", away)
+        with pytest.raises(ProtocolError, match="cannot be reached"):
+            rig.duty.salt(A, "demo", 1)
+    assert len(rig.duty.salt(A, "demo", 1)) == 32
+
+
+def test_a_node_whose_peer_is_away_checks_no_sender(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = aggregating(make)
+    node = rig.nodes[A]
+    header = Delivery(kind="ready", task="demo", round=1, set="0" * 64, nodes=(A,), messages=0)
+    monkeypatch.setattr(Ledger, "task", away)
+    with pytest.raises(ShareError, match="not now: the peer cannot be reached"):
+        node.sizes(A, header)
+
+
 def test_a_node_whose_peer_is_away_refuses_for_now(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Any other error than a ShareError would end its own party's process."""
     rig = aggregating(make)
-
-    def away(*_: object) -> None:
-        raise GatewayError("the peer cannot be reached", "Start it", code="UNAVAILABLE")
-
     with monkeypatch.context() as patched:
         patched.setattr(Ledger, "round", away)
         with pytest.raises(ShareError, match="not now: the peer cannot be reached"):

@@ -12,10 +12,11 @@ from consortium_ledger import DEALER, HOSPITALS, A
 from encrypted_consortium import EncryptedConsortium, settings
 from ledger_contract import LedgerContract
 
+from clients.gateway import GatewayError
 from clients.ledger import Ledger
 from clients.party.approval import check_request
 from clients.party.order import make_sum_order, plan_document
-from medquorum import MaterialError
+from medquorum import MaterialError, ProtocolError
 from verifier.service.dealrequest import DealRequest
 
 H1, H2, H3 = HOSPITALS
@@ -77,3 +78,17 @@ def test_sums_are_of_as_many_updates_as_there_are_candidates(verifying: Make) ->
         check_request(ledger, task, request(ledger, name, updates))
     with pytest.raises(MaterialError):
         check_request(ledger, task, request(ledger, name, 4))
+
+
+def test_a_dealer_whose_peer_is_away_refuses_for_now(verifying: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dealer's service knows no errors of the gateway: one of them would end the party's call without a word."""
+    _, ledger = verifying()
+    task, wanted = ledger.task("demo"), request(ledger, H1)
+
+    def away(*_: object) -> None:
+        raise GatewayError("the peer cannot be reached", "Start it", code="UNAVAILABLE")
+
+    monkeypatch.setattr(Ledger, "task", away)
+    with pytest.raises(ProtocolError, match="cannot be reached") as refused:
+        check_request(ledger, task, wanted)
+    assert refused.value.remedy == "Start it"

@@ -12,9 +12,10 @@ from consortium_ledger import HOSPITALS, A, B
 from encrypted_consortium import EncryptedConsortium
 from ledger_contract import LedgerContract
 
+from clients.gateway import GatewayError
 from clients.ledger import Ledger
 from clients.party.shares import ShareStore
-from medquorum import GatewayError, ShareError
+from medquorum import ShareError
 from verifier.commitment import ShareContext, hand_overs
 
 

@@ -9,7 +9,7 @@ from consortium_ledger import HOSPITALS, A, B
 from small_federation import Federation, Killed
 
 from clients.attacks.behaviour import Adversary, Attack
-from medquorum import EndorseError
+from clients.gateway import EndorseError
 
 Federate = Callable[..., Federation]
 FIRST, SECOND, THIRD = HOSPITALS

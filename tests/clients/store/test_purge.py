@@ -13,8 +13,7 @@ from ledger_rounds import COORDINATOR, HOSPITAL, LedgerRounds
 from chaincode import canonical, modelformat
 from clients.admin.tasks import store_model
 from clients.auditor.audit import history
-from clients.gateway.blocks import BlockKind
-from clients.gateway.transaction import Transaction
+from clients.gateway import BlockKind, Transaction
 from clients.hospital.use import model_of_round
 from clients.ledger import Ledger
 from clients.models import fetch_model

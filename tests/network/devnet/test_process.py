@@ -19,8 +19,7 @@ from fabric_protos.common.common_pb2 import Envelope
 from fabric_protos.discovery.protocol_pb2 import SignedRequest
 from fabric_protos.peer.proposal_pb2 import SignedProposal
 
-from clients.gateway import Contract, Gateway, tls_channel
-from medquorum import CommitError, EndorseError, GatewayError
+from clients.gateway import CommitError, Contract, EndorseError, Gateway, GatewayError, tls_channel
 from network.devnet.switch import State, switch
 
 

@@ -10,16 +10,7 @@ import pytest
 from service_identities import credentials
 
 from chaincode import canonical
-from medquorum import (
-    ConfigError,
-    ContractError,
-    DataError,
-    GatewayError,
-    MaterialError,
-    MedquorumError,
-    ProtocolError,
-    ShareError,
-)
+from medquorum import ConfigError, ContractError, DataError, MaterialError, MedquorumError, ProtocolError, ShareError
 from verifier.service.connection import connect
 from verifier.service.deliveries import Deliveries, Delivery, deliver
 from verifier.service.frames import split_all
@@ -90,7 +81,6 @@ def test_a_refusal_arrives_as_it_was_raised(error):
         MedquorumError("something", "Look"),
         ConfigError("a wrong option", "Look"),
         DataError("a full disk", "Look"),
-        GatewayError("the peer is away", "Look", code="UNAVAILABLE"),
         ContractError("NO_TASK", "no such task", "Look"),
     ],
 )
