@@ -20,7 +20,7 @@ from chaincode.documents.fields import MSP_PATTERN
 from chaincode.shim import ListenError, ServerSettings, ShimError, serve
 from medquorum import ConfigError, MedquorumError, NetworkError
 
-__all__ = ["main", "make_node"]
+__all__ = ["main", "make_node", "make_settings"]
 
 
 def make_node(environment: Mapping[str, str] = os.environ) -> Node:
@@ -45,6 +45,26 @@ def make_node(environment: Mapping[str, str] = os.environ) -> Node:
     return Node(msp_id, VerificationSets(directory))
 
 
+def make_settings(environment: Mapping[str, str] = os.environ) -> ServerSettings:
+    """Read where to listen, and with which TLS.
+
+    Raises
+    ------
+    ConfigError
+        A value is missing or wrong, or any client would be taken for the peer: the contract believes its client about
+        creators and state, so that a stranger could have models evaluated on the private images.
+    """
+    settings = ServerSettings.from_environment(environment)
+    said = environment.get("CHAINCODE_TLS_DISABLED", "").strip().lower() in ("true", "1")
+    if not said and (settings.tls is None or settings.tls.client_ca is None):
+        raise ConfigError(
+            f"anybody who reaches {settings.address} would be taken for the peer",
+            "Set CHAINCODE_TLS_KEY, CHAINCODE_TLS_CERT and CHAINCODE_CLIENT_CA_CERT, or, where something else keeps "
+            "strangers away, CHAINCODE_TLS_DISABLED=true",
+        )
+    return settings
+
+
 def main() -> None:
     """Serve the contract until SIGTERM or SIGINT; settings come from the environment (docs/operations.md)."""
     structlog.configure(
@@ -58,7 +78,7 @@ def main() -> None:
     )
     try:
         node = make_node()
-        serve(Contract(node), ServerSettings.from_environment())
+        serve(Contract(node), make_settings())
     except MedquorumError as error:
         _end(error, error.exit_code)
     except ShimError as error:

@@ -118,10 +118,12 @@ def command_of(path: Path | None) -> list[str]:
     return [sys.executable, str(path.resolve())]
 
 
-def chaincode_process(
-    deployment: Deployment, one: Organisation, folder: NetworkFolder, *, client_auth: bool
-) -> tuple[Process, str]:
-    """Give the process that serves one organisation, and its address. Its TLS identity is the peer's."""
+def chaincode_process(deployment: Deployment, one: Organisation, folder: NetworkFolder) -> tuple[Process, str]:
+    """Give the process that serves one organisation, and its address.
+
+    Its TLS identity is the peer's; it speaks to nobody without a TLS certificate of its organisation, for it believes
+    who it speaks to about creators and state.
+    """
     if one.peer is None:
         raise ConfigError(f"{one.name} has no peer", "Chaincode runs beside a peer")
     if deployment.slot >= len(one.peer.chaincode_ports):
@@ -137,10 +139,9 @@ def chaincode_process(
         "CHAINCODE_TLS_DISABLED": "false",
         "CHAINCODE_TLS_KEY": str(tls / "server.key"),
         "CHAINCODE_TLS_CERT": str(tls / "server.crt"),
+        "CHAINCODE_CLIENT_CA_CERT": str(folder.tls_ca(one)),
         "MEDQUORUM_MSP_ID": one.msp_id,
     }
-    if client_auth:
-        env["CHAINCODE_CLIENT_CA_CERT"] = str(folder.tls_ca(one))
     if "verifier" in one.roles:
         env["MEDQUORUM_VERIFICATION_DIR"] = str(folder.verification(one))
     return Process(deployment.process_name(one), one.name, "chaincode", deployment.command, env), address

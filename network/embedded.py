@@ -49,9 +49,15 @@ def deploy(consortium: Consortium, folder: NetworkFolder, wanted: Deployment, pr
     endpoints = {}
     with progress.step(f"{len(consortium.members)} chaincode processes"):
         for one in consortium.members:
-            process, address = chaincode_process(wanted, one, folder, client_auth=False)
+            process, address = chaincode_process(wanted, one, folder)
             process.save(folder)
-            endpoints[one.msp_id] = {"address": address, "root_cert": str(folder.tls_ca(one))}
+            tls = folder.node_tls(one)
+            endpoints[one.msp_id] = {
+                "address": address,
+                "root_cert": str(folder.tls_ca(one)),
+                "client_cert": str(tls / "server.crt"),
+                "client_key": str(tls / "server.key"),
+            }
         control.supervise(folder)
         await_listening(consortium.members, wanted, folder)
     path = folder.devnet_chaincodes

@@ -37,6 +37,7 @@ OPTIONS = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.so_reuseport", 0),
+    ("grpc.server_handshake_timeout_ms", 3_000),  # silent connections would use the process' files up
 )
 
 log = structlog.get_logger(__name__)

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -74,7 +75,8 @@ class ServerSettings:
         """Read ``CHAINCODE_SERVER_ADDRESS``, ``CHAINCODE_ID`` (or ``CORE_CHAINCODE_ID_NAME``) and ``CHAINCODE_TLS_*``.
 
         ``CHAINCODE_TLS_KEY``, ``CHAINCODE_TLS_CERT`` and ``CHAINCODE_CLIENT_CA_CERT`` name PEM files. TLS is on when
-        ``CHAINCODE_TLS_DISABLED`` is false, or when it is unset and a key is named.
+        ``CHAINCODE_TLS_DISABLED`` is false, or when it is unset and a file is named. Without TLS only an address of
+        this host is taken, unless ``CHAINCODE_TLS_DISABLED`` is true.
 
         Raises
         ------
@@ -85,7 +87,22 @@ class ServerSettings:
         address = values.get("CHAINCODE_SERVER_ADDRESS")
         if not address:
             raise ConfigError("CHAINCODE_SERVER_ADDRESS is not set", "Set it to HOST:PORT, such as 0.0.0.0:9999")
-        return cls(address, _chaincode_id(values), _tls(values))
+        settings = cls(address, _chaincode_id(values), _tls(values))
+        if settings.tls is None and "CHAINCODE_TLS_DISABLED" not in values and not _is_loopback(address):
+            raise ConfigError(
+                f"without TLS anybody who reaches {address} is taken for the peer",
+                "Set CHAINCODE_TLS_KEY, CHAINCODE_TLS_CERT and CHAINCODE_CLIENT_CA_CERT, listen on 127.0.0.1, or say "
+                "CHAINCODE_TLS_DISABLED=true where something else keeps strangers away",
+            )
+        return settings
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _chaincode_id(values: Mapping[str, str]) -> str:

@@ -36,6 +36,7 @@ from clients.transactions import Transactions
 from medquorum import ContractError, MedquorumError, ProtocolError, ShareError
 from verifier.resharing import open_reshare, reshare_bytes
 from verifier.service.deliveries import Delivery
+from verifier.service.refusal import outward
 
 __all__ = ["Node", "Send"]
 
@@ -196,7 +197,8 @@ class Node:
             try:
                 current = self._ledger.round(self._task.task, header.round)
             except (ContractError, GatewayError) as error:
-                raise ShareError(f"not now: {error.cause}", error.remedy) from error
+                cause, remedy = outward(error)
+                raise ShareError(f"not now: {cause}", remedy) from error
             if current.state == "aggregating":
                 break
             if ended(current) or time.monotonic() > give_up:

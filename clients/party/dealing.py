@@ -14,6 +14,7 @@ from clients.report import Report
 from clients.transactions import Transactions
 from medquorum import ContractError, MaterialError, MedquorumError, ProtocolError
 from verifier.masks import masks_hash
+from verifier.service.refusal import outward
 
 __all__ = ["MasksDuty"]
 
@@ -58,7 +59,7 @@ class MasksDuty:
         try:
             known, status = standing_nodes(self._ledger, task), self._ledger.status(task, round)
         except (MedquorumError, GatewayError) as error:
-            raise ProtocolError(error.cause, error.remedy) from error
+            raise ProtocolError(*outward(error)) from error
         if node not in known:
             raise stranger
         if status.round is None or status.round.state != "aggregating" or status.masks is None:

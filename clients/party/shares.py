@@ -17,6 +17,7 @@ from clients.ledger import Ledger
 from clients.party.roundfolders import forget_rounds, round_folder
 from medquorum import ContractError, ProtocolError, ShareError
 from verifier.commitment import ShareContext, open_share, share_bytes
+from verifier.service.refusal import outward
 
 __all__ = ["ShareStore"]
 
@@ -47,7 +48,7 @@ class ShareStore:
             if task != self._task.task or not self._expected(round, hospital):
                 raise ShareError(f"{hospital} is no hospital of a task {task} here", "Check the task and the address")
         except (ContractError, GatewayError) as error:
-            raise ShareError(error.cause, error.remedy) from error
+            raise ShareError(*outward(error)) from error
         return share_bytes(self._index, self._task.length // 4)
 
     def take(self, task: str, round: int, hospital: str, value: bytes) -> None:
@@ -62,7 +63,7 @@ class ShareStore:
         try:
             status = self._status_with(round, hospital)
         except (ContractError, GatewayError) as error:
-            raise ShareError(error.cause, error.remedy) from error
+            raise ShareError(*outward(error)) from error
         if status.round is None or ended(status.round):
             raise ShareError(f"round {round} has ended", "Wait for the next round")
         try:

@@ -63,7 +63,11 @@ class ChaincodeStream:
             When nothing answers, or another chaincode does.
         """
         if endpoint.root_cert:
-            credentials = grpc.ssl_channel_credentials((folder / endpoint.root_cert).read_bytes())
+            pem = [
+                None if name is None else (folder / name).read_bytes()
+                for name in (endpoint.root_cert, endpoint.client_key, endpoint.client_cert)
+            ]
+            credentials = grpc.ssl_channel_credentials(*pem)
             channel = grpc.aio.secure_channel(endpoint.address, credentials, OPTIONS)
         else:
             channel = grpc.aio.insecure_channel(endpoint.address, OPTIONS)

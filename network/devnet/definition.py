@@ -30,10 +30,12 @@ class _Document(BaseModel):
 
 
 class Endpoint(_Document):
-    """Where an organisation's chaincode server listens; without ``root_cert`` the connection has no TLS."""
+    """Where an organisation's chaincode server listens, and PEM files; without ``root_cert`` there is no TLS."""
 
     address: str
     root_cert: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
 
 
 class EndorsementPolicy(_Document):

@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fake_peer import FakePeer
 
-from chaincode.server import make_node
+from chaincode.server import make_node, make_settings
 from medquorum import ConfigError
+from network.authority import Validity, new_authority
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +38,23 @@ def test_missing_directory(tmp_path: Path) -> None:
         make_node({"MEDQUORUM_MSP_ID": "AMSP", "MEDQUORUM_VERIFICATION_DIR": str(tmp_path / "none")})
 
 
+LISTENING = {"CHAINCODE_SERVER_ADDRESS": "127.0.0.1:0", "CHAINCODE_ID": "medquorum:1"}
+
+
+def test_no_stranger_is_taken_for_the_peer(tmp_path: Path) -> None:
+    key, certificate = new_authority("tlsca", "one.example.com", Validity.years(1)).issue("peer", None, [], tls=True)
+    (tmp_path / "key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (tmp_path / "crt").write_bytes(certificate.public_bytes(Encoding.PEM))
+    own = {"CHAINCODE_TLS_KEY": str(tmp_path / "key"), "CHAINCODE_TLS_CERT": str(tmp_path / "crt")}
+    for environment in (LISTENING, LISTENING | own):
+        with pytest.raises(ConfigError, match=r"anybody who reaches 127\.0\.0\.1:0 would be taken for the peer"):
+            make_settings(environment)
+    known = make_settings(LISTENING | own | {"CHAINCODE_CLIENT_CA_CERT": str(tmp_path / "crt")})
+    assert known.tls is not None
+    assert known.tls.client_ca == (tmp_path / "crt").read_bytes()
+    assert make_settings(LISTENING | {"CHAINCODE_TLS_DISABLED": "true"}).tls is None
+
+
 def run(**environment: str) -> subprocess.Popen[str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("CHAINCODE_", "CORE_", "MEDQUORUM_"))}
     return subprocess.Popen(
@@ -48,7 +67,7 @@ def run(**environment: str) -> subprocess.Popen[str]:
 
 
 def test_process_serves_and_stops() -> None:
-    with run(MEDQUORUM_MSP_ID="VerifierAMSP", CHAINCODE_SERVER_ADDRESS="127.0.0.1:0", CHAINCODE_ID="medquorum:1") as p:
+    with run(MEDQUORUM_MSP_ID="VerifierAMSP", CHAINCODE_TLS_DISABLED="true", **LISTENING) as p:
         assert p.stderr is not None
         try:
             line = p.stderr.readline()

@@ -5,8 +5,11 @@ import json
 import os
 import signal
 
+import grpc
 import pytest
+from fake_peer import FakePeer
 from networks import ASSET_CHAINCODE, Networks, RunningNetwork
+from silence import assert_silent_connections_end
 
 from medquorum import NetworkError
 from network.health import serves
@@ -41,6 +44,30 @@ def test_the_deployment_is_written_for_the_devnet(running: RunningNetwork) -> No
     assert set(entry["endpoints"]) == {"VerifierAMSP", "VerifierBMSP", "VerifierCMSP", "Hospital1MSP"}
     assert running.deploy("asset", ASSET_CHAINCODE).sequence == 1
     assert running.deploy("asset", ASSET_CHAINCODE, policy="OR('VerifierAMSP.peer')").sequence == 2
+
+
+def test_no_stranger_speaks_to_a_chaincode(running: RunningNetwork) -> None:
+    """The contract believes its client about creators and state: it has to be the organisation's own peer."""
+    one, other = (running.consortium.organisation(name) for name in ("VerifierA", "Hospital1"))
+    entry = json.loads(running.folder.devnet_chaincodes.read_text())["asset"]
+    address = entry["endpoints"][one.msp_id]["address"]
+    root = running.folder.tls_ca(one).read_bytes()
+    others = running.folder.node_tls(other)
+    for credentials in (
+        None,
+        grpc.ssl_channel_credentials(root),
+        grpc.ssl_channel_credentials(root, (others / "server.key").read_bytes(), (others / "server.crt").read_bytes()),
+    ):
+        with FakePeer(address, credentials=credentials) as stranger:
+            assert stranger.ended.wait(10)
+            assert not stranger.registered.is_set()
+
+
+def test_silent_connections_to_the_devnet_end(running: RunningNetwork) -> None:
+    peer = running.consortium.organisation("VerifierA").peer
+    assert peer is not None
+    assert_silent_connections_end(peer.address)
+    assert_silent_connections_end(f"{peer.host}:{peer.operations_port}")
 
 
 def test_an_organisation_is_switched_off_and_on(running: RunningNetwork) -> None:

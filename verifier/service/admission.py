@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from medquorum import ProtocolError
+from verifier.service.boundary import around
 from verifier.service.frames import read_message
 
 __all__ = ["CALLS", "HEADER_SECONDS", "MESSAGE_SECONDS", "Admission", "receive"]
@@ -42,26 +43,7 @@ class Admission(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in
         self, continuation: Callable[[Any], grpc.RpcMethodHandler[Any, Any] | None], handler_call_details: Any
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Give the handler of a call, within the limit."""
-        handler: Any = continuation(handler_call_details)
-        if handler is None:
-            return None
-        kind = "_".join("stream" if one else "unary" for one in (handler.request_streaming, handler.response_streaming))
-        serve = getattr(handler, kind)
-
-        def single(request: Any, context: grpc.ServicerContext) -> Any:
-            with self._admitted(context):
-                return serve(request, context)
-
-        def streaming(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-            with self._admitted(context):
-                yield from serve(request, context)
-
-        made: Callable[..., grpc.RpcMethodHandler[Any, Any]] = getattr(grpc, f"{kind}_rpc_method_handler")
-        return made(
-            streaming if handler.response_streaming else single,
-            handler.request_deserializer,
-            handler.response_serializer,
-        )
+        return around(continuation(handler_call_details), self._admitted)
 
     @contextmanager
     def _admitted(self, context: grpc.ServicerContext) -> Iterator[None]:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
-import structlog
 
 from medquorum import MaterialError, MedquorumError, ProtocolError
 from verifier.channel import CREDIT, Channel
@@ -23,7 +22,6 @@ from verifier.service.dealrequest import DealRequest
 from verifier.service.frames import split
 from verifier.service.gates import gate_header
 from verifier.service.record import Record
-from verifier.service.refusal import refuse
 from verifier.stream import new_seed
 
 __all__ = ["PROBE", "SERVICE", "Dealings"]
@@ -33,7 +31,6 @@ PROBE = 1 << 20
 """Bytes of the answer by which a party measures the link."""
 PATIENCE = 120.0
 MaskSeeds = Callable[[MaterialId], tuple[bytes, bytes]]
-log = structlog.get_logger(__name__)
 
 
 class _Meeting:
@@ -120,13 +117,8 @@ class Dealings:
         """Give the gRPC handler."""
 
         def deal(raw: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-            msp_id = caller(context)
-            try:
-                request = self._request(raw, msp_id)
-                yield from self._meet(request, context).frames(request.party)
-            except MedquorumError as error:
-                log.warning("material refused", party=msp_id, reason=str(error))
-                refuse(context, error)
+            request = self._request(raw, caller(context))
+            yield from self._meet(request, context).frames(request.party)
 
         def measure(raw: bytes, context: grpc.ServicerContext) -> bytes:
             caller(context)

@@ -10,12 +10,11 @@ import grpc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chaincode import canonical
-from medquorum import MedquorumError, ProtocolError
+from medquorum import ProtocolError
 from verifier.service.admission import HEADER_SECONDS, receive
 from verifier.service.connection import reach
 from verifier.service.frames import split_all
 from verifier.service.identity import Credentials
-from verifier.service.refusal import refuse
 
 __all__ = ["Deliveries", "Delivery", "Sizes", "Take", "deliver"]
 
@@ -93,12 +92,9 @@ class Deliveries:
 
         def put(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             sender = caller(context)
-            try:
-                header = Delivery.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS))
-                messages = [receive(requests, context, longest) for longest in self._sizes(sender, header)]
-                self._take(sender, header, messages)
-            except MedquorumError as error:
-                refuse(context, error)
+            header = Delivery.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS))
+            messages = [receive(requests, context, longest) for longest in self._sizes(sender, header)]
+            self._take(sender, header, messages)
             return b""
 
         return grpc.method_handlers_generic_handler(_SERVICE, {"Put": grpc.stream_unary_rpc_method_handler(put)})

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator
 import grpc
 
 from chaincode import canonical
-from medquorum import ContractError, MedquorumError, ProtocolError
+from medquorum import ContractError, ProtocolError
 from verifier.service.admission import HEADER_SECONDS, receive
 from verifier.service.connection import reach
 from verifier.service.frames import split_all
 from verifier.service.identity import Credentials
-from verifier.service.refusal import refuse
 
 __all__ = ["Handover", "Longest", "Take", "hand_over"]
 
@@ -51,12 +50,9 @@ class Handover:
 
         def put(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             hospital = caller(context)
-            try:
-                task, number = _header(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS))
-                value = receive(requests, context, self._longest(task, number, hospital))
-                self._take(task, number, hospital, value)
-            except MedquorumError as error:
-                refuse(context, error)
+            task, number = _header(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS))
+            value = receive(requests, context, self._longest(task, number, hospital))
+            self._take(task, number, hospital, value)
             return b""
 
         return grpc.method_handlers_generic_handler(_SERVICE, {"PutShare": grpc.stream_unary_rpc_method_handler(put)})

@@ -8,10 +8,9 @@ from collections.abc import Callable
 import grpc
 
 from chaincode import canonical
-from medquorum import ContractError, MedquorumError, ProtocolError
+from medquorum import ContractError, ProtocolError
 from verifier.service.connection import reach
 from verifier.service.identity import Credentials
-from verifier.service.refusal import refuse
 
 __all__ = ["Holding", "is_held"]
 
@@ -40,12 +39,9 @@ class Holding:
 
         def ask(raw: bytes, context: grpc.ServicerContext) -> bytes:
             msp_id = caller(context)
-            try:
-                if msp_id != self._asker:
-                    raise ProtocolError(f"only {self._asker} is told, not {msp_id}", "Ask with P0's certificate")
-                return bytes([self._holds(*_question(raw))])
-            except MedquorumError as error:
-                refuse(context, error)
+            if msp_id != self._asker:
+                raise ProtocolError(f"only {self._asker} is told, not {msp_id}", "Ask with P0's certificate")
+            return bytes([self._holds(*_question(raw))])
 
         return grpc.method_handlers_generic_handler(_SERVICE, {"Ask": grpc.unary_unary_rpc_method_handler(ask)})
 

@@ -11,7 +11,7 @@ from typing import cast
 
 import grpc
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from medquorum import ConfigError
 from verifier.service.issuers import chained, issued
@@ -82,7 +82,9 @@ class Credentials:
         return result
 
     def check(self) -> None:
-        """Check that every certificate can be read and no authority stands for two organisations.
+        """Check that every certificate can be read and no authority's key stands for two organisations.
+
+        Keys are compared, not certificates: a second certificate of another's key vouches for the same names.
 
         Raises
         ------
@@ -93,7 +95,8 @@ class Credentials:
             x509.load_pem_x509_certificate(self.certificate)
             for msp_id, roots in self.authorities.items():
                 for root in roots:
-                    raw = x509.load_pem_x509_certificate(root).public_bytes(Encoding.DER)
+                    key = x509.load_pem_x509_certificate(root).public_key()
+                    raw = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
                     if owner.setdefault(raw, msp_id) != msp_id:
                         raise ConfigError(f"{owner[raw]} and {msp_id} have the same TLS authority", "Give each its own")
         except ValueError as error:
@@ -116,12 +119,14 @@ class Credentials:
         return b"\n".join(found)
 
     def msp_of(self, certificate: bytes) -> str | None:
-        """Give the organisation whose authority issued a PEM certificate, None when none did."""
+        """Give the organisation whose authority issued a PEM certificate, None when none or more than one did."""
         found = x509.load_pem_x509_certificate(certificate)
-        for msp_id, roots in self.authorities.items():
-            if any(issued(found, x509.load_pem_x509_certificate(root)) for root in roots):
-                return msp_id
-        return None
+        issuers = [
+            msp_id
+            for msp_id, roots in self.authorities.items()
+            if any(issued(found, x509.load_pem_x509_certificate(root)) for root in roots)
+        ]
+        return issuers[0] if len(issuers) == 1 else None
 
 
 def caller(context: grpc.ServicerContext, credentials: Credentials) -> str:
@@ -129,7 +134,7 @@ def caller(context: grpc.ServicerContext, credentials: Credentials) -> str:
     found = cast(Mapping[str, Sequence[bytes]], context.auth_context()).get("x509_pem_cert")
     msp_id = credentials.msp_of(found[0]) if found else None
     if msp_id is None:
-        context.abort(grpc.StatusCode.UNAUTHENTICATED, "no organisation's TLS authority issued this certificate")
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "no single organisation's TLS authority issued this certificate")
     return msp_id
 
 

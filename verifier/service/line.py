@@ -24,7 +24,6 @@ from verifier.service.admission import HEADER_SECONDS, receive
 from verifier.service.connection import Incoming, reach
 from verifier.service.frames import read_message, split_all
 from verifier.service.identity import Credentials
-from verifier.service.refusal import refuse
 
 __all__ = ["PATIENCE", "Line", "Lines", "open_line"]
 
@@ -189,10 +188,7 @@ class Lines:
         return grpc.method_handlers_generic_handler(_SERVICE, {"Open": grpc.stream_stream_rpc_method_handler(opened)})
 
     def _open(self, msp_id: str, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        try:
-            name = _name(requests, context)
-        except ProtocolError as error:
-            refuse(context, error)
+        name = _name(requests, context)
         line = Line(context.cancel, self._patience)
         key = name, msp_id
         with self._changed:

@@ -2,7 +2,8 @@
 """How a service's error reaches its client: class, cause and remedy as canonical JSON in the status.
 
 Whatever another organisation refuses with is a ProtocolError or a kind of it here: its own configuration, disk or
-ledger must not end this process.
+ledger must not end this process. Nothing local crosses: no path, no address, no text of an exception that was not
+written for the other side.
 """
 
 from __future__ import annotations
@@ -12,20 +13,31 @@ from typing import Final, NoReturn
 import grpc
 
 from chaincode import canonical
-from medquorum import ContractError, MaterialError, MedquorumError, ProtocolError, ShareError
+from medquorum import ContractError, MaterialError, ProtocolError, ShareError
 
-__all__ = ["refusal", "refuse"]
+__all__ = ["outward", "refusal", "refuse"]
 
 _CLASSES: Final = {one.__name__: one for one in (ProtocolError, MaterialError, ShareError)}
 _LONGEST = 1000
 
 
-def refuse(context: grpc.ServicerContext, error: MedquorumError) -> NoReturn:
+def outward(error: Exception) -> tuple[str, str]:
+    """Give the cause and remedy that another organisation is told.
+
+    What the protocol or the ledger says is told as it is; of anything else, the own disk, peer or configuration, only
+    the class.
+    """
+    if isinstance(error, ProtocolError | ContractError):
+        return error.cause, error.remedy
+    return f"this organisation has a {type(error).__name__} of its own", "Ask it to look at its log, then try again"
+
+
+def refuse(context: grpc.ServicerContext, error: Exception) -> NoReturn:
     """End a call with an error that :func:`refusal` gives again at the client; others than these as ProtocolError."""
     name = next((one.__name__ for one in type(error).__mro__ if one.__name__ in _CLASSES), ProtocolError.__name__)
     code = grpc.StatusCode.FAILED_PRECONDITION if isinstance(error, ShareError) else grpc.StatusCode.ABORTED
-    document = {"cause": error.cause[:_LONGEST], "error": name, "remedy": error.remedy[:_LONGEST]}
-    context.abort(code, canonical.encode(document).decode())
+    cause, remedy = map(_plain, outward(error))
+    context.abort(code, canonical.encode({"cause": cause, "error": name, "remedy": remedy}).decode())
 
 
 def refusal(details: str) -> ProtocolError | None:
@@ -37,4 +49,9 @@ def refusal(details: str) -> ProtocolError | None:
     if not isinstance(document, dict) or set(document) != {"cause", "error", "remedy"}:
         return None
     made = _CLASSES.get(str(document["error"]), ProtocolError)
-    return made(str(document["cause"]), str(document["remedy"]))
+    return made(_plain(str(document["cause"])), _plain(str(document["remedy"])))
+
+
+def _plain(text: str) -> str:
+    """Give a text that any status can carry and any terminal show: printable ASCII of bounded length."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:_LONGEST])

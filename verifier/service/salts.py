@@ -9,10 +9,9 @@ from typing import cast
 import grpc
 
 from chaincode import canonical
-from medquorum import ContractError, MedquorumError, ProtocolError
+from medquorum import ContractError, ProtocolError
 from verifier.service.connection import reach
 from verifier.service.identity import Credentials
-from verifier.service.refusal import refuse
 
 __all__ = ["SALT_BYTES", "Salts", "take_salt"]
 
@@ -36,11 +35,7 @@ class Salts:
         """Give the gRPC handler."""
 
         def take(raw: bytes, context: grpc.ServicerContext) -> bytes:
-            node = caller(context)
-            try:
-                return self._give(node, *_asked(raw))
-            except MedquorumError as error:
-                refuse(context, error)
+            return self._give(caller(context), *_asked(raw))
 
         return grpc.method_handlers_generic_handler(_SERVICE, {"Take": grpc.unary_unary_rpc_method_handler(take)})
 

@@ -13,6 +13,7 @@ import structlog
 
 from medquorum import ConfigError, NetworkError
 from verifier.service.admission import CALLS, Admission
+from verifier.service.boundary import Boundary
 from verifier.service.connection import OPTIONS
 from verifier.service.identity import Credentials, caller
 
@@ -21,6 +22,8 @@ __all__ = ["Server", "Service"]
 _SPARE = 64
 """Calls that are being refused, or of organisations that joined since the start."""
 _GRACE = 2.0
+HANDSHAKE_MS = 3_000
+"""Within which a connection must have shown its certificate: silent ones would use the process' files up."""
 log = structlog.get_logger(__name__)
 
 
@@ -58,8 +61,9 @@ class Server:
                 *OPTIONS,
                 ("grpc.so_reuseport", 0),  # a second server on the port would take half of the calls
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+                ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
             ],
-            interceptors=[Admission(lambda context: caller(context, self._credentials))],
+            interceptors=[Boundary(), Admission(lambda context: caller(context, self._credentials))],
             maximum_concurrent_rpcs=calls,
         )
 

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from fake_peer import FakePeer, response_of
+from silence import assert_silent_connections_end
 
 import chaincode
 from chaincode.shim import ChaincodeServer, ConfigError, ListenError, ServerSettings, TlsSettings
@@ -69,8 +70,18 @@ BASE = {"CHAINCODE_SERVER_ADDRESS": "127.0.0.1:0", "CHAINCODE_ID": "a:b"}
 def test_settings_without_tls() -> None:
     for more in ({}, {"CHAINCODE_TLS_DISABLED": "true"}, {"CORE_CHAINCODE_ID_NAME": "a:b"}, {"CHAINCODE_TLS_KEY": " "}):
         assert ServerSettings.from_environment(BASE | more) == ServerSettings("127.0.0.1:0", "a:b")
-    only_core = {"CHAINCODE_SERVER_ADDRESS": "0.0.0.0:9999", "CORE_CHAINCODE_ID_NAME": "a:b"}
+    only_core = {"CHAINCODE_SERVER_ADDRESS": "[::1]:9999", "CORE_CHAINCODE_ID_NAME": "a:b"}
     assert ServerSettings.from_environment(only_core).chaincode_id == "a:b"
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:9999", "[::]:9999", "10.0.0.7:9999", "verifiera.example.com:9999"])
+def test_without_tls_only_this_host_is_listened_to_unless_said(address: str) -> None:
+    elsewhere = BASE | {"CHAINCODE_SERVER_ADDRESS": address}
+    with pytest.raises(ConfigError, match="without TLS anybody who reaches"):
+        ServerSettings.from_environment(elsewhere)
+    assert ServerSettings.from_environment(elsewhere | {"CHAINCODE_TLS_DISABLED": "true"}).tls is None
+    for here in ("localhost:9999", "127.0.0.1:9999"):
+        assert ServerSettings.from_environment(BASE | {"CHAINCODE_SERVER_ADDRESS": here}).tls is None
 
 
 def test_settings_with_tls(files: dict[str, str]) -> None:
@@ -132,6 +143,12 @@ def test_tls(files: dict[str, str]) -> None:
         with FakePeer(address) as plain:
             assert plain.ended.wait(10)
             assert not plain.registered.is_set()
+
+
+def test_silent_connections_are_dropped(files: dict[str, str]) -> None:
+    tls = TlsSettings(pem(files, "server.key"), pem(files, "server.crt"), pem(files, "client.crt"))
+    with running(tls) as address:
+        assert_silent_connections_end(address)
 
 
 def test_client_certificates(files: dict[str, str]) -> None:

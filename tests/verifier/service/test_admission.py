@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import grpc
 import pytest
 from service_identities import credentials
+from silence import assert_silent_connections_end
 
 from network.waiting import await_true
 from verifier.service import admission
@@ -69,6 +70,12 @@ def test_one_organisations_stalled_calls_leave_the_others_their_threads(party, t
         hand_over(OTHER, party, "P0MSP", "task", 1, b"value", 5)
     hand_over(HOSPITAL, party, "P0MSP", "task", 1, b"later", TIMEOUT)
     assert [(given[2], given[3]) for given in taken] == [("OtherMSP", b"value"), ("HospitalMSP", b"later")]
+
+
+def test_silent_connections_are_dropped_and_hold_up_nobody(party, taken):
+    assert_silent_connections_end(party)
+    hand_over(OTHER, party, "P0MSP", "task", 1, b"value", 5)
+    assert [given[3] for given in taken] == [b"value"]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -5,6 +5,9 @@ import shutil
 
 import grpc
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from service_identities import authority, credentials
 
 from medquorum import ConfigError, NetworkError, ProtocolError
@@ -70,6 +73,32 @@ def test_a_client_is_called_by_its_authority(party):
     call(party, credentials("HospitalMSP", KNOWN))
     call(party, credentials("P0MSP", KNOWN))
     assert party.callers == ["HospitalMSP", "P0MSP"]
+
+
+def test_an_authority_with_anothers_key_is_refused_and_names_nobody():
+    """An intermediate authority of the own root that bears another organisation's name and key."""
+    victim, evil = authority("VictimMSP", 0), authority("EvilMSP", 0)
+    copy = (
+        x509.CertificateBuilder()
+        .subject_name(victim.certificate.subject)
+        .issuer_name(evil.certificate.subject)
+        .public_key(victim.certificate.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(victim.certificate.not_valid_before_utc)
+        .not_valid_after(victim.certificate.not_valid_after_utc)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(evil.key, hashes.SHA256())
+    )
+    own = credentials("VictimMSP", ["VictimMSP"])
+    pem = copy.public_bytes(Encoding.PEM)
+    for known in (
+        {"EvilMSP": [evil.pem, pem], "VictimMSP": [victim.pem]},
+        {"VictimMSP": [victim.pem], "ZEvilMSP": [evil.pem, pem]},
+    ):
+        mixed = Credentials(own.certificate, own.key, known)
+        with pytest.raises(ConfigError, match="the same TLS authority"):
+            mixed.check()
+        assert mixed.msp_of(own.certificate) is None
 
 
 def test_a_port_in_use_is_named(party):

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The services' edge: whatever goes wrong inside, the other organisation is told nothing local."""
+
+import errno
+
+import pytest
+from service_identities import credentials
+
+from medquorum import DataError, MedquorumError, ProtocolError, ShareError
+from verifier.service.connection import connect
+from verifier.service.frames import split_all
+from verifier.service.handover import Handover, hand_over
+from verifier.service.holding import Holding, is_held
+from verifier.service.line import Lines
+from verifier.service.refusal import refusal
+from verifier.service.salts import Salts, take_salt
+from verifier.service.server import Server
+
+KNOWN = ("P0MSP", "HospitalMSP")
+PARTY, HOSPITAL = (credentials(name, KNOWN) for name in KNOWN)
+PLACE = "/srv/verifierb/medquorum-state/party/shares"
+FULL = OSError(errno.ENOSPC, "No space left on device", PLACE)
+LOCAL = [FULL, ValueError(PLACE), DataError(f"cannot write {PLACE}", PLACE), RuntimeError(PLACE)]
+
+
+def failing(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("error", LOCAL, ids=lambda error: type(error).__name__)
+def test_an_error_of_the_own_tells_its_type_only(error):
+    fail = failing(error)
+    services = [Handover(lambda *_: 100, fail), Holding("HospitalMSP", fail), Salts(fail)]
+    with Server(PARTY, "127.0.0.1:0", services) as server:
+        for ask in (
+            lambda: hand_over(HOSPITAL, server.address, "P0MSP", "task", 1, b"value", 5),
+            lambda: is_held(HOSPITAL, server.address, "P0MSP", "task", 1, "HospitalMSP", 5),
+            lambda: take_salt(HOSPITAL, server.address, "P0MSP", "task", 1, 5),
+        ):
+            with pytest.raises(ProtocolError) as raised:
+                ask()
+            assert type(error).__name__ in str(raised.value)
+            assert "/srv" not in str(raised.value)
+
+
+def test_a_refusal_that_was_meant_crosses():
+    fail = failing(ShareError("not awaited", "Wait"))
+    with Server(PARTY, "127.0.0.1:0", [Handover(fail, fail)]) as server, pytest.raises(ShareError, match="not awaited"):
+        hand_over(HOSPITAL, server.address, "P0MSP", "task", 1, b"value", 5)
+
+
+@pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "\\u001b[2J", "x" * 3000, "\u5206" * 1000])
+@pytest.mark.parametrize("method", ["Handover/PutShare", "Line/Open"])
+def test_any_header_is_answered_by_a_refusal(method, text):
+    """A name that no status can carry is part of the refusal."""
+
+    def named(task, *_):
+        raise ShareError(f"no task {task}", f"Not {task}")
+
+    header = f'{{"round":1,"task":"{text}"}}' if method == "Handover/PutShare" else f'{{"line":["{text}"]}}'
+    with (
+        Server(PARTY, "127.0.0.1:0", [Handover(named, named), Lines()]) as server,
+        connect(HOSPITAL, server.address, "P0MSP") as channel,
+    ):
+        made = channel.stream_unary if method == "Handover/PutShare" else channel.stream_stream
+        call = made(f"/medquorum.{method}", bytes, bytes)
+        frames = split_all([header.encode(), b"value"])
+        answer = call.future(frames, timeout=5) if method == "Handover/PutShare" else call(frames, timeout=5)
+        found = refusal(answer.details())
+    assert found is not None, answer.details()
+    assert str(found).isprintable()
+
+
+def test_what_another_organisation_says_is_shown_as_plain_text():
+    found = refusal('{"cause":"a\\u001b[2Jb\\ud800","error":"Unheard","remedy":"' + "r" * 5000 + '"}')
+    assert isinstance(found, MedquorumError)
+    assert found.cause == "a?[2Jb?"
+    assert len(found.remedy) == 1000
