@@ -165,7 +165,8 @@ class Node:
         try:
             known, own = task_nodes(self._ledger, self._task.task), self._ledger.msp
         except (ContractError, GatewayError) as error:
-            raise ShareError(f"not now: {error.cause}", error.remedy) from error
+            cause, remedy = outward(error)
+            raise ShareError(f"not now: {cause}", remedy) from error
         chosen = header.nodes
         if header.task != self._task.task or own not in chosen or not {*chosen} <= {*known}:
             raise ShareError(f"{own} is no node of these for a task {header.task}", "Check task and address")
