@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the other scripts: makes .venv from requirements.lock when it is missing or the lock has changed.
+# Sourced by the other scripts: makes .venv from uv.lock when it is missing or something that it is made from has changed.
 # Sets PYTHON to its interpreter and INSTALL_SECONDS to what this took.
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="${MEDQUORUM_VENV:-$root/.venv}"
 PYTHON="$venv/bin/python"
+kernels="$root/verifier/src/medquorum/verifier/arithmetic/kernels"
 
 find_python() {
     local name
@@ -18,36 +19,36 @@ find_python() {
     return 1
 }
 
+sync_environment() {
+    (cd "$root" && UV_PROJECT_ENVIRONMENT="$venv" "$venv/bin/uv" sync --quiet --locked --python "$PYTHON" "$@")
+}
+
+# The build tools come from the lock file too, with their hashes; the last step takes them out again.
 install_environment() {
     local base stamp wanted
-    wanted="$(cat "$root/requirements.lock" "$root/pyproject.toml" | cksum)"
+    wanted="$(cd "$root" && cat uv.lock scripts/uv.txt pyproject.toml */pyproject.toml */*/pyproject.toml "$kernels"/*.[ch] "$kernels/compile.py" | cksum) $root"
     stamp="$venv/.installed"
     if [ -x "$PYTHON" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
-    base="$(find_python)" || return 1
     echo "Installing Python packages into ${venv#"$root"/} (first run, or the lock file changed) ..." >&2
-    rm -rf "$venv"
-    "$base" -m venv "$venv" || return 1
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check "uv==0.13.9" || return 1
-    "$venv/bin/uv" pip install --quiet --python "$PYTHON" --require-hashes --no-deps --compile-bytecode \
-        -r "$root/requirements.lock" || return 1
-    "$venv/bin/uv" pip install --quiet --python "$PYTHON" --no-deps --no-build-isolation --editable "$root" || return 1
+    rm -f "$stamp"
+    if ! "$PYTHON" -c '' 2>/dev/null; then
+        base="$(find_python)" || return 1
+        rm -rf "$venv"
+        "$base" -m venv "$venv" || return 1
+    fi
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r "$root/scripts/uv.txt" || return 1
+    sync_environment --inexact --only-group build || return 1
+    sync_environment --inexact --group build --no-build-isolation --reinstall-package medquorum-verifier || return 1
+    sync_environment --no-build-isolation --compile-bytecode || return 1
+    [ -e "$kernels/medquorum-avx2.so" ] || [ "$(uname -m)" != x86_64 ] ||
+        echo "The kernels were not compiled; encrypted verification will be slower." >&2
     echo "$wanted" >"$stamp"
 }
 
-# The installation compiles them; anew after a pull, or in a second checkout that shares the environment.
-compile_kernels() {
-    local folder="$root/verifier/kernels" made
-    made="$folder/medquorum-avx2.so"
-    if [ ! -e "$made" ] || [ -n "$(find "$folder" \( -name '*.[ch]' -o -name compile.py \) -newer "$made")" ]; then
-        (cd "$root" && "$PYTHON" -m verifier.kernels.compile >/dev/null) ||
-            echo "The kernels were not compiled; encrypted verification will be slower." >&2
-    fi
-}
-
 started=$SECONDS
-install_environment && compile_kernels || { echo "The environment could not be installed; see the messages above." >&2; exit 1; }
+install_environment || { echo "The environment could not be installed; see the messages above." >&2; exit 1; }
 # Exported for the quickstart's report.
 export INSTALL_SECONDS=$((SECONDS - started))
 export PATH="$venv/bin:$PATH"

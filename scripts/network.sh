@@ -43,4 +43,4 @@ fi
 if [ -z "${PYTHON:-}" ]; then
   source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 fi
-PYTHONPATH="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)${PYTHONPATH:+:$PYTHONPATH}" exec "$PYTHON" -m network "${arguments[@]}"
+exec "$PYTHON" -m medquorum.network "${arguments[@]}"

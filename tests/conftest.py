@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from folder_network import deselect_stand_ins
-from networks import has_fabric, networks
+
+from medquorum_testing.folder_network import deselect_stand_ins
+from medquorum_testing.networks import has_fabric, networks
 
 __all__ = ["networks"]
 

@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from verifier.kernels.compile import compile_kernels
+COMPILE = Path(__file__).parent / "src" / "medquorum" / "verifier" / "arithmetic" / "kernels" / "compile.py"
 
 
 class KernelHook(BuildHookInterface[Any]):
@@ -22,7 +21,7 @@ class KernelHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and tell hatchling which files to take."""
         try:
-            made = compile_kernels()
+            made = _compile_module().compile_kernels()
         except (OSError, subprocess.SubprocessError) as error:
             self.app.display_warning(f"The kernels were not compiled; encrypted verification will be slower: {error}")
             return
@@ -30,3 +29,12 @@ class KernelHook(BuildHookInterface[Any]):
             build_data["artifacts"] += [str(path.relative_to(self.root)) for path in made]
             build_data["pure_python"] = False
             build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_')}"
+
+
+def _compile_module() -> ModuleType:
+    """Load ``compile.py`` by its path: the package itself is not installed yet."""
+    loader = importlib.machinery.SourceFileLoader("compile_kernels", str(COMPILE))
+    module = ModuleType(loader.name)
+    module.__file__ = str(COMPILE)
+    loader.exec_module(module)
+    return module

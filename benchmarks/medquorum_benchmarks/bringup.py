@@ -22,15 +22,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from clients.gateway import connect_profile, retrying
-from medquorum import BinaryMissing
-from network.consortium import Consortium, sample, write
-from network.deployment import DEFAULT_NAME, request
-from network.fabric import binaries
-from network.network import Kind, Network, open_network
-from network.processes import alive, processes, records
-from network.progress import Progress
-from scripts.federation.command import run_main
+from medquorum.errors import BinaryMissing
+from medquorum.gateway import connect_profile, retrying
+from medquorum.network.consortium.consortium import Consortium, sample, write
+from medquorum.network.deployment.chaincodes import DEFAULT_NAME, request
+from medquorum.network.fabric import binaries
+from medquorum.network.network import Kind, Network, open_network
+from medquorum.network.supervision.processes import alive, processes, records
+from medquorum.network.supervision.progress import Progress
+from medquorum_federation.command import run_main
 
 Name = Literal["small", "quickstart", "devnet"]
 # kind of network, hospitals, seconds it may take; two verifiers beside the hospitals, and four orderers on Fabric

@@ -4,7 +4,7 @@
 ``scripts/bench compression --data FILE.npz|mnist [--data-dir DIR] [--model NAME]... [--rounds N]``. Trains the models
 for a few rounds in this process, three hospitals and the ledger's own integer mean, and packs each round's model:
 alone and as the difference to its parent, with the bytes as they are or plane by plane (all lowest bytes first).
-``stored form`` is what the ledger has (``chaincode/modelformat/storedform.py``): no compressor, high bits left out.
+``stored form`` is what the ledger has (``medquorum.core.model.storedform``): no compressor, high bits left out.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from chaincode import catalogue, modelformat
-from chaincode.aggregate import aggregate
-from clients.data.sources import load
-from clients.data.split import deal
-from clients.training import parameters
-from clients.training.initial import drawn_model
-from clients.training.module import DescribedModel
-from clients.training.train import Recipe, train
-from scripts.federation.command import run_main
+from medquorum.clients.data.sources import load
+from medquorum.clients.data.split import deal
+from medquorum.clients.training import parameters
+from medquorum.clients.training.initial import drawn_model
+from medquorum.clients.training.module import DescribedModel
+from medquorum.clients.training.train import Recipe, train
+from medquorum.core import model as modelformat
+from medquorum.core.aggregate import aggregate
+from medquorum.core.model import catalogue
+from medquorum_federation.command import run_main
 
 Integers = npt.NDArray[np.int32]
 HOSPITALS = 3

@@ -22,14 +22,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.modelnetwork import MODELS, Bench, bench_network, drawn
-from clients.admin.tasks import store_model
-from clients.auditor.root import read_root
-from clients.hospital.fetch import fetch_proven
-from clients.report import Report
-from clients.session import CHAINCODE
-from network.waiting import await_true
-from scripts.federation.command import run_main
+from medquorum.clients.admin.tasks import store_model
+from medquorum.clients.hospital.fetch import fetch_proven
+from medquorum.clients.proof.trust_root import read_root
+from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.session import CHAINCODE
+from medquorum.network.supervision.waiting import await_true
+from medquorum_benchmarks.modelnetwork import MODELS, Bench, bench_network, drawn
+from medquorum_federation.command import run_main
 
 PEERS = (5, 10, 15, 20)
 PAPER = {"deploy": (0.140, 0.270), "verify": (0.100, 0.220)}

@@ -29,12 +29,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers import crypten_peer, ours, spu_peer
-from benchmarks.peers.foreign import has_package
-from benchmarks.peers.networks import Network
-from chaincode import catalogue
-from scripts.federation.command import run_command
-from verifier.backends import Comparing
+from medquorum.core.model import catalogue
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum_benchmarks.peers import crypten_peer, ours, spu_peer
+from medquorum_benchmarks.peers.foreign import has_package
+from medquorum_benchmarks.peers.networks import Network
+from medquorum_federation.command import run_command
 
 BATCHES = (1, 8, 32, 128)
 BACK_ENDS: tuple[Comparing, ...] = ("tree", "fss")

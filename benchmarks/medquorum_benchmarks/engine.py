@@ -21,17 +21,16 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from chaincode import catalogue
-from chaincode.fixedpoint import encode
-from chaincode.modelformat import Kind, TensorSpec, layout, parse
-from verifier.comparison import Comparison
-from verifier.fss import Fss
-from verifier.kernels.library import path_in_use
-from verifier.local import Inputs, measure
-from verifier.planning import make_plan
-from verifier.sharing import expand, share
-from verifier.stream import new_seed
-from verifier.tree import Tree
+from medquorum.core.fixedpoint import encode
+from medquorum.core.model import Kind, TensorSpec, catalogue, layout, parse
+from medquorum.verifier.arithmetic.kernels.library import path_in_use
+from medquorum.verifier.comparison.fss import Fss
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.randomness.sharing import expand, share
+from medquorum.verifier.randomness.stream import new_seed
+from medquorum.verifier.session.local import Inputs, measure
 
 BACK_ENDS: dict[str, Callable[[], Comparison]] = {"tree": Tree, "fss": lambda: Fss(b"benchmark")}
 BATCHES = {"tree": (1, 8, 32, 128), "fss": (1, 8, 32)}

@@ -22,9 +22,9 @@ from rich.table import Table
 from torch import nn
 from torchvision.models import resnet18
 
-from chaincode import catalogue, fixedpoint
-from chaincode.evaluation import compile_model
-from chaincode.modelformat import ModelDescription, Tensors, layout, parse
+from medquorum.core import fixedpoint
+from medquorum.core.inference import compile_model
+from medquorum.core.model import ModelDescription, Tensors, catalogue, layout, parse
 
 REPEATS = 15
 

@@ -23,12 +23,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers.networks import Network
-from benchmarks.peers.placed import place
-from chaincode import catalogue
-from chaincode.documents.encrypted import Placement
-from chaincode.evaluation import compile_model, merit
-from scripts.federation.command import run_command
+from medquorum.core.documents.encrypted import Placement
+from medquorum.core.inference import compile_model, merit
+from medquorum.core.model import catalogue
+from medquorum_benchmarks.peers.networks import Network
+from medquorum_benchmarks.peers.placed import place
+from medquorum_federation.command import run_command
 
 COUNTS = (100, 250, 500, 1000)
 PLACEMENTS: tuple[Placement, ...] = get_args(Placement)

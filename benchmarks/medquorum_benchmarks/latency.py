@@ -11,7 +11,6 @@ import json
 import os
 import platform
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,15 +22,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from clients import gateway
-from network.network import Kind
-from scripts.federation.command import run_main
-
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
-
-from conformance_network import conformance_network
-from scenario import CHAINCODE, CHANNEL, Organisation
-from scenario_node import NodeClient, NodeRunner
+from medquorum import gateway
+from medquorum.network.network import Kind
+from medquorum_federation.command import run_main
+from medquorum_testing.conformance_network import conformance_network
+from medquorum_testing.scenario import CHAINCODE, CHANNEL, Organisation
+from medquorum_testing.scenario_node import NodeClient, NodeRunner
 
 Stage = Literal["evaluate", "submit"]
 CALLS: dict[Stage, tuple[str, list[str]]] = {"evaluate": ("Echo", ["a"]), "submit": ("Put", ["latency"])}

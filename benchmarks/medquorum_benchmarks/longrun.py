@@ -25,15 +25,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.memory import network_processes, role_processes
-from network.network import open_network
-from network.paths import NetworkFolder
-from network.progress import Progress
-from scripts.federation.command import run_main
-from scripts.federation.network import Network, choose_network, running_network
-from scripts.federation.options import Options
-from scripts.federation.report import Report
-from scripts.federation.run import train
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.network import open_network
+from medquorum.network.supervision.progress import Progress
+from medquorum_benchmarks.memory import network_processes, role_processes
+from medquorum_federation.command import run_main
+from medquorum_federation.network import Network, choose_network, running_network
+from medquorum_federation.options import Options
+from medquorum_federation.report import Report
+from medquorum_federation.run import train
 
 INTERVAL = 2.0  # seconds between looks
 WARM = 5

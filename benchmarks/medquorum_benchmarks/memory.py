@@ -26,11 +26,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from medquorum import MedquorumError
-from network.network import Kind
-from network.paths import NetworkFolder
-from network.processes import alive, processes, records
-from scripts.federation.command import run_main
+from medquorum.errors import MedquorumError
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.network import Kind
+from medquorum.network.supervision.processes import alive, processes, records
+from medquorum_federation.command import run_main
 
 INTERVAL = 0.25  # seconds between looks
 ROLES = re.compile(r"-m clients (?P<role>adversary|coordinator|hospital|verifier) run")
@@ -132,7 +132,7 @@ def main(
             "--results": Path(home) / "results",
             "--json": Path(home) / "report.json",
         } | ({"--network": network} if network else {})
-        command = [sys.executable, "-m", "scripts.federation"]
+        command = [sys.executable, "-m", "medquorum_federation"]
         training = subprocess.Popen([*command, *(str(text) for pair in options.items() for text in pair)])
         try:
             seen = watch(training, folder)

@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bringup import first_transaction
-from chaincode import catalogue, modelformat
-from clients.admin.tasks import task_document
-from clients.models import fetch_model
-from clients.options import Connection
-from clients.session import Session, open_session
-from clients.training.initial import drawn_model
-from medquorum import ContractError
-from network.consortium import sample, write
-from network.deployment import request
-from network.network import Network, open_network
-from network.progress import Progress
+from medquorum.clients.admin.tasks import task_document
+from medquorum.clients.ledger.models import fetch_model
+from medquorum.clients.runtime.options import Connection
+from medquorum.clients.runtime.session import Session, open_session
+from medquorum.clients.training.initial import drawn_model
+from medquorum.core import model as modelformat
+from medquorum.core.model import catalogue
+from medquorum.errors import ContractError
+from medquorum.network.consortium.consortium import sample, write
+from medquorum.network.deployment.chaincodes import request
+from medquorum.network.network import Network, open_network
+from medquorum.network.supervision.progress import Progress
+from medquorum_benchmarks.bringup import first_transaction
 
 __all__ = ["MODELS", "ORDERERS", "Bench", "Model", "bench_network", "drawn"]
 

@@ -20,11 +20,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from scripts.federation.command import run_main
-from scripts.federation.network import choose_network, running_network
-from scripts.federation.options import Options
-from scripts.federation.report import Report
-from scripts.federation.run import train
+from medquorum_federation.command import run_main
+from medquorum_federation.network import choose_network, running_network
+from medquorum_federation.options import Options
+from medquorum_federation.report import Report
+from medquorum_federation.run import train
 
 BUDGET = 0.5
 """Largest share that is not training, at a batch interval of 200 ms."""

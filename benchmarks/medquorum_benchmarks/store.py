@@ -23,13 +23,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bringup import processor_seconds
-from benchmarks.modelnetwork import MODELS, ORDERERS, Bench, Model, bench_network, drawn
-from clients.admin.tasks import store_model
-from clients.models import fetch_model
-from clients.report import Report
-from network.waiting import await_true
-from scripts.federation.command import run_main
+from medquorum.clients.admin.tasks import store_model
+from medquorum.clients.ledger.models import fetch_model
+from medquorum.clients.runtime.report import Report
+from medquorum.network.supervision.waiting import await_true
+from medquorum_benchmarks.bringup import processor_seconds
+from medquorum_benchmarks.modelnetwork import MODELS, ORDERERS, Bench, Model, bench_network, drawn
+from medquorum_federation.command import run_main
 
 PEERS = 3
 ALLOWED = {"public": 4.0, "private": 10.0, "read": 1.0}

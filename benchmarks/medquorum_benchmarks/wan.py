@@ -22,12 +22,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers import ours
-from benchmarks.peers.hosts import Hosts
-from benchmarks.peers.networks import Network
-from chaincode import catalogue
-from scripts.federation.command import run_command
-from verifier.backends import Comparing
+from medquorum.core.model import catalogue
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum_benchmarks.peers import ours
+from medquorum_benchmarks.peers.hosts import Hosts
+from medquorum_benchmarks.peers.networks import Network
+from medquorum_federation.command import run_command
 
 BACK_ENDS: tuple[Comparing, ...] = ("tree", "fss")
 FARTHEST = 1.0

@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from medquorum import ConfigError
+from medquorum.errors import ConfigError
 
 from .command import run_command
 from .network import choose_network, running_network

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from medquorum import ConfigError
+from medquorum.errors import ConfigError
 
 __all__ = ["check_disk", "peer_growth"]
 

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from medquorum import ConfigError
+from medquorum.errors import ConfigError
 
 from .command import run_command
 from .comparison import console_table, markdown, plot_curves

@@ -12,9 +12,9 @@ from typing import Any
 
 from rich.console import Console
 
-from medquorum import BinaryMissing, ConfigError
-from network.consortium import load
-from network.fabric.binaries import find
+from medquorum.errors import BinaryMissing, ConfigError
+from medquorum.network.consortium.consortium import load
+from medquorum.network.fabric.binaries import find
 
 from .processes import run_tool
 
@@ -96,15 +96,15 @@ def running_network(
         _check_hospitals(directory, hospitals)
     else:
         ports = ("--port-base", str(port_base)) if port_base is not None else ()
-        run_tool("network", "init", "--sample", "quickstart", "--hospitals", str(hospitals), *ports, *place)
-    ran = found and bool(json.loads(run_tool("network", "status", "--json", *place))["supervisors"])
+        run_tool("medquorum.network", "init", "--sample", "quickstart", "--hospitals", str(hospitals), *ports, *place)
+    ran = found and bool(json.loads(run_tool("medquorum.network", "status", "--json", *place))["supervisors"])
     try:
-        run_tool("network", "up", "--network", kind, *place, quiet=False)
-        run_tool("network", "deployCC", *place, quiet=False)
+        run_tool("medquorum.network", "up", "--network", kind, *place, quiet=False)
+        run_tool("medquorum.network", "deployCC", *place, quiet=False)
         yield Network(directory, kind)
     finally:
         if not keep and not ran:
-            run_tool("network", "down", *([] if found else ["--purge"]), *place)
+            run_tool("medquorum.network", "down", *([] if found else ["--purge"]), *place)
 
 
 def _check_hospitals(directory: Path, wanted: int) -> None:

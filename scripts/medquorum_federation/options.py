@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from chaincode.documents.encrypted import LEAST_IN_A_SUM
+from medquorum.core.documents.encrypted import LEAST_IN_A_SUM
 
 __all__ = ["ATTACKS", "MODELS", "Options"]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medquorum import MedquorumError, NetworkError
+from medquorum.errors import MedquorumError, NetworkError
 
 __all__ = ["Roles", "run_tool"]
 
@@ -83,7 +83,7 @@ class Roles:
         """Start ``medquorum ARGUMENTS`` as ``role``; standard error goes to its log file."""
         with _interrupts_held_back(), (self._logs / f"{role}.log").open("a") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "clients", *arguments],
+                [sys.executable, "-m", "medquorum.clients", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

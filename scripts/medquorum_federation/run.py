@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from medquorum import NetworkError
+from medquorum.errors import NetworkError
 
 from .disk import check_disk, peer_growth
 from .live import LiveView
@@ -38,7 +38,7 @@ def new_task_name(network: Network, options: Options) -> str:
     data = re.sub("[^a-z0-9]+", "-", Path(options.data).stem.lower()).strip("-")[:12]
     name = f"{data}-{options.model}-s{options.seed}"
     place = ["--profile", str(network.profile(FIRST_VERIFIER)), "--state-dir", str(network.directory / "clients")]
-    lines = run_tool("clients", "admin", "tasks", *place, "--json").splitlines()
+    lines = run_tool("medquorum.clients", "admin", "tasks", *place, "--json").splitlines()
     taken = {json.loads(line)["task"] for line in lines}
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     return next(each for each in names if each not in taken)
@@ -102,7 +102,7 @@ class _Run:
         optional = {"--data-dir": options.data_dir, "--dirichlet": options.dirichlet, "--limit": options.limit}
         optional |= {"--verification": options.verification_images}
         split += [text for flag, value in optional.items() if value is not None for text in (flag, str(value))]
-        dealt = json.loads(run_tool("clients", "data", "split", *split))
+        dealt = json.loads(run_tool("medquorum.clients", "data", "split", *split))
         mounted = [
             self._network.organisation(verifier) / "verification" / f"{self._task}.safetensors"
             for verifier in VERIFIERS
@@ -284,7 +284,7 @@ class _Run:
 
     def _admin(self, *arguments: str) -> dict[str, Any]:
         """Run an admin command and give the last of its JSON lines."""
-        return dict(json.loads(run_tool("clients", "admin", *arguments, "--json").splitlines()[-1]))
+        return dict(json.loads(run_tool("medquorum.clients", "admin", *arguments, "--json").splitlines()[-1]))
 
     def _as(self, organisation: str, state: str = "") -> list[str]:
         return [

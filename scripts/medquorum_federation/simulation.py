@@ -15,19 +15,20 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from chaincode import catalogue, modelformat
-from chaincode.aggregate import aggregate
-from chaincode.evaluation import Merit, compile_model, merit
-from chaincode.rules import Candidate, judge, parse_rule, screen, squared_distance
-from clients.admin.dataset import verification_set
-from clients.attacks.behaviour import Adversary, Behaviour, Occasion, honest
-from clients.data.images import Images
-from clients.data.sources import load
-from clients.data.split import deal
-from clients.training import parameters
-from clients.training.initial import drawn_model
-from clients.training.module import DescribedModel
-from clients.training.train import Recipe, accuracy, seed_of, train
+from medquorum.clients.admin.dataset import verification_set
+from medquorum.clients.attacks.behaviour import Adversary, Behaviour, Occasion, honest
+from medquorum.clients.data.images import Images
+from medquorum.clients.data.sources import load
+from medquorum.clients.data.split import deal
+from medquorum.clients.training import parameters
+from medquorum.clients.training.initial import drawn_model
+from medquorum.clients.training.module import DescribedModel
+from medquorum.clients.training.train import Recipe, accuracy, seed_of, train
+from medquorum.core import model as modelformat
+from medquorum.core.aggregate import aggregate
+from medquorum.core.inference import Merit, compile_model, merit
+from medquorum.core.model import catalogue
+from medquorum.core.rules import Candidate, judge, parse_rule, screen, squared_distance
 
 from .options import Options
 from .schedule import adversary_schedule

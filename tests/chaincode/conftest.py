@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consortium_ledger import Consortium
-from encrypted_consortium import EncryptedConsortium
 
-from chaincode.shim import PeerError
+from medquorum.shim import PeerError
+from medquorum_testing.consortium_ledger import Consortium
+from medquorum_testing.encrypted_consortium import EncryptedConsortium
 
 
 @pytest.fixture

@@ -6,16 +6,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from consortium_ledger import HOSPITALS, A, Consortium
-from memory_stub import MemoryStub, creator
 
-from chaincode.contract.context import Context
-from chaincode.contract.contract import Contract
-from chaincode.shim import PeerError
-from medquorum import ContractError
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.contract import Contract
+from medquorum.errors import ContractError
+from medquorum.shim import PeerError
+from medquorum_testing.consortium_ledger import HOSPITALS, A, Consortium
+from medquorum_testing.memory_stub import MemoryStub, creator
+from medquorum_testing.places import REPOSITORY
 
 Refused = Callable[..., str]
 
@@ -48,7 +48,7 @@ def test_metadata_describes_every_transaction(demo: Consortium) -> None:
 
 
 def test_every_transaction_of_the_ledger_document_is_there(demo: Consortium) -> None:
-    text = (Path(__file__).parents[3] / "docs" / "ledger.md").read_text()
+    text = (REPOSITORY / "docs" / "ledger.md").read_text()
     named = set(re.findall(r"`([A-Z][A-Za-z]+)\(", text)) - {"OutOf"}
     assert named == set(metadata(demo))
 

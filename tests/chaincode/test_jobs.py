@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from chaincode.contract.workshop import Memo, Need, Progress, Steps, Workshop
-from medquorum import ContractError, DataError
+from medquorum.chaincode.jobs import Memo, Need, Progress, Steps, Workshop
+from medquorum.errors import ContractError, DataError
 
 TIMEOUT = 20.0
 

@@ -12,13 +12,11 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from fake_peer import FakePeer
 
-from chaincode.server import make_node, make_settings
-from medquorum import ConfigError
-from network.authority import Validity, new_authority
-
-ROOT = Path(__file__).parents[2]
+from medquorum.chaincode.server import make_node, make_settings
+from medquorum.errors import ConfigError
+from medquorum.network.identity.authority import Validity, new_authority
+from medquorum_testing.fake_peer import FakePeer
 
 
 def test_environment(tmp_path: Path) -> None:
@@ -58,8 +56,7 @@ def test_no_stranger_is_taken_for_the_peer(tmp_path: Path) -> None:
 def run(**environment: str) -> subprocess.Popen[str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("CHAINCODE_", "CORE_", "MEDQUORUM_"))}
     return subprocess.Popen(
-        [sys.executable, "-m", "chaincode"],
-        cwd=ROOT,
+        [sys.executable, "-m", "medquorum.chaincode"],
         env=inherited | environment,
         stderr=subprocess.PIPE,
         text=True,

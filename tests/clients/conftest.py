@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aggregation_rig import Make, Rig
-from consortium_ledger import A, B, Consortium
-from small_federation import Federation
 
-from clients.attacks.behaviour import Behaviour
+from medquorum.clients.attacks.behaviour import Behaviour
+from medquorum_testing.aggregation_rig import Make, Rig
+from medquorum_testing.consortium_ledger import A, B, Consortium
+from medquorum_testing.small_federation import Federation
 
 
 @pytest.fixture

@@ -4,18 +4,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from consortium_ledger import HOSPITALS, A, B
 
-from chaincode.documents.aggregate import Aggregate
-from chaincode.documents.attestation import Attestation
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.documents.update import Update
-from chaincode.documents.verdict import Verdict
-from clients.coordinator import duty as coordinator
-from clients.documents import RoundStatus
-from clients.hospital import duty as hospital
-from clients.verifier import duty as verifier
+from medquorum.clients.coordinator import actions as coordinator
+from medquorum.clients.hospital import actions as hospital
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.verifier import actions as verifier
+from medquorum.core.documents.aggregate import Aggregate
+from medquorum.core.documents.attestation import Attestation
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.update import Update
+from medquorum.core.documents.verdict import Verdict
+from medquorum_testing.consortium_ledger import HOSPITALS, A, B
 
 BASE, NEW, OTHER = "0" * 64, "1" * 64, "2" * 64
 FIRST, SECOND, THIRD = HOSPITALS

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from clients import cli, gateway
-from clients.admin.options import image_shape, mixing_weight, rule_document
-from medquorum import ConfigError
+from medquorum import gateway
+from medquorum.clients import cli
+from medquorum.clients.admin.options import image_shape, mixing_weight, rule_document
+from medquorum.errors import ConfigError
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -97,7 +98,8 @@ def test_the_salt_of_a_set_is_not_thrown_away(monkeypatch: pytest.MonkeyPatch, t
 
 def test_the_module_runs_and_torch_is_not_imported_for_help() -> None:
     program = "import sys, runpy; sys.argv = ['medquorum', '--version']\n" + (
-        "try: runpy.run_module('clients', run_name='__main__')\nexcept SystemExit: print('torch' in sys.modules)"
+        "try: runpy.run_module('medquorum.clients', run_name='__main__')\n"
+        "except SystemExit: print('torch' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.split()[0] == "medquorum"

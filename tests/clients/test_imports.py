@@ -6,5 +6,5 @@ import sys
 
 
 def test_the_command_line_loads_no_torch() -> None:
-    look = "import sys, clients.cli; sys.exit('torch' in sys.modules)"
+    look = "import sys, medquorum.clients.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", look], timeout=60).returncode == 0

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from consortium_ledger import HOSPITALS, A, B
-from small_federation import Federation, Killed
 
-from clients.attacks.behaviour import Adversary, Attack
-from clients.gateway import EndorseError
+from medquorum.clients.attacks.behaviour import Adversary, Attack
+from medquorum.gateway import EndorseError
+from medquorum_testing.consortium_ledger import HOSPITALS, A, B
+from medquorum_testing.small_federation import Federation, Killed
 
 Federate = Callable[..., Federation]
 FIRST, SECOND, THIRD = HOSPITALS

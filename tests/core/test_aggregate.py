@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import TINY, dense, document, norm, random_tensors
-from vectors import load_vector
 
-from chaincode.aggregate import MAX_UPDATES, add, aggregate, next_model
-from chaincode.modelformat import check_range, layout, parse
-from medquorum import ModelError
+from medquorum.core.aggregate import MAX_UPDATES, add, aggregate, next_model
+from medquorum.core.model import check_range, layout, parse
+from medquorum.errors import ModelError
+from medquorum_testing.tiny_models import TINY, dense, document, norm, random_tensors
+from medquorum_testing.vectors import load_vector
 
 DESCRIPTION = parse(
     document("m", [1, 1, 12], 12, [{"op": "flatten"}, dense("a", 12, 12), norm("n", 12), dense("b", 12, 12)])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from chaincode.dataset import SALT_BYTES, VerificationSet
-from medquorum import DataError
+from medquorum.core.dataset import SALT_BYTES, VerificationSet
+from medquorum.errors import DataError
 
 
 def make(shape=(6, 4, 3), classes=3, seed=0):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaincode.fixedpoint import activation_bits, decode, encode, truncate, wrap
-from medquorum import ModelError, RangeError
+from medquorum.core.fixedpoint import activation_bits, decode, encode, truncate, wrap
+from medquorum.errors import ModelError, RangeError
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 

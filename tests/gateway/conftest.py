@@ -10,9 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from fake_gateway import FakeGateway
 
-from clients.gateway import Contract, Gateway, X509Identity, connect, private_key_signer
+from medquorum.gateway import Contract, Gateway, X509Identity, connect, private_key_signer
+from medquorum_testing.fake_gateway import FakeGateway
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@
 import subprocess
 import sys
 
-import clients.gateway as gateway
+from medquorum import gateway
 
 LOOK = """
 import sys, clients.gateway
 tops = {name.split(".")[0] for name in sys.modules}
-own = {name for name in sys.modules if name.startswith("clients.") and not name.startswith("clients.gateway")}
+own = {name for name in sys.modules if name.startswith("clients.") and not name.startswith("medquorum.gateway")}
 print(sorted(tops & {"chaincode", "medquorum", "network", "numpy", "structlog", "torch", "verifier"} | own))
 """
 

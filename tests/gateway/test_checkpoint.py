@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.gateway import ChaincodeEvent, DataError, FileCheckpointer, InMemoryCheckpointer
+from medquorum.gateway import ChaincodeEvent, DataError, FileCheckpointer, InMemoryCheckpointer
 
 EVENT = ChaincodeEvent(7, "t7", "asset", "Made", b"")
 

@@ -3,11 +3,10 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from fake_gateway import Failure, FakeGateway, status_trailer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.gateway import (
+from medquorum.gateway import (
     CommitError,
     Contract,
     EndorseError,
@@ -16,7 +15,8 @@ from clients.gateway import (
     GatewayError,
     chaincode_message,
 )
-from clients.gateway.failures import error_details
+from medquorum.gateway.failures import error_details
+from medquorum_testing.fake_gateway import Failure, FakeGateway, status_trailer
 
 
 def failing(service: FakeGateway, contract: Contract, text: str, *messages: str) -> GatewayError:

@@ -11,9 +11,9 @@ from fabric_protos.common.common_pb2 import ChannelHeader, Payload, SignatureHea
 from fabric_protos.gateway.gateway_pb2 import ChaincodeEventsRequest, ChaincodeEventsResponse
 from fabric_protos.orderer.ab_pb2 import SeekInfo
 from fabric_protos.peer.chaincode_event_pb2 import ChaincodeEvent as EventMessage
-from fake_gateway import Failure, FakeGateway
 
-from clients.gateway import BlockKind, Gateway, GatewayError, InMemoryCheckpointer, X509Identity, connect
+from medquorum.gateway import BlockKind, Gateway, GatewayError, InMemoryCheckpointer, X509Identity, connect
+from medquorum_testing.fake_gateway import Failure, FakeGateway
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
-from fake_gateway import FakeGateway
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.gateway import ConfigError, X509Identity, connect, private_key_signer, sha256
-from clients.gateway.identity import low_s, transaction_id
+from medquorum.gateway import ConfigError, X509Identity, connect, private_key_signer, sha256
+from medquorum.gateway.identity import low_s, transaction_id
+from medquorum_testing.fake_gateway import FakeGateway
 
 ORDER = ec.SECP256R1().group_order
 

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clients.gateway import ConfigError, connect_environment, connect_profile, read_identity, read_profile
-from clients.gateway.channel import shared_channel
+from medquorum.gateway import ConfigError, connect_environment, connect_profile, read_identity, read_profile
+from medquorum.gateway.channel import shared_channel
 
 ROOT = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 PROFILE: dict[str, Any] = {

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import grpc
 import pytest
-from fake_gateway import Failure, FakeGateway
 
-from clients.gateway import (
+from medquorum.errors import ContractError
+from medquorum.gateway import (
     CommitError,
     CommitStatusError,
     Contract,
@@ -20,7 +20,7 @@ from clients.gateway import (
     retrying,
     worth_retrying,
 )
-from medquorum import ContractError
+from medquorum_testing.fake_gateway import Failure, FakeGateway
 
 UNAVAILABLE = Failure(grpc.StatusCode.UNAVAILABLE, "no quorum of orderers")
 

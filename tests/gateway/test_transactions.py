@@ -11,9 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fabric_protos.common.common_pb2 import ChannelHeader, Header, SignatureHeader
 from fabric_protos.peer.chaincode_pb2 import ChaincodeInvocationSpec
 from fabric_protos.peer.proposal_pb2 import ChaincodeHeaderExtension, ChaincodeProposalPayload, Proposal
-from fake_gateway import Failure, FakeGateway, status_trailer
 
-from clients.gateway import (
+from medquorum.gateway import (
     CommitError,
     CommitStatusError,
     Contract,
@@ -25,7 +24,8 @@ from clients.gateway import (
     X509Identity,
     connect,
 )
-from clients.gateway.identity import transaction_id
+from medquorum.gateway.identity import transaction_id
+from medquorum_testing.fake_gateway import Failure, FakeGateway, status_trailer
 
 
 def test_a_proposal_says_what_a_peer_checks(

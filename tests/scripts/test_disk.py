@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from medquorum import ConfigError
-from scripts.federation.disk import check_disk, peer_growth
+from medquorum.errors import ConfigError
+from medquorum_federation.disk import check_disk, peer_growth
 
 Told = Callable[..., str]
 GROWTH = {"hospital": 1_000_000, "verifier": 21_000_000, "orderer": 500_000, "purged": 20_000_000}

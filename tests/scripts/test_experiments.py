@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from scripts.federation.comparison import curve, markdown, plot_curves, rows
-from scripts.federation.grids import GRIDS
-from scripts.federation.options import Options
-from scripts.federation.simulation import simulate
+from medquorum_federation.comparison import curve, markdown, plot_curves, rows
+from medquorum_federation.grids import GRIDS
+from medquorum_federation.options import Options
+from medquorum_federation.simulation import simulate
 
 
 @pytest.mark.parametrize("name", GRIDS)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from medquorum import ConfigError
-from network.consortium import sample, write
-from scripts.federation.network import running_network
+from medquorum.errors import ConfigError
+from medquorum.network.consortium.consortium import sample, write
+from medquorum_federation.network import running_network
 
 
 def test_too_few_hospitals_are_refused_and_too_many_told(
@@ -20,7 +20,7 @@ def test_too_few_hospitals_are_refused_and_too_many_told(
         pass
     called: list[str] = []
     monkeypatch.setattr(
-        "scripts.federation.network.run_tool",
+        "medquorum_federation.network.run_tool",
         lambda tool, verb, *rest, **_: called.append(verb) or '{"supervisors": []}',
     )
     with running_network(tmp_path, "devnet", 3):

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from chaincode.rules import parse_rule
-from scripts.federation.options import Options
-from scripts.federation.schedule import adversary_schedule
+from medquorum.core.rules import parse_rule
+from medquorum_federation.options import Options
+from medquorum_federation.schedule import adversary_schedule
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from scripts.federation import processes
-from scripts.federation.processes import Roles
+from medquorum_federation import processes
+from medquorum_federation.processes import Roles
 
 
 def test_an_interrupt_while_a_process_is_made_waits_until_it_can_be_ended(

@@ -12,10 +12,10 @@ from typing import Any
 
 import psutil
 import pytest
-from networks import free_port_base, need_fabric
 
-from scripts.federation.options import Options
-from scripts.federation.simulation import Simulation
+from medquorum_federation.options import Options
+from medquorum_federation.simulation import Simulation
+from medquorum_testing.networks import free_port_base, need_fabric
 
 OPTIONS = {"hospitals": 3, "adversaries": 1, "rounds": 2, "epochs": 4, "rule": "strict", "seed": 1}
 ENCRYPTED = {"hospitals": 4, "adversaries": 1, "rounds": 2, "seed": 0, "verification": "encrypted"}
@@ -25,7 +25,7 @@ def command(folder: Path, network: str, options: dict[str, Any] = OPTIONS) -> li
     given = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     places = ["--dir", str(folder / "net"), "--results", str(folder / "results"), "--json", str(folder / "run.json")]
     base = ["--network", network, "--port-base", str(free_port_base(300))]
-    return [sys.executable, "-m", "scripts.federation", *given, *places, *base]
+    return [sys.executable, "-m", "medquorum_federation", *given, *places, *base]
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from asset_chaincode import AssetChaincode
-from fake_peer import FakePeer
 
-from chaincode.shim import Chaincode, ChaincodeServer, ServerSettings
+from medquorum.shim import Chaincode, ChaincodeServer, ServerSettings
+from medquorum_testing.asset_chaincode import AssetChaincode
+from medquorum_testing.fake_peer import FakePeer
 
 CHAINCODE_ID = "asset_1.0:" + "ab" * 32
 

@@ -4,12 +4,12 @@
 import subprocess
 import sys
 
-import chaincode.shim as shim
+from medquorum import shim
 
 LOOK = """
 import sys, chaincode.shim
 tops = {name.split(".")[0] for name in sys.modules}
-own = {name for name in sys.modules if name.startswith("chaincode.") and not name.startswith("chaincode.shim")}
+own = {name for name in sys.modules if name.startswith("chaincode.") and not name.startswith("medquorum.shim")}
 print(sorted(tops & {"clients", "medquorum", "network", "numpy", "pydantic", "torch", "verifier"} | own))
 """
 

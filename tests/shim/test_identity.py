@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from fabric_protos.common import policies_pb2
 from fabric_protos.msp import identities_pb2, msp_principal_pb2
 
-from chaincode.shim import ChaincodeError, ClientIdentity, endorsement_policy
+from medquorum.shim import ChaincodeError, ClientIdentity, endorsement_policy
 
 SUBJECT = [
     (NameOID.COUNTRY_NAME, "US"),

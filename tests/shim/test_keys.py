@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaincode.shim import ChaincodeError, keys
+from medquorum.shim import ChaincodeError, keys
 
 PARTS = st.text(st.characters(exclude_characters="\x00\U0010ffff", exclude_categories=["Cs"]), max_size=8)
 TYPES = PARTS.filter(bool)

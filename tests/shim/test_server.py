@@ -14,23 +14,20 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-import asset_chaincode
 import grpc
 import pytest
-from asset_chaincode import AssetChaincode
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from fake_peer import FakePeer, response_of
-from silence import assert_silent_connections_end
 
-import chaincode
-from chaincode.shim import ChaincodeServer, ConfigError, ListenError, ServerSettings, TlsSettings
-from chaincode.shim.executor import BoundedExecutor
-
-ROOT = Path(chaincode.__file__).parents[1]
+from medquorum.shim import ChaincodeServer, ConfigError, ListenError, ServerSettings, TlsSettings
+from medquorum.shim.executor import BoundedExecutor
+from medquorum_testing import asset_chaincode
+from medquorum_testing.asset_chaincode import AssetChaincode
+from medquorum_testing.fake_peer import FakePeer, response_of
+from medquorum_testing.silence import assert_silent_connections_end
 
 
 def self_signed() -> tuple[bytes, bytes]:
@@ -179,7 +176,7 @@ def test_sigterm_finishes_what_runs(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, asset_chaincode.__file__],
         cwd=tmp_path,
-        env=os.environ | BASE | {"CHAINCODE_SERVER_ADDRESS": address, "PYTHONPATH": str(ROOT)},
+        env=os.environ | BASE | {"CHAINCODE_SERVER_ADDRESS": address},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from fabric_protos.peer import chaincode_shim_pb2
-from fake_peer import FakePeer, reply
+
+from medquorum_testing.fake_peer import FakePeer, reply
 
 Message = chaincode_shim_pb2.ChaincodeMessage
 

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the JSON vectors: ``python tests/vectors/generate.py`` with the checkout on the path.
+"""Write the JSON vectors: ``python tests/vectors/generate.py``.
 
-Values come from tests/support/slow_inference.py and Python integers, not from the code under test.
+Values come from tests/support/medquorum_testing/slow_inference.py and Python integers, not from the code under test.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-import sys
 from fractions import Fraction
 from hashlib import sha256
 from math import floor
@@ -17,10 +16,9 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).parent
-sys.path[:0] = [str(FOLDER.parents[1]), str(FOLDER.parent / "support")]
 
-from slow_inference import SlowModel, flat  # noqa: E402
-from tiny_models import TINY, conv, document, maxpool, norm, random_tensors, residual  # noqa: E402
+from medquorum_testing.slow_inference import SlowModel, flat  # noqa: E402
+from medquorum_testing.tiny_models import TINY, conv, document, maxpool, norm, random_tensors, residual  # noqa: E402
 
 
 def write(name, content):

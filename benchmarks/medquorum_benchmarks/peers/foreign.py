@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.networks import Network
+from medquorum_benchmarks.peers.networks import Network
 
 __all__ = ["has_package", "run_pair", "slower"]
 

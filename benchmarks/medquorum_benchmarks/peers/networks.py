@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from benchmarks.engine import parameters
-from chaincode import catalogue
-from chaincode.fixedpoint import IntArray, decode
-from chaincode.modelformat import ModelDescription, layout, parse
-from chaincode.modelformat.description import BatchNorm, Layer
-from clients.training.module import DescribedModel
+from medquorum.clients.training.module import DescribedModel
+from medquorum.core.fixedpoint import IntArray, decode
+from medquorum.core.model import ModelDescription, catalogue, layout, parse
+from medquorum.core.model.description import BatchNorm, Layer
+from medquorum_benchmarks.engine import parameters
 
 __all__ = ["Network"]
 
@@ -30,7 +29,7 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Network:
-    """A model of the catalogue for grey 28x28 images of ten classes, with parameters as in ``benchmarks.engine``.
+    """A model of the catalogue for grey 28x28 images of ten classes, parameters as in ``medquorum_benchmarks.engine``.
 
     Attributes
     ----------

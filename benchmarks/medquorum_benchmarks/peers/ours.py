@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start dealer, P0 and P1 as processes (``benchmarks.peers.roles``), and give a verification's costs."""
+"""Start dealer, P0 and P1 as processes (``medquorum_benchmarks.peers.roles``), and give a verification's costs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from benchmarks.peers.hosts import Hosts
-from benchmarks.peers.networks import Network
-from benchmarks.peers.roles import DEALER, PARTIES
-from network.authority import Validity, new_authority
-from verifier.backends import Comparing
-from verifier.dryrun import fitting_batch
-from verifier.kernels.library import path_in_use
-from verifier.plandocument import PlanDocument
-from verifier.stream import new_seed
+from medquorum.network.identity.authority import Validity, new_authority
+from medquorum.verifier.arithmetic.kernels.library import path_in_use
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum.verifier.offline.cost_model import fitting_batch
+from medquorum.verifier.offline.plan_message import PlanDocument
+from medquorum.verifier.randomness.stream import new_seed
+from medquorum_benchmarks.peers.hosts import Hosts
+from medquorum_benchmarks.peers.networks import Network
+from medquorum_benchmarks.peers.roles import DEALER, PARTIES
 
 __all__ = ["answer", "identities", "measure", "say", "started", "verify"]
 
@@ -158,7 +158,7 @@ def identities(places: dict[str, str]) -> dict[str, dict[str, Any]]:
 def started(part: dict[str, Any], before: Sequence[str] = (), module: str = "roles") -> Iterator[subprocess.Popen[str]]:
     """Run a process of ``benchmarks.peers`` with its part, after the words ``before``."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [*before, sys.executable, "-m", f"benchmarks.peers.{module}"]
+    command = [*before, sys.executable, "-m", f"medquorum_benchmarks.peers.{module}"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         try:

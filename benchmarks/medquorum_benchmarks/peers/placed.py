@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.networks import CLASSES, Network
-from benchmarks.peers.ours import answer, identities, say, started
-from benchmarks.peers.roles import DEALER, HOSPITAL, PARTIES, TASK
-from chaincode import modelformat
-from chaincode.dataset import VerificationSet
-from chaincode.documents.encrypted import Encrypted, Placement
-from chaincode.documents.task import Task
-from chaincode.fixedpoint import FRACTION_BITS
-from verifier.backends import Comparing
+from medquorum.core import model as modelformat
+from medquorum.core.dataset import VerificationSet
+from medquorum.core.documents.encrypted import Encrypted, Placement
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import FRACTION_BITS
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum_benchmarks.peers.networks import CLASSES, Network
+from medquorum_benchmarks.peers.ours import answer, identities, say, started
+from medquorum_benchmarks.peers.roles import DEALER, HOSPITAL, PARTIES, TASK
 
 __all__ = ["place"]
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One update's verification in either placement, by the clients' own code, from the hospital's shares to the finding.
 
-P0, the witness and the hospital are a process each, the dealer that of ``benchmarks.peers.roles``; only the ledger is
-played. ``python -m benchmarks.peers.placements`` reads its part as one line of JSON and answers in lines of JSON. Times
-are of the host's monotonic clock.
+P0, the witness and the hospital are a process each, the dealer that of ``medquorum_benchmarks.peers.roles``; only
+the ledger is played. ``python -m medquorum_benchmarks.peers.placements`` reads its part as one line of JSON and
+answers in lines of JSON. Times are of the host's monotonic clock.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
-from benchmarks.peers.networks import Network
-from benchmarks.peers.process import peak_bytes
-from benchmarks.peers.roles import HOSPITAL, PARTIES, TASK, take_part, tell
-from chaincode import modelformat
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.documents.update import Update
-from chaincode.evaluation import Merit
-from chaincode.modelformat import Tensors
-from clients.documents import RoundStatus
-from clients.follow import Wake
-from clients.hospital.handover import ShareSender
-from clients.hospital.updates import UpdateStore
-from clients.hospital.verification import OwnShare
-from clients.ledger import Ledger
-from clients.party.hospitals import ConfirmedShares, line_name
-from clients.party.images import PrivateImages
-from clients.party.material import TaskDealer
-from clients.party.order import settings_of
-from clients.party.process import HOSPITALS_PATIENCE, LINE_TIMEOUT
-from clients.party.shares import ShareStore
-from clients.party.verification import Shares, Verification
-from clients.report import Report
-from verifier.service.handover import Handover
-from verifier.service.holding import Holding, is_held
-from verifier.service.identity import Credentials
-from verifier.service.line import PATIENCE, Lines, open_line
-from verifier.service.server import Server
+from medquorum.clients.encrypted.commands.party_process import HOSPITALS_PATIENCE, LINE_TIMEOUT
+from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, line_name
+from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
+from medquorum.clients.encrypted.verification.images import PrivateImages
+from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.encrypted.verification.spec import settings_of
+from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
+from medquorum.clients.hospital.share_uploader import ShareSender
+from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.hospital.verification import OwnShare
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.report import Report
+from medquorum.core import model as modelformat
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.update import Update
+from medquorum.core.inference import Merit
+from medquorum.core.model import Tensors
+from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.party_connection import PATIENCE, Lines, open_line
+from medquorum.verifier.service.server import Server
+from medquorum.verifier.service.share_receipt import Holding, is_held
+from medquorum.verifier.service.share_upload import Handover
+from medquorum_benchmarks.peers.networks import Network
+from medquorum_benchmarks.peers.process import peak_bytes
+from medquorum_benchmarks.peers.roles import HOSPITAL, PARTIES, TASK, take_part, tell
 
 __all__: list[str] = []
 

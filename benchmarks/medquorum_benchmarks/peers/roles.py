@@ -20,22 +20,22 @@ import numpy as np
 import structlog
 import torch
 
-from benchmarks.peers.networks import Network
-from benchmarks.peers.process import bytes_received, peak_bytes
-from chaincode.fixedpoint import IntArray
-from verifier.evaluation import Evaluation
-from verifier.identifier import MODEL_BATCH, MaterialId
-from verifier.party import Party
-from verifier.plandocument import PlanDocument
-from verifier.service.dealing import Dealings
-from verifier.service.dealrequest import DealRequest
-from verifier.service.identity import Credentials
-from verifier.service.line import Line, Lines, open_line
-from verifier.service.material import Material
-from verifier.service.server import Server
-from verifier.sharing import expand, share
-from verifier.supply import Supply
-from verifier.turns import pairs
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.offline.plan_message import PlanDocument
+from medquorum.verifier.opening.interleave import pairs
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
+from medquorum.verifier.randomness.sharing import expand, share
+from medquorum.verifier.randomness.supply import Supply
+from medquorum.verifier.service.dealing.material import Material
+from medquorum.verifier.service.dealing.request import DealRequest
+from medquorum.verifier.service.dealing.server import Dealings
+from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.party_connection import Line, Lines, open_line
+from medquorum.verifier.service.server import Server
+from medquorum.verifier.session.evaluation import Evaluation
+from medquorum_benchmarks.peers.networks import Network
+from medquorum_benchmarks.peers.process import bytes_received, peak_bytes
 
 __all__ = ["DEALER", "HOSPITAL", "PARTIES", "TASK", "take_part", "tell"]
 

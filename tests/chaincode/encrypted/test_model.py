@@ -7,10 +7,9 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from consortium_ledger import HOSPITALS, A, B, Consortium
-from encrypted_consortium import EncryptedConsortium
-
-from chaincode import modelformat
+from medquorum.core import model as modelformat
+from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.encrypted_consortium import EncryptedConsortium
 
 H1, H2, H3 = HOSPITALS
 C = "VerifierCMSP"

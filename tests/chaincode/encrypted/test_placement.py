@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from consortium_ledger import HOSPITALS, A, B, Consortium
-from encrypted_consortium import EncryptedConsortium, settings
+
+from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.encrypted_consortium import EncryptedConsortium, settings
 
 H1, H2, H3 = HOSPITALS
 Refused = Callable[..., str]
@@ -88,7 +89,7 @@ def test_a_candidate_that_left_still_has_its_say(
     make: Callable[..., Consortium], refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of three hospitals here, so that the contract has to allow a sum of two."""
-    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 2)
+    monkeypatch.setattr("medquorum.chaincode.transactions.task.LEAST_IN_A_SUM", 2)
     demo = make(EncryptedConsortium)
     assert isinstance(demo, EncryptedConsortium)
     demo.begin(encrypted=settings(placement="smv-semi-honest"), minimum_accepted=2)

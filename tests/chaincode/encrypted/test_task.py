@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
-from encrypted_consortium import EncryptedConsortium, settings, shares, with_nodes
 
-from chaincode import modelformat
+from medquorum.core import model as modelformat
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from medquorum_testing.encrypted_consortium import EncryptedConsortium, settings, shares, with_nodes
 
 H1, H2, H3 = HOSPITALS
 C = "VerifierCMSP"

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
-from encrypted_consortium import TRANSCRIPT, EncryptedConsortium
 from fabric_protos.common import policies_pb2
-from memory_stub import creator
+
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from medquorum_testing.encrypted_consortium import TRANSCRIPT, EncryptedConsortium
+from medquorum_testing.memory_stub import creator
 
 H1, H2, H3 = HOSPITALS
 C = "VerifierCMSP"

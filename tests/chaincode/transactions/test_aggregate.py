@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from consortium_ledger import HOSPITALS, A, B, Consortium
-from memory_stub import creator
+
+from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.memory_stub import creator
 
 H1, H2, H3 = HOSPITALS
 C = "VerifierCMSP"

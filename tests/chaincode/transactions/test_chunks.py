@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from consortium_ledger import HOSPITALS, A, Consortium
-from memory_stub import Simulation, creator
 
-from chaincode import catalogue, modelformat
+from medquorum.core import model as modelformat
+from medquorum.core.model import catalogue
+from medquorum_testing.consortium_ledger import HOSPITALS, A, Consortium
+from medquorum_testing.memory_stub import Simulation, creator
 
 H1 = HOSPITALS[0]
 FULL = modelformat.CHUNK_BYTES // 4

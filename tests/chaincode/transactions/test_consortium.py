@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from consortium_ledger import DEALER, HOSPITALS, MEMBERS, A, B, Consortium
+
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, MEMBERS, A, B, Consortium
 
 
 def test_once(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:

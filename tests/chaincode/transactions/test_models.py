@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from consortium_ledger import HOSPITALS, A, B, Consortium
-from memory_stub import creator
 
-from chaincode import modelformat
+from medquorum.core import model as modelformat
+from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.memory_stub import creator
 
 H1 = HOSPITALS[0]
 Make = Callable[..., Consortium]

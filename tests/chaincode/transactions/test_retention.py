@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from consortium_ledger import HOSPITALS, A, B, Consortium
 
-from chaincode import modelformat
+from medquorum.core import model as modelformat
+from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
 
 H1 = HOSPITALS[0]
 Make = Callable[..., Consortium]

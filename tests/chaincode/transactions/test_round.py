@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
-
-from chaincode import catalogue
+from medquorum.core.model import catalogue
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
 
 H1, H2, H3 = HOSPITALS
 Make = Callable[..., Consortium]

@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from consortium_ledger import HOSPITALS, VERIFIERS, A, Consortium, refusal
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from chaincode.shim import PeerError
+from medquorum.shim import PeerError
+from medquorum_testing.consortium_ledger import HOSPITALS, VERIFIERS, A, Consortium, refusal
 
 hospitals = st.sampled_from(HOSPITALS)
 reasons = st.sampled_from(["", "a reason"])

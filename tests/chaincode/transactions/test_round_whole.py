@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import hashlib
 
-from consortium_ledger import HOSPITALS, A, Consortium
-
-from chaincode import modelformat
-from chaincode.aggregate import aggregate
+from medquorum.core import model as modelformat
+from medquorum.core.aggregate import aggregate
+from medquorum_testing.consortium_ledger import HOSPITALS, A, Consortium
 
 
 def test_two_rounds(demo: Consortium) -> None:

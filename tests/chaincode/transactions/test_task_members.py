@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
-from encrypted_consortium import EncryptedConsortium, with_nodes
+
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from medquorum_testing.encrypted_consortium import EncryptedConsortium, with_nodes
 
 H1, H2, H3 = HOSPITALS
 
@@ -64,7 +65,7 @@ def test_not_fewer_than_the_task_needs(make: Callable[..., Consortium], refused:
 def test_expelled_nodes_are_dropped_with_the_hospitals(
     make: Callable[..., Consortium], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 2)
+    monkeypatch.setattr("medquorum.chaincode.transactions.task.LEAST_IN_A_SUM", 2)
     demo = make(EncryptedConsortium)
     demo.begin(encrypted=with_nodes(A, B, H1, H2), minimum_accepted=2)
     demo.expel(H1)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from consortium_ledger import DEALER, HOSPITALS, SALT, A, B, Consortium
 
-from chaincode import modelformat
-from chaincode.documents.update import private_value
+from medquorum.core import model as modelformat
+from medquorum.core.documents.update import private_value
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, SALT, A, B, Consortium
 
 H1, H2, H3 = HOSPITALS
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from consortium_ledger import DEALER, HOSPITALS, A, B, Consortium, verification_set
 from fabric_protos.common import policies_pb2
-from memory_stub import MemoryStub, creator
 
-from chaincode.contract.verification import VerificationSets
-from chaincode.shim import PeerError
-from clients.gateway import EndorseError
+from medquorum.chaincode.verification_sets import VerificationSets
+from medquorum.gateway import EndorseError
+from medquorum.shim import PeerError
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium, verification_set
+from medquorum_testing.memory_stub import MemoryStub, creator
 
 H1, H2, H3 = HOSPITALS
 Make = Callable[..., Consortium]

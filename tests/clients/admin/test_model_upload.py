@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from consortium_ledger import A, Consortium
-from ledger_contract import LedgerContract
 
-from chaincode import modelformat
-from clients.admin.tasks import store_model
-from clients.gateway import CommitStatusError
-from clients.ledger import Ledger
-from clients.report import Report
-from clients.transactions import Transactions
+from medquorum.clients.admin.tasks import store_model
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.report import Report
+from medquorum.core import model as modelformat
+from medquorum.gateway import CommitStatusError
+from medquorum_testing.consortium_ledger import A, Consortium
+from medquorum_testing.ledger_contract import LedgerContract
 
 CHUNKS = 3
 PACKED = np.random.default_rng(5).integers(-99, 99, (CHUNKS - 1) * modelformat.CHUNK_BYTES // 4 + 1).astype("<i4")

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clients.attacks import labels, updates
-from clients.attacks.behaviour import Adversary, Attack, Occasion, Raw, honest
-from clients.data.images import Images
-from medquorum import ConfigError
+from medquorum.clients.attacks import labels, updates
+from medquorum.clients.attacks.behaviour import Adversary, Attack, Occasion, Raw, honest
+from medquorum.clients.data.images import Images
+from medquorum.errors import ConfigError
 
 BASE = np.array([100, -200, 300], np.int64)
 TRAINED = np.array([110, -180, 330], np.int64)

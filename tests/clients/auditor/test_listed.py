@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from chaincode.documents.update import Update
-from clients.auditor.command import listed
-from clients.documents import RoundStatus
+from medquorum.clients.auditor.command import listed
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.core.documents.update import Update
 
 
 def test_a_round_lists_who_took_part_then() -> None:

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consortium_ledger import HOSPITALS, A, B
-from encrypted_consortium import EncryptedConsortium
-from ledger_contract import LedgerContract
 
-from clients.coordinator.agent import Coordinator
-from clients.coordinator.duty import Deadlines
-from clients.ledger import Ledger
-from clients.report import Report
-from clients.transactions import Transactions
+from medquorum.clients.coordinator.actions import Deadlines
+from medquorum.clients.coordinator.agent import Coordinator
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.report import Report
+from medquorum_testing.consortium_ledger import HOSPITALS, A, B
+from medquorum_testing.encrypted_consortium import EncryptedConsortium
+from medquorum_testing.ledger_contract import LedgerContract
 
 FIRST, *OTHERS = HOSPITALS
 

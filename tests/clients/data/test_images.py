@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clients.data.images import Images, read_arrays, read_shard, write_shard
-from medquorum import DataError
+from medquorum.clients.data.images import Images, read_arrays, read_shard, write_shard
+from medquorum.errors import DataError
 
 
 def arrays(count: int = 6, shape: tuple[int, ...] = (4, 4), prefix: str = "") -> dict[str, np.ndarray[Any, Any]]:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clients.data.idx import read_idx, read_mnist
-from clients.data.sources import load
-from medquorum import DataError
+from medquorum.clients.data.idx import read_idx, read_mnist
+from medquorum.clients.data.sources import load
+from medquorum.errors import DataError
 
 
 def idx(array: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.data.images import Images
-from clients.data.sources import Source
-from clients.data.split import deal, dirichlet_split, even_split
-from medquorum import DataError
+from medquorum.clients.data.images import Images
+from medquorum.clients.data.sources import Source
+from medquorum.clients.data.split import deal, dirichlet_split, even_split
+from medquorum.errors import DataError
 
 
 def covers(parts: list[np.ndarray[tuple[int], np.dtype[np.int64]]], count: int) -> bool:

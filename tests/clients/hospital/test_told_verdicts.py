@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consortium_ledger import HOSPITALS, A, B
-from encrypted_consortium import EncryptedConsortium
-from ledger_contract import LedgerContract
-from small_federation import Federation, Killed, quarters
 
-from clients.attacks.behaviour import Adversary, Behaviour
-from clients.follow import Wake
-from clients.hospital.agent import Hospital
-from clients.hospital.handover import ShareSender
-from clients.hospital.trainer import Trainer
-from clients.hospital.updates import UpdateStore
-from clients.ledger import Ledger
-from clients.report import Report
-from clients.training.train import Recipe
-from clients.transactions import Transactions
+from medquorum.clients.attacks.behaviour import Adversary, Behaviour
+from medquorum.clients.hospital.agent import Hospital
+from medquorum.clients.hospital.share_uploader import ShareSender
+from medquorum.clients.hospital.trainer import Trainer
+from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.report import Report
+from medquorum.clients.training.train import Recipe
+from medquorum_testing.consortium_ledger import HOSPITALS, A, B
+from medquorum_testing.encrypted_consortium import EncryptedConsortium
+from medquorum_testing.ledger_contract import LedgerContract
+from medquorum_testing.small_federation import Federation, Killed, quarters
 
 FIRST, SECOND, THIRD = HOSPITALS
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from chaincode.documents.update import chunk_of
-from clients.hospital.updates import UpdateStore
-from medquorum import DataError
+from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.core.documents.update import chunk_of
+from medquorum.errors import DataError
 
 BASE = "0" * 64
 

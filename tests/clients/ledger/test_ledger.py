@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import pytest
 
-from clients.gateway import CommitError, GatewayError
-from clients.ledger import Ledger, contract_error
-from medquorum import ContractError
+from medquorum.clients.ledger.ledger import Ledger, contract_error
+from medquorum.errors import ContractError
+from medquorum.gateway import CommitError, GatewayError
 
 UNKNOWN = (
     "evaluate failed, FAILED_PRECONDITION: no peers available to evaluate chaincode medquorum in channel mychannel"
@@ -32,10 +32,10 @@ def unknown() -> GatewayError:
 
 
 def test_a_peer_that_is_not_known_yet_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clients.ledger.PAUSE", 0.001)
+    monkeypatch.setattr("medquorum.clients.ledger.ledger.PAUSE", 0.001)
     contract = LateContract([unknown()] * 20)
     assert Ledger(contract, "H1MSP").value("ListTasks") == []
-    monkeypatch.setattr("clients.ledger.PATIENCE", 0.05)
+    monkeypatch.setattr("medquorum.clients.ledger.ledger.PATIENCE", 0.05)
     contract.failures = [unknown()] * 10_000
     with pytest.raises(GatewayError, match="no peers available"):
         Ledger(contract, "H1MSP").value("ListTasks")

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from consortium_ledger import HOSPITALS, Consortium
-from ledger_contract import LedgerContract
 
-from chaincode import modelformat
-from chaincode.documents.model import Model
-from clients.hospital.use import classify, model_of_round, standing
-from clients.ledger import Ledger
-from clients.models import check_round, fetch_model
-from medquorum import CheckFailed, ContractError, DataError
+from medquorum.clients.hospital.model_access import classify, model_of_round, standing
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.models import check_round, fetch_model
+from medquorum.core import model as modelformat
+from medquorum.core.documents.model import Model
+from medquorum.errors import CheckFailed, ContractError, DataError
+from medquorum_testing.consortium_ledger import HOSPITALS, Consortium
+from medquorum_testing.ledger_contract import LedgerContract
 
 FIRST = HOSPITALS[0]
 

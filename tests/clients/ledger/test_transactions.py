@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from clients.gateway import CommitError, EndorseError, ErrorDetail
-from clients.transactions import Transactions, quorums
-from medquorum import ConfigError, ContractError
+from medquorum.clients.ledger.transactions import Transactions, quorums
+from medquorum.errors import ConfigError, ContractError
+from medquorum.gateway import CommitError, EndorseError, ErrorDetail
 
 VERIFIERS = ["A", "B", "C"]
 

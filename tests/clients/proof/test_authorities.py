@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 
 import pytest
-from intermediate_authority import below
 
-from clients.auditor.authorities import Authorities
-from medquorum import CheckFailed, ConfigError
-from network.authority import Authority, Validity, new_authority
-from verifier.service.identity import Credentials
+from medquorum.clients.proof.authorities import Authorities
+from medquorum.errors import CheckFailed, ConfigError
+from medquorum.network.identity.authority import Authority, Validity, new_authority
+from medquorum.verifier.service.identity import Credentials
+from medquorum_testing.intermediate_authority import below
 
 YEAR = Validity.years(1)
 ROOT = new_authority("ca", "a.example.com", YEAR)

@@ -15,9 +15,9 @@ from cryptography.x509.oid import NameOID
 from fabric_protos.common.common_pb2 import Block
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
 
-from clients.auditor.authorities import Authorities
-from clients.auditor.chain import BlockTransaction, check_endorsements, check_link, header_hash
-from medquorum import CheckFailed, ConfigError
+from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.chain import BlockTransaction, check_endorsements, check_link, header_hash
+from medquorum.errors import CheckFailed, ConfigError
 
 Key = ec.EllipticCurvePrivateKey
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from clients.auditor import root
-from clients.auditor.authorities import Authorities
-from clients.auditor.evidence import Endorsers, Evidence
-from medquorum import CheckFailed, ConfigError
+from medquorum.clients.proof import trust_root as root
+from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.evidence import Endorsers, Evidence
+from medquorum.errors import CheckFailed, ConfigError
 
 NOBODY = Authorities({})
 ROOT = Endorsers(["AMSP", "BMSP"], 2, NOBODY)

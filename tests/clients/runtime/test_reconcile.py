@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from clients.follow import Stopped, Wake, follow
-from clients.gateway import CommitError, GatewayError
-from medquorum import CheckFailed, ContractError
+from medquorum.clients.runtime.reconcile import Stopped, Wake, follow
+from medquorum.errors import CheckFailed, ContractError
+from medquorum.gateway import CommitError, GatewayError
 
 
 class Script:
@@ -27,7 +27,7 @@ class Script:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clients.follow.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("medquorum.clients.runtime.reconcile.FIRST_PAUSE", 0.001)
 
 
 def test_it_ends_with_the_duty() -> None:

@@ -7,10 +7,10 @@ import io
 import json
 
 import pytest
-from terminals import ERASE, terminal
 
-from clients.follow import Stopped, Wake
-from clients.report import Pace, Report
+from medquorum.clients.runtime.reconcile import Stopped, Wake
+from medquorum.clients.runtime.report import Pace, Report
+from medquorum_testing.terminals import ERASE, terminal
 
 
 def test_the_seconds_left_follow_from_the_pace_since_the_work_began() -> None:
@@ -70,7 +70,7 @@ def test_a_progress_as_json_has_all_its_fields() -> None:
 def test_a_call_that_waits_for_others_is_left_behind_when_the_process_shall_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("clients.follow.GRACE", 0.1)
+    monkeypatch.setattr("medquorum.clients.runtime.reconcile.GRACE", 0.1)
     wake, other = Wake(), Wake()
     assert wake.unless_stopped(lambda: 7) == 7
     with pytest.raises(KeyError):

@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from chaincode import catalogue, modelformat
-from clients.training.adam import Adam
-from clients.training.initial import drawn_model
-from clients.training.module import DescribedModel
-from clients.training.parameters import flatten, load, pack_flat, parameters_of
-from medquorum import ModelError, RangeError
+from medquorum.clients.training.adam import Adam
+from medquorum.clients.training.initial import drawn_model
+from medquorum.clients.training.module import DescribedModel
+from medquorum.clients.training.parameters import flatten, load, pack_flat, parameters_of
+from medquorum.core import model as modelformat
+from medquorum.core.model import catalogue
+from medquorum.errors import ModelError, RangeError
 
 torch.set_num_threads(1)
 

@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 import torch
 
-from chaincode import catalogue, modelformat
-from clients.data.images import Images
-from clients.data.sources import load as load_data
-from clients.follow import Stopped, Wake
-from clients.training.initial import drawn_model
-from clients.training.module import DescribedModel
-from clients.training.parameters import load, parameters_of
-from clients.training.train import Recipe, accuracy, predict, seed_of, train
-from medquorum import DataError
+from medquorum.clients.data.images import Images
+from medquorum.clients.data.sources import load as load_data
+from medquorum.clients.runtime.reconcile import Stopped, Wake
+from medquorum.clients.training.initial import drawn_model
+from medquorum.clients.training.module import DescribedModel
+from medquorum.clients.training.parameters import load, parameters_of
+from medquorum.clients.training.train import Recipe, accuracy, predict, seed_of, train
+from medquorum.core import model as modelformat
+from medquorum.core.model import catalogue
+from medquorum.errors import DataError
 
 torch.set_num_threads(1)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from chaincode.documents.chunk import StoredChunk
-from chaincode.documents.consortium import Consortium
-from chaincode.documents.document import Document, key_attributes
-from chaincode.documents.round import Round
-from chaincode.documents.verdict import Verdict
-from chaincode.shim.keys import create_composite_key
+from medquorum.core.documents.chunk import StoredChunk
+from medquorum.core.documents.consortium import Consortium
+from medquorum.core.documents.document import Document, key_attributes
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.verdict import Verdict
+from medquorum.shim.keys import create_composite_key
 
 HASH = "0" * 64
 DOCUMENTS = [

@@ -5,7 +5,6 @@ import hashlib
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +12,9 @@ import torch
 import torchvision
 from torch import nn
 
-from chaincode import catalogue, fixedpoint
-from chaincode.evaluation import compile_model
-from chaincode.modelformat import check_range, layout, parse
+from medquorum.core import fixedpoint
+from medquorum.core.inference import compile_model
+from medquorum.core.model import catalogue, check_range, layout, parse
 
 
 @pytest.fixture(autouse=True)
@@ -90,10 +89,10 @@ def test_agrees_with_float64_torch(name):
 DIGEST = """
 import hashlib, sys
 import numpy as np
-from chaincode import catalogue
-from chaincode.evaluation import compile_model
-from chaincode.modelformat import parse
-from tiny_models import random_tensors
+from medquorum.core.model import catalogue
+from medquorum.core.inference import compile_model
+from medquorum.core.model import parse
+from medquorum_testing.tiny_models import random_tensors
 description = parse(catalogue.describe("resnet18", (1, 28, 28), 4))
 rng = np.random.default_rng(2)
 base, update = (random_tensors(description, rng) for _ in range(2))
@@ -105,13 +104,11 @@ print(hashlib.sha256(logits.tobytes()).hexdigest())
 
 def test_thread_count_and_kernels_do_not_matter():
     """One and two threads, and the BLAS kernels of another processor, give the same bytes."""
-    root = Path(__file__).parents[2]
     settings = [{"OPENBLAS_NUM_THREADS": "1"}, {"OPENBLAS_NUM_THREADS": "2"}, {"OPENBLAS_CORETYPE": "Haswell"}]
     digests = set()
     for setting in settings:
-        path = {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests" / "support")])}
         result = subprocess.run(
-            [sys.executable, "-c", DIGEST], env=os.environ | setting | path, capture_output=True, text=True, check=True
+            [sys.executable, "-c", DIGEST], env=os.environ | setting, capture_output=True, text=True, check=True
         )
         digests.add(result.stdout.strip())
     assert len(digests) == 1

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slow_inference import SlowModel
-from tiny_models import TINY, random_tensors
 
-from chaincode.evaluation import Merit, compile_model, correct, merit
-from chaincode.modelformat import parse
-from medquorum import DataError, ModelError
+from medquorum.core.inference import Merit, compile_model, correct, merit
+from medquorum.core.model import parse
+from medquorum.errors import DataError, ModelError
+from medquorum_testing.slow_inference import SlowModel
+from medquorum_testing.tiny_models import TINY, random_tensors
 
 
 def compare(document, base, update, numerator, bits, images):

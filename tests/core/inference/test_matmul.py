@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaincode.evaluation.matmul import EXACT, ExactMatrix
+from medquorum.core.inference.matmul import EXACT, ExactMatrix
 
 
 def oracle(values, weights):

@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import pytest
-from slow_inference import SlowModel, flat
-from vectors import FOLDER, load_vector
 
-from chaincode.evaluation import compile_model
-from chaincode.modelformat import parse
+from medquorum.core.inference import compile_model
+from medquorum.core.model import parse
+from medquorum_testing.slow_inference import SlowModel, flat
+from medquorum_testing.vectors import FOLDER, load_vector
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem.startswith(("evaluation_", "wrapping_")))
 

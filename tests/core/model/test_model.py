@@ -7,12 +7,12 @@ import torch
 import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import TINY, random_tensors
-from vectors import load_vector
 
-from chaincode import catalogue, modelformat
-from chaincode.modelformat import CHUNK_BYTES, Kind, check_range, check_tensors, layout, pack, parse, unpack
-from medquorum import ModelError, RangeError
+from medquorum.core import model as modelformat
+from medquorum.core.model import CHUNK_BYTES, Kind, catalogue, check_range, check_tensors, layout, pack, parse, unpack
+from medquorum.errors import ModelError, RangeError
+from medquorum_testing.tiny_models import TINY, random_tensors
+from medquorum_testing.vectors import load_vector
 
 
 def test_vector():

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaincode.modelformat import from_stored_form, stored_form
-from medquorum import ModelError
+from medquorum.core.model import from_stored_form, stored_form
+from medquorum.errors import ModelError
 
 LIMITS = [0, 1, -1, 127, -128, 128, -129, 32767, -32768, 32768, -32769, 2**23 - 1, -(2**23), 2**23, 2**31 - 1, -(2**31)]
 NEEDED = [0, 2, 1, 8, 8, 9, 9, 16, 16, 17, 17, 24, 24, 25, 32, 32]

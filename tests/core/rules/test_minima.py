@@ -4,9 +4,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaincode.evaluation import Merit
-from chaincode.rules import Candidate, judge, parse_rule
-from chaincode.rules.minima import least_merits
+from medquorum.core.inference import Merit
+from medquorum.core.rules import Candidate, judge, parse_rule
+from medquorum.core.rules.minima import least_merits
 
 TOTALS = (40, 25, 0)
 thousandths = st.integers(0, 1000)

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_models import TINY, random_tensors
 
-from chaincode.evaluation import Merit
-from chaincode.modelformat import pack, parse
-from chaincode.rules import Candidate, Reason, judge, parse_rule, screen, squared_distance
-from medquorum import ContractError
+from medquorum.core.inference import Merit
+from medquorum.core.model import pack, parse
+from medquorum.core.rules import Candidate, Reason, judge, parse_rule, screen, squared_distance
+from medquorum.errors import ContractError
+from medquorum_testing.tiny_models import TINY, random_tensors
 
 
 def merit(*per_class, each=100):

@@ -12,19 +12,20 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from networks import free_port_base
 
-from network.authority import Validity
-from network.cli import main
-from network.consortium import load, sample, write
-from network.crypto import generate, load_authority
-from network.fabric import binaries
-from network.paths import NetworkFolder
-from network.profiles import write_all
-from verifier.service.identity import Credentials
-from verifier.service.server import Server
+from medquorum.network.cli.main import main
+from medquorum.network.consortium.consortium import load, sample, write
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric import binaries
+from medquorum.network.identity.authority import Validity
+from medquorum.network.identity.crypto import generate, load_authority
+from medquorum.network.identity.profiles import write_all
+from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.server import Server
+from medquorum_testing.networks import free_port_base
+from medquorum_testing.places import REPOSITORY
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "network.sh"
+SCRIPT = REPOSITORY / "scripts" / "network.sh"
 
 
 def test_init_writes_what_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,7 +119,7 @@ def test_a_log_is_followed(folder: Path) -> None:
     log = NetworkFolder(folder).log("peer0")
     log.parent.mkdir()
     log.write_text("".join(f"line {number}\n" for number in range(50)))
-    command = [sys.executable, "-m", "network", "logs", "peer0", "-n", "1", "--follow", "--dir", str(folder)]
+    command = [sys.executable, "-m", "medquorum.network", "logs", "peer0", "-n", "1", "--follow", "--dir", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as shown:
         assert shown.stdout is not None
         try:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from medquorum import NetworkError
-from network import bundle
-from network.cli import main
-from network.consortium import Consortium, load, sample, write
-from network.crypto import generate, generate_one
-from network.membership import new_hospital, with_hospital
-from network.network import Network
-from network.paths import NetworkFolder
-from network.profiles import write_all
+from medquorum.errors import NetworkError
+from medquorum.network.cli.main import main
+from medquorum.network.consortium.consortium import Consortium, load, sample, write
+from medquorum.network.consortium.membership import new_hospital, with_hospital
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.identity import bundle
+from medquorum.network.identity.crypto import generate, generate_one
+from medquorum.network.identity.profiles import write_all
+from medquorum.network.network import Network
 
 
 @pytest.fixture

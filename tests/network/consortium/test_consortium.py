@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medquorum import ConfigError
-from network.consortium import Consortium, load, sample, write
+from medquorum.errors import ConfigError
+from medquorum.network.consortium.consortium import Consortium, load, sample, write
 
 SMALL = """
 name = "test"

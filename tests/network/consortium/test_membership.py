@@ -3,10 +3,10 @@
 
 import pytest
 
-from medquorum import ConfigError
-from network import policies
-from network.consortium import Consortium, sample
-from network.membership import new_hospital, with_hospital, without_hospital
+from medquorum.errors import ConfigError
+from medquorum.network.consortium import policies
+from medquorum.network.consortium.consortium import Consortium, sample
+from medquorum.network.consortium.membership import new_hospital, with_hospital, without_hospital
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from devnet_ledger import HandMadeLedger, make_folder
 
-from network.consortium import Consortium
-from network.paths import NetworkFolder
+from medquorum.network.consortium.consortium import Consortium
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum_testing.devnet_ledger import HandMadeLedger, make_folder
 
 
 @pytest.fixture(scope="session")

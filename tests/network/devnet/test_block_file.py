@@ -10,8 +10,8 @@ from fabric_protos.common.common_pb2 import Block
 from hypothesis import given
 from hypothesis import strategies as st
 
-from network.devnet.block import assemble, header_bytes, header_hash
-from network.devnet.blockfile import BlockFiles
+from medquorum.network.devnet.ledger.block import assemble, header_bytes, header_hash
+from medquorum.network.devnet.ledger.block_file import BlockFiles
 
 
 def blocks(count: int) -> list[bytes]:

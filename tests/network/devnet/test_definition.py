@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from medquorum import ConfigError
-from network.devnet import policy
-from network.devnet.definition import Definitions
+from medquorum.errors import ConfigError
+from medquorum.network.devnet.policy import policy
+from medquorum.network.devnet.policy.definition import Definitions
 
 DEFINITION: dict[str, Any] = {
     "version": "1.0",

@@ -7,15 +7,15 @@ import signal
 
 import grpc
 import pytest
-from fake_peer import FakePeer
-from networks import ASSET_CHAINCODE, Networks, RunningNetwork
-from silence import assert_silent_connections_end
 
-from medquorum import NetworkError
-from network.health import serves
-from network.processes import marked, records
-from network.status import rows
-from network.waiting import await_true
+from medquorum.errors import NetworkError
+from medquorum.network.cli.status import rows
+from medquorum.network.supervision.health import serves
+from medquorum.network.supervision.processes import marked, records
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.fake_peer import FakePeer
+from medquorum_testing.networks import ASSET_CHAINCODE, Networks, RunningNetwork
+from medquorum_testing.silence import assert_silent_connections_end
 
 
 @pytest.fixture(scope="module")

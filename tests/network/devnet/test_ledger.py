@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from devnet_ledger import CHAINCODE, A, B, C, HandMadeLedger
 from fabric_protos.common.common_pb2 import BlockMetadataIndex, Envelope, Metadata, SignatureHeader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from network.devnet import policy
-from network.devnet.block import data_hash, header_bytes, header_hash, validation_codes
-from network.devnet.identity import P256_ORDER
-from network.devnet.readwriteset import ReadWriteSet
-from network.devnet.simulator import Simulator
+from medquorum.network.devnet.ledger.block import data_hash, header_bytes, header_hash, validation_codes
+from medquorum.network.devnet.peer.read_write_set import ReadWriteSet
+from medquorum.network.devnet.peer.simulator import Simulator
+from medquorum.network.devnet.policy import policy
+from medquorum.network.identity.msp import P256_ORDER
+from medquorum_testing.devnet_ledger import CHAINCODE, A, B, C, HandMadeLedger
 
 VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
 

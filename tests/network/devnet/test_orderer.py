@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from devnet_ledger import CHAINCODE, B, HandMadeLedger
 from fabric_protos.common.common_pb2 import Envelope, Status
 
-from network.consortium import Channel
-from network.devnet.orderer import Orderer, Rejected
-from network.devnet.progress import Progress
-from network.devnet.readwriteset import ReadWriteSet
-from network.devnet.transaction import channel_header
+from medquorum.network.consortium.consortium import Channel
+from medquorum.network.devnet.ledger.progress import Progress
+from medquorum.network.devnet.ledger.transaction import channel_header
+from medquorum.network.devnet.orderer.orderer import Orderer, Rejected
+from medquorum.network.devnet.peer.read_write_set import ReadWriteSet
+from medquorum_testing.devnet_ledger import CHAINCODE, B, HandMadeLedger
 
 
 def envelope(made: HandMadeLedger, key: str, size: int = 1, creator: str = "VerifierAMSP") -> Envelope:

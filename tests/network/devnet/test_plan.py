@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import pytest
-from devnet_ledger import A, B, C, HandMadeLedger
 from fabric_protos.peer.proposal_response_pb2 import Endorsement, ProposalResponse
 
-from network.devnet import policy
-from network.devnet.plan import MISMATCH, Plan, layouts
+from medquorum.network.devnet.gateway.plan import MISMATCH, Plan, layouts
+from medquorum.network.devnet.policy import policy
+from medquorum_testing.devnet_ledger import A, B, C, HandMadeLedger
 
 
 def response(payload: bytes, who: str) -> ProposalResponse:

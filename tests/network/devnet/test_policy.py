@@ -5,13 +5,13 @@ from typing import cast
 
 import pytest
 from cryptography import x509
-from devnet_ledger import A, B, C, HandMadeLedger
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medquorum import ConfigError
-from network.devnet import policy
-from network.devnet.identity import Identity
+from medquorum.errors import ConfigError
+from medquorum.network.devnet.policy import policy
+from medquorum.network.identity.msp import Identity
+from medquorum_testing.devnet_ledger import A, B, C, HandMadeLedger
 
 
 class Certificate:

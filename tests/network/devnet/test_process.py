@@ -14,13 +14,13 @@ from pathlib import Path
 
 import grpc
 import pytest
-from devnet_process import ROOT, DevnetProcess
 from fabric_protos.common.common_pb2 import Envelope
 from fabric_protos.discovery.protocol_pb2 import SignedRequest
 from fabric_protos.peer.proposal_pb2 import SignedProposal
 
-from clients.gateway import CommitError, Contract, EndorseError, Gateway, GatewayError, tls_channel
-from network.devnet.switch import State, switch
+from medquorum.gateway import CommitError, Contract, EndorseError, Gateway, GatewayError, tls_channel
+from medquorum.network.devnet.switch import State, switch
+from medquorum_testing.devnet_process import DevnetProcess
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +226,7 @@ def test_a_large_value_passes(contract: Contract) -> None:
 
 
 def test_a_second_devnet_of_the_folder_is_refused(shared: DevnetProcess) -> None:
-    command = [sys.executable, "-m", "network.devnet", "--dir", str(shared.root)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-m", "medquorum.network.devnet", "--dir", str(shared.root)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 20
     assert "another devnet runs in" in done.stderr

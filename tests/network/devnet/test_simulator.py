@@ -4,13 +4,13 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from devnet_ledger import CHAINCODE, A, B, C, HandMadeLedger
 
-from network.devnet.interest import Interest
-from network.devnet.privatedata import private_data
-from network.devnet.readwriteset import ReadWriteSet
-from network.devnet.simulator import Refused
-from network.devnet.transaction import tx_id
+from medquorum.network.devnet.ledger.transaction import tx_id
+from medquorum.network.devnet.peer.interest import Interest
+from medquorum.network.devnet.peer.private_data import private_data
+from medquorum.network.devnet.peer.read_write_set import ReadWriteSet
+from medquorum.network.devnet.peer.simulator import Refused
+from medquorum_testing.devnet_ledger import CHAINCODE, A, B, C, HandMadeLedger
 
 
 def put_private(made: HandMadeLedger, collection: str, key: str, value: bytes, endorsers: tuple[str, ...]) -> list[str]:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from network.consortium import Consortium, sample
-from network.crypto import generate
-from network.fabric.builder import BUILDER_VARIABLE, builder_folder, install, set_target, targets_file
-from network.packaging import make_package, package_id
-from network.paths import NetworkFolder
+from medquorum.network.consortium.consortium import Consortium, sample
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.deployment.package import make_package, package_id
+from medquorum.network.fabric.builder import BUILDER_VARIABLE, builder_folder, install, set_target, targets_file
+from medquorum.network.identity.crypto import generate
 
 
 def unpack(data: bytes, home: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from network import policies
-from network.consortium import Consortium, sample
-from network.fabric.configtx import PROFILE, configtx
-from network.paths import NetworkFolder
+from medquorum.network.consortium import policies
+from medquorum.network.consortium.consortium import Consortium, sample
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric.configtx import PROFILE, configtx
 
 VERIFIERS = "OutOf(2, 'VerifierAMSP.{0}', 'VerifierBMSP.{0}')"
 

@@ -6,15 +6,15 @@ import os
 import signal
 
 import pytest
-from networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
-from medquorum import ConfigError, NetworkError
-from network.deployment import request
-from network.fabric.lifecycle import Lifecycle
-from network.network import Network
-from network.processes import alive, marked, processes, records
-from network.status import rows
-from network.waiting import await_true
+from medquorum.errors import ConfigError, NetworkError
+from medquorum.network.cli.status import rows
+from medquorum.network.deployment.chaincodes import request
+from medquorum.network.fabric.lifecycle import Lifecycle
+from medquorum.network.network import Network
+from medquorum.network.supervision.processes import alive, marked, processes, records
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
 pytestmark = pytest.mark.fabric
 

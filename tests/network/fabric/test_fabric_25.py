@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from networks import Networks, RunningNetwork
 
-from clients.gateway import connect_profile
-from medquorum import ConfigError
-from network.fabric import binaries
-from network.network import open_network
+from medquorum.errors import ConfigError
+from medquorum.gateway import connect_profile
+from medquorum.network.fabric import binaries
+from medquorum.network.network import open_network
+from medquorum_testing.networks import Networks, RunningNetwork
 
 pytestmark = pytest.mark.fabric
 

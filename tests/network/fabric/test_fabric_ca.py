@@ -16,12 +16,12 @@ import yaml
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from network.cli import main
-from network.consortium import Organisation, sample, write
-from network.devnet.identity import Msp
-from network.fabric import caserver
-from network.identityfiles import check_own
-from network.paths import NetworkFolder
+from medquorum.network.cli.main import main
+from medquorum.network.consortium.consortium import Organisation, sample, write
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric import ca_server as caserver
+from medquorum.network.identity.msp import Msp
+from medquorum.network.identity.msp_folder import check_own
 
 CONSORTIUM = sample("small", hospitals=1)
 

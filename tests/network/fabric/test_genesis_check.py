@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 from fabric_protos.common import common_pb2, configtx_pb2
-from networks import need_fabric
 
-from medquorum import CheckFailed, ConfigError
-from network.consortium import Consortium, sample
-from network.crypto import generate
-from network.fabric.channelconfig import applied, config_of, generated, make_change
-from network.fabric.client import AdminClient
-from network.fabric.configtx import make_genesis
-from network.fabric.founding import check_genesis
-from network.membership import new_hospital, with_hospital, without_hospital
-from network.paths import NetworkFolder
+from medquorum.errors import CheckFailed, ConfigError
+from medquorum.network.consortium.consortium import Consortium, sample
+from medquorum.network.consortium.membership import new_hospital, with_hospital, without_hospital
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric.channel_config import applied, config_of, generated, make_change
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.fabric.configtx import make_genesis
+from medquorum.network.fabric.genesis_check import check_genesis
+from medquorum.network.identity.crypto import generate
+from medquorum_testing.networks import need_fabric
 
 pytestmark = pytest.mark.fabric
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 from fabric_protos.common import common_pb2, configtx_pb2, policies_pb2
-from networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
-from medquorum import NetworkError
-from network import policies
-from network.consortium import AnyOrganisation, Organisation
-from network.deployment import Deployment, deployments
-from network.fabric.client import AdminClient
-from network.fabric.lifecycle import Lifecycle
-from network.waiting import await_true
+from medquorum.errors import NetworkError
+from medquorum.network.consortium import policies
+from medquorum.network.consortium.consortium import AnyOrganisation, Organisation
+from medquorum.network.deployment.chaincodes import Deployment, deployments
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.fabric.lifecycle import Lifecycle
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
 pytestmark = pytest.mark.fabric
 

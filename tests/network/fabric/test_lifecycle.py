@@ -7,11 +7,11 @@ from typing import cast
 
 import pytest
 
-from medquorum import NetworkError
-from network.consortium import sample
-from network.deployment import request
-from network.fabric.client import AdminClient
-from network.fabric.lifecycle import Lifecycle
+from medquorum.errors import NetworkError
+from medquorum.network.consortium.consortium import sample
+from medquorum.network.deployment.chaincodes import request
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.fabric.lifecycle import Lifecycle
 
 LATE = "Error: timed out waiting for txid on all peers"
 TWICE = "transaction invalidated with status (MVCC_READ_CONFLICT)"

@@ -9,22 +9,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from networks import ASSET_CHAINCODE, free_port_base, need_fabric
-from own_folders import foreign_keys, found
 
-from medquorum import CheckFailed, ConfigError, NetworkError
-from network.cli import main
-from network.consortium import sample, write
-from network.deployment import Deployment, request
-from network.fabric import binaries
-from network.fabric.caserver import find_server
-from network.fabric.client import AdminClient
-from network.fabric.configtx import make_genesis
-from network.membership import new_hospital, with_hospital
-from network.network import Network, open_network
-from network.paths import NetworkFolder
-from network.progress import Progress
-from network.waiting import await_true
+from medquorum.errors import CheckFailed, ConfigError, NetworkError
+from medquorum.network.cli.main import main
+from medquorum.network.consortium.consortium import sample, write
+from medquorum.network.consortium.membership import new_hospital, with_hospital
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.deployment.chaincodes import Deployment, request
+from medquorum.network.fabric import binaries
+from medquorum.network.fabric.ca_server import find_server
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.fabric.configtx import make_genesis
+from medquorum.network.network import Network, open_network
+from medquorum.network.supervision.progress import Progress
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.networks import ASSET_CHAINCODE, free_port_base, need_fabric
+from medquorum_testing.own_folders import foreign_keys, found
 
 pytestmark = pytest.mark.fabric
 

@@ -10,13 +10,14 @@ from cryptography.x509 import load_pem_x509_certificate
 from fabric_protos.common import common_pb2, configtx_pb2, policies_pb2
 from fabric_protos.msp import identities_pb2, msp_config_pb2, msp_principal_pb2
 
-from medquorum import ConfigError
-from network.consortium import Consortium, sample
-from network.crypto import generate
-from network.devnet.identity import Signer
-from network.fabric import ceremony, signing
-from network.fabric.channelconfig import Change
-from network.paths import NetworkFolder
+from medquorum.errors import ConfigError
+from medquorum.network.consortium.consortium import Consortium, sample
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric import config_update as ceremony
+from medquorum.network.fabric import signing
+from medquorum.network.fabric.channel_config import Change
+from medquorum.network.identity.crypto import generate
+from medquorum.network.identity.msp import Signer
 
 
 @pytest.fixture(scope="module")

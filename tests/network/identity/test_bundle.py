@@ -12,14 +12,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from medquorum import ConfigError
-from network import bundle, identityfiles
-from network.authority import Authority, Validity, new_authority
-from network.cli import main
-from network.consortium import Consortium, Organisation, sample, write
-from network.crypto import generate_one, load_authority, node_ou_config
-from network.paths import NetworkFolder
-from network.privatefile import write_private
+from medquorum.errors import ConfigError
+from medquorum.network.cli.main import main
+from medquorum.network.consortium.consortium import Consortium, Organisation, sample, write
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.identity import bundle
+from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.identity.authority import Authority, Validity, new_authority
+from medquorum.network.identity.crypto import generate_one, load_authority, node_ou_config
+from medquorum.network.identity.private_file import write_private
 
 ORGANISATIONS = ["VerifierA", "Dealer", "Hospital1", "Orderer1"]
 

@@ -12,10 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from network.authority import Validity
-from network.consortium import Consortium, Organisation, sample
-from network.crypto import enrol_user, generate
-from network.paths import NetworkFolder
+from medquorum.network.consortium.consortium import Consortium, Organisation, sample
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.identity.authority import Validity
+from medquorum.network.identity.crypto import enrol_user, generate
 
 HOUR = datetime.timedelta(hours=1)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from network.consortium import Consortium, sample
-from network.crypto import generate
-from network.paths import NetworkFolder
-from network.profiles import write_all
+from medquorum.network.consortium.consortium import Consortium, sample
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.identity.crypto import generate
+from medquorum.network.identity.profiles import write_all
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from medquorum import NetworkError
-from network.control import bring_down, supervise, switch
-from network.paths import NetworkFolder
-from network.processes import Process, Record, alive, marked, records
-from network.waiting import await_true
+from medquorum.errors import NetworkError
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision.control import bring_down, supervise, switch
+from medquorum.network.supervision.processes import Process, Record, alive, marked, records
+from medquorum.network.supervision.waiting import await_true
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Starts a child of its own in the background and waits: what `down` must find too.
@@ -175,7 +175,7 @@ def test_one_organisation_alone(folder: NetworkFolder) -> None:
 def test_a_second_supervisor_of_the_same_processes_is_refused(folder: NetworkFolder) -> None:
     add(folder, "one", SLEEP)
     supervise(folder)
-    command = [sys.executable, "-m", "network.supervisor", "--dir", str(folder.root)]
+    command = [sys.executable, "-m", "medquorum.network.supervision.supervisor", "--dir", str(folder.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert "another supervisor" in done.stdout

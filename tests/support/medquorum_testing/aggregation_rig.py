@@ -17,32 +17,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from consortium_ledger import DEALER, HOSPITALS, A, B
-from encrypted_consortium import EncryptedConsortium, with_nodes
-from ledger_contract import LedgerContract
-from local_dealer import LocalDealer, LocalMaterial
 
-from chaincode.fixedpoint import IntArray
-from clients.aggregator.node import Node
-from clients.aggregator.result import model_name, next_packed
-from clients.documents import RoundStatus
-from clients.follow import Wake
-from clients.ledger import Ledger
-from clients.party.aggregation import Resharing
-from clients.party.dealing import MasksDuty
-from clients.party.images import PrivateImages, mounted
-from clients.party.maskseeds import MaskSeeds
-from clients.party.newmodel import NewModel
-from clients.party.shares import ShareStore
-from clients.party.verification import Verification
-from clients.report import Report
-from clients.transactions import Transactions
-from medquorum import ProtocolError
-from verifier.backends import Comparing
-from verifier.commitment import ShareContext, hand_overs
-from verifier.service.deliveries import Delivery
-from verifier.session import Order
-from verifier.transport import InProcess, in_process
+from medquorum.clients.encrypted.aggregation.new_model import NewModel
+from medquorum.clients.encrypted.aggregation.node import Node
+from medquorum.clients.encrypted.aggregation.resharing import Resharing
+from medquorum.clients.encrypted.aggregation.result import model_name, next_packed
+from medquorum.clients.encrypted.dealer.dealing import MasksDuty
+from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
+from medquorum.clients.encrypted.verification.images import PrivateImages, mounted
+from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.encrypted.verification.update_verification import Verification
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.report import Report
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import ProtocolError
+from medquorum.verifier.binding.commitment import ShareContext, hand_overs
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum.verifier.opening.transport import InProcess, in_process
+from medquorum.verifier.service.deliveries import Delivery
+from medquorum.verifier.session.session import Order
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
+from medquorum_testing.encrypted_consortium import EncryptedConsortium, with_nodes
+from medquorum_testing.ledger_contract import LedgerContract
+from medquorum_testing.local_dealer import LocalDealer, LocalMaterial
 
 PARTIES = (B, A)
 """P0 and P1."""

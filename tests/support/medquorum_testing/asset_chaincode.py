@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A chaincode with one transaction per thing a peer can do, for conformance scenarios and tests.
 
-``python tests/support/asset_chaincode.py`` serves it, with the repository's root on ``PYTHONPATH`` and the environment
-of chaincode-as-a-service (``CHAINCODE_SERVER_ADDRESS``, ``CHAINCODE_ID``, ``CHAINCODE_TLS_*``).
+``python asset_chaincode.py`` serves it, in the environment of chaincode-as-a-service
+ (``CHAINCODE_SERVER_ADDRESS``, ``CHAINCODE_ID``, ``CHAINCODE_TLS_*``).
 ``tests/conformance/node/asset_chaincode`` offers the same transactions through the official Node shim (``npm ci``, then
 ``node index.js``), except for the key rules, the form of ``id`` in ``WhoAmI`` and the ``PEER: `` before a peer's text.
 
@@ -73,7 +73,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from chaincode.shim import (
+from medquorum.shim import (
     ChaincodeError,
     ClientIdentity,
     KeyValue,

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import os
 
-from asset_chaincode import AssetChaincode
-
-from chaincode.shim import ServerSettings, serve
+from medquorum.shim import ServerSettings, serve
+from medquorum_testing.asset_chaincode import AssetChaincode
 
 if __name__ == "__main__":
     if os.environ["MEDQUORUM_MSP_ID"] == "Org3MSP":

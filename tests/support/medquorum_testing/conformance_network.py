@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from networks import RunningNetwork, free_port_base
-from scenario import CHAINCODE, Organisation
-
-from network.network import Kind, open_network
-from network.progress import Progress
+from medquorum.network.network import Kind, open_network
+from medquorum.network.supervision.progress import Progress
+from medquorum_testing.networks import RunningNetwork, free_port_base
+from medquorum_testing.scenario import CHAINCODE, Organisation
 
 CODE = Path(__file__).with_name("conformance_chaincode.py")
 PORTS = 130

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from memory_stub import MemoryLedger, creator
 
-from chaincode import catalogue, modelformat
-from chaincode.contract.contract import Contract
-from chaincode.contract.node import Node
-from chaincode.contract.verification import VerificationSets
-from chaincode.contract.workshop import Workshop
-from chaincode.dataset import VerificationSet
-from chaincode.documents.chunk import chunk_sizes
-from chaincode.documents.update import private_value
-from chaincode.shim import PeerError, create_composite_key
+from medquorum.chaincode.contract import Contract
+from medquorum.chaincode.jobs import Workshop
+from medquorum.chaincode.node import Node
+from medquorum.chaincode.verification_sets import VerificationSets
+from medquorum.core import model as modelformat
+from medquorum.core.dataset import VerificationSet
+from medquorum.core.documents.chunk import chunk_sizes
+from medquorum.core.documents.update import private_value
+from medquorum.core.model import catalogue
+from medquorum.shim import PeerError, create_composite_key
+from medquorum_testing.memory_stub import MemoryLedger, creator
 
 A, B = "VerifierAMSP", "VerifierBMSP"
 VERIFIERS = [A, B]

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from verifier import material
-from verifier.local import verify
-from verifier.party import Party
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness import material
+from medquorum.verifier.session.local import verify
 
 
 @dataclass
@@ -191,10 +191,10 @@ def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=
     bound = {"tape": tape, "wanted": wanted, "places": places and staticmethod(places)}
     deal = type("BoundDeal", (TapeDeal,), bound)
     with monkeypatch.context() as patch:
-        patch.setattr("verifier.material.Stream", _stream(tape, seeds))
-        patch.setattr("verifier.dealer.Deal", _reusing(tape, deal) if reuse else deal)
-        patch.setattr("verifier.supply.Hand", _hand(tape, reuse))
-        patch.setattr("verifier.local.Party", _party(tape))
+        patch.setattr("medquorum.verifier.randomness.material.Stream", _stream(tape, seeds))
+        patch.setattr("medquorum.verifier.offline.dealer.Deal", _reusing(tape, deal) if reuse else deal)
+        patch.setattr("medquorum.verifier.randomness.supply.Hand", _hand(tape, reuse))
+        patch.setattr("medquorum.verifier.session.local.Party", _party(tape))
         return verify(plan, inputs, comparison, seeds=seeds)
 
 

@@ -22,16 +22,16 @@ from fabric_protos.peer.transaction_pb2 import (
     TxValidationCode,
 )
 
-from network import crypto
-from network.consortium import Consortium, sample
-from network.devnet.definition import Definitions
-from network.devnet.genesis import genesis_envelope
-from network.devnet.identity import Msp, Msps, Signer
-from network.devnet.ledger import Ledger, Members
-from network.devnet.readwriteset import ReadWriteSet
-from network.devnet.simulator import Simulator
-from network.devnet.transaction import proposal_hash, tx_id
-from network.paths import NetworkFolder
+from medquorum.network.consortium.consortium import Consortium, sample
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.devnet.ledger.ledger import Ledger, Members
+from medquorum.network.devnet.ledger.transaction import proposal_hash, tx_id
+from medquorum.network.devnet.orderer.genesis import genesis_envelope
+from medquorum.network.devnet.peer.read_write_set import ReadWriteSet
+from medquorum.network.devnet.peer.simulator import Simulator
+from medquorum.network.devnet.policy.definition import Definitions
+from medquorum.network.identity import crypto
+from medquorum.network.identity.msp import Msp, Msps, Signer
 
 CHANNEL, CHAINCODE = "mychannel", "asset"
 A, B, C = "VerifierAMSP", "VerifierBMSP", "VerifierCMSP"

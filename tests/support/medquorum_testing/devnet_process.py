@@ -15,14 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from networks import ASSET_CHAINCODE, free_port_base
+from medquorum.gateway import Gateway, connect_profile
+from medquorum.network.consortium.consortium import Consortium, Organisation, sample, write
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.identity import crypto, profiles
+from medquorum_testing.networks import ASSET_CHAINCODE, free_port_base
 
-from clients.gateway import Gateway, connect_profile
-from network import crypto, profiles
-from network.consortium import Consortium, Organisation, sample, write
-from network.paths import NetworkFolder
-
-ROOT = Path(__file__).parents[2]
 CHAINCODE_ID = "asset_1.0:" + "0" * 64
 START_SECONDS = 60
 
@@ -77,9 +75,9 @@ class DevnetProcess:
         self.start_devnet()
 
     def start_devnet(self) -> None:
-        command = [sys.executable, "-m", "network.devnet", "--dir", str(self.root)]
+        command = [sys.executable, "-m", "medquorum.network.devnet", "--dir", str(self.root)]
         log = (self.root / "devnet.log").open("ab")
-        self.devnet = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        self.devnet = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         log.close()
         deadline = time.monotonic() + START_SECONDS
         while self.health("VerifierA") != 200:
@@ -95,10 +93,9 @@ class DevnetProcess:
             "CHAINCODE_TLS_DISABLED": "false",
             "CHAINCODE_TLS_KEY": str(tls / "server.key"),
             "CHAINCODE_TLS_CERT": str(tls / "server.crt"),
-            "PYTHONPATH": str(ROOT),
         }
         self.chaincode = subprocess.Popen(
-            [sys.executable, str(ASSET_CHAINCODE)], cwd=ROOT, env=os.environ | settings, stdout=subprocess.DEVNULL
+            [sys.executable, str(ASSET_CHAINCODE)], env=os.environ | settings, stdout=subprocess.DEVNULL
         )
 
     def health(self, name: str) -> int:

@@ -6,9 +6,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from consortium_ledger import DEALER, A, B, Consortium
-
-from chaincode import modelformat
+from medquorum.core import model as modelformat
+from medquorum_testing.consortium_ledger import DEALER, A, B, Consortium
 
 TRANSCRIPT = "7" * 64
 MASKS = "5" * 64

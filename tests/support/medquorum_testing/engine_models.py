@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chaincode import catalogue
-from chaincode.fixedpoint import IntArray
-from chaincode.modelformat import Kind, ModelDescription, TensorSpec, layout, parse
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.model import Kind, ModelDescription, TensorSpec, catalogue, layout, parse
 
 
 class Case(NamedTuple):

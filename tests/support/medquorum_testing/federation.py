@@ -21,25 +21,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from federation_task import create_task, deal_digits, encrypted_fields, found_consortium
-from networks import RunningNetwork
-from role_process import RoleProcess
-
-from chaincode.documents.round import Round
-from chaincode.documents.update import private_value
-from clients.coordinator.agent import Coordinator
-from clients.coordinator.duty import Deadlines
-from clients.documents import RoundStatus, ended
-from clients.follow import Wake, follow
-from clients.gateway import Submissions, connect_profile
-from clients.ledger import Ledger
-from clients.outbox import Outbox
-from clients.report import Report
-from clients.transactions import Transactions
-from network.control import supervise
-from network.deployment import await_listening, deployments
-from network.processes import Process, Record, processes, records
-from network.waiting import await_true
+from medquorum.clients.coordinator.actions import Deadlines
+from medquorum.clients.coordinator.agent import Coordinator
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.outbox import Outbox
+from medquorum.clients.ledger.round_status import RoundStatus, ended
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import Wake, follow
+from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.update import private_value
+from medquorum.gateway import Submissions, connect_profile
+from medquorum.network.deployment.chaincodes import await_listening, deployments
+from medquorum.network.supervision.control import supervise
+from medquorum.network.supervision.processes import Process, Record, processes, records
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.federation_task import create_task, deal_digits, encrypted_fields, found_consortium
+from medquorum_testing.networks import RunningNetwork
+from medquorum_testing.role_process import RoleProcess
 
 PATIENT = Deadlines(120, 120, 120)
 LABEL = "medquorum_1.0"

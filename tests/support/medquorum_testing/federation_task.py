@@ -7,19 +7,20 @@ import io
 from pathlib import Path
 from typing import Any
 
-from chaincode import catalogue, modelformat
-from chaincode.dataset import VerificationSet
-from clients.admin.dataset import verification_set
-from clients.admin.tasks import store_model, task_document
-from clients.data.images import write_shard
-from clients.data.sources import load
-from clients.data.split import deal
-from clients.ledger import Ledger
-from clients.report import Report
-from clients.training.initial import drawn_model
-from clients.transactions import Transactions
-from medquorum import ContractError
-from network.consortium import Consortium
+from medquorum.clients.admin.dataset import verification_set
+from medquorum.clients.admin.tasks import store_model, task_document
+from medquorum.clients.data.images import write_shard
+from medquorum.clients.data.sources import load
+from medquorum.clients.data.split import deal
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.report import Report
+from medquorum.clients.training.initial import drawn_model
+from medquorum.core import model as modelformat
+from medquorum.core.dataset import VerificationSet
+from medquorum.core.model import catalogue
+from medquorum.errors import ContractError
+from medquorum.network.consortium.consortium import Consortium
 
 ROUNDS = 1000
 HIDDEN = 16

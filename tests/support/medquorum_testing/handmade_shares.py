@@ -6,14 +6,14 @@ from __future__ import annotations
 import os
 
 import numpy as np
-from federation import Federation
 
-from chaincode.fixedpoint import IntArray
-from clients.credentials import user_credentials
-from clients.options import Connection
-from verifier.commitment import ShareContext, hand_overs
-from verifier.service.handover import hand_over
-from verifier.service.identity import Credentials
+from medquorum.clients.runtime.credentials import user_credentials
+from medquorum.clients.runtime.options import Connection
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.binding.commitment import ShareContext, hand_overs
+from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.share_upload import hand_over
+from medquorum_testing.federation import Federation
 
 __all__ = ["HandmadeShares", "credentials_of", "parameters"]
 

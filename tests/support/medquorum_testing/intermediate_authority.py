@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from network.authority import Authority
+from medquorum.network.identity.authority import Authority
 
 
 def below(above: Authority, name: str, *, authority: bool = True) -> Authority:

@@ -3,8 +3,8 @@
 
 import pytest
 
-from verifier.kernels.compile import LEVELS
-from verifier.kernels.library import PURE, VARIABLE, Library, library, usable_levels
+from medquorum.verifier.arithmetic.kernels.compile import LEVELS
+from medquorum.verifier.arithmetic.kernels.library import PURE, VARIABLE, Library, library, usable_levels
 
 __all__ = ["COMPILED", "use"]
 

@@ -6,11 +6,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from consortium_ledger import Consortium
-from memory_stub import creator
-
-from chaincode.shim import PeerError
-from clients.gateway import EndorseError, ErrorDetail, GatewayError
+from medquorum.gateway import EndorseError, ErrorDetail, GatewayError
+from medquorum.shim import PeerError
+from medquorum_testing.consortium_ledger import Consortium
+from medquorum_testing.memory_stub import creator
 
 
 class LedgerContract:

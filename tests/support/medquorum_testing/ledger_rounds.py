@@ -13,19 +13,19 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from federation_task import HIDDEN, create_task, deal_digits, found_consortium
-from networks import RunningNetwork
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from chaincode import modelformat
-from chaincode.documents.update import private_value
-from clients.gateway import Network, Submissions, connect_profile
-from clients.ledger import Ledger
-from clients.models import fetch_model
-from clients.outbox import Outbox
-from clients.transactions import Transactions
-from medquorum import ContractError
-from network.waiting import await_true
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.models import fetch_model
+from medquorum.clients.ledger.outbox import Outbox
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.core import model as modelformat
+from medquorum.core.documents.update import private_value
+from medquorum.errors import ContractError
+from medquorum.gateway import Network, Submissions, connect_profile
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.federation_task import HIDDEN, create_task, deal_digits, found_consortium
+from medquorum_testing.networks import RunningNetwork
 
 COORDINATOR = "VerifierA"
 HOSPITAL = "Hospital1"

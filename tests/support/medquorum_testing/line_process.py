@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from verifier.service.identity import Credentials
-from verifier.service.line import Lines, open_line
-from verifier.service.server import Server
+from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.party_connection import Lines, open_line
+from medquorum.verifier.service.server import Server
 
 __all__ = ["start"]
 

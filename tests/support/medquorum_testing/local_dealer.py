@@ -6,13 +6,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from medquorum import ProtocolError
-from verifier.backends import Comparing, back_end
-from verifier.channel import Channel
-from verifier.dealer import Dealer
-from verifier.identifier import MaterialId
-from verifier.session import Order
-from verifier.stream import new_seed
+from medquorum.errors import ProtocolError
+from medquorum.verifier.comparison.backends import Comparing, back_end
+from medquorum.verifier.offline.dealer import Dealer
+from medquorum.verifier.randomness.channel import Channel
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.stream import new_seed
+from medquorum.verifier.session.session import Order
 
 
 class LocalMaterial:

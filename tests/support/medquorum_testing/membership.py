@@ -7,12 +7,11 @@ import json
 from dataclasses import replace
 from functools import partial
 
-from federation import Federation
-
-from network.cli import main
-from network.network import open_network
-from network.progress import Progress
-from network.waiting import await_true
+from medquorum.network.cli.main import main
+from medquorum.network.network import open_network
+from medquorum.network.supervision.progress import Progress
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.federation import Federation
 
 __all__ = ["changed", "tell_the_ledger"]
 

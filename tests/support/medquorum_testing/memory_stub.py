@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from fabric_protos.msp import identities_pb2
 
-from chaincode.shim import Chaincode, ChaincodeError, ClientIdentity, KeyModification, KeyValue, PeerError, Response
-from chaincode.shim.keys import check_key, composite_range, create_composite_key, simple_range, split_composite_key
-from clients.gateway import EndorseError
+from medquorum.gateway import EndorseError
+from medquorum.shim import Chaincode, ChaincodeError, ClientIdentity, KeyModification, KeyValue, PeerError, Response
+from medquorum.shim.keys import check_key, composite_range, create_composite_key, simple_range, split_composite_key
 
 NOTHING: Mapping[str, bytes] = MappingProxyType({})
 EPOCH = 1_700_000_000_000_000_000
@@ -172,7 +172,7 @@ class MemoryLedger:
 
 
 class MemoryStub:
-    """A ``chaincode.shim.interface.Stub`` over a ``MemoryLedger``; reads do not see the invocation's writes."""
+    """A ``medquorum.shim.interface.Stub`` over a ``MemoryLedger``; reads do not see the invocation's writes."""
 
     def __init__(
         self, ledger: MemoryLedger, peer: str, sender: bytes, args: Sequence[bytes], transient: Mapping[str, bytes]

@@ -19,8 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from network.control import python_path
-from network.waiting import becomes_true
+from medquorum.network.supervision.waiting import becomes_true
 
 __all__ = ["Hosts", "lacking", "lan"]
 
@@ -68,7 +67,7 @@ class Hosts:
 
     def run(self, name: str, *command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command on a host to its end."""
-        env = os.environ | {"PYTHONPATH": python_path(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        env = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         return subprocess.run(
             self.command(name, *command), env=env, capture_output=True, text=True, timeout=timeout, check=False
         )

@@ -18,15 +18,15 @@ from typing import Any
 
 import pytest
 
-from clients.gateway import Contract, GatewayError, connect_profile
-from medquorum import BinaryMissing
-from network.consortium import Consortium, sample, write
-from network.deployment import Deployment, request
-from network.fabric import binaries
-from network.network import Kind, Network, open_network
-from network.paths import NetworkFolder
-from network.progress import Progress
-from network.waiting import await_true
+from medquorum.errors import BinaryMissing
+from medquorum.gateway import Contract, GatewayError, connect_profile
+from medquorum.network.consortium.consortium import Consortium, sample, write
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.deployment.chaincodes import Deployment, request
+from medquorum.network.fabric import binaries
+from medquorum.network.network import Kind, Network, open_network
+from medquorum.network.supervision.progress import Progress
+from medquorum.network.supervision.waiting import await_true
 
 __all__ = ["ASSET_CHAINCODE", "Networks", "RunningNetwork", "free_port_base", "has_fabric", "need_fabric", "networks"]
 

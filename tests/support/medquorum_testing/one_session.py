@@ -7,19 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from engine_models import case
-from local_dealer import LocalDealer
 
-from chaincode import catalogue
-from chaincode.evaluation import compile_model, merit
-from chaincode.fixedpoint import IntArray
-from medquorum import MedquorumError
-from verifier.backends import Comparing
-from verifier.identifier import MaterialId
-from verifier.journal import Journal
-from verifier.planning import make_plan
-from verifier.session import Opened, Order, Secrets, Session
-from verifier.transport import in_process
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference import compile_model, merit
+from medquorum.core.model import catalogue
+from medquorum.errors import MedquorumError
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.opening.transport import in_process
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.session.journal import Journal
+from medquorum.verifier.session.session import Opened, Order, Secrets, Session
+from medquorum_testing.engine_models import case
+from medquorum_testing.local_dealer import LocalDealer
 
 IMAGES = 30
 DOCUMENT = catalogue.mlp((1, 8, 8), 4, hidden=8)

@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from network import bundle, crypto
-from network.consortium import Consortium, write
-from network.fabric import binaries
-from network.fabric.configtx import make_genesis
-from network.paths import NetworkFolder
+from medquorum.network.consortium.consortium import Consortium, write
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric import binaries
+from medquorum.network.fabric.configtx import make_genesis
+from medquorum.network.identity import bundle, crypto
 
 __all__ = ["foreign_keys", "found"]
 

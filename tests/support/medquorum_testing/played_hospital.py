@@ -7,21 +7,21 @@ import io
 from pathlib import Path
 
 import numpy as np
-from federation import Federation
-from handmade_shares import HandmadeShares, credentials_of
 
-from chaincode.documents.verdict import Verdict
-from chaincode.fixedpoint import IntArray
-from clients.documents import RoundStatus
-from clients.follow import Wake
-from clients.hospital.verification import OwnVerification
-from clients.party.attesting import Attesting
-from clients.party.material import TaskDealer
-from clients.party.verification import Verification
-from clients.report import Report
-from network.waiting import await_true
-from verifier.commitment import SALT_BYTES
-from verifier.service.line import Line, open_line
+from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
+from medquorum.clients.encrypted.verification.update_verification import Verification
+from medquorum.clients.hospital.verification import OwnVerification
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.verdict import Verdict
+from medquorum.core.fixedpoint import IntArray
+from medquorum.network.supervision.waiting import await_true
+from medquorum.verifier.binding.commitment import SALT_BYTES
+from medquorum.verifier.service.party_connection import Line, open_line
+from medquorum_testing.federation import Federation
+from medquorum_testing.handmade_shares import HandmadeShares, credentials_of
 
 __all__ = ["PlayedHospital", "line_to_p0"]
 

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from network.control import python_path
-
 Event = dict[str, Any]
 
 
@@ -35,11 +33,11 @@ class RoleProcess:
         """Start it; it must not run."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [*self._host, sys.executable, "-m", "clients", *arguments, "--json"],
+                [*self._host, sys.executable, "-m", "medquorum.clients", *arguments, "--json"],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=os.environ | {"PYTHONPATH": python_path(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()

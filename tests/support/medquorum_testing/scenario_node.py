@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The official Node gateway client under the conformance scenarios (``tests/conformance/node/gateway/client.js``)."""
+"""The official Node gateway client under the conformance scenarios (tests/system/conformance/node/gateway)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from scenario import (
+from medquorum_testing.places import TESTS
+from medquorum_testing.scenario import (
     CHAINCODE,
     CHANNEL,
     BlockKind,
@@ -27,7 +28,7 @@ from scenario import (
     Unsigned,
 )
 
-SOURCE = Path(__file__).parents[1] / "conformance" / "node" / "gateway"
+SOURCE = TESTS / "system" / "conformance" / "node" / "gateway"
 ANSWER_SECONDS = 70
 STREAM_SECONDS = 30
 

@@ -9,21 +9,10 @@ from typing import Any
 
 from fabric_protos.common.common_pb2 import BlockMetadataIndex, ChannelHeader, Envelope, Payload
 from fabric_protos.peer.transaction_pb2 import TxValidationCode
-from scenario import (
-    CHAINCODE,
-    CHANNEL,
-    BlockKind,
-    Identity,
-    Organisation,
-    Outcome,
-    Prepared,
-    ScenarioError,
-    Unsigned,
-)
 
-from clients import gateway
-from clients.gateway import BlockKind as Kind
-from clients.gateway import (
+from medquorum import gateway
+from medquorum.gateway import BlockKind as Kind
+from medquorum.gateway import (
     CommitError,
     CommitStatusError,
     ConfigError,
@@ -33,6 +22,17 @@ from clients.gateway import (
     InMemoryCheckpointer,
     Proposal,
     SubmitError,
+)
+from medquorum_testing.scenario import (
+    CHAINCODE,
+    CHANNEL,
+    BlockKind,
+    Identity,
+    Organisation,
+    Outcome,
+    Prepared,
+    ScenarioError,
+    Unsigned,
 )
 
 STAGES = {EndorseError: "endorse", SubmitError: "submit", CommitStatusError: "status", GatewayError: ""}

@@ -8,8 +8,8 @@ from functools import cache
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from network.authority import Authority, Validity, new_authority
-from verifier.service.identity import Credentials
+from medquorum.network.identity.authority import Authority, Validity, new_authority
+from medquorum.verifier.service.identity import Credentials
 
 HOSTS = ("localhost", "127.0.0.1")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from federation import Federation, federation
-from folder_network import FolderNetwork
-from networks import Networks
+
+from medquorum_testing.federation import Federation, federation
+from medquorum_testing.folder_network import FolderNetwork
+from medquorum_testing.networks import Networks
 
 HOSPITALS = 4
 """Of an encrypted task's federation: the sum of three accepted updates may be opened, so that one hospital may fail."""

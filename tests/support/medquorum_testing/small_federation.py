@@ -9,25 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from consortium_ledger import HOSPITALS, A, Consortium
-from ledger_contract import LedgerContract
 
-from chaincode.documents.task import Task
-from clients.attacks.behaviour import Behaviour, honest
-from clients.coordinator.agent import Coordinator
-from clients.coordinator.duty import Deadlines
-from clients.data.images import Images
-from clients.follow import MOVED_ON, Wake
-from clients.gateway import GatewayError
-from clients.hospital.agent import Hospital
-from clients.hospital.trainer import Trainer
-from clients.hospital.updates import UpdateStore
-from clients.ledger import Ledger
-from clients.report import Report
-from clients.training.train import Recipe
-from clients.transactions import Transactions
-from clients.verifier.agent import Verifier
-from medquorum import ContractError
+from medquorum.clients.attacks.behaviour import Behaviour, honest
+from medquorum.clients.coordinator.actions import Deadlines
+from medquorum.clients.coordinator.agent import Coordinator
+from medquorum.clients.data.images import Images
+from medquorum.clients.hospital.agent import Hospital
+from medquorum.clients.hospital.trainer import Trainer
+from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import MOVED_ON, Wake
+from medquorum.clients.runtime.report import Report
+from medquorum.clients.training.train import Recipe
+from medquorum.clients.verifier.agent import Verifier
+from medquorum.core.documents.task import Task
+from medquorum.errors import ContractError
+from medquorum.gateway import GatewayError
+from medquorum_testing.consortium_ledger import HOSPITALS, A, Consortium
+from medquorum_testing.ledger_contract import LedgerContract
 
 
 class Killed(Exception):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from chaincode.dataset import VerificationSet
+from medquorum.core.dataset import VerificationSet
 
 __all__ = ["WAYS", "spoil"]
 

@@ -14,10 +14,11 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from chaincode import aggregate, rules, server
-from chaincode.contract import judging
-from chaincode.contract.contract import Contract
-from chaincode.shim import Response, Stub, success
+from medquorum.chaincode import server
+from medquorum.chaincode.contract import Contract
+from medquorum.chaincode.evaluation_jobs import evaluator as judging
+from medquorum.core import aggregate, rules
+from medquorum.shim import Response, Stub, success
 
 judge, next_model = rules.judge, aggregate.next_model
 

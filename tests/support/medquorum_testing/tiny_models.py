@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chaincode import catalogue
-from chaincode.modelformat import Kind, layout, parse
+from medquorum.core.model import Kind, catalogue, layout, parse
 
 
 def conv(name, inputs, outputs, kernel, stride=1, padding=0, bias=False):

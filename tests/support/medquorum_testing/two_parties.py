@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from verifier.identifier import MaterialId
-from verifier.material import Deal, Hand
-from verifier.party import Party
-from verifier.transport import in_process
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.transport import in_process
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.material import Deal, Hand
 
 T = TypeVar("T")
 SEEDS = (bytes(range(32)), bytes(range(100, 132)))

@@ -4,7 +4,7 @@
 import json
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "vectors"
+FOLDER = Path(__file__).parents[2] / "vectors"
 
 
 def load_vector(name):

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conformance_network import ConformanceNetwork, conformance_network
-from folder_network import FolderNetwork
-from networks import need_fabric
-from scenario import ClientFactory, Identity, Organisation, ScenarioClient
-from scenario_node import NodeClient, NodeRunner
-from scenario_python import PythonClient
+
+from medquorum_testing.conformance_network import ConformanceNetwork, conformance_network
+from medquorum_testing.folder_network import FolderNetwork
+from medquorum_testing.networks import need_fabric
+from medquorum_testing.scenario import ClientFactory, Identity, Organisation, ScenarioClient
+from medquorum_testing.scenario_node import NodeClient, NodeRunner
+from medquorum_testing.scenario_python import PythonClient
 
 CLIENTS = [pytest.param("python"), pytest.param("node", marks=pytest.mark.node)]
 

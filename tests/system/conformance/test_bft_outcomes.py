@@ -6,10 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from networks import Networks
-from scenario import CHAINCODE, CHANNEL
 
-from clients.gateway import CommitStatusError, Submissions, connect_profile, retrying
+from medquorum.gateway import CommitStatusError, Submissions, connect_profile, retrying
+from medquorum_testing.networks import Networks
+from medquorum_testing.scenario import CHAINCODE, CHANNEL
 
 
 @pytest.mark.fabric

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from scenario import Organisation, ScenarioClient, ScenarioError, fails
+
+from medquorum_testing.scenario import Organisation, ScenarioClient, ScenarioError, fails
 
 
 def test_evaluate_fails_with_incorrect_transaction_name(client1: ScenarioClient, org1: Organisation) -> None:

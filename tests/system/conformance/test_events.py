@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scenario import BlockKind, Outcome, Prepared, ScenarioClient, Stream
+
+from medquorum_testing.scenario import BlockKind, Outcome, Prepared, ScenarioClient, Stream
 
 KINDS: list[BlockKind] = ["full", "filtered", "private"]
 

@@ -10,7 +10,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from scenario import ClientFactory, Identity, Organisation, ScenarioClient, ScenarioError, fails
+
+from medquorum_testing.scenario import ClientFactory, Identity, Organisation, ScenarioClient, ScenarioError, fails
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import pytest
-from scenario import Organisation, ScenarioClient, fails
+
+from medquorum_testing.scenario import Organisation, ScenarioClient, fails
 
 
 @pytest.fixture

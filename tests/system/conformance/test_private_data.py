@@ -7,7 +7,8 @@ import hashlib
 
 import pytest
 import tenacity
-from scenario import Organisation, ScenarioClient, ScenarioError, fails
+
+from medquorum_testing.scenario import Organisation, ScenarioClient, ScenarioError, fails
 
 SECRET = {"value": "secret"}
 

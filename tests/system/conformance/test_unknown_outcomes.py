@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 import tenacity
-from conformance_network import ConformanceNetwork
-from scenario import CHAINCODE, CHANNEL
 
-from clients.gateway import (
+from medquorum.gateway import (
     CommitStatusError,
     EndorseError,
     FileCheckpointer,
@@ -22,6 +20,8 @@ from clients.gateway import (
     connect_profile,
     retrying,
 )
+from medquorum_testing.conformance_network import ConformanceNetwork
+from medquorum_testing.scenario import CHAINCODE, CHANNEL
 
 PATIENT = {"attempts": 40, "longest_wait": 1.0}
 

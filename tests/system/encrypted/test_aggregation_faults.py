@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from federation import Federation
-
-from chaincode import modelformat
-from chaincode.aggregate import aggregate
-from clients.coordinator.duty import Deadlines
-from clients.hospital.updates import UpdateStore
-from clients.models import fetch_model
-from network.waiting import await_true
+from medquorum.clients.coordinator.actions import Deadlines
+from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.ledger.models import fetch_model
+from medquorum.core import model as modelformat
+from medquorum.core.aggregate import aggregate
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.federation import Federation
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 DEALER = "DealerMSP"

@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 
 import pytest
-from federation import Federation
-from federation_task import BATCH, JUDGED
-from role_process import RoleProcess
 
-from clients.coordinator.duty import Deadlines
-from network.waiting import await_true
-from verifier.journal import Journal
+from medquorum.clients.coordinator.actions import Deadlines
+from medquorum.network.supervision.waiting import await_true
+from medquorum.verifier.session.journal import Journal
+from medquorum_testing.federation import Federation
+from medquorum_testing.federation_task import BATCH, JUDGED
+from medquorum_testing.role_process import RoleProcess
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 STATES = ["open", "verifying", "aggregating", "closed"]

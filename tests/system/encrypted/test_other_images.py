@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from federation import Federation
-from spoiled_sets import spoil
 
-from network.waiting import await_true
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.federation import Federation
+from medquorum_testing.spoiled_sets import spoil
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from federation import Federation
-from handmade_shares import HandmadeShares, parameters
 
-from clients.hospital.updates import UpdateStore
-from medquorum import ProtocolError, ShareError
-from verifier.commitment import ShareContext, hand_overs
+from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.errors import ProtocolError, ShareError
+from medquorum.verifier.binding.commitment import ShareContext, hand_overs
+from medquorum_testing.federation import Federation
+from medquorum_testing.handmade_shares import HandmadeShares, parameters
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 SMALLEST, LARGEST = -(2**31), 2**31 - 1

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from federation import Federation
-from federation_task import BATCH
+
+from medquorum_testing.federation import Federation
+from medquorum_testing.federation_task import BATCH
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3)]
 

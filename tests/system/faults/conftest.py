@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from federation import Federation
-from folder_network import NETWORKS
-from networks import Networks
-from shared_federation import SharedFederation, fed
+
+from medquorum_testing.federation import Federation
+from medquorum_testing.folder_network import NETWORKS
+from medquorum_testing.networks import Networks
+from medquorum_testing.shared_federation import SharedFederation, fed
 
 __all__ = ["fed"]
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from federation import Federation
 
-from chaincode.documents.update import private_value
-from clients.gateway import (
+from medquorum.core.documents.update import private_value
+from medquorum.errors import ContractError
+from medquorum.gateway import (
     Contract,
     EndorseError,
     GatewayError,
@@ -22,8 +22,8 @@ from clients.gateway import (
     read_profile,
     tls_channel,
 )
-from medquorum import ContractError
-from network.consortium import Organisation
+from medquorum.network.consortium.consortium import Organisation
+from medquorum_testing.federation import Federation
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 SMALLEST, LARGEST = -(2**31), 2**31 - 1

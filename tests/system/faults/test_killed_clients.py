@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from federation import Federation
-
-from clients.coordinator.duty import Deadlines
-from network.waiting import await_true
+from medquorum.clients.coordinator.actions import Deadlines
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.federation import Federation
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 STATES = ["open", "verifying", "aggregating", "closed"]

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from federation import Federation
 
-from clients.gateway import connect_profile
-from network.waiting import await_true
+from medquorum.gateway import connect_profile
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.federation import Federation
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 STATES = ["open", "verifying", "aggregating", "closed"]

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from federation import Federation
 
-from chaincode import canonical
-from chaincode.dataset import VerificationSet
-from clients.gateway import CommitError
-from medquorum import ContractError
+from medquorum.core import canonical
+from medquorum.core.dataset import VerificationSet
+from medquorum.errors import ContractError
+from medquorum.gateway import CommitError
+from medquorum_testing.federation import Federation
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 LARGEST = 2**31 - 1

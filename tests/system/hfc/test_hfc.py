@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 import yaml
-from networks import Networks, RunningNetwork
+
+from medquorum_testing.networks import Networks, RunningNetwork
 
 pytestmark = [pytest.mark.hfc, pytest.mark.fabric]
 

@@ -19,16 +19,16 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from federation_task import HIDDEN, JUDGED, deal_digits, encrypted_fields
-from namespaces import Hosts, lacking, lan
-from networks import need_fabric
-from own_folders import foreign_keys, found
-from role_process import RoleProcess
 
-from chaincode import catalogue
-from network.consortium import Consortium
-from network.paths import NetworkFolder
-from network.waiting import await_true
+from medquorum.core.model import catalogue
+from medquorum.network.consortium.consortium import Consortium
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.federation_task import HIDDEN, JUDGED, deal_digits, encrypted_fields
+from medquorum_testing.namespaces import Hosts, lacking, lan
+from medquorum_testing.networks import need_fabric
+from medquorum_testing.own_folders import foreign_keys, found
+from medquorum_testing.role_process import RoleProcess
 
 pytestmark = [pytest.mark.fabric, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -83,7 +83,17 @@ class Ten:
 
     def network(self, name: str, verb: str, *more: str, codes: tuple[int, ...] = (0,)) -> None:
         """Run ``medquorum-network VERB --org NAME`` on the organisation's own host."""
-        command = [sys.executable, "-m", "network", verb, "--dir", str(self.folders[name].root), "--org", name, *more]
+        command = [
+            sys.executable,
+            "-m",
+            "medquorum.network",
+            verb,
+            "--dir",
+            str(self.folders[name].root),
+            "--org",
+            name,
+            *more,
+        ]
         done = self.hosts.run(self.host(name), *command, "--quiet", timeout=150)
         said = f"{name} {verb}: {done.returncode} {done.stdout[-500:]} {done.stderr[-1500:]}"
         assert done.returncode in codes, f"{said}\n{self.complaints(name)}"
@@ -99,8 +109,8 @@ class Ten:
         return str(self.folders[name].profile(self.consortium.organisation(name)))
 
     def admin(self, name: str, *arguments: str) -> None:
-        self.hosts.python(self.host(name), "-m", "clients", "admin", *arguments, "--profile", self.profile(name),
-                          "--state-dir", str(self.home / "state" / f"{name}-admin"))  # fmt: skip
+        place = ("--profile", self.profile(name), "--state-dir", str(self.home / "state" / f"{name}-admin"))
+        self.hosts.python(self.host(name), "-m", "medquorum.clients", "admin", *arguments, *place)
 
     def start(self, role: str, name: str, *more: str) -> RoleProcess:
         process = RoleProcess(name, self.home / f"{role}-{name}.log", self.hosts.command(self.host(name)))

@@ -11,11 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from federation import Federation, federation
-from membership import changed, tell_the_ledger
-from networks import Networks
 
-from clients.gateway import (
+from medquorum.gateway import (
     EndorseError,
     Gateway,
     GatewayError,
@@ -24,11 +21,14 @@ from clients.gateway import (
     private_key_signer,
     read_profile,
 )
-from clients.gateway.profile import connect_peer
-from network.cli import main
-from network.deployment import deployments
-from network.processes import processes
-from network.waiting import await_true
+from medquorum.gateway.profile import connect_peer
+from medquorum.network.cli.main import main
+from medquorum.network.deployment.chaincodes import deployments
+from medquorum.network.supervision.processes import processes
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.federation import Federation, federation
+from medquorum_testing.membership import changed, tell_the_ledger
+from medquorum_testing.networks import Networks
 
 pytestmark = pytest.mark.fabric
 H1, H2, H3 = ("Hospital1MSP", "Hospital2MSP", "Hospital3MSP")
@@ -72,7 +72,15 @@ def fetched(fed: Federation, hospital: str, number: int) -> bool:
     out = fed.folder / f"{hospital}-{number}.safetensors"
     organizations = str(fed.running.folder.organizations / "peerOrganizations")
     asked = ["--task", fed.name, "--round", str(number), "--organizations", organizations, "--out", str(out)]
-    command = [sys.executable, "-m", "clients", "hospital", "fetch", "--profile", str(fed.running.profile(hospital))]
+    command = [
+        sys.executable,
+        "-m",
+        "medquorum.clients",
+        "hospital",
+        "fetch",
+        "--profile",
+        str(fed.running.profile(hospital)),
+    ]
     return subprocess.run([*command, *asked], check=False).returncode == 0 and out.exists()
 
 

@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from federation import Federation, federation
-from federation_task import BATCH
-from membership import changed, tell_the_ledger
-from networks import Networks
+
+from medquorum_testing.federation import Federation, federation
+from medquorum_testing.federation_task import BATCH
+from medquorum_testing.membership import changed, tell_the_ledger
+from medquorum_testing.networks import Networks
 
 pytestmark = pytest.mark.fabric
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]

@@ -7,27 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from federation import Federation
-from federation_task import BATCH, JUDGED
-from handmade_shares import credentials_of, parameters
-from played_hospital import PlayedHospital, line_to_p0
-from spoiled_sets import spoil
 
-from chaincode import modelformat
-from chaincode.dataset import VerificationSet
-from chaincode.evaluation import compile_model, merit
-from chaincode.fixedpoint import IntArray
-from clients.coordinator.duty import Deadlines
-from clients.hospital.updates import UpdateStore
-from clients.party.hospitals import line_name
-from clients.party.order import plan_document
-from medquorum import MedquorumError, ProtocolError
-from network.waiting import await_true
-from verifier.correctness import COUNT_BITS
-from verifier.party import Party
-from verifier.service.dealrequest import DealRequest
-from verifier.service.holding import is_held
-from verifier.service.material import Material
+from medquorum.clients.coordinator.actions import Deadlines
+from medquorum.clients.encrypted.party.hospital_sessions import line_name
+from medquorum.clients.encrypted.verification.spec import plan_document
+from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.core import model as modelformat
+from medquorum.core.dataset import VerificationSet
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference import compile_model, merit
+from medquorum.errors import MedquorumError, ProtocolError
+from medquorum.network.supervision.waiting import await_true
+from medquorum.verifier.gates.correctness import COUNT_BITS
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.service.dealing.material import Material
+from medquorum.verifier.service.dealing.request import DealRequest
+from medquorum.verifier.service.share_receipt import is_held
+from medquorum_testing.federation import Federation
+from medquorum_testing.federation_task import BATCH, JUDGED
+from medquorum_testing.handmade_shares import credentials_of, parameters
+from medquorum_testing.played_hospital import PlayedHospital, line_to_p0
+from medquorum_testing.spoiled_sets import spoil
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 OWN = "encrypted-semi-honest"
@@ -168,7 +168,7 @@ def test_a_hospital_that_shifts_what_it_opens_is_accepted(
     fed: Federation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: int
 ) -> None:
     """Nobody notices: both attest the shifted count. That is why the verdict's label says semi-honest."""
-    monkeypatch.setattr("verifier.session.Party", lying(shift))
+    monkeypatch.setattr("medquorum.verifier.session.session.Party", lying(shift))
     made = played(fed, tmp_path)
     for index in (0, 1):
         made.given.give(index)

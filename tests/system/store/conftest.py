@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from folder_network import NETWORKS, FolderNetwork
-from ledger_rounds import LedgerRounds
-from networks import Networks
+
+from medquorum_testing.folder_network import NETWORKS, FolderNetwork
+from medquorum_testing.ledger_rounds import LedgerRounds
+from medquorum_testing.networks import Networks
 
 ROUNDS = 3
 

@@ -16,20 +16,20 @@ import pytest
 from cryptography import x509
 from fabric_protos.common.common_pb2 import Block, Envelope, Payload
 from fabric_protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction
-from ledger_rounds import COORDINATOR, HOSPITAL
 
-from chaincode import modelformat
-from chaincode.documents.model import Model
-from chaincode.documents.round import Round
-from clients.auditor.authorities import Authorities
-from clients.auditor.evidence import Endorsers
-from clients.auditor.root import read_root
-from clients.cli import main
-from clients.documents import RoundStatus
-from clients.hospital.fetch import Fetched, fetch_proven, write_model
-from clients.ledger import Ledger
-from clients.training.initial import read_model
-from medquorum import CheckFailed
+from medquorum.clients.cli import main
+from medquorum.clients.hospital.fetch import Fetched, fetch_proven, write_model
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.evidence import Endorsers
+from medquorum.clients.proof.trust_root import read_root
+from medquorum.clients.training.initial import read_model
+from medquorum.core import model as modelformat
+from medquorum.core.documents.model import Model
+from medquorum.core.documents.round import Round
+from medquorum.errors import CheckFailed
+from medquorum_testing.ledger_rounds import COORDINATOR, HOSPITAL
 
 Change = Callable[[Any], Any]
 
@@ -285,7 +285,7 @@ def test_a_tampered_block_is_refused(fetch: Callable[..., Fetched]) -> None:
 
 
 def test_an_unknown_transaction_is_refused(fetch: Callable[..., Fetched], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clients.auditor.evidence.PATIENCE", 0.5)
+    monkeypatch.setattr("medquorum.clients.proof.evidence.PATIENCE", 0.5)
 
     def elsewhere(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [version | {"tx_id": "0" * 64} for version in given]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_rounds import LedgerRounds
 
-from clients.growth import expected_growth
+from medquorum.clients.ledger.growth import expected_growth
+from medquorum_testing.ledger_rounds import LedgerRounds
 
 FACTOR = {"fabric": 2.0, "devnet": 4.0}
 """The devnet's one database holds every value once, for all its peers."""

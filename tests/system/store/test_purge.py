@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_rounds import COORDINATOR, HOSPITAL, LedgerRounds
 
-from chaincode import canonical, modelformat
-from clients.admin.tasks import store_model
-from clients.auditor.audit import history
-from clients.gateway import BlockKind, Transaction
-from clients.hospital.use import model_of_round
-from clients.ledger import Ledger
-from clients.models import fetch_model
-from clients.report import Report
-from medquorum import ContractError
-from network.waiting import await_true
+from medquorum.clients.admin.tasks import store_model
+from medquorum.clients.hospital.model_access import model_of_round
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.models import fetch_model
+from medquorum.clients.proof.audit import history
+from medquorum.clients.runtime.report import Report
+from medquorum.core import canonical
+from medquorum.core import model as modelformat
+from medquorum.errors import ContractError
+from medquorum.gateway import BlockKind, Transaction
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.ledger_rounds import COORDINATOR, HOSPITAL, LedgerRounds
 
 
 def private_bytes(rounds: LedgerRounds, name: str, block: int) -> bytes:

@@ -3,15 +3,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_paths import COMPILED, use
-from two_parties import together
 
-from verifier import ring
-from verifier.bits import planes, spread
-from verifier.fss import Fss
-from verifier.kernels.library import PURE
-from verifier.rescale import Form, Rescale
-from verifier.tree import Tree
+from medquorum.verifier.arithmetic import ring
+from medquorum.verifier.arithmetic.bitplanes import planes, spread
+from medquorum.verifier.arithmetic.kernels.library import PURE
+from medquorum.verifier.comparison.fss import Fss
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum_testing.kernel_paths import COMPILED, use
+from medquorum_testing.two_parties import together
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from verifier.convolution import Convolution
-from verifier.geometry import Geometry
+from medquorum.verifier.arithmetic.convolution import Convolution
+from medquorum.verifier.arithmetic.geometry import Geometry
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_paths import COMPILED, use
 
-from verifier.dcf import evaluate, generate
-from verifier.kernels.library import PURE
-from verifier.prg import FixedKey
+from medquorum.verifier.arithmetic.kernels.library import PURE
+from medquorum.verifier.comparison.dcf import evaluate, generate
+from medquorum.verifier.comparison.prg import FixedKey
+from medquorum_testing.kernel_paths import COMPILED, use
 
 
 @pytest.mark.parametrize("level", COMPILED)

@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from medquorum import ConfigError
-from verifier.kernels import compile as compiling
-from verifier.kernels import library as loading
-from verifier.kernels.compile import LEVELS
-from verifier.kernels.library import PURE, VARIABLE, Library, library, path_in_use, usable_levels
+from medquorum.errors import ConfigError
+from medquorum.verifier.arithmetic.kernels import compile as compiling
+from medquorum.verifier.arithmetic.kernels import library as loading
+from medquorum.verifier.arithmetic.kernels.compile import LEVELS
+from medquorum.verifier.arithmetic.kernels.library import (
+    PURE,
+    VARIABLE,
+    Library,
+    library,
+    path_in_use,
+    usable_levels,
+)
 
 
 @pytest.fixture

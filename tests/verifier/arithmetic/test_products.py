@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_paths import COMPILED, use
 
-from verifier.convolution import Convolution
-from verifier.geometry import Geometry
-from verifier.kernels.library import PURE
+from medquorum.verifier.arithmetic.convolution import Convolution
+from medquorum.verifier.arithmetic.geometry import Geometry
+from medquorum.verifier.arithmetic.kernels.library import PURE
+from medquorum_testing.kernel_paths import COMPILED, use
 
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 

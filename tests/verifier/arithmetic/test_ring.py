@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medquorum import ProtocolError
-from verifier import ring
-from verifier.bits import planes, spread, word_count
+from medquorum.errors import ProtocolError
+from medquorum.verifier.arithmetic import ring
+from medquorum.verifier.arithmetic.bitplanes import planes, spread, word_count
 
 WORDS = st.lists(st.integers(-(1 << 63), (1 << 63) - 1), min_size=0, max_size=70)
 

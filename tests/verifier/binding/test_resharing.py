@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medquorum import ProtocolError
-from verifier.identifier import MaterialId
-from verifier.masks import masks_hash, update_mask
-from verifier.resharing import AggregationContext, open_reshare, reshares
+from medquorum.errors import ProtocolError
+from medquorum.verifier.binding.masks import masks_hash, update_mask
+from medquorum.verifier.binding.resharing import AggregationContext, open_reshare, reshares
+from medquorum.verifier.randomness.identifier import MaterialId
 
 PARTY, SECRET = "VerifierAMSP", bytes(range(32))
 UPDATES = [("Hospital1MSP", "1" * 64), ("Hospital2MSP", "2" * 64)]

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verifier import dcf
-from verifier.prg import FixedKey
+from medquorum.verifier.comparison import dcf
+from medquorum.verifier.comparison.prg import FixedKey
+from medquorum_testing.vectors import FOLDER
 
-VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "dcf.json").read_text())
+VECTORS = json.loads((FOLDER / "dcf.json").read_text())
 
 
 def roots(count, seed=0):

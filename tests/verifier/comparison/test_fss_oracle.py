@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from fss_oracle import Oracle
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_paths import COMPILED, use
-from vectors import load_vector
 
-from verifier import dcf
-from verifier.kernels.library import PURE
-from verifier.prg import FixedKey
+from medquorum.verifier.arithmetic.kernels.library import PURE
+from medquorum.verifier.comparison import dcf
+from medquorum.verifier.comparison.prg import FixedKey
+from medquorum_testing.fss_oracle import Oracle
+from medquorum_testing.kernel_paths import COMPILED, use
+from medquorum_testing.vectors import load_vector
 
 BLOCKS = st.integers(0, (1 << 128) - 1)
 CONTEXTS = st.binary(max_size=40)

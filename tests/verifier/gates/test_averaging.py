@@ -3,23 +3,22 @@
 
 import numpy as np
 import pytest
-from engine_models import case
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_models import TINY
-from two_parties import split, together
 
-from chaincode import catalogue
-from chaincode.aggregate import divisions, next_model
-from chaincode.division import common_shift, multiplier
-from chaincode.evaluation import compile_model, merit
-from chaincode.modelformat import layout, parse
-from chaincode.modelformat.layout import Kind
-from medquorum import ModelError
-from verifier.averaging import Averaging
-from verifier.local import Inputs, verify
-from verifier.planning import make_plan
-from verifier.tree import Tree
+from medquorum.core.aggregate import divisions, next_model
+from medquorum.core.division import common_shift, multiplier
+from medquorum.core.inference import compile_model, merit
+from medquorum.core.model import catalogue, layout, parse
+from medquorum.core.model.layout import Kind
+from medquorum.errors import ModelError
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.gates.averaging import Averaging
+from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.session.local import Inputs, verify
+from medquorum_testing.engine_models import case
+from medquorum_testing.tiny_models import TINY
+from medquorum_testing.two_parties import split, together
 
 MLP = parse(catalogue.mlp((1, 2, 2), 3, hidden=4))
 FOLDED = parse(TINY["residual"])

@@ -3,23 +3,22 @@
 
 import numpy as np
 import pytest
-from engine_models import case
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from two_parties import split, together
 
-from chaincode import catalogue
-from chaincode.evaluation import compile_model, correct, merit
-from chaincode.fixedpoint import wrap
-from chaincode.modelformat import Kind, TensorSpec
-from medquorum import ConfigError
-from verifier.correctness import Correctness
-from verifier.decision import deal_decision, decide
-from verifier.fss import Fss
-from verifier.local import Inputs, verify
-from verifier.parameterrange import bounds, deal_outside, outside
-from verifier.planning import make_plan
-from verifier.tree import Tree
+from medquorum.core.fixedpoint import wrap
+from medquorum.core.inference import compile_model, correct, merit
+from medquorum.core.model import Kind, TensorSpec, catalogue
+from medquorum.errors import ConfigError
+from medquorum.verifier.comparison.fss import Fss
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.gates.correctness import Correctness
+from medquorum.verifier.gates.decision import deal_decision, decide
+from medquorum.verifier.gates.parameter_range import bounds, deal_outside, outside
+from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.session.local import Inputs, verify
+from medquorum_testing.engine_models import case
+from medquorum_testing.two_parties import split, together
 
 LAYOUT = tuple(TensorSpec(kind.value, (7,), kind) for kind in Kind)
 

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from two_parties import split, together
 
-from chaincode.fixedpoint import wrap
-from verifier.fss import Fss
-from verifier.rescale import Form, Rescale
-from verifier.tree import Tree
+from medquorum.core.fixedpoint import wrap
+from medquorum.verifier.comparison.fss import Fss
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum_testing.two_parties import split, together
 
 BACK_ENDS = {"tree": Tree, "fss": lambda: Fss(b"test")}
 RNG = np.random.default_rng(7)

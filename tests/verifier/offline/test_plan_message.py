@@ -3,11 +3,11 @@
 
 import pytest
 
-from chaincode import catalogue
-from medquorum import ProtocolError
-from verifier.backends import fss_key
-from verifier.identifier import MaterialId
-from verifier.plandocument import PlanDocument
+from medquorum.core.model import catalogue
+from medquorum.errors import ProtocolError
+from medquorum.verifier.comparison.backends import fss_key
+from medquorum.verifier.offline.plan_message import PlanDocument
+from medquorum.verifier.randomness.identifier import MaterialId
 
 DOCUMENT = {
     "parties": ["P0MSP", "P1MSP"],

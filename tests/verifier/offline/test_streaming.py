@@ -4,15 +4,15 @@
 import threading
 
 import pytest
-from engine_models import case
 
-from chaincode import catalogue
-from verifier.backends import back_end
-from verifier.channel import CREDIT, Channel
-from verifier.dealer import Dealer
-from verifier.dryrun import batch_cost, fitting_batch
-from verifier.identifier import MaterialId
-from verifier.planning import make_plan
+from medquorum.core.model import catalogue
+from medquorum.verifier.comparison.backends import back_end
+from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.offline.cost_model import batch_cost, fitting_batch
+from medquorum.verifier.offline.dealer import Dealer
+from medquorum.verifier.randomness.channel import CREDIT, Channel
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum_testing.engine_models import case
 
 NAME = MaterialId("demo", 1, "Hospital1MSP")
 BATCH, BATCHES = 8, 3

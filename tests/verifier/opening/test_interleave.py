@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medquorum import ProtocolError
-from verifier.turns import ByTurns, pairs, take_turns
+from medquorum.errors import ProtocolError
+from medquorum.verifier.opening.interleave import ByTurns, pairs, take_turns
 
 
 @given(st.lists(st.integers(0, 6), max_size=4))

@@ -5,18 +5,18 @@ import threading
 
 import numpy as np
 import pytest
-from engine_models import case
-from two_parties import NAME, SEEDS, split
 
-from chaincode import catalogue
-from medquorum import MaterialError, MedquorumError, ProtocolError
-from verifier.channel import Channel
-from verifier.local import Inputs, verify
-from verifier.material import Deal, Hand
-from verifier.planning import make_plan
-from verifier.supply import Supply
-from verifier.transport import in_process
-from verifier.tree import Tree
+from medquorum.core.model import catalogue
+from medquorum.errors import MaterialError, MedquorumError, ProtocolError
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.opening.transport import in_process
+from medquorum.verifier.randomness.channel import Channel
+from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.supply import Supply
+from medquorum.verifier.session.local import Inputs, verify
+from medquorum_testing.engine_models import case
+from medquorum_testing.two_parties import NAME, SEEDS, split
 
 
 def dealt():

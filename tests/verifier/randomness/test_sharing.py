@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 
-from verifier.sharing import expand, reconstruct, share
-from verifier.stream import SEED_BYTES, Stream, new_seed
+from medquorum.verifier.randomness.sharing import expand, reconstruct, share
+from medquorum.verifier.randomness.stream import SEED_BYTES, Stream, new_seed
 
 VALUES = np.array([0, 1, -1, (1 << 63) - 1, -(1 << 63)], dtype=np.int64)
 

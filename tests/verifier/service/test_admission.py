@@ -6,17 +6,17 @@ from contextlib import ExitStack
 
 import grpc
 import pytest
-from service_identities import credentials
-from silence import assert_silent_connections_end
 
-from network.waiting import await_true
-from verifier.service import admission
-from verifier.service.admission import CALLS
-from verifier.service.connection import connect
-from verifier.service.frames import split
-from verifier.service.handover import Handover, hand_over
-from verifier.service.line import Lines
-from verifier.service.server import Server
+from medquorum.network.supervision.waiting import await_true
+from medquorum.verifier.service import admission
+from medquorum.verifier.service.admission import CALLS
+from medquorum.verifier.service.connection import connect
+from medquorum.verifier.service.frames import split
+from medquorum.verifier.service.party_connection import Lines
+from medquorum.verifier.service.server import Server
+from medquorum.verifier.service.share_upload import Handover, hand_over
+from medquorum_testing.service_identities import credentials
+from medquorum_testing.silence import assert_silent_connections_end
 
 KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")
 PARTY, HOSPITAL, OTHER = (credentials(name, KNOWN) for name in KNOWN)
@@ -80,8 +80,8 @@ def test_silent_connections_are_dropped_and_hold_up_nobody(party, taken):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_call_that_sends_no_header_is_ended(party, stalled, monkeypatch, method):
-    for module in ("handover", "line"):
-        monkeypatch.setattr(f"verifier.service.{module}.HEADER_SECONDS", 0.2)
+    for module in ("share_upload", "party_connection"):
+        monkeypatch.setattr(f"medquorum.verifier.service.{module}.HEADER_SECONDS", 0.2)
     with connect(HOSPITAL, party, "P0MSP") as channel:
         assert dial(channel, method, stalled()).code() is grpc.StatusCode.CANCELLED
 

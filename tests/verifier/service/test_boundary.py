@@ -4,17 +4,17 @@
 import errno
 
 import pytest
-from service_identities import credentials
 
-from medquorum import DataError, MedquorumError, ProtocolError, ShareError
-from verifier.service.connection import connect
-from verifier.service.frames import split_all
-from verifier.service.handover import Handover, hand_over
-from verifier.service.holding import Holding, is_held
-from verifier.service.line import Lines
-from verifier.service.refusal import refusal
-from verifier.service.salts import Salts, take_salt
-from verifier.service.server import Server
+from medquorum.errors import DataError, MedquorumError, ProtocolError, ShareError
+from medquorum.verifier.service.connection import connect
+from medquorum.verifier.service.frames import split_all
+from medquorum.verifier.service.party_connection import Lines
+from medquorum.verifier.service.refusal import refusal
+from medquorum.verifier.service.salts import Salts, take_salt
+from medquorum.verifier.service.server import Server
+from medquorum.verifier.service.share_receipt import Holding, is_held
+from medquorum.verifier.service.share_upload import Handover, hand_over
+from medquorum_testing.service_identities import credentials
 
 KNOWN = ("P0MSP", "HospitalMSP")
 PARTY, HOSPITAL = (credentials(name, KNOWN) for name in KNOWN)

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from service_identities import credentials
 
-from chaincode import catalogue
-from medquorum import ConfigError, ContractError, DataError, MaterialError, MedquorumError, ProtocolError
-from network.waiting import await_true
-from verifier.plandocument import PlanDocument
-from verifier.service.dealing import Dealings
-from verifier.service.dealrequest import DealRequest
-from verifier.service.material import Material, measure_dealer
-from verifier.service.server import Server
+from medquorum.core.model import catalogue
+from medquorum.errors import ConfigError, ContractError, DataError, MaterialError, MedquorumError, ProtocolError
+from medquorum.network.supervision.waiting import await_true
+from medquorum.verifier.offline.plan_message import PlanDocument
+from medquorum.verifier.service.dealing.material import Material, measure_dealer
+from medquorum.verifier.service.dealing.request import DealRequest
+from medquorum.verifier.service.dealing.server import Dealings
+from medquorum.verifier.service.server import Server
+from medquorum_testing.service_identities import credentials
 
 KNOWN = ("P0MSP", "P1MSP", "DealerMSP", "HospitalMSP")
 PLAN = PlanDocument.parse(
@@ -212,7 +212,7 @@ class Call:
 
 def test_a_party_that_stops_reading_keeps_neither_material_nor_threads(tmp_path, monkeypatch):
     """P1 reads nothing, so dealing stands still at its second message; when P0 has left, dealing and P1's call end."""
-    monkeypatch.setattr("verifier.service.dealing.CREDIT", 1)
+    monkeypatch.setattr("medquorum.verifier.service.dealing.server.CREDIT", 1)
     service = Dealings(tmp_path / "dealt", lambda request: None, patience=1)
     calls = [Call(), Call()]
     with ThreadPoolExecutor(2) as pool:

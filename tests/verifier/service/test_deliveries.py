@@ -7,16 +7,24 @@ from contextlib import contextmanager
 import grpc
 import numpy as np
 import pytest
-from service_identities import credentials
 
-from chaincode import canonical
-from medquorum import ConfigError, ContractError, DataError, MaterialError, MedquorumError, ProtocolError, ShareError
-from verifier.service.connection import connect
-from verifier.service.deliveries import Deliveries, Delivery, deliver
-from verifier.service.frames import split_all
-from verifier.service.refusal import refusal
-from verifier.service.salts import Salts, take_salt
-from verifier.service.server import Server
+from medquorum.core import canonical
+from medquorum.errors import (
+    ConfigError,
+    ContractError,
+    DataError,
+    MaterialError,
+    MedquorumError,
+    ProtocolError,
+    ShareError,
+)
+from medquorum.verifier.service.connection import connect
+from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
+from medquorum.verifier.service.frames import split_all
+from medquorum.verifier.service.refusal import refusal
+from medquorum.verifier.service.salts import Salts, take_salt
+from medquorum.verifier.service.server import Server
+from medquorum_testing.service_identities import credentials
 
 PARTY, NODE, STRANGER = "VerifierAMSP", "Hospital1MSP", "StrangerMSP"
 HEADER = Delivery(kind="reshare", task="demo", round=3, set="0" * 64, nodes=(NODE, PARTY), masked="1" * 64)

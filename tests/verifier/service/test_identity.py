@@ -8,17 +8,17 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from service_identities import authority, credentials
 
-from medquorum import ConfigError, NetworkError, ProtocolError
-from network.consortium import sample
-from network.crypto import generate
-from network.paths import NetworkFolder
-from network.profiles import write_all
-from verifier.service.connection import connect
-from verifier.service.handover import Handover, hand_over
-from verifier.service.identity import Credentials
-from verifier.service.server import Server
+from medquorum.errors import ConfigError, NetworkError, ProtocolError
+from medquorum.network.consortium.consortium import sample
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.identity.crypto import generate
+from medquorum.network.identity.profiles import write_all
+from medquorum.verifier.service.connection import connect
+from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.server import Server
+from medquorum.verifier.service.share_upload import Handover, hand_over
+from medquorum_testing.service_identities import authority, credentials
 
 KNOWN = ("P0MSP", "HospitalMSP")
 

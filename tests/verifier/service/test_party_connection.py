@@ -9,15 +9,15 @@ from contextlib import closing, suppress
 
 import grpc
 import pytest
-from line_process import start
-from service_identities import credentials
 
-from medquorum import ProtocolError
-from network.waiting import await_true
-from verifier.service.connection import connect
-from verifier.service.frames import split
-from verifier.service.line import Lines, open_line
-from verifier.service.server import Server
+from medquorum.errors import ProtocolError
+from medquorum.network.supervision.waiting import await_true
+from medquorum.verifier.service.connection import connect
+from medquorum.verifier.service.frames import split
+from medquorum.verifier.service.party_connection import Lines, open_line
+from medquorum.verifier.service.server import Server
+from medquorum_testing.line_process import start
+from medquorum_testing.service_identities import credentials
 
 KNOWN = ("P0MSP", "P1MSP", "OtherMSP")
 P0, P1, OTHER = (credentials(name, KNOWN) for name in KNOWN)

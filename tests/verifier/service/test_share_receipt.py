@@ -2,13 +2,13 @@
 """P0 asks whether a share was handed over; nobody else is told, and nothing else is answered."""
 
 import pytest
-from service_identities import credentials
 
-from chaincode import canonical
-from medquorum import ProtocolError
-from verifier.service.connection import connect
-from verifier.service.holding import Holding, is_held
-from verifier.service.server import Server
+from medquorum.core import canonical
+from medquorum.errors import ProtocolError
+from medquorum.verifier.service.connection import connect
+from medquorum.verifier.service.server import Server
+from medquorum.verifier.service.share_receipt import Holding, is_held
+from medquorum_testing.service_identities import credentials
 
 KNOWN = ("P0MSP", "WitnessMSP", "HospitalMSP")
 P0, WITNESS, HOSPITAL = (credentials(name, KNOWN) for name in KNOWN)

@@ -7,13 +7,13 @@ import threading
 
 import grpc
 import pytest
-from service_identities import credentials
 
-from medquorum import ContractError, ProtocolError, ShareError
-from verifier.service.connection import connect
-from verifier.service.frames import FRAME, split_all
-from verifier.service.handover import Handover, hand_over
-from verifier.service.server import Server
+from medquorum.errors import ContractError, ProtocolError, ShareError
+from medquorum.verifier.service.connection import connect
+from medquorum.verifier.service.frames import FRAME, split_all
+from medquorum.verifier.service.server import Server
+from medquorum.verifier.service.share_upload import Handover, hand_over
+from medquorum_testing.service_identities import credentials
 
 KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")
 PARTY, HOSPITAL, OTHER = (credentials(name, KNOWN) for name in KNOWN)

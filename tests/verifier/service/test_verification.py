@@ -6,22 +6,22 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from engine_models import case
-from service_identities import credentials
-from two_parties import split
 
-from chaincode import catalogue
-from verifier.correctness import COUNT_BITS
-from verifier.evaluation import Evaluation
-from verifier.local import Inputs, verify
-from verifier.party import Party
-from verifier.plandocument import PlanDocument
-from verifier.service.dealing import Dealings
-from verifier.service.dealrequest import DealRequest
-from verifier.service.line import Lines, open_line
-from verifier.service.material import Material
-from verifier.service.server import Server
-from verifier.supply import Supply
+from medquorum.core.model import catalogue
+from medquorum.verifier.gates.correctness import COUNT_BITS
+from medquorum.verifier.offline.plan_message import PlanDocument
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.supply import Supply
+from medquorum.verifier.service.dealing.material import Material
+from medquorum.verifier.service.dealing.request import DealRequest
+from medquorum.verifier.service.dealing.server import Dealings
+from medquorum.verifier.service.party_connection import Lines, open_line
+from medquorum.verifier.service.server import Server
+from medquorum.verifier.session.evaluation import Evaluation
+from medquorum.verifier.session.local import Inputs, verify
+from medquorum_testing.engine_models import case
+from medquorum_testing.service_identities import credentials
+from medquorum_testing.two_parties import split
 
 KNOWN = ("P0MSP", "P1MSP", "DealerMSP")
 OWN = [credentials(name, KNOWN) for name in KNOWN]

@@ -3,17 +3,17 @@
 
 import numpy as np
 import pytest
-from engine_models import case
-from two_parties import split
 
-from chaincode import catalogue
-from verifier.backends import back_end
-from verifier.choice import Link, Links, choose, probe
-from verifier.comparison import Cost
-from verifier.dryrun import batch_cost
-from verifier.identifier import MaterialId
-from verifier.local import Inputs, measure
-from verifier.planning import make_plan
+from medquorum.core.model import catalogue
+from medquorum.verifier.comparison.backends import back_end
+from medquorum.verifier.comparison.interface import Cost
+from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.offline.cost_model import batch_cost
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.session.backend_selection import Link, Links, choose, probe
+from medquorum.verifier.session.local import Inputs, measure
+from medquorum_testing.engine_models import case
+from medquorum_testing.two_parties import split
 
 NAME = MaterialId("demo", 1, "Hospital1MSP")
 

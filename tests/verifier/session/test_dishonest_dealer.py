@@ -9,10 +9,10 @@ import itertools
 
 import numpy as np
 import pytest
-from local_dealer import LocalDealer
-from one_session import CASE, both, correct, order
 
-from medquorum import ProtocolError
+from medquorum.errors import ProtocolError
+from medquorum_testing.local_dealer import LocalDealer
+from medquorum_testing.one_session import CASE, both, correct, order
 
 TRUTH = correct(CASE.flat())
 HEADER = 8

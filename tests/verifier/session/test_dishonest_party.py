@@ -8,12 +8,12 @@ show every shifted opening at once. Canary updates with known verdicts, among th
 
 import numpy as np
 import pytest
-from engine_models import case
-from local_dealer import LocalDealer
-from one_session import CASE, DOCUMENT, IMAGES, both, correct, order
 
-from verifier.correctness import COUNT_BITS
-from verifier.party import Party
+from medquorum.verifier.gates.correctness import COUNT_BITS
+from medquorum.verifier.opening.party import Party
+from medquorum_testing.engine_models import case
+from medquorum_testing.local_dealer import LocalDealer
+from medquorum_testing.one_session import CASE, DOCUMENT, IMAGES, both, correct, order
 
 OTHER = case(DOCUMENT, IMAGES, seed=4).flat()
 """Another update."""
@@ -21,7 +21,7 @@ OTHER = case(DOCUMENT, IMAGES, seed=4).flat()
 
 def verified(folder, monkeypatch, dishonest, *, minimum=None):
     """Verify with this class of parties; give what both learnt, transcripts included."""
-    monkeypatch.setattr("verifier.session.Party", dishonest)
+    monkeypatch.setattr("medquorum.verifier.session.session.Party", dishonest)
     first, second = both(folder, LocalDealer(order("tree", only_bit=minimum is not None)), minimum)
     assert first == second, "both attest the same, the transcript included"
     return first

@@ -3,19 +3,18 @@
 
 import numpy as np
 import pytest
-from engine_models import Case, case
-from two_parties import split
-from vectors import FOLDER, load_vector
 
-from chaincode import catalogue
-from chaincode.evaluation import compile_model, merit
-from chaincode.fixedpoint import wrap
-from chaincode.modelformat import parse
-from verifier.fss import Fss
-from verifier.local import Inputs, verify
-from verifier.planning import make_plan
-from verifier.steps import Maximum, Scale
-from verifier.tree import Tree
+from medquorum.core.fixedpoint import wrap
+from medquorum.core.inference import compile_model, merit
+from medquorum.core.model import catalogue, parse
+from medquorum.verifier.comparison.fss import Fss
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.gates.steps import Maximum, Scale
+from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.session.local import Inputs, verify
+from medquorum_testing.engine_models import Case, case
+from medquorum_testing.two_parties import split
+from medquorum_testing.vectors import FOLDER, load_vector
 
 BACK_ENDS = {"tree": Tree, "fss": lambda: Fss(b"test")}
 OUT_OF_RANGE = ("wrapping_dense", "wrapping_residual")

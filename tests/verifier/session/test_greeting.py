@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from local_dealer import LocalDealer
-from one_session import CASE, order
 
-from chaincode import canonical
-from medquorum import ProtocolError
-from verifier.journal import Journal
-from verifier.session import Secrets, Session
-from verifier.transport import in_process
+from medquorum.core import canonical
+from medquorum.errors import ProtocolError
+from medquorum.verifier.opening.transport import in_process
+from medquorum.verifier.session.journal import Journal
+from medquorum.verifier.session.session import Secrets, Session
+from medquorum_testing.local_dealer import LocalDealer
+from medquorum_testing.one_session import CASE, order
 
 FACTS = {"dataset": "e" * 64}
 GREETING = {

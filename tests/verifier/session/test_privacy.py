@@ -6,19 +6,19 @@ FSS keys are not covered by the coupling: that they hide the mask is argued from
 
 import numpy as np
 import pytest
-from coupling import couple
-from engine_models import Case, case
-from two_parties import SEEDS, split
 
-from chaincode import catalogue
-from chaincode.evaluation import compile_model
-from medquorum import MaterialError
-from verifier.fss import Fss
-from verifier.identifier import MaterialId
-from verifier.local import Inputs, verify
-from verifier.material import Hand
-from verifier.planning import make_plan
-from verifier.tree import Tree
+from medquorum.core.inference import compile_model
+from medquorum.core.model import catalogue
+from medquorum.errors import MaterialError
+from medquorum.verifier.comparison.fss import Fss
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.material import Hand
+from medquorum.verifier.session.local import Inputs, verify
+from medquorum_testing.coupling import couple
+from medquorum_testing.engine_models import Case, case
+from medquorum_testing.two_parties import SEEDS, split
 
 BATCH = 3
 FIRST, HIDDEN = 19, 60

@@ -8,19 +8,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from engine_models import case
-from local_dealer import LocalDealer
 
-from chaincode import canonical, catalogue
-from chaincode.evaluation import compile_model, merit
-from medquorum import DataError, MaterialError, ProtocolError
-from verifier.commitment import ShareContext, hand_overs, open_share
-from verifier.identifier import MaterialId
-from verifier.journal import Batch, Journal, common_batches
-from verifier.masks import update_mask
-from verifier.planning import make_plan
-from verifier.session import REFUSALS, Order, Secrets, Session
-from verifier.transport import in_process
+from medquorum.core import canonical
+from medquorum.core.inference import compile_model, merit
+from medquorum.core.model import catalogue
+from medquorum.errors import DataError, MaterialError, ProtocolError
+from medquorum.verifier.binding.commitment import ShareContext, hand_overs, open_share
+from medquorum.verifier.binding.masks import update_mask
+from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.opening.transport import in_process
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.session.journal import Batch, Journal, common_batches
+from medquorum.verifier.session.session import REFUSALS, Order, Secrets, Session
+from medquorum_testing.engine_models import case
+from medquorum_testing.local_dealer import LocalDealer
 
 IMAGES, BATCH = 30, 8
 CASE = case(catalogue.describe("mlp", (1, 8, 8), 4), IMAGES)
@@ -287,7 +288,7 @@ def test_a_line_that_was_not_written_whole_is_no_attempt(tmp_path, monkeypatch):
 
 def test_the_journals_own_entry_is_synced(tmp_path, monkeypatch):
     synced = []
-    monkeypatch.setattr("verifier.journal.sync_folder", synced.append)
+    monkeypatch.setattr("medquorum.verifier.session.journal.sync_folder", synced.append)
     journal = Journal(tmp_path / "a.journal")
     journal.begin(1, 0, "tree")
     journal.begin(2, 0, "tree")
@@ -362,7 +363,9 @@ def test_p0_takes_no_word_for_an_earlier_choice(tmp_path):
 def test_the_transcript_names_the_comparison(tmp_path, monkeypatch):
     """Also where an earlier attempt's is kept, so that nothing about it is said after the greeting."""
     listed = []
-    monkeypatch.setattr("verifier.session._transcript", lambda digests: listed.append(digests[0]) or "0" * 64)
+    monkeypatch.setattr(
+        "medquorum.verifier.session.session._transcript", lambda digests: listed.append(digests[0]) or "0" * 64
+    )
     dealer = LocalDealer(auto())
     run(tmp_path, (auto(), auto()), dealer, stop_after=(2, None), bandwidth=(lambda: 1e3,) * 2)
     run(tmp_path, (auto(), auto()), dealer, bandwidth=(lambda: 1e15,) * 2)

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from chaincode.division import Range
-from chaincode.fixedpoint import MAX_LAMBDA_BITS, IntArray
-from chaincode.modelformat import ModelDescription, Tensors, check_tensors, layout
-from chaincode.modelformat.layout import Kind
-from medquorum import ModelError
+from medquorum.core.division import Range
+from medquorum.core.fixedpoint import MAX_LAMBDA_BITS, IntArray
+from medquorum.core.model import ModelDescription, Tensors, check_tensors, layout
+from medquorum.core.model.layout import Kind
+from medquorum.errors import ModelError
 
 __all__ = ["MAX_UPDATES", "add", "aggregate", "divisions", "next_model"]
 

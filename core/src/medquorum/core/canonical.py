@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from medquorum import ContractError
+from medquorum.errors import ContractError
 
 __all__ = ["decode", "encode"]
 

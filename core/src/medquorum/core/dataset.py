@@ -14,7 +14,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from medquorum import DataError
+from medquorum.errors import DataError
 
 __all__ = ["SALT_BYTES", "VerificationSet"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medquorum import ModelError
+from medquorum.errors import ModelError
 
 __all__ = ["Range", "common_shift", "multiplier"]
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from medquorum import ModelError, RangeError
+from medquorum.errors import ModelError, RangeError
 
 __all__ = [
     "FRACTION_BITS",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from medquorum import ConfigError
+from medquorum.errors import ConfigError
 
 __all__ = ["chained", "issued"]
 

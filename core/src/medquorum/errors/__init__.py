@@ -17,7 +17,7 @@ MedquorumError                    1
 
 Every error says the cause and, where there is one, the remedy. The command lines print them without a traceback and
 exit with the number beside the class. The gateway client and the shim have trees of their own, because others use them
-too; ``clients/cli.py`` has the gateway's exit codes, 30 to 34.
+too; ``clients/roles/src/medquorum/clients/cli.py`` has the gateway's exit codes, 30 to 34.
 """
 
 from __future__ import annotations

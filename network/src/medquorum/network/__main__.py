@@ -3,6 +3,6 @@
 
 import sys
 
-from network.cli import main
+from medquorum.network.cli.main import main
 
 sys.exit(main())

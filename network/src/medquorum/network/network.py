@@ -7,17 +7,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from medquorum import BinaryMissing, ConfigError, NetworkError
-from network import control, crypto, embedded
-from network.consortium import Consortium, load
-from network.deployment import Deployment, await_listening, deployments, renewed
-from network.devnet import switch as devnet
-from network.fabric import binaries, bringup, ceremony
-from network.fabric import deploy as fabric
-from network.fabric.client import AdminClient
-from network.paths import NetworkFolder
-from network.processes import processes
-from network.progress import Progress
+from medquorum.errors import BinaryMissing, ConfigError, NetworkError
+from medquorum.network.consortium.consortium import Consortium, load
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.deployment.chaincodes import Deployment, await_listening, deployments, renewed
+from medquorum.network.devnet import bringup as embedded
+from medquorum.network.devnet import switch as devnet
+from medquorum.network.fabric import binaries, bringup
+from medquorum.network.fabric import config_update as ceremony
+from medquorum.network.fabric import deploy as fabric
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.identity import crypto
+from medquorum.network.supervision import control
+from medquorum.network.supervision.processes import processes
+from medquorum.network.supervision.progress import Progress
 
 __all__ = ["Kind", "Network", "open_network"]
 

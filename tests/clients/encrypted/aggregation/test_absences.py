@@ -4,19 +4,19 @@
 from __future__ import annotations
 
 import pytest
-from aggregation_rig import Make, Rig, aggregating
-from consortium_ledger import DEALER, HOSPITALS, A, B
 
-from clients.aggregator.result import masked_hash
-from clients.follow import Wake
-from clients.gateway import GatewayError
-from clients.ledger import Ledger
-from clients.party.agent import PartyAgent
-from clients.party.attesting import Attesting
-from clients.party.newmodel import NewModel
-from medquorum import MaterialError, ProtocolError, ShareError
-from verifier.service.deliveries import Delivery
-from verifier.service.line import Line
+from medquorum.clients.encrypted.aggregation.new_model import NewModel
+from medquorum.clients.encrypted.aggregation.result import masked_hash
+from medquorum.clients.encrypted.party.agent import PartyAgent
+from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.errors import MaterialError, ProtocolError, ShareError
+from medquorum.gateway import GatewayError
+from medquorum.verifier.service.deliveries import Delivery
+from medquorum.verifier.service.party_connection import Line
+from medquorum_testing.aggregation_rig import Make, Rig, aggregating
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
 
 H1, H2, H3 = HOSPITALS
 THREE = (A, B, H1)
@@ -50,7 +50,7 @@ def test_a_node_killed_after_its_reshare_is_replaced(make: Make, monkeypatch: py
     rig.down = {H1}
     assert rig.run() == {}, "its sum is missing"
     assert [resharing.due(rig.status) for resharing in rig.resharings] == [False, False]
-    monkeypatch.setattr("clients.party.aggregation.PATIENCE", -1.0)
+    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.resharing.PATIENCE", -1.0)
     assert [resharing.due(rig.status) for resharing in rig.resharings] == [True, True]
     rig.share()
     found = rig.run()
@@ -156,7 +156,7 @@ def test_a_node_that_attested_takes_part_when_another_is_replaced(make: Make, mo
     rig.nodes[H1].step()
     rig.down = {H1}
     assert sorted(rig.run()) == [A]
-    monkeypatch.setattr("clients.party.aggregation.PATIENCE", -1.0)
+    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.resharing.PATIENCE", -1.0)
     rig.share()
     found = rig.run()
     assert sorted(found) == sorted([A, B])

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from aggregation_rig import PARTIES, Make, Rig, aggregating
-from consortium_ledger import DEALER, HOSPITALS, A, B
 
-from medquorum import MaterialError, ProtocolError, ShareError
-from verifier.service.deliveries import Delivery
+from medquorum.errors import MaterialError, ProtocolError, ShareError
+from medquorum.verifier.service.deliveries import Delivery
+from medquorum_testing.aggregation_rig import PARTIES, Make, Rig, aggregating
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
 
 H1, H2, H3 = HOSPITALS
 THREE = (A, B, H1)
@@ -39,7 +39,7 @@ def test_every_node_makes_the_plain_model(make: Make, nodes: tuple[str, ...]) ->
 
 def test_only_the_accepted_updates_are_summed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three hospitals here, so that the contract has to allow a sum of two."""
-    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 2)
+    monkeypatch.setattr("medquorum.chaincode.transactions.task.LEAST_IN_A_SUM", 2)
     rig = make(minimum_accepted=2)
     rig.verify([H1, H3])
     rig.share()
@@ -113,7 +113,7 @@ def test_an_expelled_node_gets_nothing_although_it_answers(make: Make) -> None:
 
 def test_the_majority_follows_when_expelled_nodes_are_dropped(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of five would be too few; the processes have run since there were five."""
-    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 1)
+    monkeypatch.setattr("medquorum.chaincode.transactions.task.LEAST_IN_A_SUM", 1)
     rig = make(A, B, *HOSPITALS, minimum_accepted=1)
     rig.verify()
     rig.demo.expel(H2, H3)

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aggregation_rig import PARTIES, Rig
-from consortium_ledger import DEALER, HOSPITALS, A, B
 
-from chaincode.fixedpoint import IntArray
-from clients.aggregator.inbox import Inbox
-from clients.aggregator.record import context_of
-from clients.models import fetch_model
-from verifier.identifier import MaterialId
-from verifier.masks import update_mask
-from verifier.resharing import open_reshare
-from verifier.stream import Stream
+from medquorum.clients.encrypted.aggregation.inbox import Inbox
+from medquorum.clients.encrypted.aggregation.record import context_of
+from medquorum.clients.ledger.models import fetch_model
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.binding.masks import update_mask
+from medquorum.verifier.binding.resharing import open_reshare
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.stream import Stream
+from medquorum_testing.aggregation_rig import PARTIES, Rig
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
 
 H1, H2, H3 = HOSPITALS
 NODES = (A, B, H1)

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from consortium_ledger import DEALER, HOSPITALS, A
-from encrypted_consortium import EncryptedConsortium, settings
-from ledger_contract import LedgerContract
 
-from clients.gateway import GatewayError
-from clients.ledger import Ledger
-from clients.party.approval import check_request
-from clients.party.order import make_sum_order, plan_document
-from medquorum import MaterialError, ProtocolError
-from verifier.service.dealrequest import DealRequest
+from medquorum.clients.encrypted.dealer.approval import check_request
+from medquorum.clients.encrypted.verification.spec import make_sum_order, plan_document
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.errors import MaterialError, ProtocolError
+from medquorum.gateway import GatewayError
+from medquorum.verifier.service.dealing.request import DealRequest
+from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A
+from medquorum_testing.encrypted_consortium import EncryptedConsortium, settings
+from medquorum_testing.ledger_contract import LedgerContract
 
 H1, H2, H3 = HOSPITALS
 Make = Callable[..., tuple[EncryptedConsortium, Ledger]]
@@ -26,7 +26,7 @@ Make = Callable[..., tuple[EncryptedConsortium, Ledger]]
 @pytest.fixture
 def verifying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Make a round whose candidates are all three hospitals, of which the first one has left the task since."""
-    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 2)
+    monkeypatch.setattr("medquorum.chaincode.transactions.task.LEAST_IN_A_SUM", 2)
 
     def make(**task: Any) -> tuple[EncryptedConsortium, Ledger]:
         demo = EncryptedConsortium(tmp_path / "ledger")

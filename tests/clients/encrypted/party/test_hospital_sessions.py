@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from consortium_ledger import HOSPITALS
 
-from clients.follow import Wake
-from clients.party.hospitals import AT_ONCE, ConfirmedShares, Hospitals
-from medquorum import ProtocolError
-from network.waiting import await_true
+from medquorum.clients.encrypted.party.hospital_sessions import AT_ONCE, ConfirmedShares, Hospitals
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.errors import ProtocolError
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.consortium_ledger import HOSPITALS
 
 STATUS: Any = SimpleNamespace(round=SimpleNamespace(round=1))
 STALLING = ["Stalling1MSP", "Stalling2MSP"]

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chaincode.documents.round import Round
-from clients.aggregator.record import fix_set
-from clients.party.agent import _asked
-from clients.party.masked import keep_masked, masked_sum
-from clients.party.roundfolders import forget_rounds, round_folder
-from clients.party.saying import hear
-from medquorum import MaterialError, ProtocolError
+from medquorum.clients.encrypted.aggregation.record import fix_set
+from medquorum.clients.encrypted.party.agent import _asked
+from medquorum.clients.encrypted.party.control_messages import hear
+from medquorum.clients.encrypted.verification.masked_parameters import keep_masked, masked_sum
+from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.core.documents.round import Round
+from medquorum.errors import MaterialError, ProtocolError
 
 
 def aggregating(*accepted: str) -> Round:
@@ -74,7 +74,7 @@ def test_a_late_write_keeps_a_folder_until_the_next_look(tmp_path: Path, monkeyp
 
 def test_new_folders_are_on_the_disk_before_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    monkeypatch.setattr("clients.gateway.files._sync_folder", synced.append)
+    monkeypatch.setattr("medquorum.gateway.files._sync_folder", synced.append)
     fix_set(tmp_path / "task" / "sums", aggregating("Hospital1MSP", "Hospital2MSP", "Hospital3MSP"))
     assert synced == [tmp_path, tmp_path / "task", tmp_path / "task" / "sums"]
     assert [place.stat().st_mode & 0o777 for place in synced[1:]] == [0o700, 0o700]

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from aggregation_rig import PARTIES, Make, Rig
-from consortium_ledger import HOSPITALS, A
-from spoiled_sets import WAYS, spoil
 
-from clients.party.images import mounted
-from clients.party.wholeround import verify_round
-from verifier.transport import in_process
+from medquorum.clients.encrypted.verification.images import mounted
+from medquorum.clients.encrypted.verification.whole_round import verify_round
+from medquorum.verifier.opening.transport import in_process
+from medquorum_testing.aggregation_rig import PARTIES, Make, Rig
+from medquorum_testing.consortium_ledger import HOSPITALS, A
+from medquorum_testing.spoiled_sets import WAYS, spoil
 
 
 def expect_kept(rig: Rig) -> None:

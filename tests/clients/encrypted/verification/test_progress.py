@@ -7,16 +7,18 @@ import itertools
 import json
 
 import pytest
-from aggregation_rig import PARTIES, Make
-from consortium_ledger import HOSPITALS
-from terminals import ERASE, terminal
 
-from clients.report import Pace, Report
+from medquorum.clients.runtime.report import Pace, Report
+from medquorum_testing.aggregation_rig import PARTIES, Make
+from medquorum_testing.consortium_ledger import HOSPITALS
+from medquorum_testing.terminals import ERASE, terminal
 
 
 def test_a_verification_says_how_far_it_is(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     # A second passes between two reports.
-    monkeypatch.setattr("clients.party.verification.Pace", lambda: Pace(itertools.count().__next__))
+    monkeypatch.setattr(
+        "medquorum.clients.encrypted.verification.update_verification.Pace", lambda: Pace(itertools.count().__next__)
+    )
     rig = make(batch=10, rule={"name": "strict"})
     rig.verify(HOSPITALS[:1])
     events = [json.loads(line) for line in rig.told.getvalue().splitlines()]

@@ -8,21 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from consortium_ledger import HOSPITALS, A, B
-from encrypted_consortium import EncryptedConsortium
-from ledger_contract import LedgerContract
 
-from clients.gateway import GatewayError
-from clients.ledger import Ledger
-from clients.party.shares import ShareStore
-from medquorum import ShareError
-from verifier.commitment import ShareContext, hand_overs
+from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.errors import ShareError
+from medquorum.gateway import GatewayError
+from medquorum.verifier.binding.commitment import ShareContext, hand_overs
+from medquorum_testing.consortium_ledger import HOSPITALS, A, B
+from medquorum_testing.encrypted_consortium import EncryptedConsortium
+from medquorum_testing.ledger_contract import LedgerContract
 
 
 @pytest.fixture
 def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EncryptedConsortium:
     """A round of three hospitals, one of which can leave."""
-    monkeypatch.setattr("chaincode.contract.task.LEAST_IN_A_SUM", 2)
+    monkeypatch.setattr("medquorum.chaincode.transactions.task.LEAST_IN_A_SUM", 2)
     made = EncryptedConsortium(tmp_path / "ledger")
     made.begin(rounds=1, minimum_accepted=2)
     made.submit(A, "OpenRound", "demo", 1)

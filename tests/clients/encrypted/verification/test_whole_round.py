@@ -9,27 +9,27 @@ from typing import Any
 
 import numpy as np
 import pytest
-from consortium_ledger import A, B
-from encrypted_consortium import settings
 
-from chaincode import modelformat
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.documents.verdict import disclosed
-from chaincode.fixedpoint import FRACTION_BITS
-from chaincode.rules import Candidate, judge
-from clients.documents import RoundStatus
-from clients.party.finding import base_statement, screened
-from clients.party.order import make_order, make_sum_order
-from clients.party.wholeround import verify_round
-from clients.training.initial import drawn_model
-from medquorum import ProtocolError
-from scripts.federation.options import Options
-from scripts.federation.simulation import Simulation
-from verifier.local import Inputs, verify
-from verifier.session import Opened, Order
-from verifier.transport import in_process
-from verifier.tree import Tree
+from medquorum.clients.encrypted.verification.result import base_statement, screened
+from medquorum.clients.encrypted.verification.spec import make_order, make_sum_order
+from medquorum.clients.encrypted.verification.whole_round import verify_round
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.training.initial import drawn_model
+from medquorum.core import model as modelformat
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.verdict import disclosed
+from medquorum.core.fixedpoint import FRACTION_BITS
+from medquorum.core.rules import Candidate, judge
+from medquorum.errors import ProtocolError
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.opening.transport import in_process
+from medquorum.verifier.session.local import Inputs, verify
+from medquorum.verifier.session.session import Opened, Order
+from medquorum_federation.options import Options
+from medquorum_federation.simulation import Simulation
+from medquorum_testing.consortium_ledger import A, B
+from medquorum_testing.encrypted_consortium import settings
 
 NAMES = [f"Hospital{number}MSP" for number in range(1, 5)]
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m chaincode`` serves the contract."""
 
-from chaincode.server import main
+from medquorum.chaincode.server import main
 
 main()

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaincode.contract.context import Context
-from medquorum import ContractError
+from medquorum.chaincode.context import Context
+from medquorum.errors import ContractError
 
 __all__ = ["check_client", "check_local", "check_member"]
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from chaincode import canonical
-from chaincode.documents.fields import HASH_PATTERN, MAX_CHUNKS, MAX_ROUND, MSP_PATTERN, TASK_PATTERN
-from medquorum import ContractError
+from medquorum.core import canonical
+from medquorum.core.documents.fields import HASH_PATTERN, MAX_CHUNKS, MAX_ROUND, MSP_PATTERN, TASK_PATTERN
+from medquorum.errors import ContractError
 
 __all__ = ["Argument", "HashText", "Index", "Json", "JsonList", "Msp", "Reason", "RoundNumber", "TaskId", "Word"]
 

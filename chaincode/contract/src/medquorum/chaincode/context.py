@@ -6,11 +6,11 @@ from __future__ import annotations
 import hashlib
 from typing import TypeVar
 
-from chaincode import canonical
-from chaincode.contract.node import Node
-from chaincode.documents.document import Attribute, Document, key_attributes
-from chaincode.shim import ClientIdentity, PeerError, Stub
-from medquorum import ContractError
+from medquorum.chaincode.node import Node
+from medquorum.core import canonical
+from medquorum.core.documents.document import Attribute, Document, key_attributes
+from medquorum.errors import ContractError
+from medquorum.shim import ClientIdentity, PeerError, Stub
 
 __all__ = ["Context", "sha256"]
 

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
-from chaincode import canonical
-from chaincode.contract import (
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import collect
+from medquorum.chaincode.metadata import NAME, describe
+from medquorum.chaincode.node import Node
+from medquorum.chaincode.transactions import (
     aggregate,
     attestation,
     consortium,
@@ -15,17 +18,18 @@ from chaincode.contract import (
     round,
     status,
     task,
-    taskmembers,
     update,
     verdict,
-    wholeround,
 )
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import collect
-from chaincode.contract.metadata import NAME, describe
-from chaincode.contract.node import Node
-from chaincode.shim import ChaincodeError, PeerError, Response, Stub, error, success
-from medquorum import ContractError, DataError, MedquorumError, ModelError
+from medquorum.chaincode.transactions import (
+    task_members as taskmembers,
+)
+from medquorum.chaincode.transactions import (
+    whole_round as wholeround,
+)
+from medquorum.core import canonical
+from medquorum.errors import ContractError, DataError, MedquorumError, ModelError
+from medquorum.shim import ChaincodeError, PeerError, Response, Stub, error, success
 
 __all__ = ["Contract"]
 
@@ -49,7 +53,7 @@ MODULES = (
 
 
 class Contract:
-    """One organisation's instance of the contract (a ``chaincode.shim.interface.Chaincode``)."""
+    """One organisation's instance of the contract (a ``medquorum.shim.interface.Chaincode``)."""
 
     def __init__(self, node: Node) -> None:
         self._node = node

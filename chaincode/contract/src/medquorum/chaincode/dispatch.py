@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from chaincode import canonical
-from chaincode.contract.arguments import Argument
-from chaincode.contract.context import Context
-from medquorum import ContractError
+from medquorum.chaincode.arguments import Argument
+from medquorum.chaincode.context import Context
+from medquorum.core import canonical
+from medquorum.errors import ContractError
 
 __all__ = ["Answer", "Transaction", "collect", "evaluate", "transaction"]
 

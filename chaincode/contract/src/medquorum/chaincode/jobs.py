@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from medquorum import ContractError
+from medquorum.errors import ContractError
 
 __all__ = ["Memo", "Need", "Progress", "Steps", "Workshop"]
 

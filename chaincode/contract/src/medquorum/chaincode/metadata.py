@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chaincode.contract.dispatch import Transaction
-from medquorum import __version__
+from medquorum.chaincode.dispatch import Transaction
+from medquorum.errors import __version__
 
 __all__ = ["NAME", "describe"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chaincode import rules
-from chaincode.contract.verification import VerificationSets
-from chaincode.contract.workshop import Memo, Workshop
-from chaincode.evaluation import Merit
+from medquorum.chaincode.jobs import Memo, Workshop
+from medquorum.chaincode.verification_sets import VerificationSets
+from medquorum.core import rules
+from medquorum.core.inference import Merit
 
 __all__ = ["NewModel", "Node"]
 

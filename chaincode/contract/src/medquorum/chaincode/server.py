@@ -13,12 +13,12 @@ from typing import NoReturn
 
 import structlog
 
-from chaincode.contract.contract import Contract
-from chaincode.contract.node import Node
-from chaincode.contract.verification import VerificationSets
-from chaincode.documents.fields import MSP_PATTERN
-from chaincode.shim import ListenError, ServerSettings, ShimError, serve
-from medquorum import ConfigError, MedquorumError, NetworkError
+from medquorum.chaincode.contract import Contract
+from medquorum.chaincode.node import Node
+from medquorum.chaincode.verification_sets import VerificationSets
+from medquorum.core.documents.fields import MSP_PATTERN
+from medquorum.errors import ConfigError, MedquorumError, NetworkError
+from medquorum.shim import ListenError, ServerSettings, ShimError, serve
 
 __all__ = ["main", "make_node", "make_settings"]
 

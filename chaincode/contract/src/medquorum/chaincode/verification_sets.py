@@ -6,8 +6,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from chaincode.dataset import VerificationSet
-from medquorum import ContractError, DataError
+from medquorum.core.dataset import VerificationSet
+from medquorum.errors import ContractError, DataError
 
 __all__ = ["VerificationSets"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fabric_protos.common import policies_pb2
 from fabric_protos.msp import msp_principal_pb2
 
-from chaincode.shim.errors import ChaincodeError
+from medquorum.shim.errors import ChaincodeError
 
 __all__ = ["endorsement_policy"]
 

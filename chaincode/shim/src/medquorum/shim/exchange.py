@@ -10,7 +10,7 @@ from typing import Any
 
 from fabric_protos.peer import chaincode_shim_pb2
 
-from chaincode.shim.errors import PeerError
+from medquorum.shim.errors import PeerError
 
 __all__ = ["Exchange"]
 

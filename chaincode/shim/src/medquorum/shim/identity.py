@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from fabric_protos.msp import identities_pb2
 from google.protobuf.message import DecodeError
 
-from chaincode.shim.errors import ChaincodeError
+from medquorum.shim.errors import ChaincodeError
 
 __all__ = ["ClientIdentity"]
 

@@ -10,11 +10,11 @@ import structlog
 from fabric_protos.peer import chaincode_pb2, chaincode_shim_pb2, proposal_response_pb2
 from google.protobuf.message import DecodeError
 
-from chaincode.shim.errors import ChaincodeError, PeerError
-from chaincode.shim.exchange import Exchange
-from chaincode.shim.interface import Chaincode, Response, error
-from chaincode.shim.proposal import Proposal, read_proposal
-from chaincode.shim.stub import LedgerStub, PeerOffer
+from medquorum.shim.errors import ChaincodeError, PeerError
+from medquorum.shim.exchange import Exchange
+from medquorum.shim.interface import Chaincode, Response, error
+from medquorum.shim.proposal import Proposal, read_proposal
+from medquorum.shim.stub import LedgerStub, PeerOffer
 
 __all__ = ["completed", "run"]
 

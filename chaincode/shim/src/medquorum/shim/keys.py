@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaincode.shim.errors import ChaincodeError
+from medquorum.shim.errors import ChaincodeError
 
 __all__ = ["check_key", "composite_range", "create_composite_key", "simple_range", "split_composite_key"]
 

@@ -11,7 +11,7 @@ from fabric_protos.common import common_pb2
 from fabric_protos.peer import proposal_pb2
 from google.protobuf.message import DecodeError
 
-from chaincode.shim.errors import ChaincodeError
+from medquorum.shim.errors import ChaincodeError
 
 __all__ = ["Proposal", "read_proposal"]
 

@@ -14,11 +14,11 @@ import grpc
 import structlog
 from fabric_protos.peer import chaincode_shim_pb2
 
-from chaincode.shim.errors import ListenError
-from chaincode.shim.executor import BoundedExecutor
-from chaincode.shim.interface import Chaincode
-from chaincode.shim.settings import ServerSettings
-from chaincode.shim.stream import MESSAGE_LIMIT, PeerStream
+from medquorum.shim.errors import ListenError
+from medquorum.shim.executor import BoundedExecutor
+from medquorum.shim.interface import Chaincode
+from medquorum.shim.settings import ServerSettings
+from medquorum.shim.stream import MESSAGE_LIMIT, PeerStream
 
 __all__ = ["ChaincodeServer", "serve"]
 

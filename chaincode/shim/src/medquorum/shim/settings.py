@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from chaincode.shim.errors import ConfigError
+from medquorum.shim.errors import ConfigError
 
 __all__ = ["ServerSettings", "TlsSettings"]
 

@@ -13,12 +13,12 @@ import structlog
 from fabric_protos.peer import chaincode_pb2, chaincode_shim_pb2
 from google.protobuf.message import DecodeError
 
-from chaincode.shim.errors import PeerError
-from chaincode.shim.exchange import Exchange
-from chaincode.shim.executor import BoundedExecutor
-from chaincode.shim.interface import Chaincode, error
-from chaincode.shim.invocation import completed, run
-from chaincode.shim.stub import PeerOffer
+from medquorum.shim.errors import PeerError
+from medquorum.shim.exchange import Exchange
+from medquorum.shim.executor import BoundedExecutor
+from medquorum.shim.interface import Chaincode, error
+from medquorum.shim.invocation import completed, run
+from medquorum.shim.stub import PeerOffer
 
 __all__ = ["MESSAGE_LIMIT", "PeerStream"]
 

@@ -11,12 +11,12 @@ from fabric_protos.ledger.queryresult import kv_query_result_pb2
 from fabric_protos.peer import chaincode_event_pb2, chaincode_pb2, proposal_response_pb2
 from fabric_protos.peer import chaincode_shim_pb2 as shim
 
-from chaincode.shim import keys
-from chaincode.shim.errors import ChaincodeError, PeerError
-from chaincode.shim.exchange import Exchange
-from chaincode.shim.interface import KeyModification, KeyValue, Response
-from chaincode.shim.proposal import Proposal
-from chaincode.shim.writes import Writes
+from medquorum.shim import keys
+from medquorum.shim.errors import ChaincodeError, PeerError
+from medquorum.shim.exchange import Exchange
+from medquorum.shim.interface import KeyModification, KeyValue, Response
+from medquorum.shim.proposal import Proposal
+from medquorum.shim.writes import Writes
 
 __all__ = ["LedgerStub", "PeerOffer"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fabric_protos.peer import chaincode_shim_pb2 as shim
 
-from chaincode.shim.exchange import Exchange
+from medquorum.shim.exchange import Exchange
 
 __all__ = ["Writes"]
 

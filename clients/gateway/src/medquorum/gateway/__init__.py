@@ -13,14 +13,14 @@ Stands alone: it needs no other package of this project.
 ...             print(event.name, event.payload)
 """
 
-from clients.gateway.blocks import BlockEventsRequest, BlockKind
-from clients.gateway.channel import tls_channel
-from clients.gateway.checkpoint import Checkpoint, FileCheckpointer, InMemoryCheckpointer
-from clients.gateway.client import Deadlines
-from clients.gateway.commit import Commit, Status, SubmittedTransaction
-from clients.gateway.contract import Contract
-from clients.gateway.environment import connect_environment
-from clients.gateway.errors import (
+from medquorum.gateway.blocks import BlockEventsRequest, BlockKind
+from medquorum.gateway.channel import tls_channel
+from medquorum.gateway.checkpoint import Checkpoint, FileCheckpointer, InMemoryCheckpointer
+from medquorum.gateway.client import Deadlines
+from medquorum.gateway.commit import Commit, Status, SubmittedTransaction
+from medquorum.gateway.contract import Contract
+from medquorum.gateway.environment import connect_environment
+from medquorum.gateway.errors import (
     CommitError,
     CommitStatusError,
     ConfigError,
@@ -31,17 +31,17 @@ from clients.gateway.errors import (
     GatewayError,
     SubmitError,
 )
-from clients.gateway.events import ChaincodeEvent, ChaincodeEventsRequest, EventStream
-from clients.gateway.failures import chaincode_message, identity_refused, peers_unknown
-from clients.gateway.gateway import Gateway, connect
-from clients.gateway.identity import Hash, Signer, X509Identity, private_key_signer, sha256
-from clients.gateway.network import Network
-from clients.gateway.profile import Profile, connect_peer, connect_profile, read_profile
-from clients.gateway.proposal import Proposal
-from clients.gateway.retry import retrying, worth_retrying
-from clients.gateway.submission import Submissions
-from clients.gateway.transaction import Transaction
-from clients.gateway.wallet import read_identity
+from medquorum.gateway.events import ChaincodeEvent, ChaincodeEventsRequest, EventStream
+from medquorum.gateway.failures import chaincode_message, identity_refused, peers_unknown
+from medquorum.gateway.gateway import Gateway, connect
+from medquorum.gateway.identity import Hash, Signer, X509Identity, private_key_signer, sha256
+from medquorum.gateway.network import Network
+from medquorum.gateway.profile import Profile, connect_peer, connect_profile, read_profile
+from medquorum.gateway.proposal import Proposal
+from medquorum.gateway.retry import retrying, worth_retrying
+from medquorum.gateway.submission import Submissions
+from medquorum.gateway.transaction import Transaction
+from medquorum.gateway.wallet import read_identity
 
 __all__ = [
     "BlockEventsRequest",

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from clients.gateway.errors import DataError
-from clients.gateway.files import write_durably
+from medquorum.gateway.errors import DataError
+from medquorum.gateway.files import write_durably
 
 __all__ = ["ChainPosition", "Checkpoint", "FileCheckpointer", "InMemoryCheckpointer"]
 

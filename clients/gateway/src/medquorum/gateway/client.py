@@ -11,9 +11,9 @@ import grpc
 from fabric_protos.gateway.gateway_pb2_grpc import GatewayStub
 from fabric_protos.peer.events_pb2_grpc import DeliverStub
 
-from clients.gateway.errors import CommitStatusError, EndorseError, GatewayError, SubmitError
-from clients.gateway.failures import gateway_error
-from clients.gateway.identity import SigningIdentity
+from medquorum.gateway.errors import CommitStatusError, EndorseError, GatewayError, SubmitError
+from medquorum.gateway.failures import gateway_error
+from medquorum.gateway.identity import SigningIdentity
 
 __all__ = ["Client", "Deadlines", "Timeouts"]
 

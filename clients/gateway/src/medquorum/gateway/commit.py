@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fabric_protos.gateway.gateway_pb2 import CommitStatusRequest, SignedCommitStatusRequest
 from fabric_protos.peer.transaction_pb2 import TxValidationCode
 
-from clients.gateway.client import Client
-from clients.gateway.errors import CommitError
-from clients.gateway.signable import Signable
+from medquorum.gateway.client import Client
+from medquorum.gateway.errors import CommitError
+from medquorum.gateway.signable import Signable
 
 __all__ = ["Commit", "Status", "SubmittedTransaction"]
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from clients.gateway.client import Client
-from clients.gateway.commit import SubmittedTransaction
-from clients.gateway.proposal import Argument, Proposal, new_proposal
+from medquorum.gateway.client import Client
+from medquorum.gateway.commit import SubmittedTransaction
+from medquorum.gateway.proposal import Argument, Proposal, new_proposal
 
 __all__ = ["Contract"]
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Unpack
 
-from clients.gateway.client import Timeouts
-from clients.gateway.errors import ConfigError
-from clients.gateway.gateway import Gateway
-from clients.gateway.identity import X509Identity, private_key_signer
-from clients.gateway.profile import Profile, connect_peer
+from medquorum.gateway.client import Timeouts
+from medquorum.gateway.errors import ConfigError
+from medquorum.gateway.gateway import Gateway
+from medquorum.gateway.identity import X509Identity, private_key_signer
+from medquorum.gateway.profile import Profile, connect_peer
 
 __all__ = ["connect_environment"]
 

@@ -13,11 +13,11 @@ from fabric_protos.gateway.gateway_pb2 import ChaincodeEventsRequest as RequestM
 from fabric_protos.gateway.gateway_pb2 import ChaincodeEventsResponse, SignedChaincodeEventsRequest
 from fabric_protos.orderer.ab_pb2 import SeekNextCommit, SeekPosition, SeekSpecified
 
-from clients.gateway.checkpoint import Checkpoint
-from clients.gateway.client import Client
-from clients.gateway.errors import GatewayError
-from clients.gateway.failures import gateway_error
-from clients.gateway.signable import Signable
+from medquorum.gateway.checkpoint import Checkpoint
+from medquorum.gateway.client import Client
+from medquorum.gateway.errors import GatewayError
+from medquorum.gateway.failures import gateway_error
+from medquorum.gateway.signable import Signable
 
 __all__ = ["ChaincodeEvent", "ChaincodeEventsRequest", "EventStream", "new_chaincode_events_request", "start_position"]
 

@@ -11,7 +11,7 @@ from fabric_protos.gateway.gateway_pb2 import ErrorDetail as ErrorDetailMessage
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from clients.gateway.errors import ErrorDetail, GatewayError
+from medquorum.gateway.errors import ErrorDetail, GatewayError
 
 __all__ = ["chaincode_message", "error_details", "gateway_error", "identity_refused", "peers_unknown"]
 

@@ -17,15 +17,15 @@ from fabric_protos.gateway.gateway_pb2 import (
 )
 from google.protobuf.message import DecodeError
 
-from clients.gateway.blocks import BlockEventsRequest, BlockKind
-from clients.gateway.client import Client, Deadlines, Timeouts
-from clients.gateway.commit import Commit
-from clients.gateway.errors import DataError
-from clients.gateway.events import ChaincodeEventsRequest
-from clients.gateway.identity import Hash, Signer, SigningIdentity, X509Identity, sha256
-from clients.gateway.network import Network
-from clients.gateway.proposal import Proposal
-from clients.gateway.transaction import Transaction
+from medquorum.gateway.blocks import BlockEventsRequest, BlockKind
+from medquorum.gateway.client import Client, Deadlines, Timeouts
+from medquorum.gateway.commit import Commit
+from medquorum.gateway.errors import DataError
+from medquorum.gateway.events import ChaincodeEventsRequest
+from medquorum.gateway.identity import Hash, Signer, SigningIdentity, X509Identity, sha256
+from medquorum.gateway.network import Network
+from medquorum.gateway.proposal import Proposal
+from medquorum.gateway.transaction import Transaction
 
 __all__ = ["Gateway", "connect"]
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
 
-from clients.gateway.errors import ConfigError
+from medquorum.gateway.errors import ConfigError
 
 __all__ = [
     "Hash",

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.gateway.blocks import BlockEventsRequest, BlockKind, new_block_events_request
-from clients.gateway.checkpoint import Checkpoint
-from clients.gateway.client import Client
-from clients.gateway.commit import Commit, commit_request
-from clients.gateway.contract import Contract
-from clients.gateway.events import (
+from medquorum.gateway.blocks import BlockEventsRequest, BlockKind, new_block_events_request
+from medquorum.gateway.checkpoint import Checkpoint
+from medquorum.gateway.client import Client
+from medquorum.gateway.commit import Commit, commit_request
+from medquorum.gateway.contract import Contract
+from medquorum.gateway.events import (
     ChaincodeEvent,
     ChaincodeEventsRequest,
     EventStream,

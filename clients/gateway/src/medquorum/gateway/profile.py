@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from clients.gateway.channel import shared_channel
-from clients.gateway.client import Client, Deadlines, Timeouts
-from clients.gateway.errors import ConfigError
-from clients.gateway.gateway import Gateway
-from clients.gateway.identity import Signer, SigningIdentity, X509Identity, sha256
-from clients.gateway.wallet import read_identity
+from medquorum.gateway.channel import shared_channel
+from medquorum.gateway.client import Client, Deadlines, Timeouts
+from medquorum.gateway.errors import ConfigError
+from medquorum.gateway.gateway import Gateway
+from medquorum.gateway.identity import Signer, SigningIdentity, X509Identity, sha256
+from medquorum.gateway.wallet import read_identity
 
 __all__ = ["Profile", "connect_peer", "connect_profile", "read_profile"]
 

@@ -18,10 +18,10 @@ from fabric_protos.peer.proposal_pb2 import ChaincodeHeaderExtension, ChaincodeP
 from fabric_protos.peer.proposal_pb2 import Proposal as ProposalMessage
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from clients.gateway.client import Client
-from clients.gateway.identity import new_nonce, transaction_id
-from clients.gateway.signable import Signable
-from clients.gateway.transaction import Transaction
+from medquorum.gateway.client import Client
+from medquorum.gateway.identity import new_nonce, transaction_id
+from medquorum.gateway.signable import Signable
+from medquorum.gateway.transaction import Transaction
 
 __all__ = ["Argument", "Proposal", "new_proposal"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from clients.gateway.errors import CommitError, CommitStatusError, GatewayError, SubmitError
-from clients.gateway.failures import chaincode_message, identity_refused
+from medquorum.gateway.errors import CommitError, CommitStatusError, GatewayError, SubmitError
+from medquorum.gateway.failures import chaincode_message, identity_refused
 
 __all__ = ["retrying", "worth_retrying"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.gateway.client import Client
+from medquorum.gateway.client import Client
 
 __all__ = ["Signable"]
 

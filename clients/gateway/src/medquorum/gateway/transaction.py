@@ -13,10 +13,10 @@ from fabric_protos.peer.transaction_pb2 import ChaincodeActionPayload
 from fabric_protos.peer.transaction_pb2 import Transaction as TransactionMessage
 from google.protobuf.message import DecodeError
 
-from clients.gateway.client import Client
-from clients.gateway.commit import Commit, SubmittedTransaction, commit_request
-from clients.gateway.errors import DataError
-from clients.gateway.signable import Signable
+from medquorum.gateway.client import Client
+from medquorum.gateway.commit import Commit, SubmittedTransaction, commit_request
+from medquorum.gateway.errors import DataError
+from medquorum.gateway.signable import Signable
 
 __all__ = ["Transaction"]
 

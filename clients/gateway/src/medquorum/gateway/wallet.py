@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from clients.gateway.errors import ConfigError
-from clients.gateway.identity import Signer, X509Identity, private_key_signer
+from medquorum.gateway.errors import ConfigError
+from medquorum.gateway.identity import Signer, X509Identity, private_key_signer
 
 __all__ = ["read_identity"]
 

@@ -10,16 +10,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from clients import gateway
-from clients.admin.command import admin
-from clients.aggregator.command import aggregator
-from clients.auditor.command import auditor
-from clients.coordinator.command import coordinator
-from clients.data.command import data
-from clients.hospital.command import adversary, hospital
-from clients.party.command import dealer, witness
-from clients.verifier.command import verifier
-from medquorum import MedquorumError, __version__
+from medquorum import gateway
+from medquorum.clients.admin.command import admin
+from medquorum.clients.auditor.command import auditor
+from medquorum.clients.coordinator.command import coordinator
+from medquorum.clients.data.command import data
+from medquorum.clients.encrypted.commands.aggregator import aggregator
+from medquorum.clients.encrypted.commands.party import dealer, witness
+from medquorum.clients.hospital.command import adversary, hospital
+from medquorum.clients.verifier.command import verifier
+from medquorum.errors import MedquorumError, __version__
 
 __all__ = ["app", "main"]
 
@@ -53,7 +53,7 @@ GATEWAY_EXIT_CODES: dict[type[gateway.FabricError], int] = {
     gateway.CommitStatusError: 33,
     gateway.CommitError: 34,
 }
-"""Exit codes of the gateway client's errors, which are not of Medquorum's tree (``medquorum.py``)."""
+"""Exit codes of the gateway client's errors, which are not of Medquorum's tree (``medquorum.errors``)."""
 
 
 def _version(wanted: bool) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chaincode.documents.document import Attribute, Statement
-from chaincode.documents.fields import Hash, MspId, RoundIndex, TaskName
-from chaincode.documents.task import MAX_DATASET, Task
+from medquorum.core.documents.document import Attribute, Statement
+from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.task import MAX_DATASET, Task
 
 __all__ = ["Accuracy", "Aggregate", "Counts", "Mismatch", "final", "is_worse", "leading", "nodes", "required"]
 

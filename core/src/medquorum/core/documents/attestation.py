@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chaincode.documents.document import Attribute, Statement
-from chaincode.documents.fields import Hash, MspId, RoundIndex, TaskName
-from chaincode.documents.task import Mode
+from medquorum.core.documents.document import Attribute, Statement
+from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.task import Mode
 
 __all__ = ["DATASET", "DISPUTED", "EVALUATION", "NO_MATERIAL", "UNEVALUATED", "Attestation", "Result"]
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, NamedTuple
 
-from chaincode.documents.document import Attribute, Document
-from chaincode.documents.fields import Hash
-from chaincode.modelformat import CHUNK_BYTES
+from medquorum.core.documents.document import Attribute, Document
+from medquorum.core.documents.fields import Hash
+from medquorum.core.model import CHUNK_BYTES
 
 __all__ = ["Chunk", "Holder", "Store", "StoredChunk", "chunk_sizes", "chunks_of"]
 

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from chaincode.documents.document import Attribute, Document
-from chaincode.documents.fields import Hash, MspId
+from medquorum.core.documents.document import Attribute, Document
+from medquorum.core.documents.fields import Hash, MspId
 
 __all__ = ["Consortium", "ConsortiumProposal", "Role"]
 

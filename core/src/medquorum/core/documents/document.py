@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from chaincode import canonical
-from chaincode.documents.fields import MspId
-from medquorum import ContractError
+from medquorum.core import canonical
+from medquorum.core.documents.fields import MspId
+from medquorum.errors import ContractError
 
 __all__ = ["Attribute", "Document", "Statement", "key_attributes"]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from chaincode.documents.fields import MspId
+from medquorum.core.documents.fields import MspId
 
 __all__ = ["LEAST_IN_A_SUM", "MAX_BATCH", "Address", "Encrypted", "Placement"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from chaincode.documents.document import Attribute, Document
-from chaincode.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.document import Attribute, Document
+from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
 
 __all__ = ["Masks"]
 

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chaincode.documents.chunk import Store
-from chaincode.documents.document import Attribute, Document
-from chaincode.documents.fields import MAX_CHUNKS, Hash, MspId, RoundIndex, TaskName
-from chaincode.modelformat import CHUNK_BYTES
+from medquorum.core.documents.chunk import Store
+from medquorum.core.documents.document import Attribute, Document
+from medquorum.core.documents.fields import MAX_CHUNKS, Hash, MspId, RoundIndex, TaskName
+from medquorum.core.model import CHUNK_BYTES
 
 __all__ = ["Keeper", "Manifest", "Model", "Purged"]
 

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from chaincode.documents.document import Attribute, Document
-from chaincode.documents.fields import Hash, MspId, RoundIndex, TaskName
-from medquorum import ContractError
+from medquorum.core.documents.document import Attribute, Document
+from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum.errors import ContractError
 
 __all__ = ["ENDED", "Outcome", "Round", "State"]
 

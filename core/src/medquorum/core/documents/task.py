@@ -7,13 +7,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from chaincode import rules
-from chaincode.documents.chunk import Store, chunk_sizes
-from chaincode.documents.document import Attribute, Document
-from chaincode.documents.encrypted import Encrypted
-from chaincode.documents.fields import MAX_ROUND, Hash, MspId, RoundIndex, TaskName
-from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
-from medquorum import ContractError
+from medquorum.core import rules
+from medquorum.core.documents.chunk import Store, chunk_sizes
+from medquorum.core.documents.document import Attribute, Document
+from medquorum.core.documents.encrypted import Encrypted
+from medquorum.core.documents.fields import MAX_ROUND, Hash, MspId, RoundIndex, TaskName
+from medquorum.core.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
+from medquorum.errors import ContractError
 
 __all__ = ["MAX_DATASET", "Mode", "Task", "Verification"]
 

@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from chaincode.documents.document import Attribute, Document
-from chaincode.documents.fields import MAX_CHUNKS, Hash, MspId, RoundIndex, TaskName
-from chaincode.modelformat import from_stored_form, stored_form
+from medquorum.core.documents.document import Attribute, Document
+from medquorum.core.documents.fields import MAX_CHUNKS, Hash, MspId, RoundIndex, TaskName
+from medquorum.core.model import from_stored_form, stored_form
 
 __all__ = ["SALT_BYTES", "Update", "chunk_of", "private_value"]
 

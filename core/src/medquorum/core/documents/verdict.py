@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from chaincode import rules
-from chaincode.documents.document import Attribute, Document
-from chaincode.documents.fields import Hash, MspId, RoundIndex, TaskName
-from chaincode.documents.task import Mode, Task
+from medquorum.core import rules
+from medquorum.core.documents.document import Attribute, Document
+from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.task import Mode, Task
 
 __all__ = ["PENDING", "Verdict", "disclosed"]
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exact integer inference, as docs/evaluation.md defines it."""
 
-from chaincode.evaluation.compile import compile_model
-from chaincode.evaluation.merit import Merit, correct, merit
-from chaincode.evaluation.program import Program
+from medquorum.core.inference.accuracy import Merit, correct, merit
+from medquorum.core.inference.compile import compile_model
+from medquorum.core.inference.program import Program
 
 __all__ = ["Merit", "Program", "compile_model", "correct", "merit"]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from chaincode.evaluation.program import Images, Program
-from chaincode.fixedpoint import IntArray, wrap
-from medquorum import DataError
+from medquorum.core.fixedpoint import IntArray, wrap
+from medquorum.core.inference.program import Images, Program
+from medquorum.errors import DataError
 
 __all__ = ["Merit", "correct", "merit"]
 

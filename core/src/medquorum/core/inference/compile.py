@@ -9,12 +9,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chaincode.evaluation.linear import Convolution, Geometry
-from chaincode.evaluation.mixing import Mixture
-from chaincode.evaluation.program import Program
-from chaincode.evaluation.steps import Average, Linear, Maximum, Rectify, Reshape, Step
-from chaincode.fixedpoint import FRACTION_BITS, IntArray, activation_bits
-from chaincode.modelformat.description import (
+from medquorum.core.fixedpoint import FRACTION_BITS, IntArray, activation_bits
+from medquorum.core.inference.linear import Convolution, Geometry
+from medquorum.core.inference.mixing import Mixture
+from medquorum.core.inference.program import Program
+from medquorum.core.inference.steps import Average, Linear, Maximum, Rectify, Reshape, Step
+from medquorum.core.model.description import (
     AvgPool,
     BatchNorm,
     Conv,
@@ -27,9 +27,9 @@ from chaincode.modelformat.description import (
     Relu,
     Residual,
 )
-from chaincode.modelformat.layout import check_tensors
-from chaincode.modelformat.ordering import following_norm, pools_first
-from chaincode.modelformat.shapes import Shape, output_shape
+from medquorum.core.model.layout import check_tensors
+from medquorum.core.model.ordering import following_norm, pools_first
+from medquorum.core.model.shapes import Shape, output_shape
 
 __all__ = ["compile_model"]
 

@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from chaincode.evaluation.matmul import ExactMatrix
-from chaincode.evaluation.windows import Run, patches, runs
-from chaincode.fixedpoint import FloatArray, IntArray
-from chaincode.modelformat.shapes import pooled
+from medquorum.core.fixedpoint import FloatArray, IntArray
+from medquorum.core.inference.matmul import ExactMatrix
+from medquorum.core.inference.windows import Run, patches, runs
+from medquorum.core.model.shapes import pooled
 
 __all__ = ["Convolution", "Geometry"]
 

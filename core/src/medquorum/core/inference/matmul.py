@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from chaincode.fixedpoint import FloatArray, IntArray
+from medquorum.core.fixedpoint import FloatArray, IntArray
 
 __all__ = ["EXACT", "ExactMatrix"]
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from chaincode.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS, IntArray, truncate
-from chaincode.modelformat.description import BatchNorm, Conv, Dense
-from medquorum import ModelError
+from medquorum.core.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS, IntArray, truncate
+from medquorum.core.model.description import BatchNorm, Conv, Dense
+from medquorum.errors import ModelError
 
 __all__ = ["Affine", "Mixture"]
 

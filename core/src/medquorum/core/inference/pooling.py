@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from chaincode.evaluation.windows import Run, runs
-from chaincode.fixedpoint import FRACTION_BITS, FloatArray
-from chaincode.modelformat.shapes import pooled
+from medquorum.core.fixedpoint import FRACTION_BITS, FloatArray
+from medquorum.core.inference.windows import Run, runs
+from medquorum.core.model.shapes import pooled
 
 __all__ = ["average", "maximum", "reduce"]
 

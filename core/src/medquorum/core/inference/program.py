@@ -10,9 +10,9 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from chaincode.evaluation.steps import Step
-from chaincode.fixedpoint import FloatArray, IntArray
-from medquorum import ModelError
+from medquorum.core.fixedpoint import FloatArray, IntArray
+from medquorum.core.inference.steps import Step
+from medquorum.errors import ModelError
 
 __all__ = ["Images", "Program"]
 

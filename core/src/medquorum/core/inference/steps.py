@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaincode.evaluation import pooling
-from chaincode.evaluation.linear import Convolution
-from chaincode.evaluation.matmul import EXACT
-from chaincode.fixedpoint import FloatArray, IntArray, wrap
-from chaincode.modelformat.shapes import Shape
+from medquorum.core.fixedpoint import FloatArray, IntArray, wrap
+from medquorum.core.inference import pooling
+from medquorum.core.inference.linear import Convolution
+from medquorum.core.inference.matmul import EXACT
+from medquorum.core.model.shapes import Shape
 
 __all__ = ["Average", "Linear", "Maximum", "Rectify", "Reshape", "Step"]
 

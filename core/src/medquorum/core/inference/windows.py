@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chaincode.fixedpoint import FloatArray
-from chaincode.modelformat.shapes import pooled
+from medquorum.core.fixedpoint import FloatArray
+from medquorum.core.model.shapes import pooled
 
 __all__ = ["Run", "patches", "runs"]
 

@@ -1,17 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model format: description (JSON), layout of tensors, packed bytes, chunks and hashes."""
 
-from chaincode.modelformat.description import ModelDescription, parse
-from chaincode.modelformat.layout import (
-    Kind,
-    TensorSpec,
-    check_range,
-    check_tensors,
-    layout,
-    layout_hash,
-    parameters,
-)
-from chaincode.modelformat.packing import (
+from medquorum.core.model.description import ModelDescription, parse
+from medquorum.core.model.layout import Kind, TensorSpec, check_range, check_tensors, layout, layout_hash, parameters
+from medquorum.core.model.packing import (
     CHUNK_BYTES,
     Tensors,
     chunk_hashes,
@@ -21,7 +13,7 @@ from chaincode.modelformat.packing import (
     split,
     unpack,
 )
-from chaincode.modelformat.storedform import from_stored_form, stored_form
+from medquorum.core.model.storedform import from_stored_form, stored_form
 
 __all__ = [
     "CHUNK_BYTES",

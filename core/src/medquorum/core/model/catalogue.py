@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chaincode import fixedpoint
-from chaincode.modelformat import parse
-from medquorum import ModelError
+from medquorum.core import fixedpoint
+from medquorum.core.model import parse
+from medquorum.errors import ModelError
 
 __all__ = ["MODELS", "Document", "describe", "lenet", "mlp", "pixel_table", "resnet18"]
 

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from chaincode import canonical
-from chaincode.modelformat.shapes import check_shapes
-from medquorum import ContractError, ModelError
+from medquorum.core import canonical
+from medquorum.core.model.shapes import check_shapes
+from medquorum.errors import ContractError, ModelError
 
 __all__ = [
     "AvgPool",
@@ -151,7 +151,7 @@ def parse(document: object) -> ModelDescription:
         place = ".".join(str(part) for part in first["loc"]) or "document"
         raise ModelError(
             f"the model description is wrong at {place}: {first['msg']}",
-            "Compare it with the descriptions of chaincode/catalogue.py",
+            "Compare it with the descriptions of core/src/medquorum/core/model/catalogue.py",
         ) from error
     except (ContractError, RecursionError) as error:
         raise ModelError(

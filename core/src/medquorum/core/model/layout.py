@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from chaincode import canonical
-from chaincode.fixedpoint import FRACTION_BITS
-from chaincode.modelformat.description import ModelDescription, PlainLayer
-from chaincode.modelformat.shapes import walk
-from medquorum import ModelError, RangeError
+from medquorum.core import canonical
+from medquorum.core.fixedpoint import FRACTION_BITS
+from medquorum.core.model.description import ModelDescription, PlainLayer
+from medquorum.core.model.shapes import walk
+from medquorum.errors import ModelError, RangeError
 
 __all__ = [
     "Kind",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaincode.modelformat.description import BatchNorm, Layer
+from medquorum.core.model.description import BatchNorm, Layer
 
 __all__ = ["following_norm", "pools_first"]
 

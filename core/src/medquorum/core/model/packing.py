@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chaincode.modelformat.description import ModelDescription
-from chaincode.modelformat.layout import check_tensors, layout, parameters
-from medquorum import ModelError, RangeError
+from medquorum.core.model.description import ModelDescription
+from medquorum.core.model.layout import check_tensors, layout, parameters
+from medquorum.errors import ModelError, RangeError
 
 __all__ = ["CHUNK_BYTES", "Tensors", "chunk_hashes", "chunk_lengths", "model_hash", "pack", "split", "unpack"]
 

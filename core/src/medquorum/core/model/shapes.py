@@ -7,10 +7,10 @@ from collections.abc import Generator, Iterable
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from medquorum import ModelError
+from medquorum.errors import ModelError
 
 if TYPE_CHECKING:
-    from chaincode.modelformat.description import Layer, ModelDescription, PlainLayer, Residual
+    from medquorum.core.model.description import Layer, ModelDescription, PlainLayer, Residual
 
 __all__ = [
     "MAX_ACTIVATIONS",

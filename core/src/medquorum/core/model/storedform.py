@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from medquorum import ModelError
+from medquorum.errors import ModelError
 
 __all__ = ["from_stored_form", "stored_form"]
 

@@ -11,9 +11,9 @@ from hashlib import sha256
 import numpy as np
 import numpy.typing as npt
 
-from chaincode.evaluation import Merit
-from chaincode.modelformat import ModelDescription, Tensors, check_range, layout, unpack
-from medquorum import ModelError, RangeError
+from medquorum.core.inference import Merit
+from medquorum.core.model import ModelDescription, Tensors, check_range, layout, unpack
+from medquorum.errors import ModelError, RangeError
 
 __all__ = ["Candidate", "Reason", "Verdict", "screen", "squared_distance"]
 

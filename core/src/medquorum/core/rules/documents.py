@@ -7,8 +7,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from chaincode import canonical
-from medquorum import ContractError
+from medquorum.core import canonical
+from medquorum.errors import ContractError
 
 __all__ = ["Floor", "Nothing", "PerUpdate", "Prefix", "Rule", "Slack", "Strict", "Subject", "Threshold", "parse_rule"]
 

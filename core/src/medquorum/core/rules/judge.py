@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chaincode.evaluation import Merit
-from chaincode.rules.candidates import Candidate, Reason, Verdict
-from chaincode.rules.documents import Prefix, Rule
-from chaincode.rules.prefix import AggregateMerit, best_prefix, ranked
-from chaincode.rules.update import norm_refusal, refusal
-from medquorum import ContractError
+from medquorum.core.inference import Merit
+from medquorum.core.rules.candidates import Candidate, Reason, Verdict
+from medquorum.core.rules.documents import Prefix, Rule
+from medquorum.core.rules.prefix import AggregateMerit, best_prefix, ranked
+from medquorum.core.rules.update import norm_refusal, refusal
+from medquorum.errors import ContractError
 
 __all__ = ["judge"]
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from chaincode.evaluation import Merit
-from chaincode.rules.documents import Floor, PerUpdate, Slack, Strict, Subject, Threshold
+from medquorum.core.inference import Merit
+from medquorum.core.rules.documents import Floor, PerUpdate, Slack, Strict, Subject, Threshold
 
 __all__ = ["least_merits"]
 
@@ -12,8 +12,8 @@ __all__ = ["least_merits"]
 def least_merits(rule: PerUpdate, base: Merit) -> dict[Subject, tuple[int, tuple[int, ...]]]:
     """Give, for each model the rule evaluates, the least correct images in all and of each class.
 
-    A candidate is accepted by :func:`chaincode.rules.judge` exactly when its counts reach all of them (and it passes
-    RANGE and the norm bound).
+    A candidate is accepted by :func:`medquorum.core.rules.judge` exactly when its counts reach all of them (and it
+    passes RANGE and the norm bound).
     """
     nothing = (0, (0,) * len(base.per_class_total))
     least: dict[Subject, tuple[int, tuple[int, ...]]] = dict.fromkeys(rule.subjects, nothing)

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from chaincode.evaluation import Merit
-from chaincode.rules.candidates import Candidate
-from chaincode.rules.documents import Prefix
-from chaincode.rules.update import subject, within_slack
+from medquorum.core.inference import Merit
+from medquorum.core.rules.candidates import Candidate
+from medquorum.core.rules.documents import Prefix
+from medquorum.core.rules.update import subject, within_slack
 
 __all__ = ["AggregateMerit", "best_prefix", "ranked"]
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from chaincode.evaluation import Merit
-from chaincode.fixedpoint import FRACTION_BITS
-from chaincode.rules.candidates import Candidate, Reason
-from chaincode.rules.documents import Floor, PerUpdate, Rule, Slack, Subject, Threshold
-from medquorum import ContractError
+from medquorum.core.fixedpoint import FRACTION_BITS
+from medquorum.core.inference import Merit
+from medquorum.core.rules.candidates import Candidate, Reason
+from medquorum.core.rules.documents import Floor, PerUpdate, Rule, Slack, Subject, Threshold
+from medquorum.errors import ContractError
 
 __all__ = ["norm_refusal", "refusal", "subject", "within_slack"]
 

@@ -10,14 +10,14 @@ from typing import Annotated
 
 import typer
 
-from medquorum import ConfigError
-from network.consortium import Organisation
-from network.deployment import DEFAULT_NAME, deployments, request
-from network.fabric.client import AdminClient
-from network.network import open_network
-from network.options import AsJson, Channel, Folder, Quiet
-from network.packaging import make_package, package_id
-from network.progress import Progress
+from medquorum.errors import ConfigError
+from medquorum.network.cli.options import AsJson, Channel, Folder, Quiet
+from medquorum.network.consortium.consortium import Organisation
+from medquorum.network.deployment.chaincodes import DEFAULT_NAME, deployments, request
+from medquorum.network.deployment.package import make_package, package_id
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.network import open_network
+from medquorum.network.supervision.progress import Progress
 
 __all__ = ["app", "deploy"]
 

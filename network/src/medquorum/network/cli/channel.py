@@ -8,15 +8,16 @@ from typing import Annotated
 
 import typer
 
-from medquorum import ConfigError
-from network import identityfiles
-from network.consortium import Organisation
-from network.fabric import binaries, ceremony, signing
-from network.fabric.client import AdminClient
-from network.fabric.configtx import make_genesis
-from network.fabric.founding import check_genesis
-from network.network import Network, open_network
-from network.options import Channel, Folder
+from medquorum.errors import ConfigError
+from medquorum.network.cli.options import Channel, Folder
+from medquorum.network.consortium.consortium import Organisation
+from medquorum.network.fabric import binaries, signing
+from medquorum.network.fabric import config_update as ceremony
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.fabric.configtx import make_genesis
+from medquorum.network.fabric.genesis_check import check_genesis
+from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.network import Network, open_network
 
 __all__ = ["app"]
 

@@ -17,15 +17,15 @@ from typing import Any
 import psutil
 from cryptography import x509
 
-from medquorum import BinaryMissing, ConfigError, NetworkError
-from network.consortium import Consortium, Service, load, sample
-from network.fabric import binaries
-from network.fabric.builder import builder_folder
-from network.fabric.caserver import CONFIGURATION
-from network.health import listens
-from network.packaging import metadata
-from network.paths import NetworkFolder
-from network.processes import marked
+from medquorum.errors import BinaryMissing, ConfigError, NetworkError
+from medquorum.network.consortium.consortium import Consortium, Service, load, sample
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.deployment.package import metadata
+from medquorum.network.fabric import binaries
+from medquorum.network.fabric.builder import builder_folder
+from medquorum.network.fabric.ca_server import CONFIGURATION
+from medquorum.network.supervision.health import listens
+from medquorum.network.supervision.processes import marked
 
 __all__ = ["Finding", "examine"]
 

@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from medquorum import ConfigError
-from network import bundle, identityfiles, profiles
-from network.consortium import Organisation, write
-from network.membership import new_hospital, with_hospital, without_hospital
-from network.network import Network, open_network
-from network.options import Folder, Quiet
-from network.progress import Progress
+from medquorum.errors import ConfigError
+from medquorum.network.cli.options import Folder, Quiet
+from medquorum.network.consortium.consortium import Organisation, write
+from medquorum.network.consortium.membership import new_hospital, with_hospital, without_hospital
+from medquorum.network.identity import bundle, profiles
+from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.network import Network, open_network
+from medquorum.network.supervision.progress import Progress
 
 __all__ = ["app"]
 

@@ -14,13 +14,27 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.console import Console
 
-from medquorum import ConfigError, MedquorumError, __version__
-from network import chaincode_cli, channel_cli, doctor, hospital_cli, organisation_cli
-from network.consortium import sample, write
-from network.network import Kind, Network, open_network
-from network.options import AsJson, Channel, Folder, Quiet
-from network.progress import Progress
-from network.status import status as look
+from medquorum.errors import ConfigError, MedquorumError, __version__
+from medquorum.network.cli import (
+    chaincode as chaincode_cli,
+)
+from medquorum.network.cli import (
+    channel as channel_cli,
+)
+from medquorum.network.cli import (
+    doctor,
+)
+from medquorum.network.cli import (
+    hospital as hospital_cli,
+)
+from medquorum.network.cli import (
+    organisation as organisation_cli,
+)
+from medquorum.network.cli.options import AsJson, Channel, Folder, Quiet
+from medquorum.network.cli.status import status as look
+from medquorum.network.consortium.consortium import sample, write
+from medquorum.network.network import Kind, Network, open_network
+from medquorum.network.supervision.progress import Progress
 
 __all__ = ["app", "main"]
 
@@ -180,7 +194,7 @@ class Interrupted(MedquorumError):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; errors are one line (or JSON with ``--json``) and the exit code of ``medquorum.py``."""
+    """Run the command line; errors are one line (or JSON with ``--json``) and the exit code of ``medquorum.errors``."""
     given = sys.argv[1:] if arguments is None else arguments
     if given == ["--version"]:
         print(__version__)

@@ -11,13 +11,14 @@ from typing import Annotated
 
 import typer
 
-from medquorum import BinaryMissing, ConfigError
-from network import bundle, crypto, identityfiles, profiles
-from network.consortium import AnyOrganisation
-from network.fabric.caserver import REMEDY, SERVER, fabric_ca, find_server, has_root
-from network.network import open_network
-from network.options import AsJson, Folder
-from network.paths import NetworkFolder
+from medquorum.errors import BinaryMissing, ConfigError
+from medquorum.network.cli.options import AsJson, Folder
+from medquorum.network.consortium.consortium import AnyOrganisation
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric.ca_server import REMEDY, SERVER, fabric_ca, find_server, has_root
+from medquorum.network.identity import bundle, crypto, profiles
+from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.network import open_network
 
 __all__ = ["app"]
 

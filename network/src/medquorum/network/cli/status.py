@@ -9,11 +9,11 @@ from typing import Any
 
 import psutil
 
-from network import health
-from network.consortium import LOOPBACK, Consortium
-from network.deployment import deployments
-from network.network import Network
-from network.processes import Process, Record, alive, processes, records
+from medquorum.network.consortium.consortium import LOOPBACK, Consortium
+from medquorum.network.deployment.chaincodes import deployments
+from medquorum.network.network import Network
+from medquorum.network.supervision import health
+from medquorum.network.supervision.processes import Process, Record, alive, processes, records
 
 __all__ = ["Row", "rows", "status"]
 

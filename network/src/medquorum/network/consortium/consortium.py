@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from medquorum import ConfigError
-from network.expansion import expand
+from medquorum.errors import ConfigError
+from medquorum.network.consortium.defaults import expand
 
 __all__ = [
     "LOOPBACK",
@@ -273,7 +273,7 @@ def sample(
     """
     if name not in SAMPLES:
         raise ConfigError(f"no sample {name!r}", f"Samples: {', '.join(SAMPLES)}")
-    text = resources.files("network").joinpath("samples", f"{name}.toml").read_text(encoding="utf-8")
+    text = resources.files("medquorum.network").joinpath("samples", f"{name}.toml").read_text(encoding="utf-8")
     changes = {
         "hospitals": hospitals,
         "port_base": port_base,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from medquorum import ConfigError
+from medquorum.errors import ConfigError
 
 __all__ = ["expand"]
 

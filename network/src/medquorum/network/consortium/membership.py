@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from medquorum import ConfigError
-from network.consortium import Consortium, Organisation
-from network.expansion import ORGANISATIONS_OFFSET, STEP
+from medquorum.errors import ConfigError
+from medquorum.network.consortium.consortium import Consortium, Organisation
+from medquorum.network.consortium.defaults import ORGANISATIONS_OFFSET, STEP
 
 __all__ = ["new_hospital", "with_hospital", "without_hospital"]
 

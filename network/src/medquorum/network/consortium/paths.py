@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from network.consortium import AnyOrganisation, Organisation
+from medquorum.network.consortium.consortium import AnyOrganisation, Organisation
 
 __all__ = ["NetworkFolder"]
 
@@ -125,11 +125,11 @@ class NetworkFolder:
 
     @property
     def chaincodes(self) -> Path:
-        """What is deployed (`network.deployment`)."""
+        """What is deployed (`medquorum.network.deployment.chaincodes`)."""
         return self.root / "chaincodes.json"
 
     def process(self, name: str) -> Path:
-        """Give what should run (`network.processes`), as against `run`, what does."""
+        """Give what should run (`medquorum.network.supervision.processes`), as against `run`, what does."""
         return self.root / "processes" / f"{name}.json"
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from network.consortium import Consortium, Organisation
+from medquorum.network.consortium.consortium import Consortium, Organisation
 
 __all__ = ["any_of", "collections", "endorsement", "governance", "third_of_hospitals"]
 

@@ -6,18 +6,20 @@ from __future__ import annotations
 import functools
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from medquorum import ConfigError
-from network import control, health, policies
-from network.consortium import LOOPBACK, Consortium, Organisation
-from network.paths import NetworkFolder
-from network.processes import Process, processes
-from network.waiting import await_true
+from medquorum.errors import ConfigError
+from medquorum.network.consortium import policies
+from medquorum.network.consortium.consortium import LOOPBACK, Consortium, Organisation
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision import health
+from medquorum.network.supervision.processes import Process, processes
+from medquorum.network.supervision.waiting import await_true
 
 __all__ = [
     "DEFAULT_NAME",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 DEFAULT_NAME = "medquorum"
+CHAINCODE_SERVER = "medquorum-chaincode"
 START_SECONDS = 60
 _LABEL = re.compile(r"^[A-Za-z0-9]+([-_.+][A-Za-z0-9]+)*$")
 
@@ -110,12 +113,22 @@ def renewed(deployment: Deployment, consortium: Consortium) -> Deployment:
 
 
 def command_of(path: Path | None) -> list[str]:
-    """Give the command of a chaincode: a Python file, a package folder, or our own (``python -m chaincode``)."""
+    """Give the command of a chaincode: a Python file, a package folder, or our own."""
     if path is None:
-        return [sys.executable, "-m", "chaincode"]
+        return [_own_chaincode()]
     if not path.exists():
         raise ConfigError(f"no chaincode at {path}", "-ccp names a Python file or a package folder")
     return [sys.executable, str(path.resolve())]
+
+
+def _own_chaincode() -> str:
+    """Return the path of ``medquorum-chaincode``: beside this interpreter, or on ``PATH``."""
+    beside = Path(sys.executable).with_name(CHAINCODE_SERVER)
+    found = str(beside) if beside.is_file() else shutil.which(CHAINCODE_SERVER)
+    if found is None:
+        remedy = f"pip install {CHAINCODE_SERVER}, or name another chaincode server with --command"
+        raise ConfigError(f"{CHAINCODE_SERVER} is not installed", remedy)
+    return found
 
 
 def chaincode_process(deployment: Deployment, one: Organisation, folder: NetworkFolder) -> tuple[Process, str]:
@@ -132,7 +145,6 @@ def chaincode_process(deployment: Deployment, one: Organisation, folder: Network
     address = f"{LOOPBACK}:{one.peer.chaincode_ports[deployment.slot]}"
     tls = folder.node_tls(one)
     env = {
-        "PYTHONPATH": control.python_path(),
         "CHAINCODE_SERVER_ADDRESS": address,
         "CHAINCODE_ID": deployment.package_id,
         "CORE_CHAINCODE_ID_NAME": deployment.package_id,

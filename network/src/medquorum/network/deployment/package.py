@@ -11,7 +11,7 @@ import tarfile
 
 __all__ = ["make_package", "metadata", "package_id"]
 
-# Filled in by each peer's builder (`network.fabric.builder`), so that the package is the same for all.
+# Filled in by each peer's builder (`medquorum.network.fabric.builder`), so that the package is the same for all.
 CONNECTION = {
     "address": "{{.address}}",
     "dial_timeout": "10s",

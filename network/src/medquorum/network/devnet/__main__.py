@@ -13,8 +13,8 @@ from typing import Annotated
 import structlog
 import typer
 
-from medquorum import MedquorumError
-from network.devnet.process import Devnet
+from medquorum.errors import MedquorumError
+from medquorum.network.devnet.process import Devnet
 
 
 async def serve(folder: Path) -> None:

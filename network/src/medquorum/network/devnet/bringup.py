@@ -8,14 +8,23 @@ import json
 import sys
 from dataclasses import asdict, replace
 
-from network import control, crypto, health, profiles
-from network.consortium import Consortium
-from network.deployment import Deployment, await_listening, chaincode_process, deployments, free_slot, retire, save
-from network.packaging import make_package, package_id
-from network.paths import NetworkFolder
-from network.processes import Process
-from network.progress import Progress
-from network.waiting import await_true
+from medquorum.network.consortium.consortium import Consortium
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.deployment.chaincodes import (
+    Deployment,
+    await_listening,
+    chaincode_process,
+    deployments,
+    free_slot,
+    retire,
+    save,
+)
+from medquorum.network.deployment.package import make_package, package_id
+from medquorum.network.identity import crypto, profiles
+from medquorum.network.supervision import control, health
+from medquorum.network.supervision.processes import Process
+from medquorum.network.supervision.progress import Progress
+from medquorum.network.supervision.waiting import await_true
 
 __all__ = ["DEVNET", "bring_up", "deploy"]
 
@@ -29,8 +38,8 @@ def bring_up(consortium: Consortium, folder: NetworkFolder, progress: Progress) 
         crypto.generate(consortium, folder)
         profiles.write_all(consortium, folder)
     with progress.step(f"devnet with {len(consortium.members)} organisations"):
-        command = [sys.executable, "-m", "network.devnet", "--dir", str(folder.root)]
-        Process(DEVNET, DEVNET, DEVNET, command, {"PYTHONPATH": control.python_path()}).save(folder)
+        command = [sys.executable, "-m", "medquorum.network.devnet", "--dir", str(folder.root)]
+        Process(DEVNET, DEVNET, DEVNET, command, {}).save(folder)
         control.supervise(folder)
         for one in consortium.members:
             if one.peer:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-from medquorum import NetworkError
+from medquorum.errors import NetworkError
 
 __all__ = ["DownList", "lock"]
 

@@ -8,12 +8,12 @@ import structlog
 from fabric_protos.gateway.gateway_pb2_grpc import add_GatewayServicer_to_server
 from fabric_protos.peer.events_pb2_grpc import add_DeliverServicer_to_server
 
-from medquorum import NetworkError
-from network.consortium import Organisation
-from network.devnet.deliverservice import DeliverService
-from network.devnet.endorser import Endorser
-from network.devnet.gatewayservice import GatewayService
-from network.paths import NetworkFolder
+from medquorum.errors import NetworkError
+from medquorum.network.consortium.consortium import Organisation
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.devnet.gateway.service import GatewayService
+from medquorum.network.devnet.peer.deliver_service import DeliverService
+from medquorum.network.devnet.peer.endorser import Endorser
 
 __all__ = ["PeerServer"]
 

@@ -10,23 +10,23 @@ from pathlib import Path
 
 import structlog
 
-from network.consortium import Organisation, load
-from network.devnet.definition import Definitions
-from network.devnet.deliverservice import DeliverService
-from network.devnet.endorser import Endorser
-from network.devnet.events import BlockEvents
-from network.devnet.folder import DownList, lock
-from network.devnet.gateway import Gateway
-from network.devnet.gatewayservice import GatewayService
-from network.devnet.genesis import genesis_envelope
-from network.devnet.identity import Msp, Msps, Signer
-from network.devnet.ledger import Ledger, Members
-from network.devnet.operations import Operations
-from network.devnet.orderer import Orderer
-from network.devnet.peerserver import GRACE_SECONDS, PeerServer
-from network.devnet.progress import Progress
-from network.devnet.registry import Registry
-from network.paths import NetworkFolder
+from medquorum.network.consortium.consortium import Organisation, load
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.devnet.folder import DownList, lock
+from medquorum.network.devnet.gateway.events import BlockEvents
+from medquorum.network.devnet.gateway.gateway import Gateway
+from medquorum.network.devnet.gateway.registry import Registry
+from medquorum.network.devnet.gateway.service import GatewayService
+from medquorum.network.devnet.ledger.ledger import Ledger, Members
+from medquorum.network.devnet.ledger.progress import Progress
+from medquorum.network.devnet.orderer.genesis import genesis_envelope
+from medquorum.network.devnet.orderer.orderer import Orderer
+from medquorum.network.devnet.peer.deliver_service import DeliverService
+from medquorum.network.devnet.peer.endorser import Endorser
+from medquorum.network.devnet.peer.operations import Operations
+from medquorum.network.devnet.peer_server import GRACE_SECONDS, PeerServer
+from medquorum.network.devnet.policy.definition import Definitions
+from medquorum.network.identity.msp import Msp, Msps, Signer
 
 __all__ = ["Devnet"]
 

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from medquorum import MedquorumError, NetworkError
-from network.consortium import load
-from network.paths import NetworkFolder
+from medquorum.errors import MedquorumError, NetworkError
+from medquorum.network.consortium.consortium import load
+from medquorum.network.consortium.paths import NetworkFolder
 
 __all__ = ["State", "switch"]
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from medquorum import BinaryMissing, NetworkError
+from medquorum.errors import BinaryMissing, NetworkError
 
 __all__ = ["PROGRAMS", "Binaries", "find", "places"]
 

@@ -8,18 +8,25 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from medquorum import ConfigError
-from network import control, crypto, health, identityfiles, profiles
-from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation, Organisation
-from network.fabric import builder, nodes
-from network.fabric.binaries import Binaries
-from network.fabric.channel import is_joined, join_orderer, join_peer
-from network.fabric.client import AdminClient
-from network.fabric.configtx import make_genesis
-from network.fabric.founding import check_genesis
-from network.paths import NetworkFolder
-from network.progress import Progress
-from network.waiting import await_true
+from medquorum.errors import ConfigError
+from medquorum.network.consortium.consortium import (
+    AnyOrganisation,
+    Consortium,
+    OrdererOrganisation,
+    Organisation,
+)
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric import builder, nodes
+from medquorum.network.fabric.binaries import Binaries
+from medquorum.network.fabric.channel import is_joined, join_orderer, join_peer
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.fabric.configtx import make_genesis
+from medquorum.network.fabric.genesis_check import check_genesis
+from medquorum.network.identity import crypto, profiles
+from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.supervision import control, health
+from medquorum.network.supervision.progress import Progress
+from medquorum.network.supervision.waiting import await_true
 
 __all__ = ["bring_up", "create_channel", "in_parallel"]
 

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from medquorum import NetworkError
-from network.authority import general_name
-from network.devnet.identity import Signer
+from medquorum.errors import NetworkError
+from medquorum.network.identity.authority import general_name
+from medquorum.network.identity.msp import Signer
 
 __all__ = ["REGISTRAR", "FabricAuthority"]
 

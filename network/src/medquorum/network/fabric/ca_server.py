@@ -22,15 +22,15 @@ from typing import Any
 import psutil
 import yaml
 
-from medquorum import NetworkError
-from network.consortium import AnyOrganisation
-from network.crypto import Issuers
-from network.fabric.binaries import places
-from network.fabric.caclient import REGISTRAR, FabricAuthority
-from network.paths import NetworkFolder
-from network.privatefile import write_private
-from network.processes import NETWORK_VARIABLE, end
-from network.waiting import await_true, last_lines
+from medquorum.errors import NetworkError
+from medquorum.network.consortium.consortium import AnyOrganisation
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric.binaries import places
+from medquorum.network.fabric.ca_client import REGISTRAR, FabricAuthority
+from medquorum.network.identity.crypto import Issuers
+from medquorum.network.identity.private_file import write_private
+from medquorum.network.supervision.processes import NETWORK_VARIABLE, end
+from medquorum.network.supervision.waiting import await_true, last_lines
 
 __all__ = ["CONFIGURATION", "REMEDY", "SERVER", "fabric_ca", "find_server", "has_root"]
 

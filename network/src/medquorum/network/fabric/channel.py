@@ -8,10 +8,10 @@ import re
 import tenacity
 from fabric_protos.common import common_pb2
 
-from medquorum import NetworkError
-from network.consortium import AnyOrganisation, OrdererOrganisation, Organisation
-from network.fabric.client import AdminClient, document_in
-from network.waiting import await_true
+from medquorum.errors import NetworkError
+from medquorum.network.consortium.consortium import AnyOrganisation, OrdererOrganisation, Organisation
+from medquorum.network.fabric.client import AdminClient, document_in
+from medquorum.network.supervision.waiting import await_true
 
 __all__ = ["await_caught_up", "is_joined", "join_orderer", "join_peer"]
 

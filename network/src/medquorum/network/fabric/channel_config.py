@@ -14,10 +14,10 @@ from pathlib import Path
 
 from fabric_protos.common import common_pb2, configtx_pb2
 
-from medquorum import CheckFailed, NetworkError
-from network.consortium import Organisation
-from network.fabric.client import AdminClient
-from network.fabric.configtx import write_block
+from medquorum.errors import CheckFailed, NetworkError
+from medquorum.network.consortium.consortium import Organisation
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.fabric.configtx import write_block
 
 __all__ = [
     "APPLICATION",

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medquorum import ConfigError
-from network import health
-from network.consortium import Consortium, OrdererOrganisation, Organisation
-from network.fabric.binaries import Binaries
-from network.paths import NetworkFolder
+from medquorum.errors import ConfigError
+from medquorum.network.consortium.consortium import Consortium, OrdererOrganisation, Organisation
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric.binaries import Binaries
+from medquorum.network.supervision import health
 
 __all__ = ["AdminClient", "document_in"]
 

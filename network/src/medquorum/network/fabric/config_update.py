@@ -9,13 +9,13 @@ from pathlib import Path
 import tenacity
 from google.protobuf.message import DecodeError
 
-from medquorum import ConfigError, NetworkError
-from network import identityfiles
-from network.consortium import Consortium, Organisation
-from network.fabric import signing
-from network.fabric.channelconfig import Change, applied, fetch, make_change
-from network.fabric.client import AdminClient
-from network.paths import NetworkFolder
+from medquorum.errors import ConfigError, NetworkError
+from medquorum.network.consortium.consortium import Consortium, Organisation
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric import signing
+from medquorum.network.fabric.channel_config import Change, applied, fetch, make_change
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.identity import msp_folder as identityfiles
 
 __all__ = ["apply", "followed", "make", "own_members", "read", "sign", "submit"]
 

@@ -13,10 +13,15 @@ from typing import Any
 
 import yaml
 
-from network import policies
-from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation, Organisation
-from network.fabric.binaries import Binaries
-from network.paths import NetworkFolder
+from medquorum.network.consortium import policies
+from medquorum.network.consortium.consortium import (
+    AnyOrganisation,
+    Consortium,
+    OrdererOrganisation,
+    Organisation,
+)
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric.binaries import Binaries
 
 __all__ = ["PROFILE", "configtx", "make_genesis", "write_block"]
 

@@ -8,19 +8,28 @@ from dataclasses import replace
 
 import tenacity
 
-from medquorum import ConfigError, MedquorumError, NetworkError
-from network import control, health, policies
-from network.consortium import Consortium, Organisation
-from network.deployment import Deployment, await_listening, chaincode_process, deployments, free_slot, retire, save
-from network.fabric import builder
-from network.fabric.bringup import in_parallel
-from network.fabric.channel import await_caught_up
-from network.fabric.client import AdminClient
-from network.fabric.lifecycle import Lifecycle
-from network.packaging import make_package, package_id
-from network.paths import NetworkFolder
-from network.progress import Progress
-from network.waiting import becomes_true
+from medquorum.errors import ConfigError, MedquorumError, NetworkError
+from medquorum.network.consortium import policies
+from medquorum.network.consortium.consortium import Consortium, Organisation
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.deployment.chaincodes import (
+    Deployment,
+    await_listening,
+    chaincode_process,
+    deployments,
+    free_slot,
+    retire,
+    save,
+)
+from medquorum.network.deployment.package import make_package, package_id
+from medquorum.network.fabric import builder
+from medquorum.network.fabric.bringup import in_parallel
+from medquorum.network.fabric.channel import await_caught_up
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.fabric.lifecycle import Lifecycle
+from medquorum.network.supervision import control, health
+from medquorum.network.supervision.progress import Progress
+from medquorum.network.supervision.waiting import becomes_true
 
 __all__ = ["deploy"]
 

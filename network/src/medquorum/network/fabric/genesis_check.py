@@ -8,10 +8,10 @@ from dataclasses import replace
 from fabric_protos.common import configtx_pb2
 from google.protobuf.message import DecodeError
 
-from medquorum import CheckFailed, ConfigError
-from network import identityfiles
-from network.fabric.channelconfig import config_of, generated, members_of
-from network.fabric.client import AdminClient
+from medquorum.errors import CheckFailed, ConfigError
+from medquorum.network.fabric.channel_config import config_of, generated, members_of
+from medquorum.network.fabric.client import AdminClient
+from medquorum.network.identity import msp_folder as identityfiles
 
 __all__ = ["check_genesis", "differences"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import tenacity
 
-from medquorum import NetworkError
-from network.consortium import Organisation
-from network.deployment import Deployment
-from network.fabric.client import AdminClient, document_in
+from medquorum.errors import NetworkError
+from medquorum.network.consortium.consortium import Organisation
+from medquorum.network.deployment.chaincodes import Deployment
+from medquorum.network.fabric.client import AdminClient, document_in
 
 __all__ = ["Lifecycle"]
 

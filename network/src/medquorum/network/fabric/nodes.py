@@ -10,11 +10,11 @@ from typing import Any
 
 import yaml
 
-from network.consortium import LOOPBACK, Consortium, OrdererOrganisation, Organisation, Peer
-from network.fabric.binaries import Binaries
-from network.fabric.builder import BUILDER_VARIABLE, builder_folder, targets_file
-from network.paths import NetworkFolder
-from network.processes import Process
+from medquorum.network.consortium.consortium import LOOPBACK, Consortium, OrdererOrganisation, Organisation, Peer
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric.binaries import Binaries
+from medquorum.network.fabric.builder import BUILDER_VARIABLE, builder_folder, targets_file
+from medquorum.network.supervision.processes import Process
 
 __all__ = ["GO_LIMITS", "orderer_process", "peer_process"]
 
@@ -106,7 +106,7 @@ def _bind(host: str) -> str:
 
 
 def _template(name: str) -> Document:
-    text = resources.files("network.fabric").joinpath("templates", name).read_text(encoding="utf-8")
+    text = resources.files("medquorum.network.fabric").joinpath("templates", name).read_text(encoding="utf-8")
     document: Document = yaml.safe_load(text)
     return document
 

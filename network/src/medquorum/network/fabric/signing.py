@@ -12,11 +12,11 @@ from fabric_protos.common import common_pb2, configtx_pb2, policies_pb2
 from fabric_protos.msp import identities_pb2, msp_config_pb2, msp_principal_pb2
 from google.protobuf.message import DecodeError
 
-from medquorum import ConfigError
-from network.consortium import Organisation
-from network.devnet.identity import IdentityError, Msp, Msps, Signer
-from network.fabric.channelconfig import APPLICATION, ORDERER, Change
-from network.paths import NetworkFolder
+from medquorum.errors import ConfigError
+from medquorum.network.consortium.consortium import Organisation
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.fabric.channel_config import APPLICATION, ORDERER, Change
+from medquorum.network.identity.msp import IdentityError, Msp, Msps, Signer
 
 __all__ = ["genuine", "merge", "satisfied", "sign", "signers"]
 

@@ -17,10 +17,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from medquorum import ConfigError
-from network import identityfiles
-from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation, Organisation
-from network.paths import NetworkFolder
+from medquorum.errors import ConfigError
+from medquorum.network.consortium.consortium import (
+    AnyOrganisation,
+    Consortium,
+    OrdererOrganisation,
+    Organisation,
+)
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.identity import msp_folder as identityfiles
 
 __all__ = ["Bundle", "export", "read", "store"]
 

@@ -17,9 +17,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from network.authority import Authority, Issuer, Validity, new_authority
-from network.consortium import AnyOrganisation, Consortium, OrdererOrganisation, Organisation, Service
-from network.paths import NetworkFolder
+from medquorum.network.consortium.consortium import (
+    AnyOrganisation,
+    Consortium,
+    OrdererOrganisation,
+    Organisation,
+    Service,
+)
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.identity.authority import Authority, Issuer, Validity, new_authority
 
 __all__ = [
     "USERS",

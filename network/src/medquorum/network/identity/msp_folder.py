@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from medquorum import ConfigError
-from network.consortium import AnyOrganisation, Consortium, Organisation
-from network.paths import NetworkFolder
+from medquorum.errors import ConfigError
+from medquorum.network.consortium.consortium import AnyOrganisation, Consortium, Organisation
+from medquorum.network.consortium.paths import NetworkFolder
 
 __all__ = ["check_own", "check_public", "check_stranger", "is_own", "require"]
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connection profiles (JSON, YAML) and wallets as Explorer and the Node and Go SDKs read them; hfc has `network.hfc`.
+"""Connection profiles (JSON, YAML) and wallets as Explorer and the Node and Go SDKs read them.
+
+Those of fabric-sdk-py are in `medquorum.network.identity.hfc`.
 
 The profile of an organisation without a peer (the dealer) names the first verifier's peer.
 """
@@ -11,11 +13,11 @@ from typing import Any
 
 import yaml
 
-from network import hfc
-from network.consortium import AnyOrganisation, Consortium, Organisation
-from network.crypto import USERS
-from network.paths import NetworkFolder
-from network.privatefile import write_private
+from medquorum.network.consortium.consortium import AnyOrganisation, Consortium, Organisation
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.identity import hfc
+from medquorum.network.identity.crypto import USERS
+from medquorum.network.identity.private_file import write_private
 
 __all__ = ["profile", "wallet_identity", "write_all", "write_known"]
 

@@ -10,27 +10,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 import psutil
 
-import network
-from medquorum import NetworkError
-from network.paths import NetworkFolder
-from network.processes import NETWORK_VARIABLE, Process, alive, end, marked, processes, records
-from network.supervisor import supervisor_name
-from network.waiting import await_true, last_lines
+from medquorum.errors import NetworkError
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision.processes import NETWORK_VARIABLE, Process, alive, end, marked, processes, records
+from medquorum.network.supervision.supervisor import supervisor_name
+from medquorum.network.supervision.waiting import await_true, last_lines
 
-__all__ = ["bring_down", "python_path", "supervise", "switch"]
+__all__ = ["bring_down", "supervise", "switch"]
 
 SECTIONS = ("data", "logs", "run", "config", "processes", "channel-artifacts", "devnet", "packages")
-
-
-def python_path() -> str:
-    """Give a ``PYTHONPATH`` under which child processes find this project's packages."""
-    home = str(Path(network.__file__).parents[1])
-    rest = os.environ.get("PYTHONPATH", "")
-    return os.pathsep.join([home, *(part for part in rest.split(os.pathsep) if part and part != home)])
 
 
 def supervise(folder: NetworkFolder, organisation: str | None = None) -> None:
@@ -77,11 +68,11 @@ def bring_down(folder: NetworkFolder, *, purge: bool = False) -> int:
 
 def _start(folder: NetworkFolder, organisation: str | None) -> None:
     name = supervisor_name(organisation)
-    command = [sys.executable, "-m", "network.supervisor", "--dir", str(folder.root.resolve())]
+    command = [sys.executable, "-m", "medquorum.network.supervision.supervisor", "--dir", str(folder.root.resolve())]
     command += ["--org", organisation] if organisation else []
     path = folder.log(name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    env = os.environ | {"PYTHONPATH": python_path(), NETWORK_VARIABLE: str(folder.root.resolve())}
+    env = os.environ | {NETWORK_VARIABLE: str(folder.root.resolve())}
     with path.open("ab") as output:
         done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False)
     if done.returncode != 0:

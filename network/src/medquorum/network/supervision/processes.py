@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import psutil
 
-from network.paths import NetworkFolder
-from network.waiting import becomes_true
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision.waiting import becomes_true
 
 __all__ = ["NETWORK_VARIABLE", "Process", "Record", "alive", "end", "marked", "processes", "records"]
 

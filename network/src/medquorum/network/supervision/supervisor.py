@@ -22,8 +22,8 @@ from pathlib import Path
 import psutil
 import structlog
 
-from network.paths import NetworkFolder
-from network.processes import NETWORK_VARIABLE, Process, Record, alive, end, processes, records
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision.processes import NETWORK_VARIABLE, Process, Record, alive, end, processes, records
 
 __all__ = ["Supervisor", "supervisor_name"]
 
@@ -184,7 +184,7 @@ def _start_time(pid: int) -> float:
 
 def main() -> int:
     """Leave one supervisor running; 3 when another one holds the folder."""
-    parser = argparse.ArgumentParser(prog="network.supervisor")
+    parser = argparse.ArgumentParser(prog="medquorum.network.supervision.supervisor")
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--org")
     options = parser.parse_args()

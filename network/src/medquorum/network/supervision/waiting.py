@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tenacity
 
-from medquorum import StartTimeout
+from medquorum.errors import StartTimeout
 
 __all__ = ["await_true", "becomes_true", "last_lines"]
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chaincode.fixedpoint import IntArray
-from verifier.kernels.library import library
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.arithmetic.kernels.library import library
 
 __all__ = ["Words", "planes", "spread", "word_count"]
 

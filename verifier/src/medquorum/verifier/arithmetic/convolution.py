@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from chaincode.evaluation.windows import Run
-from chaincode.fixedpoint import IntArray
-from verifier import ring
-from verifier.geometry import Geometry
-from verifier.kernels.library import library
-from verifier.kernels.products import BITS, Gathered
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference.windows import Run
+from medquorum.verifier.arithmetic import ring
+from medquorum.verifier.arithmetic.geometry import Geometry
+from medquorum.verifier.arithmetic.kernels.library import library
+from medquorum.verifier.arithmetic.products import BITS, Gathered
 
 __all__ = ["Convolution"]
 

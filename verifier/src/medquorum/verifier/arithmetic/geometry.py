@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from chaincode.evaluation.windows import Run, runs
+from medquorum.core.inference.windows import Run, runs
 
 __all__ = ["Geometry"]
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chaincode.evaluation.windows import Run
-from chaincode.fixedpoint import IntArray
-from verifier.geometry import Geometry
-from verifier.kernels.library import Library
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference.windows import Run
+from medquorum.verifier.arithmetic.geometry import Geometry
+from medquorum.verifier.arithmetic.kernels.library import Library
 
 __all__ = ["BITS", "Gathered"]
 

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from chaincode.fixedpoint import IntArray
-from medquorum import ProtocolError
-from verifier.kernels.library import library
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import ProtocolError
+from medquorum.verifier.arithmetic.kernels.library import library
 
 __all__ = ["byte_width", "low_bytes", "matmul", "pack", "reduce", "unpack"]
 

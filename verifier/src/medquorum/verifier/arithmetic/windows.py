@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chaincode.evaluation.windows import runs
-from chaincode.fixedpoint import IntArray
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference.windows import runs
 
 __all__ = ["Along", "along"]
 

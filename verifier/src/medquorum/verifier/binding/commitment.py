@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from chaincode import canonical
-from chaincode.fixedpoint import IntArray
-from medquorum import ProtocolError
-from verifier.sharing import expand, share
-from verifier.stream import SEED_BYTES
+from medquorum.core import canonical
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import ProtocolError
+from medquorum.verifier.randomness.sharing import expand, share
+from medquorum.verifier.randomness.stream import SEED_BYTES
 
 __all__ = ["SALT_BYTES", "HandOver", "ShareContext", "hand_overs", "open_share", "share_bytes"]
 

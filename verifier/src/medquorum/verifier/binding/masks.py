@@ -12,10 +12,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from chaincode import canonical
-from chaincode.fixedpoint import IntArray
-from verifier.identifier import MaterialId
-from verifier.material import Deal
+from medquorum.core import canonical
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.material import Deal
 
 __all__ = ["masks_hash", "update_mask"]
 

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from chaincode import canonical
-from chaincode.fixedpoint import IntArray
-from medquorum import ProtocolError
-from verifier.sharing import expand
-from verifier.stream import SEED_BYTES
+from medquorum.core import canonical
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import ProtocolError
+from medquorum.verifier.randomness.sharing import expand
+from medquorum.verifier.randomness.stream import SEED_BYTES
 
 __all__ = ["AggregationContext", "open_reshare", "reshare_bytes", "reshares"]
 

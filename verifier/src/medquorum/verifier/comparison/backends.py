@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from chaincode import canonical
-from verifier.comparison import Comparison
-from verifier.fss import Fss
-from verifier.identifier import MaterialId
-from verifier.tree import Tree
+from medquorum.core import canonical
+from medquorum.verifier.comparison.fss import Fss
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.randomness.identifier import MaterialId
 
 __all__ = ["Chosen", "Comparing", "back_end", "fss_key"]
 

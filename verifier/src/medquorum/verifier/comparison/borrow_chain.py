@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from verifier.bits import Words
+from medquorum.verifier.arithmetic.bitplanes import Words
 
 __all__ = ["carried", "chain", "chain_products", "mask_products", "product"]
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from verifier.bits import Words
-from verifier.kernels.library import library
-from verifier.prg import FixedKey
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.arithmetic.bitplanes import Words
+from medquorum.verifier.arithmetic.kernels.library import library
+from medquorum.verifier.comparison.prg import FixedKey
 
 __all__ = ["LEAF_BITS", "blocks", "evaluate", "generate"]
 

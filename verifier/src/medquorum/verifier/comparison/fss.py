@@ -3,7 +3,7 @@
 
 1. For each position the dealer sends both parties the public part of a key for [x < r mod 2^p]; the secret roots are in
    the parties' streams.
-2. Each party evaluates its key at c mod 2^p: shares modulo 2 of the borrow (:mod:`verifier.dcf`).
+2. Each party evaluates its key at c mod 2^p: shares modulo 2 of the borrow (:mod:`medquorum.verifier.comparison.dcf`).
 3. The shares are opened under dealt one-bit masks, all positions in one round.
 """
 
@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from verifier import dcf
-from verifier.bits import Words, spread, word_count
-from verifier.comparison import Cost
-from verifier.material import Deal, Hand
-from verifier.party import Party
-from verifier.prg import FixedKey
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.arithmetic.bitplanes import Words, spread, word_count
+from medquorum.verifier.comparison import dcf
+from medquorum.verifier.comparison.interface import Cost
+from medquorum.verifier.comparison.prg import FixedKey
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
 
 __all__ = ["Fss"]
 

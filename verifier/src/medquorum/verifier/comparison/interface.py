@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from chaincode.fixedpoint import IntArray
-from verifier.material import Deal, Hand
-from verifier.party import Party
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
 
 __all__ = ["Comparison", "Cost"]
 

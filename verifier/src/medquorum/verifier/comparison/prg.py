@@ -13,7 +13,7 @@ import hashlib
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from verifier.bits import Words
+from medquorum.verifier.arithmetic.bitplanes import Words
 
 __all__ = ["FixedKey"]
 

@@ -3,7 +3,7 @@
 
 1. Leaves: for each 4-bit chunk of r the dealer shares the one-hot truth table [v = chunk]; at the public chunk of c it
    gives shares of "equal" and "c below r" without a message (Ishai et al. 2013, one-time truth tables).
-2. Groups of chunks become one pair (below, equal) by chains of fan-in 4 (:mod:`verifier.fanin`): one opening.
+2. Groups of chunks become one pair (below, equal) by chains of fan-in 4 (:mod:`.borrow_chain`): one opening.
 3. A chain over the groups gives the borrow: one opening; it is opened itself under its mask: one more.
 """
 
@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from verifier.bits import Words, planes, spread, word_count
-from verifier.comparison import Cost
-from verifier.fanin import carried, chain, chain_products, mask_products, product
-from verifier.kernels.library import library
-from verifier.material import Deal, Hand
-from verifier.party import Party
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.arithmetic.bitplanes import Words, planes, spread, word_count
+from medquorum.verifier.arithmetic.kernels.library import library
+from medquorum.verifier.comparison.borrow_chain import carried, chain, chain_products, mask_products, product
+from medquorum.verifier.comparison.interface import Cost
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
 
 __all__ = ["Tree"]
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model that a sum of updates leads to, as shares: what ``chaincode.aggregate.next_model`` gives, to the last bit.
+"""The model that a sum of updates leads to, as shares: what ``core.aggregate.next_model`` gives, to the last bit.
 
 w' = floor(x / D) with x = A·m·w + (2^k - A)·S + floor(2^k·m / 2) and D = 2^k·m (mean and scale: A = k = 0), which is
 next_model's formula after halving numerator and denominator. Every share of x is local.
 
 1. x - lowest·D is not negative, as w and the m updates are within RANGE, and below (number of allowed values)·D.
 2. Its shares times M = ceil(2^s / D), then one exact truncation by s (Rescale, BOUNDED): the quotient
-   (``chaincode.division``). Adding the lowest value again gives shares of w' in Z_2^64.
+   (``medquorum.core.division``). Adding the lowest value again gives shares of w' in Z_2^64.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaincode.aggregate import divisions
-from chaincode.division import common_shift, multiplier
-from chaincode.fixedpoint import IntArray
-from chaincode.modelformat.layout import Kind, TensorSpec
-from verifier.comparison import Comparison
-from verifier.material import Deal, Hand
-from verifier.party import Party
-from verifier.rescale import Form, Rescale
+from medquorum.core.aggregate import divisions
+from medquorum.core.division import common_shift, multiplier
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.model.layout import Kind, TensorSpec
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
 
 __all__ = ["Averaging"]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from verifier import ring
-from verifier.comparison import Comparison
-from verifier.material import Deal, Hand
-from verifier.party import Party
-from verifier.rescale import Form, Rescale
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.arithmetic import ring
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
 
 __all__ = ["COUNT_BITS", "Correctness"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from verifier.comparison import Comparison
-from verifier.correctness import COUNT_BITS
-from verifier.material import Deal, Hand
-from verifier.parameterrange import FAIL_BITS
-from verifier.party import Party
-from verifier.rescale import Form, Rescale
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.correctness import COUNT_BITS
+from medquorum.verifier.gates.parameter_range import FAIL_BITS
+from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
 
 __all__ = ["deal_decision", "decide"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from verifier.comparison import Comparison
-from verifier.material import Deal, Hand
-from verifier.party import Party
-from verifier.weights import DealtWeights, Weights
-from verifier.wires import Dealt, Masked, Wire
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.weights import DealtWeights, Weights
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.wires import Dealt, Masked, Wire
 
 __all__ = ["Entry"]
 

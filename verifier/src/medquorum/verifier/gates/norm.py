@@ -15,15 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from chaincode.modelformat.layout import TensorSpec
-from medquorum import ConfigError
-from verifier.comparison import Comparison
-from verifier.material import Deal, Hand
-from verifier.parameterrange import FAIL_BITS
-from verifier.party import Party
-from verifier.rescale import Form, Rescale
-from verifier.wires import Masked
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.model.layout import TensorSpec
+from medquorum.errors import ConfigError
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.parameter_range import FAIL_BITS
+from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.wires import Masked
 
 __all__ = ["beyond", "check_limit", "deal_beyond"]
 

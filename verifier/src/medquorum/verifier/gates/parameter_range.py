@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from chaincode.modelformat.layout import TensorSpec
-from verifier.comparison import Comparison
-from verifier.material import Deal, Hand
-from verifier.party import Party
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.model.layout import TensorSpec
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
 
 __all__ = ["CHUNK", "FAIL_BITS", "bounds", "deal_outside", "outside"]
 

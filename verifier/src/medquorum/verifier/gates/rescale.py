@@ -8,12 +8,12 @@ from enum import Enum
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from verifier import ring
-from verifier.comparison import Comparison
-from verifier.kernels.library import Library, library
-from verifier.material import Deal, Hand
-from verifier.party import Party
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.arithmetic import ring
+from medquorum.verifier.arithmetic.kernels.library import Library, library
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
 
 __all__ = ["Form", "Rescale"]
 

@@ -8,16 +8,16 @@ from typing import Protocol
 
 import numpy as np
 
-from chaincode.fixedpoint import FRACTION_BITS, IntArray
-from verifier.comparison import Comparison
-from verifier.convolution import Convolution
-from verifier.geometry import Geometry
-from verifier.material import Deal, Hand
-from verifier.party import Party
-from verifier.rescale import Form, Rescale
-from verifier.weights import DealtWeights, Weights
-from verifier.windows import Along, along
-from verifier.wires import Dealt, Masked, Wire
+from medquorum.core.fixedpoint import FRACTION_BITS, IntArray
+from medquorum.verifier.arithmetic.convolution import Convolution
+from medquorum.verifier.arithmetic.geometry import Geometry
+from medquorum.verifier.arithmetic.windows import Along, along
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.gates.weights import DealtWeights, Weights
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.wires import Dealt, Masked, Wire
 
 __all__ = ["Average", "Linear", "Maximum", "Scale", "Step"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chaincode.fixedpoint import IntArray
-from verifier.convolution import Convolution
-from verifier.geometry import Geometry
-from verifier.wires import Dealt, Masked
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.arithmetic.convolution import Convolution
+from medquorum.verifier.arithmetic.geometry import Geometry
+from medquorum.verifier.randomness.wires import Dealt, Masked
 
 __all__ = ["DealtLayer", "DealtWeights", "Layer", "Weights"]
 

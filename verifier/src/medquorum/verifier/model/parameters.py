@@ -19,17 +19,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from chaincode.fixedpoint import FRACTION_BITS, IntArray
-from chaincode.modelformat.description import BatchNorm
-from chaincode.modelformat.layout import TensorSpec
-from verifier.comparison import Comparison
-from verifier.material import Deal, Hand, MaskShares
-from verifier.party import Party
-from verifier.plan import Mixture, Subject
-from verifier.program import Affine, Program
-from verifier.rescale import Form, Rescale
-from verifier.weights import DealtWeights, Weights
-from verifier.wires import Masked
+from medquorum.core.fixedpoint import FRACTION_BITS, IntArray
+from medquorum.core.model.description import BatchNorm
+from medquorum.core.model.layout import TensorSpec
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.gates.weights import DealtWeights, Weights
+from medquorum.verifier.model.plan import Mixture, Subject
+from medquorum.verifier.model.program import Affine, Program
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.material import Deal, Hand, MaskShares
+from medquorum.verifier.randomness.wires import Masked
 
 __all__ = ["deal_parameters", "deal_weights", "open_parameters", "open_weights", "tensors"]
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chaincode.modelformat.layout import TensorSpec
-from verifier.averaging import Averaging
-from verifier.correctness import Correctness
-from verifier.program import Program
+from medquorum.core.model.layout import TensorSpec
+from medquorum.verifier.gates.averaging import Averaging
+from medquorum.verifier.gates.correctness import Correctness
+from medquorum.verifier.model.program import Program
 
 __all__ = ["Mixture", "Plan", "Subject"]
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from chaincode.fixedpoint import FRACTION_BITS
-from chaincode.modelformat import ModelDescription, layout
-from verifier.averaging import Averaging
-from verifier.norm import check_limit
-from verifier.plan import Mixture, Plan, Subject
-from verifier.program import compile_program
+from medquorum.core.fixedpoint import FRACTION_BITS
+from medquorum.core.model import ModelDescription, layout
+from medquorum.verifier.gates.averaging import Averaging
+from medquorum.verifier.gates.norm import check_limit
+from medquorum.verifier.model.plan import Mixture, Plan, Subject
+from medquorum.verifier.model.program import compile_program
 
 __all__ = ["SubjectKey", "make_plan"]
 

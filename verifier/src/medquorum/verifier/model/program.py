@@ -9,14 +9,14 @@ from math import prod
 
 import numpy as np
 
-from chaincode.fixedpoint import FRACTION_BITS, IntArray, activation_bits
-from chaincode.modelformat.description import BatchNorm, Conv, Dense, Layer, ModelDescription, Residual
-from chaincode.modelformat.ordering import following_norm, pools_first
-from chaincode.modelformat.shapes import Shape, output_shape
-from verifier.entry import Entry
-from verifier.geometry import Geometry
-from verifier.rescale import Form, Rescale
-from verifier.steps import Average, Linear, Maximum, Scale, Step
+from medquorum.core.fixedpoint import FRACTION_BITS, IntArray, activation_bits
+from medquorum.core.model.description import BatchNorm, Conv, Dense, Layer, ModelDescription, Residual
+from medquorum.core.model.ordering import following_norm, pools_first
+from medquorum.core.model.shapes import Shape, output_shape
+from medquorum.verifier.arithmetic.geometry import Geometry
+from medquorum.verifier.gates.input_layer import Entry
+from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.gates.steps import Average, Linear, Maximum, Scale, Step
 
 __all__ = ["Affine", "Program", "compile_program"]
 

@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from verifier.backends import Comparing, back_end
-from verifier.channel import CREDIT
-from verifier.comparison import Cost
-from verifier.dealer import Dealer
-from verifier.identifier import MaterialId
-from verifier.material import Deal
-from verifier.plan import Plan, Subject
-from verifier.stream import SEED_BYTES
-from verifier.tree import Tree
-from verifier.weights import DealtWeights
-from verifier.wires import Dealt
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.comparison.backends import Comparing, back_end
+from medquorum.verifier.comparison.interface import Cost
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.gates.weights import DealtWeights
+from medquorum.verifier.model.plan import Plan, Subject
+from medquorum.verifier.offline.dealer import Dealer
+from medquorum.verifier.randomness.channel import CREDIT
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.material import Deal
+from medquorum.verifier.randomness.stream import SEED_BYTES
+from medquorum.verifier.randomness.wires import Dealt
 
 __all__ = ["batch_cost", "fitting_batch", "in_batches"]
 

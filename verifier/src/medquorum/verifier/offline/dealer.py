@@ -6,18 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from verifier.comparison import Comparison
-from verifier.decision import deal_decision
-from verifier.identifier import MODEL_BATCH, MaterialId
-from verifier.material import Deal, MaskShares
-from verifier.norm import deal_beyond
-from verifier.parameterrange import CHUNK, bounds, deal_outside
-from verifier.parameters import deal_parameters, deal_weights, tensors
-from verifier.plan import Plan, Subject
-from verifier.tree import Tree
-from verifier.turns import pairs
-from verifier.weights import DealtWeights
-from verifier.wires import Dealt
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.gates.decision import deal_decision
+from medquorum.verifier.gates.norm import deal_beyond
+from medquorum.verifier.gates.parameter_range import CHUNK, bounds, deal_outside
+from medquorum.verifier.gates.weights import DealtWeights
+from medquorum.verifier.model.parameters import deal_parameters, deal_weights, tensors
+from medquorum.verifier.model.plan import Plan, Subject
+from medquorum.verifier.opening.interleave import pairs
+from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
+from medquorum.verifier.randomness.material import Deal, MaskShares
+from medquorum.verifier.randomness.wires import Dealt
 
 __all__ = ["Dealer", "Dealing"]
 

@@ -8,19 +8,19 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from chaincode import canonical
-from chaincode.aggregate import MAX_UPDATES
-from chaincode.fixedpoint import MAX_LAMBDA_BITS
-from chaincode.modelformat import ModelDescription
-from chaincode.modelformat.shapes import check_shapes
-from medquorum import ContractError, ModelError, ProtocolError
-from verifier.backends import Comparing, back_end
-from verifier.comparison import Comparison
-from verifier.dealer import Dealer, Dealing
-from verifier.dryrun import fitting_batch, in_batches
-from verifier.identifier import MaterialId
-from verifier.plan import Plan
-from verifier.planning import SubjectKey, make_plan
+from medquorum.core import canonical
+from medquorum.core.aggregate import MAX_UPDATES
+from medquorum.core.fixedpoint import MAX_LAMBDA_BITS
+from medquorum.core.model import ModelDescription
+from medquorum.core.model.shapes import check_shapes
+from medquorum.errors import ContractError, ModelError, ProtocolError
+from medquorum.verifier.comparison.backends import Comparing, back_end
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.model.plan import Plan
+from medquorum.verifier.model.planning import SubjectKey, make_plan
+from medquorum.verifier.offline.cost_model import fitting_batch, in_batches
+from medquorum.verifier.offline.dealer import Dealer, Dealing
+from medquorum.verifier.randomness.identifier import MaterialId
 
 __all__ = ["PlanDocument"]
 
@@ -29,7 +29,7 @@ MspId = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class PlanDocument(BaseModel):
-    """A plan of `verifier.planning.make_plan`, the images' number and batches, and what is decided.
+    """A plan of `medquorum.verifier.model.planning.make_plan`, the images' number and batches, and what is decided.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class PlanDocument(BaseModel):
     model : ModelDescription
     subjects : tuple of "mixed" or "own"
     lambda_numerator, lambda_bits, grey, norm, per_class
-        As for :func:`verifier.planning.make_plan`.
+        As for :func:`medquorum.verifier.model.planning.make_plan`.
     comparison : "tree" or "fss"
     batch, images : int
         Images in a batch, and in all.
@@ -47,7 +47,7 @@ class PlanDocument(BaseModel):
     needed : int
         Minima of the decision; 0 when counts are opened.
     updates : int
-        As for :func:`verifier.planning.make_plan`.
+        As for :func:`medquorum.verifier.model.planning.make_plan`.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)

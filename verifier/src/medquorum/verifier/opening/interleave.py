@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from verifier.transport import LineOver, Transport
+from medquorum.verifier.opening.transport import LineOver, Transport
 
 __all__ = ["ByTurns", "Turn", "pairs", "take_turns"]
 

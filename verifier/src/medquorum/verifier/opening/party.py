@@ -7,12 +7,12 @@ from copy import copy
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from medquorum import ProtocolError
-from verifier import ring
-from verifier.bits import Words
-from verifier.material import Audit, Mask
-from verifier.transport import Transport
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import ProtocolError
+from medquorum.verifier.arithmetic import ring
+from medquorum.verifier.arithmetic.bitplanes import Words
+from medquorum.verifier.opening.transport import Transport
+from medquorum.verifier.randomness.material import Audit, Mask
 
 __all__ = ["Party"]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 
-from verifier.transport import LineOver, Transport
+from medquorum.verifier.opening.transport import LineOver, Transport
 
 __all__ = ["Recorded"]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import queue
 from typing import Protocol
 
-from medquorum import ProtocolError
+from medquorum.errors import ProtocolError
 
 __all__ = ["InProcess", "LineOver", "Transport", "in_process"]
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from medquorum import ProtocolError
-from verifier.identifier import MaterialId
+from medquorum.errors import ProtocolError
+from medquorum.verifier.randomness.identifier import MaterialId
 
 __all__ = ["CREDIT", "Channel"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from chaincode import canonical
+from medquorum.core import canonical
 
 __all__ = ["MODEL_BATCH", "MaterialId"]
 

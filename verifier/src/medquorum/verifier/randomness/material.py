@@ -14,12 +14,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from medquorum import MaterialError, ProtocolError
-from verifier import ring
-from verifier.bits import Words
-from verifier.identifier import MaterialId
-from verifier.stream import Stream
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import MaterialError, ProtocolError
+from medquorum.verifier.arithmetic import ring
+from medquorum.verifier.arithmetic.bitplanes import Words
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.stream import Stream
 
 __all__ = ["Audit", "Deal", "Hand", "Mask", "MaskShares"]
 

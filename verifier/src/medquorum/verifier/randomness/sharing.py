@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chaincode.fixedpoint import IntArray
-from verifier.stream import Stream, new_seed
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.randomness.stream import Stream, new_seed
 
 __all__ = ["Shares", "expand", "reconstruct", "share"]
 

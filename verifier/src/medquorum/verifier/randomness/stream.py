@@ -9,8 +9,8 @@ import secrets
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from chaincode.fixedpoint import IntArray
-from verifier.bits import Words
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.arithmetic.bitplanes import Words
 
 __all__ = ["SEED_BYTES", "Stream", "new_seed"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from medquorum import MaterialError
-from verifier.identifier import MaterialId
-from verifier.material import Hand
+from medquorum.errors import MaterialError
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.material import Hand
 
 __all__ = ["Supply"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from chaincode.fixedpoint import IntArray
+from medquorum.core.fixedpoint import IntArray
 
 __all__ = ["Dealt", "Masked", "Wire"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import grpc
 
-from medquorum import ProtocolError
-from verifier.service.boundary import around
-from verifier.service.frames import read_message
+from medquorum.errors import ProtocolError
+from medquorum.verifier.service.boundary import around
+from medquorum.verifier.service.frames import read_message
 
 __all__ = ["CALLS", "HEADER_SECONDS", "MESSAGE_SECONDS", "Admission", "receive"]
 

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import grpc
 import structlog
 
-from medquorum import MedquorumError
-from verifier.service.refusal import refuse
+from medquorum.errors import MedquorumError
+from medquorum.verifier.service.refusal import refuse
 
 __all__ = ["Boundary", "around"]
 

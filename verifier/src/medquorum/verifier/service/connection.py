@@ -10,9 +10,9 @@ from typing import Protocol, TypeVar
 import grpc
 import tenacity
 
-from medquorum import MedquorumError, ProtocolError
-from verifier.service.identity import Credentials
-from verifier.service.refusal import refusal
+from medquorum.errors import MedquorumError, ProtocolError
+from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.refusal import refusal
 
 __all__ = ["OPTIONS", "Incoming", "connect", "failure", "reach"]
 

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import grpc
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from chaincode import canonical
-from medquorum import ProtocolError
-from verifier.service.admission import HEADER_SECONDS, receive
-from verifier.service.connection import reach
-from verifier.service.frames import split_all
-from verifier.service.identity import Credentials
+from medquorum.core import canonical
+from medquorum.errors import ProtocolError
+from medquorum.verifier.service.admission import HEADER_SECONDS, receive
+from medquorum.verifier.service.connection import reach
+from medquorum.verifier.service.frames import split_all
+from medquorum.verifier.service.identity import Credentials
 
 __all__ = ["Deliveries", "Delivery", "Sizes", "Take", "deliver"]
 
@@ -33,7 +33,7 @@ class Delivery(BaseModel):
     task : str
     round : int
     set : str
-        Hash of the accepted set (:class:`verifier.resharing.AggregationContext`).
+        Hash of the accepted set (:class:`medquorum.verifier.binding.resharing.AggregationContext`).
     nodes : tuple of str
         MSP ids of the nodes that the parties have chosen.
     masked : str or None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from medquorum import ProtocolError
+from medquorum.errors import ProtocolError
 
 __all__ = ["FRAME", "LONGEST", "read_message", "split", "split_all"]
 

@@ -13,8 +13,8 @@ import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from medquorum import ConfigError
-from verifier.service.issuers import chained, issued
+from medquorum.core.x509 import chained, issued
+from medquorum.errors import ConfigError
 
 __all__ = ["Credentials", "caller"]
 

@@ -18,12 +18,12 @@ from typing import cast
 import grpc
 import structlog
 
-from chaincode import canonical
-from medquorum import ContractError, ProtocolError
-from verifier.service.admission import HEADER_SECONDS, receive
-from verifier.service.connection import Incoming, reach
-from verifier.service.frames import read_message, split_all
-from verifier.service.identity import Credentials
+from medquorum.core import canonical
+from medquorum.errors import ContractError, ProtocolError
+from medquorum.verifier.service.admission import HEADER_SECONDS, receive
+from medquorum.verifier.service.connection import Incoming, reach
+from medquorum.verifier.service.frames import read_message, split_all
+from medquorum.verifier.service.identity import Credentials
 
 __all__ = ["PATIENCE", "Line", "Lines", "open_line"]
 

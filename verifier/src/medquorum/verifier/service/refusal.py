@@ -12,8 +12,8 @@ from typing import Final, NoReturn
 
 import grpc
 
-from chaincode import canonical
-from medquorum import ContractError, MaterialError, ProtocolError, ShareError
+from medquorum.core import canonical
+from medquorum.errors import ContractError, MaterialError, ProtocolError, ShareError
 
 __all__ = ["outward", "refusal", "refuse"]
 

@@ -8,10 +8,10 @@ from typing import cast
 
 import grpc
 
-from chaincode import canonical
-from medquorum import ContractError, ProtocolError
-from verifier.service.connection import reach
-from verifier.service.identity import Credentials
+from medquorum.core import canonical
+from medquorum.errors import ContractError, ProtocolError
+from medquorum.verifier.service.connection import reach
+from medquorum.verifier.service.identity import Credentials
 
 __all__ = ["SALT_BYTES", "Salts", "take_salt"]
 

@@ -11,11 +11,11 @@ from typing import Protocol, Self
 import grpc
 import structlog
 
-from medquorum import ConfigError, NetworkError
-from verifier.service.admission import CALLS, Admission
-from verifier.service.boundary import Boundary
-from verifier.service.connection import OPTIONS
-from verifier.service.identity import Credentials, caller
+from medquorum.errors import ConfigError, NetworkError
+from medquorum.verifier.service.admission import CALLS, Admission
+from medquorum.verifier.service.boundary import Boundary
+from medquorum.verifier.service.connection import OPTIONS
+from medquorum.verifier.service.identity import Credentials, caller
 
 __all__ = ["Server", "Service"]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import grpc
 
-from chaincode import canonical
-from medquorum import ContractError, ProtocolError
-from verifier.service.connection import reach
-from verifier.service.identity import Credentials
+from medquorum.core import canonical
+from medquorum.errors import ContractError, ProtocolError
+from medquorum.verifier.service.connection import reach
+from medquorum.verifier.service.identity import Credentials
 
 __all__ = ["Holding", "is_held"]
 

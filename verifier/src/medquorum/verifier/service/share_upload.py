@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 
 import grpc
 
-from chaincode import canonical
-from medquorum import ContractError, ProtocolError
-from verifier.service.admission import HEADER_SECONDS, receive
-from verifier.service.connection import reach
-from verifier.service.frames import split_all
-from verifier.service.identity import Credentials
+from medquorum.core import canonical
+from medquorum.errors import ContractError, ProtocolError
+from medquorum.verifier.service.admission import HEADER_SECONDS, receive
+from medquorum.verifier.service.connection import reach
+from medquorum.verifier.service.frames import split_all
+from medquorum.verifier.service.identity import Credentials
 
 __all__ = ["Handover", "Longest", "Take", "hand_over"]
 

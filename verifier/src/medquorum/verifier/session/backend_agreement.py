@@ -8,11 +8,11 @@ from typing import cast, get_args
 
 import structlog
 
-from chaincode import canonical
-from medquorum import MedquorumError, ProtocolError
-from verifier.backends import Comparing
-from verifier.choice import Links, choose, probe
-from verifier.plan import Plan
+from medquorum.core import canonical
+from medquorum.errors import MedquorumError, ProtocolError
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum.verifier.model.plan import Plan
+from medquorum.verifier.session.backend_selection import Links, choose, probe
 
 __all__ = ["earlier", "measured"]
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, get_args
 
-from verifier.backends import Comparing
-from verifier.dryrun import batch_cost, fitting_batch
-from verifier.plan import Plan
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum.verifier.model.plan import Plan
+from medquorum.verifier.offline.cost_model import batch_cost, fitting_batch
 
 __all__ = ["Link", "Links", "choose", "probe"]
 

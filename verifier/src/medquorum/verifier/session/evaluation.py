@@ -11,21 +11,21 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chaincode.fixedpoint import IntArray
-from verifier.comparison import Comparison
-from verifier.decision import decide
-from verifier.identifier import MODEL_BATCH, MaterialId
-from verifier.material import Hand
-from verifier.norm import beyond
-from verifier.parameterrange import CHUNK, bounds, outside
-from verifier.parameters import open_parameters, open_weights, tensors
-from verifier.party import Party
-from verifier.plan import Plan, Subject
-from verifier.supply import Supply
-from verifier.tree import Tree
-from verifier.turns import ByTurns, Turn, pairs, take_turns
-from verifier.weights import Weights
-from verifier.wires import Masked, Wire
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.comparison.tree import Tree
+from medquorum.verifier.gates.decision import decide
+from medquorum.verifier.gates.norm import beyond
+from medquorum.verifier.gates.parameter_range import CHUNK, bounds, outside
+from medquorum.verifier.gates.weights import Weights
+from medquorum.verifier.model.parameters import open_parameters, open_weights, tensors
+from medquorum.verifier.model.plan import Plan, Subject
+from medquorum.verifier.opening.interleave import ByTurns, Turn, pairs, take_turns
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
+from medquorum.verifier.randomness.material import Hand
+from medquorum.verifier.randomness.supply import Supply
+from medquorum.verifier.randomness.wires import Masked, Wire
 
 __all__ = ["Evaluation", "Finished", "Images", "Keep", "Samples", "Trace"]
 

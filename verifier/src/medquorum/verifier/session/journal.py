@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from medquorum import DataError, MaterialError
-from verifier.folders import sync_folder
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.folders import sync_folder
+from medquorum.errors import DataError, MaterialError
 
 __all__ = ["Batch", "Journal", "common_batches"]
 

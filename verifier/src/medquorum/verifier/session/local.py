@@ -11,20 +11,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from verifier.channel import Channel
-from verifier.comparison import Comparison
-from verifier.correctness import COUNT_BITS
-from verifier.dealer import Dealer, Dealing
-from verifier.dryrun import in_batches
-from verifier.evaluation import Evaluation, Images, Trace
-from verifier.identifier import MaterialId
-from verifier.material import Audit
-from verifier.party import Party
-from verifier.plan import Plan
-from verifier.stream import new_seed
-from verifier.supply import Supply
-from verifier.transport import in_process
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.correctness import COUNT_BITS
+from medquorum.verifier.model.plan import Plan
+from medquorum.verifier.offline.cost_model import in_batches
+from medquorum.verifier.offline.dealer import Dealer, Dealing
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.transport import in_process
+from medquorum.verifier.randomness.channel import Channel
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.material import Audit
+from medquorum.verifier.randomness.stream import new_seed
+from medquorum.verifier.randomness.supply import Supply
+from medquorum.verifier.session.evaluation import Evaluation, Images, Trace
 
 __all__ = ["Costs", "Inputs", "Outcome", "Report", "measure", "verify"]
 

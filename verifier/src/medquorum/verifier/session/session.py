@@ -11,21 +11,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from chaincode import canonical
-from chaincode.fixedpoint import IntArray
-from medquorum import MaterialError, MedquorumError, ProtocolError
-from verifier.agreement import earlier, measured
-from verifier.backends import Chosen, Comparing, back_end
-from verifier.correctness import COUNT_BITS
-from verifier.dryrun import fitting_batch, in_batches
-from verifier.evaluation import Evaluation, Keep, Samples
-from verifier.identifier import MaterialId
-from verifier.journal import Batch, Journal, common_batches
-from verifier.party import Party
-from verifier.plan import Plan
-from verifier.recorded import Recorded
-from verifier.supply import Supply
-from verifier.transport import Transport
+from medquorum.core import canonical
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import MaterialError, MedquorumError, ProtocolError
+from medquorum.verifier.comparison.backends import Chosen, Comparing, back_end
+from medquorum.verifier.gates.correctness import COUNT_BITS
+from medquorum.verifier.model.plan import Plan
+from medquorum.verifier.offline.cost_model import fitting_batch, in_batches
+from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.transcript import Recorded
+from medquorum.verifier.opening.transport import Transport
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.supply import Supply
+from medquorum.verifier.session.backend_agreement import earlier, measured
+from medquorum.verifier.session.evaluation import Evaluation, Keep, Samples
+from medquorum.verifier.session.journal import Batch, Journal, common_batches
 
 __all__ = ["REFUSALS", "Material", "Opened", "Order", "Secrets", "Session"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from chaincode import modelformat
-from chaincode.contract.judging import Bench, RunningSum, verdict_key
-from chaincode.contract.node import NewModel
-from chaincode.contract.workshop import Steps
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
+from medquorum.chaincode.evaluation_jobs.evaluator import Bench, RunningSum, verdict_key
+from medquorum.chaincode.jobs import Steps
+from medquorum.chaincode.node import NewModel
+from medquorum.core import model as modelformat
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
 
 __all__ = ["aggregate_key", "average"]
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Mapping, Sequence
 
-from chaincode import modelformat, rules
-from chaincode.aggregate import add, next_model
-from chaincode.contract.context import sha256
-from chaincode.contract.node import Node
-from chaincode.contract.workshop import Need, Steps
-from chaincode.dataset import VerificationSet
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.evaluation import Merit, compile_model, merit
-from chaincode.fixedpoint import IntArray
-from medquorum import MedquorumError
+from medquorum.chaincode.context import sha256
+from medquorum.chaincode.jobs import Need, Steps
+from medquorum.chaincode.node import Node
+from medquorum.core import model as modelformat
+from medquorum.core import rules
+from medquorum.core.aggregate import add, next_model
+from medquorum.core.dataset import VerificationSet
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference import Merit, compile_model, merit
+from medquorum.errors import MedquorumError
 
 __all__ = ["Bench", "RunningSum", "judge_round", "judge_update", "verdict_key"]
 

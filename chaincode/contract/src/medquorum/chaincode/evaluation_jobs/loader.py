@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chaincode.contract.context import Context, sha256
-from chaincode.contract.models import get_chunk
-from chaincode.contract.update import COLLECTION, private_key
-from chaincode.contract.workshop import Need
-from chaincode.documents.model import Model
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.documents.update import Update, chunk_of
-from medquorum import ContractError, ModelError
+from medquorum.chaincode.context import Context, sha256
+from medquorum.chaincode.jobs import Need
+from medquorum.chaincode.transactions.models import get_chunk
+from medquorum.chaincode.transactions.update import COLLECTION, private_key
+from medquorum.core.documents.model import Model
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.update import Update, chunk_of
+from medquorum.errors import ContractError, ModelError
 
 __all__ = ["supplier"]
 

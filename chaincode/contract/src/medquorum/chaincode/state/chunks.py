@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chaincode.contract.context import Context
-from chaincode.documents.chunk import Chunk, Holder, Store, StoredChunk
+from medquorum.chaincode.context import Context
+from medquorum.core.documents.chunk import Chunk, Holder, Store, StoredChunk
 
 __all__ = ["COLLECTION", "drop_chunks", "is_there", "put_chunk", "read_chunk", "stored_chunks"]
 

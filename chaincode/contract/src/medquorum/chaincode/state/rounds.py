@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from chaincode.contract.context import Context
-from chaincode.documents.round import Round
+from medquorum.chaincode.context import Context
+from medquorum.core.documents.round import Round
 
 __all__ = ["get_round", "latest_round"]
 

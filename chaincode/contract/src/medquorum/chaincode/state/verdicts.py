@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaincode.contract.context import Context
-from chaincode.documents.consortium import Consortium
-from chaincode.documents.document import key_attributes
-from chaincode.documents.task import Task
-from chaincode.documents.verdict import PENDING, Verdict
-from chaincode.shim import endorsement_policy
-from medquorum import ContractError
+from medquorum.chaincode.context import Context
+from medquorum.core.documents.consortium import Consortium
+from medquorum.core.documents.document import key_attributes
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.verdict import PENDING, Verdict
+from medquorum.errors import ContractError
+from medquorum.shim import endorsement_policy
 
 __all__ = ["check_undecided", "find_verdict", "list_verdicts", "open_verdict"]
 

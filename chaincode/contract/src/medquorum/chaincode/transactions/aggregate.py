@@ -10,27 +10,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaincode.contract.access import check_local, check_member
-from chaincode.contract.arguments import Index, Json, RoundNumber, TaskId
-from chaincode.contract.averaging import aggregate_key, average
-from chaincode.contract.chunks import put_chunk, stored_chunks
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.judging import Bench
-from chaincode.contract.models import read_manifest, store_of, transient_chunk
-from chaincode.contract.node import NewModel
-from chaincode.contract.roundstate import get_round
-from chaincode.contract.supply import supplier
-from chaincode.contract.task import check_verifier, get_task
-from chaincode.contract.workshop import Progress
-from chaincode.documents.aggregate import Accuracy, Aggregate, final, is_worse, nodes, required
-from chaincode.documents.chunk import chunks_of
-from chaincode.documents.consortium import Consortium
-from chaincode.documents.masks import Masks
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.modelformat import CHUNK_BYTES, model_hash, stored_form
-from medquorum import ContractError
+from medquorum.chaincode.access import check_local, check_member
+from medquorum.chaincode.arguments import Index, Json, RoundNumber, TaskId
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, evaluate, transaction
+from medquorum.chaincode.evaluation_jobs.averaging import aggregate_key, average
+from medquorum.chaincode.evaluation_jobs.evaluator import Bench
+from medquorum.chaincode.evaluation_jobs.loader import supplier
+from medquorum.chaincode.jobs import Progress
+from medquorum.chaincode.node import NewModel
+from medquorum.chaincode.state.chunks import put_chunk, stored_chunks
+from medquorum.chaincode.state.rounds import get_round
+from medquorum.chaincode.transactions.models import read_manifest, store_of, transient_chunk
+from medquorum.chaincode.transactions.task import check_verifier, get_task
+from medquorum.core.documents.aggregate import Accuracy, Aggregate, final, is_worse, nodes, required
+from medquorum.core.documents.chunk import chunks_of
+from medquorum.core.documents.consortium import Consortium
+from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.model import CHUNK_BYTES, model_hash, stored_form
+from medquorum.errors import ContractError
 
 __all__ = ["agreed", "find_aggregates"]
 

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaincode import rules
-from chaincode.contract.arguments import Json, Msp, RoundNumber, TaskId
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.roundstate import get_round
-from chaincode.contract.task import check_hospital, check_verifier, get_task
-from chaincode.contract.verdictstate import check_undecided
-from chaincode.documents.attestation import EVALUATION, UNEVALUATED, Attestation, Result
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.documents.verdict import Verdict
-from medquorum import ContractError
+from medquorum.chaincode.arguments import Json, Msp, RoundNumber, TaskId
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, transaction
+from medquorum.chaincode.state.rounds import get_round
+from medquorum.chaincode.state.verdicts import check_undecided
+from medquorum.chaincode.transactions.task import check_hospital, check_verifier, get_task
+from medquorum.core import rules
+from medquorum.core.documents.attestation import EVALUATION, UNEVALUATED, Attestation, Result
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.verdict import Verdict
+from medquorum.errors import ContractError
 
 __all__ = ["attestation_of", "both_found", "verdict_of"]
 

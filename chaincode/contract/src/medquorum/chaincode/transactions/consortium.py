@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from chaincode.contract.access import check_client
-from chaincode.contract.arguments import Json
-from chaincode.contract.context import Context, sha256
-from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.documents.consortium import Consortium, ConsortiumProposal
-from medquorum import ContractError
+from medquorum.chaincode.access import check_client
+from medquorum.chaincode.arguments import Json
+from medquorum.chaincode.context import Context, sha256
+from medquorum.chaincode.dispatch import Answer, evaluate, transaction
+from medquorum.core.documents.consortium import Consortium, ConsortiumProposal
+from medquorum.errors import ContractError
 
 
 @transaction

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from chaincode import canonical
-from chaincode.contract.arguments import JsonList, TaskId, Word
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, evaluate
-from chaincode.contract.task import get_task
-from chaincode.documents.document import Attribute
-from chaincode.documents.round import Round
-from chaincode.documents.verdict import PENDING, Verdict
-from medquorum import ContractError
+from medquorum.chaincode.arguments import JsonList, TaskId, Word
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, evaluate
+from medquorum.chaincode.transactions.task import get_task
+from medquorum.core import canonical
+from medquorum.core.documents.document import Attribute
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.verdict import PENDING, Verdict
+from medquorum.errors import ContractError
 
 # Number of attributes of each kind's key.
 KINDS = {

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from chaincode.contract.access import check_member
-from chaincode.contract.arguments import HashText, RoundNumber, TaskId
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.roundstate import get_round
-from chaincode.contract.task import get_task
-from chaincode.documents.consortium import Consortium
-from chaincode.documents.masks import Masks
-from medquorum import ContractError
+from medquorum.chaincode.access import check_member
+from medquorum.chaincode.arguments import HashText, RoundNumber, TaskId
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, transaction
+from medquorum.chaincode.state.rounds import get_round
+from medquorum.chaincode.transactions.task import get_task
+from medquorum.core.documents.consortium import Consortium
+from medquorum.core.documents.masks import Masks
+from medquorum.errors import ContractError
 
 
 @transaction

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaincode.contract.access import check_member
-from chaincode.contract.arguments import HashText, Index, Json, Word
-from chaincode.contract.chunks import is_there, put_chunk, read_chunk, stored_chunks
-from chaincode.contract.context import Context, sha256
-from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.documents.chunk import Store, chunk_sizes, chunks_of
-from chaincode.documents.consortium import Consortium
-from chaincode.documents.model import Manifest, Model, Purged
-from chaincode.modelformat import from_stored_form, model_hash
-from medquorum import ContractError, ModelError
+from medquorum.chaincode.access import check_member
+from medquorum.chaincode.arguments import HashText, Index, Json, Word
+from medquorum.chaincode.context import Context, sha256
+from medquorum.chaincode.dispatch import Answer, evaluate, transaction
+from medquorum.chaincode.state.chunks import is_there, put_chunk, read_chunk, stored_chunks
+from medquorum.core.documents.chunk import Store, chunk_sizes, chunks_of
+from medquorum.core.documents.consortium import Consortium
+from medquorum.core.documents.model import Manifest, Model, Purged
+from medquorum.core.model import from_stored_form, model_hash
+from medquorum.errors import ContractError, ModelError
 
 __all__ = ["get_chunk", "read_manifest", "store_of", "transient_chunk"]
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chaincode.contract.arguments import TaskId
-from chaincode.contract.chunks import drop_chunks
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.roundstate import latest_round
-from chaincode.contract.task import check_coordinator, get_task
-from chaincode.documents.chunk import Chunk, chunks_of
-from chaincode.documents.model import Keeper, Model, Purged
-from chaincode.documents.round import ENDED, Round
-from chaincode.documents.task import Task
-from medquorum import ContractError
+from medquorum.chaincode.arguments import TaskId
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, transaction
+from medquorum.chaincode.state.chunks import drop_chunks
+from medquorum.chaincode.state.rounds import latest_round
+from medquorum.chaincode.transactions.task import check_coordinator, get_task
+from medquorum.core.documents.chunk import Chunk, chunks_of
+from medquorum.core.documents.model import Keeper, Model, Purged
+from medquorum.core.documents.round import ENDED, Round
+from medquorum.core.documents.task import Task
+from medquorum.errors import ContractError
 
 
 @transaction

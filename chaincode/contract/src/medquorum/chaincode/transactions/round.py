@@ -7,22 +7,22 @@ before a step and ordered after it is invalid.
 
 from __future__ import annotations
 
-from chaincode.contract.aggregate import agreed, find_aggregates
-from chaincode.contract.arguments import Reason, RoundNumber, TaskId
-from chaincode.contract.chunks import stored_chunks
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.models import store_of
-from chaincode.contract.roundstate import get_round, latest_round
-from chaincode.contract.task import check_coordinator, get_task
-from chaincode.contract.verdictstate import find_verdict
-from chaincode.documents.attestation import Attestation
-from chaincode.documents.model import Keeper, Model, Purged
-from chaincode.documents.round import ENDED, Outcome, Round
-from chaincode.documents.task import Task
-from chaincode.documents.update import Update
-from chaincode.modelformat import model_hash
-from medquorum import ContractError
+from medquorum.chaincode.arguments import Reason, RoundNumber, TaskId
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, evaluate, transaction
+from medquorum.chaincode.state.chunks import stored_chunks
+from medquorum.chaincode.state.rounds import get_round, latest_round
+from medquorum.chaincode.state.verdicts import find_verdict
+from medquorum.chaincode.transactions.aggregate import agreed, find_aggregates
+from medquorum.chaincode.transactions.models import store_of
+from medquorum.chaincode.transactions.task import check_coordinator, get_task
+from medquorum.core.documents.attestation import Attestation
+from medquorum.core.documents.model import Keeper, Model, Purged
+from medquorum.core.documents.round import ENDED, Outcome, Round
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.update import Update
+from medquorum.core.model import model_hash
+from medquorum.errors import ContractError
 
 
 @transaction

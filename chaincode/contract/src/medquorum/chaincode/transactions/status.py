@@ -5,18 +5,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaincode.contract.arguments import RoundNumber, TaskId
-from chaincode.contract.chunks import stored_chunks
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, evaluate
-from chaincode.contract.models import store_of
-from chaincode.contract.task import get_task
-from chaincode.contract.verdictstate import list_verdicts
-from chaincode.documents.aggregate import Aggregate, leading
-from chaincode.documents.attestation import Attestation
-from chaincode.documents.masks import Masks
-from chaincode.documents.round import Round
-from chaincode.documents.update import Update
+from medquorum.chaincode.arguments import RoundNumber, TaskId
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, evaluate
+from medquorum.chaincode.state.chunks import stored_chunks
+from medquorum.chaincode.state.verdicts import list_verdicts
+from medquorum.chaincode.transactions.models import store_of
+from medquorum.chaincode.transactions.task import get_task
+from medquorum.core.documents.aggregate import Aggregate, leading
+from medquorum.core.documents.attestation import Attestation
+from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.update import Update
 
 
 @evaluate

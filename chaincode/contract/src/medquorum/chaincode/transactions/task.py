@@ -6,18 +6,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chaincode import modelformat, rules
-from chaincode.aggregate import divisions
-from chaincode.contract.access import check_member
-from chaincode.contract.arguments import Json, TaskId
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.division import common_shift
-from chaincode.documents.consortium import Consortium
-from chaincode.documents.encrypted import LEAST_IN_A_SUM, Encrypted
-from chaincode.documents.model import Keeper
-from chaincode.documents.task import Task
-from medquorum import ContractError, MedquorumError, ModelError
+from medquorum.chaincode.access import check_member
+from medquorum.chaincode.arguments import Json, TaskId
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, evaluate, transaction
+from medquorum.core import model as modelformat
+from medquorum.core import rules
+from medquorum.core.aggregate import divisions
+from medquorum.core.division import common_shift
+from medquorum.core.documents.consortium import Consortium
+from medquorum.core.documents.encrypted import LEAST_IN_A_SUM, Encrypted
+from medquorum.core.documents.model import Keeper
+from medquorum.core.documents.task import Task
+from medquorum.errors import ContractError, MedquorumError, ModelError
 
 __all__ = ["check_coordinator", "check_encrypted", "check_hospital", "check_roles", "check_verifier", "get_task"]
 

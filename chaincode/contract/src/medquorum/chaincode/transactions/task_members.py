@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaincode.contract.arguments import JsonList, TaskId
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.roundstate import latest_round
-from chaincode.contract.task import check_coordinator, check_encrypted, check_roles, get_task
-from chaincode.documents.consortium import Consortium
-from chaincode.documents.task import Task
+from medquorum.chaincode.arguments import JsonList, TaskId
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, transaction
+from medquorum.chaincode.state.rounds import latest_round
+from medquorum.chaincode.transactions.task import check_coordinator, check_encrypted, check_roles, get_task
+from medquorum.core.documents.consortium import Consortium
+from medquorum.core.documents.task import Task
 
 
 @transaction

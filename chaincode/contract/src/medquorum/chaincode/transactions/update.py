@@ -6,16 +6,16 @@ In an encrypted task the ledger has the commitments to its two shares alone; the
 
 from __future__ import annotations
 
-from chaincode.contract.arguments import Index, Json, RoundNumber, TaskId
-from chaincode.contract.context import Context, sha256
-from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.roundstate import get_round
-from chaincode.contract.task import check_coordinator, check_hospital, get_task
-from chaincode.contract.verdictstate import open_verdict
-from chaincode.documents.round import ENDED
-from chaincode.documents.task import Task
-from chaincode.documents.update import SALT_BYTES, Update, chunk_of
-from medquorum import ContractError, ModelError
+from medquorum.chaincode.arguments import Index, Json, RoundNumber, TaskId
+from medquorum.chaincode.context import Context, sha256
+from medquorum.chaincode.dispatch import Answer, transaction
+from medquorum.chaincode.state.rounds import get_round
+from medquorum.chaincode.state.verdicts import open_verdict
+from medquorum.chaincode.transactions.task import check_coordinator, check_hospital, get_task
+from medquorum.core.documents.round import ENDED
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.update import SALT_BYTES, Update, chunk_of
+from medquorum.errors import ContractError, ModelError
 
 __all__ = ["COLLECTION", "private_key"]
 

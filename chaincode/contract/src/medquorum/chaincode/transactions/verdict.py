@@ -5,21 +5,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaincode import rules
-from chaincode.contract.access import check_local
-from chaincode.contract.arguments import Msp, RoundNumber, TaskId
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, evaluate, transaction
-from chaincode.contract.judging import Bench, judge_round, judge_update, verdict_key
-from chaincode.contract.roundstate import get_round
-from chaincode.contract.supply import supplier
-from chaincode.contract.task import check_verifier, get_task
-from chaincode.contract.verdictstate import check_undecided, find_verdict
-from chaincode.contract.workshop import Progress
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.documents.verdict import Verdict, disclosed
-from medquorum import ContractError
+from medquorum.chaincode.access import check_local
+from medquorum.chaincode.arguments import Msp, RoundNumber, TaskId
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, evaluate, transaction
+from medquorum.chaincode.evaluation_jobs.evaluator import Bench, judge_round, judge_update, verdict_key
+from medquorum.chaincode.evaluation_jobs.loader import supplier
+from medquorum.chaincode.jobs import Progress
+from medquorum.chaincode.state.rounds import get_round
+from medquorum.chaincode.state.verdicts import check_undecided, find_verdict
+from medquorum.chaincode.transactions.task import check_verifier, get_task
+from medquorum.core import rules
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.verdict import Verdict, disclosed
+from medquorum.errors import ContractError
 
 
 @evaluate

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from chaincode.contract.arguments import Json, RoundNumber, TaskId
-from chaincode.contract.attestation import attestation_of, both_found, verdict_of
-from chaincode.contract.context import Context
-from chaincode.contract.dispatch import Answer, transaction
-from chaincode.contract.roundstate import get_round
-from chaincode.contract.task import check_verifier, get_task
-from chaincode.contract.verdictstate import check_undecided
-from chaincode.documents.round import Round
-from medquorum import ContractError
+from medquorum.chaincode.arguments import Json, RoundNumber, TaskId
+from medquorum.chaincode.context import Context
+from medquorum.chaincode.dispatch import Answer, transaction
+from medquorum.chaincode.state.rounds import get_round
+from medquorum.chaincode.state.verdicts import check_undecided
+from medquorum.chaincode.transactions.attestation import attestation_of, both_found, verdict_of
+from medquorum.chaincode.transactions.task import check_verifier, get_task
+from medquorum.core.documents.round import Round
+from medquorum.errors import ContractError
 
 __all__ = ["attest_round"]
 

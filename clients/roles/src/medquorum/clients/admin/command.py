@@ -14,17 +14,18 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from chaincode import catalogue, modelformat
-from chaincode.documents.task import Task
-from clients.admin.dataset import describe, open_set
-from clients.admin.options import image_shape, mixing_weight, placed, rule_document
-from clients.admin.tasks import store_model, task_document
-from clients.documents import read_document
-from clients.growth import expected_growth
-from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
-from clients.session import CHANNEL, Session, open_session
-from clients.transactions import Transactions
-from medquorum import ConfigError, DataError
+from medquorum.clients.admin.dataset import describe, open_set
+from medquorum.clients.admin.options import image_shape, mixing_weight, placed, rule_document
+from medquorum.clients.admin.tasks import store_model, task_document
+from medquorum.clients.ledger.growth import expected_growth
+from medquorum.clients.ledger.round_status import read_document
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
+from medquorum.clients.runtime.session import CHANNEL, Session, open_session
+from medquorum.core import model as modelformat
+from medquorum.core.documents.task import Task
+from medquorum.core.model import catalogue
+from medquorum.errors import ConfigError, DataError
 
 __all__ = ["admin"]
 
@@ -150,7 +151,7 @@ def create_task(
         chosen["encrypted"] = placed(chosen.get("encrypted"), placement)
     document = chosen.pop("model", None) or catalogue.describe(model, image_shape(image), classes)
     description = modelformat.parse(document)
-    from clients.training.initial import drawn_model, read_model  # torch takes seconds to import
+    from medquorum.clients.training.initial import drawn_model, read_model  # torch takes seconds to import
 
     packed = drawn_model(description, seed) if initial_model is None else read_model(description, initial_model)
     with _session(profile, identity, channel, state, as_json=as_json) as session:

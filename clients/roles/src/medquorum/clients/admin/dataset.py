@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from chaincode.dataset import VerificationSet
-from clients.data.images import Images, read_shard
-from medquorum import DataError
+from medquorum.clients.data.images import Images, read_shard
+from medquorum.core.dataset import VerificationSet
+from medquorum.errors import DataError
 
 __all__ = ["describe", "open_set", "verification_set"]
 

@@ -7,9 +7,9 @@ import json
 from fractions import Fraction
 from typing import Any
 
-from chaincode import rules
-from chaincode.fixedpoint import MAX_LAMBDA_BITS
-from medquorum import ConfigError, MedquorumError
+from medquorum.core import rules
+from medquorum.core.fixedpoint import MAX_LAMBDA_BITS
+from medquorum.errors import ConfigError, MedquorumError
 
 __all__ = ["image_shape", "mixing_weight", "placed", "rule_document"]
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from chaincode import canonical, modelformat
-from chaincode.documents.consortium import Consortium
-from chaincode.documents.encrypted import LEAST_IN_A_SUM
-from chaincode.fixedpoint import FRACTION_BITS
-from clients.ledger import Ledger
-from clients.report import Report
-from clients.transactions import Transactions
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.report import Report
+from medquorum.core import canonical
+from medquorum.core import model as modelformat
+from medquorum.core.documents.consortium import Consortium
+from medquorum.core.documents.encrypted import LEAST_IN_A_SUM
+from medquorum.core.fixedpoint import FRACTION_BITS
 
 __all__ = ["LARGEST_PUBLIC", "store_model", "task_document"]
 

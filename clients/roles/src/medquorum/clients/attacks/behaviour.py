@@ -10,10 +10,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chaincode.fixedpoint import FRACTION_BITS
-from clients.attacks import labels, updates
-from clients.data.images import Images
-from medquorum import ConfigError
+from medquorum.clients.attacks import labels, updates
+from medquorum.clients.data.images import Images
+from medquorum.core.fixedpoint import FRACTION_BITS
+from medquorum.errors import ConfigError
 
 __all__ = ["ATTACKS", "Adversary", "Attack", "Behaviour", "Occasion", "honest"]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from medquorum import ConfigError
+from medquorum.errors import ConfigError
 
 __all__ = ["label_flip", "random_labels", "static_label"]
 

@@ -14,12 +14,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from chaincode.documents.round import Round
-from clients.auditor.audit import audit_round, history
-from clients.auditor.evidence import Claim, check_claims
-from clients.auditor.root import read_root, reigns
-from clients.documents import RoundStatus
-from clients.options import (
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.proof.audit import audit_round, history
+from medquorum.clients.proof.evidence import Claim, check_claims
+from medquorum.clients.proof.trust_root import read_root, reigns
+from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
     Connection,
@@ -30,7 +29,8 @@ from clients.options import (
     StateFolder,
     TaskName,
 )
-from clients.session import CHAINCODE, CHANNEL, Session, open_session
+from medquorum.clients.runtime.session import CHAINCODE, CHANNEL, Session, open_session
+from medquorum.core.documents.round import Round
 
 __all__ = ["auditor", "listed"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaincode.documents.aggregate import final, nodes
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from clients.documents import RoundStatus, ended
+from medquorum.clients.ledger.round_status import RoundStatus, ended
+from medquorum.core.documents.aggregate import final, nodes
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
 
 __all__ = ["Abort", "Action", "CloseRound", "CloseSubmissions", "CloseVerdicts", "Deadlines", "Leave", "Open", "Wait"]
 

@@ -9,10 +9,8 @@ from collections.abc import Callable
 
 import structlog
 
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from clients.coordinator import duty as duties
-from clients.coordinator.duty import (
+from medquorum.clients.coordinator import actions as duties
+from medquorum.clients.coordinator.actions import (
     Abort,
     Action,
     CloseRound,
@@ -23,10 +21,12 @@ from clients.coordinator.duty import (
     Open,
     Wait,
 )
-from clients.documents import RoundStatus, ended, result_of
-from clients.ledger import Ledger
-from clients.report import Report
-from clients.transactions import Transactions
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus, ended, result_of
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
 
 __all__ = ["Coordinator"]
 

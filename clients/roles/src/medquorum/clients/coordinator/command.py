@@ -7,14 +7,23 @@ from typing import Annotated
 
 import typer
 
-from chaincode.documents.task import Task
-from clients.coordinator.agent import Coordinator
-from clients.coordinator.duty import Deadlines
-from clients.follow import Wake
-from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
-from clients.role import Step, run_role
-from clients.session import CHANNEL, Session
-from medquorum import ConfigError
+from medquorum.clients.coordinator.actions import Deadlines
+from medquorum.clients.coordinator.agent import Coordinator
+from medquorum.clients.runtime.options import (
+    AsJson,
+    Channel,
+    Connection,
+    Identity,
+    ProfileFile,
+    StateFolder,
+    TaskName,
+    Verbose,
+)
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.role import Step, run_role
+from medquorum.clients.runtime.session import CHANNEL, Session
+from medquorum.core.documents.task import Task
+from medquorum.errors import ConfigError
 
 __all__ = ["coordinator"]
 

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from clients.data.images import write_shard
-from clients.data.sources import load
-from clients.data.split import deal
-from clients.options import AsJson
+from medquorum.clients.data.images import write_shard
+from medquorum.clients.data.sources import load
+from medquorum.clients.data.split import deal
+from medquorum.clients.runtime.options import AsJson
 
 __all__ = ["data"]
 

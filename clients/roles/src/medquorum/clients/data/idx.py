@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from medquorum import DataError
+from medquorum.errors import DataError
 
 __all__ = ["read_idx", "read_mnist"]
 

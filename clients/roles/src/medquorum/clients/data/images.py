@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from medquorum import DataError
+from medquorum.errors import DataError
 
 __all__ = ["Images", "read_arrays", "read_shard", "write_shard"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from clients.data.idx import read_mnist
-from clients.data.images import Images, part_of, read_arrays
-from medquorum import DataError
+from medquorum.clients.data.idx import read_mnist
+from medquorum.clients.data.images import Images, part_of, read_arrays
+from medquorum.errors import DataError
 
 __all__ = ["Source", "load"]
 

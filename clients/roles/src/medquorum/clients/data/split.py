@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from clients.data.images import Images
-from clients.data.sources import Source
-from medquorum import DataError
+from medquorum.clients.data.images import Images
+from medquorum.clients.data.sources import Source
+from medquorum.errors import DataError
 
 __all__ = ["Deal", "deal", "dirichlet_split", "even_split"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaincode.documents.task import Task
-from clients.documents import RoundStatus, ended, result_of
+from medquorum.clients.ledger.round_status import RoundStatus, ended, result_of
+from medquorum.core.documents.task import Task
 
 __all__ = ["Action", "AwaitRound", "AwaitVerdict", "Late", "Leave", "Submit", "duty"]
 

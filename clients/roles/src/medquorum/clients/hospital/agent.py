@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from clients.documents import RoundStatus, ended, result_of
-from clients.follow import POLL
-from clients.hospital.duty import AwaitRound, AwaitVerdict, Late, Leave, Submit, duty
-from clients.hospital.updates import StoredUpdate, UpdateStore
-from clients.ledger import Ledger
-from clients.models import check_round, fetch_model
-from clients.report import Report
-from clients.transactions import Transactions
-from medquorum import ContractError, ProtocolError, ShareError
+from medquorum.clients.hospital.actions import AwaitRound, AwaitVerdict, Late, Leave, Submit, duty
+from medquorum.clients.hospital.updates import StoredUpdate, UpdateStore
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.models import check_round, fetch_model
+from medquorum.clients.ledger.round_status import RoundStatus, ended, result_of
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import POLL
+from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.errors import ContractError, ProtocolError, ShareError
 
 if TYPE_CHECKING:
-    from clients.hospital.handover import ShareSender
-    from clients.hospital.trainer import Trainer
-    from clients.hospital.verification import OwnVerification
+    from medquorum.clients.hospital.share_uploader import ShareSender
+    from medquorum.clients.hospital.trainer import Trainer
+    from medquorum.clients.hospital.verification import OwnVerification
 
 __all__ = ["PARALLEL", "Hospital"]
 

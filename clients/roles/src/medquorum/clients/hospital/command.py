@@ -9,20 +9,29 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from chaincode.documents.task import Task
-from clients.attacks.behaviour import ATTACKS, Adversary, Attack, Behaviour, honest
-from clients.data.images import read_shard
-from clients.follow import Wake
-from clients.hospital import asking
-from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
-from clients.role import Step, run_role
-from clients.session import CHANNEL, Session
-from medquorum import ConfigError
+from medquorum.clients.attacks.behaviour import ATTACKS, Adversary, Attack, Behaviour, honest
+from medquorum.clients.data.images import read_shard
+from medquorum.clients.hospital import queries as asking
+from medquorum.clients.runtime.options import (
+    AsJson,
+    Channel,
+    Connection,
+    Identity,
+    ProfileFile,
+    StateFolder,
+    TaskName,
+    Verbose,
+)
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.role import Step, run_role
+from medquorum.clients.runtime.session import CHANNEL, Session
+from medquorum.core.documents.task import Task
+from medquorum.errors import ConfigError
 
 if TYPE_CHECKING:
-    from clients.hospital.handover import ShareSender
-    from clients.hospital.updates import UpdateStore
-    from clients.hospital.verification import OwnVerification
+    from medquorum.clients.hospital.share_uploader import ShareSender
+    from medquorum.clients.hospital.updates import UpdateStore
+    from medquorum.clients.hospital.verification import OwnVerification
 
 __all__ = ["adversary", "hospital"]
 
@@ -121,10 +130,10 @@ def _run(
         if session.msp not in task.hospitals:
             raise ConfigError(f"{session.msp} is no hospital of the task {task.task}", "Check --profile and --task")
         # torch takes seconds to import, and only training needs it.
-        from clients.hospital.agent import Hospital
-        from clients.hospital.trainer import Trainer
-        from clients.hospital.updates import UpdateStore
-        from clients.training.train import Recipe
+        from medquorum.clients.hospital.agent import Hospital
+        from medquorum.clients.hospital.trainer import Trainer
+        from medquorum.clients.hospital.updates import UpdateStore
+        from medquorum.clients.training.train import Recipe
 
         trainer = Trainer(
             task,
@@ -152,8 +161,8 @@ def _sender(connection: Connection, session: Session, task: Task) -> ShareSender
     """Give what hands shares over, in an encrypted task."""
     if task.encrypted is None:
         return None
-    from clients.credentials import user_credentials
-    from clients.hospital.handover import ShareSender
+    from medquorum.clients.hospital.share_uploader import ShareSender
+    from medquorum.clients.runtime.credentials import user_credentials
 
     return ShareSender(task, task.encrypted, session.msp, user_credentials(connection), session.report)
 
@@ -164,7 +173,7 @@ def _verification(
     """Give what verifies the own updates with P0, where the task has each hospital do so."""
     if task.encrypted is None or not task.encrypted.semi_honest:
         return None
-    from clients.hospital.process import own_verification
+    from medquorum.clients.hospital.process import own_verification
 
     return own_verification(connection, session, task, wake, sender, store)
 

@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from chaincode import modelformat
-from chaincode.documents.model import Model
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.fixedpoint import FRACTION_BITS
-from clients.auditor.evidence import Claim, Endorsers, Evidence, check_claims
-from clients.auditor.root import reigns
-from clients.documents import result_of
-from clients.gateway import Network
-from clients.ledger import Ledger
-from clients.models import check_round, fetch_model
-from medquorum import CheckFailed
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.models import check_round, fetch_model
+from medquorum.clients.ledger.round_status import result_of
+from medquorum.clients.proof.evidence import Claim, Endorsers, Evidence, check_claims
+from medquorum.clients.proof.trust_root import reigns
+from medquorum.core import model as modelformat
+from medquorum.core.documents.model import Model
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import FRACTION_BITS
+from medquorum.errors import CheckFailed
+from medquorum.gateway import Network
 
 __all__ = ["Fetched", "fetch_proven", "write_model"]
 

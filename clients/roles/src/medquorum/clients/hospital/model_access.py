@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from chaincode import modelformat
-from chaincode.documents.task import Task
-from clients.data.images import Images, read_arrays
-from clients.documents import result_of
-from clients.ledger import Ledger
-from clients.models import check_round, fetch_model
-from medquorum import DataError
+from medquorum.clients.data.images import Images, read_arrays
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.models import check_round, fetch_model
+from medquorum.clients.ledger.round_status import result_of
+from medquorum.core import model as modelformat
+from medquorum.core.documents.task import Task
+from medquorum.errors import DataError
 
 __all__ = ["classify", "model_of_round", "standing"]
 
@@ -67,9 +67,9 @@ def classify(task: Task, packed: bytes, path: Path) -> dict[str, Any]:
     DataError
         The file holds no images, or others than the model takes.
     """
-    from clients.training import parameters  # torch takes seconds to import
-    from clients.training.module import DescribedModel
-    from clients.training.train import predict
+    from medquorum.clients.training import parameters  # torch takes seconds to import
+    from medquorum.clients.training.module import DescribedModel
+    from medquorum.clients.training.train import predict
 
     arrays = read_arrays(path)
     if "images" not in arrays:

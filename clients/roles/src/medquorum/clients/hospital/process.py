@@ -3,19 +3,19 @@
 
 from __future__ import annotations
 
-from chaincode.documents.task import Task
-from clients.credentials import user_credentials
-from clients.follow import Wake
-from clients.hospital.handover import ShareSender
-from clients.hospital.updates import UpdateStore
-from clients.hospital.verification import OwnShare, OwnVerification
-from clients.options import Connection
-from clients.party.attesting import Attesting
-from clients.party.material import TaskDealer
-from clients.party.order import settings_of
-from clients.party.verification import Verification
-from clients.session import Session
-from verifier.service.line import Line, open_line
+from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
+from medquorum.clients.encrypted.verification.spec import settings_of
+from medquorum.clients.encrypted.verification.update_verification import Verification
+from medquorum.clients.hospital.share_uploader import ShareSender
+from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.hospital.verification import OwnShare, OwnVerification
+from medquorum.clients.runtime.credentials import user_credentials
+from medquorum.clients.runtime.options import Connection
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.session import Session
+from medquorum.core.documents.task import Task
+from medquorum.verifier.service.party_connection import Line, open_line
 
 __all__ = ["own_verification"]
 

@@ -10,10 +10,10 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from clients.auditor.root import read_root
-from clients.hospital import use
-from clients.hospital.fetch import fetch_proven, write_model
-from clients.options import (
+from medquorum.clients.hospital import model_access as use
+from medquorum.clients.hospital.fetch import fetch_proven, write_model
+from medquorum.clients.proof.trust_root import read_root
+from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
     Connection,
@@ -24,7 +24,7 @@ from clients.options import (
     StateFolder,
     TaskName,
 )
-from clients.session import CHAINCODE, CHANNEL, Session, open_session
+from medquorum.clients.runtime.session import CHAINCODE, CHANNEL, Session, open_session
 
 __all__ = ["fetch", "predict", "status", "verify_model"]
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chaincode.documents.encrypted import Encrypted
-from chaincode.documents.task import Task
-from chaincode.fixedpoint import IntArray
-from clients.hospital.updates import StoredUpdate
-from clients.report import Report
-from verifier.commitment import HandOver, ShareContext, hand_overs, open_share
-from verifier.service.handover import hand_over
-from verifier.service.identity import Credentials
+from medquorum.clients.hospital.updates import StoredUpdate
+from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.encrypted import Encrypted
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.binding.commitment import HandOver, ShareContext, hand_overs, open_share
+from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.share_upload import hand_over
 
 __all__ = ["ShareSender"]
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from chaincode import modelformat
-from chaincode.documents.task import Task
-from clients.attacks.behaviour import Behaviour, Occasion, Raw, honest
-from clients.data.images import Images
-from clients.follow import Wake
-from clients.hospital.updates import UpdateStore
-from clients.report import Report
-from clients.training import parameters
-from clients.training.module import DescribedModel
-from clients.training.train import Recipe, accuracy, seed_of, train
+from medquorum.clients.attacks.behaviour import Behaviour, Occasion, Raw, honest
+from medquorum.clients.data.images import Images
+from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.report import Report
+from medquorum.clients.training import parameters
+from medquorum.clients.training.module import DescribedModel
+from medquorum.clients.training.train import Recipe, accuracy, seed_of, train
+from medquorum.core import model as modelformat
+from medquorum.core.documents.task import Task
 
 __all__ = ["Trainer"]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from chaincode import modelformat
-from chaincode.documents.update import SALT_BYTES, private_value
-from clients.gateway.files import make_folder, write_durably
-from medquorum import DataError, ModelError
+from medquorum.core import model as modelformat
+from medquorum.core.documents.update import SALT_BYTES, private_value
+from medquorum.errors import DataError, ModelError
+from medquorum.gateway.files import make_folder, write_durably
 
 __all__ = ["StoredUpdate", "UpdateStore"]
 

@@ -11,18 +11,18 @@ from contextlib import closing
 
 import structlog
 
-from chaincode.documents.task import Task
-from chaincode.fixedpoint import IntArray
-from clients.documents import RoundStatus
-from clients.follow import POLL, Wake
-from clients.hospital.handover import ShareSender
-from clients.hospital.updates import UpdateStore
-from clients.party.attesting import Attesting
-from clients.party.hospitals import line_name
-from clients.party.order import settings_of
-from clients.party.verification import Verification
-from medquorum import MaterialError, ProtocolError
-from verifier.service.line import Line
+from medquorum.clients.encrypted.party.hospital_sessions import line_name
+from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.verification.spec import settings_of
+from medquorum.clients.encrypted.verification.update_verification import Verification
+from medquorum.clients.hospital.share_uploader import ShareSender
+from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.runtime.reconcile import POLL, Wake
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import MaterialError, ProtocolError
+from medquorum.verifier.service.party_connection import Line
 
 __all__ = ["OwnShare", "OwnVerification"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaincode.documents.task import Task
+from medquorum.core.documents.task import Task
 
 __all__ = ["Growth", "expected_growth"]
 
@@ -14,7 +14,7 @@ ENVELOPE = 4_000
 ENDORSEMENT = 1_100
 """Bytes of an endorser's certificate and signature."""
 BITS = 14
-"""Bits a trained parameter keeps in the stored form of a chunk (``chaincode/modelformat/storedform.py``)."""
+"""Bits a trained parameter keeps in the stored form of a chunk (``medquorum.core.model.storedform``)."""
 COPIES = 3
 """A private value is in the peer's private store, its state, and the transient store, which is compacted later."""
 

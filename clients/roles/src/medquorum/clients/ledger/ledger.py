@@ -9,15 +9,15 @@ from typing import Any, Protocol, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from chaincode import canonical
-from chaincode.documents.consortium import Consortium
-from chaincode.documents.document import Document
-from chaincode.documents.model import Model
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from clients.documents import RoundStatus, read_document
-from clients.gateway import GatewayError, chaincode_message, peers_unknown
-from medquorum import ContractError
+from medquorum.clients.ledger.round_status import RoundStatus, read_document
+from medquorum.core import canonical
+from medquorum.core.documents.consortium import Consortium
+from medquorum.core.documents.document import Document
+from medquorum.core.documents.model import Model
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.errors import ContractError
+from medquorum.gateway import GatewayError, chaincode_message, peers_unknown
 
 __all__ = ["Contract", "Ledger", "contract_error", "refusal_of"]
 
@@ -31,7 +31,7 @@ PATIENCE, PAUSE = 10.0, 0.2
 
 
 class Contract(Protocol):
-    """What roles need of a contract: ``clients.outbox``, or a ledger in memory."""
+    """What roles need of a contract: ``medquorum.clients.ledger.outbox``, or a ledger in memory."""
 
     def evaluate(
         self,

@@ -6,15 +6,15 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
-from chaincode import modelformat
-from chaincode.documents.aggregate import final, nodes
-from chaincode.documents.chunk import chunk_sizes
-from chaincode.documents.model import Model
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from clients.documents import result_of
-from clients.ledger import Ledger
-from medquorum import CheckFailed, ModelError
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import result_of
+from medquorum.core import model as modelformat
+from medquorum.core.documents.aggregate import final, nodes
+from medquorum.core.documents.chunk import chunk_sizes
+from medquorum.core.documents.model import Model
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.errors import CheckFailed, ModelError
 
 __all__ = ["check_manifest", "check_round", "fetch_model"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from clients.gateway import Contract, Submissions
+from medquorum.gateway import Contract, Submissions
 
 __all__ = ["Outbox"]
 
 
 class Outbox:
-    """Submits like ``clients.gateway``'s contract, with every envelope on disk until its outcome is known."""
+    """Submits like ``medquorum.gateway``'s contract, with every envelope on disk until its outcome is known."""
 
     def __init__(self, contract: Contract, submissions: Submissions) -> None:
         self._contract = contract

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from chaincode.documents.aggregate import Aggregate
-from chaincode.documents.attestation import Attestation
-from chaincode.documents.document import Document
-from chaincode.documents.masks import Masks
-from chaincode.documents.round import ENDED, Round
-from chaincode.documents.update import Update
-from chaincode.documents.verdict import Verdict
-from medquorum import CheckFailed
+from medquorum.core.documents.aggregate import Aggregate
+from medquorum.core.documents.attestation import Attestation
+from medquorum.core.documents.document import Document
+from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.round import ENDED, Round
+from medquorum.core.documents.update import Update
+from medquorum.core.documents.verdict import Verdict
+from medquorum.errors import CheckFailed
 
 __all__ = ["RoundStatus", "ended", "read_document", "result_of"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from tenacity import retry_if_exception, wait_exponential, wait_random
 
-from chaincode import canonical
-from clients.gateway import EndorseError, retrying, worth_retrying
-from clients.ledger import Contract, refusal_of
-from medquorum import ConfigError, ContractError
+from medquorum.clients.ledger.ledger import Contract, refusal_of
+from medquorum.core import canonical
+from medquorum.errors import ConfigError, ContractError
+from medquorum.gateway import EndorseError, retrying, worth_retrying
 
 __all__ = ["Transactions", "differs", "quorums"]
 

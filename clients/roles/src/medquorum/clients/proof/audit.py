@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from chaincode.documents.task import Task
-from clients.auditor.authorities import Authorities
-from clients.auditor.chain import BlockTransaction, check_link, check_valid, transactions_of
-from clients.gateway import Network
-from clients.ledger import Ledger
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.chain import BlockTransaction, check_link, check_valid, transactions_of
+from medquorum.core.documents.task import Task
+from medquorum.gateway import Network
 
 __all__ = ["SILENCE", "audit_round", "history", "round_transactions"]
 

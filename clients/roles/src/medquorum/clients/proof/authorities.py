@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cryptography import x509
 
-from clients.gateway import read_profile
-from medquorum import CheckFailed, ConfigError
-from verifier.service.issuers import chained, issued
+from medquorum.core.x509 import chained, issued
+from medquorum.errors import CheckFailed, ConfigError
+from medquorum.gateway import read_profile
 
 __all__ = ["Authorities"]
 

@@ -20,8 +20,8 @@ from fabric_protos.peer.proposal_pb2 import ChaincodeAction
 from fabric_protos.peer.proposal_response_pb2 import ProposalResponsePayload
 from fabric_protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction, TxValidationCode
 
-from clients.auditor.authorities import Authorities
-from medquorum import CheckFailed
+from medquorum.clients.proof.authorities import Authorities
+from medquorum.errors import CheckFailed
 
 __all__ = [
     "BlockTransaction",

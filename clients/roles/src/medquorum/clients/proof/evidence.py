@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from chaincode import canonical
-from chaincode.documents.document import Document
-from clients.auditor.audit import SILENCE, history
-from clients.auditor.authorities import Authorities
-from clients.auditor.chain import BlockTransaction, check_link, check_valid, transactions_of, writes_of
-from clients.gateway import CommitStatusError, Network
-from clients.ledger import Ledger
-from medquorum import CheckFailed
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.proof.audit import SILENCE, history
+from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.chain import BlockTransaction, check_link, check_valid, transactions_of, writes_of
+from medquorum.core import canonical
+from medquorum.core.documents.document import Document
+from medquorum.errors import CheckFailed
+from medquorum.gateway import CommitStatusError, Network
 
 __all__ = ["Claim", "Endorsers", "EndorsersByBlock", "Evidence", "check_claims"]
 

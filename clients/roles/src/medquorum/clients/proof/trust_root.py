@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from chaincode.documents.consortium import Consortium
-from clients.auditor.audit import history
-from clients.auditor.authorities import Authorities
-from clients.auditor.evidence import Claim, Endorsers, check_claims
-from clients.documents import read_document
-from clients.gateway import Network
-from clients.ledger import Ledger
-from medquorum import CheckFailed, ConfigError
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import read_document
+from medquorum.clients.proof.audit import history
+from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.evidence import Claim, Endorsers, check_claims
+from medquorum.core.documents.consortium import Consortium
+from medquorum.errors import CheckFailed, ConfigError
+from medquorum.gateway import Network
 
 __all__ = ["Reigns", "read_root", "reigns"]
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from clients.options import Connection
-from verifier.service.identity import Credentials
+from medquorum.clients.runtime.options import Connection
+from medquorum.verifier.service.identity import Credentials
 
 __all__ = ["service_credentials", "user_credentials"]
 

@@ -14,8 +14,8 @@ from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
-from clients.follow import Wake
-from clients.gateway import ChaincodeEvent, EventStream, FileCheckpointer, GatewayError, Network
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.gateway import ChaincodeEvent, EventStream, FileCheckpointer, GatewayError, Network
 
 __all__ = ["Wakes"]
 

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 import structlog
 
-from clients.gateway import CommitError, GatewayError
-from medquorum import ContractError
+from medquorum.errors import ContractError
+from medquorum.gateway import CommitError, GatewayError
 
 Result = TypeVar("Result")
 

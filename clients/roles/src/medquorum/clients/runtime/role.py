@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 import structlog
 
-from chaincode.documents.task import Task
-from clients.follow import Stopped, Wake, follow
-from clients.options import Connection
-from clients.session import CHAINCODE, Session, open_session
-from clients.wakes import Wakes
+from medquorum.clients.runtime.event_trigger import Wakes
+from medquorum.clients.runtime.options import Connection
+from medquorum.clients.runtime.reconcile import Stopped, Wake, follow
+from medquorum.clients.runtime.session import CHAINCODE, Session, open_session
+from medquorum.core.documents.task import Task
 
 __all__ = ["Step", "run_role", "stopping_on_signals"]
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import structlog
 
-from chaincode.documents.task import Task
-from clients import logs
-from clients.gateway import Network, Submissions, connect_profile, read_profile
-from clients.gateway.files import make_folder
-from clients.ledger import Ledger
-from clients.options import Connection
-from clients.outbox import Outbox
-from clients.report import Report
-from clients.transactions import Transactions
-from medquorum import ConfigError
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.outbox import Outbox
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime import logs
+from medquorum.clients.runtime.options import Connection
+from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.task import Task
+from medquorum.errors import ConfigError
+from medquorum.gateway import Network, Submissions, connect_profile, read_profile
+from medquorum.gateway.files import make_folder
 
 __all__ = ["CHAINCODE", "CHANNEL", "Session", "open_session"]
 

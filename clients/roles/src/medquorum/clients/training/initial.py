@@ -11,11 +11,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from torch import nn
 
-from chaincode import modelformat
-from chaincode.modelformat import ModelDescription
-from clients.training.module import DescribedModel
-from clients.training.parameters import parameters_of
-from medquorum import ModelError
+from medquorum.clients.training.module import DescribedModel
+from medquorum.clients.training.parameters import parameters_of
+from medquorum.core import model as modelformat
+from medquorum.core.model import ModelDescription
+from medquorum.errors import ModelError
 
 __all__ = ["drawn_model", "read_model"]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from chaincode.modelformat.description import (
+from medquorum.core.model.description import (
     AvgPool,
     BatchNorm,
     Conv,

@@ -6,9 +6,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from chaincode import fixedpoint, modelformat
-from chaincode.modelformat import Kind, ModelDescription
-from clients.training.module import DescribedModel
+from medquorum.clients.training.module import DescribedModel
+from medquorum.core import fixedpoint
+from medquorum.core import model as modelformat
+from medquorum.core.model import Kind, ModelDescription
 
 __all__ = ["flatten", "load", "pack_flat", "parameters_of"]
 

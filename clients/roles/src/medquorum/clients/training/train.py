@@ -12,10 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from clients.data.images import Images
-from clients.training.adam import Adam
-from clients.training.module import DescribedModel
-from medquorum import DataError
+from medquorum.clients.data.images import Images
+from medquorum.clients.training.adam import Adam
+from medquorum.clients.training.module import DescribedModel
+from medquorum.errors import DataError
 
 __all__ = ["Recipe", "accuracy", "predict", "seed_of", "train"]
 

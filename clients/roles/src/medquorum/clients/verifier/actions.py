@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from clients.documents import RoundStatus, ended
+from medquorum.clients.ledger.round_status import RoundStatus, ended
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
 
 __all__ = [
     "Action",

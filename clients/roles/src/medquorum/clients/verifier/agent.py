@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 
 import structlog
 
-from chaincode.documents.task import Task
-from clients.documents import RoundStatus
-from clients.follow import Wake
-from clients.gateway import EndorseError
-from clients.ledger import Ledger
-from clients.report import Report
-from clients.transactions import Transactions, differs
-from clients.verifier import duty as duties
-from clients.verifier.duty import Memory
-from medquorum import ContractError
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.ledger.transactions import Transactions, differs
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.report import Report
+from medquorum.clients.verifier import actions as duties
+from medquorum.clients.verifier.actions import Memory
+from medquorum.core.documents.task import Task
+from medquorum.errors import ContractError
+from medquorum.gateway import EndorseError
 
 __all__ = ["Verifier"]
 

@@ -8,14 +8,23 @@ from typing import Annotated
 
 import typer
 
-from chaincode.documents.task import Task
-from clients.follow import Wake
-from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
-from clients.party.command import ImagesFile, Listen, SharePatience
-from clients.role import Step, run_role
-from clients.session import CHANNEL, Session
-from clients.verifier.agent import Verifier
-from medquorum import ConfigError
+from medquorum.clients.encrypted.commands.party import ImagesFile, Listen, SharePatience
+from medquorum.clients.runtime.options import (
+    AsJson,
+    Channel,
+    Connection,
+    Identity,
+    ProfileFile,
+    StateFolder,
+    TaskName,
+    Verbose,
+)
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.role import Step, run_role
+from medquorum.clients.runtime.session import CHANNEL, Session
+from medquorum.clients.verifier.agent import Verifier
+from medquorum.core.documents.task import Task
+from medquorum.errors import ConfigError
 
 __all__ = ["verifier"]
 
@@ -62,7 +71,9 @@ def run(
         if session.msp not in task.verifiers:
             raise ConfigError(f"{session.msp} is no verifier of the task {task.task}", "Check --profile and --task")
         if task.encrypted is not None:
-            from clients.party.process import party  # loads torch, which a plain task's verifier never needs
+            from medquorum.clients.encrypted.commands.party_process import (
+                party,  # loads torch, which a plain task's verifier never needs
+            )
 
             return stack.enter_context(party(connection, session, task, wake, images, listen, share_patience))
         transactions = session.transactions(task)

@@ -14,11 +14,11 @@ from fabric_protos.peer.chaincode_event_pb2 import ChaincodeEvent
 from fabric_protos.peer.transaction_pb2 import TxValidationCode
 from google.protobuf.message import DecodeError
 
-from network.devnet.block import validation_codes
-from network.devnet.callerror import CallError
-from network.devnet.history import action_of
-from network.devnet.ledger import Ledger
-from network.devnet.progress import Progress
+from medquorum.network.devnet.gateway.call_error import CallError
+from medquorum.network.devnet.ledger.block import validation_codes
+from medquorum.network.devnet.ledger.history import action_of
+from medquorum.network.devnet.ledger.ledger import Ledger
+from medquorum.network.devnet.ledger.progress import Progress
 
 __all__ = ["BlockEvents", "block_events", "stream"]
 

@@ -18,14 +18,14 @@ from fabric_protos.peer.transaction_pb2 import (
     TransactionAction,
 )
 
-from network.devnet.callerror import CallError
-from network.devnet.chaincodestream import STREAM_TERMINATED
-from network.devnet.endorser import Endorser, Outcome, PeerRefusal, Unreachable
-from network.devnet.interest import Interest
-from network.devnet.ledger import Ledger
-from network.devnet.plan import Plan
-from network.devnet.proposal import MalformedProposal, SignedProposal, unpack
-from network.devnet.registry import NoPeers, Registry
+from medquorum.network.devnet.gateway.call_error import CallError
+from medquorum.network.devnet.gateway.plan import Plan
+from medquorum.network.devnet.gateway.registry import NoPeers, Registry
+from medquorum.network.devnet.ledger.ledger import Ledger
+from medquorum.network.devnet.peer.chaincode_stream import STREAM_TERMINATED
+from medquorum.network.devnet.peer.endorser import Endorser, Outcome, PeerRefusal, Unreachable
+from medquorum.network.devnet.peer.interest import Interest
+from medquorum.network.devnet.peer.proposal import MalformedProposal, SignedProposal, unpack
 
 __all__ = ["Gateway"]
 

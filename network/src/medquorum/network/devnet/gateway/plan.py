@@ -11,8 +11,8 @@ from typing import Any
 
 from fabric_protos.gateway.gateway_pb2 import ErrorDetail
 
-from network.devnet import policy
-from network.devnet.identity import Identity
+from medquorum.network.devnet.policy import policy
+from medquorum.network.identity.msp import Identity
 
 __all__ = ["MISMATCH", "Plan", "layouts"]
 

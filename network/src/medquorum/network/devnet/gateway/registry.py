@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from network.devnet import policy
-from network.devnet.endorser import Endorser
-from network.devnet.interest import Interest
-from network.devnet.ledger import Ledger
-from network.devnet.plan import Plan, layouts, preferring
+from medquorum.network.devnet.gateway.plan import Plan, layouts, preferring
+from medquorum.network.devnet.ledger.ledger import Ledger
+from medquorum.network.devnet.peer.endorser import Endorser
+from medquorum.network.devnet.peer.interest import Interest
+from medquorum.network.devnet.policy import policy
 
 __all__ = ["NoPeers", "Registry"]
 

@@ -18,15 +18,15 @@ from fabric_protos.gateway.gateway_pb2 import (
 )
 from google.protobuf.message import DecodeError
 
-from network.consortium import OrdererOrganisation
-from network.devnet import access
-from network.devnet.callerror import CallError, fail
-from network.devnet.events import BlockEvents, stream
-from network.devnet.gateway import Gateway
-from network.devnet.identity import IdentityError
-from network.devnet.ledger import Ledger
-from network.devnet.orderer import Orderer, Rejected
-from network.devnet.progress import Progress
+from medquorum.network.consortium.consortium import OrdererOrganisation
+from medquorum.network.devnet.gateway.call_error import CallError, fail
+from medquorum.network.devnet.gateway.events import BlockEvents, stream
+from medquorum.network.devnet.gateway.gateway import Gateway
+from medquorum.network.devnet.ledger.ledger import Ledger
+from medquorum.network.devnet.ledger.progress import Progress
+from medquorum.network.devnet.orderer.orderer import Orderer, Rejected
+from medquorum.network.devnet.policy import access
+from medquorum.network.identity.msp import IdentityError
 
 __all__ = ["GatewayService"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from network.devnet.blockfile import Location
-from network.devnet.state import key_hash
-from network.devnet.updates import PrivateWrite, Updates, Version
+from medquorum.network.devnet.ledger.block_file import Location
+from medquorum.network.devnet.ledger.state import key_hash
+from medquorum.network.devnet.ledger.updates import PrivateWrite, Updates, Version
 
 __all__ = ["apply"]
 

@@ -21,7 +21,7 @@ from fabric_protos.common.common_pb2 import (
     SignatureHeader,
 )
 
-from network.devnet.identity import Signer
+from medquorum.network.identity.msp import Signer
 
 __all__ = ["assemble", "data_hash", "header_bytes", "header_hash", "validation_codes"]
 

@@ -13,7 +13,7 @@ import structlog
 from fabric_protos.common.common_pb2 import Block
 from google.protobuf.message import DecodeError
 
-from network.devnet.block import data_hash
+from medquorum.network.devnet.ledger.block import data_hash
 
 __all__ = ["BlockFiles", "Location"]
 

@@ -10,11 +10,11 @@ from typing import Any
 from fabric_protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVMetadataWrite
 from fabric_protos.peer.transaction_pb2 import TxValidationCode
 
-from network.devnet import policy
-from network.devnet.definition import Definition
-from network.devnet.identity import Identity, IdentityError, Msps
-from network.devnet.state import State
-from network.devnet.transaction import NamespaceSet, Parsed
+from medquorum.network.devnet.ledger.state import State
+from medquorum.network.devnet.ledger.transaction import NamespaceSet, Parsed
+from medquorum.network.devnet.policy import policy
+from medquorum.network.devnet.policy.definition import Definition
+from medquorum.network.identity.msp import Identity, IdentityError, Msps
 
 __all__ = ["VALIDATION_PARAMETER", "EndorsementCheck", "key_policy", "signers"]
 

@@ -14,8 +14,8 @@ from fabric_protos.peer.proposal_pb2 import ChaincodeAction
 from fabric_protos.peer.proposal_response_pb2 import ProposalResponsePayload
 from fabric_protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction
 
-from network.devnet.blockfile import BlockFiles
-from network.devnet.state import State
+from medquorum.network.devnet.ledger.block_file import BlockFiles
+from medquorum.network.devnet.ledger.state import State
 
 __all__ = ["Modification", "action_of", "history"]
 

@@ -12,19 +12,19 @@ import structlog
 from fabric_protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVRWSet
 from fabric_protos.peer.transaction_pb2 import TxValidationCode
 
-from network.devnet import policy
-from network.devnet.apply import apply
-from network.devnet.block import assemble, header_hash, validation_codes
-from network.devnet.blockfile import BlockFiles, Location
-from network.devnet.definition import Definitions
-from network.devnet.endorsement import EndorsementCheck
-from network.devnet.identity import Identity, Msps, Signer
-from network.devnet.mvcc import Serializer
-from network.devnet.state import State
-from network.devnet.store import Store
-from network.devnet.transaction import Malformed, Parsed, channel_header, parse
-from network.devnet.transient import TransientStore
-from network.devnet.updates import PrivateWrite, Updates, Version
+from medquorum.network.devnet.ledger.apply import apply
+from medquorum.network.devnet.ledger.block import assemble, header_hash, validation_codes
+from medquorum.network.devnet.ledger.block_file import BlockFiles, Location
+from medquorum.network.devnet.ledger.endorsement import EndorsementCheck
+from medquorum.network.devnet.ledger.mvcc import Serializer
+from medquorum.network.devnet.ledger.state import State
+from medquorum.network.devnet.ledger.store import Store
+from medquorum.network.devnet.ledger.transaction import Malformed, Parsed, channel_header, parse
+from medquorum.network.devnet.ledger.transient import TransientStore
+from medquorum.network.devnet.ledger.updates import PrivateWrite, Updates, Version
+from medquorum.network.devnet.policy import policy
+from medquorum.network.devnet.policy.definition import Definitions
+from medquorum.network.identity.msp import Identity, Msps, Signer
 
 __all__ = ["Ledger", "Members"]
 

@@ -11,9 +11,9 @@ from typing import Any
 from fabric_protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVMetadataWrite
 from fabric_protos.peer.transaction_pb2 import TxValidationCode
 
-from network.devnet.state import State
-from network.devnet.transaction import NamespaceSet, Parsed
-from network.devnet.updates import Updates, Value, Version, version_of
+from medquorum.network.devnet.ledger.state import State
+from medquorum.network.devnet.ledger.transaction import NamespaceSet, Parsed
+from medquorum.network.devnet.ledger.updates import Updates, Value, Version, version_of
 
 __all__ = ["Serializer"]
 

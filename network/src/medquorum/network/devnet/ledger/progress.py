@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 
-from network.devnet.ledger import Ledger
+from medquorum.network.devnet.ledger.ledger import Ledger
 
 __all__ = ["Progress"]
 

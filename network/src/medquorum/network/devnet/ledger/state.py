@@ -7,8 +7,8 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 
-from network.devnet.blockfile import Location
-from network.devnet.updates import Value, Version
+from medquorum.network.devnet.ledger.block_file import Location
+from medquorum.network.devnet.ledger.updates import Value, Version
 
 __all__ = ["State", "key_hash"]
 

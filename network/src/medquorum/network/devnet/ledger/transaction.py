@@ -16,7 +16,7 @@ from fabric_protos.peer.proposal_response_pb2 import ProposalResponsePayload
 from fabric_protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction, TxValidationCode
 from google.protobuf.message import DecodeError
 
-from network.devnet.identity import IdentityError, Msps
+from medquorum.network.identity.msp import IdentityError, Msps
 
 __all__ = ["CollectionSet", "Malformed", "NamespaceSet", "Parsed", "channel_header", "parse", "proposal_hash", "tx_id"]
 

@@ -10,7 +10,7 @@ from fabric_protos.common.common_pb2 import ChannelHeader, Envelope, Header, Hea
 from fabric_protos.common.configtx_pb2 import Config, ConfigEnvelope, ConfigGroup, ConfigValue
 from fabric_protos.msp.msp_config_pb2 import FabricMSPConfig, FabricNodeOUs, FabricOUIdentifier, MSPConfig
 
-from network.devnet.identity import Msp
+from medquorum.network.identity.msp import Msp
 
 __all__ = ["genesis_envelope"]
 

@@ -12,10 +12,10 @@ import structlog
 from fabric_protos.common.common_pb2 import ChannelHeader, Payload, SignatureHeader, Status
 from google.protobuf.message import DecodeError
 
-from network.consortium import Channel
-from network.devnet import access
-from network.devnet.identity import IdentityError
-from network.devnet.ledger import Ledger
+from medquorum.network.consortium.consortium import Channel
+from medquorum.network.devnet.ledger.ledger import Ledger
+from medquorum.network.devnet.policy import access
+from medquorum.network.identity.msp import IdentityError
 
 __all__ = ["Orderer", "Rejected"]
 

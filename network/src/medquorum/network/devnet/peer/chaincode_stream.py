@@ -14,7 +14,7 @@ from fabric_protos.peer.chaincode_pb2 import ChaincodeAdditionalParams, Chaincod
 from fabric_protos.peer.chaincode_shim_pb2 import ChaincodeMessage
 from fabric_protos.peer.chaincode_shim_pb2_grpc import ChaincodeStub
 
-from network.devnet.definition import Endpoint
+from medquorum.network.devnet.policy.definition import Endpoint
 
 __all__ = ["STREAM_TERMINATED", "ChaincodeStream", "ExecutionError", "RequestHandler", "refusal"]
 

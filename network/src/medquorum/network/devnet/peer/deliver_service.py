@@ -13,13 +13,13 @@ from fabric_protos.orderer.ab_pb2 import SeekInfo
 from fabric_protos.peer.events_pb2 import BlockAndPrivateData, DeliverResponse
 from google.protobuf.message import DecodeError
 
-from network.devnet import access
-from network.devnet.filteredblock import filtered_block
-from network.devnet.identity import Identity, IdentityError
-from network.devnet.ledger import Ledger
-from network.devnet.privatedata import private_data
-from network.devnet.progress import Progress
-from network.devnet.proposal import in_time
+from medquorum.network.devnet.ledger.ledger import Ledger
+from medquorum.network.devnet.ledger.progress import Progress
+from medquorum.network.devnet.peer.filtered_block import filtered_block
+from medquorum.network.devnet.peer.private_data import private_data
+from medquorum.network.devnet.peer.proposal import in_time
+from medquorum.network.devnet.policy import access
+from medquorum.network.identity.msp import Identity, IdentityError
 
 __all__ = ["DeliverService"]
 

@@ -22,15 +22,16 @@ from fabric_protos.peer.proposal_response_pb2 import (
 )
 from google.protobuf.message import DecodeError
 
-from network.devnet import access, systemchaincode
-from network.devnet.chaincodestream import ChaincodeStream, ExecutionError
-from network.devnet.definition import Definition
-from network.devnet.identity import Identity, IdentityError, Signer
-from network.devnet.interest import Interest
-from network.devnet.ledger import Ledger
-from network.devnet.proposal import Denied, SignedProposal, authorize, in_time
-from network.devnet.requests import Requests
-from network.devnet.simulator import Refused, Simulator
+from medquorum.network.devnet.ledger.ledger import Ledger
+from medquorum.network.devnet.peer import system_chaincode as systemchaincode
+from medquorum.network.devnet.peer.chaincode_stream import ChaincodeStream, ExecutionError
+from medquorum.network.devnet.peer.interest import Interest
+from medquorum.network.devnet.peer.proposal import Denied, SignedProposal, authorize, in_time
+from medquorum.network.devnet.peer.requests import Requests
+from medquorum.network.devnet.peer.simulator import Refused, Simulator
+from medquorum.network.devnet.policy import access
+from medquorum.network.devnet.policy.definition import Definition
+from medquorum.network.identity.msp import Identity, IdentityError, Signer
 
 __all__ = ["Endorser", "Outcome", "PeerRefusal", "Unreachable"]
 

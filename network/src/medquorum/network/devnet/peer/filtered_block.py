@@ -15,9 +15,9 @@ from fabric_protos.peer.events_pb2 import (
 )
 from google.protobuf.message import DecodeError
 
-from network.devnet.block import validation_codes
-from network.devnet.history import action_of
-from network.devnet.transaction import channel_header
+from medquorum.network.devnet.ledger.block import validation_codes
+from medquorum.network.devnet.ledger.history import action_of
+from medquorum.network.devnet.ledger.transaction import channel_header
 
 __all__ = ["filtered_block"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from network.devnet.simulator import Simulator
+from medquorum.network.devnet.peer.simulator import Simulator
 
 __all__ = ["Interest"]
 

@@ -8,7 +8,7 @@ import datetime
 import json
 from collections.abc import Awaitable, Callable
 
-from medquorum import NetworkError
+from medquorum.errors import NetworkError
 
 __all__ = ["Operations"]
 

@@ -9,10 +9,10 @@ from typing import Any
 from fabric_protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVMetadataWrite, KVRWSet, KVWrite
 from fabric_protos.ledger.rwset.rwset_pb2 import CollectionPvtReadWriteSet, NsPvtReadWriteSet, TxPvtReadWriteSet
 
-from network.devnet import policy
-from network.devnet.identity import Identity
-from network.devnet.ledger import Ledger
-from network.devnet.state import State
+from medquorum.network.devnet.ledger.ledger import Ledger
+from medquorum.network.devnet.ledger.state import State
+from medquorum.network.devnet.policy import policy
+from medquorum.network.identity.msp import Identity
 
 __all__ = ["private_data"]
 

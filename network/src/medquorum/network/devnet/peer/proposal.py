@@ -13,8 +13,8 @@ from fabric_protos.peer.chaincode_pb2 import ChaincodeInvocationSpec
 from fabric_protos.peer.proposal_pb2 import ChaincodeHeaderExtension, ChaincodeProposalPayload, Proposal
 from google.protobuf.message import DecodeError
 
-from network.devnet.identity import Identity, IdentityError, Msps
-from network.devnet.transaction import tx_id
+from medquorum.network.devnet.ledger.transaction import tx_id
+from medquorum.network.identity.msp import Identity, IdentityError, Msps
 
 __all__ = ["TIME_WINDOW", "Denied", "MalformedProposal", "SignedProposal", "authorize", "in_time", "unpack"]
 

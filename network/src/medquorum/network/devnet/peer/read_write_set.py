@@ -30,8 +30,8 @@ from fabric_protos.ledger.rwset.rwset_pb2 import (
     TxReadWriteSet,
 )
 
-from network.devnet.state import key_hash
-from network.devnet.updates import Version
+from medquorum.network.devnet.ledger.state import key_hash
+from medquorum.network.devnet.ledger.updates import Version
 
 __all__ = ["ReadWriteSet", "read_message"]
 

@@ -16,8 +16,8 @@ from fabric_protos.peer import chaincode_shim_pb2 as shim
 from fabric_protos.peer.chaincode_pb2 import ChaincodeSpec
 from google.protobuf.message import DecodeError
 
-from network.devnet.chaincodestream import refusal
-from network.devnet.simulator import Refused, Simulator
+from medquorum.network.devnet.peer.chaincode_stream import refusal
+from medquorum.network.devnet.peer.simulator import Refused, Simulator
 
 __all__ = ["Requests"]
 

@@ -11,15 +11,15 @@ from typing import Any
 
 from fabric_protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVMetadataWrite, QueryReads, RangeQueryInfo
 
-from network.devnet import policy
-from network.devnet.definition import Collection
-from network.devnet.endorsement import key_policy
-from network.devnet.history import Modification, history
-from network.devnet.identity import Identity
-from network.devnet.ledger import Ledger
-from network.devnet.readwriteset import ReadWriteSet, read_message
-from network.devnet.state import State, key_hash
-from network.devnet.updates import Value
+from medquorum.network.devnet.ledger.endorsement import key_policy
+from medquorum.network.devnet.ledger.history import Modification, history
+from medquorum.network.devnet.ledger.ledger import Ledger
+from medquorum.network.devnet.ledger.state import State, key_hash
+from medquorum.network.devnet.ledger.updates import Value
+from medquorum.network.devnet.peer.read_write_set import ReadWriteSet, read_message
+from medquorum.network.devnet.policy import policy
+from medquorum.network.devnet.policy.definition import Collection
+from medquorum.network.identity.msp import Identity
 
 __all__ = ["Refused", "Simulator"]
 

@@ -11,8 +11,8 @@ from fabric_protos.common.ledger_pb2 import BlockchainInfo
 from fabric_protos.peer.proposal_response_pb2 import Response
 from fabric_protos.peer.transaction_pb2 import ProcessedTransaction
 
-from network.devnet.ledger import Ledger
-from network.devnet.state import State
+from medquorum.network.devnet.ledger.ledger import Ledger
+from medquorum.network.devnet.ledger.state import State
 
 __all__ = ["is_system", "query"]
 

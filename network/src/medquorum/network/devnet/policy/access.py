@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from network.devnet.identity import Identity
+from medquorum.network.identity.msp import Identity
 
 __all__ = ["may_order", "may_read", "may_write"]
 

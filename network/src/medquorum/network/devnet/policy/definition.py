@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medquorum import ConfigError
-from network.devnet.policy import out_of, parse
+from medquorum.errors import ConfigError
+from medquorum.network.devnet.policy.policy import out_of, parse
 
 __all__ = ["Collection", "Definition", "Definitions", "Endpoint"]
 

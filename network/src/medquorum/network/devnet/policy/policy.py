@@ -12,8 +12,8 @@ from fabric_protos.msp.identities_pb2 import SerializedIdentity
 from fabric_protos.msp.msp_principal_pb2 import MSPPrincipal, MSPRole, OrganizationUnit
 from google.protobuf.message import DecodeError
 
-from medquorum import ConfigError
-from network.devnet.identity import Identity
+from medquorum.errors import ConfigError
+from medquorum.network.identity.msp import Identity
 
 __all__ = ["member_organisations", "out_of", "parse", "read", "satisfied"]
 

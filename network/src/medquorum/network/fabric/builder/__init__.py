@@ -2,7 +2,7 @@
 """Our external builder for chaincode-as-a-service: where it is installed and what it is told.
 
 The package that every organisation installs is the same, byte for byte, and so is its id: its ``connection.json``
-holds ``{{.address}}`` and the like (``network.packaging``). Each peer's builder fills
+holds ``{{.address}}`` and the like (``medquorum.network.deployment.package``). Each peer's builder fills
 them in from its own targets file, keyed by the chaincode's label.
 """
 
@@ -13,8 +13,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from network.consortium import Organisation
-from network.paths import NetworkFolder
+from medquorum.network.consortium.consortium import Organisation
+from medquorum.network.consortium.paths import NetworkFolder
 
 __all__ = ["BUILDER_VARIABLE", "builder_folder", "install", "set_target", "targets_file"]
 

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
-from medquorum import ConfigError
-from verifier.kernels.compile import LEVELS, library_file, source_digest
+from medquorum.errors import ConfigError
+from medquorum.verifier.arithmetic.kernels.compile import LEVELS, library_file, source_digest
 
 __all__ = ["PURE", "VARIABLE", "Library", "library", "path_in_use", "usable_levels"]
 

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from chaincode import canonical
-from medquorum import ContractError, ProtocolError
-from verifier.identifier import MaterialId
+from medquorum.core import canonical
+from medquorum.errors import ContractError, ProtocolError
+from medquorum.verifier.randomness.identifier import MaterialId
 
 __all__ = ["decode_gate", "gate_header"]
 

@@ -12,16 +12,16 @@ from typing import cast
 
 import grpc
 
-from medquorum import MedquorumError, ProtocolError
-from verifier.channel import CREDIT, Channel
-from verifier.identifier import MaterialId
-from verifier.service.connection import Incoming, failure, reach
-from verifier.service.dealing import PROBE, SERVICE
-from verifier.service.dealrequest import DealRequest
-from verifier.service.frames import read_message
-from verifier.service.gates import decode_gate
-from verifier.service.identity import Credentials
-from verifier.stream import SEED_BYTES
+from medquorum.errors import MedquorumError, ProtocolError
+from medquorum.verifier.randomness.channel import CREDIT, Channel
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.stream import SEED_BYTES
+from medquorum.verifier.service.connection import Incoming, failure, reach
+from medquorum.verifier.service.dealing.gate_frames import decode_gate
+from medquorum.verifier.service.dealing.request import DealRequest
+from medquorum.verifier.service.dealing.server import PROBE, SERVICE
+from medquorum.verifier.service.frames import read_message
+from medquorum.verifier.service.identity import Credentials
 
 __all__ = ["Material", "measure_dealer"]
 

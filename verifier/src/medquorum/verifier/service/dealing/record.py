@@ -7,8 +7,8 @@ import os
 import threading
 from pathlib import Path
 
-from medquorum import DataError, MaterialError
-from verifier.folders import sync_folder
+from medquorum.core.folders import sync_folder
+from medquorum.errors import DataError, MaterialError
 
 __all__ = ["Record"]
 

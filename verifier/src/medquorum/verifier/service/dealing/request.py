@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaincode import canonical
-from medquorum import ContractError, ProtocolError
-from verifier.identifier import MaterialId
-from verifier.plandocument import PlanDocument
+from medquorum.core import canonical
+from medquorum.errors import ContractError, ProtocolError
+from medquorum.verifier.offline.plan_message import PlanDocument
+from medquorum.verifier.randomness.identifier import MaterialId
 
 __all__ = ["DealRequest"]
 

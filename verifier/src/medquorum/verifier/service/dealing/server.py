@@ -15,14 +15,14 @@ from pathlib import Path
 
 import grpc
 
-from medquorum import MaterialError, MedquorumError, ProtocolError
-from verifier.channel import CREDIT, Channel
-from verifier.identifier import MaterialId
-from verifier.service.dealrequest import DealRequest
-from verifier.service.frames import split
-from verifier.service.gates import gate_header
-from verifier.service.record import Record
-from verifier.stream import new_seed
+from medquorum.errors import MaterialError, MedquorumError, ProtocolError
+from medquorum.verifier.randomness.channel import CREDIT, Channel
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.stream import new_seed
+from medquorum.verifier.service.dealing.gate_frames import gate_header
+from medquorum.verifier.service.dealing.record import Record
+from medquorum.verifier.service.dealing.request import DealRequest
+from medquorum.verifier.service.frames import split
 
 __all__ = ["PROBE", "SERVICE", "Dealings"]
 

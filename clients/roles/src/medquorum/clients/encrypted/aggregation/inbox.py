@@ -12,10 +12,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from chaincode import canonical
-from clients.gateway.files import make_folder, write_durably
-from clients.party.roundfolders import round_folder
-from medquorum import ShareError
+from medquorum.clients.encrypted.verification.round_folders import round_folder
+from medquorum.core import canonical
+from medquorum.errors import ShareError
+from medquorum.gateway.files import make_folder, write_durably
 
 __all__ = ["Inbox", "Sharing"]
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from chaincode.documents.aggregate import nodes
-from clients.ledger import Ledger
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.core.documents.aggregate import nodes
 
 __all__ = ["standing_nodes", "task_nodes"]
 

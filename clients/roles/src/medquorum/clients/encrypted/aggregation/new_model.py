@@ -9,18 +9,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from chaincode import modelformat
-from chaincode.documents.aggregate import final, is_worse
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.evaluation import Merit
-from chaincode.modelformat import Tensors
-from clients.documents import RoundStatus
-from clients.follow import POLL
-from clients.party.images import PrivateImages
-from clients.party.roundfolders import round_folder
-from clients.report import Report
-from clients.transactions import Transactions
+from medquorum.clients.encrypted.verification.images import PrivateImages
+from medquorum.clients.encrypted.verification.round_folders import round_folder
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import POLL
+from medquorum.clients.runtime.report import Report
+from medquorum.core import model as modelformat
+from medquorum.core.documents.aggregate import final, is_worse
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.inference import Merit
+from medquorum.core.model import Tensors
 
 __all__ = ["NewModel"]
 

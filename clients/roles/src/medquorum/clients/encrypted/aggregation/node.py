@@ -16,27 +16,27 @@ from typing import Any
 import numpy as np
 import structlog
 
-from chaincode.documents.masks import Masks
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.fixedpoint import IntArray
-from chaincode.modelformat import Tensors
-from clients.aggregator.inbox import Inbox, Sharing
-from clients.aggregator.record import context_of, fix_set, opening_parties
-from clients.aggregator.result import masked_hash, mismatch_of, model_name, next_packed
-from clients.aggregator.standing import task_nodes
-from clients.documents import ended
-from clients.follow import POLL, Wake
-from clients.gateway import GatewayError
-from clients.gateway.files import make_folder, write_durably
-from clients.ledger import Ledger
-from clients.party.roundfolders import forget_rounds, round_folder
-from clients.report import Report
-from clients.transactions import Transactions
-from medquorum import ContractError, MedquorumError, ProtocolError, ShareError
-from verifier.resharing import open_reshare, reshare_bytes
-from verifier.service.deliveries import Delivery
-from verifier.service.refusal import outward
+from medquorum.clients.encrypted.aggregation.inbox import Inbox, Sharing
+from medquorum.clients.encrypted.aggregation.membership import task_nodes
+from medquorum.clients.encrypted.aggregation.record import context_of, fix_set, opening_parties
+from medquorum.clients.encrypted.aggregation.result import masked_hash, mismatch_of, model_name, next_packed
+from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import ended
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import POLL, Wake
+from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.model import Tensors
+from medquorum.errors import ContractError, MedquorumError, ProtocolError, ShareError
+from medquorum.gateway import GatewayError
+from medquorum.gateway.files import make_folder, write_durably
+from medquorum.verifier.binding.resharing import open_reshare, reshare_bytes
+from medquorum.verifier.service.deliveries import Delivery
+from medquorum.verifier.service.refusal import outward
 
 __all__ = ["Node", "Send"]
 

@@ -7,12 +7,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from chaincode import canonical
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from clients.gateway.files import make_folder, write_durably
-from medquorum import MaterialError
-from verifier.resharing import AggregationContext
+from medquorum.core import canonical
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.errors import MaterialError
+from medquorum.gateway.files import make_folder, write_durably
+from medquorum.verifier.binding.resharing import AggregationContext
 
 __all__ = ["context_of", "fix_set", "opening_parties"]
 

@@ -15,27 +15,27 @@ from pathlib import Path
 
 import numpy as np
 
-from chaincode import canonical
-from chaincode.documents.aggregate import final
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from chaincode.fixedpoint import IntArray
-from clients.aggregator.node import Send
-from clients.aggregator.record import context_of, fix_set, opening_parties
-from clients.aggregator.result import masked_hash
-from clients.aggregator.standing import standing_nodes, task_nodes
-from clients.documents import RoundStatus
-from clients.gateway.files import make_folder, write_durably
-from clients.ledger import Ledger
-from clients.party.masked import masked_sum
-from clients.party.roundfolders import round_folder
-from clients.party.shares import ShareStore
-from clients.report import Report
-from medquorum import ContractError, ProtocolError
-from verifier.resharing import reshares
-from verifier.service.deliveries import Delivery
-from verifier.stream import new_seed
-from verifier.transport import Transport
+from medquorum.clients.encrypted.aggregation.membership import standing_nodes, task_nodes
+from medquorum.clients.encrypted.aggregation.node import Send
+from medquorum.clients.encrypted.aggregation.record import context_of, fix_set, opening_parties
+from medquorum.clients.encrypted.aggregation.result import masked_hash
+from medquorum.clients.encrypted.verification.masked_parameters import masked_sum
+from medquorum.clients.encrypted.verification.round_folders import round_folder
+from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.runtime.report import Report
+from medquorum.core import canonical
+from medquorum.core.documents.aggregate import final
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import ContractError, ProtocolError
+from medquorum.gateway.files import make_folder, write_durably
+from medquorum.verifier.binding.resharing import reshares
+from medquorum.verifier.opening.transport import Transport
+from medquorum.verifier.randomness.stream import new_seed
+from medquorum.verifier.service.deliveries import Delivery
 
 __all__ = ["Resharing"]
 

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from chaincode import modelformat
-from chaincode.aggregate import next_model
-from chaincode.documents.aggregate import Mismatch
-from chaincode.documents.masks import Masks
-from chaincode.documents.task import Task
-from chaincode.fixedpoint import IntArray
-from chaincode.modelformat import Tensors
-from verifier.masks import masks_hash
+from medquorum.core import model as modelformat
+from medquorum.core.aggregate import next_model
+from medquorum.core.documents.aggregate import Mismatch
+from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.model import Tensors
+from medquorum.verifier.binding.masks import masks_hash
 
 __all__ = ["masked_hash", "mismatch_of", "model_name", "next_packed"]
 

@@ -7,12 +7,21 @@ from contextlib import ExitStack
 
 import typer
 
-from chaincode.documents.task import Task
-from clients.follow import Wake
-from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
-from clients.party.command import Listen
-from clients.role import Step, run_role
-from clients.session import CHANNEL, Session
+from medquorum.clients.encrypted.commands.party import Listen
+from medquorum.clients.runtime.options import (
+    AsJson,
+    Channel,
+    Connection,
+    Identity,
+    ProfileFile,
+    StateFolder,
+    TaskName,
+    Verbose,
+)
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.role import Step, run_role
+from medquorum.clients.runtime.session import CHANNEL, Session
+from medquorum.core.documents.task import Task
 
 __all__ = ["aggregator"]
 
@@ -41,7 +50,9 @@ def run(
     connection = Connection(profile, identity, channel, state, as_json, verbose)
 
     def make(session: Session, task: Task, wake: Wake) -> Step:
-        from clients.aggregator.process import aggregating  # numpy and gRPC services: only when it runs
+        from medquorum.clients.encrypted.commands.aggregator_process import (
+            aggregating,  # numpy and gRPC services: only when it runs
+        )
 
         return stack.enter_context(aggregating(connection, session, task, wake, listen))
 

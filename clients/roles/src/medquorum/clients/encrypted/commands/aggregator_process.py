@@ -6,20 +6,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from chaincode import modelformat
-from chaincode.documents.task import Task
-from chaincode.modelformat import Tensors
-from clients.aggregator.node import Node
-from clients.credentials import service_credentials
-from clients.follow import Wake
-from clients.models import fetch_model
-from clients.options import Connection
-from clients.role import Step
-from clients.session import Session
-from medquorum import ConfigError
-from verifier.service.deliveries import Deliveries, Delivery, deliver
-from verifier.service.salts import take_salt
-from verifier.service.server import Server
+from medquorum.clients.encrypted.aggregation.node import Node
+from medquorum.clients.ledger.models import fetch_model
+from medquorum.clients.runtime.credentials import service_credentials
+from medquorum.clients.runtime.options import Connection
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.role import Step
+from medquorum.clients.runtime.session import Session
+from medquorum.core import model as modelformat
+from medquorum.core.documents.task import Task
+from medquorum.core.model import Tensors
+from medquorum.errors import ConfigError
+from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
+from medquorum.verifier.service.salts import take_salt
+from medquorum.verifier.service.server import Server
 
 __all__ = ["NODE_TIMEOUT", "aggregating"]
 

@@ -9,12 +9,21 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from chaincode.documents.task import Task
-from clients.follow import Wake
-from clients.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName, Verbose
-from clients.role import Step, run_role
-from clients.session import CHANNEL, Session
-from medquorum import ConfigError
+from medquorum.clients.runtime.options import (
+    AsJson,
+    Channel,
+    Connection,
+    Identity,
+    ProfileFile,
+    StateFolder,
+    TaskName,
+    Verbose,
+)
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.role import Step, run_role
+from medquorum.clients.runtime.session import CHANNEL, Session
+from medquorum.core.documents.task import Task
+from medquorum.errors import ConfigError
 
 # clients.party.process loads torch, which takes seconds and hundreds of MiB: only where a task is encrypted.
 
@@ -72,7 +81,7 @@ def run_witness(
     connection = Connection(profile, identity, channel, state, as_json, verbose)
 
     def make(session: Session, task: Task, wake: Wake) -> Step:
-        from clients.party.process import party, settings_of
+        from medquorum.clients.encrypted.commands.party_process import party, settings_of
 
         if settings_of(task).parties[1] != session.msp:
             raise ConfigError(f"{session.msp} is not the witness of the task {task.task}", "Check --profile and --task")
@@ -97,7 +106,7 @@ def run_dealer(
     connection = Connection(profile, identity, channel, state, as_json, verbose)
 
     def make(session: Session, task: Task, _wake: Wake) -> Step:
-        from clients.party.process import dealing
+        from medquorum.clients.encrypted.commands.party_process import dealing
 
         return stack.enter_context(dealing(connection, session, task, listen))
 

@@ -9,36 +9,36 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from clients.aggregator.node import Node
-from clients.aggregator.process import NODE_TIMEOUT
-from clients.credentials import service_credentials
-from clients.follow import Wake
-from clients.options import Connection
-from clients.party.agent import PartyAgent
-from clients.party.aggregation import Resharing
-from clients.party.approval import check_request
-from clients.party.attesting import Attesting
-from clients.party.dealing import MasksDuty
-from clients.party.hospitals import ConfirmedShares, Hospitals
-from clients.party.images import mounted
-from clients.party.maskseeds import MaskSeeds
-from clients.party.material import TaskDealer
-from clients.party.newmodel import NewModel
-from clients.party.order import settings_of
-from clients.party.shares import ShareStore
-from clients.party.verification import Shares, Verification
-from clients.role import Step
-from clients.session import Session
-from medquorum import ConfigError, ProtocolError
-from verifier.service.dealing import Dealings
-from verifier.service.deliveries import Deliveries, Delivery, deliver
-from verifier.service.handover import Handover
-from verifier.service.holding import Holding, is_held
-from verifier.service.line import PATIENCE, Line, Lines, open_line
-from verifier.service.salts import Salts, take_salt
-from verifier.service.server import Server, Service
+from medquorum.clients.encrypted.aggregation.new_model import NewModel
+from medquorum.clients.encrypted.aggregation.node import Node
+from medquorum.clients.encrypted.aggregation.resharing import Resharing
+from medquorum.clients.encrypted.commands.aggregator_process import NODE_TIMEOUT
+from medquorum.clients.encrypted.dealer.approval import check_request
+from medquorum.clients.encrypted.dealer.dealing import MasksDuty
+from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
+from medquorum.clients.encrypted.party.agent import PartyAgent
+from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, Hospitals
+from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
+from medquorum.clients.encrypted.verification.images import mounted
+from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.encrypted.verification.spec import settings_of
+from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
+from medquorum.clients.runtime.credentials import service_credentials
+from medquorum.clients.runtime.options import Connection
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.role import Step
+from medquorum.clients.runtime.session import Session
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.errors import ConfigError, ProtocolError
+from medquorum.verifier.service.dealing.server import Dealings
+from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
+from medquorum.verifier.service.party_connection import PATIENCE, Line, Lines, open_line
+from medquorum.verifier.service.salts import Salts, take_salt
+from medquorum.verifier.service.server import Server, Service
+from medquorum.verifier.service.share_receipt import Holding, is_held
+from medquorum.verifier.service.share_upload import Handover
 
 __all__ = ["dealing", "party", "settings_of"]
 

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from chaincode.documents.task import Task
-from clients.gateway import GatewayError
-from clients.ledger import Ledger
-from clients.party.order import is_sum, plan_document
-from medquorum import MaterialError, ProtocolError
-from verifier.service.dealrequest import DealRequest
+from medquorum.clients.encrypted.verification.spec import is_sum, plan_document
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.core.documents.task import Task
+from medquorum.errors import MaterialError, ProtocolError
+from medquorum.gateway import GatewayError
+from medquorum.verifier.service.dealing.request import DealRequest
 
 __all__ = ["check_request"]
 

@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-from chaincode.documents.task import Task
-from clients.aggregator.standing import standing_nodes
-from clients.documents import ended
-from clients.follow import POLL
-from clients.gateway import GatewayError
-from clients.ledger import Ledger
-from clients.party.maskseeds import MaskSeeds
-from clients.report import Report
-from clients.transactions import Transactions
-from medquorum import ContractError, MaterialError, MedquorumError, ProtocolError
-from verifier.masks import masks_hash
-from verifier.service.refusal import outward
+from medquorum.clients.encrypted.aggregation.membership import standing_nodes
+from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import ended
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import POLL
+from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.task import Task
+from medquorum.errors import ContractError, MaterialError, MedquorumError, ProtocolError
+from medquorum.gateway import GatewayError
+from medquorum.verifier.binding.masks import masks_hash
+from medquorum.verifier.service.refusal import outward
 
 __all__ = ["MasksDuty"]
 

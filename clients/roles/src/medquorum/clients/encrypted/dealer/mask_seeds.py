@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from clients.gateway.files import make_folder, write_durably
-from clients.party.roundfolders import forget_rounds, round_folder
-from medquorum import MaterialError
-from verifier.identifier import MaterialId
-from verifier.masks import update_mask
-from verifier.stream import SEED_BYTES, new_seed
+from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import MaterialError
+from medquorum.gateway.files import make_folder, write_durably
+from medquorum.verifier.binding.masks import update_mask
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.stream import SEED_BYTES, new_seed
 
 __all__ = ["MaskSeeds"]
 

@@ -14,24 +14,24 @@ from typing import Any
 
 import structlog
 
-from chaincode.documents.round import Round
-from chaincode.documents.task import Task
-from clients.documents import RoundStatus, ended
-from clients.follow import POLL, Wake
-from clients.ledger import Ledger
-from clients.party.aggregation import Resharing
-from clients.party.attesting import AGREEMENT, Attesting
-from clients.party.hospitals import Hospitals
-from clients.party.newmodel import NewModel
-from clients.party.order import settings_of
-from clients.party.saying import hear, tell
-from clients.party.shares import ShareStore
-from clients.party.verification import Verification
-from clients.party.wholeround import verify_round
-from clients.report import Report
-from medquorum import DataError, MaterialError, ProtocolError
-from verifier.service.line import Line
-from verifier.transport import Transport
+from medquorum.clients.encrypted.aggregation.new_model import NewModel
+from medquorum.clients.encrypted.aggregation.resharing import Resharing
+from medquorum.clients.encrypted.party.control_messages import hear, tell
+from medquorum.clients.encrypted.party.hospital_sessions import Hospitals
+from medquorum.clients.encrypted.verification.attestation import AGREEMENT, Attesting
+from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.encrypted.verification.spec import settings_of
+from medquorum.clients.encrypted.verification.update_verification import Verification
+from medquorum.clients.encrypted.verification.whole_round import verify_round
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus, ended
+from medquorum.clients.runtime.reconcile import POLL, Wake
+from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.errors import DataError, MaterialError, ProtocolError
+from medquorum.verifier.opening.transport import Transport
+from medquorum.verifier.service.party_connection import Line
 
 __all__ = ["PartyAgent"]
 

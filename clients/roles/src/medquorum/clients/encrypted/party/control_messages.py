@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chaincode import canonical
-from medquorum import ContractError, ProtocolError
-from verifier.transport import Transport
+from medquorum.core import canonical
+from medquorum.errors import ContractError, ProtocolError
+from medquorum.verifier.opening.transport import Transport
 
 __all__ = ["hear", "tell"]
 

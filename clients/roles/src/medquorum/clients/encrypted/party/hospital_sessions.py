@@ -17,14 +17,14 @@ from typing import Any
 
 import structlog
 
-from chaincode.fixedpoint import IntArray
-from clients.documents import RoundStatus
-from clients.follow import Stopped, Wake
-from clients.party.attesting import Attesting
-from clients.party.shares import ShareStore
-from clients.party.verification import Shares, Verification
-from medquorum import MaterialError, ProtocolError
-from verifier.service.line import Line
+from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.runtime.reconcile import Stopped, Wake
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import MaterialError, ProtocolError
+from medquorum.verifier.service.party_connection import Line
 
 __all__ = ["ConfirmedShares", "Hospitals", "line_name"]
 

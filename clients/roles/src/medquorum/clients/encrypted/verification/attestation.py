@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from chaincode.documents.task import Task
-from clients.follow import Wake
-from clients.ledger import Ledger
-from clients.report import Report
-from clients.transactions import Transactions
-from medquorum import ContractError
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.task import Task
+from medquorum.errors import ContractError
 
 __all__ = ["AGREEMENT", "Attesting", "Findings"]
 

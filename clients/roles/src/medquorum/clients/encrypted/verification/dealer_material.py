@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from chaincode.documents.task import Task
-from clients.party.order import plan_document, settings_of
-from verifier.backends import Comparing
-from verifier.service.dealrequest import DealRequest
-from verifier.service.identity import Credentials
-from verifier.service.material import Material, measure_dealer
-from verifier.session import Order
+from medquorum.clients.encrypted.verification.spec import plan_document, settings_of
+from medquorum.core.documents.task import Task
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum.verifier.service.dealing.material import Material, measure_dealer
+from medquorum.verifier.service.dealing.request import DealRequest
+from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.session.session import Order
 
 __all__ = ["TaskDealer"]
 

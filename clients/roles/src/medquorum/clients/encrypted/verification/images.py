@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from chaincode import modelformat
-from chaincode.dataset import VerificationSet
-from chaincode.documents.task import Task
-from chaincode.evaluation import Merit, compile_model, merit
-from chaincode.fixedpoint import IntArray
-from chaincode.modelformat import Tensors
-from medquorum import DataError
+from medquorum.core import model as modelformat
+from medquorum.core.dataset import VerificationSet
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference import Merit, compile_model, merit
+from medquorum.core.model import Tensors
+from medquorum.errors import DataError
 
 __all__ = ["PrivateImages", "mounted"]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from chaincode.fixedpoint import IntArray
-from clients.gateway.files import make_folder, write_durably
-from clients.party.roundfolders import round_folder
-from medquorum import MaterialError, ProtocolError
+from medquorum.clients.encrypted.verification.round_folders import round_folder
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import MaterialError, ProtocolError
+from medquorum.gateway.files import make_folder, write_durably
 
 __all__ = ["keep_masked", "masked_sum"]
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from chaincode import rules
-from chaincode.documents.attestation import DATASET, DISPUTED, NO_MATERIAL
-from chaincode.documents.task import Task
-from chaincode.documents.verdict import disclosed
-from chaincode.evaluation import Merit
-from chaincode.fixedpoint import IntArray
-from chaincode.rules.minima import least_merits
-from medquorum import ConfigError, ProtocolError
-from verifier.session import Opened, Order
+from medquorum.core import rules
+from medquorum.core.documents.attestation import DATASET, DISPUTED, NO_MATERIAL
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.verdict import disclosed
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference import Merit
+from medquorum.core.rules.minima import least_merits
+from medquorum.errors import ConfigError, ProtocolError
+from medquorum.verifier.session.session import Opened, Order
 
 __all__ = ["base_statement", "finding", "merits", "minima", "screened", "unevaluated"]
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import tenacity
 
-from chaincode.documents.task import Task
-from chaincode.fixedpoint import IntArray
-from clients.documents import RoundStatus, ended
-from clients.gateway import GatewayError
-from clients.gateway.files import make_folder, write_durably
-from clients.ledger import Ledger
-from clients.party.roundfolders import forget_rounds, round_folder
-from medquorum import ContractError, ProtocolError, ShareError
-from verifier.commitment import ShareContext, open_share, share_bytes
-from verifier.service.refusal import outward
+from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus, ended
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import ContractError, ProtocolError, ShareError
+from medquorum.gateway import GatewayError
+from medquorum.gateway.files import make_folder, write_durably
+from medquorum.verifier.binding.commitment import ShareContext, open_share, share_bytes
+from medquorum.verifier.service.refusal import outward
 
 __all__ = ["ShareStore"]
 

@@ -7,16 +7,17 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
-from chaincode import canonical, modelformat
-from chaincode.documents.encrypted import Encrypted
-from chaincode.documents.task import Task
-from chaincode.rules import Floor, parse_rule
-from clients.documents import RoundStatus
-from medquorum import ConfigError, ProtocolError
-from verifier.backends import Comparing
-from verifier.identifier import MaterialId
-from verifier.plandocument import PlanDocument
-from verifier.session import Order
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.core import canonical
+from medquorum.core import model as modelformat
+from medquorum.core.documents.encrypted import Encrypted
+from medquorum.core.documents.task import Task
+from medquorum.core.rules import Floor, parse_rule
+from medquorum.errors import ConfigError, ProtocolError
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum.verifier.offline.plan_message import PlanDocument
+from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.session.session import Order
 
 __all__ = ["is_sum", "make_order", "make_sum_order", "plan_document", "settings_of"]
 

@@ -10,27 +10,27 @@ from typing import Any, Protocol
 import numpy as np
 import structlog
 
-from chaincode import modelformat
-from chaincode.documents.task import Task
-from chaincode.evaluation import Merit
-from chaincode.fixedpoint import IntArray
-from chaincode.modelformat import Tensors
-from clients.documents import RoundStatus
-from clients.follow import Wake
-from clients.gateway.files import make_folder
-from clients.ledger import Ledger
-from clients.models import fetch_model
-from clients.party.finding import base_statement, finding, minima
-from clients.party.images import PrivateImages
-from clients.party.masked import keep_masked
-from clients.party.material import TaskDealer
-from clients.party.order import make_order, make_sum_order
-from clients.party.roundfolders import forget_rounds, round_folder
-from clients.report import Pace, Report
-from medquorum import MaterialError, ProtocolError
-from verifier.journal import Journal
-from verifier.session import Opened, Order, Secrets, Session
-from verifier.transport import Transport
+from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
+from medquorum.clients.encrypted.verification.images import PrivateImages
+from medquorum.clients.encrypted.verification.masked_parameters import keep_masked
+from medquorum.clients.encrypted.verification.result import base_statement, finding, minima
+from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.clients.encrypted.verification.spec import make_order, make_sum_order
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.models import fetch_model
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.report import Pace, Report
+from medquorum.core import model as modelformat
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference import Merit
+from medquorum.core.model import Tensors
+from medquorum.errors import MaterialError, ProtocolError
+from medquorum.gateway.files import make_folder
+from medquorum.verifier.opening.transport import Transport
+from medquorum.verifier.session.journal import Journal
+from medquorum.verifier.session.session import Opened, Order, Secrets, Session
 
 __all__ = ["Shares", "Verification", "commitment"]
 

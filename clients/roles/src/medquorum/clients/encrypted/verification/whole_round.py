@@ -10,15 +10,15 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from chaincode import canonical, rules
-from chaincode.documents.task import Task
-from chaincode.documents.verdict import disclosed
-from chaincode.evaluation import Merit
-from clients.documents import RoundStatus
-from clients.party.finding import merits, screened, unevaluated
-from clients.party.verification import Verification, commitment
-from medquorum import MaterialError, ProtocolError
-from verifier.transport import Transport
+from medquorum.clients.encrypted.verification.result import merits, screened, unevaluated
+from medquorum.clients.encrypted.verification.update_verification import Verification, commitment
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.core import canonical, rules
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.verdict import disclosed
+from medquorum.core.inference import Merit
+from medquorum.errors import MaterialError, ProtocolError
+from medquorum.verifier.opening.transport import Transport
 
 __all__ = ["verify_round"]
 

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The roles of encrypted verification: parties, dealer, aggregation nodes."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processes of encrypted verification, put together: witness, dealer, aggregator."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every role's process runs on: its loop, wake-ups, connection, options, reports, logs."""

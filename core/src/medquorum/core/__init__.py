@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every part shares: the ledger's documents, the model format, exact inference, the rules."""

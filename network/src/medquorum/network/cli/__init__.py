@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``medquorum-network``: one module for each group of commands."""

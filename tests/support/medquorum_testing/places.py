@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the repository's files lie, for tests that read them."""
+
+from pathlib import Path
+
+__all__ = ["REPOSITORY", "TESTS"]
+
+REPOSITORY = Path(__file__).parents[3]
+TESTS = REPOSITORY / "tests"
