@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dealer, P0 and P1 as three processes over loopback with mutual TLS: a verification by the services that serve.
 
-``python -m benchmarks.peers.roles`` reads its part as one line of JSON and answers in lines of JSON.
+``python -m medquorum_benchmarks.peers.roles`` reads its part as one line of JSON and answers in lines of JSON.
 """
 
 from __future__ import annotations

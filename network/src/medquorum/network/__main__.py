@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m network``."""
+"""``python -m medquorum.network``."""
 
 import sys
 

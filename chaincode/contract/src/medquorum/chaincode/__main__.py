@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m chaincode`` serves the contract."""
+"""``python -m medquorum.chaincode`` serves the contract."""
 
 from medquorum.chaincode.server import main
 

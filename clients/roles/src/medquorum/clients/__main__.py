@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m clients`` is ``medquorum``."""
+"""``python -m medquorum.clients`` is ``medquorum``."""
 
 from medquorum.clients.cli import main
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the devnet of a network folder until SIGTERM or SIGINT: ``python -m network.devnet --dir DIR``."""
+"""Runs the devnet of a network folder until SIGTERM or SIGINT: ``python -m medquorum.network.devnet --dir DIR``."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes a peer of a running devnet down or up: ``python -m network.devnet.switch --dir DIR down NAME``."""
+"""Takes a peer of a running devnet down or up: ``python -m medquorum.network.devnet.switch --dir DIR down NAME``."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps an organisation's processes running: ``python -m network.supervisor --dir DIR [--org NAME]``.
+"""Keeps an organisation's processes running: ``python -m medquorum.network.supervisor --dir DIR [--org NAME]``.
 
 The command returns at once and leaves a daemon. Without ``--org`` one supervisor keeps every organisation's processes
 (one host, one Python process instead of thirteen), each still in a session of its own. SIGHUP: read ``processes/``

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compile the kernels with the C compiler of the ``ziglang`` package, without a system compiler, headers or libc.
 
-Called by the build hook (``verifier/hatch_build.py``); by hand: ``python -m medquorum.verifier.arithmetic.kernels.compile``.
+Called by the build hook (``verifier/hatch_build.py``); by hand:
+``python -m medquorum.verifier.arithmetic.kernels.compile``.
 """
 
 from __future__ import annotations
