@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The verbs and flags of Fabric's test network, over `medquorum-network` (docs/operations.md).
+# The verbs and flags of Fabric's test network, over `medquorum-network` (docs/reference/network.md).
 set -euo pipefail
 
 usage() {
@@ -13,7 +13,7 @@ Usage: network.sh VERB [flags]
       -c channel  -ccn name  -ccv version  -ccs sequence|auto  -ccp file.py  -ccep policy  -cccg collections.json
       -cci function  --command "command line of another chaincode server"  --org NAME
   cc list|package|invoke|query   -org NAME  -ccn name  -ccic '{"Args":[...]}'  -ccqc '{"Args":[...]}'
-  org init|export|import  channel genesis|check|make|sign|submit  hospital add|remove   (docs/operations.md)
+  org init|export|import  channel genesis|check|make|sign|submit  hospital add|remove   (docs/reference/network.md)
   stop NAME | start NAME     one process or organisation
   status | logs [NODE] [--follow] | restart | down [--purge]
 Flags of every verb: --dir FOLDER, -h; -verbose shows what is run. -bft is accepted: it is the default.

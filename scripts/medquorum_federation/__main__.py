@@ -118,7 +118,9 @@ def _say_where_next(console: Console, folder: Path, directory: Path, kept: bool)
             f"The network is up in {directory}. Look: scripts/network.sh status; end it: scripts/network.sh down"
         )
     else:
-        console.print("Next: --keep leaves the network up to be looked at; docs/ledger.md says what is on the ledger.")
+        console.print(
+            "Next: --keep leaves the network up to be looked at; docs/reference/ledger.md says what is on the ledger."
+        )
 
 
 def _first_message(error: Exception) -> str:

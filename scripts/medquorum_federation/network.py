@@ -23,7 +23,7 @@ __all__ = ["Network", "choose_network", "running_network"]
 
 @dataclass(frozen=True)
 class Network:
-    """A running network's folder (docs/operations.md) and what kind it is (``fabric`` or ``devnet``)."""
+    """A running network's folder (docs/reference/network.md) and what kind it is (``fabric`` or ``devnet``)."""
 
     directory: Path
     kind: str

@@ -99,7 +99,7 @@ class Options(BaseModel):
 
     @property
     def rule_document(self) -> dict[str, object]:
-        """The ``rule`` of the task, as docs/ledger.md describes it."""
+        """The ``rule`` of the task, as docs/reference/ledger.md describes it."""
         name = "none" if self.undefended else self.rule
         fields: dict[str, dict[str, object]] = {
             "strict": {},

@@ -28,7 +28,7 @@ VERIFIERS = ("verifiera", "verifierb")
 FIRST_VERIFIER = VERIFIERS[0]
 DEALER = "dealer"
 BATCH = {"mlp": 500, "lenet": 128, "resnet18": 32}
-"""Images evaluated together under encryption: measured, docs/protocol.md."""
+"""Images evaluated together under encryption: measured, docs/results/encrypted.md."""
 
 Show = Callable[[str, dict[str, Any]], None]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/evaluation.md a second time, in Python integers and plain loops: the oracle of the fast evaluation.
+"""docs/reference/evaluation.md a second time, in Python integers and plain loops: the oracle of the fast evaluation.
 
 Nothing of the package under test is imported. Values are nested lists (c, h, w), one image at a time.
 """

@@ -2,7 +2,7 @@
 """Ten organisations on ten hosts, each with its own address, name, folder and keys: real Fabric, an encrypted task.
 
 Three hospitals, two verifiers (P0 with the images, P1), a dealer, four orderer organisations; every node on the same
-ports, as on hosts of their own. docs/operations.md, Across hosts, tells the steps.
+ports, as on hosts of their own. docs/how-to/set-up-a-consortium.md tells the steps.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the encrypted evaluation does not promise: a party that deviates is not caught (docs/protocol.md).
+"""What the encrypted evaluation does not promise: a party that deviates is not caught (docs/reference/protocol.md).
 
 A party that adds a number to its share of an opened value shifts what both parties open, and both write down the same
 transcript. So the two attestations agree on the shifted verdict. Two things would catch it. Dealer MACs on the masks

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a party sees does not depend on what is hidden from it: simulator coupling, and one mask opens one value.
 
-FSS keys are not covered by the coupling: that they hide the mask is argued from the generator (docs/protocol.md).
+FSS keys are not covered by the coupling: that they hide the mask is argued from the generator
+(docs/reference/protocol.md).
 """
 
 import numpy as np

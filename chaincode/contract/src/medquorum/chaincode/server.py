@@ -66,7 +66,7 @@ def make_settings(environment: Mapping[str, str] = os.environ) -> ServerSettings
 
 
 def main() -> None:
-    """Serve the contract until SIGTERM or SIGINT; settings come from the environment (docs/operations.md)."""
+    """Serve the contract until SIGTERM or SIGINT; settings come from the environment (docs/reference/network.md)."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

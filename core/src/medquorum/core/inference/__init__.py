@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact integer inference, as docs/evaluation.md defines it."""
+"""Exact integer inference, as docs/reference/evaluation.md defines it."""
 
 from medquorum.core.inference.accuracy import Merit, correct, merit
 from medquorum.core.inference.compile import compile_model

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exact integer inference: a model compiled to steps, run on images (the meaning is docs/evaluation.md's)."""
+"""Exact integer inference: a model compiled to steps, run on images (the meaning is docs/reference/evaluation.md's)."""
 
 from __future__ import annotations
 

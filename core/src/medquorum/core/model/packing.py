@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packed models: int32 little-endian bytes in layout order, 4 MiB chunks and the model hash (docs/ledger.md)."""
+"""Packed models: int32 in layout order, 4 MiB chunks, the model hash (docs/reference/model-store.md)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ __all__ = ["Candidate", "Reason", "Verdict", "screen", "squared_distance"]
 
 
 class Reason(Enum):
-    """Why an update is refused (docs/ledger.md)."""
+    """Why an update is refused (docs/reference/ledger.md)."""
 
     MALFORMED = "MALFORMED"
     RANGE = "RANGE"

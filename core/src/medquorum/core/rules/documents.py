@@ -122,5 +122,5 @@ def parse_rule(document: object) -> Rule:
         raise ContractError(
             "BAD_RULE",
             f"the rule is wrong at {place}: {first['msg']}",
-            "Use strict, slack, floor, threshold, prefix or none with the fields of docs/ledger.md",
+            "Use strict, slack, floor, threshold, prefix or none with the fields of docs/reference/ledger.md",
         ) from error

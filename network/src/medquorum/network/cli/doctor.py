@@ -138,7 +138,7 @@ def _certificates(consortium: Consortium, folder: NetworkFolder) -> Iterator[Fin
     soonest = min(ends, key=lambda path: ends[path])
     left = ends[soonest] - now
     where = soonest.relative_to(folder.root)
-    remedy = "Renew it: docs/operations.md, Certificates"
+    remedy = "Renew it: docs/reference/network.md, Certificates"
     if left < EXPIRY_WARNING:
         state = "expired" if left < datetime.timedelta() else f"expires in {left.days} days"
         yield Finding("certificates", False, f"{where} {state}", remedy)

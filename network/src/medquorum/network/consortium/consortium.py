@@ -287,7 +287,7 @@ def sample(
 def write(consortium: Consortium, path: Path) -> None:
     """Write the explicit form, which `load` reads back to an equal consortium."""
     top = [f"{key} = {_value(getattr(consortium, key))}" for key in ("name", "consensus", "quorum")]
-    parts = ["# Who takes part, in which role, and where its nodes listen (docs/operations.md).", *top]
+    parts = ["# Who takes part, in which role, and where its nodes listen (docs/reference/network.md).", *top]
     parts += ["", "[channel]", *_lines(consortium.channel.model_dump())]
     for organisation in consortium.organisations:
         document = organisation.model_dump(exclude_none=True)
@@ -313,7 +313,9 @@ def _parse(text: str, source: str, changes: dict[str, Any]) -> Consortium:
         raise ConfigError(f"{source} is not TOML: {error}", "Correct that line") from error
     except ValidationError as error:
         found = "; ".join(f"{_place(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors()[:5])
-        raise ConfigError(f"{source}: {found}", "Correct the named fields; docs/operations.md lists them") from error
+        raise ConfigError(
+            f"{source}: {found}", "Correct the named fields; docs/reference/network.md lists them"
+        ) from error
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where everything lies in a network folder (docs/operations.md); the same for real Fabric and the devnet."""
+"""Where everything lies in a network folder (docs/reference/network.md); the same for real Fabric and the devnet."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def third_of_hospitals(consortium: Consortium) -> int:
 
 
 def collections(consortium: Consortium) -> list[dict[str, Any]]:
-    """Give the private data collections of docs/ledger.md in Fabric's ``collections_config.json`` form.
+    """Give the private data collections of docs/reference/ledger.md in Fabric's ``collections_config.json`` form.
 
     ``updates`` is pushed to every verifier, who needs it at once; ``models`` to two others, the rest pull it on commit.
     """

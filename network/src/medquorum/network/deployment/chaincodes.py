@@ -86,7 +86,7 @@ def request(
 ) -> Deployment:
     """Put a deployment together from what the command line gives; the roles supply the rest.
 
-    The policy defaults to k verifiers; the collections of docs/ledger.md belong to the chaincode ``medquorum``.
+    The policy defaults to k verifiers; the collections of docs/reference/ledger.md belong to ``medquorum``.
     """
     if not _LABEL.match(f"{name}_{version}"):
         raise ConfigError(f"{name} {version} cannot be a package label", "Use letters, digits and single . _ - +")

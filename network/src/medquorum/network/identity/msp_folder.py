@@ -21,7 +21,7 @@ __all__ = ["check_own", "check_public", "check_stranger", "is_own", "require"]
 
 SIGNING = ("msp/cacerts/", "msp/intermediatecerts/")
 TLS = ("msp/tlscacerts/", "msp/tlsintermediatecerts/")
-REMEDY = "docs/operations.md, Keys stay home, lists the files and what they must hold"
+REMEDY = "docs/reference/network.md, Another authority, lists the files and what they must hold"
 
 
 def is_own(folder: NetworkFolder, one: AnyOrganisation) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile a model description to the steps of its encrypted evaluation (values as docs/evaluation.md defines them)."""
+"""Compile a model description to the steps of its encrypted evaluation (values: docs/reference/evaluation.md)."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(
-            f"cannot read {path}: {error.strerror}", "`medquorum-network up` makes it; see docs/operations.md"
+            f"cannot read {path}: {error.strerror}", "`medquorum-network up` makes it; see docs/reference/network.md"
         ) from error
 
 

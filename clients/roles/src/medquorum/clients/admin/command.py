@@ -122,7 +122,7 @@ def create_task(
     classes: Annotated[int, typer.Option(min=2)] = 10,
     rounds: Annotated[int, typer.Option(min=1)] = 10,
     weight: Annotated[str, typer.Option("--lambda", help="The base model's weight: A/2^k or a decimal.")] = "1/2",
-    rule: Annotated[str, typer.Option(help="A rule's name, or its JSON (docs/ledger.md).")] = "strict",
+    rule: Annotated[str, typer.Option(help="A rule's name, or its JSON (docs/reference/ledger.md).")] = "strict",
     settings: Annotated[Path | None, typer.Option(help="JSON or YAML with further fields of the task.")] = None,
     placement: Annotated[
         str | None,

@@ -55,7 +55,9 @@ def rule_document(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"the rule {text} is not JSON: {error}") from error
     except MedquorumError as error:
-        raise ConfigError(f"the rule {text} is wrong: {error.cause}", error.remedy or "See docs/ledger.md") from error
+        raise ConfigError(
+            f"the rule {text} is wrong: {error.cause}", error.remedy or "See docs/reference/ledger.md"
+        ) from error
     return dict(document)
 
 

@@ -69,7 +69,7 @@ def key_history(
     kind: Annotated[str, typer.Argument(help="task, round, update, verdict, attestation, aggregate, model ...")],
     profile: ProfileFile,
     attributes: Annotated[
-        list[str] | None, typer.Argument(help="The key's attributes, as docs/ledger.md lists.")
+        list[str] | None, typer.Argument(help="The key's attributes, as docs/reference/ledger.md lists.")
     ] = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,

@@ -60,7 +60,7 @@ class Ledger:
     """The contract's documents as one organisation's own peer holds them; ``peer`` is the MSP of whose it uses instead.
 
     Every method raises ``ContractError`` when the contract refuses, ``GatewayError`` when the peer cannot be asked and
-    ``CheckFailed`` when an answer has not the form docs/ledger.md gives.
+    ``CheckFailed`` when an answer has not the form docs/reference/ledger-documents.md gives.
     """
 
     def __init__(self, contract: Contract, msp: str, peer: str | None = None) -> None:

@@ -56,7 +56,7 @@ class RoundStatus:
         Raises
         ------
         CheckFailed
-            It has not the form docs/ledger.md gives.
+            It has not the form docs/reference/transactions.md gives.
         """
         return expected_form("ReadRoundStatus", lambda: cls._read(value))
 

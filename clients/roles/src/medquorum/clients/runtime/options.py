@@ -38,7 +38,9 @@ StateFolder: TypeAlias = Annotated[
     Path | None, typer.Option("--state-dir", help="The process' own folder  [default: medquorum-state/ROLE-MSP]")
 ]
 TaskName: TypeAlias = Annotated[str, typer.Option("--task", help="The training task's name.")]
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON object a line (docs/clients.md).")]
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="One JSON object a line (docs/reference/command-line.md).")
+]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", help="Log what happens, not only what goes wrong.")]
 
 

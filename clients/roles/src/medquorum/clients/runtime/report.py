@@ -40,7 +40,7 @@ class Pace:
 
 
 class Report:
-    """Writes events to standard output (docs/clients.md lists them); safe to use from several threads.
+    """Writes events to standard output (docs/reference/command-line.md lists them); safe to use from several threads.
 
     Parameters
     ----------
