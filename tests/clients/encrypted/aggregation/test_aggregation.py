@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,8 @@ from medquorum.errors import MaterialError, ProtocolError, ShareError
 from medquorum.verifier.service.deliveries import Delivery
 from medquorum_testing.aggregation_rig import PARTIES, Make, Rig, aggregating
 from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
+from medquorum.clients.encrypted.aggregation.record import context_of
+from medquorum.verifier.binding.resharing import reshare_bytes
 
 H1, H2, H3 = HOSPITALS
 THREE = (A, B, H1)
@@ -196,3 +200,53 @@ def test_a_party_refuses_another_set_for_ever(make: Make) -> None:
     rig.restart(A)
     with pytest.raises((MaterialError, ProtocolError)):
         rig.share()
+
+
+def majorities(nodes: tuple[str, ...], own: str) -> list[tuple[str, ...]]:
+    """Return every choice of a majority of the nodes with one of them in it."""
+    sizes = range(len(nodes) // 2 + 1, len(nodes) + 1)
+    return [tuple(sorted(one)) for size in sizes for one in combinations(nodes, size) if own in one]
+
+
+def kept(rig: Rig, msp: str) -> list[str]:
+    return [place.name for place in (rig.folder / msp / "000001").glob("aggregation/*/*")]
+
+
+def test_a_node_alone_makes_the_others_store_nothing(make: Make) -> None:
+    """A sum is for a choice of nodes, of which there are many: each took a model's size of every other node's disk."""
+    rig = aggregating(make, A, B, *HOSPITALS)
+    rig.down = {H3}
+    rig.share()
+    before = kept(rig, A)
+    value = bytes(8 * rig.parameters)
+    for chosen in majorities((A, B, *HOSPITALS), A):
+        if H1 in chosen and H3 in chosen:  # the parties have not chosen H3
+            found = Delivery(kind="sum", task="demo", round=1, set=accepted_set(rig), nodes=chosen, messages=1)
+            with pytest.raises(ShareError, match="re-shares for these nodes have not come yet"):
+                rig.nodes[A].take(H1, found, [value])
+    assert kept(rig, A) == before
+    rig.attest_masks()
+    assert {one["model"] for one in rig.run().values()} == {rig.expected()}
+
+
+def test_a_party_makes_few_choices_a_round(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.inbox.CHOICES", 3)
+    rig = aggregating(make, A, B, *HOSPITALS)
+    node, refused = rig.nodes[H1], 0
+    for chosen in majorities((A, B, *HOSPITALS), H1):
+        payload = bytes(reshare_bytes(chosen, H1, rig.parameters))
+        header = Delivery(
+            kind="reshare", task="demo", round=1, set=accepted_set(rig), nodes=chosen, masked="0" * 64, messages=1
+        )
+        try:
+            node.take(PARTIES[1], header, [payload])
+        except ShareError as error:
+            assert "3 choices of nodes were made in round 1" in str(error)
+            refused += 1
+    assert refused == len(majorities((A, B, *HOSPITALS), H1)) - 3
+    assert kept(rig, H1).count("nodes.json") == 3
+
+
+def accepted_set(rig: Rig) -> str:
+    assert rig.status.round is not None
+    return context_of(rig.status.round, [A, B]).set

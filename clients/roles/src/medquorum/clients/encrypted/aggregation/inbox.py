@@ -17,7 +17,10 @@ from medquorum.core import canonical
 from medquorum.errors import ShareError
 from medquorum.gateway.files import make_folder, write_durably
 
-__all__ = ["Inbox", "Sharing"]
+__all__ = ["CHOICES", "Inbox", "Sharing"]
+
+CHOICES = 16
+"""Choices of nodes in a round: the parties choose anew when a node is gone."""
 
 
 class Sharing:
@@ -59,10 +62,22 @@ class Inbox:
         self._folder = folder
 
     def sharing(self, round: int, nodes: Sequence[str]) -> Sharing:
-        """Give what came for a choice of nodes, and note the choice."""
+        """Return what came for a choice of nodes."""
         named = canonical.encode(list(nodes))
-        sharing = Sharing(self._place(round) / hashlib.sha256(named).hexdigest()[:16], nodes)
-        sharing.keep("nodes.json", named)
+        return Sharing(self._place(round) / hashlib.sha256(named).hexdigest()[:16], nodes)
+
+    def new_sharing(self, round: int, nodes: Sequence[str]) -> Sharing:
+        """Return the same, and note the choice.
+
+        Raises
+        ------
+        ShareError
+            There have been too many choices in this round.
+        """
+        sharing = self.sharing(round, nodes)
+        if not sharing.has("nodes.json") and len(self.sharings(round)) >= CHOICES:
+            raise ShareError(f"{CHOICES} choices of nodes were made in round {round}", "Abort the round")
+        sharing.keep("nodes.json", canonical.encode(list(nodes)))
         return sharing
 
     def sharings(self, round: int) -> list[Sharing]:

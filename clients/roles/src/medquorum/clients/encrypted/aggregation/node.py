@@ -131,11 +131,14 @@ class Node:
         current = self._aggregating(header)
         with self._guard:
             fix_set(self._folder / "sums", current)
-            sharing = self._inbox.sharing(current.round, header.nodes)
-            if header.kind == "sum":
-                sharing.keep(f"{sender}.sum", messages[0])
-            else:
+            if header.kind == "reshare":
+                sharing = self._inbox.new_sharing(current.round, header.nodes)
                 self._keep_reshare(sharing, sender, header, messages)
+            else:
+                sharing = self._inbox.sharing(current.round, header.nodes)
+                if not self._complete(sharing):  # else a node alone could fill the disk, choice by choice
+                    raise ShareError("both parties' re-shares for these nodes have not come yet", "Send it again")
+                sharing.keep(f"{sender}.sum", messages[0])
         self._wake.call()
 
     def step(self) -> float | None:
