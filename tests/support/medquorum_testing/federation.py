@@ -39,6 +39,7 @@ from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.federation_task import create_task, deal_digits, encrypted_fields, found_consortium
 from medquorum_testing.networks import RunningNetwork
 from medquorum_testing.role_process import RoleProcess
+from medquorum.clients.runtime.session import task_folder
 
 PATIENT = Deadlines(120, 120, 120)
 LABEL = "medquorum_1.0"
@@ -160,6 +161,9 @@ class Federation:
     def state(self, role: str) -> Path:
         return self.folder / "state" / role
 
+    def task_folder(self, role: str) -> Path:
+        return task_folder(self.state(role), self.name)
+
     def status(self, number: int | None = None, at: str = "VerifierA") -> RoundStatus:
         found = (
             self.ledger(at).current_status(self.name) if number is None else self.ledger(at).status(self.name, number)
@@ -232,7 +236,7 @@ class Federation:
 
     def handed_over(self, hospital: str, number: int) -> list[str]:
         """The hashes of the update a hospital keeps on its own disk."""
-        record = self.state(hospital) / self.name / "updates" / f"{number:06d}" / "update.json"
+        record = self.task_folder(hospital) / "updates" / f"{number:06d}" / "update.json"
         return [str(chunk) for chunk in json.loads(record.read_text())["chunks"]]
 
     def submit_raw(self, hospital: str, number: int, packed: bytes) -> None:

@@ -68,7 +68,7 @@ class HandmadeShares:
 
     def is_kept(self, index: int) -> bool:
         """Tell whether a party has stored anything as this hospital's share."""
-        place = self._fed.state(self._fed.verifiers[index]) / self._fed.name / "shares" / f"{self._number:06d}"
+        place = self._fed.task_folder(self._fed.verifiers[index]) / "shares" / f"{self._number:06d}"
         return (place / f"{self._fed.msp(self._hospital)}.share").exists()
 
 

@@ -20,7 +20,7 @@ def plain_model(fed: Federation, number: int) -> str:
     """Give the hash of what plain aggregation makes of the updates on the hospitals' own disks."""
     description = modelformat.parse(fed.task.model)
     base = modelformat.unpack(description, fetch_model(fed.ledger(), fed.task, fed.status(number).round.base))
-    stores = [UpdateStore(fed.state(hospital) / fed.name / "updates") for hospital in fed.hospitals]
+    stores = [UpdateStore(fed.task_folder(hospital) / "updates") for hospital in fed.hospitals]
     updates = [store.load(number) for store in stores]
     tensors = [modelformat.unpack(description, update.packed) for update in updates if update is not None]
     assert len(tensors) == len(EVERYONE)

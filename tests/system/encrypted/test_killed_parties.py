@@ -23,14 +23,14 @@ STATES = ["open", "verifying", "aggregating", "closed"]
 
 def begun(fed: Federation, party: str, number: int, hospital: str) -> list[tuple[int, int]]:
     """Give the attempts a party has begun, each with the batches it began after."""
-    lines = (fed.state(party) / fed.name / f"{number:06d}" / f"{hospital}.journal").read_text().splitlines()
+    lines = (fed.task_folder(party) / f"{number:06d}" / f"{hospital}.journal").read_text().splitlines()
     entries = [entry for entry in map(json.loads, lines) if "attempt" in entry]
     return [(entry["attempt"], entry["kept"]) for entry in entries]
 
 
 def dealt(fed: Federation, number: int) -> list[tuple[str, int]]:
     """Give the hospitals and attempts that the dealer has dealt in a round, in order."""
-    lines = (fed.state("Dealer") / f"{fed.name}.dealt").read_text().splitlines()
+    lines = (fed.task_folder("Dealer") / "dealt").read_text().splitlines()
     return [(hospital, attempt) for _, at, hospital, attempt in map(json.loads, lines) if at == number]
 
 
@@ -71,11 +71,11 @@ def test_a_party_that_ends_goes_on_after_the_last_common_batch(
         assert (first, nothing) == (1, 0)
         assert last > 1
         assert 0 < kept < JUDGED // BATCH
-        journal = Journal(fed.state(party) / fed.name / f"{number:06d}" / f"{hospital}.journal")
+        journal = Journal(fed.task_folder(party) / f"{number:06d}" / f"{hospital}.journal")
         assert len(journal.batches) == JUDGED // BATCH
     assert fed.finished().accepted == EVERYONE
     check_nothing_is_doubled(fed, number)
-    folders = [fed.state(party) / fed.name / f"{number:06d}" for party in fed.verifiers]
+    folders = [fed.task_folder(party) / f"{number:06d}" for party in fed.verifiers]
     await_true(lambda: not any(folder.exists() for folder in folders), 20, "both parties forget the round")
 
 

@@ -48,7 +48,7 @@ def test_a_round_without_the_committed_images_says_so_and_the_next_goes_on(
     mark = spoiled(how)
     told = fed.roles["VerifierA"].wait_for("dataset_missing", since=mark)
     assert str(fed.mounted("VerifierA")) in told["cause"] and told["remedy"]
-    dealt = (fed.state("Dealer") / f"{fed.name}.dealt").read_bytes()
+    dealt = (fed.task_folder("Dealer") / "dealt").read_bytes()
     number = fed.opened()
     closed = fed.finished()
     assert fed.roles["VerifierA"].wait_for("dataset_missing", round=number, since=mark)["cause"] == told["cause"]
@@ -59,7 +59,7 @@ def test_a_round_without_the_committed_images_says_so_and_the_next_goes_on(
         assert (verdict.accepted, verdict.reason, verdict.counts) == (False, "DATASET", None)
         first, second = status.attestations[hospital].values()
         assert (first.result, first.transcript) == (second.result, second.transcript)
-    assert (fed.state("Dealer") / f"{fed.name}.dealt").read_bytes() == dealt, "nothing was dealt"
+    assert (fed.task_folder("Dealer") / "dealt").read_bytes() == dealt, "nothing was dealt"
     start_again(fed)
     fed.opened()
     assert fed.finished().accepted == EVERYONE

@@ -84,7 +84,7 @@ def hidden(fed: Federation) -> Iterator[HandmadeShares]:
 
 def other_hospitals_values(fed: Federation, number: int) -> list[bytes]:
     """Give what Hospital1 has handed to P0 and P1."""
-    update = UpdateStore(fed.state("Hospital1") / fed.name / "updates").load(number)
+    update = UpdateStore(fed.task_folder("Hospital1") / "updates").load(number)
     assert update is not None
     context = ShareContext(fed.name, number, EVERYONE[0], update.base, fed.task.layout)
     vector = np.frombuffer(update.packed, dtype="<i4").astype(np.int64)

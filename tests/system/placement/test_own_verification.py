@@ -47,13 +47,13 @@ def test_p0_and_each_hospital_find_what_plain_evaluation_finds(fed: Federation) 
     assert closed.accepted == EVERYONE
     status = fed.status(number)
     for name, msp in zip(fed.hospitals, EVERYONE, strict=True):
-        update = UpdateStore(fed.state(name) / fed.name / "updates").load(number)
+        update = UpdateStore(fed.task_folder(name) / "updates").load(number)
         assert update is not None
         verdict = status.verdicts[msp]
         assert (verdict.mode, verdict.counts["own"]) == (OWN, correct(fed, update.packed))
         assert status.attestations[msp].keys() == {fed.msp("VerifierA"), msp}
         assert {one.mode for one in status.attestations[msp].values()} == {OWN}
-    assert not list((fed.state("VerifierB") / fed.name).glob("**/*.journal")), "the witness verifies nothing"
+    assert not list(fed.task_folder("VerifierB").glob("**/*.journal")), "the witness verifies nothing"
 
 
 def test_p0_without_the_committed_images_has_every_hospital_attest_that(fed: Federation) -> None:

@@ -24,7 +24,7 @@ from medquorum.clients.runtime.options import (
 )
 from medquorum.clients.runtime.reconcile import Wake
 from medquorum.clients.runtime.role import Step, run_role
-from medquorum.clients.runtime.session import CHANNEL, Session
+from medquorum.clients.runtime.session import CHANNEL, Session, task_folder
 from medquorum.core.documents.task import Task
 from medquorum.errors import ConfigError
 
@@ -145,10 +145,10 @@ def _run(
             seed=training.seed,
             behaviour=behaviour,
             test=test,
-            accomplice=None if accomplice is None else updates_folder(accomplice, task),
+            accomplice=None if accomplice is None else updates_folder(accomplice, task.task),
             threads=training.threads,
         )
-        store = UpdateStore(updates_folder(session.state, task))
+        store = UpdateStore(updates_folder(session.state, task.task))
         transactions = session.transactions(task)
         sender = _sender(connection, session, task)
         verification = None if sender is None else _verification(connection, session, task, wake, sender, store)
@@ -178,9 +178,9 @@ def _verification(
     return own_verification(connection, session, task, wake, sender, store)
 
 
-def updates_folder(state: Path, task: Task) -> Path:
-    """Give where a hospital keeps its updates of a task."""
-    return state / task.task / "updates"
+def updates_folder(state: Path, task: str) -> Path:
+    """Return where a hospital keeps its updates of a task."""
+    return task_folder(state, task) / "updates"
 
 
 def _attack(name: str) -> Attack:

@@ -40,7 +40,7 @@ def own_verification(
         TaskDealer(task, credentials, 1),
         OwnShare(sender, store),
         None,
-        session.state / task.task / "verification",
+        session.task_folder(task) / "verification",
         session.report,
         wake,
     )

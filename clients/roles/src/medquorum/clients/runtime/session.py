@@ -22,7 +22,7 @@ from medquorum.errors import ConfigError
 from medquorum.gateway import Network, Submissions, connect_profile, read_profile
 from medquorum.gateway.files import make_folder
 
-__all__ = ["CHAINCODE", "CHANNEL", "Session", "open_session"]
+__all__ = ["CHAINCODE", "CHANNEL", "Session", "held", "open_session", "task_folder"]
 
 CHANNEL = "mychannel"
 CHAINCODE = "medquorum"
@@ -40,6 +40,10 @@ class Session:
     report: Report
     state: Path
 
+    def task_folder(self, task: Task) -> Path:
+        """Return where the process keeps what belongs to a task."""
+        return task_folder(self.state, task.task)
+
     @property
     def msp(self) -> str:
         """The organisation."""
@@ -53,6 +57,11 @@ class Session:
         """Give the writing side for what concerns no task."""
         consortium = self.ledger.consortium()
         return Transactions(self.ledger.contract, consortium.having("verifier"), consortium.quorum, self.msp)
+
+
+def task_folder(state: Path, task: str) -> Path:
+    """Return a task's part of a process' folder; beside its own files a task's name could be one of theirs."""
+    return state / "tasks" / task
 
 
 @contextmanager
@@ -70,7 +79,7 @@ def open_session(role: str, connection: Connection) -> Iterator[Session]:
     structlog.contextvars.bind_contextvars(role=role, msp=msp)
     state = connection.state or Path("medquorum-state") / f"{role}-{msp}"
     with (
-        _held(state),
+        held(state),
         connect_profile(
             connection.profile, connection.identity, evaluate_timeout=PATIENCE, endorse_timeout=PATIENCE
         ) as gateway,
@@ -82,7 +91,7 @@ def open_session(role: str, connection: Connection) -> Iterator[Session]:
 
 
 @contextmanager
-def _held(state: Path) -> Iterator[None]:
+def held(state: Path) -> Iterator[None]:
     """Keep a second process out of the folder: it would submit what this one has in hand."""
     try:
         make_folder(state)

@@ -55,7 +55,7 @@ def aggregating(connection: Connection, session: Session, task: Task, wake: Wake
     def base(model: str) -> Tensors:
         return modelformat.unpack(modelformat.parse(task.model), fetch_model(session.ledger, task, model))
 
-    transactions, folder = session.transactions(task), session.state / task.task
+    transactions, folder = session.transactions(task), session.task_folder(task)
     node = Node(session.ledger, transactions, task, send, salt, base, lambda *_: None, folder, session.report, wake)
     address = listen or settings.services[session.msp]
     with Server(credentials, address, [Deliveries(node.sizes, node.take)]):

@@ -61,9 +61,9 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
         raise ConfigError(f"{session.msp} is not the dealer of the task {task.task}", "Check --profile and --task")
 
     address = listen or settings.services[session.msp]
-    seeds = MaskSeeds(session.state / task.task)
+    seeds = MaskSeeds(session.task_folder(task))
     duty = MasksDuty(session.ledger, session.transactions(task), task, seeds, session.report)
-    dealings = Dealings(session.state / f"{task.task}.dealt", partial(check_request, session.ledger, task), seeds.of)
+    dealings = Dealings(session.task_folder(task) / "dealt", partial(check_request, session.ledger, task), seeds.of)
     with Server(service_credentials(connection), address, [dealings, Salts(duty.salt)]):
         session.report.event("listening", address=address)
         yield duty.step
@@ -84,7 +84,7 @@ def party(
     index = settings.parties.index(session.msp)
     other = settings.parties[1 - index]
     credentials = service_credentials(connection)
-    folder = session.state / task.task
+    folder = session.task_folder(task)
     file = images or connection.profile.parent / "verification" / f"{task.task}.safetensors"
     private, missing = mounted(file, task) if index == 0 else (None, None)
     if missing is not None:
