@@ -29,6 +29,7 @@ from medquorum.clients.ledger.round_status import RoundStatus, ended
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import Wake, follow
 from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.session import task_folder
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.update import private_value
 from medquorum.gateway import Submissions, connect_profile
@@ -39,7 +40,6 @@ from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.federation_task import create_task, deal_digits, encrypted_fields, found_consortium
 from medquorum_testing.networks import RunningNetwork
 from medquorum_testing.role_process import RoleProcess
-from medquorum.clients.runtime.session import task_folder
 
 PATIENT = Deadlines(120, 120, 120)
 LABEL = "medquorum_1.0"

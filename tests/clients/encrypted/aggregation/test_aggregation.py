@@ -8,12 +8,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from medquorum.clients.encrypted.aggregation.record import context_of
 from medquorum.errors import MaterialError, ProtocolError, ShareError
+from medquorum.verifier.binding.resharing import reshare_bytes
 from medquorum.verifier.service.deliveries import Delivery
 from medquorum_testing.aggregation_rig import PARTIES, Make, Rig, aggregating
 from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
-from medquorum.clients.encrypted.aggregation.record import context_of
-from medquorum.verifier.binding.resharing import reshare_bytes
 
 H1, H2, H3 = HOSPITALS
 THREE = (A, B, H1)

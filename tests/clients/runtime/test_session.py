@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from medquorum.gateway.files import make_folder
 from medquorum.clients.hospital.command import updates_folder
 from medquorum.clients.runtime.session import held
+from medquorum.gateway.files import make_folder
 
 
 @pytest.mark.parametrize("name", ["lock", "submissions", "checkpoint", "tasks", "dealt"])
