@@ -64,18 +64,25 @@ class ConformanceNetwork:
 
 
 @contextmanager
-def conformance_network(kind: Kind, folder: Path) -> Iterator[ConformanceNetwork]:
-    """Bring the network up in a folder for as long as the context lasts."""
+def three_organisations(kind: Kind, folder: Path) -> Iterator[RunningNetwork]:
+    """Bring a network of Org1, Org2 and Org3 up in a folder for as long as the context lasts."""
     port_base = free_port_base(PORTS, lowest=20_500, highest=20_900)
     (folder / "consortium.toml").write_text(CONSORTIUM.format(port_base=port_base))
-    collections = folder / "collections.json"
-    collections.write_text(json.dumps(COLLECTIONS))
     running = RunningNetwork(open_network(folder, Progress(quiet=True)))
     try:
         running.network.up(kind)
+        yield running
+    finally:
+        running.network.down(purge=True)
+
+
+@contextmanager
+def conformance_network(kind: Kind, folder: Path) -> Iterator[ConformanceNetwork]:
+    """Bring the conformance scenarios' network up, with their chaincode, for as long as the context lasts."""
+    collections = folder / "collections.json"
+    collections.write_text(json.dumps(COLLECTIONS))
+    with three_organisations(kind, folder) as running:
         running.deploy(CHAINCODE, CODE, collections=collections)
         running.await_acquaintance(CHAINCODE)
         organisations = [Organisation.read(running.profile(name)) for name in ("Org1", "Org2", "Org3")]
         yield ConformanceNetwork(running, organisations)
-    finally:
-        running.network.down(purge=True)

@@ -131,7 +131,10 @@ class Registry:
         policies: dict[str, Any] = {}
         for name in sorted(interest.chaincodes):
             if name not in definitions:
-                raise NoPeers(f"no metadata was found for chaincode {name}")
+                raise NoPeers(
+                    "no combination of peers can be derived which satisfy the endorsement policy: "
+                    f"No metadata was found for chaincode {name} in channel {self._ledger.channel_id}"
+                )
             policies[name] = definitions[name].endorsement(peers)
         for name, collection in sorted(interest.collections):
             config = definitions[name].collection(collection)
