@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model format: description (JSON), layout of tensors, packed bytes, chunks and hashes."""
 
-from medquorum.core.model.description import ModelDescription, parse
+from medquorum.core.model.description import ModelDescription
 from medquorum.core.model.layout import Kind, TensorSpec, check_range, check_tensors, layout, layout_hash, parameters
 from medquorum.core.model.packing import (
     CHUNK_BYTES,
@@ -13,12 +13,15 @@ from medquorum.core.model.packing import (
     split,
     unpack,
 )
+from medquorum.core.model.parsing import parse
+from medquorum.core.model.resolved import ResolvedLayer, resolve
 from medquorum.core.model.storedform import from_stored_form, stored_form
 
 __all__ = [
     "CHUNK_BYTES",
     "Kind",
     "ModelDescription",
+    "ResolvedLayer",
     "TensorSpec",
     "Tensors",
     "check_range",
@@ -32,6 +35,7 @@ __all__ = [
     "pack",
     "parameters",
     "parse",
+    "resolve",
     "split",
     "stored_form",
     "unpack",

@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model description: the JSON document of a task that names a model's layers, typed, bounded and checked."""
+"""A model description: the JSON document of a task that names a model's layers, typed and bounded."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from medquorum.core import canonical
-from medquorum.core.model.shapes import check_shapes
-from medquorum.errors import ContractError, ModelError
+from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "AvgPool",
@@ -24,7 +20,6 @@ __all__ = [
     "PlainLayer",
     "Relu",
     "Residual",
-    "parse",
 ]
 
 Size: TypeAlias = Annotated[int, Field(ge=1, le=1 << 16)]
@@ -129,33 +124,3 @@ class ModelDescription(_Document):
     classes: Annotated[int, Field(ge=2, le=256)]
     pixels: Annotated[tuple[Pixel, ...], Field(min_length=256, max_length=256)]
     layers: Annotated[tuple[Layer, ...], Field(min_length=1, max_length=256)]
-
-
-def parse(document: object) -> ModelDescription:
-    """Check a description and give it as types.
-
-    Parameters
-    ----------
-    document : dict
-        As in a task's ``model`` field: ``name``, ``input``, ``classes``, ``pixels``, ``layers``.
-
-    Raises
-    ------
-    ModelError
-        A field is missing, unknown or out of bounds, shapes do not fit, a name repeats or the model is too large.
-    """
-    try:
-        description = ModelDescription.model_validate_json(canonical.encode(document))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise ModelError(
-            f"the model description is wrong at {place}: {first['msg']}",
-            "Compare it with the descriptions of core/src/medquorum/core/model/catalogue.py",
-        ) from error
-    except (ContractError, RecursionError) as error:
-        raise ModelError(
-            f"the model description is not plain JSON: {error}", "Use objects, lists, strings and integers only"
-        ) from error
-    check_shapes(description)
-    return description

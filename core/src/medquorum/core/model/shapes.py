@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from medquorum.core.model.description import Layer, ModelDescription, PlainLayer, Residual
 from medquorum.errors import ModelError
-
-if TYPE_CHECKING:
-    from medquorum.core.model.description import Layer, ModelDescription, PlainLayer, Residual
 
 __all__ = [
     "MAX_ACTIVATIONS",

@@ -10,9 +10,8 @@ from math import prod
 import numpy as np
 
 from medquorum.core.fixedpoint import FRACTION_BITS, IntArray, activation_bits
-from medquorum.core.model.description import BatchNorm, Conv, Dense, Layer, ModelDescription, Residual
-from medquorum.core.model.ordering import following_norm, pools_first
-from medquorum.core.model.shapes import Shape, output_shape
+from medquorum.core.model.description import BatchNorm, Conv, Dense, ModelDescription
+from medquorum.core.model.resolved import Places, ResolvedLayer, resolve
 from medquorum.verifier.arithmetic.geometry import Geometry
 from medquorum.verifier.gates.input_layer import Entry
 from medquorum.verifier.gates.rescale import Form, Rescale
@@ -99,8 +98,9 @@ def compile_program(description: ModelDescription, *, lambda_bits: int, grey: bo
     """
     width = activation_bits(lambda_bits)
     shift = FRACTION_BITS + lambda_bits
-    compiler = _Compiler(description, shift, width, grey)
-    compiler.path(description.layers, description.input)
+    compiler = _Compiler(shift, width, grey and description.input[0] > 1)
+    for resolved in resolve(description):
+        compiler.add(resolved)
     channels, height, width_px = description.input
     return Program(
         (Entry(shift + width), *_lowered(compiler.steps, shift, width)),
@@ -115,66 +115,22 @@ def compile_program(description: ModelDescription, *, lambda_bits: int, grey: bo
 
 
 class _Compiler:
-    """Walks the layers in the plain evaluation's order and gives its step names."""
+    """Adds the layers' steps, named as the plain evaluation names them, and the layers whose weights they use."""
 
-    def __init__(self, description: ModelDescription, shift: int, width: int, grey: bool) -> None:
+    def __init__(self, shift: int, width: int, grey: bool) -> None:
         self.steps: list[Step | _Rectify | _Reshape] = []
         self.layers: list[Affine] = []
         self._shift = shift
         self._width = width
-        self._grey = grey and description.input[0] > 1
-        self._held = description.input
+        self._grey = grey
 
-    def path(self, layers: Sequence[Layer], shape: Shape, residual: Residual | None = None) -> Shape:
-        """Add the steps of consecutive layers; the last convolution of a residual's body adds its shortcut."""
-        items = pools_first(layers)
-        entry = self._held
-        for index, layer in enumerate(items):
-            if layer.op == "residual":
-                shape = self.path(layer.body, shape, layer)
-                continue
-            if layer.op == "batchnorm":
-                continue
-            shape = output_shape(layer, shape)
-            opens = residual is not None and index == 0
-            if layer.op == "conv" or layer.op == "dense":
-                ends = residual if index >= len(items) - 1 - isinstance(items[-1], BatchNorm) else None
-                self._linear(layer, following_norm(items, index), opens, ends, entry)
-            else:
-                self._simple(layer, opens)
-            if layer.op != "flatten":
-                channels, height, width = (*shape, 1, 1)[:3]
-                self._held = (channels, height, width)
-        return shape
-
-    def _linear(
-        self,
-        layer: Conv | Dense,
-        norm: BatchNorm | None,
-        opens: bool,
-        ends: Residual | None,
-        entry: tuple[int, int, int],
-    ) -> None:
-        self._affine(layer, norm, self._held, rounds=True)
-        shortcut: str | None = None
-        for side in (item for item in (ends.shortcut if ends else ()) if isinstance(item, Conv)):
-            self._affine(side, following_norm(ends.shortcut if ends else (), 0), entry, rounds=False)
-            shortcut = side.name
-        ring = self._shift + self._width
-        self.steps.append(Linear(layer.name, opens, ring, self._shift, ends is not None, shortcut))
-        self._grey = False
-
-    def _affine(self, layer: Conv | Dense, norm: BatchNorm | None, held: tuple[int, int, int], *, rounds: bool) -> None:
-        _, height, width = held
-        if layer.op == "dense":
-            geometry = Geometry(height, width, (height, width), 1, 0)
-        else:
-            geometry = Geometry(height, width, (layer.kernel, layer.kernel), layer.stride, layer.padding)
-        self.layers.append(Affine(layer, norm, geometry, held, self._grey, rounds))
-
-    def _simple(self, layer: Layer, opens: bool) -> None:
+    def add(self, resolved: ResolvedLayer) -> None:
+        """Add a layer's step."""
+        layer, opens = resolved.layer, resolved.opens
         name = f"{layer.op}{len(self.steps)}"
         match layer.op:
+            case "conv" | "dense":
+                self._linear(layer, resolved)
             case "relu":
                 self.steps.append(_Rectify(name, opens))
             case "flatten":
@@ -184,7 +140,26 @@ class _Compiler:
             case "avgpool":
                 self.steps.append(Average(name, opens, (layer.kernel, layer.kernel), layer.stride))
             case "globalavgpool":
-                self.steps.append(Average(name, opens, self._held[1:], 1))
+                self.steps.append(Average(name, opens, resolved.held[1:], 1))
+
+    def _linear(self, layer: Conv | Dense, resolved: ResolvedLayer) -> None:
+        self._affine(layer, resolved.norm, resolved.held, rounds=True)
+        shortcut: str | None = None
+        side = resolved.shortcut
+        if side is not None:
+            self._affine(side.layer, side.norm, side.held, rounds=False)
+            shortcut = side.layer.name
+        ring = self._shift + self._width
+        self.steps.append(Linear(layer.name, resolved.opens, ring, self._shift, resolved.closes, shortcut))
+        self._grey = False
+
+    def _affine(self, layer: Conv | Dense, norm: BatchNorm | None, held: Places, *, rounds: bool) -> None:
+        _, height, width = held
+        if layer.op == "dense":
+            geometry = Geometry(height, width, (height, width), 1, 0)
+        else:
+            geometry = Geometry(height, width, (layer.kernel, layer.kernel), layer.stride, layer.padding)
+        self.layers.append(Affine(layer, norm, geometry, held, self._grey, rounds))
 
 
 def _lowered(steps: Sequence[Step | _Rectify | _Reshape], shift: int, width: int) -> list[Step]:

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a model description: its form, then its shapes."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from medquorum.core import canonical
+from medquorum.core.model.description import ModelDescription
+from medquorum.core.model.shapes import check_shapes
+from medquorum.errors import ContractError, ModelError
+
+__all__ = ["parse"]
+
+
+def parse(document: object) -> ModelDescription:
+    """Check a description and give it as types.
+
+    Parameters
+    ----------
+    document : dict
+        As in a task's ``model`` field: ``name``, ``input``, ``classes``, ``pixels``, ``layers``.
+
+    Raises
+    ------
+    ModelError
+        A field is missing, unknown or out of bounds, shapes do not fit, a name repeats or the model is too large.
+    """
+    try:
+        description = ModelDescription.model_validate_json(canonical.encode(document))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "document"
+        raise ModelError(
+            f"the model description is wrong at {place}: {first['msg']}",
+            "Compare it with the descriptions of core/src/medquorum/core/model/catalogue.py",
+        ) from error
+    except (ContractError, RecursionError) as error:
+        raise ModelError(
+            f"the model description is not plain JSON: {error}", "Use objects, lists, strings and integers only"
+        ) from error
+    check_shapes(description)
+    return description
