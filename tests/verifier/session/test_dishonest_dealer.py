@@ -45,7 +45,7 @@ def attempt(tmp_path, monkeypatch):
 
     def verified(comparison, only_bit, gate, receivers, change):
         seeds = itertools.count(1)
-        monkeypatch.setattr("local_dealer.new_seed", lambda: bytes([next(seeds)]) * 32)
+        monkeypatch.setattr("medquorum_testing.local_dealer.new_seed", lambda: bytes([next(seeds)]) * 32)
         dealer = DishonestDealer(order(comparison, only_bit=only_bit), gate, receivers, change)
         ends = both(next(folders), dealer, np.array([TRUTH]) if only_bit else None)
         assert dealer.changed == 1
