@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -19,7 +20,7 @@ from medquorum.clients.encrypted.commands.aggregator import aggregator
 from medquorum.clients.encrypted.commands.party import dealer, witness
 from medquorum.clients.hospital.command import adversary, hospital
 from medquorum.clients.verifier.command import verifier
-from medquorum.errors import MedquorumError, __version__
+from medquorum.errors import ConfigError, MedquorumError, __version__
 
 __all__ = ["app", "main"]
 
@@ -56,6 +57,15 @@ GATEWAY_EXIT_CODES: dict[type[gateway.FabricError], int] = {
 """Exit codes of the gateway client's errors, which are not of Medquorum's tree (``medquorum.errors``)."""
 
 
+EXTRAS = {
+    "medquorum.verifier": "medquorum[party]",
+    "torch": "medquorum[hospital]",
+    "sklearn": "medquorum[datasets]",
+    "medmnist": "medquorum[datasets]",
+}
+"""What to install where a command needs a module that ``medquorum`` alone does not bring."""
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"medquorum {__version__}")
@@ -72,8 +82,18 @@ def main() -> None:
     try:
         app()
     except (MedquorumError, gateway.FabricError) as error:
-        code = error.exit_code if isinstance(error, MedquorumError) else GATEWAY_EXIT_CODES[type(error)]
-        if "--json" in sys.argv:
-            print(json.dumps({"event": "error", **error.as_dict(), "exit_code": code}), flush=True)
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}")
-        sys.exit(code)
+        _fail(error)
+    except ModuleNotFoundError as error:
+        missing = f"{error.name}."
+        extra = next((extra for module, extra in EXTRAS.items() if missing.startswith(f"{module}.")), None)
+        if extra is None:
+            raise
+        _fail(ConfigError(f"this command needs {error.name}, which is not installed", f"pip install '{extra}'"))
+
+
+def _fail(error: MedquorumError | gateway.FabricError) -> NoReturn:
+    code = error.exit_code if isinstance(error, MedquorumError) else GATEWAY_EXIT_CODES[type(error)]
+    if "--json" in sys.argv:
+        print(json.dumps({"event": "error", **error.as_dict(), "exit_code": code}), flush=True)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}")
+    sys.exit(code)

@@ -89,7 +89,7 @@ def _downloaded(name: str, folder: Path | None) -> Path:
     except ImportError as error:
         raise DataError(
             f"{name} is not digits, mnist or an npz file, and the medmnist package is not installed",
-            f"pip install 'medquorum[medmnist]', or put {name}.npz into the folder given with --data-dir",
+            f"pip install 'medquorum[datasets]', or put {name}.npz into the folder given with --data-dir",
         ) from error
     if name not in medmnist.INFO:
         raise DataError(f"{name} is no data set of MedMNIST", f"Known: digits, mnist, {', '.join(medmnist.INFO)}")
