@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from medquorum.core.startup import prepare_process
 from medquorum.errors import MedquorumError
 
 __all__ = ["run_command", "run_main"]
@@ -24,6 +25,7 @@ class _Interrupted(MedquorumError):
 
 def run_command(app: Callable[[], object]) -> None:
     """Run ``app``; SIGTERM ends it as Ctrl-C does. Exit codes are those of ``medquorum.errors``, 130 if interrupted."""
+    prepare_process()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs begin with SIGINT ignored
         signal.signal(number, _interrupt)
     try:

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from medquorum.core.private_files import write_private
 from medquorum.errors import ConfigError
 from medquorum.network.cli.main import main
 from medquorum.network.consortium.consortium import Consortium, Organisation, sample, write
@@ -20,7 +21,6 @@ from medquorum.network.identity import bundle
 from medquorum.network.identity import msp_folder as identityfiles
 from medquorum.network.identity.authority import Authority, Validity, new_authority
 from medquorum.network.identity.crypto import generate_one, load_authority, node_ou_config
-from medquorum.network.identity.private_file import write_private
 
 ORGANISATIONS = ["VerifierA", "Dealer", "Hospital1", "Orderer1"]
 

@@ -17,6 +17,7 @@ from medquorum.chaincode.contract import Contract
 from medquorum.chaincode.node import Node
 from medquorum.chaincode.verification_sets import VerificationSets
 from medquorum.core.documents.fields import MSP_PATTERN
+from medquorum.core.startup import prepare_process
 from medquorum.errors import ConfigError, MedquorumError, NetworkError
 from medquorum.shim import ListenError, ServerSettings, ShimError, serve
 
@@ -67,6 +68,7 @@ def make_settings(environment: Mapping[str, str] = os.environ) -> ServerSettings
 
 def main() -> None:
     """Serve the contract until SIGTERM or SIGINT; settings come from the environment (docs/reference/network.md)."""
+    prepare_process()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

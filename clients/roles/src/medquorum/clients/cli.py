@@ -20,6 +20,7 @@ from medquorum.clients.encrypted.commands.aggregator import aggregator
 from medquorum.clients.encrypted.commands.party import dealer, witness
 from medquorum.clients.hospital.command import adversary, hospital
 from medquorum.clients.verifier.command import verifier
+from medquorum.core.startup import prepare_process
 from medquorum.errors import ConfigError, MedquorumError, __version__
 
 __all__ = ["app", "main"]
@@ -79,6 +80,7 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 
 def main() -> None:
     """Run the command line; an error is one line on standard error and the exit code of its class."""
+    prepare_process()
     try:
         app()
     except (MedquorumError, gateway.FabricError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import resource
 import shutil
 import ssl
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 import psutil
 from cryptography import x509
 
+from medquorum.core.private_files import others_may_write
 from medquorum.errors import BinaryMissing, ConfigError, NetworkError
 from medquorum.network.consortium.consortium import Consortium, Service, load, sample
 from medquorum.network.consortium.paths import NetworkFolder
@@ -34,6 +36,7 @@ DISK_NEEDED_GB = 5.0
 MEMORY_GB = {"peer": 0.41, "orderer": 0.26, "chaincode": 0.17}  # most seen with 45 MB models
 MODEL_CHUNK = 4 << 20
 ENVELOPE_ROOM = 1 << 20
+OPEN_FILES = 4096
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def examine(root: Path) -> list[Finding]:
     folder = NetworkFolder(root)
     consortium, first = _consortium(folder)
     findings = [first]
-    for check in (_binaries, _ports, _certificates, _revocations, _builder, _limits, _clock, _disk, _memory):
+    host = (_binaries, _ports, _builder, _limits, _clock, _disk, _memory, _open_files)
+    for check in (*host, _certificates, _revocations, _modes):
         findings += check(consortium, folder)
     return findings
 
@@ -232,6 +236,36 @@ def _memory(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
     available = psutil.virtual_memory().available / 1e9 + used
     text = f"{available:.1f} GB available, {needed:.1f} GB needed with 45 MB models"
     yield Finding("memory", available >= needed, text, "Take fewer hospitals (`init --hospitals`) or small models")
+
+
+def _modes(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    """See who may read updates and images, and who may change what runs."""
+    private = [
+        folder.devnet,
+        folder.root / "data",
+        *(folder.verification(one) for one in consortium.having("verifier")),
+    ]
+    loose = [path for path in private if path.exists() and path.stat().st_mode & 0o077]
+    if loose:
+        named = " ".join(str(path) for path in loose[:3])
+        yield Finding("private data", False, f"open to others: {named}", f"chmod -R go-rwx {named}")
+    else:
+        yield Finding("private data", True, "open to its owner only")
+    deciding = [folder.root, folder.consortium, folder.chaincodes, folder.root / "processes"]
+    deciding += (folder.root / "processes").glob("*.json")
+    shared = [path for path in deciding if path.exists() and others_may_write(path)]
+    if shared:
+        named = " ".join(str(path) for path in shared[:3])
+        yield Finding("what runs", False, f"others may change {named}", f"chmod go-w {named}")
+    else:
+        yield Finding("what runs", True, "its owner alone may change it")
+
+
+def _open_files(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
+    """See how many files a process may open: services and chaincode raise theirs to what the host allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    remedy = f"Allow {OPEN_FILES}: ulimit -Hn, LimitNOFILE= in a unit, or /etc/security/limits.conf"
+    yield Finding("open files", most >= OPEN_FILES or most == resource.RLIM_INFINITY, f"{most} a process", remedy)
 
 
 def _keys(folder: NetworkFolder) -> list[Path]:

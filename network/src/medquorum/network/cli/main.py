@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.console import Console
 
+from medquorum.core.startup import prepare_process
 from medquorum.errors import ConfigError, MedquorumError, __version__
 from medquorum.network.cli import (
     chaincode as chaincode_cli,
@@ -195,6 +196,7 @@ class Interrupted(MedquorumError):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; errors are one line (or JSON with ``--json``) and the exit code of ``medquorum.errors``."""
+    prepare_process()
     given = sys.argv[1:] if arguments is None else arguments
     if given == ["--version"]:
         print(__version__)

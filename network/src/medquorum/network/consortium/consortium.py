@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.defaults import expand
 
@@ -294,7 +295,7 @@ def write(consortium: Consortium, path: Path) -> None:
         parts += ["", "[[organisations]]", *_lines({"peer": False} | document)]
     for orderer in consortium.orderers:
         parts += ["", "[[orderers]]", *_lines(orderer.model_dump())]
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     path.write_text("\n".join(parts) + "\n", encoding="utf-8")
 
 

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from medquorum.core.private_files import write_private
 from medquorum.errors import ConfigError
 from medquorum.network.consortium import policies
 from medquorum.network.consortium.consortium import LOOPBACK, Consortium, Organisation
@@ -170,7 +171,7 @@ def deployments(folder: NetworkFolder) -> dict[str, Deployment]:
 def save(folder: NetworkFolder, deployment: Deployment) -> None:
     """Record a deployment, in place of an earlier one of its name."""
     known = deployments(folder) | {deployment.name: deployment}
-    folder.chaincodes.write_text(json.dumps({name: asdict(one) for name, one in known.items()}, indent=1))
+    write_private(folder.chaincodes, json.dumps({name: asdict(one) for name, one in known.items()}, indent=1))
 
 
 def free_slot(folder: NetworkFolder, deployment: Deployment) -> int:

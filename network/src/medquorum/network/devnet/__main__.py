@@ -13,6 +13,7 @@ from typing import Annotated
 import structlog
 import typer
 
+from medquorum.core.startup import prepare_process
 from medquorum.errors import MedquorumError
 from medquorum.network.devnet.process import Devnet
 
@@ -35,6 +36,7 @@ def main(
     folder: Annotated[Path, typer.Option("--dir", help="The network folder")] = Path("medquorum-network"),
 ) -> None:
     """Run the devnet: for development and tests, no production ledger."""
+    prepare_process()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     try:
         asyncio.run(serve(folder))

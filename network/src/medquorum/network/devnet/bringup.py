@@ -8,6 +8,7 @@ import json
 import sys
 from dataclasses import asdict, replace
 
+from medquorum.core.private_files import make_private_folder
 from medquorum.network.consortium.consortium import Consortium
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.deployment.chaincodes import (
@@ -72,7 +73,7 @@ def deploy(consortium: Consortium, folder: NetworkFolder, wanted: Deployment, pr
     path = folder.devnet_chaincodes
     known = json.loads(path.read_text()) if path.exists() else {}
     fields = {key: asdict(wanted)[key] for key in ("version", "sequence", "policy", "collections", "package_id")}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     new = path.with_suffix(".new")
     new.write_text(json.dumps(known | {wanted.name: fields | {"endpoints": endpoints}}, indent=1))
     new.replace(path)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import NetworkError
 
 __all__ = ["DownList", "lock"]
@@ -22,7 +23,8 @@ def lock(folder: Path) -> TextIO:
     NetworkError
         When another devnet has it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
+    (folder / "lock").touch(mode=0o600)
     file = (folder / "lock").open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

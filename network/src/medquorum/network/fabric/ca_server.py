@@ -22,13 +22,13 @@ from typing import Any
 import psutil
 import yaml
 
+from medquorum.core.private_files import write_private
 from medquorum.errors import NetworkError
 from medquorum.network.consortium.consortium import AnyOrganisation
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.fabric.binaries import places
 from medquorum.network.fabric.ca_client import REGISTRAR, FabricAuthority
 from medquorum.network.identity.crypto import Issuers
-from medquorum.network.identity.private_file import write_private
 from medquorum.network.supervision.processes import NETWORK_VARIABLE, end
 from medquorum.network.supervision.waiting import await_true, last_lines
 

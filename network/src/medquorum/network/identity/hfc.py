@@ -12,9 +12,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from medquorum.core.private_files import write_private
 from medquorum.network.consortium.consortium import Organisation
 from medquorum.network.consortium.paths import NetworkFolder
-from medquorum.network.identity.private_file import write_private
 
 __all__ = ["profile", "write"]
 

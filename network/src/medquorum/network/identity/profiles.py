@@ -13,11 +13,11 @@ from typing import Any
 
 import yaml
 
+from medquorum.core.private_files import make_private_folder, write_private
 from medquorum.network.consortium.consortium import AnyOrganisation, Consortium, Organisation
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.identity import hfc
 from medquorum.network.identity.crypto import USERS
-from medquorum.network.identity.private_file import write_private
 
 __all__ = ["profile", "wallet_identity", "write_all", "write_known"]
 
@@ -32,7 +32,7 @@ def write_all(consortium: Consortium, folder: NetworkFolder) -> None:
         folder.profile(one).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         folder.profile(one, "yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         if one in consortium.having("verifier"):
-            folder.verification(one).mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder.verification(one))
         own = [user for user, _ in USERS if folder.key(one, user).exists()]
         for user in own:
             write_private(folder.wallet(one, user), json.dumps(wallet_identity(folder, one, user), indent=2))

@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import psutil
 
+from medquorum.core.private_files import others_may_write, write_private
+from medquorum.errors import ConfigError
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.supervision.waiting import becomes_true
 
@@ -68,8 +70,18 @@ class Record:
 
 
 def processes(folder: NetworkFolder, organisation: str | None = None) -> list[Process]:
-    """Read what should run, of one organisation or all, sorted by name."""
-    found = [Process(**document) for document in _documents(folder.root / "processes")]
+    """Read what should run, of one organisation or all, sorted by name.
+
+    Raises
+    ------
+    ConfigError
+        Another user may write such a file or put one there: what it says would run as this user.
+    """
+    home = folder.root / "processes"
+    for place in (folder.root, folder.chaincodes, home, *home.glob("*.json")):
+        if place.exists() and others_may_write(place):
+            raise ConfigError(f"others may write to {place}, which decides what runs", f"chmod go-w {place}")
+    found = [Process(**document) for document in _documents(home)]
     return [one for one in found if organisation in (None, one.organisation)]
 
 
@@ -140,7 +152,6 @@ def _documents(home: Path) -> Iterator[dict[str, Any]]:
 
 def _write(path: Path, document: object) -> None:
     """Replace a file at once: a reader sees the old text or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(document, indent=1))
+    write_private(new, json.dumps(document, indent=1))
     new.replace(path)

@@ -22,6 +22,8 @@ from pathlib import Path
 import psutil
 import structlog
 
+from medquorum.core.startup import prepare_process
+from medquorum.errors import ConfigError
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.supervision.processes import NETWORK_VARIABLE, Process, Record, alive, end, processes, records
 
@@ -82,9 +84,15 @@ class Supervisor:
                     self._keepers[name] = (process, ended, asyncio.create_task(self._keep(process, ended)))
 
     def _on_reload(self) -> None:
-        task = asyncio.create_task(self.reload())
+        task = asyncio.create_task(self._reload_again())
         self._reloads.add(task)
         task.add_done_callback(self._reloads.discard)
+
+    async def _reload_again(self) -> None:
+        try:
+            await self.reload()
+        except ConfigError as error:
+            log.error("not read again, what runs goes on", cause=error.cause, remedy=error.remedy)
 
     def _end_orphans(self) -> None:
         """End what a supervisor that crashed left running: two peers must not share a ledger."""
@@ -184,6 +192,7 @@ def _start_time(pid: int) -> float:
 
 def main() -> int:
     """Leave one supervisor running; 3 when another one holds the folder."""
+    prepare_process()
     parser = argparse.ArgumentParser(prog="medquorum.network.supervision.supervisor")
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--org")

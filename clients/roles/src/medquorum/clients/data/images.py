@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medquorum.core.private_files import create_private
 from medquorum.errors import DataError
 
 __all__ = ["Images", "read_arrays", "read_shard", "write_shard"]
@@ -120,9 +121,8 @@ def part_of(arrays: Mapping[str, npt.NDArray[Any]], part: str, path: Path) -> Im
 
 
 def write_shard(path: Path, images: Images) -> None:
-    """Write arrays ``images`` (n, c, h, w) and ``labels`` (n,) as an npz file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
+    """Write arrays ``images`` (n, c, h, w) and ``labels`` (n,) as an npz file that only its owner can read."""
+    with create_private(path) as file:
         np.savez_compressed(file, images=images.pixels, labels=images.labels)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import structlog
 from fabric_protos.common.common_pb2 import Block
 from google.protobuf.message import DecodeError
 
+from medquorum.core.private_files import make_private_folder
 from medquorum.network.devnet.ledger.block import data_hash
 
 __all__ = ["BlockFiles", "Location"]
@@ -41,12 +43,17 @@ class BlockFiles:
     """The files ``blockfile_000000`` ... of a folder. Appends come from one thread, reads from any."""
 
     def __init__(self, folder: Path, rotate_at: int = ROTATE_AT) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         self._folder = folder
         self._rotate_at = rotate_at
         existing = sorted(folder.glob("blockfile_*"))
         self._number = int(existing[-1].name.rpartition("_")[2]) if existing else 0
-        self._file = self._path(self._number).open("ab")
+        self._file = self._appended()
+
+    def _appended(self) -> BufferedWriter:
+        path = self._path(self._number)
+        path.touch(mode=0o600)
+        return path.open("ab")
 
     def close(self) -> None:
         """Close the file that is appended to."""
@@ -62,7 +69,7 @@ class BlockFiles:
         if self._file.tell() >= self._rotate_at:
             self._file.close()
             self._number += 1
-            self._file = self._path(self._number).open("ab")
+            self._file = self._appended()
             _sync_folder(self._folder)
         offset = self._file.tell() + LENGTH_SIZE
         self._file.write(len(data).to_bytes(LENGTH_SIZE, "big") + data)

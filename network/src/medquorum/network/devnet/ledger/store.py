@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from medquorum.core.private_files import make_private_folder
+
 __all__ = ["Store"]
 
 SCHEMA = """
@@ -54,7 +56,8 @@ class Store:
     """The database file: a writing connection and a pool of reading ones."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
+        path.touch(mode=0o600)  # as are the files that SQLite puts beside it
         self._path = path
         self._idle: list[sqlite3.Connection] = []
         self._guard = threading.Lock()

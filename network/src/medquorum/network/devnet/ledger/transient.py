@@ -11,6 +11,8 @@ from pathlib import Path
 
 from fabric_protos.ledger.rwset.rwset_pb2 import TxPvtReadWriteSet
 
+from medquorum.core.private_files import make_private_folder
+
 __all__ = ["TransientStore"]
 
 SCHEMA = """
@@ -26,7 +28,8 @@ class TransientStore:
     """A database of its own, so that endorsing never waits for a commit."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
+        path.touch(mode=0o600)  # as are the files that SQLite puts beside it
         self._guard = threading.Lock()
         self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
