@@ -9,7 +9,7 @@ import pytest
 
 from medquorum.clients.hospital.command import updates_folder
 from medquorum.clients.runtime.session import held
-from medquorum.gateway.files import make_folder
+from medquorum.core.private_files import make_private_folder
 
 
 @pytest.mark.parametrize("name", ["lock", "submissions", "checkpoint", "tasks", "dealt"])
@@ -19,7 +19,7 @@ def test_any_task_name_leaves_the_process_own_files_alone(tmp_path: Path, name: 
     before = {"lock", "submissions"}
     with held(state):
         folder = updates_folder(state, name)
-        make_folder(folder)
+        make_private_folder(folder)
         (folder / "000001").mkdir()
         assert {place.name for place in state.iterdir()} == before | {"tasks"}
         assert list((state / "submissions").iterdir()) == []

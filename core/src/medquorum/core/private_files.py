@@ -8,6 +8,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from medquorum.core.files import sync_folder
+
 __all__ = ["create_private", "make_private_folder", "others_may_write", "write_private"]
 
 PRIVATE_FILE = 0o600
@@ -15,10 +17,14 @@ PRIVATE_FOLDER = 0o700
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, each closed to others; one that is there stays as it is."""
+    """Make a folder, and those above it that are missing, each closed to others and on the disk at the return.
+
+    One that is there stays as it is.
+    """
     if not folder.is_dir():
         make_private_folder(folder.parent)
         folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def create_private(path: Path) -> BinaryIO:

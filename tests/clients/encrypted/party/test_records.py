@@ -74,7 +74,8 @@ def test_a_late_write_keeps_a_folder_until_the_next_look(tmp_path: Path, monkeyp
 
 def test_new_folders_are_on_the_disk_before_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    monkeypatch.setattr("medquorum.gateway.files._sync_folder", synced.append)
+    monkeypatch.setattr("medquorum.core.files.sync_folder", synced.append)
+    monkeypatch.setattr("medquorum.core.private_files.sync_folder", synced.append)
     fix_set(tmp_path / "task" / "sums", aggregating("Hospital1MSP", "Hospital2MSP", "Hospital3MSP"))
     assert synced == [tmp_path, tmp_path / "task", tmp_path / "task" / "sums"]
     assert [place.stat().st_mode & 0o777 for place in synced[1:]] == [0o700, 0o700]

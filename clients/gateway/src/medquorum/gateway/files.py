@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["make_folder", "remove_durably", "write_durably"]
+__all__ = ["remove_durably", "write_durably"]
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -29,15 +29,6 @@ def write_durably(path: Path, content: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each entry on the disk when the call returns; open to its owner only."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(exist_ok=True, mode=0o700)
-    _sync_folder(folder.parent)
 
 
 def remove_durably(path: Path) -> None:

@@ -17,6 +17,8 @@ from cryptography.x509.oid import NameOID
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
 from google.protobuf.message import DecodeError
 
+from medquorum.core.x509 import issued
+
 __all__ = ["ROLES", "Identity", "IdentityError", "Msp", "Msps", "Signer"]
 
 ROLES = ("client", "peer", "admin", "orderer")
@@ -111,13 +113,9 @@ class Msp:
         """Chain to an authority, judged at the certificate's first second: expiry is not the MSP's affair."""
         moment = certificate.not_valid_before_utc + datetime.timedelta(seconds=1)
         for authority in self.authorities:
-            if not authority.not_valid_before_utc <= moment <= authority.not_valid_after_utc:
-                continue
-            try:
-                certificate.verify_directly_issued_by(authority)
-            except (ValueError, TypeError, InvalidSignature):
-                continue
-            return certificate != authority
+            valid = authority.not_valid_before_utc <= moment <= authority.not_valid_after_utc
+            if valid and issued(certificate, authority):
+                return certificate != authority
         return False
 
 

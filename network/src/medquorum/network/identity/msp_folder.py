@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+from medquorum.core.x509 import issued
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import AnyOrganisation, Consortium, Organisation
 from medquorum.network.consortium.paths import NetworkFolder
@@ -178,21 +178,13 @@ def _pair(
 def _check_issued(
     one: x509.Certificate, name: str, authorities: Iterable[x509.Certificate], *, unit: str = "", host: str = ""
 ) -> None:
-    if not any(_issued(one, authority) for authority in authorities):
+    if not any(issued(one, authority) for authority in authorities):
         raise ConfigError(f"{name} is not issued by the organisation's authority", REMEDY)
     units = [str(a.value) for a in one.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
     if unit and unit not in units:
         raise ConfigError(f"{name} has not the organisational unit {unit}", REMEDY)
     if host and host not in _hosts(one):
         raise ConfigError(f"{name} is not for {host}, the address in consortium.toml", REMEDY)
-
-
-def _issued(one: x509.Certificate, authority: x509.Certificate) -> bool:
-    try:
-        one.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
 
 
 def _hosts(one: x509.Certificate) -> set[str]:

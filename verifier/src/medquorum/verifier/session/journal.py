@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from medquorum.core.files import sync_folder
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.folders import sync_folder
 from medquorum.errors import DataError, MaterialError
 
 __all__ = ["Batch", "Journal", "common_batches"]

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from medquorum.core import model as modelformat
 from medquorum.core.documents.update import SALT_BYTES, private_value
+from medquorum.core.files import write_durably
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import DataError, ModelError
-from medquorum.gateway.files import make_folder, write_durably
 
 __all__ = ["StoredUpdate", "UpdateStore"]
 
@@ -57,7 +58,7 @@ class UpdateStore:
         """
         update = StoredUpdate(base, packed, secrets.token_bytes(SALT_BYTES * len(modelformat.split(packed))))
         place = self._place(round)
-        make_folder(place)
+        make_private_folder(place)
         write_durably(place / "parameters.bin", packed)
         write_durably(place / "salts.bin", update.salts)
         # Written last: it says that the other files are whole, and which they are.

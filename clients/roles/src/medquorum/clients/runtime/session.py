@@ -18,9 +18,9 @@ from medquorum.clients.runtime import logs
 from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.task import Task
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ConfigError
 from medquorum.gateway import Network, Submissions, connect_profile, read_profile
-from medquorum.gateway.files import make_folder
 
 __all__ = ["CHAINCODE", "CHANNEL", "Session", "held", "open_session", "task_folder"]
 
@@ -94,7 +94,7 @@ def open_session(role: str, connection: Connection) -> Iterator[Session]:
 def held(state: Path) -> Iterator[None]:
     """Keep a second process out of the folder: it would submit what this one has in hand."""
     try:
-        make_folder(state)
+        make_private_folder(state)
         with (state / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield

@@ -14,6 +14,7 @@ import structlog
 from fabric_protos.common.common_pb2 import Block
 from google.protobuf.message import DecodeError
 
+from medquorum.core.files import sync_folder
 from medquorum.core.private_files import make_private_folder
 from medquorum.network.devnet.ledger.block import data_hash
 
@@ -70,7 +71,7 @@ class BlockFiles:
             self._file.close()
             self._number += 1
             self._file = self._appended()
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         offset = self._file.tell() + LENGTH_SIZE
         self._file.write(len(data).to_bytes(LENGTH_SIZE, "big") + data)
         self._file.flush()
@@ -120,11 +121,3 @@ class BlockFiles:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"blockfile_{number:06d}"
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,7 +7,7 @@ import os
 import threading
 from pathlib import Path
 
-from medquorum.core.folders import sync_folder
+from medquorum.core.files import sync_folder
 from medquorum.errors import DataError, MaterialError
 
 __all__ = ["Record"]

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from medquorum.clients.encrypted.verification.round_folders import round_folder
 from medquorum.core import canonical
+from medquorum.core.files import write_durably
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ShareError
-from medquorum.gateway.files import make_folder, write_durably
 
 __all__ = ["CHOICES", "Inbox", "Sharing"]
 
@@ -43,7 +44,7 @@ class Sharing:
             if place.read_bytes() != value:
                 raise ShareError(f"another {name} was taken before", "A node takes one of each party and round")
             return
-        make_folder(self._folder)
+        make_private_folder(self._folder)
         write_durably(place, value)
 
     def has(self, *names: str) -> bool:

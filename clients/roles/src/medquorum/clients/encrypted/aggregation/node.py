@@ -29,11 +29,12 @@ from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
+from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model import Tensors
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ContractError, MedquorumError, ProtocolError, ShareError
 from medquorum.gateway import GatewayError
-from medquorum.gateway.files import make_folder, write_durably
 from medquorum.verifier.binding.resharing import open_reshare, reshare_bytes
 from medquorum.verifier.service.deliveries import Delivery
 from medquorum.verifier.service.refusal import outward
@@ -278,7 +279,7 @@ class Node:
         packed = next_packed(self._task, self._base(current.base), total, len(current.accepted))
         accuracy = self._accuracy(current, packed)
         place = round_folder(self._folder, current.round) / "model.bin"
-        make_folder(place.parent)
+        make_private_folder(place.parent)
         write_durably(place, packed)
         return {"model": model_name(self._task, packed)} | ({} if accuracy is None else {"accuracy": accuracy})
 

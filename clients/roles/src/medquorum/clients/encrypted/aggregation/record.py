@@ -10,8 +10,9 @@ from pathlib import Path
 from medquorum.core import canonical
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
+from medquorum.core.files import write_durably
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError
-from medquorum.gateway.files import make_folder, write_durably
 from medquorum.verifier.binding.resharing import AggregationContext
 
 __all__ = ["context_of", "fix_set", "opening_parties"]
@@ -32,7 +33,7 @@ def fix_set(folder: Path, current: Round) -> None:
     )
     place = folder / f"{current.round:06d}.json"
     if not place.exists():
-        make_folder(place.parent)
+        make_private_folder(place.parent)
         write_durably(place, wanted)
     elif place.read_bytes() != wanted:
         raise MaterialError(

@@ -29,9 +29,10 @@ from medquorum.core import canonical
 from medquorum.core.documents.aggregate import final
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
+from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ContractError, ProtocolError
-from medquorum.gateway.files import make_folder, write_durably
 from medquorum.verifier.binding.resharing import reshares
 from medquorum.verifier.opening.transport import Transport
 from medquorum.verifier.randomness.stream import new_seed
@@ -163,7 +164,7 @@ class Resharing:
         """Give what the round's re-shares follow from, the same after a restart."""
         place = round_folder(self._folder, current.round) / "reshare.secret"
         if not place.exists():
-            make_folder(place.parent)
+            make_private_folder(place.parent)
             write_durably(place, new_seed())
         return place.read_bytes()
 

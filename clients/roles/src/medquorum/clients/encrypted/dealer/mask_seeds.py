@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError
-from medquorum.gateway.files import make_folder, write_durably
 from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.stream import SEED_BYTES, new_seed
@@ -70,6 +71,6 @@ class MaskSeeds:
     def _kept(self, round: int, name: str, draw: Callable[[], bytes]) -> bytes:
         place = round_folder(self._folder, round) / name
         if not place.exists():
-            make_folder(place.parent)
+            make_private_folder(place.parent)
             write_durably(place, draw())
         return place.read_bytes()

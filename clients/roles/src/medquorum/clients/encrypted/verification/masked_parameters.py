@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from medquorum.clients.encrypted.verification.round_folders import round_folder
+from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError, ProtocolError
-from medquorum.gateway.files import make_folder, write_durably
 
 __all__ = ["keep_masked", "masked_sum"]
 
@@ -27,7 +28,7 @@ def keep_masked(folder: Path, round: int, hospital: str, masked: IntArray) -> No
     place = _place(folder, round, hospital)
     raw = masked.astype("<i8", copy=False).tobytes()
     if not place.exists():
-        make_folder(place.parent)
+        make_private_folder(place.parent)
         write_durably(place, raw)
     elif place.read_bytes() != raw:
         raise MaterialError(

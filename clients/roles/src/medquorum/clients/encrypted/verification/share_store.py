@@ -12,10 +12,11 @@ from medquorum.clients.encrypted.verification.round_folders import forget_rounds
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, ended
 from medquorum.core.documents.task import Task
+from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ContractError, ProtocolError, ShareError
 from medquorum.gateway import GatewayError
-from medquorum.gateway.files import make_folder, write_durably
 from medquorum.verifier.binding.commitment import ShareContext, open_share, share_bytes
 from medquorum.verifier.service.refusal import outward
 
@@ -71,7 +72,7 @@ class ShareStore:
         except ProtocolError as error:
             raise ShareError(error.cause, error.remedy) from error
         place = self._place(round, hospital)
-        make_folder(place.parent)
+        make_private_folder(place.parent)
         write_durably(place, value)
         with self._arrived:
             self._arrived.notify_all()

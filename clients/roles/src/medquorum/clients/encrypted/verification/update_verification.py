@@ -26,8 +26,8 @@ from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.inference import Merit
 from medquorum.core.model import Tensors
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError, ProtocolError
-from medquorum.gateway.files import make_folder
 from medquorum.verifier.opening.transport import Transport
 from medquorum.verifier.session.journal import Journal
 from medquorum.verifier.session.session import Opened, Order, Secrets, Session
@@ -191,7 +191,7 @@ class Verification:
 
 def _journal(path: Path) -> Journal | None:
     """Open a verification's journal; None where what it says of used material cannot be read any more."""
-    make_folder(path.parent)
+    make_private_folder(path.parent)
     try:
         return Journal(path)
     except MaterialError as error:
