@@ -47,8 +47,8 @@ def test_metadata_describes_every_transaction(demo: Consortium) -> None:
     assert transactions["ReadRound"]["tag"] == ["EVALUATE"]
 
 
-def test_every_transaction_of_the_ledger_document_is_there(demo: Consortium) -> None:
-    text = (REPOSITORY / "docs" / "ledger.md").read_text()
+def test_every_transaction_is_documented(demo: Consortium) -> None:
+    text = (REPOSITORY / "docs" / "reference" / "transactions.md").read_text()
     named = set(re.findall(r"`([A-Z][A-Za-z]+)\(", text)) - {"OutOf"}
     assert named == set(metadata(demo))
 

@@ -185,7 +185,7 @@ def test_differing_verifiers_do_not_agree_on_a_verdict(make: Make, refused: Refu
     refused("VERDICTS_PENDING", demo.submit, A, "CloseVerdicts", "demo", 1, "")
     demo.submit(A, "AttestVerdict", "demo", 1, H1, results[A])
     refused("VERDICTS_PENDING", demo.submit, A, "CloseVerdicts", "demo", 1, "")
-    demo.submit(B, "AttestVerdict", "demo", 1, H1, results[B] | {"accepted": False})
+    demo.submit(B, "AttestVerdict", "demo", 1, H1, results[B] | {"accepted": False, "reason": "RULE"})
     status = demo.read(H1, "ReadRoundStatus", "demo", 1)
     assert [status["attestations"][H1][who]["result"]["accepted"] for who in (A, B)] == [True, False]
     ended = demo.submit(A, "CloseVerdicts", "demo", 1, "")

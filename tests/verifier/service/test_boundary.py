@@ -75,7 +75,7 @@ def test_any_header_is_answered_by_a_refusal(method, text):
 
 
 def test_what_another_organisation_says_is_shown_as_plain_text():
-    found = refusal('{"cause":"a\\u001b[2Jb\\ud800","error":"Unheard","remedy":"' + "r" * 5000 + '"}')
+    found = refusal('{"cause":"a\\u001b[2Jb\\u5206","error":"Unheard","remedy":"' + "r" * 5000 + '"}')
     assert isinstance(found, MedquorumError)
     assert found.cause == "a?[2Jb?"
     assert len(found.remedy) == 1000

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from medquorum.core import canonical
-from medquorum.core.documents.fields import HASH_PATTERN, MAX_CHUNKS, MAX_ROUND, MSP_PATTERN, TASK_PATTERN
+from medquorum.core.documents.fields import HASH_PATTERN, MAX_CHUNKS, MAX_MEMBERS, MAX_ROUND, MSP_PATTERN, TASK_PATTERN
 from medquorum.errors import ContractError
 
 __all__ = ["Argument", "HashText", "Index", "Json", "JsonList", "Msp", "Reason", "RoundNumber", "TaskId", "Word"]
@@ -73,6 +73,9 @@ def _reason(text: str) -> str:
     return text
 
 
+# An MSP id in a list: 64 bytes, quotes, comma and blank.
+_NAME_BYTES = 68
+
 TaskId = Annotated[str, _pattern(TASK_PATTERN)]
 Msp = Annotated[str, _pattern(MSP_PATTERN)]
 HashText = Annotated[str, _pattern(HASH_PATTERN)]
@@ -81,4 +84,6 @@ RoundNumber = Annotated[int, _integer(1, MAX_ROUND)]
 Index = Annotated[int, _integer(0, MAX_CHUNKS - 1)]
 Reason = Annotated[str, Argument({"type": "string", "maxLength": 256}, 256, _reason)]
 Json = Annotated[Any, Argument({"type": "object"}, 1 << 20, _json)]
-JsonList = Annotated[Any, Argument({"type": "array", "items": {"type": "string"}}, 1 << 10, _json)]
+JsonList = Annotated[
+    Any, Argument({"type": "array", "items": {"type": "string"}}, 2 + MAX_MEMBERS * _NAME_BYTES, _json)
+]

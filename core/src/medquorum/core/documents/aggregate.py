@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from medquorum.core.documents.document import Attribute, Statement
-from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
-from medquorum.core.documents.task import MAX_DATASET, Task
+from medquorum.core.documents.fields import Hash, Images, MspId, RoundIndex, TaskName
+from medquorum.core.documents.task import Task
 
 __all__ = ["Accuracy", "Aggregate", "Counts", "Mismatch", "final", "is_worse", "leading", "nodes", "required"]
 
@@ -23,8 +23,8 @@ class Counts(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
-    base: Annotated[int, Field(ge=0, le=MAX_DATASET)]
-    model: Annotated[int, Field(ge=0, le=MAX_DATASET)]
+    base: Images
+    model: Images
 
 
 class Accuracy(BaseModel):

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from medquorum.core.documents.document import Attribute, Statement
-from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.fields import CountsByModel, Hash, MspId, Quality, ReasonCode, RoundIndex, TaskName
 from medquorum.core.documents.task import Mode
 
 __all__ = ["DATASET", "DISPUTED", "EVALUATION", "NO_MATERIAL", "UNEVALUATED", "Attestation", "Result"]
@@ -33,9 +33,9 @@ class Result(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     accepted: bool
-    reason: Annotated[str, Field(max_length=64)] | None
-    counts: dict[str, Any] | None = None
-    quality: int | None = None
+    reason: ReasonCode | None
+    counts: CountsByModel | None = None
+    quality: Quality | None = None
 
 
 class Attestation(Statement):

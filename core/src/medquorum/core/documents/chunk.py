@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
 
 from medquorum.core.documents.document import Attribute, Document
-from medquorum.core.documents.fields import Hash
+from medquorum.core.documents.fields import MAX_CHUNKS, Hash
 from medquorum.core.model import CHUNK_BYTES
 
-__all__ = ["Chunk", "Holder", "Store", "StoredChunk", "chunk_sizes", "chunks_of"]
+__all__ = ["Chunk", "ChunkHashes", "Holder", "Length", "Store", "StoredChunk", "chunk_sizes", "chunks_of"]
 
 Store = Literal["public", "private"]
+Length = Annotated[int, Field(ge=4, multiple_of=4, le=MAX_CHUNKS * CHUNK_BYTES)]
+"""Bytes of a packed model."""
+ChunkHashes = Annotated[list[Hash], Field(min_length=1, max_length=MAX_CHUNKS)]
 
 
 class Chunk(NamedTuple):
@@ -39,7 +44,7 @@ class StoredChunk(Document):
     kind: ClassVar[str] = "stored"
 
     model: Hash
-    index: int
+    index: Annotated[int, Field(ge=0, lt=MAX_CHUNKS)]
     store: Store
     hash: Hash
 

@@ -12,7 +12,11 @@ from medquorum.core.documents.fields import Hash, MspId
 
 __all__ = ["Consortium", "ConsortiumProposal", "Role"]
 
+MAX_ORGANISATIONS = 512
+MAX_SEQUENCE = 999_999
+
 Role = Literal["auditor", "coordinator", "dealer", "hospital", "verifier"]
+Roles = Annotated[list[Role], Field(min_length=1)]
 
 # One organisation in both roles of a pair would undo what the pair keeps apart: the images from the hospitals, the
 # dealer's randomness from the parties.
@@ -24,9 +28,9 @@ class Consortium(Document):
 
     kind: ClassVar[str] = "consortium"
 
-    sequence: Annotated[int, Field(ge=1)]
-    quorum: Annotated[int, Field(ge=1)]
-    members: Annotated[dict[MspId, Annotated[list[Role], Field(min_length=1)]], Field(min_length=1, max_length=512)]
+    sequence: Annotated[int, Field(ge=1, le=MAX_SEQUENCE)]
+    quorum: Annotated[int, Field(ge=1, le=MAX_ORGANISATIONS)]
+    members: Annotated[dict[MspId, Roles], Field(min_length=1, max_length=MAX_ORGANISATIONS)]
 
     @model_validator(mode="after")
     def _check(self) -> Consortium:
@@ -53,7 +57,7 @@ class ConsortiumProposal(Document):
     kind: ClassVar[str] = "consortiumProposal"
 
     msp: MspId
-    sequence: Annotated[int, Field(ge=2)]
+    sequence: Annotated[int, Field(ge=2, le=MAX_SEQUENCE)]
     hash: Hash
 
     @property

@@ -3,24 +3,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 __all__ = [
     "HASH_PATTERN",
     "MAX_CHUNKS",
+    "MAX_DATASET",
+    "MAX_MEMBERS",
     "MAX_ROUND",
     "MSP_PATTERN",
     "TASK_PATTERN",
+    "CountsByModel",
     "Hash",
+    "Images",
     "MspId",
+    "Quality",
+    "ReasonCode",
     "RoundIndex",
     "TaskName",
 ]
 
 MAX_ROUND = 999_999
 MAX_CHUNKS = 4096
+MAX_DATASET = 1_000_000
+MAX_MEMBERS = 256
+"""Hospitals or verifiers of a task."""
 
 TASK_PATTERN = r"[a-z0-9][a-z0-9-]{0,31}"
 MSP_PATTERN = r"[A-Za-z0-9.-]{1,64}"
@@ -30,3 +39,9 @@ Hash = Annotated[str, Field(pattern=f"^{HASH_PATTERN}$")]
 MspId = Annotated[str, Field(pattern=f"^{MSP_PATTERN}$")]
 TaskName = Annotated[str, Field(pattern=f"^{TASK_PATTERN}$")]
 RoundIndex = Annotated[int, Field(ge=0, le=MAX_ROUND)]
+Images = Annotated[int, Field(ge=0, le=MAX_DATASET)]
+"""A number of images of the verification set."""
+CountsByModel = dict[Literal["total", "base", "mixed", "own", "aggregate"], Images]
+"""Images a model classifies correctly, for each model a rule looks at, and how many there are."""
+Quality = Annotated[int, Field(ge=-MAX_DATASET, le=MAX_DATASET)]
+ReasonCode = Annotated[str, Field(pattern=r"^[A-Z_]{1,32}$")]

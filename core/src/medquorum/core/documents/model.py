@@ -7,10 +7,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from medquorum.core.documents.chunk import Store
+from medquorum.core.documents.chunk import ChunkHashes, Length, Store
 from medquorum.core.documents.document import Attribute, Document
-from medquorum.core.documents.fields import MAX_CHUNKS, Hash, MspId, RoundIndex, TaskName
-from medquorum.core.model import CHUNK_BYTES
+from medquorum.core.documents.fields import MAX_ROUND, Hash, MspId, RoundIndex, TaskName
 
 __all__ = ["Keeper", "Manifest", "Model", "Purged"]
 
@@ -21,8 +20,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     layout: Hash
-    length: Annotated[int, Field(ge=4, multiple_of=4, le=MAX_CHUNKS * CHUNK_BYTES)]
-    chunks: Annotated[list[Hash], Field(min_length=1, max_length=MAX_CHUNKS)]
+    length: Length
+    chunks: ChunkHashes
 
 
 class Model(Document):
@@ -32,8 +31,8 @@ class Model(Document):
 
     model: Hash
     layout: Hash
-    length: int
-    chunks: list[Hash]
+    length: Length
+    chunks: ChunkHashes
     store: Store
     parent: Hash | None = None
     task: TaskName | None = None
@@ -75,7 +74,7 @@ class Purged(Document):
     model: Hash
     task: TaskName
     round: RoundIndex
-    keep: int
+    keep: Annotated[int, Field(ge=1, le=MAX_ROUND)]
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:

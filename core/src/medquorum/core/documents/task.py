@@ -3,23 +3,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, JsonValue, field_validator
 
 from medquorum.core import rules
-from medquorum.core.documents.chunk import Store, chunk_sizes
+from medquorum.core.documents.chunk import Length, Store, chunk_sizes
 from medquorum.core.documents.document import Attribute, Document
 from medquorum.core.documents.encrypted import Encrypted
-from medquorum.core.documents.fields import MAX_ROUND, Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.fields import MAX_DATASET, MAX_MEMBERS, MAX_ROUND, Hash, MspId, RoundIndex, TaskName
 from medquorum.core.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS
 from medquorum.errors import ContractError
 
-__all__ = ["MAX_DATASET", "Mode", "Task", "Verification"]
+__all__ = ["Mode", "Task", "Verification"]
 
-MAX_DATASET = 1_000_000
-
-Members = Annotated[list[MspId], Field(min_length=1, max_length=256)]
+Members = Annotated[list[MspId], Field(min_length=1, max_length=MAX_MEMBERS)]
 Thousandths = Annotated[int, Field(ge=0, le=1000)]
 Verification = Literal["plain", "encrypted"]
 Mode = Literal["plain", "encrypted", "encrypted-semi-honest"]
@@ -33,13 +31,13 @@ class Task(Document):
     optional: ClassVar[frozenset[str]] = frozenset({"encrypted", "joined"})
 
     task: TaskName
-    model: dict[str, Any]
+    model: dict[str, JsonValue]
     layout: Hash
-    length: int
+    length: Length
     initial_model: Hash
-    lambda_numerator: Annotated[int, Field(ge=0)]
+    lambda_numerator: Annotated[int, Field(ge=0, le=1 << MAX_LAMBDA_BITS)]
     lambda_bits: Annotated[int, Field(ge=0, le=MAX_LAMBDA_BITS)]
-    rule: dict[str, Any]
+    rule: dict[str, JsonValue]
     disclosure: Literal["count", "bit"]
     dataset: Hash
     dataset_size: Annotated[int, Field(ge=1, le=MAX_DATASET)]
@@ -48,8 +46,8 @@ class Task(Document):
     stand_in: MspId | None
     verifiers: Members
     hospitals: Members
-    quorum: Annotated[int, Field(ge=1)]
-    minimum_accepted: Annotated[int, Field(ge=1)]
+    quorum: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
+    minimum_accepted: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
     model_tolerance: Thousandths
     rounds: Annotated[int, Field(ge=1, le=MAX_ROUND)]
     verification: Verification

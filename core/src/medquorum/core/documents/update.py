@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
+from medquorum.core.documents.chunk import ChunkHashes
 from medquorum.core.documents.document import Attribute, Document
-from medquorum.core.documents.fields import MAX_CHUNKS, Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
 from medquorum.core.model import from_stored_form, stored_form
 
 __all__ = ["SALT_BYTES", "Update", "chunk_of", "private_value"]
@@ -28,7 +29,7 @@ class Update(Document):
     hospital: MspId
     base: Hash
     layout: Hash
-    chunks: Annotated[list[Hash], Field(min_length=1, max_length=MAX_CHUNKS)] | None = None
+    chunks: ChunkHashes | None = None
     shares: dict[MspId, Hash] | None = None
 
     @model_validator(mode="after")

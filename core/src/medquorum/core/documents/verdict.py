@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from medquorum.core import rules
 from medquorum.core.documents.document import Attribute, Document
-from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.fields import CountsByModel, Hash, MspId, Quality, ReasonCode, RoundIndex, TaskName
 from medquorum.core.documents.task import Mode, Task
 
 __all__ = ["PENDING", "Verdict", "disclosed"]
@@ -25,11 +25,11 @@ class Verdict(Document):
     round: RoundIndex
     hospital: MspId
     accepted: bool
-    reason: str | None
+    reason: ReasonCode | None
     mode: Mode = "plain"
     rule: str
-    counts: dict[str, Any] | None = None
-    quality: int | None = None
+    counts: CountsByModel | None = None
+    quality: Quality | None = None
     transcript: Hash | None = None
 
     @property

@@ -62,6 +62,7 @@ def attestation_of(context: Context, task: Task, current: Round, hospital: str, 
         verifier=context.msp,
         mode=None if task.encrypted is None else task.mode,
     )
+    _check_reason(task, attestation.result)
     _check_disclosure(task, attestation.result)
     return attestation
 
@@ -101,6 +102,16 @@ def _check_disclosure(task: Task, result: Result) -> None:
         )
 
 
+def _check_reason(task: Task, result: Result) -> None:
+    known = {reason.value for reason in rules.Reason} | (UNEVALUATED if task.encrypted else frozenset())
+    if result.accepted != (result.reason is None) or not {result.reason} <= known | {None}:
+        raise ContractError(
+            "BAD_ATTESTATION",
+            f"accepted {result.accepted} and reason {result.reason} do not belong together",
+            f"Send null for an accepted update, otherwise one of {', '.join(sorted(known))}",
+        )
+
+
 def both_found(context: Context, task: Task, current: Round, attestation: Attestation) -> bool:
     """Check an encrypted task's attestation; tell whether the other party's finding is there and equal.
 
@@ -120,18 +131,10 @@ def both_found(context: Context, task: Task, current: Round, attestation: Attest
 
 
 def _check_evaluation(task: Task, current: Round, attestation: Attestation) -> None:
-    """Hold an encrypted task's attestation against the update that was frozen, the data set and its own words."""
+    """Hold an encrypted task's attestation against the update that was frozen and the data set."""
     missing = [name for name in EVALUATION if getattr(attestation, name) is None]
     if missing:
         raise ContractError("BAD_ATTESTATION", f"{missing[0]} is missing", "Send what the evaluation was bound to")
-    result = attestation.result
-    known = {*UNEVALUATED, *(reason.value for reason in rules.Reason)}
-    if result.accepted != (result.reason is None) or not {result.reason} <= known | {None}:
-        raise ContractError(
-            "BAD_ATTESTATION",
-            f"accepted {result.accepted} and reason {result.reason} do not belong together",
-            f"Send null for an accepted update, otherwise one of {', '.join(sorted(known))}",
-        )
     frozen = current.commitments[attestation.hospital]
     if (attestation.update, attestation.dataset) != (frozen, task.dataset):
         raise ContractError(
