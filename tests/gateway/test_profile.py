@@ -69,6 +69,12 @@ def test_json_and_yaml_say_the_same(tmp_path: Path, name: str) -> None:
     assert profile.root_certificates == ROOT.encode()
 
 
+def test_a_root_that_is_no_text_is_no_exception(tmp_path: Path) -> None:
+    path = tmp_path / "connection.json"
+    path.write_text(json.dumps(PROFILE).replace("AA==", "\\ud800"))
+    assert b"?" in read_profile(path).root_certificates
+
+
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     changed = copy.deepcopy(PROFILE)
     changed["peers"]["peer0.org1.example.com"] |= {"tlsCACerts": {"path": "tlsca/ca.pem"}, "grpcOptions": {}}
@@ -86,6 +92,8 @@ def peer(key: str, value: object) -> Callable[[dict[str, Any]], None]:
     ("change", "text"),
     [
         (lambda p: p.pop("client"), "client"),
+        (lambda p: p["peers"]["peer0.org1.example.com"].update(url="grpcs://["), "is wrong: Invalid IPv6 URL"),
+        (lambda p: p["peers"]["peer0.org1.example.com"].update(tlsCACerts={"path": "a\0b"}), "cannot be read"),
         (lambda p: p["client"].update(organization="Org9"), "Org9 is not among"),
         (lambda p: p["client"].update(organization="Org2"), r"peer0\.org2\.example\.com .* not among the peers"),
         (lambda p: p["organizations"]["Org1"].update(peers=[]), "peers"),
@@ -104,7 +112,9 @@ def test_wrong_profiles_say_what_is_wrong(tmp_path: Path, change: Callable[[Any]
         read_profile(write(tmp_path, changed))
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"a: [b", b"\xff\xfe\x00"])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{", b"a: [b", b"\xff\xfe\x00", b"!!int ''", b"!!bool no way", b"!!timestamp soon"]
+)
 def test_files_that_are_no_profile_are_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "connection.json"
     path.write_bytes(content)

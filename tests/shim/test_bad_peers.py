@@ -232,6 +232,16 @@ def test_breaking_the_protocol_ends_the_stream(
         assert peer.ended.wait(5)
 
 
+def test_a_type_that_nobody_knows_is_named_as_the_cause(peer: FakePeer) -> None:
+    with capture_logs() as logs:
+        peer.send(Message(type=4711))
+        assert peer.ended.wait(5)
+    assert [log["text"] for log in logs if log["event"] == "protocol error"] == [
+        "type 4711 is not allowed while the stream is ready"
+    ]
+    assert "the peer broke the protocol" in [log.get("cause") for log in logs]
+
+
 def test_keep_alive_is_echoed(peer: FakePeer) -> None:
     peer.send(Message(type=Message.KEEPALIVE))
     assert peer.invoke("Echo").status == 200

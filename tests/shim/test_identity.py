@@ -100,6 +100,21 @@ def test_not_an_identity(raw: bytes) -> None:
     assert refusal.value.code == "BAD_IDENTITY"
 
 
+def test_a_certificate_that_cannot_be_read_through_is_no_identity() -> None:
+    """X.509 version 8, and a subject whose text is no text: found when somebody asks, not when it is parsed."""
+    whole = x509.load_pem_x509_certificate(identities_pb2.SerializedIdentity.FromString(creator(SUBJECT)).id_bytes)
+    der = whole.public_bytes(Encoding.DER)
+    version = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)
+    subject = der.replace(b"North Carolina", b"North \xff\xfeCarol\xff", 1)
+    for bent in (version, subject):
+        assert bent != der
+        pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(bent) + b"-----END CERTIFICATE-----\n"
+        raw = identities_pb2.SerializedIdentity(mspid="OneMSP", id_bytes=pem).SerializeToString()
+        with pytest.raises(ChaincodeError) as refusal:
+            _ = ClientIdentity(raw).id
+        assert refusal.value.code == "BAD_IDENTITY"
+
+
 def test_policy_is_n_out_of_sorted_peers() -> None:
     raw = endorsement_policy(["BMSP", "AMSP", "CMSP"], 2)
     assert raw == endorsement_policy({"AMSP", "BMSP", "CMSP"}, 2)

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import gzip
+import io
+import tracemalloc
+import zipfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from medquorum.clients.data.images import Images, read_arrays, read_shard, write_shard
+from medquorum.clients.data.idx import read_idx
+from medquorum.clients.data.images import Images, read_shard, write_shard
+from medquorum.clients.data.npz import read_arrays
 from medquorum.errors import DataError
 
 
@@ -81,7 +88,7 @@ def test_bad_files_are_named_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_shard(path)
     np.save(tmp_path / "one.npy", np.zeros(3))
-    with pytest.raises(DataError, match="one array"):
+    with pytest.raises(DataError, match=r"one.npy cannot be read as an npz file"):
         read_arrays(tmp_path / "one.npy")
     np.savez(path, images=np.zeros((2, 3, 3), np.uint8))
     with pytest.raises(DataError, match="lacks labels"):
@@ -95,3 +102,64 @@ def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
     np.savez(tmp_path / "p.npz", images=np.array([{"a": 1}], dtype=object), labels=np.zeros(1, int))
     with pytest.raises(DataError, match="cannot be read"):
         read_shard(tmp_path / "p.npz")
+
+
+def npy(shape: str, dtype: str = "|u1") -> bytes:
+    """Return an array's header that claims any shape, and little else."""
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+@cache
+def bombs() -> dict[str, bytes]:
+    """Return files that are not what they say, by what is wrong with them."""
+    made = {}
+    for name, content, kind in [
+        ("claims 2^50 pixels", npy(f"({1 << 25}, {1 << 25})"), zipfile.ZIP_STORED),
+        ("negative shape", npy("(-1, 4)"), zipfile.ZIP_STORED),
+        ("shape too large for a number", npy(f"({10**30},)"), zipfile.ZIP_STORED),
+        ("no array", b"none", zipfile.ZIP_STORED),
+        ("nested header", npy("(" * 2000 + ")" * 2000), zipfile.ZIP_STORED),
+        ("packed bomb", npy(f"({1 << 27},)") + bytes(1 << 27), zipfile.ZIP_DEFLATED),
+    ]:
+        raw = io.BytesIO()
+        with zipfile.ZipFile(raw, "w", kind) as archive:
+            archive.writestr("images.npy", content)
+        made[name] = raw.getvalue()
+    good = io.BytesIO()
+    np.savez_compressed(good, **arrays(20, (8, 8)))
+    whole = good.getvalue()
+    central = whole.index(b"PK\x01\x02")
+    for name, place, value in (("encrypted", 8, 1), ("unknown compression", 10, 77)):
+        bent = bytearray(whole)
+        bent[central + place] = bent[6 if place == 8 else 8] = value
+        made[name] = bytes(bent)
+    made["broken deflate"] = whole[:60] + bytes(20) + whole[80:]
+    return made
+
+
+@pytest.mark.parametrize("name", bombs())
+def test_a_file_that_is_not_what_it_says_is_an_error_and_takes_no_memory(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "shard.npz"
+    path.write_bytes(bombs()[name])
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError) as raised:
+            read_arrays(path)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    assert raised.value.remedy
+
+
+def test_a_packed_idx_file_is_read_as_far_as_it_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medquorum.clients.data.idx.LARGEST", 1 << 16)
+    with gzip.open(tmp_path / "bomb.gz", "wb") as file:
+        file.write(b"\0\0\x08\x01" + (1 << 24).to_bytes(4, "big") + bytes(1 << 24))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="its header says"):
+            read_idx(tmp_path / "bomb")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()

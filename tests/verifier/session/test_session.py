@@ -295,9 +295,19 @@ def test_the_journals_own_entry_is_synced(tmp_path, monkeypatch):
     assert synced == [tmp_path]
 
 
-def test_a_file_that_is_no_journal_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    "line",
+    [
+        "what",
+        "7",
+        '{"counts": [18446744073709551616], "digest": ""}',
+        '{"attempt": 1e999, "kept": 0, "comparing": ""}',
+        "[" * 100_000,
+    ],
+)
+def test_a_file_that_is_no_journal_is_refused(tmp_path, line):
     path = tmp_path / "a.journal"
-    path.write_text("what\n")
+    path.write_text(line + "\n")
     with pytest.raises(MaterialError, match="not a verification's journal"):
         Journal(path)
 

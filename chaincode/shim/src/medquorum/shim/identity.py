@@ -53,7 +53,8 @@ class ClientIdentity:
         try:
             identity = identities_pb2.SerializedIdentity.FromString(creator)
             self.certificate = x509.load_pem_x509_certificate(identity.id_bytes)
-        except (DecodeError, ValueError) as error:
+            self._subject, self._issuer = self.certificate.subject, self.certificate.issuer  # read only here
+        except (DecodeError, ValueError, x509.InvalidVersion) as error:
             raise ChaincodeError("BAD_IDENTITY", "the creator of the proposal is not an X.509 identity") from error
         if not identity.mspid:
             raise ChaincodeError("BAD_IDENTITY", "the creator of the proposal names no MSP")
@@ -62,31 +63,30 @@ class ClientIdentity:
     @cached_property
     def id(self) -> str:
         """Base64 of ``x509::SUBJECT::ISSUER``: unique within the MSP and unchanged by a renewed certificate."""
-        text = f"x509::{_name(self.certificate.subject)}::{_name(self.certificate.issuer)}"
+        text = f"x509::{_name(self._subject)}::{_name(self._issuer)}"
         return base64.b64encode(text.encode()).decode()
 
     @cached_property
     def common_name(self) -> str:
         """The subject's common name, "" if it has none."""
-        names = _values(self.certificate.subject, NameOID.COMMON_NAME)
+        names = _values(self._subject, NameOID.COMMON_NAME)
         return names[-1] if names else ""
 
     @cached_property
     def organizational_units(self) -> tuple[str, ...]:
         """The subject's OUs; with NodeOUs one of ``client``, ``peer``, ``admin``, ``orderer`` is the role."""
-        return tuple(_values(self.certificate.subject, NameOID.ORGANIZATIONAL_UNIT_NAME))
+        return tuple(_values(self._subject, NameOID.ORGANIZATIONAL_UNIT_NAME))
 
     @cached_property
     def attributes(self) -> Mapping[str, str]:
         """Attributes Fabric CA wrote into the certificate (extension 1.2.3.4.5.6.7.8.1); empty if there are none."""
         try:
             extension = self.certificate.extensions.get_extension_for_oid(ATTRIBUTES)
-        except x509.ExtensionNotFound:
-            return {}
-        try:
             attributes = json.loads(extension.value.public_bytes()).get("attrs") or {}
             return {str(name): str(value) for name, value in attributes.items()}
-        except (ValueError, AttributeError) as error:
+        except x509.ExtensionNotFound:
+            return {}
+        except (ValueError, AttributeError, RecursionError, x509.DuplicateExtension) as error:
             raise ChaincodeError("BAD_IDENTITY", "the attributes in the certificate cannot be read") from error
 
 

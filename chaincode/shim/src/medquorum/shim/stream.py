@@ -106,7 +106,7 @@ class PeerStream:
         elif self._state == "established" and message.type == Message.READY:
             return self._ready(message)
         else:
-            text = f"{Message.Type.Name(message.type)} is not allowed while the stream is {self._state}"
+            text = f"{_type_name(message.type)} is not allowed while the stream is {self._state}"
             self._log.error("protocol error", text=text)
             self._outgoing.put(Message(type=Message.ERROR, payload=text.encode(), txid=message.txid))
             return False
@@ -165,3 +165,9 @@ class PeerStream:
         if message.ByteSize() > MESSAGE_LIMIT:
             raise PeerError(f"a request exceeds the {MESSAGE_LIMIT} bytes a peer takes", "Split the value into chunks")
         self._outgoing.put(message)
+
+
+def _type_name(number: int) -> str:
+    """Return a message type's name; a peer may send any number."""
+    known = Message.Type.DESCRIPTOR.values_by_number.get(number)
+    return known.name if known else f"type {number}"

@@ -144,7 +144,7 @@ def _parse(file: Path) -> _File:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The connection profile {file} cannot be read: {error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date that does not exist
+    except Exception as error:  # the parser lets KeyError, IndexError and others out where a tag and its text disagree
         raise ConfigError(f"The connection profile {file} is neither JSON nor YAML: {error}") from error
     try:
         return _File.model_validate(document)
@@ -154,8 +154,8 @@ def _parse(file: Path) -> _File:
 
 
 def _endpoint(file: Path, url: str) -> str:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise ConfigError(f"{file}: the peer's url {url} is wrong: {error}") from error
@@ -166,11 +166,12 @@ def _endpoint(file: Path, url: str) -> str:
 
 def _roots(file: Path, certificates: _Certificates) -> bytes:
     if certificates.pem:
-        return "\n".join([certificates.pem] if isinstance(certificates.pem, str) else certificates.pem).encode()
+        text = certificates.pem if isinstance(certificates.pem, str) else "\n".join(certificates.pem)
+        return text.encode(errors="replace")  # what is not ASCII is no certificate
     if certificates.path:
         root = file.parent / certificates.path
         try:
             return root.read_bytes()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             raise ConfigError(f"{file}: the TLS root {root} cannot be read: {error}") from error
     raise ConfigError(f"{file}: a peer's tlsCACerts has neither path nor pem")

@@ -121,7 +121,7 @@ class Journal:
                     self.refusals = 0
                     counts = np.array(entry["counts"], dtype=np.int64)
                     self.batches.append(Batch(self.attempts, counts, str(entry["digest"])))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise MaterialError(
                 f"{self._path} is not a verification's journal: {error}",
                 "Remove it only after the round has ended: what it says was used must not be used again",

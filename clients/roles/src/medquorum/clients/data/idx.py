@@ -17,6 +17,7 @@ __all__ = ["read_idx", "read_mnist"]
 
 UNSIGNED_BYTE = 0x08
 LARGEST = 1 << 31
+HEADER = 4 + 4 * 255
 
 
 def read_idx(path: Path) -> npt.NDArray[np.uint8]:
@@ -58,7 +59,10 @@ def read_mnist(folder: Path, part: str) -> tuple[npt.NDArray[np.uint8], npt.NDAr
 def _raw(path: Path) -> bytes:
     packed = path.with_name(path.name + ".gz")
     try:
-        return path.read_bytes() if path.exists() else gzip.decompress(packed.read_bytes())
+        if path.exists():
+            return path.read_bytes()
+        with gzip.open(packed) as file:
+            return file.read(LARGEST + HEADER)  # a few packed bytes may stand for any number
     except FileNotFoundError as error:
         raise DataError(
             f"neither {path} nor {packed.name} exists", "Give the folder of MNIST's four idx files with --data-dir"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from medquorum.clients.data.npz import read_arrays
 from medquorum.core.private_files import create_private
 from medquorum.errors import DataError
 
-__all__ = ["Images", "read_arrays", "read_shard", "write_shard"]
+__all__ = ["Images", "part_of", "read_shard", "write_shard"]
 
 LARGEST_CLASS = 65_535
 
@@ -74,28 +74,6 @@ class Images:
             Whole numbers, shape (n,) or (n, 1).
         """
         return cls(_channels_first(_bytes(pixels)), _whole_labels(labels))
-
-
-def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Read every array of an npz file, none of them pickled.
-
-    Raises
-    ------
-    DataError
-        The file is missing, cut off, no npz file, or holds Python objects.
-    """
-    try:
-        # Opened here: numpy leaves a file it cannot read open.
-        with path.open("rb") as file:
-            stored = np.load(file, allow_pickle=False)
-            if not isinstance(stored, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is one array, not an npz file", "Give a file in MedMNIST's layout")
-            with stored:
-                return {name: stored[name] for name in stored.files if name.endswith(("images", "labels"))}
-    except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist", "Give the path of an npz file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as an npz file: {error}", "Fetch the file again") from error
 
 
 def read_shard(path: Path) -> Images:

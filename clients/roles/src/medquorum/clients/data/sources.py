@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from medquorum.clients.data.idx import read_mnist
-from medquorum.clients.data.images import Images, part_of, read_arrays
+from medquorum.clients.data.images import Images, part_of
+from medquorum.clients.data.npz import read_arrays
 from medquorum.errors import DataError
 
 __all__ = ["Source", "load"]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from medquorum.clients.data.images import Images, read_arrays
+from medquorum.clients.data.images import Images
+from medquorum.clients.data.npz import read_arrays
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import check_round, fetch_model
 from medquorum.clients.ledger.round_status import result_of
@@ -74,8 +75,8 @@ def classify(task: Task, packed: bytes, path: Path) -> dict[str, Any]:
     arrays = read_arrays(path)
     if "images" not in arrays:
         raise DataError(f"{path} has no array named images", "Store uint8 images (n, h, w) under that name")
-    labels = arrays.get("labels")
-    images = Images.from_arrays(arrays["images"], np.zeros(len(arrays["images"]), int) if labels is None else labels)
+    pixels, labels = arrays["images"], arrays.get("labels")
+    images = Images.from_arrays(pixels, np.zeros(pixels.shape[:1], int) if labels is None else labels)
     model = DescribedModel(modelformat.parse(task.model))
     parameters.load(model, packed)
     found = predict(model, images)

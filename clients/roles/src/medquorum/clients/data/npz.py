@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""npz files, as somebody else may have made them: no more memory is taken than the file says it has arrays for."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from medquorum.errors import DataError
+
+__all__ = ["read_arrays"]
+
+LARGEST = 16 << 30
+"""Bytes of all arrays of a file."""
+SMALL = 64 << 20
+MOST_PACKED = 100
+"""How many bytes one packed byte may stand for in a file that is not small; images do not come near."""
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_REMEDY = "Fetch the file again"
+
+
+def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the arrays of an npz file that hold images or labels, none of them pickled.
+
+    Raises
+    ------
+    DataError
+        The file is missing, cut off, no npz file, holds Python objects, or more than can be.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+            wanted = {name: entry for name, entry in found.items() if name.endswith(("images", "labels"))}
+            most = min(LARGEST, max(SMALL, MOST_PACKED * path.stat().st_size))
+            if (size := sum(_size(archive, entry) for entry in wanted.values())) > most:
+                raise DataError(f"{path} says it holds {size} bytes of images", f"At most {most} are read; divide it")
+            return {name: _array(archive, entry) for name, entry in wanted.items()}
+    except DataError:
+        raise
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist", "Give the path of an npz file") from error
+    except Exception as error:  # zip, deflate, header: each has its own, and some more
+        raise DataError(f"{path} cannot be read as an npz file: {error or type(error).__name__}", _REMEDY) from error
+
+
+def _size(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:
+    """Return the bytes of an array, by its header; checked against what the file holds for it."""
+    with archive.open(entry) as stream:
+        shape, dtype = _header(stream)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject:
+            raise DataError(f"{entry.filename} holds Python objects, which cannot be read", "Store numbers")
+        if min(shape, default=0) < 0 or size != entry.file_size - stream.tell():
+            raise DataError(f"{entry.filename} cannot be read: its header says {size} bytes", _REMEDY)
+    return size
+
+
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    with archive.open(entry) as stream:
+        array: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+        return array
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
+        raise DataError(f"an array of format {version} cannot be read", _REMEDY)
+    shape, _, dtype = _HEADERS[version](stream)
+    return shape, dtype
