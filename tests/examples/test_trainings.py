@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The READMEs of the examples that train can be followed; something is learned, and proven."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from medquorum.clients.data.images import read_shard
+from medquorum_testing.folder_network import NETWORKS
+from medquorum_testing.networks import free_port_base, need_fabric
+from medquorum_testing.readme_steps import Example
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(params=NETWORKS)
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "fabric":
+        need_fabric()
+    return str(request.param)
+
+
+def placed(steps: str, kind: str) -> str:
+    """Run on that network and on free ports: tests run side by side."""
+    assert steps.count("--network devnet") == 1
+    return steps.replace("--network devnet", f"--network {kind} --port-base {free_port_base(300)}")
+
+
+def test_a_hospitals_own_pictures_are_trained_on(kind: str, tmp_path: Path) -> None:
+    example = Example(EXAMPLES / "hospital_own_data", tmp_path)
+    steps = placed(example.blocks("sh")[0], kind).rstrip() + " --json report.json"
+    printed = example.run(steps, 280)
+    assert example.blocks("text")[0] in printed
+    images = read_shard(example.folder / "mine.npz")
+    assert images.pixels.shape == (360, 1, 28, 28)
+    report = json.loads((example.folder / "report.json").read_text())
+    assert report["network"] == kind
+    assert report["poisoned_accepted"] == 0
+    assert report["rounds"][-1]["accuracy"] > 0.7
+
+
+def test_every_round_is_audited(kind: str, tmp_path: Path) -> None:
+    example = Example(EXAMPLES / "audit_a_round", tmp_path)
+    *audit, take_down = placed(example.blocks("sh")[0], kind).splitlines()
+    try:
+        printed = example.run("\n".join(audit), 280)
+    finally:
+        example.run(take_down, 60)
+    proven = re.findall(r"round (\d): (\d+) transactions proven, endorsed by VerifierAMSP, VerifierBMSP", printed)
+    assert [number for number, _ in proven] == ["1", "2"]
+    assert len(re.findall(r"^  Hospital\dMSP: (?:accepted|refused)", printed, re.MULTILINE)) == 6
+    assert re.search(r"^refused: Hospital1MSP \d, Hospital2MSP \d, Hospital3MSP \d$", printed, re.MULTILINE)
