@@ -24,7 +24,9 @@ from rich.console import Console
 
 from medquorum.clients.admin.tasks import store_model
 from medquorum.clients.hospital.fetch import fetch_proven
+from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import read_root
+from medquorum.clients.proof.walk import Trust
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.session import CHAINCODE
 from medquorum.network.supervision.waiting import await_true
@@ -62,7 +64,8 @@ def measure(bench: Bench, name: str, repeats: int) -> dict[str, Any]:
         await_true(partial(bench.has, reader, task, stored), 120, "the model at the hospital's peer")
         document = reader.ledger.task(task)
         begun = time.perf_counter()
-        fetch_proven(reader.network, reader.ledger, CHAINCODE, document, 0, root)
+        chain = Chain(reader.network, Trust(CHANNEL, CHAINCODE, root.authorities))
+        fetch_proven(chain, reader.ledger, document, 0, root)
         found["verify"].append(time.perf_counter() - begun)
     return found | {"bytes": len(model.packed), "store": store, "load": os.getloadavg()[0]}
 

@@ -10,7 +10,8 @@ import pytest
 
 from medquorum.clients.proof import trust_root as root
 from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.evidence import Endorsers, Evidence
+from medquorum.clients.proof.endorsement import Endorsers
+from medquorum.clients.proof.evidence import Evidence
 from medquorum.errors import CheckFailed, ConfigError
 
 NOBODY = Authorities({})
@@ -26,7 +27,7 @@ def followed(monkeypatch: pytest.MonkeyPatch, *versions: dict[str, Any]) -> tupl
     """Follow versions of which the one with sequence n is in block 10 n; gives also who endorsed which."""
     asked: list[tuple[int, int]] = []
 
-    def checked(network: Any, ledger: Any, chaincode: str, claims: Any, endorsers: Endorsers) -> list[Evidence]:
+    def checked(chain: Any, ledger: Any, claims: Any, endorsers: Endorsers) -> list[Evidence]:
         (claim,) = claims
         asked.append((claim.document.sequence, endorsers.quorum))
         return [Evidence(claim.name, "t", 10 * claim.document.sequence, [])]
@@ -34,7 +35,7 @@ def followed(monkeypatch: pytest.MonkeyPatch, *versions: dict[str, Any]) -> tupl
     monkeypatch.setattr(root, "check_claims", checked)
     monkeypatch.setattr(root, "history", lambda *_: [{"document": one} for one in reversed(versions)])
     given: Any = None
-    return root.reigns(given, given, "medquorum", ROOT), asked
+    return root.reigns(given, given, ROOT), asked
 
 
 def test_each_change_is_endorsed_by_those_before_and_judges_from_its_block(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,10 @@ from medquorum.clients.hospital.fetch import Fetched, fetch_proven, write_model
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.evidence import Endorsers
+from medquorum.clients.proof.endorsement import Endorsers
+from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import read_root
+from medquorum.clients.proof.walk import Trust
 from medquorum.clients.training.initial import read_model
 from medquorum.core import model as modelformat
 from medquorum.core.documents.model import Model
@@ -95,15 +97,11 @@ def fetch(played: Any, organizations: Path) -> Callable[..., Fetched]:
         rounds = played.rounds
         ledger = LyingLedger(rounds.outbox(HOSPITAL), "Hospital1MSP")
         ledger.changes = changes
-        network = rounds.network(HOSPITAL)
-        return fetch_proven(
-            network if block is None else LyingNetwork(network, block),
-            ledger,
-            "medquorum",
-            rounds.task,
-            number,
-            root or read_root(organizations, None),
-        )
+        network: Any = rounds.network(HOSPITAL)
+        anchor = root or read_root(organizations, None)
+        trust = Trust("mychannel", "medquorum", anchor.authorities)
+        chain = Chain(network if block is None else LyingNetwork(network, block), trust)
+        return fetch_proven(chain, ledger, rounds.task, number, anchor)
 
     return call
 
@@ -285,7 +283,7 @@ def test_a_tampered_block_is_refused(fetch: Callable[..., Fetched]) -> None:
 
 
 def test_an_unknown_transaction_is_refused(fetch: Callable[..., Fetched], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medquorum.clients.proof.evidence.PATIENCE", 0.5)
+    monkeypatch.setattr("clients.auditor.evidence.PATIENCE", 0.5)
 
     def elsewhere(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [version | {"tx_id": "0" * 64} for version in given]
@@ -369,12 +367,7 @@ def with_signature(raw: bytes) -> bytes:
 def test_the_coordinator_fetches_too(played: Any, organizations: Path) -> None:
     """Whoever is a member may: a verifier's client through its own peer."""
     rounds = played.rounds
-    found = fetch_proven(
-        rounds.network(COORDINATOR),
-        rounds.ledger(COORDINATOR),
-        "medquorum",
-        rounds.task,
-        2,
-        read_root(organizations, None),
-    )
+    anchor = read_root(organizations, None)
+    chain = Chain(rounds.network(COORDINATOR), Trust("mychannel", "medquorum", anchor.authorities))
+    found = fetch_proven(chain, rounds.ledger(COORDINATOR), rounds.task, 2, anchor)
     assert found.model == played.models[2]

@@ -11,7 +11,7 @@ from medquorum.core import canonical
 from medquorum.core.documents.fields import MspId
 from medquorum.errors import ContractError
 
-__all__ = ["Attribute", "Document", "Statement", "key_attributes"]
+__all__ = ["Attribute", "Document", "Statement", "composite_key", "key_attributes"]
 
 Attribute = str | int
 
@@ -19,6 +19,11 @@ Attribute = str | int
 def key_attributes(attributes: tuple[Attribute, ...]) -> list[str]:
     """Write a key's attributes as text: numbers get six digits, so that keys sort as the numbers do."""
     return [f"{a:06d}" if isinstance(a, int) else a for a in attributes]
+
+
+def composite_key(kind: str, attributes: tuple[Attribute, ...]) -> str:
+    """Return a document's key in the state: Fabric's composite key of its kind and attributes."""
+    return "\0" + "".join(f"{part}\0" for part in (kind, *key_attributes(attributes)))
 
 
 class Document(BaseModel):
@@ -40,7 +45,7 @@ class Document(BaseModel):
     @property
     def key(self) -> str:
         """The document's key in the state: Fabric's composite key of its kind and attributes."""
-        return "\0" + "".join(f"{part}\0" for part in (self.kind, *key_attributes(self.attributes)))
+        return composite_key(self.kind, self.attributes)
 
     def plain(self) -> dict[str, Any]:
         """Give the document as plain values with its ``docType``."""

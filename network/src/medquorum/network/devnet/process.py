@@ -121,15 +121,18 @@ class Devnet:
         ordering = [Msp.load(one.msp_id, folder.msp(one)) for one in consortium.orderers]
         msps = Msps([*application, *ordering])
         peers = {one.msp_id: msps.identity(self._signer(one).serialized) for one in consortium.members}
+        orderers = [Signer.load(one.msp_id, folder.node(one) / "msp") for one in consortium.orderers]
+        bft = consortium.consensus == "BFT"
         ledger = Ledger(
             folder.devnet,
             consortium.channel.name,
             msps,
             Members(frozenset(one.msp_id for one in application), peers, self._down.read()),
             Definitions(folder.devnet_chaincodes),
-            [Signer.load(one.msp_id, folder.node(one) / "msp") for one in consortium.orderers],
+            orderers,
+            bft=bft,
         )
-        ledger.genesis(genesis_envelope(consortium.channel.name, application, ordering))
+        ledger.genesis(genesis_envelope(consortium.channel.name, application, ordering, orderers if bft else ()))
         return ledger
 
     def _signer(self, one: Organisation) -> Signer:

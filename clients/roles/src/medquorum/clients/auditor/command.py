@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -15,14 +16,19 @@ from rich.console import Console
 from rich.table import Table
 
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.proof.audit import audit_round, history
+from medquorum.clients.proof.audit import audit_round
+from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Claim, check_claims
-from medquorum.clients.proof.trust_root import read_root, reigns
+from medquorum.clients.proof.history import history
+from medquorum.clients.proof.reader import Chain
+from medquorum.clients.proof.trust_root import read_genesis, read_root, reigns
+from medquorum.clients.proof.walk import Trust
 from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
     Connection,
     ConsortiumToml,
+    Genesis,
     Identity,
     Organizations,
     ProfileFile,
@@ -69,7 +75,7 @@ def key_history(
     kind: Annotated[str, typer.Argument(help="task, round, update, verdict, attestation, aggregate, model ...")],
     profile: ProfileFile,
     attributes: Annotated[
-        list[str] | None, typer.Argument(help="The key's attributes, as docs/reference/ledger.md lists.")
+        list[str] | None, typer.Argument(help="The key's attributes, as docs/ledger.md lists.")
     ] = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
@@ -186,16 +192,23 @@ def verify(
     number: RoundNumber,
     organizations: Organizations,
     consortium: ConsortiumToml = None,
+    genesis: Genesis = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the task, the blocks' hash chain and the endorsement signatures of every transaction of a round."""
+    """Check the chain up to a round, its orderers' signatures, and what each of the round's transactions wrote."""
     root = read_root(organizations, consortium)
+    trust = Trust(channel, CHAINCODE, root.authorities, read_genesis(organizations, channel, genesis))
     with _session(profile, identity, channel, state, as_json=as_json) as session:
         document = session.ledger.task(task)
-        trusted = reigns(session.network, session.ledger, CHAINCODE, root)
-        check_claims(session.network, session.ledger, CHAINCODE, [Claim("task", document)], trusted)
-        rows = list(audit_round(session.network, session.ledger, document, number, root.authorities))
-    _show(rows, f"{task} round {number}: hash chain and {len(rows)} transactions PASSED", as_json=as_json)
+        chain = Chain(session.network, trust)
+        check_claims(chain, session.ledger, [Claim("task", document)], reigns(chain, session.ledger, root))
+        endorsers = Endorsers(document.verifiers, document.quorum, root.authorities)
+        rows = [asdict(one) for one in audit_round(chain, session.ledger, document, number, endorsers)]
+    first = f"block 0 is {chain.genesis.hex()}" if chain.genesis else ""
+    if as_json:
+        print(json.dumps({"genesis": chain.genesis.hex() if chain.genesis else None, "proven": rows}))
+    else:
+        _show(rows, f"{task} round {number}: chain and {len(rows)} documents PASSED; {first}", as_json=False)

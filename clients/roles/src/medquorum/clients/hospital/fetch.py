@@ -13,7 +13,9 @@ from safetensors.numpy import save_file
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import check_round, fetch_model
 from medquorum.clients.ledger.round_status import result_of
-from medquorum.clients.proof.evidence import Claim, Endorsers, Evidence, check_claims
+from medquorum.clients.proof.endorsement import Endorsers
+from medquorum.clients.proof.evidence import Claim, Evidence, check_claims
+from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import reigns
 from medquorum.core import model as modelformat
 from medquorum.core.documents.model import Model
@@ -21,7 +23,6 @@ from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import FRACTION_BITS
 from medquorum.errors import CheckFailed
-from medquorum.gateway import Network
 
 __all__ = ["Fetched", "fetch_proven", "write_model"]
 
@@ -39,14 +40,13 @@ class Fetched:
     evidence: list[Evidence]
 
 
-def fetch_proven(
-    network: Network, ledger: Ledger, chaincode: str, task: Task, number: int | None, root: Endorsers
-) -> Fetched:
+def fetch_proven(chain: Chain, ledger: Ledger, task: Task, number: int | None, root: Endorsers) -> Fetched:
     """Fetch the model a round ended with; 0 is the initial one, None the latest.
 
     Checked in this order: the rounds' bases and attestations, manifest and chunks against the model's hash, then the
-    blocks that hold consortium, task, manifest, rounds and attestations, with the verifiers' signatures over their
-    bytes. Rounds are the asked one and, where it kept its base, those before it down to the one that made the model.
+    blocks that hold consortium, task, manifest, rounds and attestations, with the orderers' signatures on them and the
+    verifiers' over the documents' bytes. Rounds are the asked one and, where it kept its base, those before it down to
+    the one that made the model.
 
     Parameters
     ----------
@@ -64,8 +64,8 @@ def fetch_proven(
     model = result_of(rounds[0]) if rounds else task.initial_model
     packed, manifest = fetch_model(ledger, task, model), ledger.manifest(model)
     _check_manifest(ledger, task, manifest)
-    founding = reigns(network, ledger, chaincode, root)
-    evidence = check_claims(network, ledger, chaincode, [Claim("task", task), Claim("manifest", manifest)], founding)
+    founding = reigns(chain, ledger, root)
+    evidence = check_claims(chain, ledger, [Claim("task", task), Claim("manifest", manifest)], founding)
     claims = [Claim("round", one) for one in rounds]
     made = next((one.round for one in rounds if result_of(one) != one.base), 0)
     if made:
@@ -73,7 +73,7 @@ def fetch_proven(
         claims += [Claim("attestation", aggregate) for aggregate in aggregates if aggregate.model == model]
     if claims:
         own = Endorsers(task.verifiers, task.quorum, root.authorities)
-        evidence += check_claims(network, ledger, chaincode, claims, own)
+        evidence += check_claims(chain, ledger, claims, own)
     return Fetched(model, made, packed, evidence)
 
 

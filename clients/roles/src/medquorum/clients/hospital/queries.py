@@ -12,12 +12,15 @@ import typer
 
 from medquorum.clients.hospital import model_access as use
 from medquorum.clients.hospital.fetch import fetch_proven, write_model
-from medquorum.clients.proof.trust_root import read_root
+from medquorum.clients.proof.reader import Chain
+from medquorum.clients.proof.trust_root import read_genesis, read_root
+from medquorum.clients.proof.walk import Trust
 from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
     Connection,
     ConsortiumToml,
+    Genesis,
     Identity,
     Organizations,
     ProfileFile,
@@ -70,6 +73,7 @@ def fetch(
     out: Annotated[Path, typer.Option(help="Where the model is written, as safetensors (float64).")],
     number: ModelRound = None,
     consortium: ConsortiumToml = None,
+    genesis: Genesis = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
@@ -77,9 +81,10 @@ def fetch(
 ) -> None:
     """Fetch any kept model, refuse it unless chunks, manifest, attestations, signatures and blocks are right."""
     root = read_root(organizations, consortium)
+    trust = Trust(channel, CHAINCODE, root.authorities, read_genesis(organizations, channel, genesis))
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
         document = session.ledger.task(task)
-        found = fetch_proven(session.network, session.ledger, CHAINCODE, document, number, root)
+        found = fetch_proven(Chain(session.network, trust), session.ledger, document, number, root)
         write_model(out, document, found)
         fields = {"model": found.model, "round": found.round, "bytes": len(found.packed), "file": str(out)}
         session.report.event("model_fetched", **fields, evidence=[asdict(item) for item in found.evidence])

@@ -3,77 +3,86 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 from medquorum.clients.ledger.ledger import Ledger
-from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.chain import BlockTransaction, check_link, check_valid, transactions_of
+from medquorum.clients.ledger.round_status import RoundStatus, expected_form, result_of
+from medquorum.clients.proof.endorsement import Endorsers
+from medquorum.clients.proof.evidence import Evidence, Write, prove
+from medquorum.clients.proof.history import Version, history
+from medquorum.clients.proof.reader import Chain
+from medquorum.core import canonical
+from medquorum.core.documents.document import Attribute, Document, composite_key
+from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
-from medquorum.gateway import Network
+from medquorum.errors import CheckFailed
 
-__all__ = ["SILENCE", "audit_round", "history", "round_transactions"]
-
-Version = dict[str, Any]
-SILENCE = 60.0
-"""Seconds in which a peer must have delivered all blocks up to the round's last one."""
+__all__ = ["audit_round", "round_writes"]
 
 
-def history(ledger: Ledger, kind: str, attributes: list[str | int]) -> list[Version]:
-    """Read every version of a document, newest first."""
-    return list(ledger.value("ReadHistory", kind, json.dumps(attributes)))
-
-
-def round_transactions(ledger: Ledger, task: Task, number: int) -> dict[str, str]:
-    """Name the transactions that wrote the round, its updates, verdicts, attestations and aggregates."""
-    status = ledger.status(task.task, number)
-    keys: list[tuple[str, list[str | int]]] = [("round", [task.task, number])]
-    keys += [(kind, [task.task, number, hospital]) for hospital in status.updates for kind in ("update", "verdict")]
-    keys += [] if status.masks is None else [("masks", [task.task, number])]
-    keys += [("aggregate", [task.task, number, verifier]) for verifier in status.aggregates]
-    keys += [
-        ("attestation", [task.task, number, hospital, verifier])
-        for hospital, given in status.attestations.items()
-        for verifier in given
-    ]
-    return {
-        version["tx_id"]: f"{kind} {'/'.join(map(str, attributes[2:]))}".strip()
-        for kind, attributes in keys
-        for version in history(ledger, kind, attributes)
-    }
-
-
-def audit_round(
-    network: Network, ledger: Ledger, task: Task, number: int, authorities: Authorities
-) -> Iterator[dict[str, Any]]:
-    """Check the chain from its first block, and the endorsements of every transaction of a round.
-
-    The ordering service's signatures on blocks are not checked.
+def audit_round(chain: Chain, ledger: Ledger, task: Task, number: int, endorsers: Endorsers) -> Iterator[Evidence]:
+    """Check the chain from its first block, and what every transaction of a round wrote.
 
     Yields
     ------
-    For each transaction: its id, block, what it wrote, and the organisations that endorsed it.
+    For each document of the round: its transaction, block, and the organisations that endorsed it.
 
     Raises
     ------
     CheckFailed
-        A hash, a signature, a certificate or a validation code is not right, or fewer than the task's quorum of its
-        verifiers endorsed.
+        A block, a signature or a certificate is not right, a document is not what its transaction wrote, or fewer than
+        the task's quorum of its verifiers endorsed.
     """
-    wanted = round_transactions(ledger, task, number)
-    previous: bytes | None = None
-    with network.block_events(start_block=0, timeout=SILENCE) as blocks:
-        for block in blocks:
-            previous = check_link(block, previous)
-            for transaction in transactions_of(block):
-                wrote = wanted.pop(transaction.id, None)
-                if wrote is not None:
-                    yield _checked(transaction, wrote, task, authorities)
-            if not wanted:
-                return
+    wanted = round_writes(ledger, task, number)
+    last = max(chain.block_of(transaction) for transaction in wanted)
+    yield from prove(chain.walk(0, last), chain, wanted, endorsers)
 
 
-def _checked(transaction: BlockTransaction, wrote: str, task: Task, authorities: Authorities) -> dict[str, Any]:
-    endorsers = check_valid(transaction, wrote, task.verifiers, task.quorum, authorities)
-    return {"wrote": wrote, "transaction": transaction.id, "block": transaction.block, "endorsed_by": endorsers}
+def round_writes(ledger: Ledger, task: Task, number: int) -> dict[str, list[Write]]:
+    """Return what a round's transactions wrote, by transaction: each version of each of its documents.
+
+    Raises
+    ------
+    CheckFailed
+        The peer answers a document that is not the latest in the history of its key.
+    """
+    status = ledger.status(task.task, number)
+    if status.round is None:
+        raise CheckFailed(f"round {number} of {task.task} is not open", "Ask for an earlier one", check="round")
+    wanted: dict[str, list[Write]] = {}
+    for kind, attributes, document in _documents(ledger, status, status.round):
+        versions = history(ledger, kind, list(attributes))
+        name = " ".join((kind, *map(str, attributes)))
+        if document is not None and (not versions or versions[0]["document"] != document.plain()):
+            raise CheckFailed(
+                f"{name} is not the latest in the history of its key on the own peer",
+                "Do not use it: tell the consortium, and compare with another organisation's peer",
+                check=kind,
+            )
+        for version in versions:
+            write = Write(name, kind, composite_key(kind, attributes), _value(kind, version))
+            wanted.setdefault(str(version["tx_id"]), []).append(write)
+    return wanted
+
+
+def _documents(
+    ledger: Ledger, status: RoundStatus, current: Round
+) -> Iterator[tuple[str, tuple[Attribute, ...], Document | None]]:
+    """Yield kind, key and the latest form of a round's documents; None where a verdict is still pending."""
+    for hospital, update in status.updates.items():
+        yield update.kind, update.attributes, update
+        yield "verdict", update.attributes, status.verdicts.get(hospital)
+    found: list[Document] = [current, *status.aggregates.values()]
+    found += [item for given in status.attestations.values() for item in given.values()]
+    found += [] if status.masks is None else [status.masks]
+    found += [ledger.manifest(result_of(current))] if result_of(current) != current.base else []
+    for document in found:
+        yield document.kind, document.attributes, document
+
+
+def _value(kind: str, version: Version) -> bytes | None:
+    """Return the bytes of a version as they are in the state: a document, or the word of a verdict still pending."""
+    document = version["document"]
+    if document is None or isinstance(document, str):
+        return None if document is None else document.encode()
+    return expected_form(kind, lambda: canonical.encode(document))

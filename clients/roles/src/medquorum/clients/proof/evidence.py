@@ -3,23 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from medquorum.clients.ledger.ledger import Ledger
-from medquorum.clients.proof.audit import SILENCE, history
-from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.chain import BlockTransaction, check_link, check_valid, transactions_of, writes_of
+from medquorum.clients.proof.endorsement import Endorsers, EndorsersByBlock, check_endorsements
+from medquorum.clients.proof.history import history
+from medquorum.clients.proof.reader import Chain
+from medquorum.clients.proof.transaction import AUTHORS, BlockTransaction, check_author, read_result
+from medquorum.clients.proof.walk import Tip
 from medquorum.core import canonical
 from medquorum.core.documents.document import Document
 from medquorum.errors import CheckFailed
-from medquorum.gateway import CommitStatusError, Network
 
-__all__ = ["Claim", "Endorsers", "EndorsersByBlock", "Evidence", "check_claims"]
+__all__ = ["Claim", "Evidence", "Write", "check_claims", "prove"]
 
-PATIENCE = 10.0
-"""Seconds a peer has to say in which block a transaction is."""
 _REMEDY = "Do not use it: tell the consortium, and compare with another organisation's peer"
 
 
@@ -35,26 +33,20 @@ class Claim:
         """The document's kind and key, for people."""
         return " ".join((self.document.kind, *map(str, self.document.attributes)))
 
+    @property
+    def write(self) -> Write:
+        """What the transaction that made it has to have written."""
+        return Write(self.name, self.check, self.document.key, self.document.encode())
+
 
 @dataclass(frozen=True)
-class Endorsers:
-    """Who has to have endorsed: ``quorum`` of the ``verifiers``, by certificates of the ``authorities``."""
+class Write:
+    """A key and the value that a transaction is said to have written, None where it deleted it."""
 
-    verifiers: Sequence[str]
-    quorum: int
-    authorities: Authorities
-
-    def at(self, block: int) -> Endorsers:
-        """Give those of a block: the same in all."""
-        return self
-
-
-class EndorsersByBlock(Protocol):
-    """Says who had to endorse in a block."""
-
-    def at(self, block: int) -> Endorsers:
-        """Give those of a block."""
-        ...
+    name: str
+    check: str
+    key: str
+    value: bytes | None
 
 
 @dataclass(frozen=True)
@@ -67,13 +59,8 @@ class Evidence:
     endorsed_by: list[str]
 
 
-def check_claims(
-    network: Network, ledger: Ledger, chaincode: str, claims: Iterable[Claim], endorsers: EndorsersByBlock
-) -> list[Evidence]:
+def check_claims(chain: Chain, ledger: Ledger, claims: Iterable[Claim], endorsers: EndorsersByBlock) -> list[Evidence]:
     """Check documents of one round or task in the blocks of the own peer that hold them.
-
-    The blocks from the first of them to the last must follow one another by their hashes. The ordering service's
-    signatures on them are not checked.
 
     Raises
     ------
@@ -81,33 +68,57 @@ def check_claims(
         With ``check`` of the claim, ``signature`` or ``block``: the document is not the one that was endorsed, too few
         verifiers signed it, or its block is not the channel's.
     """
-    wanted: dict[str, list[Claim]] = {}
+    wanted: dict[str, list[Write]] = {}
     for claim in claims:
-        wanted.setdefault(_writer(ledger, claim), []).append(claim)
-    numbers = [_block_of(network, transaction) for transaction in wanted]
-    found: list[Evidence] = []
-    previous: bytes | None = None
-    with network.block_events(start_block=min(numbers), timeout=SILENCE) as blocks:
-        for block in blocks:
-            previous = check_link(block, previous)
-            for transaction in transactions_of(block):
-                for claim in wanted.pop(transaction.id, ()):
-                    found.append(_checked(transaction, claim, chaincode, endorsers))
-            if not wanted or block.header.number >= max(numbers):
-                break
-    for transaction_id, (claim, *_) in wanted.items():
-        raise CheckFailed(
-            f"transaction {transaction_id} ({claim.name}) is not in the block its peer names", _REMEDY, check="block"
-        )
-    return found
+        wanted.setdefault(_writer(ledger, claim), []).append(claim.write)
+    numbers = [chain.block_of(transaction) for transaction in wanted]
+    return list(prove(chain.walk(min(numbers), max(numbers)), chain, wanted, endorsers))
 
 
-def _checked(transaction: BlockTransaction, claim: Claim, chaincode: str, by_block: EndorsersByBlock) -> Evidence:
-    endorsers = by_block.at(transaction.block)
-    signed = check_valid(transaction, claim.name, endorsers.verifiers, endorsers.quorum, endorsers.authorities)
-    if writes_of(transaction, chaincode).get(claim.document.key) != claim.document.encode():
-        raise CheckFailed(f"{claim.name} is not what transaction {transaction.id} wrote", _REMEDY, check=claim.check)
-    return Evidence(claim.name, transaction.id, transaction.block, signed)
+def prove(
+    walk: Iterator[Tip], chain: Chain, wanted: Mapping[str, Sequence[Write]], endorsers: EndorsersByBlock
+) -> Iterator[Evidence]:
+    """Find transactions on a walk, and check that each is bound to what it is said to have written.
+
+    Raises
+    ------
+    CheckFailed
+        One is not there, not valid, there twice, not the author's, not endorsed as it has to be, or wrote another
+        thing.
+    """
+    left = dict(wanted)
+    refused: dict[str, str] = {}
+    for tip in walk:
+        for transaction in tip.transactions:
+            if transaction.id not in wanted:
+                continue
+            if transaction.code != "VALID":
+                refused[transaction.id] = transaction.code
+                continue
+            if transaction.id not in left:
+                raise CheckFailed(f"transaction {transaction.id} is in the chain twice", _REMEDY, check="block")
+            writes = left.pop(transaction.id)
+            signed = _signers(transaction, tip, chain, endorsers.at(transaction.block), writes)
+            for write in writes:
+                yield Evidence(write.name, transaction.id, transaction.block, signed)
+    for missing, writes in left.items():
+        code = refused.get(missing)
+        what = "not in the block its peer names" if code is None else code
+        raise CheckFailed(f"transaction {missing} ({writes[0].name}) is {what}", _REMEDY, check="block")
+
+
+def _signers(
+    transaction: BlockTransaction, tip: Tip, chain: Chain, endorsers: Endorsers, writes: Sequence[Write]
+) -> list[str]:
+    """Return who endorsed a transaction that is bound to its author, its channel, and the writes."""
+    trust, what = chain.trust, f"transaction {transaction.id}"
+    check_author(transaction.entry, AUTHORS, tip.configuration, trust.authorities, tip.moment, what)
+    result = read_result(transaction, trust.chaincode)
+    signed = check_endorsements(result, endorsers, tip.configuration, tip.moment)
+    for write in writes:
+        if write.key not in result.writes or result.writes[write.key] != write.value:
+            raise CheckFailed(f"{write.name} is not what {what} wrote", _REMEDY, check=write.check)
+    return signed
 
 
 def _writer(ledger: Ledger, claim: Claim) -> str:
@@ -117,12 +128,3 @@ def _writer(ledger: Ledger, claim: Claim) -> str:
         if version["document"] is not None and canonical.encode(version["document"]) == wanted:
             return str(version["tx_id"])
     raise CheckFailed(f"{claim.name} is nowhere in the history of its key on the own peer", _REMEDY, check=claim.check)
-
-
-def _block_of(network: Network, transaction: str) -> int:
-    try:
-        return network.new_commit(transaction).status(PATIENCE).block_number
-    except CommitStatusError as error:
-        raise CheckFailed(
-            f"the own peer knows no block of transaction {transaction}: {error.cause}", _REMEDY, check="block"
-        ) from error

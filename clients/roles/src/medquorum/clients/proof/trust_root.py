@@ -3,22 +3,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from fabric_protos.common.common_pb2 import Block
+from google.protobuf.message import DecodeError
+
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import read_document
-from medquorum.clients.proof.audit import history
 from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.evidence import Claim, Endorsers, check_claims
+from medquorum.clients.proof.chain import header_hash
+from medquorum.clients.proof.endorsement import Endorsers
+from medquorum.clients.proof.evidence import Claim, check_claims
+from medquorum.clients.proof.history import history
+from medquorum.clients.proof.reader import Chain
 from medquorum.core.documents.consortium import Consortium
 from medquorum.errors import CheckFailed, ConfigError
-from medquorum.gateway import Network
 
-__all__ = ["Reigns", "read_root", "reigns"]
+__all__ = ["Reigns", "read_genesis", "read_root", "reigns"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,8 @@ def read_root(organizations: Path, consortium: Path | None) -> Endorsers:
         document = tomllib.loads(place.read_text(encoding="utf-8"))
         verifiers = [one["msp_id"] for one in document["organisations"] if "verifier" in one["roles"]]
         quorum = int(document["quorum"])
+        beside = organizations.absolute().parent / "ordererOrganizations"
+        orderers = {one["msp_id"]: beside / one["domain"] for one in document["orderers"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
             f"{place} does not say who the verifiers are: {error!r}",
@@ -63,10 +71,41 @@ def read_root(organizations: Path, consortium: Path | None) -> Endorsers:
         ) from error
     if not 1 <= quorum <= len(verifiers):
         raise ConfigError(f"{place} has {len(verifiers)} verifiers and the quorum {quorum}")
-    return Endorsers(sorted(verifiers), quorum, Authorities.read(organizations))
+    return Endorsers(sorted(verifiers), quorum, Authorities.read(organizations, orderers))
 
 
-def reigns(network: Network, ledger: Ledger, chaincode: str, root: Endorsers) -> Reigns:
+def read_genesis(organizations: Path, channel: str, given: str | None) -> bytes | None:
+    """Return the hash of the channel's block 0 as the caller knows it; None where the caller does not.
+
+    Parameters
+    ----------
+    given
+        In hexadecimal; by default that of ``DIR/channel-artifacts/CHANNEL.block``, where that is there.
+
+    Raises
+    ------
+    ConfigError
+        It is no hash, or the file holds no block.
+    """
+    place = organizations.absolute().parent.parent / "channel-artifacts" / f"{channel}.block"
+    try:
+        if given is not None:
+            return _hash(given)
+        return header_hash(Block.FromString(place.read_bytes()).header) if place.is_file() else None
+    except (OSError, ValueError, DecodeError) as error:
+        raise ConfigError(
+            f"the hash of block 0 cannot be read: {error}", "Give 64 hexadecimal digits with --genesis"
+        ) from error
+
+
+def _hash(text: str) -> bytes:
+    found = bytes.fromhex(text)
+    if len(found) != hashlib.sha256().digest_size:
+        raise ValueError(f"{text!r} is no SHA-256")
+    return found
+
+
+def reigns(chain: Chain, ledger: Ledger, root: Endorsers) -> Reigns:
     """Follow the consortium from the root's to the latest; a quorum of the one before has to endorse each change.
 
     Raises
@@ -89,7 +128,7 @@ def reigns(network: Network, ledger: Ledger, chaincode: str, root: Endorsers) ->
     since = [(0, root)]
     for before, following in pairwise(versions[known[0] :]):
         if _power(before) != _power(following):
-            (proof,) = check_claims(network, ledger, chaincode, [Claim("consortium", following)], since[-1][1])
+            (proof,) = check_claims(chain, ledger, [Claim("consortium", following)], since[-1][1])
             since.append((proof.block, Endorsers(*_power(following), root.authorities)))
     return Reigns(since)
 

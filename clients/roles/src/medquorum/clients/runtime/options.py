@@ -14,6 +14,7 @@ __all__ = [
     "Channel",
     "Connection",
     "ConsortiumToml",
+    "Genesis",
     "Identity",
     "Organizations",
     "ProfileFile",
@@ -32,6 +33,13 @@ Organizations: TypeAlias = Annotated[
 ConsortiumToml: TypeAlias = Annotated[
     Path | None,
     typer.Option("--consortium", help="The own consortium.toml  [default: the one of the folder of --organizations]"),
+]
+Genesis: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Hash of the channel's block 0, as `auditor verify` prints it  "
+        "[default: of the block in the folder of --organizations]"
+    ),
 ]
 Channel: TypeAlias = Annotated[str, typer.Option("--channel", "--network-channel", help="Fabric channel.")]
 StateFolder: TypeAlias = Annotated[

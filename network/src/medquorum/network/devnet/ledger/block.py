@@ -14,6 +14,7 @@ from fabric_protos.common.common_pb2 import (
     BlockHeader,
     BlockMetadata,
     BlockMetadataIndex,
+    IdentifierHeader,
     LastConfig,
     Metadata,
     MetadataSignature,
@@ -23,7 +24,7 @@ from fabric_protos.common.common_pb2 import (
 
 from medquorum.network.identity.msp import Signer
 
-__all__ = ["assemble", "data_hash", "header_bytes", "header_hash", "validation_codes"]
+__all__ = ["assemble", "data_hash", "header_bytes", "header_hash", "sign_header", "validation_codes"]
 
 METADATA_COUNT = 5
 ASN1_INTEGER, ASN1_OCTETS, ASN1_SEQUENCE = 0x02, 0x04, 0x30
@@ -50,19 +51,39 @@ def data_hash(data: Sequence[bytes]) -> bytes:
     return whole.digest()
 
 
-def assemble(number: int, previous: bytes, envelopes: Sequence[bytes], codes: bytes, signers: Sequence[Signer]) -> Any:
-    """Make a signed block; ``codes`` is the TRANSACTIONS_FILTER, one validation code per envelope."""
+def assemble(
+    number: int,
+    previous: bytes,
+    envelopes: Sequence[bytes],
+    codes: bytes,
+    signers: Sequence[Signer],
+    *,
+    bft: bool = False,
+) -> Any:
+    """Make a block; ``codes`` is the TRANSACTIONS_FILTER, one validation code per envelope.
+
+    Signed as Raft does, by one orderer with its certificate, with ``bft`` as SmartBFT does, by all with their numbers
+    in the configuration; block 0 by nobody.
+    """
     header = BlockHeader(number=number, previous_hash=previous, data_hash=data_hash(envelopes))
-    encoded = header_bytes(header)
     value = OrdererBlockMetadata(last_config=LastConfig(index=0)).SerializeToString()
-    signatures = []
-    for signer in signers:
-        who = SignatureHeader(creator=signer.serialized, nonce=secrets.token_bytes(24)).SerializeToString()
-        signatures.append(MetadataSignature(signature_header=who, signature=signer.sign(value + who + encoded)))
+    signing = signers[: 0 if number == 0 else len(signers) if bft else 1]
+    signatures = [
+        sign_header(header, value, one, consenter if bft else None) for consenter, one in enumerate(signing, start=1)
+    ]
     metadata = [b""] * METADATA_COUNT
     metadata[BlockMetadataIndex.SIGNATURES] = Metadata(value=value, signatures=signatures).SerializeToString()
     metadata[BlockMetadataIndex.TRANSACTIONS_FILTER] = codes
     return Block(header=header, data=BlockData(data=envelopes), metadata=BlockMetadata(metadata=metadata))
+
+
+def sign_header(header: Any, value: bytes, signer: Signer, consenter: int | None) -> Any:
+    """Make one orderer's ``MetadataSignature`` over a block, in Raft's form or, with a number, in SmartBFT's."""
+    if consenter is None:
+        who = SignatureHeader(creator=signer.serialized, nonce=secrets.token_bytes(24)).SerializeToString()
+        return MetadataSignature(signature_header=who, signature=signer.sign(value + who + header_bytes(header)))
+    who = IdentifierHeader(identifier=consenter, nonce=secrets.token_bytes(24)).SerializeToString()
+    return MetadataSignature(identifier_header=who, signature=signer.sign(value + who + header_bytes(header)))
 
 
 def validation_codes(block: Any) -> bytes:

@@ -55,12 +55,14 @@ class Ledger:
         members: Members,
         definitions: Definitions,
         orderers: Sequence[Signer],
+        *,
+        bft: bool = False,
     ) -> None:
         self.channel_id = channel_id
         self.msps = msps
         self.members = members
         self.definitions = definitions
-        self._orderers = orderers
+        self._orderers, self._bft = orderers, bft
         self.files = BlockFiles(folder / "blocks")
         self.store = Store(folder / "state.db")
         self.transient = TransientStore(folder / "transient.db")
@@ -183,7 +185,7 @@ class Ledger:
         updates.private += private_writes(namespace, collection, KVRWSet.FromString(found), version)
 
     def _append(self, envelopes: Sequence[bytes], codes: bytes, updates: Updates) -> None:
-        block = assemble(self.height, self._hash, envelopes, codes, self._orderers)
+        block = assemble(self.height, self._hash, envelopes, codes, self._orderers, bft=self._bft)
         location = self.files.append(block.SerializeToString())
         self._record(block, location, updates)
 

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks bent in every way that an audit has to find: each is found and named, on the devnet and on real Fabric."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fabric_protos.common.common_pb2 import ChannelHeader, Envelope, Payload
+
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.proof import reader
+from medquorum.clients.proof.audit import audit_round
+from medquorum.clients.proof.chain import header_hash
+from medquorum.clients.proof.endorsement import Endorsers
+from medquorum.clients.proof.evidence import Evidence
+from medquorum.clients.proof.history import history
+from medquorum.clients.proof.trust_root import read_root
+from medquorum.clients.proof.walk import Trust
+from medquorum.errors import CheckFailed
+from medquorum_testing.bent_blocks import BENDS, Bend, Chain
+from medquorum_testing.block_forger import Keys, copied, reseal
+from medquorum_testing.folder_network import FolderNetwork
+from medquorum_testing.ledger_rounds import HOSPITAL, LedgerRounds
+from medquorum_testing.networks import Networks
+
+ORDERING = [
+    pytest.param(("devnet", "raft"), id="devnet-raft"),
+    pytest.param(("devnet", "BFT"), id="devnet-bft"),
+    pytest.param(("fabric", "raft"), id="fabric-raft", marks=pytest.mark.fabric),
+    pytest.param(("fabric", "BFT"), id="fabric-bft", marks=pytest.mark.fabric),
+]
+
+
+class LyingPeer:
+    """A channel through a peer that shows bent blocks."""
+
+    def __init__(self, blocks: list[Any], numbers: dict[str, int]) -> None:
+        self._blocks = blocks
+        self._numbers = numbers
+
+    @contextmanager
+    def block_events(self, *, start_block: int, timeout: float) -> Iterator[Iterator[Any]]:
+        yield iter(self._blocks[start_block:])
+
+    def new_commit(self, transaction: str) -> Any:
+        return Outcome(self._numbers[transaction])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    block_number: int
+
+    def status(self, timeout: float) -> Outcome:
+        return self
+
+
+class RememberedLedger(Ledger):
+    """Answers of an honest peer, asked once, with the ids that a lying one would give."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._answers: dict[tuple[str, ...], bytes] = {}
+        self.renamed: dict[str, str] = {}
+
+    def read(self, name: str, *arguments: str) -> bytes:
+        key = (name, *arguments)
+        if key not in self._answers:
+            self._answers[key] = super().read(name, *arguments)
+        answer = self._answers[key]
+        for before, after in self.renamed.items():
+            answer = answer.replace(before.encode(), after.encode())
+        return answer
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A network on which a round was played, its blocks, and where the verdict's transaction lies in them."""
+
+    ledger: RememberedLedger
+    chain: Chain
+    task: Any
+    numbers: dict[str, int]
+
+    def audit(self, chain: Chain) -> list[Evidence]:
+        """Audit round 1 as the blocks of a chain show it."""
+        self.ledger.renamed = chain.renamed
+        numbers = self.numbers | {new: self.numbers[old] for old, new in chain.renamed.items()}
+        peer: Any = LyingPeer(chain.blocks, numbers)
+        trust = Trust("mychannel", "medquorum", chain.authorities, chain.genesis)
+        endorsers = Endorsers(self.task.verifiers, self.task.quorum, chain.authorities)
+        return list(audit_round(reader.Chain(peer, trust), self.ledger, self.task, 1, endorsers))
+
+    def copy(self) -> Chain:
+        return replace(self.chain, blocks=copied(self.chain.blocks), renamed={})
+
+
+_running = FolderNetwork(Path(__file__).parent)
+pytest_runtest_teardown = _running.pytest_runtest_teardown
+
+
+@pytest.fixture(scope="module", params=ORDERING)
+def audited(
+    request: pytest.FixtureRequest, networks: Networks, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Audited]:
+    kind, consensus = request.param
+    running = networks.start(kind, hospitals=1, consensus=consensus)
+    with LedgerRounds(running, tmp_path_factory.mktemp("bent"), "bent") as rounds:
+        rounds.play(1)
+        ledger = RememberedLedger(rounds.outbox(HOSPITAL), "Hospital1MSP")
+        verdict = history(ledger, "verdict", ["bent", 1, "Hospital1MSP"])[0]["tx_id"]
+        last = rounds.network(HOSPITAL).new_commit(history(ledger, "round", ["bent", 1])[0]["tx_id"]).status(10)
+        with rounds.network(HOSPITAL).block_events(start_block=0, timeout=60) as events:
+            blocks = list(itertools.islice(events, last.block_number + 1))
+        numbers = {tx: (number, index) for number, index, tx in _ids(blocks)}
+        keys = Keys(running.folder, running.consortium)
+        authorities = read_root(running.folder.organizations / "peerOrganizations", None).authorities
+        chain = Chain(blocks, *numbers[verdict], keys, authorities, header_hash(blocks[0].header))
+        yield Audited(ledger, chain, rounds.task, {tx: number for tx, (number, _) in numbers.items()})
+    running.network.down(purge=True)
+
+
+def _ids(blocks: list[Any]) -> Iterator[tuple[int, int, str]]:
+    for number, block in enumerate(blocks):
+        for index, raw in enumerate(block.data.data):
+            header = Payload.FromString(Envelope.FromString(raw).payload).header
+            yield number, index, ChannelHeader.FromString(header.channel_header).tx_id
+
+
+def test_a_true_chain_passes(audited: Audited) -> None:
+    found = audited.audit(audited.copy())
+    assert {"round", "update", "verdict", "aggregate", "model"} == {one.wrote.split()[0] for one in found}
+    assert all(len(one.endorsed_by) >= 2 for one in found)
+
+
+def test_a_chain_that_the_forger_sealed_anew_passes(audited: Audited) -> None:
+    """So what the bends below are found by is not the sealing."""
+    chain = audited.copy()
+    chain.change(lambda parts: None)
+    reseal(chain.blocks, chain.keys)
+    assert audited.audit(chain)
+
+
+@pytest.mark.parametrize("bend", BENDS, ids=lambda bend: bend.name)
+def test_a_bent_chain_is_found_and_the_bend_named(audited: Audited, bend: Bend) -> None:
+    chain = audited.copy()
+    bend.apply(chain)
+    if not bend.raw:
+        reseal(chain.blocks, chain.keys)
+    with pytest.raises(CheckFailed, match=(chain.bft and bend.bft) or bend.words) as caught:
+        audited.audit(chain)
+    assert caught.value.check
+
+
+def test_there_are_at_least_thirty_ways() -> None:
+    assert len({bend.name for bend in BENDS}) >= 30
