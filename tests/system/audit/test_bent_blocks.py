@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +17,12 @@ from medquorum.clients.proof import reader
 from medquorum.clients.proof.audit import audit_round
 from medquorum.clients.proof.chain import header_hash
 from medquorum.clients.proof.endorsement import Endorsers
-from medquorum.clients.proof.evidence import Evidence
-from medquorum.clients.proof.history import history
+from medquorum.clients.proof.evidence import Evidence, history
 from medquorum.clients.proof.trust_root import read_root
 from medquorum.clients.proof.walk import Trust
 from medquorum.errors import CheckFailed
 from medquorum_testing.bent_blocks import BENDS, Bend, Chain
 from medquorum_testing.block_forger import Keys, copied, reseal
-from medquorum_testing.folder_network import FolderNetwork
 from medquorum_testing.ledger_rounds import HOSPITAL, LedgerRounds
 from medquorum_testing.networks import Networks
 
@@ -98,10 +95,6 @@ class Audited:
 
     def copy(self) -> Chain:
         return replace(self.chain, blocks=copied(self.chain.blocks), renamed={})
-
-
-_running = FolderNetwork(Path(__file__).parent)
-pytest_runtest_teardown = _running.pytest_runtest_teardown
 
 
 @pytest.fixture(scope="module", params=ORDERING)

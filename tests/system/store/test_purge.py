@@ -13,7 +13,7 @@ from medquorum.clients.admin.tasks import store_model
 from medquorum.clients.hospital.model_access import model_of_round
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import fetch_model
-from medquorum.clients.proof.audit import history
+from medquorum.clients.proof.evidence import history
 from medquorum.clients.runtime.report import Report
 from medquorum.core import canonical
 from medquorum.core import model as modelformat

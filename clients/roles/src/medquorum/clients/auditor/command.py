@@ -18,8 +18,7 @@ from rich.table import Table
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.proof.audit import audit_round
 from medquorum.clients.proof.endorsement import Endorsers
-from medquorum.clients.proof.evidence import Claim, check_claims
-from medquorum.clients.proof.history import history
+from medquorum.clients.proof.evidence import Claim, check_claims, history
 from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import read_genesis, read_root, reigns
 from medquorum.clients.proof.walk import Trust

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, expected_form, result_of
 from medquorum.clients.proof.endorsement import Endorsers
-from medquorum.clients.proof.evidence import Evidence, Write, prove
-from medquorum.clients.proof.history import Version, history
+from medquorum.clients.proof.evidence import Evidence, Version, Write, history, prove
 from medquorum.clients.proof.reader import Chain
 from medquorum.core import canonical
 from medquorum.core.documents.document import Attribute, Document, composite_key

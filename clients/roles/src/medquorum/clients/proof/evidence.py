@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.proof.endorsement import Endorsers, EndorsersByBlock, check_endorsements
-from medquorum.clients.proof.history import history
 from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.transaction import AUTHORS, BlockTransaction, check_author, read_result
 from medquorum.clients.proof.walk import Tip
@@ -16,8 +17,10 @@ from medquorum.core import canonical
 from medquorum.core.documents.document import Document
 from medquorum.errors import CheckFailed
 
-__all__ = ["Claim", "Evidence", "Write", "check_claims", "prove"]
+__all__ = ["Claim", "Evidence", "Version", "Write", "check_claims", "history", "prove"]
 
+Version = dict[str, Any]
+"""One of a key's values as the peer says it was: ``tx_id``, ``timestamp``, ``is_delete``, ``document``."""
 _REMEDY = "Do not use it: tell the consortium, and compare with another organisation's peer"
 
 
@@ -57,6 +60,11 @@ class Evidence:
     transaction: str
     block: int
     endorsed_by: list[str]
+
+
+def history(ledger: Ledger, kind: str, attributes: Sequence[str | int]) -> list[Version]:
+    """Read every version of a document, newest first, as the peer says."""
+    return list(ledger.value("ReadHistory", kind, json.dumps(attributes)))
 
 
 def check_claims(chain: Chain, ledger: Ledger, claims: Iterable[Claim], endorsers: EndorsersByBlock) -> list[Evidence]:

@@ -18,8 +18,7 @@ from medquorum.clients.ledger.round_status import read_document
 from medquorum.clients.proof.authorities import Authorities
 from medquorum.clients.proof.chain import header_hash
 from medquorum.clients.proof.endorsement import Endorsers
-from medquorum.clients.proof.evidence import Claim, check_claims
-from medquorum.clients.proof.history import history
+from medquorum.clients.proof.evidence import Claim, check_claims, history
 from medquorum.clients.proof.reader import Chain
 from medquorum.core.documents.consortium import Consortium
 from medquorum.errors import CheckFailed, ConfigError
