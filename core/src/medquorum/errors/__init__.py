@@ -112,8 +112,8 @@ class StartTimeout(NetworkError):
 class CheckFailed(MedquorumError):
     """Something read back (a model, a block, a signature) is not what the ledger promises.
 
-    ``check`` names the check of a model that failed (``chunk``, ``manifest``, ``round``, ``attestation``,
-    ``signature``, ``block``), empty elsewhere.
+    ``check`` names the check that failed: of a model ``chunk``, ``manifest``, ``round`` or ``attestation``; of the
+    chain ``signature``, ``block`` or ``consortium``; in an audit also the kind of a document; empty elsewhere.
     """
 
     exit_code = 40
