@@ -142,7 +142,7 @@ def _play(index: int, line: Line, stock: _Stock, material: Material, request: De
 
 def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> None:
     document = PlanDocument.parse(part["plan"])
-    request = DealRequest(TASK, 1, HOSPITAL, 1, index, document)
+    request = DealRequest(task=TASK, round=1, hospital=HOSPITAL, attempt=1, party=index, plan=document)
     lines = Lines()
     with Server(own, f"{part['host']}:0", [lines] if index == 0 else []) as server:
         tell({"address": server.address})

@@ -43,6 +43,8 @@ def test_it_ends_with_the_duty() -> None:
         CommitError("conflict", code="MVCC_READ_CONFLICT"),
         ContractError("ROUND_CLOSED", "too late"),
         ContractError("TASK_MISSING", "not yet"),
+        ValueError("what nobody foresaw"),
+        KeyError("nor this"),
     ],
 )
 def test_what_passes_is_tried_again(error: Exception) -> None:

@@ -115,12 +115,12 @@ def test_a_hospital_is_party_of_its_own_update_only(fed: Federation, tmp_path: P
     settings = fed.task.encrypted
     credentials = credentials_of(fed, "Hospital1")
     plan = plan_document(fed.task, EVERYONE[3])
-    request = DealRequest(fed.name, number, EVERYONE[3], 1, 1, plan)
+    request = DealRequest(task=fed.name, round=number, hospital=EVERYONE[3], attempt=1, party=1, plan=plan)
     with pytest.raises(MedquorumError, match="party 1 is Hospital4MSP, not Hospital1MSP"):
         Material.take(credentials, settings.services[settings.dealer], settings.dealer, request, 5)
     other = plan_document(fed.task, EVERYONE[0])
     with pytest.raises(MedquorumError, match="this is not the plan of the task"):
-        request = DealRequest(fed.name, number, EVERYONE[3], 1, 1, other)
+        request = DealRequest(task=fed.name, round=number, hospital=EVERYONE[3], attempt=1, party=1, plan=other)
         Material.take(credentials, settings.services[settings.dealer], settings.dealer, request, 5)
     holder = settings.parties[1]
     with pytest.raises(MedquorumError, match="only VerifierAMSP is told"):

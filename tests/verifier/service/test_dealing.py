@@ -4,7 +4,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -37,7 +36,9 @@ PLAN = PlanDocument.parse(
         "updates": 0,
     }
 )
-REQUESTS = [DealRequest("task", 1, "HospitalMSP", 1, party, PLAN) for party in (0, 1)]
+REQUESTS = [
+    DealRequest(task="task", round=1, hospital="HospitalMSP", attempt=1, party=party, plan=PLAN) for party in (0, 1)
+]
 OWN = {name: credentials(name, KNOWN) for name in KNOWN}
 
 
@@ -91,7 +92,7 @@ def test_both_parties_get_all_gates_in_order(tmp_path):
 def test_batches_of_an_earlier_attempt_are_not_dealt_again(tmp_path):
     plan = PLAN.model_copy(update={"first_batch": 2})
     with dealer(tmp_path) as address:
-        both = take_both(address, [replace(request, plan=plan) for request in REQUESTS])
+        both = take_both(address, [request.model_copy(update={"plan": plan}) for request in REQUESTS])
         with ThreadPoolExecutor(2) as pool:
             got = list(pool.map(everything, both))
     assert {name.batch for name, _ in got[1]} == {-1, 2}
@@ -107,7 +108,7 @@ def test_batches_of_an_earlier_attempt_are_not_dealt_again(tmp_path):
 )
 def test_different_requests_are_refused_to_both(tmp_path, change):
     with dealer(tmp_path) as address:
-        found = take_both(address, [REQUESTS[0], replace(REQUESTS[1], **change)])
+        found = take_both(address, [REQUESTS[0], REQUESTS[1].model_copy(update=change)])
         assert [type(error) for error in found] == [MaterialError] * 2
         assert all("different plans" in str(error) for error in found)
         assert all(isinstance(material, Material) for material in take_both(address))
@@ -115,7 +116,7 @@ def test_different_requests_are_refused_to_both(tmp_path, change):
 
 def test_requests_for_another_attempt_do_not_meet(tmp_path):
     with dealer(tmp_path, patience=0.3) as address:
-        found = take_both(address, [REQUESTS[0], replace(REQUESTS[1], attempt=2)])
+        found = take_both(address, [REQUESTS[0], REQUESTS[1].model_copy(update={"attempt": 2})])
     assert [str(error).partition(" did")[0] for error in found] == ["P1MSP", "P0MSP"]
 
 
@@ -127,7 +128,7 @@ def test_an_attempt_is_dealt_once_also_after_a_restart(tmp_path):
             take(address, REQUESTS[1])
     with dealer(tmp_path) as address:
         assert_dealt_before(take_both(address))
-        second = take_both(address, [replace(request, attempt=2) for request in REQUESTS])
+        second = take_both(address, [request.model_copy(update={"attempt": 2}) for request in REQUESTS])
     assert len({material.seed for material in (*first, *second)}) == 4
     for material in (*first, *second):
         material.close()
@@ -139,11 +140,11 @@ def assert_dealt_before(found):
 
 def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path):
     whole = REQUESTS[0].key + b"\n"
-    (tmp_path / "dealt").write_bytes(whole + replace(REQUESTS[0], attempt=2).key[:10])
+    (tmp_path / "dealt").write_bytes(whole + REQUESTS[0].model_copy(update={"attempt": 2}).key[:10])
     with dealer(tmp_path) as address:
         assert isinstance(take_both(address)[0], MaterialError)
-        assert isinstance(take_both(address, [replace(r, attempt=2) for r in REQUESTS])[0], Material)
-    assert (tmp_path / "dealt").read_bytes() == whole + replace(REQUESTS[0], attempt=2).key + b"\n"
+        assert isinstance(take_both(address, [r.model_copy(update={"attempt": 2}) for r in REQUESTS])[0], Material)
+    assert (tmp_path / "dealt").read_bytes() == whole + REQUESTS[0].model_copy(update={"attempt": 2}).key + b"\n"
 
 
 def test_a_record_that_cannot_be_kept_stops_the_dealer(tmp_path):
@@ -184,7 +185,7 @@ def test_a_party_that_asks_anew_ends_its_earlier_call(tmp_path):
 
 def test_a_party_that_leaves_is_forgotten_before_and_told_after(tmp_path):
     long = [
-        replace(request, plan=PLAN.model_copy(update={"images": 50_000})) for request in REQUESTS
+        request.model_copy(update={"plan": PLAN.model_copy(update={"images": 50_000})}) for request in REQUESTS
     ]  # more than is dealt in between
     with dealer(tmp_path) as address:
         with pytest.raises(ProtocolError, match="sent no seed within"):
@@ -241,7 +242,7 @@ def assert_stops(material, reason):
 def test_a_dealer_that_stops_is_told(tmp_path):
     big = PLAN.model_copy(update={"images": 50_000, "batch": 1000})
     with dealer(tmp_path) as address:
-        both = take_both(address, [replace(request, plan=big) for request in REQUESTS])
+        both = take_both(address, [request.model_copy(update={"plan": big}) for request in REQUESTS])
         assert [len(material.seed + material.mask_seed) for material in both] == [64, 64]
     for material in both:
         assert_stops(material, "DealerMSP")

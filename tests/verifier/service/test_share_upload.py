@@ -100,10 +100,10 @@ CUT = [*split_all([HEADER]), LENGTH.to_bytes(8, "little") + bytes(FRAME)]
         ([b"short"], "announced"),
         ([(1 << 62).to_bytes(8, "little")], "At most 4096 bytes"),
         ([*split_all([HEADER]), (1 << 62).to_bytes(8, "little")], "bytes are taken"),
-        (split_all([b'{"round":"1","task":"task"}', b""]), "task and round"),
-        (split_all([b'{"round":true,"task":"task"}', b""]), "task and round"),
-        (split_all([b'{"round":1,"task":"task","x":1}', b""]), "task and round"),
-        (split_all([b"\xff", b""]), "header cannot be read"),
+        (split_all([b'{"round":"1","task":"task"}', b""]), "no share's header"),
+        (split_all([b'{"round":true,"task":"task"}', b""]), "no share's header"),
+        (split_all([b'{"round":1,"task":"task","x":1}', b""]), "no share's header"),
+        (split_all([b"\xff", b""]), "no share's header"),
     ],
 )
 def test_what_is_no_value_is_refused(party, taken, frames, message):

@@ -68,7 +68,10 @@ def test_sockets_give_what_one_process_gives(tmp_path, comparison, needed):
         updates=0,
     )
     assert PlanDocument.parse(document.document()) == document
-    requests = [DealRequest("task", 1, "HospitalMSP", 1, index, document) for index in (0, 1)]
+    requests = [
+        DealRequest(task="task", round=1, hospital="HospitalMSP", attempt=1, party=index, plan=document)
+        for index in (0, 1)
+    ]
     lines = Lines()
     with (
         Server(OWN[2], "127.0.0.1:0", [Dealings(tmp_path / "dealt", lambda request: None)]) as dealer,

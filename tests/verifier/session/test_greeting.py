@@ -9,17 +9,19 @@ import pytest
 from medquorum.core import canonical
 from medquorum.errors import ProtocolError
 from medquorum.verifier.opening.transport import in_process
+from medquorum.verifier.session.greeting import hashed
 from medquorum.verifier.session.journal import Journal
 from medquorum.verifier.session.session import Secrets, Session
 from medquorum_testing.local_dealer import LocalDealer
-from medquorum_testing.one_session import CASE, order
+from medquorum_testing.one_session import CASE, IMAGES, order
 
 FACTS = {"dataset": "e" * 64}
+NESTED = b'{"attempts":' + b"[" * 900 + b"]" * 900 + b"}"
 GREETING = {
     "attempts": 0,
     "batches": [],
     "comparing": None,
-    "facts": FACTS,
+    "facts": hashed(FACTS),
     "images": True,
     "refusals": 0,
     "share": True,
@@ -67,6 +69,7 @@ def refused(request, tmp_path):
         b"GET / HTTP/1.1",
         b"\xff\xfe",
         b"[" * 100_000,
+        NESTED,
         b"[]",
         b"7",
         b"null",
@@ -78,16 +81,49 @@ def refused(request, tmp_path):
     ],
 )
 def test_garbage_is_no_greeting(refused, greeting):
-    error = refused(greeting, "greeting is not one")
-    assert error.remedy == "Install the same release"
+    error = refused(greeting, "what came is no greeting")
+    assert error.remedy == "Install the same release at both ends"
 
 
 @pytest.mark.parametrize("missing", sorted(GREETING))
 def test_a_version_that_says_less_is_refused(refused, missing):
     other = {name: value for name, value in GREETING.items() if name != missing}
-    refused(canonical.encode(other), "greeting is not one")
+    refused(canonical.encode(other), "no greeting: .*required")
 
 
-@pytest.mark.parametrize("change", [{"attempts": "0"}, {"refusals": None}, {"batches": "11"}, {"batches": [1, "2"]}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attempts": "0"},
+        {"attempts": True},
+        {"attempts": -1},
+        {"attempts": (1 << 31) + 1},
+        {"refusals": None},
+        {"refusals": False},
+        {"batches": "11"},
+        {"batches": ""},
+        {"batches": {}},
+        {"batches": [1, "2"]},
+        {"batches": [1 << 40]},
+        {"comparing": "linear"},
+        {"comparing": 7},
+        {"facts": {"dataset": ["e"]}},
+        {"images": 1},
+        {"statement": {"base": {"base": {}}}},
+        {"statement": {"correct": -1, "per_class_correct": [], "per_class_total": []}},
+        {"more": 1},
+    ],
+)
 def test_a_version_that_says_it_otherwise_is_refused(refused, change):
-    refused(canonical.encode(GREETING | change), "differ about the form of a greeting")
+    refused(canonical.encode(GREETING | change), "what came is no greeting")
+
+
+@pytest.mark.parametrize("digits", [20, 4_299, 4_300])
+def test_a_number_that_no_journal_can_hold_ends_the_session_alone(refused, digits):
+    """The most digits that JSON reads: with one more, nothing could be written any more."""
+    greeting = canonical.encode(GREETING).replace(b'"attempts":0', b'"attempts":' + b"9" * digits)
+    refused(greeting, "what came is no greeting")
+
+
+def test_more_batches_than_images_are_refused(refused):
+    refused(canonical.encode(GREETING | {"batches": [1] * (IMAGES + 1)}), "more batches than there are images")

@@ -18,6 +18,7 @@ from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.session.greeting import BaseCounts, hashed
 from medquorum.verifier.session.journal import Batch, Journal, common_batches
 from medquorum.verifier.session.session import REFUSALS, Order, Secrets, Session
 from medquorum_testing.engine_models import case
@@ -27,6 +28,7 @@ IMAGES, BATCH = 30, 8
 CASE = case(catalogue.describe("mlp", (1, 8, 8), 4), IMAGES)
 SAMPLES = CASE.images, CASE.labels.astype(np.int64)
 PARTIES = ("VerifierAMSP", "VerifierBMSP")
+STATED = BaseCounts(correct=5, per_class_correct=(5,), per_class_total=(IMAGES,))
 CONTEXT = ShareContext("demo", 1, "Hospital1MSP", "b" * 64, "c" * 64)
 
 
@@ -73,9 +75,7 @@ def run(
 
     def party(index):
         own = samples if index == 0 else None
-        secrets = Secrets(
-            CASE.base, given[index], own, minima if index == 0 else None, {"base": 5} if index == 0 else None
-        )
+        secrets = Secrets(CASE.base, given[index], own, minima if index == 0 else None, STATED if index == 0 else None)
 
         def progress(done, total):
             if stop_after[index] is not None and done >= stop_after[index] * BATCH:
@@ -115,7 +115,7 @@ def test_counts_equal_plain_evaluation(tmp_path, per_class):
     found = plain()
     expected = (found.correct, *found.per_class_correct) if per_class else (found.correct,)
     assert first == second
-    assert (first.holds, first.counts, first.statement) == (True, expected, {"base": 5})
+    assert (first.holds, first.counts, first.statement) == (True, expected, STATED)
     assert not first.disputed
 
 
@@ -400,7 +400,7 @@ def test_an_unknown_comparison_of_p0_is_refused(tmp_path, named):
         "attempts": 0,
         "batches": [],
         "comparing": None,
-        "facts": auto().facts,
+        "facts": hashed(auto().facts),
         "images": True,
         "refusals": 0,
         "share": True,
@@ -408,5 +408,5 @@ def test_an_unknown_comparison_of_p0_is_refused(tmp_path, named):
     }
     with ThreadPoolExecutor(1) as pool:
         pool.submit(other.exchange, canonical.encode(greeting))
-        with pytest.raises(ProtocolError, match="names the comparison"):
+        with pytest.raises(ProtocolError, match="no greeting: comparing"):
             session.run()

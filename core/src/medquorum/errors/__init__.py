@@ -22,6 +22,7 @@ too; ``clients/roles/src/medquorum/clients/cli.py`` has the gateway's exit codes
 
 from __future__ import annotations
 
+import traceback
 from typing import Any, ClassVar
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "ShareError",
     "StartTimeout",
     "__version__",
+    "origin",
 ]
 
 __version__ = "0.1.0"
@@ -156,3 +158,8 @@ class ShareError(ProtocolError):
     """A hospital's share does not match its commitment, or the party does not await it."""
 
     exit_code = 62
+
+
+def origin(error: BaseException) -> list[str]:
+    """Return the file, line and function of each frame an error came through: for the own log, without its text."""
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]

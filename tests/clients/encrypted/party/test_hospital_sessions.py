@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from medquorum.clients.encrypted.party.agent import PartyAgent
 from medquorum.clients.encrypted.party.hospital_sessions import AT_ONCE, ConfirmedShares, Hospitals
 from medquorum.clients.runtime.reconcile import Wake
-from medquorum.errors import ProtocolError
+from medquorum.errors import ContractError, DataError, ProtocolError
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.consortium_ledger import HOSPITALS
 
@@ -86,3 +87,39 @@ def test_both_shares_have_one_deadline() -> None:
     shares: Any = Late()
     assert ConfirmedShares(shares, held, Noting()).wait(STATUS, HOSPITALS[0], 0.1) is None
     assert (len(asked), pauses) == (1, [])
+
+
+FAULTS = [ValueError("Exceeds the limit"), KeyError("x"), DataError("no room"), ContractError("BAD", "no")]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+def test_what_one_hospital_brings_about_ends_its_attempt_and_no_more(fault: Exception) -> None:
+    rig = Rig(shares_come=True, longest=20.0)
+    verify, tries = rig.verify, []
+
+    def failing(line: FakeLine, status: Any, hospital: str, patience: float) -> dict[str, Any]:
+        if hospital in STALLING:
+            tries.append(hospital)
+            raise fault
+        return verify(line, status, hospital, patience)
+
+    rig.verify = failing  # type: ignore[method-assign]
+
+    def served() -> bool:
+        rig.hospitals.serve(STATUS, 1, [STALLING[0], HOSPITALS[0]], lambda: 20.0)
+        return len(tries) > 2 and HOSPITALS[0] in rig.verified
+
+    rig.hospitals._attest = lambda current: None  # type: ignore[method-assign]
+    await_true(served, 10, "the failing hospital is served again, the other one is verified")
+    rig.hospitals.close()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+def test_what_the_other_party_brings_about_ends_the_meeting_and_no_more(fault: Exception) -> None:
+    def line(name: str) -> Any:
+        raise fault
+
+    nothing: Any = None
+    task: Any = SimpleNamespace(task="demo")
+    agent = PartyAgent(nothing, task, 0, line, *([nothing] * 6), Wake(), share_patience=0)
+    assert agent._meet(1) > 0

@@ -24,6 +24,7 @@ from medquorum.core.rules import Candidate, judge
 from medquorum.errors import ProtocolError
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.opening.transport import in_process
+from medquorum.verifier.session.greeting import BaseCounts
 from medquorum.verifier.session.local import Inputs, verify
 from medquorum.verifier.session.session import Opened, Order
 from medquorum_federation.options import Options
@@ -137,7 +138,7 @@ def test_a_base_model_of_other_classes_is_not_believed(classes: int) -> None:
     found = Trained(0)
     opened, order = found.evaluate(None, found.status, NAMES[0], 0.0)
     totals = [order.images - classes + 1, *[1] * (classes - 1)]
-    stated = {"correct": 0, "per_class_correct": [0] * classes, "per_class_total": totals}
+    stated = BaseCounts(correct=0, per_class_correct=(0,) * classes, per_class_total=tuple(totals))
     with pytest.raises(ProtocolError, match="nothing possible of the base model"):
         screened(found.task, NAMES[0], replace(opened, statement=stated), order)
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from medquorum.core.documents.fields import MspId
 
-__all__ = ["LEAST_IN_A_SUM", "MAX_BATCH", "Address", "Encrypted", "Placement"]
+__all__ = ["LEAST_IN_A_SUM", "MAX_BATCH", "MAX_NODES", "Address", "Encrypted", "Placement"]
 
 MAX_BATCH = 1024
 MAX_NODES = 16

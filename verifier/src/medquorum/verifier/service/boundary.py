@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeAlias
@@ -11,7 +10,7 @@ from typing import Any, TypeAlias
 import grpc
 import structlog
 
-from medquorum.errors import MedquorumError
+from medquorum.errors import MedquorumError, origin
 from medquorum.verifier.service.refusal import refuse
 
 __all__ = ["Boundary", "around"]
@@ -63,6 +62,5 @@ def _guarded(method: str, context: grpc.ServicerContext) -> Iterator[None]:
         if context.code() is not None:  # type: ignore[attr-defined]  # the call was ended on purpose: abort raises
             raise
         name = type(fault).__name__
-        where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(fault.__traceback__)]
-        log.error("a service failed", method=method, peer=context.peer(), error=name, where=where)
+        log.error("a service failed", method=method, peer=context.peer(), error=name, where=origin(fault))
         refuse(context, fault)

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import grpc
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from medquorum.core import canonical
-from medquorum.errors import ProtocolError
+from medquorum.core.documents.encrypted import MAX_NODES
+from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum.core.message import Message
 from medquorum.verifier.service.admission import HEADER_SECONDS, receive
 from medquorum.verifier.service.connection import reach
 from medquorum.verifier.service.frames import split_all
@@ -23,7 +24,7 @@ _HEADER_BYTES = 65536
 _LONGEST_CALL = 600.0
 
 
-class Delivery(BaseModel):
+class Delivery(Message):
     """What is delivered.
 
     Attributes
@@ -42,27 +43,15 @@ class Delivery(BaseModel):
         With a re-share the payload and, where the node does not get it from elsewhere, that sum.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    called: ClassVar[str] = "delivery's header"
 
     kind: Literal["ready", "reshare", "sum"]
-    task: str
-    round: int
-    set: str
-    nodes: tuple[str, ...]
-    masked: str | None = None
+    task: TaskName
+    round: RoundIndex
+    set: Hash
+    nodes: Annotated[tuple[MspId, ...], Field(max_length=MAX_NODES)]
+    masked: Hash | None = None
     messages: Annotated[int, Field(ge=0, le=2)] = 0
-
-    def encode(self) -> bytes:
-        """Give the header as canonical JSON."""
-        return canonical.encode(self.model_dump(mode="json"))
-
-    @classmethod
-    def decode(cls, raw: bytes) -> Delivery:
-        """Read a header; ProtocolError where it is none."""
-        try:
-            return cls.model_validate_json(raw)
-        except ValidationError as error:
-            raise ProtocolError("the delivery's header cannot be read", "Run the same version at both ends") from error
 
 
 Sizes = Callable[[str, Delivery], Sequence[int]]

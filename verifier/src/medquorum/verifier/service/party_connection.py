@@ -13,13 +13,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import Annotated, ClassVar, cast
 
 import grpc
 import structlog
+from pydantic import Field
 
-from medquorum.core import canonical
-from medquorum.errors import ContractError, ProtocolError
+from medquorum.core.message import Message
+from medquorum.errors import ProtocolError
 from medquorum.verifier.service.admission import HEADER_SECONDS, receive
 from medquorum.verifier.service.connection import Incoming, reach
 from medquorum.verifier.service.frames import read_message, split_all
@@ -34,6 +35,12 @@ _GRACE = 5.0
 _HEADER_BYTES = 4096
 _REMEDY = "Look at its log, then begin the batch anew"
 log = structlog.get_logger(__name__)
+
+
+class _Header(Message):
+    called: ClassVar[str] = "line's header"
+
+    line: Annotated[str, Field(min_length=1, max_length=256)]
 
 
 class Line:
@@ -188,7 +195,7 @@ class Lines:
         return grpc.method_handlers_generic_handler(_SERVICE, {"Open": grpc.stream_stream_rpc_method_handler(opened)})
 
     def _open(self, msp_id: str, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        name = _name(requests, context)
+        name = _Header.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS)).line
         line = Line(context.cancel, self._patience)
         key = name, msp_id
         with self._changed:
@@ -201,17 +208,6 @@ class Lines:
         context.add_callback(line.broken)
         line.read(requests)
         yield from line.frames()
-
-
-def _name(requests: Iterator[bytes], context: grpc.ServicerContext) -> str:
-    try:
-        document = canonical.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS))
-    except ContractError as error:
-        raise ProtocolError("the line's header cannot be read", "Run the same version at both ends") from error
-    name = document.get("line") if isinstance(document, dict) else None
-    if not isinstance(name, str):
-        raise ProtocolError("the line's header names no line", "Run the same version at both ends")
-    return name
 
 
 def open_line(
@@ -242,7 +238,7 @@ def open_line(
 
 def _dial(channel: grpc.Channel, name: str, left: float, patience: float) -> Line:
     line = Line(channel.close, patience)
-    line.greet(canonical.encode({"line": name}))
+    line.greet(_Header(line=name).encode())
     call = cast(Incoming, channel.stream_stream(f"/{_SERVICE}/Open", bytes, bytes)(line.frames()))
     line.read(call)
     try:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import ClassVar, cast
 
 import grpc
 
-from medquorum.core import canonical
-from medquorum.errors import ContractError, ProtocolError
+from medquorum.core.documents.fields import RoundIndex, TaskName
+from medquorum.core.message import Message
+from medquorum.errors import ProtocolError
 from medquorum.verifier.service.connection import reach
 from medquorum.verifier.service.identity import Credentials
 
@@ -17,6 +18,13 @@ __all__ = ["SALT_BYTES", "Salts", "take_salt"]
 
 SALT_BYTES = 32
 _SERVICE = "medquorum.Salts"
+
+
+class _Question(Message):
+    called: ClassVar[str] = "request for a salt"
+
+    task: TaskName
+    round: RoundIndex
 
 
 class Salts:
@@ -35,7 +43,8 @@ class Salts:
         """Give the gRPC handler."""
 
         def take(raw: bytes, context: grpc.ServicerContext) -> bytes:
-            return self._give(caller(context), *_asked(raw))
+            question = _Question.decode(raw)
+            return self._give(caller(context), question.task, question.round)
 
         return grpc.method_handlers_generic_handler(_SERVICE, {"Take": grpc.unary_unary_rpc_method_handler(take)})
 
@@ -48,7 +57,7 @@ def take_salt(credentials: Credentials, address: str, dealer: str, task: str, ro
     ProtocolError
         The dealer's refusal, or it was not reached within ``timeout`` seconds.
     """
-    asked = canonical.encode({"round": round, "task": task})
+    asked = _Question(task=task, round=round).encode()
 
     def take(channel: grpc.Channel, left: float) -> bytes:
         salt = cast(bytes, channel.unary_unary(f"/{_SERVICE}/Take", bytes, bytes)(asked, timeout=left))
@@ -59,13 +68,3 @@ def take_salt(credentials: Credentials, address: str, dealer: str, task: str, ro
     if len(salt) != SALT_BYTES:
         raise ProtocolError("the dealer's salt has another size", "Run the same version at node and dealer")
     return salt
-
-
-def _asked(raw: bytes) -> tuple[str, int]:
-    try:
-        match canonical.decode(raw):
-            case {"round": int(number), "task": str(task)}:
-                return task, number
-    except ContractError as error:
-        raise ProtocolError("the request cannot be read", "Run the same version at node and dealer") from error
-    raise ProtocolError("the request does not name task and round", "Run the same version at node and dealer")

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import grpc
 
-from medquorum.core import canonical
-from medquorum.errors import ContractError, ProtocolError
+from medquorum.core.documents.fields import MspId, RoundIndex, TaskName
+from medquorum.core.message import Message
+from medquorum.errors import ProtocolError
 from medquorum.verifier.service.connection import reach
 from medquorum.verifier.service.identity import Credentials
 
@@ -17,6 +19,14 @@ __all__ = ["Holding", "is_held"]
 _SERVICE = "medquorum.Holding"
 _ANSWERS = {b"\x01": True, b"\x00": False}
 _REMEDY = "Run the same version at both ends"
+
+
+class _Question(Message):
+    called: ClassVar[str] = "question for a share"
+
+    task: TaskName
+    round: RoundIndex
+    hospital: MspId
 
 
 class Holding:
@@ -41,7 +51,8 @@ class Holding:
             msp_id = caller(context)
             if msp_id != self._asker:
                 raise ProtocolError(f"only {self._asker} is told, not {msp_id}", "Ask with P0's certificate")
-            return bytes([self._holds(*_question(raw))])
+            question = _Question.decode(raw)
+            return bytes([self._holds(question.task, question.round, question.hospital)])
 
         return grpc.method_handlers_generic_handler(_SERVICE, {"Ask": grpc.unary_unary_rpc_method_handler(ask)})
 
@@ -56,7 +67,7 @@ def is_held(
     ProtocolError
         It was not reached within ``timeout`` seconds, the service there is not its own, or it refuses.
     """
-    question = canonical.encode([task, round, hospital])
+    question = _Question(task=task, round=round, hospital=hospital).encode()
 
     def ask(channel: grpc.Channel, left: float) -> bool:
         answer = channel.unary_unary(f"/{_SERVICE}/Ask", bytes, bytes)(question, timeout=left)
@@ -66,14 +77,3 @@ def is_held(
         return _ANSWERS[answer]
 
     return reach(credentials, address, holder, timeout, ask)
-
-
-def _question(raw: bytes) -> tuple[str, int, str]:
-    try:
-        document = canonical.decode(raw)
-    except ContractError as error:
-        raise ProtocolError("the question cannot be read", _REMEDY) from error
-    match document:
-        case [str(task), int(number), str(hospital)] if not isinstance(number, bool):
-            return task, number, hospital
-    raise ProtocolError("the question does not name task, round and hospital", _REMEDY)

@@ -8,11 +8,12 @@ certificate, so that nobody hands over for another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import grpc
 
-from medquorum.core import canonical
-from medquorum.errors import ContractError, ProtocolError
+from medquorum.core.documents.fields import RoundIndex, TaskName
+from medquorum.core.message import Message
 from medquorum.verifier.service.admission import HEADER_SECONDS, receive
 from medquorum.verifier.service.connection import reach
 from medquorum.verifier.service.frames import split_all
@@ -27,6 +28,13 @@ Take = Callable[[str, int, str, bytes], None]
 _SERVICE = "medquorum.Handover"
 _HEADER_BYTES = 4096
 _LONGEST_CALL = 600.0
+
+
+class _Header(Message):
+    called: ClassVar[str] = "share's header"
+
+    task: TaskName
+    round: RoundIndex
 
 
 class Handover:
@@ -50,9 +58,9 @@ class Handover:
 
         def put(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             hospital = caller(context)
-            task, number = _header(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS))
-            value = receive(requests, context, self._longest(task, number, hospital))
-            self._take(task, number, hospital, value)
+            header = _Header.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS))
+            value = receive(requests, context, self._longest(header.task, header.round, hospital))
+            self._take(header.task, header.round, hospital, value)
             return b""
 
         return grpc.method_handlers_generic_handler(_SERVICE, {"PutShare": grpc.stream_unary_rpc_method_handler(put)})
@@ -73,21 +81,10 @@ def hand_over(
         The party was not reached within ``timeout`` seconds, did not get the value within ten minutes, or the service
         there is not its own.
     """
-    header = canonical.encode({"round": round, "task": task})
+    header = _Header(task=task, round=round).encode()
 
     def put(channel: grpc.Channel, _left: float) -> None:
         channel.stream_unary(f"/{_SERVICE}/PutShare", bytes, bytes)(split_all([header, value]), timeout=_LONGEST_CALL)
         channel.close()
 
     reach(credentials, address, party, timeout, put)
-
-
-def _header(raw: bytes) -> tuple[str, int]:
-    try:
-        document = canonical.decode(raw)
-    except ContractError as error:
-        raise ProtocolError("the share's header cannot be read", "Run the same version at both ends") from error
-    match document:
-        case {"task": str(task), "round": int(number), **rest} if not rest and not isinstance(number, bool):
-            return task, number
-    raise ProtocolError("the share's header does not name task and round", "Run the same version at both ends")

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast, get_args
+from typing import Annotated, ClassVar
 
 import structlog
+from pydantic import Field
 
-from medquorum.core import canonical
-from medquorum.errors import MedquorumError, ProtocolError
-from medquorum.verifier.comparison.backends import Comparing
+from medquorum.core.message import Message
+from medquorum.errors import ProtocolError
+from medquorum.verifier.comparison.backends import Comparing, comparing_named
 from medquorum.verifier.model.plan import Plan
 from medquorum.verifier.session.backend_selection import Links, choose, probe
 
@@ -19,7 +20,14 @@ __all__ = ["earlier", "measured"]
 log = structlog.get_logger(__name__)
 
 
-def earlier(index: int, own: str | None, other: object) -> Comparing | None:
+class _Bandwidth(Message):
+    called: ClassVar[str] = "measurement"
+
+    dealer: Annotated[int, Field(ge=0, lt=1 << 62)]
+    """Bytes a second that come from the dealer."""
+
+
+def earlier(index: int, own: Comparing | None, other: Comparing | None) -> Comparing | None:
     """Give the back end of an earlier attempt, by P0's journal alone; None before its first.
 
     Parameters
@@ -27,16 +35,10 @@ def earlier(index: int, own: str | None, other: object) -> Comparing | None:
     index : int
     own : str or None
         What the own journal names.
-    other : JSON value
+    other : str or None
         What the other party says that its journal names.
-
-    Raises
-    ------
-    ProtocolError
-        It is none.
     """
-    found = own if index == 0 else other
-    return None if found is None else _known(found)
+    return own if index == 0 else other
 
 
 def measured(
@@ -61,29 +63,18 @@ def measured(
         The other party sends something else.
     """
     line = probe(exchange)
-    dealer = bandwidth()
-    answer = exchange(canonical.encode(int(dealer)))
+    dealer = int(bandwidth())
+    other = _Bandwidth.decode(exchange(_Bandwidth(dealer=dealer).encode()))
     if index == 0:
-        links = Links(line, max(1, min(int(dealer), _number(answer))))
+        links = Links(line, max(1, min(dealer, other.dealer)))
         chosen = choose(plan, batch, images, links)
         log.info("comparison chosen", comparison=chosen, links=links)
         exchange(chosen.encode())
         return chosen
-    return _known(exchange(b"").decode(errors="replace"))
-
-
-def _known(comparing: object) -> Comparing:
-    for known in get_args(Comparing):
-        if comparing == known:
-            return cast(Comparing, known)
-    raise ProtocolError(f"the other party names the comparison {comparing!r}", "Install the same release")
-
-
-def _number(raw: bytes) -> int:
+    named = exchange(b"").decode(errors="replace")
     try:
-        found = canonical.decode(raw)
-    except MedquorumError as error:
-        raise ProtocolError("the other party sent no measurement", "Install the same release") from error
-    if not isinstance(found, int):
-        raise ProtocolError("the other party's measurement is no number", "Install the same release")
-    return found
+        return comparing_named(named)
+    except ValueError as error:
+        raise ProtocolError(
+            f"the other party names the comparison {named!r:.40}", "Install the same release"
+        ) from error

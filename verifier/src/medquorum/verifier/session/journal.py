@@ -15,6 +15,7 @@ import numpy as np
 from medquorum.core.files import sync_folder
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import DataError, MaterialError
+from medquorum.verifier.comparison.backends import Comparing, comparing_named
 
 __all__ = ["Batch", "Journal", "common_batches"]
 
@@ -46,7 +47,7 @@ class Journal:
         self._path = path
         self.attempts = 0
         """Number of the last attempt begun; 0 before the first."""
-        self.comparing: str | None = None
+        self.comparing: Comparing | None = None
         """The comparison back end of the last attempt begun."""
         self.batches: list[Batch] = []
         self.refusals = 0
@@ -56,7 +57,7 @@ class Journal:
         if path.exists():
             self._read()
 
-    def begin(self, attempt: int, kept: int, comparing: str) -> None:
+    def begin(self, attempt: int, kept: int, comparing: Comparing) -> None:
         """Write, before any of its material is used, that an attempt begins after the first ``kept`` batches.
 
         Raises
@@ -84,7 +85,7 @@ class Journal:
         self._append({"refused": self.attempts})
         self.refusals += 1
 
-    def _begun(self, attempt: int, kept: int, comparing: str) -> None:
+    def _begun(self, attempt: int, kept: int, comparing: Comparing) -> None:
         self.attempts = attempt
         self.comparing = comparing
         del self.batches[kept:]
@@ -114,7 +115,7 @@ class Journal:
             for line in whole.splitlines():
                 entry = json.loads(line)
                 if "attempt" in entry:
-                    self._begun(int(entry["attempt"]), int(entry["kept"]), str(entry["comparing"]))
+                    self._begun(int(entry["attempt"]), int(entry["kept"]), comparing_named(entry["comparing"]))
                 elif "refused" in entry:
                     self.refusals += 1
                 else:

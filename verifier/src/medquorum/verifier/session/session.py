@@ -13,7 +13,7 @@ import numpy as np
 
 from medquorum.core import canonical
 from medquorum.core.fixedpoint import IntArray
-from medquorum.errors import MaterialError, MedquorumError, ProtocolError
+from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.comparison.backends import Chosen, Comparing, back_end
 from medquorum.verifier.gates.correctness import COUNT_BITS
 from medquorum.verifier.model.plan import Plan
@@ -25,6 +25,7 @@ from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.supply import Supply
 from medquorum.verifier.session.backend_agreement import earlier, measured
 from medquorum.verifier.session.evaluation import Evaluation, Keep, Samples
+from medquorum.verifier.session.greeting import BaseCounts, Greeting, hashed
 from medquorum.verifier.session.journal import Batch, Journal, common_batches
 
 __all__ = ["REFUSALS", "Material", "Opened", "Order", "Secrets", "Session"]
@@ -100,7 +101,7 @@ class Secrets:
         committed ones.
     minima : ndarray of int64 (conditions,) or None
         P0's, where only the bit is opened.
-    statement : JSON value
+    statement : BaseCounts or None
         What P0 tells P1: in disclosure mode count the base model's counts.
     """
 
@@ -108,7 +109,7 @@ class Secrets:
     share: IntArray | None = field(repr=False)
     samples: Samples | None = field(default=None, repr=False)
     minima: IntArray | None = field(default=None, repr=False)
-    statement: Any = None
+    statement: BaseCounts | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Opened:
         The verdict's bit; in disclosure mode count whether RANGE and norm hold.
     counts : tuple of int
         In disclosure mode count, where these hold: ``Order.conditions`` counts.
-    statement : JSON value
+    statement : BaseCounts or None
         P0's.
     transcript : str
         Hex SHA-256 of all that was exchanged; equal at both parties.
@@ -136,7 +137,7 @@ class Opened:
     disputed: bool
     holds: bool
     counts: tuple[int, ...]
-    statement: Any
+    statement: BaseCounts | None
     transcript: str
     refused: bool = False
     without_images: bool = False
@@ -198,18 +199,18 @@ class Session:
             The dealer's material was used before or is not what is due.
         """
         other, refusals = self._greet()
-        statement = self._secrets.statement if self._index == 0 else other["statement"]
+        statement = self._secrets.statement if self._index == 0 else other.statement
         greeting = self._line.digest()
-        if not (other["images"] if self._index == 1 else self._secrets.samples is not None):
+        if not (other.images if self._index == 1 else self._secrets.samples is not None):
             return Opened(False, False, (), None, _transcript([greeting]), without_images=True)
-        if self._secrets.share is None or not other["share"]:
+        if self._secrets.share is None or not other.share:
             return Opened(True, False, (), None, _transcript([greeting]))
         journal = self._journal
         if journal is None or refusals >= REFUSALS:
             return Opened(False, False, (), None, _transcript([greeting]), refused=True)
-        kept = common_batches([batch.attempt for batch in journal.batches], other["batches"])
-        attempt = max(journal.attempts, other["attempts"]) + 1
-        comparing = self._comparing(journal.comparing, other["comparing"])
+        kept = common_batches([batch.attempt for batch in journal.batches], other.batches)
+        attempt = max(journal.attempts, other.attempts) + 1
+        comparing = self._comparing(journal.comparing, other.comparing)
         journal.begin(attempt, kept, comparing)
         parts = self._order.batches(comparing)
         self._tell(parts[:kept])
@@ -227,7 +228,7 @@ class Session:
         attempt: int,
         comparing: Comparing,
         parts: Sequence[slice],
-        statement: Any,
+        statement: BaseCounts | None,
     ) -> Opened:
         order, secrets = self._order, self._secrets
         if secrets.share is None:
@@ -250,7 +251,7 @@ class Session:
         digests.append(self._line.digest())
         return Opened(False, holds, tuple(int(count) for count in opened), statement, _transcript(digests))
 
-    def _comparing(self, own: str | None, other: object) -> Comparing:
+    def _comparing(self, own: Comparing | None, other: Comparing | None) -> Comparing:
         """Give the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""
         order = self._order
         if order.comparison != "auto":
@@ -277,35 +278,29 @@ class Session:
     def _tell(self, finished: Sequence[slice]) -> None:
         self._progress(finished[-1].stop if finished else 0, self._order.images)
 
-    def _greet(self) -> tuple[dict[str, Any], int]:
+    def _greet(self) -> tuple[Greeting, int]:
         """Compare orders, and tell the other party how far this one is; give its word, and the most refusals."""
-        journal = self._journal
-        own = {
-            "attempts": 0 if journal is None else journal.attempts,
-            "batches": [] if journal is None else [batch.attempt for batch in journal.batches],
-            "comparing": None if journal is None else journal.comparing,
-            "facts": dict(self._order.facts),
-            "images": self._secrets.samples is not None,
-            "refusals": REFUSALS if journal is None else journal.refusals,
-            "share": self._secrets.share is not None,
-            "statement": self._secrets.statement,
-        }
-        raw = self._line.exchange(canonical.encode(own))
-        try:
-            other = canonical.decode(raw)
-            differing = sorted(name for name in own["facts"] if other["facts"].get(name) != own["facts"][name])
-            numbers = [other["attempts"], other["refusals"], *other["batches"]]
-            well_formed = all(isinstance(number, int) for number in numbers)
-            answer = {name: other[name] for name in own}
-        except (MedquorumError, KeyError, TypeError, AttributeError) as error:
-            raise ProtocolError("the other party's greeting is not one", "Install the same release") from error
-        if differing or not well_formed:
-            what = ", ".join(differing) or "the form of a greeting"
+        journal, secrets = self._journal, self._secrets
+        own = Greeting(
+            attempts=0 if journal is None else journal.attempts,
+            batches=() if journal is None else tuple(batch.attempt for batch in journal.batches),
+            comparing=None if journal is None else journal.comparing,
+            facts=hashed(self._order.facts),
+            images=secrets.samples is not None,
+            refusals=REFUSALS if journal is None else journal.refusals,
+            share=secrets.share is not None,
+            statement=secrets.statement,
+        )
+        other = Greeting.decode(self._line.exchange(own.encode()))
+        differing = own.differing(other)
+        if differing:
             raise ProtocolError(
-                f"the parties differ about {what} of {self._order.name.hospital}'s update",
+                f"the parties differ about {', '.join(differing)} of {self._order.name.hospital}'s update",
                 "Compare both parties' task, data set and ledger height",
             )
-        return answer, max(own["refusals"], answer["refusals"])
+        if len(other.batches) > self._order.images:
+            raise ProtocolError("the other party has finished more batches than there are images", "Look at its log")
+        return other, max(own.refusals, other.refusals)
 
 
 def _transcript(digests: list[str]) -> str:

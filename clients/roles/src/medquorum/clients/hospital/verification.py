@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
-import structlog
-
 from medquorum.clients.encrypted.party.hospital_sessions import line_name
 from medquorum.clients.encrypted.verification.attestation import Attesting
 from medquorum.clients.encrypted.verification.spec import settings_of
@@ -19,10 +17,9 @@ from medquorum.clients.encrypted.verification.update_verification import Verific
 from medquorum.clients.hospital.share_uploader import ShareSender
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.runtime.reconcile import POLL, Wake
+from medquorum.clients.runtime.reconcile import POLL, Wake, interrupted
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
-from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.service.party_connection import Line
 
 __all__ = ["OwnShare", "OwnVerification"]
@@ -73,8 +70,8 @@ class OwnVerification:
             return POLL  # both have attested, and differ
         try:
             self._wake.unless_stopped(lambda: self._verify(status, round))
-        except (ProtocolError, MaterialError) as error:
-            structlog.get_logger().warning("verification_interrupted", cause=str(error))
+        except Exception as error:
+            interrupted(error)
             return AGAIN
         return 0
 

@@ -12,12 +12,12 @@ from typing import TypeVar
 
 import structlog
 
-from medquorum.errors import ContractError
+from medquorum.errors import ContractError, MedquorumError, ProtocolError, origin
 from medquorum.gateway import CommitError, GatewayError
 
 Result = TypeVar("Result")
 
-__all__ = ["POLL", "Stopped", "Wake", "follow"]
+__all__ = ["POLL", "Stopped", "Wake", "follow", "interrupted"]
 
 POLL = 10.0
 """The longest time in seconds between two looks at the ledger."""
@@ -114,6 +114,25 @@ class Wake:
         return found.result()
 
 
+def interrupted(error: Exception, **fields: object) -> None:
+    """Log what ended an attempt with another organisation; the attempt is made again, the process goes on.
+
+    Raises
+    ------
+    Stopped, GatewayError, CommitError
+        The process shall end, or the own peer failed: that is for the loop.
+    """
+    log = structlog.get_logger()
+    if isinstance(error, Stopped | GatewayError | CommitError):
+        raise error
+    if isinstance(error, ProtocolError):
+        log.warning("verification_interrupted", cause=str(error), **fields)
+    elif isinstance(error, MedquorumError):
+        log.error("verification_interrupted", error=type(error).__name__, cause=str(error), **fields)
+    else:
+        log.error("verification_interrupted", error=type(error).__name__, where=origin(error), **fields)
+
+
 def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> None:
     """Repeat ``step`` until it says that the duty ended.
 
@@ -131,7 +150,7 @@ def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> 
         ``wake.stop()`` was called.
     MedquorumError
         What a repetition cannot mend. Errors of the peer's gateway, commit conflicts and a ledger that moved on between
-        reading and writing are logged and tried again, with growing pauses.
+        reading and writing are logged and tried again, with growing pauses; so are exceptions that nobody foresaw.
     """
     log = structlog.get_logger()
     pause = FIRST_PAUSE
@@ -145,6 +164,10 @@ def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> 
             if error.code not in MOVED_ON and not error.code.endswith("_MISSING"):
                 raise
             log.info("ledger_moved_on", code=error.code, cause=error.cause, pause=pause)
+        except (MedquorumError, Stopped):
+            raise
+        except Exception as fault:
+            log.error("step_failed", error=type(fault).__name__, where=origin(fault), pause=pause)
         else:
             if seconds is None:
                 return

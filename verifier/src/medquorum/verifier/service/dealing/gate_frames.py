@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from medquorum.core import canonical
 from medquorum.errors import ContractError, ProtocolError
-from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
 
 __all__ = ["decode_gate", "gate_header"]
 
@@ -32,6 +32,6 @@ def decode_gate(verification: MaterialId, raw: bytes) -> tuple[MaterialId, memor
     except ContractError as error:
         raise ProtocolError("the dealer's message has no name", "Run the same version at parties and dealer") from error
     match document:
-        case [int(batch), str(gate)]:
+        case [int(batch), str(gate)] if not isinstance(batch, bool) and MODEL_BATCH <= batch < 1 << 31:
             return verification.at(batch, gate), memoryview(raw)[end:]
     raise ProtocolError("the dealer's message has a wrong name", "Run the same version at parties and dealer")

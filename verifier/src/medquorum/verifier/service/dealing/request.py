@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from medquorum.core import canonical
-from medquorum.errors import ContractError, ProtocolError
+from medquorum.core.documents.fields import RoundIndex, TaskName
+from medquorum.core.message import Attempt, Message
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.randomness.identifier import MaterialId
 
 __all__ = ["DealRequest"]
 
 
-@dataclass(frozen=True)
-class DealRequest:
+class DealRequest(Message):
     """A party's request for the material of one attempt of one verification.
 
     Attributes
@@ -22,7 +24,7 @@ class DealRequest:
     task : str
     round : int
     hospital : str
-        MSP id.
+        MSP id, or the name of a sum of updates.
     attempt : int
         Grows with every try; an attempt is dealt once.
     party : int
@@ -30,11 +32,13 @@ class DealRequest:
     plan : PlanDocument
     """
 
-    task: str
-    round: int
-    hospital: str
-    attempt: int
-    party: int
+    called: ClassVar[str] = "request to the dealer"
+
+    task: TaskName
+    round: RoundIndex
+    hospital: Annotated[str, Field(min_length=1, max_length=64)]
+    attempt: Attempt
+    party: Annotated[int, Field(ge=0, le=1)]
     plan: PlanDocument
 
     @property
@@ -50,44 +54,4 @@ class DealRequest:
     @property
     def other(self) -> DealRequest:
         """What the other party must have asked for."""
-        return DealRequest(self.task, self.round, self.hospital, self.attempt, 1 - self.party, self.plan)
-
-    def encode(self) -> bytes:
-        """Give the request as canonical JSON."""
-        return canonical.encode(
-            {
-                "attempt": self.attempt,
-                "hospital": self.hospital,
-                "party": self.party,
-                "plan": self.plan.document(),
-                "round": self.round,
-                "task": self.task,
-            }
-        )
-
-    @classmethod
-    def decode(cls, raw: bytes) -> DealRequest:
-        """Read a request.
-
-        Raises
-        ------
-        ProtocolError
-            It is none, or its plan is wrong.
-        """
-        remedy = "Run the same version at parties and dealer"
-        try:
-            document = canonical.decode(raw)
-        except ContractError as error:
-            raise ProtocolError("the request cannot be read", remedy) from error
-        match document:
-            case {
-                "task": str(task),
-                "round": int(number),
-                "hospital": str(hospital),
-                "attempt": int(attempt),
-                "party": 0 | 1 as party,
-                "plan": plan,
-                **rest,
-            } if not rest and not any(isinstance(one, bool) for one in (number, attempt, party)):
-                return cls(task, number, hospital, attempt, int(party), PlanDocument.parse(plan))
-        raise ProtocolError("the request lacks a field or has a wrong one", remedy)
+        return self.model_copy(update={"party": 1 - self.party})

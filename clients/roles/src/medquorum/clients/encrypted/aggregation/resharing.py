@@ -12,8 +12,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from medquorum.clients.encrypted.aggregation.membership import standing_nodes, task_nodes
 from medquorum.clients.encrypted.aggregation.node import Send
@@ -25,14 +27,16 @@ from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.report import Report
-from medquorum.core import canonical
 from medquorum.core.documents.aggregate import final
+from medquorum.core.documents.encrypted import MAX_NODES
+from medquorum.core.documents.fields import Hash, MspId
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
+from medquorum.core.message import Message
 from medquorum.core.private_files import make_private_folder
-from medquorum.errors import ContractError, ProtocolError
+from medquorum.errors import ProtocolError
 from medquorum.verifier.binding.resharing import reshares
 from medquorum.verifier.opening.transport import Transport
 from medquorum.verifier.randomness.stream import new_seed
@@ -42,6 +46,15 @@ __all__ = ["Resharing"]
 
 PATIENCE = 15.0
 """Seconds after which the parties look for nodes that are gone."""
+
+
+class _Reached(Message):
+    """The accepted set that a party means, and the nodes that it reaches."""
+
+    called: ClassVar[str] = "word on the nodes"
+
+    set: Hash
+    nodes: Annotated[tuple[MspId, ...], Field(max_length=MAX_NODES)]
 
 
 class Resharing:
@@ -101,17 +114,11 @@ class Resharing:
     def _chosen(self, line: Transport, current: Round) -> tuple[str, ...]:
         """Agree with the other party on the set, and on the nodes that are there."""
         whole = context_of(current, task_nodes(self._ledger, self._task.task))
-        said = {"set": whole.set, "nodes": self._reached(current)}
-        try:
-            match canonical.decode(line.exchange(canonical.encode(said))):
-                case {"set": whole.set, "nodes": [*other]}:
-                    chosen = tuple(sorted({*said["nodes"]} & {*map(str, other)}))
-                case _:
-                    raise ProtocolError(
-                        "the parties mean different accepted sets", "Compare both peers' ledger heights"
-                    )
-        except ContractError as error:
-            raise ProtocolError("the other party says nothing that can be read", "Install the same release") from error
+        own = _Reached(set=whole.set, nodes=tuple(self._reached(current)))
+        other = _Reached.decode(line.exchange(own.encode()))
+        if other.set != own.set:
+            raise ProtocolError("the parties mean different accepted sets", "Compare both peers' ledger heights")
+        chosen = tuple(sorted({*own.nodes} & {*other.nodes}))
         if 2 * len(chosen) <= len(whole.nodes):
             missing = ", ".join(sorted({*whole.nodes} - {*chosen}))
             raise ProtocolError(f"too few aggregation nodes are there: {missing} cannot be reached", "Start them")

@@ -16,7 +16,7 @@ import structlog
 
 from medquorum.clients.encrypted.aggregation.new_model import NewModel
 from medquorum.clients.encrypted.aggregation.resharing import Resharing
-from medquorum.clients.encrypted.party.control_messages import hear, tell
+from medquorum.clients.encrypted.party.control_messages import Next, hear, tell
 from medquorum.clients.encrypted.party.hospital_sessions import Hospitals
 from medquorum.clients.encrypted.verification.attestation import AGREEMENT, Attesting
 from medquorum.clients.encrypted.verification.share_store import ShareStore
@@ -25,12 +25,11 @@ from medquorum.clients.encrypted.verification.update_verification import Verific
 from medquorum.clients.encrypted.verification.whole_round import verify_round
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, ended
-from medquorum.clients.runtime.reconcile import POLL, Wake
+from medquorum.clients.runtime.reconcile import POLL, Wake, interrupted
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
-from medquorum.errors import DataError, MaterialError, ProtocolError
-from medquorum.verifier.opening.transport import Transport
+from medquorum.errors import DataError, ProtocolError
 from medquorum.verifier.service.party_connection import Line
 
 __all__ = ["PartyAgent"]
@@ -163,8 +162,8 @@ class PartyAgent:
                     self._lead(line, round)
                 else:
                     self._follow(line, round)
-        except (ProtocolError, MaterialError) as error:
-            structlog.get_logger().warning("verification_interrupted", cause=str(error))
+        except Exception as error:
+            interrupted(error)
             return AGAIN
         return 0
 
@@ -174,14 +173,14 @@ class PartyAgent:
         if status.round is None:
             return
         if status.round.state == "aggregating":
-            tell(line, {"do": "sum"})
+            tell(line, Next(do="sum"))
             self._resharing.share(line, status)
             return
         first = settings_of(self._task).parties[0]
         if self._task.judges_rounds:
             due = self._due(status, status.round)
             hospitals = [*due, *(hospital for hospital in status.round.candidates if hospital not in due)]
-            tell(line, {"do": "round", "hospitals": hospitals})
+            tell(line, Next(do="round", hospitals=tuple(hospitals)))
             whole = self._verify_round(line, status, hospitals)
             self._attesting.await_first(round, first, dict.fromkeys(hospitals, whole))
             self._attesting.attest_round(round, whole)
@@ -189,9 +188,9 @@ class PartyAgent:
         found: dict[str, Mapping[str, Any]] = {}
         for hospital in self._due(status, status.round):
             self._wake.check()
-            tell(line, {"do": "verify", "hospital": hospital})
+            tell(line, Next(do="verify", hospitals=(hospital,)))
             found[hospital] = self._verification.verify(line, status, hospital, self._patience())
-        tell(line, {"do": "rest"})
+        tell(line, Next(do="rest"))
         self._attesting.await_first(round, first, found)
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(lambda item: self._attesting.attest(round, *item), found.items()))
@@ -200,16 +199,16 @@ class PartyAgent:
         """P0: do what P1 says; attest while the next update is verified."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             attesting: list[Future[None]] = []
-            while (said := _asked(line))["do"] != "rest":
+            while (said := hear(line)).do != "rest":
                 self._wake.check()
-                status = self._status_in(round, "aggregating" if said["do"] == "sum" else "verifying")
-                if said["do"] == "sum":
+                status = self._status_in(round, "aggregating" if said.do == "sum" else "verifying")
+                if said.do == "sum":
                     self._resharing.share(line, status)
                     break
-                if said["do"] == "round":
-                    self._attesting.attest_round(round, self._verify_round(line, status, said["hospitals"]))
+                if said.do == "round":
+                    self._attesting.attest_round(round, self._verify_round(line, status, list(said.hospitals)))
                     break
-                hospital = said["hospital"]
+                (hospital,) = said.hospitals
                 result = self._verification.verify(line, status, hospital, self._patience())
                 attesting.append(pool.submit(self._attesting.attest, round, hospital, result))
             for attested in attesting:
@@ -235,15 +234,3 @@ class PartyAgent:
                 found = "not there" if status.round is None else status.round.state
                 raise ProtocolError(f"round {round} is {found}, the other party says {state}", "Compare both peers")
             self._wake.sleep(LOOK)
-
-
-def _asked(line: Transport) -> dict[str, Any]:
-    """P0: take what P1 says is next."""
-    match hear(line):
-        case {"do": "sum" | "rest" as what}:
-            return {"do": what}
-        case {"do": "round", "hospitals": [*hospitals]} if all(isinstance(one, str) for one in hospitals):
-            return {"do": "round", "hospitals": hospitals}
-        case {"do": "verify", "hospital": str(hospital)}:
-            return {"do": "verify", "hospital": hospital}
-    raise ProtocolError("the other party asks for nothing known", "Install the same release")

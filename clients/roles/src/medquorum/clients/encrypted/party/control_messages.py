@@ -1,32 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the parties say to each other beside the protocol: JSON documents over their line."""
+"""What P1 tells P0 beside the protocol: what comes next on their line."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, ClassVar, Literal
 
-from medquorum.core import canonical
-from medquorum.errors import ContractError, ProtocolError
+from pydantic import Field, model_validator
+
+from medquorum.core.documents.fields import MspId
+from medquorum.core.message import Message
 from medquorum.verifier.opening.transport import Transport
 
-__all__ = ["hear", "tell"]
+__all__ = ["Next", "hear", "tell"]
 
 
-def tell(line: Transport, what: Mapping[str, Any]) -> None:
-    """Say something to the other party, which hears it."""
-    line.exchange(canonical.encode(dict(what)))
+class Next(Message):
+    """What is next.
+
+    Attributes
+    ----------
+    do : "verify", "round", "sum" or "rest"
+        Verify one update, judge a whole round, share the accepted updates' sum anew, nothing.
+    hospitals : tuple of str
+        The update's hospital, or the round's candidates in the order in which they are verified.
+    """
+
+    called: ClassVar[str] = "word on what is next"
+
+    do: Literal["verify", "round", "sum", "rest"]
+    hospitals: Annotated[tuple[MspId, ...], Field(max_length=256)] = ()
+
+    @model_validator(mode="after")
+    def _one(self) -> Next:
+        if self.do == "verify" and len(self.hospitals) != 1:
+            raise ValueError("one update is verified at a time")
+        return self
 
 
-def hear(line: Transport) -> Any:
-    """Hear what the other party tells.
+def tell(line: Transport, following: Next) -> None:
+    """Say what is next to the other party, which hears it."""
+    line.exchange(following.encode())
+
+
+def hear(line: Transport) -> Next:
+    """Return what the other party says is next.
 
     Raises
     ------
     ProtocolError
-        It is no JSON document, or the line is broken.
+        It says nothing known, or the line is broken.
     """
-    try:
-        return canonical.decode(line.exchange(b""))
-    except ContractError as error:
-        raise ProtocolError("the other party says nothing that can be read", "Install the same release") from error
+    return Next.decode(line.exchange(b""))

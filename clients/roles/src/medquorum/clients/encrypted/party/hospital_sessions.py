@@ -21,9 +21,9 @@ from medquorum.clients.encrypted.verification.attestation import Attesting
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.runtime.reconcile import Stopped, Wake
+from medquorum.clients.runtime.reconcile import Stopped, Wake, interrupted
 from medquorum.core.fixedpoint import IntArray
-from medquorum.errors import MaterialError, ProtocolError
+from medquorum.gateway import CommitError, GatewayError
 from medquorum.verifier.service.party_connection import Line
 
 __all__ = ["ConfirmedShares", "Hospitals", "line_name"]
@@ -114,21 +114,13 @@ class Hospitals:
         self._slots = threading.Semaphore(AT_ONCE)
         self._serving: dict[str, _Serving] = {}
         self._found: SimpleQueue[tuple[int, str, Mapping[str, Any]]] = SimpleQueue()
-        self._failure: Exception | None = None
 
     def serve(self, status: RoundStatus, round: int, due: Collection[str], patience: Callable[[], float]) -> None:
         """Attest what was found, and verify with each of these hospitals when it opens its line; does not wait for it.
 
-        Only the agent's own thread writes to the ledger: before each step it settles what is still in the air.
-
-        Raises
-        ------
-        Exception
-            What one of the threads has failed with, other than by the hospital or the dealer.
+        Only the agent's own thread writes to the ledger: before each step it settles what is still in the air. What a
+        thread fails with ends that hospital's attempt.
         """
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
         self._attest(round)
         for hospital in due:
             known = self._serving.get(hospital)
@@ -156,7 +148,6 @@ class Hospitals:
     def _run(
         self, one: _Serving, status: RoundStatus, round: int, hospital: str, patience: Callable[[], float]
     ) -> None:
-        log = structlog.get_logger().bind(round=round, hospital=hospital)
         try:
             with closing(self._line(line_name(self._task, round, hospital), hospital)) as one.line:
                 self._shares.wait(status, hospital, patience())
@@ -165,15 +156,10 @@ class Hospitals:
                         return
                     result = self._verification.verify(one.line, status, hospital, 0)
             self._found.put((round, hospital, result))
-        except Stopped:
-            log.info("verification_left_off")
-        except (ProtocolError, MaterialError) as error:
-            log.warning("verification_interrupted", cause=str(error))
+        except (Stopped, GatewayError, CommitError) as error:
+            structlog.get_logger().info("verification_left_off", round=round, hospital=hospital, cause=str(error))
         except Exception as error:
-            if one.over.is_set():
-                log.warning("verification_interrupted", cause=str(error))
-            else:
-                self._failure = error
+            interrupted(error, round=round, hospital=hospital)
         finally:
             self._wake.call()
 

@@ -31,7 +31,9 @@ class TaskDealer:
         averaging = order.plan.averaging
         updates = 0 if averaging is None else averaging.updates
         plan = plan_document(self._task, name.hospital, first, updates, comparing=comparing)
-        request = DealRequest(name.task, name.round, name.hospital, attempt, self._index, plan)
+        request = DealRequest(
+            task=name.task, round=name.round, hospital=name.hospital, attempt=attempt, party=self._index, plan=plan
+        )
         return Material.take(self._credentials, self._address, self._dealer, request)
 
     def bandwidth(self) -> float:

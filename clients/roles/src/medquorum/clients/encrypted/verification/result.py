@@ -15,6 +15,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.core.inference import Merit
 from medquorum.core.rules.minima import least_merits
 from medquorum.errors import ConfigError, ProtocolError
+from medquorum.verifier.session.greeting import BaseCounts
 from medquorum.verifier.session.session import Opened, Order
 
 __all__ = ["base_statement", "finding", "merits", "minima", "screened", "unevaluated"]
@@ -34,13 +35,11 @@ def _update_rule(task: Task) -> rules.PerUpdate:
     return rule
 
 
-def base_statement(base: Merit) -> dict[str, Any]:
+def base_statement(base: Merit) -> BaseCounts:
     """Give what P0 tells P1 of the base model in disclosure mode count."""
-    return {
-        "correct": base.correct,
-        "per_class_correct": list(base.per_class_correct),
-        "per_class_total": list(base.per_class_total),
-    }
+    return BaseCounts(
+        correct=base.correct, per_class_correct=base.per_class_correct, per_class_total=base.per_class_total
+    )
 
 
 def minima(task: Task, base: Merit, order: Order) -> IntArray:
@@ -86,7 +85,7 @@ def screened(task: Task, hospital: str, opened: Opened, order: Order) -> tuple[M
     return base, rules.Candidate(hospital, mixed=found.get("mixed"), own=found.get("own"))
 
 
-def _stated_merit(stated: Any, order: Order) -> Merit:
+def _stated_merit(stated: BaseCounts | None, order: Order) -> Merit:
     """Read what P0 says of the base model.
 
     Raises
@@ -94,13 +93,11 @@ def _stated_merit(stated: Any, order: Order) -> Merit:
     ProtocolError
         It cannot be true.
     """
-    match stated:
-        case {"correct": int(correct), "per_class_correct": [*found], "per_class_total": [*totals]}:
-            merit = Merit(correct, tuple(found), tuple(totals))
-            whole = all(isinstance(value, int) for value in (*found, *totals))
-            widths = {len(found), *(subject.program.classes for subject in order.plan.subjects)}
-            if widths == {len(totals)} and whole and _possible(merit) and merit.total == order.images:
-                return merit
+    if stated is not None:
+        merit = Merit(stated.correct, stated.per_class_correct, stated.per_class_total)
+        widths = {len(merit.per_class_correct), *(subject.program.classes for subject in order.plan.subjects)}
+        if widths == {len(merit.per_class_total)} and _possible(merit) and merit.total == order.images:
+            return merit
     raise ProtocolError("P0 says nothing possible of the base model", "Both parties have to run the same release")
 
 
