@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from medquorum.clients.runtime.logs import LIBRARY
 from medquorum_testing.folder_network import deselect_stand_ins
 from medquorum_testing.networks import has_fabric, networks
 
@@ -24,3 +25,4 @@ def _fresh_logging() -> Iterator[None]:
     """Forget what a command line under test configured: its standard error is closed by then."""
     yield
     structlog.reset_defaults()
+    LIBRARY.handlers = []

@@ -15,8 +15,9 @@ import pytest
 
 from medquorum_testing.federation import Federation, federation
 from medquorum_testing.folder_network import NETWORKS
-from medquorum_testing.networks import Networks
+from medquorum_testing.networks import Networks, need_fabric
 from medquorum_testing.places import REPOSITORY
+from medquorum_testing.readme_steps import trade_assets
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MEBIBYTE = 1 << 20
@@ -58,6 +59,7 @@ def uv(*arguments: str) -> None:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     members = ["medquorum-core", "medquorum-shim", "medquorum-chaincode", "medquorum-gateway", "medquorum"]
+    members += ["medquorum-network"]
     for member in members:
         uv("build", "--quiet", "--wheel", "--directory", str(REPOSITORY), "--package", member, "--out-dir", str(folder))
     return folder
@@ -122,6 +124,16 @@ def test_a_gateway_application_is_smaller_still(wheels: Path, tmp_path: Path) ->
     assert not environment.imports("medquorum.core")
     assert not environment.imports("numpy")
     assert environment.mebibytes() <= 60
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_newcomer_trades_assets_with_gateway_shim_and_network(kind: str, wheels: Path, tmp_path: Path) -> None:
+    if kind == "fabric":
+        need_fabric()
+    environment = Environment(tmp_path / "env", wheels, "medquorum-gateway", "medquorum-shim", "medquorum-network")
+    assert environment.has_no_torch()
+    assert not environment.imports("medquorum.clients")
+    trade_assets(kind, tmp_path, environment.bin)
 
 
 def test_the_rest_works_when_one_is_uninstalled(wheels: Path, tmp_path: Path) -> None:

@@ -11,9 +11,14 @@ import sys
 from pathlib import Path
 
 from medquorum_testing.networks import free_port_base
+from medquorum_testing.places import REPOSITORY
 
-__all__ = ["Example"]
+__all__ = ["Example", "trade_assets"]
 
+ASSET_TRANSFER = REPOSITORY / "examples" / "asset_transfer"
+PROGRAMS = Path(sys.executable).parent
+"""The environment's programs."""
+TAKE_DOWN = "medquorum-network down --purge"
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -35,9 +40,15 @@ class Example:
         assert found == 1
         path.write_text(text)
 
-    def run(self, commands: str, seconds: float) -> str:
-        """Run commands in bash, which stops at the first that fails; gives what they print."""
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    def run(self, commands: str, seconds: float, programs: Path = PROGRAMS) -> str:
+        """Run commands in bash, which stops at the first that fails; gives what they print.
+
+        Parameters
+        ----------
+        programs
+            The environment's folder of programs.
+        """
+        path = os.pathsep.join([str(programs), os.environ["PATH"]])
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", commands],
             cwd=self.folder,
@@ -48,3 +59,17 @@ class Example:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+
+def trade_assets(kind: str, folder: Path, programs: Path = PROGRAMS) -> None:
+    """Follow the asset-transfer README on that kind of network, and see that it prints what it says."""
+    example = Example(ASSET_TRANSFER, folder)
+    example.take_free_ports(130)
+    steps, said = example.blocks("sh")[0], example.blocks("text")[0]
+    assert steps.rstrip().endswith(TAKE_DOWN)
+    try:
+        printed = example.run(steps.replace("devnet", kind), 240, programs)
+    finally:
+        example.run(f"MEDQUORUM_DIR=network {TAKE_DOWN}", 60, programs)
+    pattern = re.sub(r"block \d+", r"block \\d+", re.escape(said).replace(r"\ ", " "))
+    assert re.search(pattern, printed), printed

@@ -8,11 +8,14 @@ import sys
 
 import structlog
 
-__all__ = ["configure"]
+__all__ = ["LIBRARY", "configure"]
+
+LIBRARY = logging.getLogger("medquorum.gateway")
+"""The gateway client logs by the standard library, as others use it too."""
 
 
 def configure(*, as_json: bool, verbose: bool) -> None:
-    """Send structlog's events and the libraries' log to standard error, with time, role, msp, task and round."""
+    """Send structlog's events and the gateway client's log to standard error, with time, role, msp, task and round."""
     level = logging.INFO if verbose else logging.WARNING
     common: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -25,6 +28,7 @@ def configure(*, as_json: bool, verbose: bool) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
-    libraries = logging.StreamHandler(sys.stderr)
-    libraries.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=common, processor=renderer))
-    logging.basicConfig(handlers=[libraries], level=level, force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=common, processor=renderer))
+    LIBRARY.handlers = [handler]
+    LIBRARY.setLevel(level)

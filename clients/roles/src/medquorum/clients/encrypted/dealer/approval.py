@@ -9,6 +9,7 @@ from medquorum.core.documents.task import Task
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.gateway import GatewayError
 from medquorum.verifier.service.dealing.request import DealRequest
+from medquorum.verifier.service.refusal import outward
 
 __all__ = ["check_request"]
 
@@ -40,4 +41,4 @@ def _known(ledger: Ledger, request: DealRequest) -> bool:
         hospitals = {*ledger.task(request.task).hospitals}
         return fits(hospitals) or fits(hospitals | {*ledger.round(request.task, request.round).candidates})
     except GatewayError as error:
-        raise ProtocolError(error.cause, error.remedy) from error
+        raise ProtocolError(*outward(error)) from error
