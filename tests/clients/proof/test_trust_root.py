@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medquorum.clients.proof import trust_root as root
+from medquorum.clients.proof import trust_root
 from medquorum.clients.proof.authorities import Authorities
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Evidence
@@ -23,7 +23,9 @@ def version(sequence: int, verifiers: list[str], quorum: int, hospital: str = "H
     return {"docType": "consortium", "sequence": sequence, "quorum": quorum, "members": members}
 
 
-def followed(monkeypatch: pytest.MonkeyPatch, *versions: dict[str, Any]) -> tuple[root.Reigns, list[tuple[int, int]]]:
+def followed(
+    monkeypatch: pytest.MonkeyPatch, *versions: dict[str, Any]
+) -> tuple[trust_root.Reigns, list[tuple[int, int]]]:
     """Follow versions of which the one with sequence n is in block 10 n; gives also who endorsed which."""
     asked: list[tuple[int, int]] = []
 
@@ -32,10 +34,10 @@ def followed(monkeypatch: pytest.MonkeyPatch, *versions: dict[str, Any]) -> tupl
         asked.append((claim.document.sequence, endorsers.quorum))
         return [Evidence(claim.name, "t", 10 * claim.document.sequence, [])]
 
-    monkeypatch.setattr(root, "check_claims", checked)
-    monkeypatch.setattr(root, "history", lambda *_: [{"document": one} for one in reversed(versions)])
+    monkeypatch.setattr(trust_root, "check_claims", checked)
+    monkeypatch.setattr(trust_root, "history", lambda *_: [{"document": one} for one in reversed(versions)])
     given: Any = None
-    return root.reigns(given, given, ROOT), asked
+    return trust_root.reigns(given, given, ROOT), asked
 
 
 def test_each_change_is_endorsed_by_those_before_and_judges_from_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +70,6 @@ def test_a_ledger_that_never_had_the_callers_quorum_is_refused(monkeypatch: pyte
 def test_a_file_that_does_not_say_who_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "consortium.toml").write_text(text)
     with pytest.raises(ConfigError):
-        root.read_root(tmp_path / "organizations" / "peerOrganizations", None)
+        trust_root.read_root(tmp_path / "organizations" / "peerOrganizations", None)
     with pytest.raises(ConfigError, match="does not say who the verifiers are"):
-        root.read_root(tmp_path, tmp_path / "nowhere.toml")
+        trust_root.read_root(tmp_path, tmp_path / "nowhere.toml")

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from medquorum.network.cli.main import main
 from medquorum.network.consortium.consortium import Organisation, sample, write
 from medquorum.network.consortium.paths import NetworkFolder
-from medquorum.network.fabric import ca_server as caserver
+from medquorum.network.fabric import ca_server
 from medquorum.network.identity.msp import Msp
 from medquorum.network.identity.msp_folder import check_own
 
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> NetworkFolder:
 
 @pytest.fixture
 def real() -> None:
-    if caserver.find_server() is None:
+    if ca_server.find_server() is None:
         pytest.skip("fabric-ca-server not found: set FABRIC_BIN to a folder that has it too")
 
 
@@ -103,9 +103,9 @@ def test_it_ends_and_its_home_is_private(folder: NetworkFolder, capsys: pytest.C
     init(folder, "Hospital1", capsys)
     home = folder.fabric_ca(CONSORTIUM.anyone("Hospital1"))
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
-    keys = [*home.rglob("*_sk"), *home.rglob(caserver.CONFIGURATION)]
+    keys = [*home.rglob("*_sk"), *home.rglob(ca_server.CONFIGURATION)]
     assert len(keys) > 4 and all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in keys)
-    files = [yaml.safe_load(path.read_text()) for path in home.rglob(caserver.CONFIGURATION)]
+    files = [yaml.safe_load(path.read_text()) for path in home.rglob(ca_server.CONFIGURATION)]
     secrets = [file["registry"]["identities"][0]["pass"] for file in files]
     assert len({*secrets}) == 2
     assert not [secret for secret in secrets if secret in (home / "server.log").read_text()]
@@ -125,8 +125,8 @@ def test_without_its_server(
 def test_a_server_that_does_not_run(
     folder: NetworkFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / caserver.SERVER).write_text("#!/bin/sh\necho no space left\nexit 3\n")
-    os.chmod(tmp_path / caserver.SERVER, 0o755)
+    (tmp_path / ca_server.SERVER).write_text("#!/bin/sh\necho no space left\nexit 3\n")
+    os.chmod(tmp_path / ca_server.SERVER, 0o755)
     monkeypatch.setenv("FABRIC_BIN", str(tmp_path))
     assert main(["org", "init", "Hospital1", "--dir", str(folder.root)]) == 20
     said = capsys.readouterr().err
@@ -139,8 +139,8 @@ def test_one_with_authorities_of_its_own_keeps_them(
     folder: NetworkFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     init(folder, "Hospital1", capsys, "--no-fabric-ca")
-    (tmp_path / caserver.SERVER).write_text("#!/bin/sh\nexit 3\n")
-    os.chmod(tmp_path / caserver.SERVER, 0o755)
+    (tmp_path / ca_server.SERVER).write_text("#!/bin/sh\nexit 3\n")
+    os.chmod(tmp_path / ca_server.SERVER, 0o755)
     monkeypatch.setenv("FABRIC_BIN", str(tmp_path))
     assert init(folder, "Hospital1", capsys) | {"folder": ""} == {
         "organisation": "Hospital1", "folder": "", "made": False, "fabric_ca": None,

@@ -13,8 +13,7 @@ from fabric_protos.msp import identities_pb2, msp_config_pb2, msp_principal_pb2
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import Consortium, sample
 from medquorum.network.consortium.paths import NetworkFolder
-from medquorum.network.fabric import config_update as ceremony
-from medquorum.network.fabric import signing
+from medquorum.network.fabric import config_update, signing
 from medquorum.network.fabric.channel_config import Change
 from medquorum.network.identity.crypto import generate
 from medquorum.network.identity.msp import Signer
@@ -52,14 +51,14 @@ def test_files_are_read_back_and_copies_merged(made: tuple[Consortium, NetworkFo
     for name in ("VerifierA", "Hospital1"):
         path = tmp_path / name
         path.write_bytes(signing.sign(change(), consortium.organisation(name), folder).envelope())
-        copies.append(ceremony.read(path))
+        copies.append(config_update.read(path))
     assert signing.signers(signing.merge([*copies, copies[0]])) == ["VerifierAMSP", "Hospital1MSP"]
     with pytest.raises(ConfigError, match="different changes"):
         signing.merge([*copies, change("another")])
     for text in (b"", b"nonsense", common_pb2.Envelope().SerializeToString()):
         (tmp_path / "bad").write_bytes(text)
         with pytest.raises(ConfigError, match=r"cannot read the change|holds no change"):
-            ceremony.read(tmp_path / "bad")
+            config_update.read(tmp_path / "bad")
 
 
 def running(made: tuple[Consortium, NetworkFolder]) -> configtx_pb2.Config:

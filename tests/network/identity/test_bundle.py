@@ -17,8 +17,7 @@ from medquorum.errors import ConfigError
 from medquorum.network.cli.main import main
 from medquorum.network.consortium.consortium import Consortium, Organisation, sample, write
 from medquorum.network.consortium.paths import NetworkFolder
-from medquorum.network.identity import bundle
-from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.identity import bundle, msp_folder
 from medquorum.network.identity.authority import Authority, Validity, new_authority
 from medquorum.network.identity.crypto import generate_one, load_authority, node_ou_config
 
@@ -56,7 +55,7 @@ def test_a_bundle_brings_the_public_files_and_no_key(tmp_path: Path, consortium:
     assert bundle.store(taken, consortium, founder)
     assert not bundle.store(taken, consortium, founder)
     assert founder.tls_ca(one).read_bytes() == NetworkFolder(tmp_path / name).tls_ca(one).read_bytes()
-    assert not identityfiles.is_own(founder, one)
+    assert not msp_folder.is_own(founder, one)
     assert not [path for path in founder.root.rglob("*") if path.name == "priv_sk" or path.suffix == ".key"]
     signing = list(founder.organisation(one).rglob("signcerts/*"))
     assert len(signing) == (name == "Orderer1")
@@ -169,21 +168,21 @@ def test_renewed_certificates_do_not_replace_known_ones_unasked(tmp_path: Path, 
 def test_files_of_another_authority_are_checked_like_ours(tmp_path: Path, consortium: Consortium) -> None:
     folder = home(tmp_path, consortium, "Hospital1")
     one = consortium.organisation("Hospital1")
-    identityfiles.check_own(folder, one)
+    msp_folder.check_own(folder, one)
     key = folder.node_tls(one) / "server.key"
     kept = key.read_text()
     write_private(key, folder.key(one, "Admin").read_text())
     with pytest.raises(ConfigError, match="is not the key of"):
-        identityfiles.check_own(folder, one)
+        msp_folder.check_own(folder, one)
     write_private(key, kept)
     assert one.peer
     moved = one.model_copy(update={"peer": one.peer.model_copy(update={"host": "10.9.8.7"})})
     assert isinstance(moved, Organisation)
     with pytest.raises(ConfigError, match=r"is not for 10\.9\.8\.7"):
-        identityfiles.check_own(folder, moved)
+        msp_folder.check_own(folder, moved)
     shutil.copy(folder.certificate(one, "User1"), folder.certificate(one, "Admin"))
     with pytest.raises(ConfigError, match="organisational unit admin"):
-        identityfiles.check_own(folder, one)
+        msp_folder.check_own(folder, one)
 
 
 def test_the_commands(tmp_path: Path, consortium: Consortium, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from medquorum.chaincode import server
 from medquorum.chaincode.contract import Contract
-from medquorum.chaincode.evaluation_jobs import evaluator as judging
+from medquorum.chaincode.evaluation_jobs import evaluator
 from medquorum.core import aggregate, rules
 from medquorum.shim import Response, Stub, success
 
@@ -57,7 +57,7 @@ class Forging(Contract):
 WAYS: dict[str, Callable[[], Any]] = {
     "turned": lambda: patch.object(rules, "judge", turned).start(),
     "counted": lambda: patch.object(rules, "judge", counted).start(),
-    "averaged": lambda: patch.object(judging, "next_model", averaged).start(),
+    "averaged": lambda: patch.object(evaluator, "next_model", averaged).start(),
     "forging": lambda: patch.object(server, "Contract", Forging).start(),
 }
 

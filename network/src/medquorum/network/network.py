@@ -13,8 +13,7 @@ from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.deployment.chaincodes import Deployment, await_listening, deployments, renewed
 from medquorum.network.devnet import bringup as embedded
 from medquorum.network.devnet import switch as devnet
-from medquorum.network.fabric import binaries, bringup
-from medquorum.network.fabric import config_update as ceremony
+from medquorum.network.fabric import binaries, bringup, config_update
 from medquorum.network.fabric import deploy as fabric
 from medquorum.network.fabric.client import AdminClient
 from medquorum.network.identity import crypto
@@ -110,7 +109,7 @@ class Network:
         """
         with self.progress.step("channel configuration"):
             crypto.generate(self.consortium, self.folder)
-            ceremony.apply(self.client)
+            config_update.apply(self.client)
         names = [one.name for one in self.consortium.everyone]
         for process in processes(self.folder):
             if process.organisation not in names:

@@ -11,12 +11,11 @@ import typer
 from medquorum.errors import ConfigError
 from medquorum.network.cli.options import Channel, Folder
 from medquorum.network.consortium.consortium import Organisation
-from medquorum.network.fabric import binaries, signing
-from medquorum.network.fabric import config_update as ceremony
+from medquorum.network.fabric import binaries, config_update, signing
 from medquorum.network.fabric.client import AdminClient
 from medquorum.network.fabric.configtx import make_genesis
 from medquorum.network.fabric.genesis_check import check_genesis
-from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.identity import msp_folder
 from medquorum.network.network import Network, open_network
 
 __all__ = ["app"]
@@ -50,7 +49,7 @@ def check(folder: Folder, channel: Channel = None) -> None:
 @app.command()
 def make(folder: Folder, out: Annotated[Path, typer.Option(help="The file to write")], channel: Channel = None) -> None:
     """Write the change that makes the running channel's members and policies those of consortium.toml."""
-    change = ceremony.make(open_network(folder, channel=channel).client)
+    change = config_update.make(open_network(folder, channel=channel).client)
     if change is None:
         print("the channel is as consortium.toml says")
         return
@@ -62,11 +61,11 @@ def make(folder: Folder, out: Annotated[Path, typer.Option(help="The file to wri
 def sign(folder: Folder, file: Change, org: Org = None, channel: Channel = None) -> None:
     """Sign a change, if it is the one that this folder's own consortium.toml and bundles ask for."""
     network = open_network(folder, channel=channel)
-    change, one = ceremony.read(file), _own(network, org)
-    if ceremony.followed(network.client, change, one):
+    change, one = config_update.read(file), _own(network, org)
+    if config_update.followed(network.client, change, one):
         print(FOLLOWED)
         return
-    change, dropped = ceremony.sign(network.client, change, one)
+    change, dropped = config_update.sign(network.client, change, one)
     new = file.with_name(f"{file.name}.new")
     new.write_bytes(change.envelope())
     new.replace(file)
@@ -83,11 +82,11 @@ def submit(
 ) -> None:
     """Bring the signatures together and send the change to the orderers."""
     network = open_network(folder, channel=channel)
-    change, one = signing.merge([ceremony.read(file) for file in files]), _own(network, org)
-    if ceremony.followed(network.client, change, one):
+    change, one = signing.merge([config_update.read(file) for file in files]), _own(network, org)
+    if config_update.followed(network.client, change, one):
         print(FOLLOWED)
         return
-    _tell(network, ceremony.submit(network.client, change, one))
+    _tell(network, config_update.submit(network.client, change, one))
     print("the channel is changed; now `deployCC --org` on every host")
 
 
@@ -104,8 +103,8 @@ def _require_everyone(network: Network) -> None:
 
 def _own(network: Network, name: str | None) -> Organisation:
     if name is None:
-        return ceremony.own_members(network.consortium, network.folder)[0]
+        return config_update.own_members(network.consortium, network.folder)[0]
     one = network.consortium.organisation(name)
-    if not identityfiles.is_own(network.folder, one):
+    if not msp_folder.is_own(network.folder, one):
         raise ConfigError(f"the keys of {one.name} are not in this folder", "Run this on its host")
     return one

@@ -12,8 +12,7 @@ from medquorum.errors import ConfigError
 from medquorum.network.cli.options import Folder, Quiet
 from medquorum.network.consortium.consortium import Organisation, write
 from medquorum.network.consortium.membership import new_hospital, with_hospital, without_hospital
-from medquorum.network.identity import bundle, profiles
-from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.identity import bundle, msp_folder, profiles
 from medquorum.network.network import Network, open_network
 from medquorum.network.supervision.progress import Progress
 
@@ -79,5 +78,5 @@ def _follow(network: Network, newcomer: str = "") -> str:
 
 def _one_place(network: Network, newcomer: str) -> bool:
     """Tell whether this folder holds everyone's keys; a newcomer's are made here unless its bundle was taken in."""
-    missing = [one for one in network.consortium.everyone if not identityfiles.is_own(network.folder, one)]
+    missing = [one for one in network.consortium.everyone if not msp_folder.is_own(network.folder, one)]
     return all(one.name == newcomer and not network.folder.msp(one).is_dir() for one in missing)

@@ -16,8 +16,7 @@ from medquorum.network.cli.options import AsJson, Folder
 from medquorum.network.consortium.consortium import AnyOrganisation
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.fabric.ca_server import REMEDY, SERVER, fabric_ca, find_server, has_root
-from medquorum.network.identity import bundle, crypto, profiles
-from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.identity import bundle, crypto, msp_folder, profiles
 from medquorum.network.network import open_network
 
 __all__ = ["app"]
@@ -42,7 +41,7 @@ def init(folder: Folder, name: Name, with_fabric_ca: WithFabricCa = None, as_jso
     one = network.consortium.anyone(name)
     with _issuers(network.folder, one, with_fabric_ca) as issuers:
         made = crypto.generate_one(one, network.folder, issuers)
-    identityfiles.check_own(network.folder, one)
+    msp_folder.check_own(network.folder, one)
     home = network.folder.organisation(one)
     ca = str(network.folder.fabric_ca(one)) if _has_fabric_ca(network.folder, one) else None
     document = {"organisation": one.name, "folder": str(home), "made": made, "fabric_ca": ca}

@@ -22,8 +22,7 @@ from medquorum.network.fabric.channel import is_joined, join_orderer, join_peer
 from medquorum.network.fabric.client import AdminClient
 from medquorum.network.fabric.configtx import make_genesis
 from medquorum.network.fabric.genesis_check import check_genesis
-from medquorum.network.identity import crypto, profiles
-from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.identity import crypto, msp_folder, profiles
 from medquorum.network.supervision import control, health
 from medquorum.network.supervision.progress import Progress
 from medquorum.network.supervision.waiting import await_true
@@ -109,11 +108,11 @@ def in_parallel(action: Callable[[Item], Result], items: Iterable[Item]) -> list
 def _prepare_keys(consortium: Consortium, folder: NetworkFolder, progress: Progress, organisation: str | None) -> None:
     if organisation:
         with progress.step(f"keys of {organisation}, bundles of the others"):
-            identityfiles.require(consortium, folder, consortium.anyone(organisation))
+            msp_folder.require(consortium, folder, consortium.anyone(organisation))
             profiles.write_all(consortium, folder)
         return
     foreign = [
-        one.name for one in consortium.everyone if folder.msp(one).is_dir() and not identityfiles.is_own(folder, one)
+        one.name for one in consortium.everyone if folder.msp(one).is_dir() and not msp_folder.is_own(folder, one)
     ]
     if foreign:
         raise ConfigError(

@@ -15,7 +15,7 @@ from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.fabric import signing
 from medquorum.network.fabric.channel_config import Change, applied, fetch, make_change
 from medquorum.network.fabric.client import AdminClient
-from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.identity import msp_folder
 
 __all__ = ["apply", "followed", "make", "own_members", "read", "sign", "submit"]
 
@@ -28,7 +28,7 @@ def own_members(consortium: Consortium, folder: NetworkFolder) -> list[Organisat
     ConfigError
         When there is none.
     """
-    found = [one for one in consortium.members if identityfiles.is_own(folder, one)]
+    found = [one for one in consortium.members if msp_folder.is_own(folder, one)]
     if not found:
         raise ConfigError(f"{folder.root} holds no keys of an organisation with a peer", "Run this on such a host")
     return found

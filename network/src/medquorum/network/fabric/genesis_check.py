@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from medquorum.errors import CheckFailed, ConfigError
 from medquorum.network.fabric.channel_config import config_of, generated, members_of
 from medquorum.network.fabric.client import AdminClient
-from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.identity import msp_folder
 
 __all__ = ["check_genesis", "differences"]
 
@@ -41,7 +41,7 @@ def check_genesis(client: AdminClient) -> list[str]:
         raise ConfigError(f"{block} is no configuration block", "Copy the founder's again") from error
     founders = members_of(given)
     later = [one for one in consortium.organisations if one.name not in founders and one.roles == ["hospital"]]
-    if not any(identityfiles.is_own(folder, one) for one in later):
+    if not any(msp_folder.is_own(folder, one) for one in later):
         later = []
     rest = [one for one in consortium.organisations if one not in later]
     made = generated(replace(client, consortium=consortium.model_copy(update={"organisations": rest})))

@@ -25,7 +25,7 @@ from medquorum.network.consortium.consortium import (
     Organisation,
 )
 from medquorum.network.consortium.paths import NetworkFolder
-from medquorum.network.identity import msp_folder as identityfiles
+from medquorum.network.identity import msp_folder
 
 __all__ = ["Bundle", "export", "read", "store"]
 
@@ -68,7 +68,7 @@ def export(folder: NetworkFolder, one: AnyOrganisation) -> Bundle:
     ConfigError
         When a file is missing or wrong, or one of them holds a private key.
     """
-    identityfiles.check_own(folder, one)
+    msp_folder.check_own(folder, one)
     home = folder.organisation(one)
     paths = [path for path in sorted(folder.msp(one).rglob("*")) if path.is_file()]
     paths += [folder.tls_ca(one), *_consenter(folder, one)]
@@ -123,8 +123,8 @@ def store(bundle: Bundle, consortium: Consortium, folder: NetworkFolder) -> bool
             remedy = "If the organisation renewed its certificates, delete that folder first"
             raise ConfigError(f"{home} holds another {different[0]} than the bundle of {one.name}", remedy)
         return False
-    identityfiles.check_public(bundle.files, one)
-    identityfiles.check_stranger(bundle.files, one, folder)
+    msp_folder.check_public(bundle.files, one)
+    msp_folder.check_stranger(bundle.files, one, folder)
     for name, text in bundle.files.items():
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)

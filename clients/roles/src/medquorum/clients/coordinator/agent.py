@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from medquorum.clients.coordinator import actions as duties
+from medquorum.clients.coordinator import actions
 from medquorum.clients.coordinator.actions import (
     Abort,
     Action,
@@ -71,7 +71,7 @@ class Coordinator:
         if status is not None and status.round is not None and status.round.state in ("open", "aggregating"):
             self._task = self._ledger.task(self._task.task)  # hospitals may have joined or left, nodes been expelled
         waited = self._waited(status)
-        action = duties.duty(self._task, status, waited, self._deadlines)
+        action = actions.duty(self._task, status, waited, self._deadlines)
         if isinstance(action, Leave | Wait):
             self._purge(status)
         if isinstance(action, Leave):

@@ -11,7 +11,7 @@ import typer
 
 from medquorum.clients.attacks.behaviour import ATTACKS, Adversary, Attack, Behaviour, honest
 from medquorum.clients.data.images import read_shard
-from medquorum.clients.hospital import queries as asking
+from medquorum.clients.hospital import queries
 from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
@@ -40,10 +40,10 @@ EVENTS = frozenset({"RoundOpened", "SubmissionsClosed", "VerdictsClosed", "Round
 hospital = typer.Typer(no_args_is_help=True, help="Train on the own images, submit, check and use the common model.")
 adversary = typer.Typer(no_args_is_help=True, help="A simulated adversary, to see that it is refused.")
 
-hospital.command("status")(asking.status)
-hospital.command("verify-model")(asking.verify_model)
-hospital.command("fetch")(asking.fetch)
-hospital.command("predict")(asking.predict)
+hospital.command("status")(queries.status)
+hospital.command("verify-model")(queries.verify_model)
+hospital.command("fetch")(queries.fetch)
+hospital.command("predict")(queries.predict)
 
 DataFile: TypeAlias = Annotated[Path, typer.Option("--data", help="The own images: an npz shard or MedMNIST file.")]
 TestFile: TypeAlias = Annotated[Path | None, typer.Option("--test", help="Images to tell each model's accuracy on.")]

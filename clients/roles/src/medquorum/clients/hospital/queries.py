@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from medquorum.clients.hospital import model_access as use
+from medquorum.clients.hospital import model_access
 from medquorum.clients.hospital.fetch import fetch_proven, write_model
 from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import read_genesis, read_root
@@ -48,7 +48,7 @@ def status(
 ) -> None:
     """Say where a task stands, and what became of the own updates."""
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
-        session.report.event("status", **use.standing(session.ledger, task))
+        session.report.event("status", **model_access.standing(session.ledger, task))
 
 
 def verify_model(
@@ -62,7 +62,7 @@ def verify_model(
 ) -> None:
     """Read a model through the own peer and check chunks, manifest, hash, round and attestations."""
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
-        model, packed = use.model_of_round(session.ledger, session.ledger.task(task), number)
+        model, packed = model_access.model_of_round(session.ledger, session.ledger.task(task), number)
         session.report.event("model_verified", model=model, bytes=len(packed))
 
 
@@ -103,8 +103,8 @@ def predict(
     """Classify images with a checked model."""
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
         document = session.ledger.task(task)
-        model, packed = use.model_of_round(session.ledger, document, number)
-        session.report.event("prediction", model=model, **use.classify(document, packed, data))
+        model, packed = model_access.model_of_round(session.ledger, document, number)
+        session.report.event("prediction", model=model, **model_access.classify(document, packed, data))
 
 
 def _asking(connection: Connection) -> AbstractContextManager[Session]:

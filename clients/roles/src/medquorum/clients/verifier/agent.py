@@ -16,7 +16,7 @@ from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.ledger.transactions import Transactions, differs
 from medquorum.clients.runtime.reconcile import Wake
 from medquorum.clients.runtime.report import Report
-from medquorum.clients.verifier import actions as duties
+from medquorum.clients.verifier import actions
 from medquorum.clients.verifier.actions import Memory
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError
@@ -79,40 +79,40 @@ class Verifier:
     def step(self) -> float | None:
         """Do what is due now; gives the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
-        action = duties.duty(self._task, status, self._ledger.msp, self._memory(status), self._takeover)
+        action = actions.duty(self._task, status, self._ledger.msp, self._memory(status), self._takeover)
         match action:
-            case duties.Leave():
+            case actions.Leave():
                 self._report.event("finished", task=self._task.task)
                 return None
-            case duties.Wait(seconds):
+            case actions.Wait(seconds):
                 return seconds
-            case duties.Aggregate() | duties.AttestModel() | duties.StoreChunks():
+            case actions.Aggregate() | actions.AttestModel() | actions.StoreChunks():
                 return self._build(action)
         return self._judge(action)
 
-    def _judge(self, action: duties.Judging) -> float:
+    def _judge(self, action: actions.Judging) -> float:
         match action:
-            case duties.Prepare(round, hospitals):
+            case actions.Prepare(round, hospitals):
                 return self._prepare(round, hospitals)
-            case duties.PrepareRound(round):
+            case actions.PrepareRound(round):
                 return self._prepare_round(round)
-            case duties.Verify(round, hospitals):
+            case actions.Verify(round, hospitals):
                 return self._verify(round, hospitals)
-            case duties.VerifyRound(round):
+            case actions.VerifyRound(round):
                 return self._verify_round(round)
-            case duties.Attest(round, hospitals):
+            case actions.Attest(round, hospitals):
                 for hospital in hospitals:
                     self._send("AttestVerdict", round, hospital, self._found.results[hospital])
                     self._report.event("attested", round=round, hospital=hospital)
                 return 0
 
-    def _build(self, action: duties.Building) -> float:
+    def _build(self, action: actions.Building) -> float:
         match action:
-            case duties.Aggregate(round):
+            case actions.Aggregate(round):
                 return self._aggregate(round)
-            case duties.AttestModel(round):
+            case actions.AttestModel(round):
                 return self._attest_model(round)
-            case duties.StoreChunks(round, chunks):
+            case actions.StoreChunks(round, chunks):
                 return self._store(round, chunks)
 
     def _memory(self, status: RoundStatus | None) -> Memory:

@@ -23,7 +23,7 @@ from fabric_protos.peer.proposal_response_pb2 import (
 from google.protobuf.message import DecodeError
 
 from medquorum.network.devnet.ledger.ledger import Ledger
-from medquorum.network.devnet.peer import system_chaincode as systemchaincode
+from medquorum.network.devnet.peer import system_chaincode
 from medquorum.network.devnet.peer.chaincode_stream import ChaincodeStream, ExecutionError
 from medquorum.network.devnet.peer.interest import Interest
 from medquorum.network.devnet.peer.proposal import Denied, SignedProposal, authorize, in_time
@@ -73,7 +73,7 @@ class Endorser:
 
     def serves(self, chaincode: str) -> bool:
         """Say whether this peer has a chaincode."""
-        if systemchaincode.is_system(chaincode):
+        if system_chaincode.is_system(chaincode):
             return True
         definition = self._ledger.definitions.get(chaincode)
         return definition is not None and self.msp_id in definition.endpoints
@@ -93,7 +93,7 @@ class Endorser:
         if proposal.channel_id != self._ledger.channel_id:
             return _failed(f"channel '{proposal.channel_id}' not found")
         creator = self._admit(proposal)
-        if systemchaincode.is_system(proposal.chaincode):
+        if system_chaincode.is_system(proposal.chaincode):
             return await self._system(proposal)
         definition = self._ledger.definitions.get(proposal.chaincode)
         if definition is None or self.msp_id not in definition.endpoints:
@@ -221,7 +221,7 @@ class Endorser:
         name = name.partition(":")[0]
         if channel not in ("", proposal.channel_id):
             raise Refused(f"failed to find ledger for channel: {channel}")
-        if systemchaincode.is_system(name):
+        if system_chaincode.is_system(name):
             raise Refused(f"Rejecting invoke of {name.upper()} from another chaincode")
         try:
             return await self._invoke(proposal, name, spec.input or ChaincodeInput(), simulator)
@@ -245,7 +245,7 @@ class Endorser:
         loop = asyncio.get_running_loop()
         arguments = list(proposal.spec.input.args)
         result = await loop.run_in_executor(
-            self._executor, systemchaincode.query, self._ledger, proposal.chaincode, arguments
+            self._executor, system_chaincode.query, self._ledger, proposal.chaincode, arguments
         )
         action = ChaincodeAction(response=result, chaincode_id=ChaincodeID(name=proposal.chaincode, version="syscc"))
         payload = ProposalResponsePayload(proposal_hash=proposal.hash, extension=action.SerializeToString())

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bit planes, low bytes and the bit-sliced tree's tables, as verifier/bits.py, ring.py and tree.py have them. */
+/* Bit planes, low bytes and the bit-sliced tree's tables, as verifier/bitplanes.py, ring.py and tree.py have them. */
 #include "kernels.h"
 
 /* Plane j of n numbers, all its words: bit e % 64 of word e / 64 is bit j of number e. */
