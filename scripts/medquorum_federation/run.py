@@ -50,7 +50,7 @@ def train(options: Options, network: Network, task: str, folder: Path, console: 
     Raises
     ------
     NetworkError
-        A role's process ended before its duty did, or an admin command failed.
+        A role's process ended before its task did, or an admin command failed.
     """
     report = Report(network.kind, options.model, options.data, json.loads(options.model_dump_json()), task=task)
     run = _Run(options, network, task, folder, report)
@@ -119,7 +119,7 @@ class _Run:
         Raises
         ------
         NetworkError
-            A role's process ended before its duty did.
+            A role's process ended before its task did.
         """
         with Roles(self._folder / "logs") as roles:
             self._start(roles)

@@ -113,7 +113,7 @@ def attested(*verifiers: str) -> dict[str, Attestation]:
     ],
 )
 def test_a_hospitals_duty(seen: RoundStatus | None, expected: hospital.Action) -> None:
-    assert hospital.duty(task(), seen, FIRST) == expected
+    assert hospital.next_action(task(), seen, FIRST) == expected
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_hospitals_duty(seen: RoundStatus | None, expected: hospital.Action) -
     ],
 )
 def test_the_coordinators_duty(seen: RoundStatus | None, waited: float, expected: coordinator.Action) -> None:
-    assert coordinator.duty(task(), seen, waited, DEADLINES) == expected
+    assert coordinator.next_action(task(), seen, waited, DEADLINES) == expected
 
 
 READY = frozenset(HOSPITALS)
@@ -212,16 +212,16 @@ READY = frozenset(HOSPITALS)
     ],
 )
 def test_a_verifiers_duty(seen: RoundStatus | None, memory: verifier.Memory, expected: verifier.Action) -> None:
-    assert verifier.duty(task(), seen, A, memory, 5) == expected
+    assert verifier.next_action(task(), seen, A, memory, 5) == expected
 
 
 def test_every_chunk_and_update_has_exactly_one_designated_verifier() -> None:
     stored = status("aggregating", aggregates=aggregates(a=NEW, b=NEW))
-    chunks = [verifier.duty(task(), stored, name, verifier.Memory(chunks=2), 5) for name in (A, B)]
+    chunks = [verifier.next_action(task(), stored, name, verifier.Memory(chunks=2), 5) for name in (A, B)]
     assert sorted(
         index for action in chunks if isinstance(action, verifier.StoreChunks) for index in action.chunks
     ) == [0, 1]
-    updates = [verifier.duty(task(), status("verifying"), name, verifier.Memory(READY), 5) for name in (A, B)]
+    updates = [verifier.next_action(task(), status("verifying"), name, verifier.Memory(READY), 5) for name in (A, B)]
     named = [name for action in updates if isinstance(action, verifier.Verify) for name in action.hospitals]
     assert sorted(named) == HOSPITALS
 
@@ -229,9 +229,9 @@ def test_every_chunk_and_update_has_exactly_one_designated_verifier() -> None:
 def test_a_rule_over_the_round_is_prepared_and_verified_whole() -> None:
     rule = task(rule={"name": "prefix", "slack": 0})
     seen = status("verifying")
-    assert verifier.duty(rule, seen, A, verifier.Memory(), 5) == verifier.PrepareRound(1)
-    assert verifier.duty(rule, seen, B, verifier.Memory(READY), 5) == verifier.VerifyRound(1)
-    assert verifier.duty(rule, seen, A, verifier.Memory(READY), 5) == verifier.Wait(5)
+    assert verifier.next_action(rule, seen, A, verifier.Memory(), 5) == verifier.PrepareRound(1)
+    assert verifier.next_action(rule, seen, B, verifier.Memory(READY), 5) == verifier.VerifyRound(1)
+    assert verifier.next_action(rule, seen, A, verifier.Memory(READY), 5) == verifier.Wait(5)
     claimed = status("verifying", attestations={FIRST: attested(B)})
-    assert verifier.duty(rule, claimed, A, verifier.Memory(READY), 5) == verifier.VerifyRound(1)
-    assert verifier.duty(rule, seen, A, verifier.Memory(READY, waited=5), 5) == verifier.VerifyRound(1)
+    assert verifier.next_action(rule, claimed, A, verifier.Memory(READY), 5) == verifier.VerifyRound(1)
+    assert verifier.next_action(rule, seen, A, verifier.Memory(READY, waited=5), 5) == verifier.VerifyRound(1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything public about one round in one document: every client derives its duty from it."""
+"""Everything public about one round in one document: every client derives its next action from it."""
 
 from __future__ import annotations
 

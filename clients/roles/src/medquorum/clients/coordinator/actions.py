@@ -76,8 +76,8 @@ class Leave:
 Action = Open | CloseSubmissions | CloseVerdicts | CloseRound | Abort | Wait | Leave
 
 
-def duty(task: Task, status: RoundStatus | None, waited: float, deadlines: Deadlines) -> Action:
-    """Derive the coordinator's duty.
+def next_action(task: Task, status: RoundStatus | None, waited: float, deadlines: Deadlines) -> Action:
+    """Derive the coordinator's next action.
 
     Parameters
     ----------

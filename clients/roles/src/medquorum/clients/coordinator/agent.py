@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The coordinator in a task: moves rounds on as its duty says, from what the ledger holds alone."""
+"""The coordinator in a task: moves rounds on as the next action says, from what the ledger holds alone."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Coordinator:
     Parameters
     ----------
     patience
-        Seconds a duty must have been due before it is done: 0 for the coordinator, more for its stand-in.
+        Seconds an action must have been due before it is done: 0 for the coordinator, more for its stand-in.
     clock
         Gives seconds that never run backwards.
     """
@@ -71,7 +71,7 @@ class Coordinator:
         if status is not None and status.round is not None and status.round.state in ("open", "aggregating"):
             self._task = self._ledger.task(self._task.task)  # hospitals may have joined or left, nodes been expelled
         waited = self._waited(status)
-        action = actions.duty(self._task, status, waited, self._deadlines)
+        action = actions.next_action(self._task, status, waited, self._deadlines)
         if isinstance(action, Leave | Wait):
             self._purge(status)
         if isinstance(action, Leave):

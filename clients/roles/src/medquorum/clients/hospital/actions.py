@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from medquorum.clients.ledger.round_status import RoundStatus, ended, result_of
 from medquorum.core.documents.task import Task
 
-__all__ = ["Action", "AwaitRound", "AwaitVerdict", "Late", "Leave", "Submit", "duty"]
+__all__ = ["Action", "AwaitRound", "AwaitVerdict", "Late", "Leave", "Submit", "next_action"]
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Leave:
 Action = Submit | AwaitVerdict | Late | AwaitRound | Leave
 
 
-def duty(task: Task, status: RoundStatus | None, hospital: str) -> Action:
-    """Derive a hospital's duty.
+def next_action(task: Task, status: RoundStatus | None, hospital: str) -> Action:
+    """Derive a hospital's next action.
 
     Parameters
     ----------

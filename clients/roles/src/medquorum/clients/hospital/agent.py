@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from medquorum.clients.hospital.actions import AwaitRound, AwaitVerdict, Late, Leave, Submit, duty
+from medquorum.clients.hospital.actions import AwaitRound, AwaitVerdict, Late, Leave, Submit, next_action
 from medquorum.clients.hospital.updates import StoredUpdate, UpdateStore
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import check_round, fetch_model
@@ -45,7 +45,7 @@ class _Known:
 
 
 class Hospital:
-    """One hospital's duty in one task; ``step`` is idempotent and may be cut off anywhere.
+    """One hospital's part in one task; ``step`` is idempotent and may be cut off anywhere.
 
     What became of an update is told once its round has decided, however often the process was killed before. A process
     that starts again tells it of the latest update on its disk, also when an earlier process did: nothing is kept of
@@ -81,7 +81,7 @@ class Hospital:
         if status is not None and status.round is not None:
             structlog.contextvars.bind_contextvars(round=status.round.round)
             self._tell_model(status.round)
-        match duty(self._task, status, self._ledger.msp):
+        match next_action(self._task, status, self._ledger.msp):
             case Submit(round, base):
                 self._check(self._ledger.round(self._task.task, round))
                 return self._submit(round, base)

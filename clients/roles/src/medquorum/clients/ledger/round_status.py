@@ -26,7 +26,7 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class RoundStatus:
-    """Everything about one round (``ReadRoundStatus``): every client derives its duty from it.
+    """Everything about one round (``ReadRoundStatus``): every client derives its next action from it.
 
     Parameters
     ----------

@@ -26,8 +26,8 @@ class Wakes:
     Parameters
     ----------
     names
-        The events a role's duty depends on: with tens of clients, a look at the ledger on every event costs the peers
-        more than the round itself.
+        The events a role's next action depends on: with tens of clients, a look at the ledger on every event costs the
+        peers more than the round itself.
     checkpoint
         The file that holds where to go on after a restart; written by ``handled``, after the action.
     """
@@ -44,7 +44,7 @@ class Wakes:
         self.seen: ChaincodeEvent | None = None
 
     def handled(self, event: ChaincodeEvent | None) -> None:
-        """Store that the duty after ``event`` is done."""
+        """Store that the action after ``event`` is done."""
         if event is not None and event.block_number != self._checkpoint.block_number:
             self._checkpoint.checkpoint_chaincode_event(event)
 

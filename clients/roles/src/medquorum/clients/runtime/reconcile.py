@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loop of every role: derive the duty, do it, sleep until something happened."""
+"""The loop of every role: derive the next action, do it, sleep until something happened."""
 
 from __future__ import annotations
 
@@ -134,13 +134,14 @@ def interrupted(error: Exception, **fields: object) -> None:
 
 
 def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> None:
-    """Repeat ``step`` until it says that the duty ended.
+    """Repeat ``step`` until it says that nothing is left to do.
 
     Parameters
     ----------
     step
         Looks at the ledger and does what is due. Returns the most seconds to sleep before the next look (0: look again
-        at once), or None when the duty ended. It must be idempotent: a step that failed on the way is simply repeated.
+        at once), or None when nothing is left to do. It must be idempotent: a step that failed on the way is simply
+        repeated.
     poll
         The longest sleep in seconds.
 

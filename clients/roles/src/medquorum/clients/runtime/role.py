@@ -54,7 +54,7 @@ def run_role(
     Parameters
     ----------
     events
-        The chaincode events the role's duty depends on, beside ``TaskCreated``.
+        The chaincode events the role's next action depends on, beside ``TaskCreated``.
     make
         Makes the role's step once the task is known.
 

@@ -25,7 +25,7 @@ __all__ = [
     "Verify",
     "VerifyRound",
     "Wait",
-    "duty",
+    "next_action",
 ]
 
 
@@ -128,8 +128,8 @@ class Memory:
     waited: float = 0.0
 
 
-def duty(task: Task, status: RoundStatus | None, verifier: str, memory: Memory, takeover: float) -> Action:
-    """Derive a verifier's duty.
+def next_action(task: Task, status: RoundStatus | None, verifier: str, memory: Memory, takeover: float) -> Action:
+    """Derive a verifier's next action.
 
     Parameters
     ----------

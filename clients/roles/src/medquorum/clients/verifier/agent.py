@@ -48,7 +48,7 @@ class _Found:
 
 
 class Verifier:
-    """One verifier organisation's duty in one task; ``step`` is idempotent and may be cut off anywhere.
+    """One verifier organisation's part in one task; ``step`` is idempotent and may be cut off anywhere.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Verifier:
     def step(self) -> float | None:
         """Do what is due now; gives the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
-        action = actions.duty(self._task, status, self._ledger.msp, self._memory(status), self._takeover)
+        action = actions.next_action(self._task, status, self._ledger.msp, self._memory(status), self._takeover)
         match action:
             case actions.Leave():
                 self._report.event("finished", task=self._task.task)

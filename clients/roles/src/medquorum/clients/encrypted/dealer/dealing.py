@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dealer's duty in an aggregation: attest the accepted updates' masks, then give the nodes the salt."""
+"""The dealer's part in an aggregation: attest the accepted updates' masks, then give the nodes the salt."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ LOOK = 0.25
 
 
 class PartyAgent:
-    """One party's duty in one task; ``step`` is idempotent and may be cut off anywhere.
+    """One party's part in one task; ``step`` is idempotent and may be cut off anywhere.
 
     Parameters
     ----------
