@@ -29,7 +29,7 @@ from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.hospital.verification import OwnShare
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.core import model as modelformat
 from medquorum.core.documents.round import Round
@@ -116,7 +116,7 @@ class _Role:
         """Make a party of the verification."""
         images = PrivateImages(self.images, self.task) if index == 0 else None
         dealer = TaskDealer(self.task, self.own, index)
-        made = _Prepared(self.ledger, self.task, index, dealer, shares, images, self.folder, self.quiet, Wake())
+        made = _Prepared(self.ledger, self.task, index, dealer, shares, images, self.folder, self.quiet, LoopControl())
         base = modelformat.unpack(modelformat.parse(self.task.model), self.update)
         made.known = base, None if images is None else images.merit(base)
         return made
@@ -130,7 +130,7 @@ def _first(role: _Role) -> None:
         return is_held(role.own, settings.services[witness], witness, TASK, round, hospital, LINE_TIMEOUT)
 
     own = settings.semi_honest
-    shares: Shares = ConfirmedShares(store, held, Wake()) if own else store
+    shares: Shares = ConfirmedShares(store, held, LoopControl()) if own else store
     lines = Lines(HOSPITALS_PATIENCE if own else PATIENCE)
     verification = role.verification(0, shares)
     with Server(role.own, settings.services[PARTIES[0]], [lines, Handover(store.longest, store.take)]):

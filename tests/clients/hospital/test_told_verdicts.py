@@ -18,7 +18,7 @@ from medquorum.clients.hospital.trainer import Trainer
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.training.train import Recipe
 from medquorum_testing.consortium_ledger import HOSPITALS, A, B
@@ -110,7 +110,7 @@ class EncryptedHospital:
             ledger,
             Transactions(contract, demo.verifiers, 2, FIRST),
             task,
-            Trainer(task, FIRST, quarters(40, 0), Recipe(), report, Wake()),
+            Trainer(task, FIRST, quarters(40, 0), Recipe(), report, LoopControl()),
             UpdateStore(folder),
             report,
             ShareSender(task, task.encrypted, FIRST, nobody_is_dialled, report),

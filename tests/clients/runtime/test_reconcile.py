@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from medquorum.clients.runtime.reconcile import Stopped, Wake, follow
+from medquorum.clients.runtime.reconcile import LoopControl, Stopped, reconcile
 from medquorum.errors import CheckFailed, ContractError
 from medquorum.gateway import CommitError, GatewayError
 
@@ -32,7 +32,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_ends_with_the_duty() -> None:
     script = Script(0, 0, None)
-    follow(script, Wake())
+    reconcile(script, LoopControl())
     assert script.things == []
 
 
@@ -49,18 +49,18 @@ def test_it_ends_with_the_duty() -> None:
 )
 def test_what_passes_is_tried_again(error: Exception) -> None:
     script = Script(error, error, None)
-    follow(script, Wake())
+    reconcile(script, LoopControl())
     assert script.things == []
 
 
 @pytest.mark.parametrize("error", [CheckFailed("wrong model"), ContractError("ACCESS_DENIED", "not you")])
 def test_what_does_not_pass_is_raised(error: Exception) -> None:
     with pytest.raises(type(error)):
-        follow(Script(error), Wake())
+        reconcile(Script(error), LoopControl())
 
 
 def test_an_event_ends_the_sleep_and_a_stop_ends_the_loop() -> None:
-    wake = Wake()
+    control = LoopControl()
     seen: list[float] = []
 
     def step() -> float:
@@ -73,10 +73,10 @@ def test_an_event_ends_the_sleep_and_a_stop_ends_the_loop() -> None:
                 time.sleep(0.001)
             action()
 
-    thread = threading.Thread(target=play, args=(wake.call, wake.stop))
+    thread = threading.Thread(target=play, args=(control.wake, control.stop))
     thread.start()
     with pytest.raises(Stopped):
-        follow(step, wake)
+        reconcile(step, control)
     thread.join()
     assert len(seen) == 2
     assert seen[1] - seen[0] < 10

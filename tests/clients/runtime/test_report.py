@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from medquorum.clients.runtime.reconcile import Stopped, Wake
+from medquorum.clients.runtime.reconcile import LoopControl, Stopped
 from medquorum.clients.runtime.report import Pace, Report
 from medquorum_testing.terminals import ERASE, terminal
 
@@ -71,21 +71,21 @@ def test_a_call_that_waits_for_others_is_left_behind_when_the_process_shall_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("medquorum.clients.runtime.reconcile.GRACE", 0.1)
-    wake, other = Wake(), Wake()
-    assert wake.unless_stopped(lambda: 7) == 7
+    control, other = LoopControl(), LoopControl()
+    assert control.unless_stopped(lambda: 7) == 7
     with pytest.raises(KeyError):
-        wake.unless_stopped(lambda: {}["absent"])
-    wake.stop()
+        control.unless_stopped(lambda: {}["absent"])
+    control.stop()
     with pytest.raises(Stopped):
-        wake.unless_stopped(lambda: other.pause(60))
+        control.unless_stopped(lambda: other.pause(60))
     other.stop()
 
 
 def test_waiting_for_a_condition_ends_with_its_time() -> None:
     answers = iter([False, True])
-    wake = Wake()
-    assert wake.await_true(lambda: next(answers), 5, 0.01)
-    assert not wake.await_true(lambda: False, 0.02, 0.01)
-    wake.stop()
+    control = LoopControl()
+    assert control.await_true(lambda: next(answers), 5, 0.01)
+    assert not control.await_true(lambda: False, 0.02, 0.01)
+    control.stop()
     with pytest.raises(Stopped):
-        wake.await_true(lambda: False, 5, 0.01)
+        control.await_true(lambda: False, 5, 0.01)

@@ -7,7 +7,7 @@ import torch
 
 from medquorum.clients.data.images import Images
 from medquorum.clients.data.sources import load as load_data
-from medquorum.clients.runtime.reconcile import Stopped, Wake
+from medquorum.clients.runtime.reconcile import LoopControl, Stopped
 from medquorum.clients.training.initial import drawn_model
 from medquorum.clients.training.module import DescribedModel
 from medquorum.clients.training.parameters import load, parameters_of
@@ -59,11 +59,11 @@ def test_a_rest_of_one_image_does_not_break_batch_normalisation() -> None:
 
 
 def test_the_wish_to_stop_ends_the_training() -> None:
-    wake = Wake()
-    wake.stop()
+    control = LoopControl()
+    control.stop()
     images = Images(np.zeros((4, 1, 8, 8), np.uint8), np.zeros(4, np.int64))
     with pytest.raises(Stopped):
-        train(mlp(), images, Recipe(), 0, lambda done, total: wake.check())
+        train(mlp(), images, Recipe(), 0, lambda done, total: control.check())
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from medquorum.clients.encrypted.verification.update_verification import Verific
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import ProtocolError
@@ -117,7 +117,7 @@ class Rig:
                 images if index == 0 else None,
                 folder / party,
                 Report("party", party, as_json=True, stream=self.told),
-                Wake(),
+                LoopControl(),
             )
             for index, party in enumerate(PARTIES)
         ]
@@ -159,7 +159,7 @@ class Rig:
             model.accuracy,
             self.folder / msp,
             self.report,
-            Wake(),
+            LoopControl(),
         )
 
     def restart(self, msp: str) -> None:

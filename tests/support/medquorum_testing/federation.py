@@ -27,7 +27,7 @@ from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.outbox import Outbox
 from medquorum.clients.ledger.round_status import RoundStatus, ended
 from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import Wake, follow
+from medquorum.clients.runtime.reconcile import LoopControl, reconcile
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.session import task_folder
 from medquorum.core.documents.round import Round
@@ -201,7 +201,7 @@ class Federation:
             waits = self._coordinators[deadlines].step()
             return None if waits is None else min(waits, 0.05)
 
-        follow(step, Wake())
+        reconcile(step, LoopControl())
         return self.current
 
     def reach_everywhere(self, state: str) -> None:

@@ -13,7 +13,7 @@ from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.hospital.verification import OwnVerification
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.verdict import Verdict
 from medquorum.core.fixedpoint import IntArray
@@ -43,7 +43,7 @@ class PlayedHospital:
         self._number = number
         ledger, transactions = fed.ledger(hospital), fed.transactions(hospital)
         quiet = Report("hospital", fed.msp(hospital), as_json=True, stream=io.StringIO())
-        wake = Wake()
+        control = LoopControl()
         verification = Verification(
             ledger,
             fed.task,
@@ -53,15 +53,15 @@ class PlayedHospital:
             None,
             folder,
             quiet,
-            wake,
+            control,
         )
         self._own = OwnVerification(
             fed.task,
             fed.msp(hospital),
             lambda name: line_to_p0(fed, hospital, name),
             verification,
-            Attesting(ledger, transactions, fed.task, quiet, wake),
-            wake,
+            Attesting(ledger, transactions, fed.task, quiet, control),
+            control,
         )
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray:

@@ -19,7 +19,7 @@ from medquorum.clients.hospital.trainer import Trainer
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import MOVED_ON, Wake
+from medquorum.clients.runtime.reconcile import MOVED_ON, LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.training.train import Recipe
 from medquorum.clients.verifier.agent import Verifier
@@ -88,7 +88,9 @@ class Federation:
             deadlines = Deadlines(60, 60, 60)
             self.agents[name] = Coordinator(ledger, transactions, self.task, deadlines, report, clock=self.clock)
         elif role == "verifier":
-            self.agents[name] = Verifier(ledger, transactions, self.task, report, Wake(), takeover=5, clock=self.clock)
+            self.agents[name] = Verifier(
+                ledger, transactions, self.task, report, LoopControl(), takeover=5, clock=self.clock
+            )
         else:
             store = UpdateStore(self.folder / name / "updates")
             trainer = Trainer(
@@ -97,7 +99,7 @@ class Federation:
                 quarters(80, HOSPITALS.index(name)),
                 Recipe(epochs=20, batch=8, learning_rate=0.03),
                 report,
-                Wake(),
+                LoopControl(),
                 behaviour=self.behaviours.get(name, honest),
                 test=quarters(40, 99),
                 accomplice=self.folder / HOSPITALS[0] / "updates",

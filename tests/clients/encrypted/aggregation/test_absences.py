@@ -10,7 +10,7 @@ from medquorum.clients.encrypted.aggregation.result import masked_hash
 from medquorum.clients.encrypted.party.agent import PartyAgent
 from medquorum.clients.encrypted.verification.attestation import Attesting
 from medquorum.clients.ledger.ledger import Ledger
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.errors import MaterialError, ProtocolError, ShareError
 from medquorum.gateway import GatewayError
 from medquorum.verifier.service.deliveries import Delivery
@@ -174,7 +174,7 @@ def test_a_restarted_party_stores_the_agreed_model_without_the_other(make: Make)
     def line(name: str) -> Line:
         raise ProtocolError(f"nobody opens the line {name}")
 
-    wake = Wake()
+    control = LoopControl()
     transactions = rig.transactions(B)
     agent = PartyAgent(
         rig.ledger(B),
@@ -185,9 +185,9 @@ def test_a_restarted_party_stores_the_agreed_model_without_the_other(make: Make)
         rig.verifications[0],
         rig.resharings[0],
         NewModel(transactions, rig.task, rig.verifications[0].base, None, rig.folder / B, rig.report),
-        Attesting(rig.ledger(B), transactions, rig.task, rig.report, wake),
+        Attesting(rig.ledger(B), transactions, rig.task, rig.report, control),
         rig.report,
-        wake,
+        control,
         share_patience=0,
     )
     agent.step()

@@ -11,7 +11,7 @@ import pytest
 
 from medquorum.clients.encrypted.party.agent import PartyAgent
 from medquorum.clients.encrypted.party.hospital_sessions import AT_ONCE, ConfirmedShares, Hospitals
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.errors import ContractError, DataError, ProtocolError
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.consortium_ledger import HOSPITALS
@@ -42,7 +42,7 @@ class Rig:
         self.shares_come = shares_come
         nothing: Any = None
         this: Any = self
-        self.hospitals = Hospitals("demo", lambda *_: FakeLine(), this, this, nothing, Wake(), longest=longest)
+        self.hospitals = Hospitals("demo", lambda *_: FakeLine(), this, this, nothing, LoopControl(), longest=longest)
 
     def wait(self, status: Any, hospital: str, seconds: float) -> None:
         if not self.shares_come and hospital in STALLING:
@@ -80,7 +80,7 @@ def test_both_shares_have_one_deadline() -> None:
         asked.append(hospital)
         return False
 
-    class Noting(Wake):
+    class Noting(LoopControl):
         def pause(self, seconds: float) -> None:
             pauses.append(seconds)
 
@@ -121,5 +121,5 @@ def test_what_the_other_party_brings_about_ends_the_meeting_and_no_more(fault: E
 
     nothing: Any = None
     task: Any = SimpleNamespace(task="demo")
-    agent = PartyAgent(nothing, task, 0, line, *([nothing] * 6), Wake(), share_patience=0)
+    agent = PartyAgent(nothing, task, 0, line, *([nothing] * 6), LoopControl(), share_patience=0)
     assert agent._meet(1) > 0

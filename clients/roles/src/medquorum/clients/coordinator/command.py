@@ -19,7 +19,7 @@ from medquorum.clients.runtime.options import (
     TaskName,
     Verbose,
 )
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step, run_role
 from medquorum.clients.runtime.session import CHANNEL, Session
 from medquorum.core.documents.task import Task
@@ -66,7 +66,7 @@ def run(
     """Run a task's rounds to the last one; may be stopped and started again at any time."""
     deadlines = Deadlines(submission_deadline, verdict_deadline, aggregation_deadline)
 
-    def make(session: Session, task: Task, _wake: Wake) -> Step:
+    def make(session: Session, task: Task, _control: LoopControl) -> Step:
         if session.msp != (task.stand_in if stand_in else task.coordinator):
             raise ConfigError(
                 f"{session.msp} is not the {'stand-in' if stand_in else 'coordinator'} of the task {task.task}",

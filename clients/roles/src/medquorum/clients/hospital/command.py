@@ -22,7 +22,7 @@ from medquorum.clients.runtime.options import (
     TaskName,
     Verbose,
 )
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step, run_role
 from medquorum.clients.runtime.session import CHANNEL, Session, task_folder
 from medquorum.core.documents.task import Task
@@ -126,7 +126,7 @@ def _run(
     images = read_shard(training.data)
     test = None if training.test is None else read_shard(training.test)
 
-    def make(session: Session, task: Task, wake: Wake) -> Step:
+    def make(session: Session, task: Task, control: LoopControl) -> Step:
         if session.msp not in task.hospitals:
             raise ConfigError(f"{session.msp} is no hospital of the task {task.task}", "Check --profile and --task")
         # torch takes seconds to import, and only training needs it.
@@ -141,7 +141,7 @@ def _run(
             images,
             Recipe(training.epochs, training.batch),
             session.report,
-            wake,
+            control,
             seed=training.seed,
             behaviour=behaviour,
             test=test,
@@ -151,7 +151,7 @@ def _run(
         store = UpdateStore(updates_folder(session.state, task.task))
         transactions = session.transactions(task)
         sender = _sender(connection, session, task)
-        verification = None if sender is None else _verification(connection, session, task, wake, sender, store)
+        verification = None if sender is None else _verification(connection, session, task, control, sender, store)
         return Hospital(session.ledger, transactions, task, trainer, store, session.report, sender, verification).step
 
     run_role(role, connection, task_name, EVENTS, make)
@@ -168,14 +168,14 @@ def _sender(connection: Connection, session: Session, task: Task) -> ShareSender
 
 
 def _verification(
-    connection: Connection, session: Session, task: Task, wake: Wake, sender: ShareSender, store: UpdateStore
+    connection: Connection, session: Session, task: Task, control: LoopControl, sender: ShareSender, store: UpdateStore
 ) -> OwnVerification | None:
     """Give what verifies the own updates with P0, where the task has each hospital do so."""
     if task.encrypted is None or not task.encrypted.semi_honest:
         return None
     from medquorum.clients.hospital.process import own_verification
 
-    return own_verification(connection, session, task, wake, sender, store)
+    return own_verification(connection, session, task, control, sender, store)
 
 
 def updates_folder(state: Path, task: str) -> Path:

@@ -12,7 +12,7 @@ from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.hospital.verification import OwnShare, OwnVerification
 from medquorum.clients.runtime.credentials import user_credentials
 from medquorum.clients.runtime.options import Connection
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.session import Session
 from medquorum.core.documents.task import Task
 from medquorum.verifier.service.party_connection import Line, open_line
@@ -23,7 +23,7 @@ LINE_TIMEOUT = 5.0
 
 
 def own_verification(
-    connection: Connection, session: Session, task: Task, wake: Wake, sender: ShareSender, store: UpdateStore
+    connection: Connection, session: Session, task: Task, control: LoopControl, sender: ShareSender, store: UpdateStore
 ) -> OwnVerification:
     """Connect a hospital's verification with P0's service and the dealer's, under the hospital's own certificate."""
     settings = settings_of(task)
@@ -42,7 +42,7 @@ def own_verification(
         None,
         session.task_folder(task) / "verification",
         session.report,
-        wake,
+        control,
     )
-    attesting = Attesting(session.ledger, session.transactions(task), task, session.report, wake)
-    return OwnVerification(task, session.msp, line, verification, attesting, wake)
+    attesting = Attesting(session.ledger, session.transactions(task), task, session.report, control)
+    return OwnVerification(task, session.msp, line, verification, attesting, control)

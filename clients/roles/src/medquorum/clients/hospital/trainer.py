@@ -11,7 +11,7 @@ import torch
 from medquorum.clients.attacks.behaviour import Behaviour, Occasion, Raw, honest
 from medquorum.clients.data.images import Images
 from medquorum.clients.hospital.updates import UpdateStore
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.training import parameters
 from medquorum.clients.training.module import DescribedModel
@@ -38,7 +38,7 @@ class Trainer:
         images: Images,
         recipe: Recipe,
         report: Report,
-        wake: Wake,
+        control: LoopControl,
         *,
         seed: int = 0,
         behaviour: Behaviour = honest,
@@ -52,7 +52,7 @@ class Trainer:
         self._images = images
         self._recipe = recipe
         self._report = report
-        self._wake = wake
+        self._control = control
         self._seed = seed
         self._behaviour = behaviour
         self._test = test
@@ -100,7 +100,7 @@ class Trainer:
         parameters.load(self._model, base)
 
         def progress(done: int, total: int) -> None:
-            self._wake.check()
+            self._control.check()
             if done == total or done % max(1, total // 10) == 0:
                 self._report.progress("training", done, total, round=round)
 

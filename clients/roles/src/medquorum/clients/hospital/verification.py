@@ -17,7 +17,7 @@ from medquorum.clients.encrypted.verification.update_verification import Verific
 from medquorum.clients.hospital.share_uploader import ShareSender
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.runtime.reconcile import POLL, Wake, interrupted
+from medquorum.clients.runtime.reconcile import POLL, LoopControl, interrupted
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.service.party_connection import Line
@@ -51,14 +51,14 @@ class OwnVerification:
         line: Callable[[str], Line],
         verification: Verification,
         attesting: Attesting,
-        wake: Wake,
+        control: LoopControl,
     ) -> None:
         self._task = task
         self._msp = msp
         self._line = line
         self._verification = verification
         self._attesting = attesting
-        self._wake = wake
+        self._control = control
 
     def step(self, status: RoundStatus, round: int) -> float:
         """Verify the round's update with P0 while there is no verdict; gives the seconds to the next look."""
@@ -69,7 +69,7 @@ class OwnVerification:
         if len(said) == len(self._task.attesters(self._msp)):
             return POLL  # both have attested, and differ
         try:
-            self._wake.unless_stopped(lambda: self._verify(status, round))
+            self._control.unless_stopped(lambda: self._verify(status, round))
         except Exception as error:
             interrupted(error)
             return AGAIN

@@ -14,14 +14,14 @@ from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.gateway import ChaincodeEvent, EventStream, FileCheckpointer, GatewayError, Network
 
-__all__ = ["Wakes"]
+__all__ = ["EventTrigger"]
 
 
-class Wakes:
-    """Calls ``wake`` on a chaincode's events, in a thread, while the context lasts.
+class EventTrigger:
+    """Calls ``control`` on a chaincode's events, in a thread, while the context lasts.
 
     Parameters
     ----------
@@ -32,10 +32,12 @@ class Wakes:
         The file that holds where to go on after a restart; written by ``handled``, after the action.
     """
 
-    def __init__(self, network: Network, chaincode: str, wake: Wake, names: Collection[str], checkpoint: Path) -> None:
+    def __init__(
+        self, network: Network, chaincode: str, control: LoopControl, names: Collection[str], checkpoint: Path
+    ) -> None:
         self._network = network
         self._chaincode = chaincode
-        self._wake = wake
+        self._control = control
         self._names = names
         self._checkpoint = FileCheckpointer(checkpoint)
         self._closed = threading.Event()
@@ -77,10 +79,10 @@ class Wakes:
         with self._network.chaincode_events(
             self._chaincode, start_block=start, checkpoint=None if start is not None else self._checkpoint
         ) as self._stream:
-            self._wake.call()  # what happened before the stream was open is looked up
+            self._control.wake()  # what happened before the stream was open is looked up
             for event in self._stream:
                 self.seen = event
                 if event.name in self._names:
-                    self._wake.call()
+                    self._control.wake()
                 if self._closed.is_set():
                     return

@@ -17,7 +17,7 @@ from medquorum.gateway import CommitError, GatewayError
 
 Result = TypeVar("Result")
 
-__all__ = ["POLL", "Stopped", "Wake", "follow", "interrupted"]
+__all__ = ["POLL", "LoopControl", "Stopped", "interrupted", "reconcile"]
 
 POLL = 10.0
 """The longest time in seconds between two looks at the ledger."""
@@ -50,14 +50,14 @@ class Stopped(Exception):
     """The process was asked to end; raised where long work may be left off."""
 
 
-class Wake:
+class LoopControl:
     """What ends a role's sleep: an event on the ledger, or the wish to stop. Set from any thread or signal handler."""
 
     def __init__(self) -> None:
         self._set = threading.Event()
         self._stopping = threading.Event()
 
-    def call(self) -> None:
+    def wake(self) -> None:
         """Say that something happened."""
         self._set.set()
 
@@ -133,7 +133,7 @@ def interrupted(error: Exception, **fields: object) -> None:
         log.error("verification_interrupted", error=type(error).__name__, where=origin(error), **fields)
 
 
-def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> None:
+def reconcile(step: Callable[[], float | None], control: LoopControl, poll: float = POLL) -> None:
     """Repeat ``step`` until it says that nothing is left to do.
 
     Parameters
@@ -148,7 +148,7 @@ def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> 
     Raises
     ------
     Stopped
-        ``wake.stop()`` was called.
+        ``control.stop()`` was called.
     MedquorumError
         What a repetition cannot mend. Errors of the peer's gateway, commit conflicts and a ledger that moved on between
         reading and writing are logged and tried again, with growing pauses; so are exceptions that nobody foresaw.
@@ -156,7 +156,7 @@ def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> 
     log = structlog.get_logger()
     pause = FIRST_PAUSE
     while True:
-        wake.check()
+        control.check()
         try:
             seconds = step()
         except (GatewayError, CommitError) as error:
@@ -174,7 +174,7 @@ def follow(step: Callable[[], float | None], wake: Wake, poll: float = POLL) -> 
                 return
             pause = FIRST_PAUSE
             if seconds > 0:
-                wake.sleep(min(seconds, poll))
+                control.sleep(min(seconds, poll))
             continue
-        wake.sleep(pause)
+        control.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)

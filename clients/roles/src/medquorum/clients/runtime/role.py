@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import structlog
 
-from medquorum.clients.runtime.event_trigger import Wakes
+from medquorum.clients.runtime.event_trigger import EventTrigger
 from medquorum.clients.runtime.options import Connection
-from medquorum.clients.runtime.reconcile import Stopped, Wake, follow
+from medquorum.clients.runtime.reconcile import LoopControl, Stopped, reconcile
 from medquorum.clients.runtime.session import CHAINCODE, Session, open_session
 from medquorum.core.documents.task import Task
 
@@ -22,21 +22,21 @@ Step = Callable[[], float | None]
 
 
 @contextmanager
-def stopping_on_signals() -> Iterator[Wake]:
-    """Give a wake that SIGINT and SIGTERM stop; the second one ends the process at once."""
-    wake = Wake()
+def stopping_on_signals() -> Iterator[LoopControl]:
+    """Give a loop control that SIGINT and SIGTERM stop; the second one ends the process at once."""
+    control = LoopControl()
     numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}
 
     def stop(number: int, _: object) -> None:
         # In a thread: the main one may hold the lock that stop() takes.
-        threading.Thread(target=wake.stop, name="stop").start()
+        threading.Thread(target=control.stop, name="stop").start()
         signal.signal(number, before[number])
 
     for number in numbers:
         signal.signal(number, stop)
     try:
-        yield wake
+        yield control
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -47,7 +47,7 @@ def run_role(
     connection: Connection,
     task_name: str,
     events: Collection[str],
-    make: Callable[[Session, Task, Wake], Step],
+    make: Callable[[Session, Task, LoopControl], Step],
 ) -> None:
     """Run a role in a task until the task ended or the process is asked to stop.
 
@@ -63,38 +63,38 @@ def run_role(
     MedquorumError
         What going on cannot mend.
     """
-    with stopping_on_signals() as wake, open_session(role, connection) as session:
+    with stopping_on_signals() as control, open_session(role, connection) as session:
         structlog.contextvars.bind_contextvars(task=task_name)
         session.report.event("started", task=task_name)
         try:
-            with Wakes(
-                session.network, CHAINCODE, wake, {"TaskCreated", *events}, session.state / "checkpoint.json"
-            ) as wakes:
-                step = make(session, _found_task(session, task_name, wake), wake)
-                follow(_handling(session, wakes, step), wake)
+            with EventTrigger(
+                session.network, CHAINCODE, control, {"TaskCreated", *events}, session.state / "checkpoint.json"
+            ) as trigger:
+                step = make(session, _found_task(session, task_name, control), control)
+                reconcile(_handling(session, trigger, step), control)
         except Stopped:
             session.report.event("stopped", task=task_name)
 
 
-def _found_task(session: Session, name: str, wake: Wake) -> Task:
+def _found_task(session: Session, name: str, control: LoopControl) -> Task:
     """Read the task, waiting for it when it is still to be created."""
     found: list[Task] = []
 
     def look() -> None:
         found.append(session.ledger.task(name))
 
-    follow(look, wake)
+    reconcile(look, control)
     return found[0]
 
 
-def _handling(session: Session, wakes: Wakes, step: Step) -> Step:
+def _handling(session: Session, trigger: EventTrigger, step: Step) -> Step:
     """Settle transactions in the air before each step, and store the checkpoint after it."""
 
     def handled() -> float | None:
-        seen = wakes.seen
+        seen = trigger.seen
         session.outbox.recover()
         seconds = step()
-        wakes.handled(seen)
+        trigger.handled(seen)
         return seconds
 
     return handled

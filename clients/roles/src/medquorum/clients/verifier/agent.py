@@ -14,7 +14,7 @@ import structlog
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.ledger.transactions import Transactions, differs
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.verifier import actions
 from medquorum.clients.verifier.actions import Memory
@@ -62,7 +62,7 @@ class Verifier:
         transactions: Transactions,
         task: Task,
         report: Report,
-        wake: Wake,
+        control: LoopControl,
         *,
         takeover: float,
         clock: Callable[[], float] = time.monotonic,
@@ -71,7 +71,7 @@ class Verifier:
         self._transactions = transactions
         self._task = task
         self._report = report
-        self._wake = wake
+        self._control = control
         self._takeover = takeover
         self._clock = clock
         self._found = _Found()
@@ -193,7 +193,7 @@ class Verifier:
     def _prepared(self, name: str, round: int, *arguments: str) -> dict[str, Any]:
         """Ask the own chaincode until it has finished; each question waits there for a while."""
         while True:
-            self._wake.check()
+            self._control.check()
             answer: dict[str, Any] = self._ledger.value(name, self._task.task, str(round), *arguments)
             if answer["state"] == "ready":
                 return answer

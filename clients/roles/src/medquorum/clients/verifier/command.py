@@ -19,7 +19,7 @@ from medquorum.clients.runtime.options import (
     TaskName,
     Verbose,
 )
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step, run_role
 from medquorum.clients.runtime.session import CHANNEL, Session
 from medquorum.clients.verifier.agent import Verifier
@@ -67,7 +67,7 @@ def run(
     """Follow a task's rounds as a verifier, in an encrypted task as party P0 or P1; leave after the last round."""
     connection = Connection(profile, identity, channel, state, as_json, verbose)
 
-    def make(session: Session, task: Task, wake: Wake) -> Step:
+    def make(session: Session, task: Task, control: LoopControl) -> Step:
         if session.msp not in task.verifiers:
             raise ConfigError(f"{session.msp} is no verifier of the task {task.task}", "Check --profile and --task")
         if task.encrypted is not None:
@@ -75,9 +75,9 @@ def run(
                 party,  # loads torch, which a plain task's verifier never needs
             )
 
-            return stack.enter_context(party(connection, session, task, wake, images, listen, share_patience))
+            return stack.enter_context(party(connection, session, task, control, images, listen, share_patience))
         transactions = session.transactions(task)
-        return Verifier(session.ledger, transactions, task, session.report, wake, takeover=takeover).step
+        return Verifier(session.ledger, transactions, task, session.report, control, takeover=takeover).step
 
     with ExitStack() as stack:
         run_role("verifier", connection, task, EVENTS, make)

@@ -24,7 +24,7 @@ from medquorum.clients.encrypted.verification.round_folders import forget_rounds
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import ended
 from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import POLL, Wake
+from medquorum.clients.runtime.reconcile import POLL, LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.round import Round
@@ -79,7 +79,7 @@ class Node:
         accuracy: Callable[[Round, bytes], Mapping[str, Any] | None],
         folder: Path,
         report: Report,
-        wake: Wake,
+        control: LoopControl,
     ) -> None:
         self._ledger = ledger
         self._transactions = transactions
@@ -91,7 +91,7 @@ class Node:
         self._folder = folder
         self._inbox = Inbox(folder)
         self._report = report
-        self._wake = wake
+        self._control = control
         self._guard = threading.Lock()
         self._sent: set[tuple[int, tuple[str, ...], str]] = set()
 
@@ -140,7 +140,7 @@ class Node:
                 if not self._complete(sharing):  # else a node alone could fill the disk, choice by choice
                     raise ShareError("both parties' re-shares for these nodes have not come yet", "Send it again")
                 sharing.keep(f"{sender}.sum", messages[0])
-        self._wake.call()
+        self._control.wake()
 
     def step(self) -> float | None:
         """Do what is due now; gives the seconds to the next look, None when the task ended."""

@@ -18,7 +18,7 @@ from medquorum.clients.runtime.options import (
     TaskName,
     Verbose,
 )
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step, run_role
 from medquorum.clients.runtime.session import CHANNEL, Session
 from medquorum.core.documents.task import Task
@@ -49,12 +49,12 @@ def run(
     """Be an aggregation node of an encrypted task, where the organisation is no party; leave after the last round."""
     connection = Connection(profile, identity, channel, state, as_json, verbose)
 
-    def make(session: Session, task: Task, wake: Wake) -> Step:
+    def make(session: Session, task: Task, control: LoopControl) -> Step:
         from medquorum.clients.encrypted.commands.aggregator_process import (
             aggregating,  # numpy and gRPC services: only when it runs
         )
 
-        return stack.enter_context(aggregating(connection, session, task, wake, listen))
+        return stack.enter_context(aggregating(connection, session, task, control, listen))
 
     with ExitStack() as stack:
         run_role("aggregator", connection, task, EVENTS, make)

@@ -10,7 +10,7 @@ from medquorum.clients.encrypted.aggregation.node import Node
 from medquorum.clients.ledger.models import fetch_model
 from medquorum.clients.runtime.credentials import service_credentials
 from medquorum.clients.runtime.options import Connection
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step
 from medquorum.clients.runtime.session import Session
 from medquorum.core import model as modelformat
@@ -28,7 +28,9 @@ NODE_TIMEOUT = 2.0
 
 
 @contextmanager
-def aggregating(connection: Connection, session: Session, task: Task, wake: Wake, listen: str | None) -> Iterator[Step]:
+def aggregating(
+    connection: Connection, session: Session, task: Task, control: LoopControl, listen: str | None
+) -> Iterator[Step]:
     """Give the node's step; its service listens as long as the context lasts.
 
     Raises
@@ -56,7 +58,7 @@ def aggregating(connection: Connection, session: Session, task: Task, wake: Wake
         return modelformat.unpack(modelformat.parse(task.model), fetch_model(session.ledger, task, model))
 
     transactions, folder = session.transactions(task), session.task_folder(task)
-    node = Node(session.ledger, transactions, task, send, salt, base, lambda *_: None, folder, session.report, wake)
+    node = Node(session.ledger, transactions, task, send, salt, base, lambda *_: None, folder, session.report, control)
     address = listen or settings.services[session.msp]
     with Server(credentials, address, [Deliveries(node.sizes, node.take)]):
         session.report.event("listening", address=address)

@@ -19,7 +19,7 @@ from medquorum.clients.runtime.options import (
     TaskName,
     Verbose,
 )
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step, run_role
 from medquorum.clients.runtime.session import CHANNEL, Session
 from medquorum.core.documents.task import Task
@@ -80,12 +80,12 @@ def run_witness(
     """Follow an encrypted task's rounds as party P1; leave after the last round."""
     connection = Connection(profile, identity, channel, state, as_json, verbose)
 
-    def make(session: Session, task: Task, wake: Wake) -> Step:
+    def make(session: Session, task: Task, control: LoopControl) -> Step:
         from medquorum.clients.encrypted.commands.party_process import party, settings_of
 
         if settings_of(task).parties[1] != session.msp:
             raise ConfigError(f"{session.msp} is not the witness of the task {task.task}", "Check --profile and --task")
-        return stack.enter_context(party(connection, session, task, wake, None, listen, share_patience))
+        return stack.enter_context(party(connection, session, task, control, None, listen, share_patience))
 
     with ExitStack() as stack:
         run_role("witness", connection, task, EVENTS, make)
@@ -105,7 +105,7 @@ def run_dealer(
     """Deal for an encrypted task; leave after its last round."""
     connection = Connection(profile, identity, channel, state, as_json, verbose)
 
-    def make(session: Session, task: Task, _wake: Wake) -> Step:
+    def make(session: Session, task: Task, _control: LoopControl) -> Step:
         from medquorum.clients.encrypted.commands.party_process import dealing
 
         return stack.enter_context(dealing(connection, session, task, listen))

@@ -26,7 +26,7 @@ from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
 from medquorum.clients.runtime.credentials import service_credentials
 from medquorum.clients.runtime.options import Connection
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step
 from medquorum.clients.runtime.session import Session
 from medquorum.core.documents.round import Round
@@ -74,7 +74,7 @@ def party(
     connection: Connection,
     session: Session,
     task: Task,
-    wake: Wake,
+    control: LoopControl,
     images: Path | None,
     listen: str | None,
     share_patience: float,
@@ -112,7 +112,7 @@ def party(
             deliver(credentials, settings.services[receiver], receiver, header, messages, NODE_TIMEOUT)
 
     transactions = session.transactions(task)
-    both: Shares = ConfirmedShares(shares, held, wake) if settings.semi_honest and index == 0 else shares
+    both: Shares = ConfirmedShares(shares, held, control) if settings.semi_honest and index == 0 else shares
     verification = Verification(
         session.ledger,
         task,
@@ -122,7 +122,7 @@ def party(
         private,
         folder,
         session.report,
-        wake,
+        control,
     )
     model = NewModel(transactions, task, verification.base, private, folder, session.report)
     node = Node(
@@ -137,11 +137,11 @@ def party(
         accuracy,
         folder,
         session.report,
-        wake,
+        control,
     )
-    attesting = Attesting(session.ledger, transactions, task, session.report, wake)
+    attesting = Attesting(session.ledger, transactions, task, session.report, control)
     hospitals = Hospitals(
-        task.task, lambda name, peer: lines.accept(name, peer, LINE_TIMEOUT), both, verification, attesting, wake
+        task.task, lambda name, peer: lines.accept(name, peer, LINE_TIMEOUT), both, verification, attesting, control
     )
     agent = PartyAgent(
         session.ledger,
@@ -154,7 +154,7 @@ def party(
         model,
         attesting,
         session.report,
-        wake,
+        control,
         share_patience=share_patience,
         missing=missing,
         hospitals=hospitals if settings.semi_honest and index == 0 else None,

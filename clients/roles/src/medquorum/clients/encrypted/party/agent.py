@@ -25,7 +25,7 @@ from medquorum.clients.encrypted.verification.update_verification import Verific
 from medquorum.clients.encrypted.verification.whole_round import verify_round
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, ended
-from medquorum.clients.runtime.reconcile import POLL, Wake, interrupted
+from medquorum.clients.runtime.reconcile import POLL, LoopControl, interrupted
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
@@ -71,7 +71,7 @@ class PartyAgent:
         new_model: NewModel,
         attesting: Attesting,
         report: Report,
-        wake: Wake,
+        control: LoopControl,
         *,
         share_patience: float,
         missing: DataError | None = None,
@@ -87,7 +87,7 @@ class PartyAgent:
         self._new_model = new_model
         self._attesting = attesting
         self._report = report
-        self._wake = wake
+        self._control = control
         self._hospitals = hospitals
         self._share_patience = share_patience
         self._missing = missing
@@ -109,7 +109,7 @@ class PartyAgent:
             self._hospitals.serve(status, current.round, self._due(status, current), self._patience)
             return POLL
         if self._something_to_compute(status, current):
-            return self._wake.unless_stopped(lambda: self._meet(current.round))
+            return self._control.unless_stopped(lambda: self._meet(current.round))
         if current.state != "aggregating":
             return POLL
         return self._new_model.store(self._ledger.task(self._task.task), status, self._index, self._waited())
@@ -155,7 +155,7 @@ class PartyAgent:
 
     def _meet(self, round: int) -> float:
         """Work with the other party for as long as it goes well."""
-        self._wake.check()
+        self._control.check()
         try:
             with closing(self._line(f"{self._task.task}/{round}")) as line:
                 if self._index == 1:
@@ -187,7 +187,7 @@ class PartyAgent:
             return
         found: dict[str, Mapping[str, Any]] = {}
         for hospital in self._due(status, status.round):
-            self._wake.check()
+            self._control.check()
             tell(line, Next(do="verify", hospitals=(hospital,)))
             found[hospital] = self._verification.verify(line, status, hospital, self._patience())
         tell(line, Next(do="rest"))
@@ -200,7 +200,7 @@ class PartyAgent:
         with ThreadPoolExecutor(PARALLEL) as pool:
             attesting: list[Future[None]] = []
             while (said := hear(line)).do != "rest":
-                self._wake.check()
+                self._control.check()
                 status = self._status_in(round, "aggregating" if said.do == "sum" else "verifying")
                 if said.do == "sum":
                     self._resharing.share(line, status)
@@ -233,4 +233,4 @@ class PartyAgent:
             if time.monotonic() > give_up:
                 found = "not there" if status.round is None else status.round.state
                 raise ProtocolError(f"round {round} is {found}, the other party says {state}", "Compare both peers")
-            self._wake.sleep(LOOK)
+            self._control.sleep(LOOK)

@@ -21,7 +21,7 @@ from medquorum.clients.encrypted.verification.attestation import Attesting
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.runtime.reconcile import Stopped, Wake, interrupted
+from medquorum.clients.runtime.reconcile import LoopControl, Stopped, interrupted
 from medquorum.core.fixedpoint import IntArray
 from medquorum.gateway import CommitError, GatewayError
 from medquorum.verifier.service.party_connection import Line
@@ -50,10 +50,10 @@ class ConfirmedShares:
     Else a hospital that hands the adding organisation nothing would be accepted, and then stop the sum.
     """
 
-    def __init__(self, shares: ShareStore, held: Callable[[int, str], bool], wake: Wake) -> None:
+    def __init__(self, shares: ShareStore, held: Callable[[int, str], bool], control: LoopControl) -> None:
         self._shares = shares
         self._held = held
-        self._wake = wake
+        self._control = control
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
         """Give P0's share (parameters,), or None when not both have come within some seconds."""
@@ -63,7 +63,7 @@ class ConfirmedShares:
             return None
         return (
             share
-            if self._wake.await_true(lambda: self._asked(status, hospital), end - time.monotonic(), LOOK)
+            if self._control.await_true(lambda: self._asked(status, hospital), end - time.monotonic(), LOOK)
             else None
         )
 
@@ -100,7 +100,7 @@ class Hospitals:
         shares: Shares,
         verification: Verification,
         attesting: Attesting,
-        wake: Wake,
+        control: LoopControl,
         *,
         longest: float = LONGEST,
     ) -> None:
@@ -110,7 +110,7 @@ class Hospitals:
         self._longest = longest
         self._verification = verification
         self._attesting = attesting
-        self._wake = wake
+        self._control = control
         self._slots = threading.Semaphore(AT_ONCE)
         self._serving: dict[str, _Serving] = {}
         self._found: SimpleQueue[tuple[int, str, Mapping[str, Any]]] = SimpleQueue()
@@ -161,7 +161,7 @@ class Hospitals:
         except Exception as error:
             interrupted(error, round=round, hospital=hospital)
         finally:
-            self._wake.call()
+            self._control.wake()
 
 
 @contextmanager

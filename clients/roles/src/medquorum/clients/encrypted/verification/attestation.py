@@ -9,7 +9,7 @@ from typing import Any
 
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError
@@ -28,12 +28,14 @@ SETTLED = frozenset({"DECIDED", "ROUND_STATE"})
 class Attesting:
     """Attests one party's findings in one task; safe to use from several threads."""
 
-    def __init__(self, ledger: Ledger, transactions: Transactions, task: Task, report: Report, wake: Wake) -> None:
+    def __init__(
+        self, ledger: Ledger, transactions: Transactions, task: Task, report: Report, control: LoopControl
+    ) -> None:
         self._ledger = ledger
         self._transactions = transactions
         self._task = task
         self._report = report
-        self._wake = wake
+        self._control = control
 
     def attest(self, round: int, hospital: str, result: Mapping[str, Any]) -> None:
         """Send a finding; one that comes too late changes nothing."""
@@ -64,4 +66,4 @@ class Attesting:
                 a is not None and a.transcript == f["transcript"] for a, f in zip(there, found.values(), strict=True)
             ):
                 return
-            self._wake.sleep(LOOK)
+            self._control.sleep(LOOK)

@@ -19,7 +19,7 @@ from medquorum.clients.encrypted.verification.spec import make_order, make_sum_o
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import fetch_model
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.runtime.reconcile import Wake
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Pace, Report
 from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
@@ -68,7 +68,7 @@ class Verification:
         images: PrivateImages | None,
         folder: Path,
         report: Report,
-        wake: Wake,
+        control: LoopControl,
     ) -> None:
         self._ledger = ledger
         self._task = task
@@ -78,7 +78,7 @@ class Verification:
         self._images = images
         self._folder = folder
         self._report = report
-        self._wake = wake
+        self._control = control
         self._base: tuple[str, Tensors, Merit | None] | None = None
 
     def verify(self, line: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class Verification:
                 sent=line.bytes_sent - sent,
                 received=line.bytes_received - received,
             )
-            self._wake.check()
+            self._control.check()
 
         return progress
 
