@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from medquorum.chaincode.jobs import Memo, Need, Progress, Steps, Workshop
+from medquorum.chaincode.jobs import DataRequest, JobRunner, LruCache, Progress, Steps
 from medquorum.errors import ContractError, DataError
 
 TIMEOUT = 20.0
 
 
 @pytest.fixture
-def workshop() -> Iterator[Workshop]:
-    made = Workshop(jobs=2, waiting=1)
+def runner() -> Iterator[JobRunner]:
+    made = JobRunner(jobs=2, waiting=1)
     yield made
     made.close()
 
@@ -24,7 +24,7 @@ def workshop() -> Iterator[Workshop]:
 def total(names: list[str]) -> Steps[int]:
     found = 0
     for name in names:
-        found += len((yield Need("update", name)))
+        found += len((yield DataRequest("update", name)))
     return found
 
 
@@ -32,98 +32,98 @@ def starting(*names: str) -> Callable[[], tuple[Steps[int], int]]:
     return lambda: (total(list(names)), len(names))
 
 
-def supply(need: Need) -> bytes:
-    return need.name.encode()
+def load(request: DataRequest) -> bytes:
+    return request.name.encode()
 
 
-def test_result_is_remembered(workshop: Workshop) -> None:
-    memo: Memo[int] = Memo(4)
-    assert workshop.advance(memo, "key", starting("a", "bb"), supply, TIMEOUT) == 3
-    assert memo.get("key") == 3
+def test_result_is_remembered(runner: JobRunner) -> None:
+    cache: LruCache[int] = LruCache(4)
+    assert runner.advance(cache, "key", starting("a", "bb"), load, TIMEOUT) == 3
+    assert cache.get("key") == 3
 
     def never() -> tuple[Steps[int], int]:
         raise AssertionError("computed twice")
 
-    assert workshop.advance(memo, "key", never, supply, TIMEOUT) == 3
+    assert runner.advance(cache, "key", never, load, TIMEOUT) == 3
 
 
-def test_impatient_caller_hears_of_progress_and_comes_back(workshop: Workshop) -> None:
-    memo: Memo[int] = Memo(4)
+def test_impatient_caller_hears_of_progress_and_comes_back(runner: JobRunner) -> None:
+    cache: LruCache[int] = LruCache(4)
     gate = threading.Event()
 
     def slow() -> Steps[int]:
-        data = yield Need("update", "abc")
+        data = yield DataRequest("update", "abc")
         gate.wait(TIMEOUT)
         return len(data)
 
     def start() -> tuple[Steps[int], int]:
         return slow(), 1
 
-    answer = workshop.advance(memo, "key", start, supply, 0.05)
+    answer = runner.advance(cache, "key", start, load, 0.05)
     while isinstance(answer, Progress) and answer.done == 0 and not gate.is_set():
         assert answer.total == 1
         gate.set()
-        answer = workshop.advance(memo, "key", start, supply, TIMEOUT)
+        answer = runner.advance(cache, "key", start, load, TIMEOUT)
     assert answer == 3
 
 
-def test_missing_data_leaves_the_computation_where_it_was(workshop: Workshop) -> None:
-    memo: Memo[int] = Memo(4)
+def test_missing_data_leaves_the_computation_where_it_was(runner: JobRunner) -> None:
+    cache: LruCache[int] = LruCache(4)
     supplied: list[str] = []
 
-    def failing(need: Need) -> bytes:
-        if need.name == "bb" and supplied.count("bb") == 0:
+    def failing(request: DataRequest) -> bytes:
+        if request.name == "bb" and supplied.count("bb") == 0:
             supplied.append("bb")
             raise ContractError("DATA_MISSING", "not yet")
-        supplied.append(need.name)
-        return supply(need)
+        supplied.append(request.name)
+        return load(request)
 
     with pytest.raises(ContractError, match="DATA_MISSING"):
-        workshop.advance(memo, "key", starting("a", "bb"), failing, TIMEOUT)
-    assert workshop.advance(memo, "key", starting("a", "bb"), failing, TIMEOUT) == 3
+        runner.advance(cache, "key", starting("a", "bb"), failing, TIMEOUT)
+    assert runner.advance(cache, "key", starting("a", "bb"), failing, TIMEOUT) == 3
     assert supplied == ["a", "bb", "bb"]
 
 
-def test_error_of_the_computation_reaches_the_caller_and_does_not_stick(workshop: Workshop) -> None:
-    memo: Memo[int] = Memo(4)
+def test_error_of_the_computation_reaches_the_caller_and_does_not_stick(runner: JobRunner) -> None:
+    cache: LruCache[int] = LruCache(4)
 
     def broken() -> Steps[int]:
-        yield Need("update", "a")
+        yield DataRequest("update", "a")
         raise DataError("the set is corrupt")
 
     for _ in range(2):
         with pytest.raises(DataError, match="corrupt"):
-            workshop.advance(memo, "key", lambda: (broken(), 1), supply, TIMEOUT)
-    assert workshop.advance(memo, "key", starting("a"), supply, TIMEOUT) == 1
+            runner.advance(cache, "key", lambda: (broken(), 1), load, TIMEOUT)
+    assert runner.advance(cache, "key", starting("a"), load, TIMEOUT) == 1
 
 
-def test_busy(workshop: Workshop) -> None:
-    memo: Memo[int] = Memo(4)
+def test_busy(runner: JobRunner) -> None:
+    cache: LruCache[int] = LruCache(4)
 
-    def missing(_: Need) -> bytes:
+    def missing(_: DataRequest) -> bytes:
         raise ContractError("DATA_MISSING", "not yet")
 
     for key in ("one", "two"):
         with pytest.raises(ContractError, match="DATA_MISSING"):
-            workshop.advance(memo, key, starting("a"), missing, TIMEOUT)
+            runner.advance(cache, key, starting("a"), missing, TIMEOUT)
     with pytest.raises(ContractError, match="BUSY: 2 evaluations are under way"):
-        workshop.advance(memo, "three", starting("a"), supply, TIMEOUT)
-    assert workshop.advance(memo, "one", starting("a"), supply, TIMEOUT) == 1
-    assert workshop.advance(memo, "three", starting("a"), supply, TIMEOUT) == 1
+        runner.advance(cache, "three", starting("a"), load, TIMEOUT)
+    assert runner.advance(cache, "one", starting("a"), load, TIMEOUT) == 1
+    assert runner.advance(cache, "three", starting("a"), load, TIMEOUT) == 1
 
 
-def test_many_callers_share_one_computation(workshop: Workshop) -> None:
-    memo: Memo[int] = Memo(4)
+def test_many_callers_share_one_computation(runner: JobRunner) -> None:
+    cache: LruCache[int] = LruCache(4)
     names = [str(i) for i in range(20)]
     read: list[str] = []
     answers: list[object] = []
 
-    def counting(need: Need) -> bytes:
-        read.append(need.name)
-        return supply(need)
+    def counting(request: DataRequest) -> bytes:
+        read.append(request.name)
+        return load(request)
 
     def call() -> None:
-        answers.append(workshop.advance(memo, "key", starting(*names), counting, TIMEOUT))
+        answers.append(runner.advance(cache, "key", starting(*names), counting, TIMEOUT))
 
     threads = [threading.Thread(target=call) for _ in range(8)]
     for thread in threads:
@@ -136,34 +136,34 @@ def test_many_callers_share_one_computation(workshop: Workshop) -> None:
 
 def test_few_bytes_wait_for_the_thread() -> None:
     """While the thread is busy, further computations do not read their bytes."""
-    workshop = Workshop(jobs=16, waiting=2)
-    memo: Memo[int] = Memo(16)
+    runner = JobRunner(jobs=16, waiting=2)
+    cache: LruCache[int] = LruCache(16)
     gate = threading.Event()
     read: list[str] = []
 
     def slow() -> Steps[int]:
-        data = yield Need("update", "abc")
+        data = yield DataRequest("update", "abc")
         gate.wait(TIMEOUT)
         return len(data)
 
-    def counting(need: Need) -> bytes:
-        read.append(need.name)
-        return supply(need)
+    def counting(request: DataRequest) -> bytes:
+        read.append(request.name)
+        return load(request)
 
     for key in range(6):
-        answer = workshop.advance(memo, key, lambda: (slow(), 1), counting, 0.02)
+        answer = runner.advance(cache, key, lambda: (slow(), 1), counting, 0.02)
         assert isinstance(answer, Progress)
     assert len(read) <= 2
     gate.set()
-    results = [workshop.advance(memo, key, lambda: (slow(), 1), counting, TIMEOUT) for key in range(6)]
-    workshop.close()
+    results = [runner.advance(cache, key, lambda: (slow(), 1), counting, TIMEOUT) for key in range(6)]
+    runner.close()
     assert results == [3] * 6
 
 
 def test_memo_forgets_the_least_used() -> None:
-    memo: Memo[int] = Memo(2)
+    cache: LruCache[int] = LruCache(2)
     for key in "ab":
-        memo.put(key, 1)
-    memo.get("a")
-    memo.put("c", 1)
-    assert [memo.get(key) for key in "abc"] == [1, None, 1]
+        cache.put(key, 1)
+    cache.get("a")
+    cache.put("c", 1)
+    assert [cache.get(key) for key in "abc"] == [1, None, 1]

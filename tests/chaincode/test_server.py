@@ -22,7 +22,7 @@ from medquorum_testing.fake_peer import FakePeer
 def test_environment(tmp_path: Path) -> None:
     node = make_node({"MEDQUORUM_MSP_ID": "VerifierAMSP", "MEDQUORUM_VERIFICATION_DIR": str(tmp_path)})
     assert node.msp_id == "VerifierAMSP"
-    node.workshop.close()
+    node.job_runner.close()
 
 
 @pytest.mark.parametrize("msp", ["", "two words", "x" * 65])

@@ -175,11 +175,11 @@ def test_differing_verifiers_do_not_agree_on_a_verdict(make: Make, refused: Refu
     results = {}
     for verifier in (A, B):
         results[verifier] = demo.prepare(verifier, "PrepareVerdict", "demo", 1, H1)["result"]
-    memo = demo.nodes[B].verdicts
-    key = next(iter(memo._entries))
-    true = memo.get(key)
+    cache = demo.nodes[B].verdicts
+    key = next(iter(cache._entries))
+    true = cache.get(key)
     assert true is not None
-    memo.put(key, (true[0].__class__(H1, False, counts=true[0].counts),))
+    cache.put(key, (true[0].__class__(H1, False, counts=true[0].counts),))
     with pytest.raises(EndorseError):
         demo.submit(A, "VerifyUpdate", "demo", 1, H1)
     refused("VERDICTS_PENDING", demo.submit, A, "CloseVerdicts", "demo", 1, "")

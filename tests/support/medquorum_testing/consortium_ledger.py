@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from medquorum.chaincode.contract import Contract
-from medquorum.chaincode.jobs import Workshop
+from medquorum.chaincode.jobs import JobRunner
 from medquorum.chaincode.node import Node
 from medquorum.chaincode.verification_sets import VerificationSets
 from medquorum.core import model as modelformat
@@ -69,13 +69,13 @@ class Consortium:
 
     def close(self) -> None:
         for node in self.nodes.values():
-            node.workshop.close()
+            node.job_runner.close()
 
     def restart(self, msp: str) -> None:
         """Forget everything the organisation's chaincode process remembered."""
         old = self.nodes[msp]
-        old.workshop.close()
-        self.nodes[msp] = Node(msp, old.sets, Workshop())
+        old.job_runner.close()
+        self.nodes[msp] = Node(msp, old.sets, JobRunner())
         self.ledger.organisations[msp].chaincode = Contract(self.nodes[msp])
 
     @staticmethod

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Long computations beside the transactions: one thread, resumable steps, results remembered.
 
-A computation is a generator. It yields the name of the bytes it needs next (a ``Need``) and is sent them. Only a
+A computation is a generator. It yields the name of the bytes it needs next (a ``DataRequest``) and is sent them. Only a
 transaction can read the ledger and only for as long as it runs, so the transactions that wait for a computation
 bring it its bytes, and one that would run too long answers "working" and is asked again. Between steps a computation
 holds no thread, and at most ``waiting`` sets of bytes are held for the thread.
@@ -19,7 +19,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from medquorum.errors import ContractError
 
-__all__ = ["Memo", "Need", "Progress", "Steps", "Workshop"]
+__all__ = ["DataRequest", "JobRunner", "LruCache", "Progress", "Steps"]
 
 R = TypeVar("R")
 
@@ -28,7 +28,7 @@ IDLE_LIMIT = 600.0
 
 
 @dataclass(frozen=True)
-class Need:
+class DataRequest:
     """Bytes a computation waits for: a model by its hash or an update by its hospital."""
 
     kind: Literal["model", "update"]
@@ -47,10 +47,10 @@ class Progress:
         return {"state": "working", "done": self.done, "total": self.total}
 
 
-Steps = Generator[Need, bytes, R]
+Steps = Generator[DataRequest, bytes, R]
 
 
-class Memo(Generic[R]):
+class LruCache(Generic[R]):
     """The last ``capacity`` results by key; the one unused for longest goes first. Safe between threads."""
 
     def __init__(self, capacity: int) -> None:
@@ -79,14 +79,14 @@ class _Job:
     steps: Steps[Any]
     total: int
     done: int = -1
-    need: Need | None = None
+    request: DataRequest | None = None
     idle: bool = True
     finished: bool = False
     error: Exception | None = None
     touched: float = field(default_factory=time.monotonic)
 
 
-class Workshop:
+class JobRunner:
     """Runs computations one step at a time on one thread.
 
     Parameters
@@ -111,39 +111,39 @@ class Workshop:
 
     def advance(
         self,
-        memo: Memo[R],
+        cache: LruCache[R],
         key: Hashable,
         start: Callable[[], tuple[Steps[R], int]],
-        supply: Callable[[Need], bytes],
+        load: Callable[[DataRequest], bytes],
         patience: float = PATIENCE,
     ) -> R | Progress:
         """Bring the computation named ``key`` forward for about ``patience`` seconds, by one step at least.
 
         Parameters
         ----------
-        memo
+        cache
             Where its result is looked up and remembered.
         start
             Makes the computation and its number of steps, where it is not under way.
-        supply
-            Reads the bytes of a need.
+        load
+            Reads the bytes of a request.
 
         Raises
         ------
         ContractError
-            ``BUSY`` when too many computations are under way; whatever ``supply`` or the computation raise.
+            ``BUSY`` when too many computations are under way; whatever ``load`` or the computation raise.
         """
         deadline = time.monotonic() + patience
-        result = memo.get(key)
+        result = cache.get(key)
         while result is None:
             job = self._claim(key, start, deadline)
             if isinstance(job, Progress):
                 return job
             if not job.finished:
-                self._feed(memo, key, job, supply)
+                self._feed(cache, key, job, load)
             elif job.error is not None:
                 raise job.error
-            result = memo.get(key)
+            result = cache.get(key)
         return result
 
     def _claim(self, key: Hashable, start: Callable[[], tuple[Steps[Any], int]], deadline: float) -> _Job | Progress:
@@ -172,11 +172,11 @@ class Workshop:
         self._jobs[key] = _Job(steps, total)
         return self._jobs[key]
 
-    def _feed(self, memo: Memo[R], key: Hashable, job: _Job, supply: Callable[[Need], bytes]) -> None:
+    def _feed(self, cache: LruCache[R], key: Hashable, job: _Job, load: Callable[[DataRequest], bytes]) -> None:
         """Read what the claimed job needs and hand it to the thread."""
         try:
-            data = None if job.need is None else supply(job.need)
-            self._thread.submit(self._step, memo, key, job, data)
+            data = None if job.request is None else load(job.request)
+            self._thread.submit(self._step, cache, key, job, data)
         except BaseException:
             with self._change:
                 job.idle = True
@@ -184,12 +184,12 @@ class Workshop:
                 self._change.notify_all()
             raise
 
-    def _step(self, memo: Memo[R], key: Hashable, job: _Job, data: bytes | None) -> None:
+    def _step(self, cache: LruCache[R], key: Hashable, job: _Job, data: bytes | None) -> None:
         """Run one step on the thread; its error is raised in the transactions that wait for the job."""
         try:
-            job.need = next(job.steps) if data is None else job.steps.send(data)
+            job.request = next(job.steps) if data is None else job.steps.send(data)
         except StopIteration as end:
-            memo.put(key, end.value)
+            cache.put(key, end.value)
             job.finished = True
         except Exception as error:
             job.error, job.finished = error, True

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from medquorum.chaincode.jobs import Memo, Workshop
+from medquorum.chaincode.jobs import JobRunner, LruCache
 from medquorum.chaincode.verification_sets import VerificationSets
 from medquorum.core import rules
 from medquorum.core.inference import Merit
@@ -32,14 +32,14 @@ class Node:
     """One organisation's chaincode process.
 
     A transaction's reads and writes never depend on what is remembered here: that only decides between answering and
-    refusing with ``NOT_READY``. Bytes of models are bounded by the small capacity of their memos.
+    refusing with ``NOT_READY``. Bytes of models are bounded by the small capacity of their caches.
     """
 
     msp_id: str
     sets: VerificationSets
-    workshop: Workshop = field(default_factory=Workshop)
-    bases: Memo[bytes] = field(default_factory=lambda: Memo(MODELS))
-    merits: Memo[Merit] = field(default_factory=lambda: Memo(RESULTS))
-    digests: Memo[str] = field(default_factory=lambda: Memo(RESULTS))
-    verdicts: Memo[tuple[rules.Verdict, ...]] = field(default_factory=lambda: Memo(RESULTS))
-    new_models: Memo[NewModel] = field(default_factory=lambda: Memo(MODELS))
+    job_runner: JobRunner = field(default_factory=JobRunner)
+    bases: LruCache[bytes] = field(default_factory=lambda: LruCache(MODELS))
+    merits: LruCache[Merit] = field(default_factory=lambda: LruCache(RESULTS))
+    digests: LruCache[str] = field(default_factory=lambda: LruCache(RESULTS))
+    verdicts: LruCache[tuple[rules.Verdict, ...]] = field(default_factory=lambda: LruCache(RESULTS))
+    new_models: LruCache[NewModel] = field(default_factory=lambda: LruCache(MODELS))

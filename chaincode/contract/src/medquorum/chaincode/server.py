@@ -85,7 +85,7 @@ def main() -> None:
         _end(error, error.exit_code)
     except ShimError as error:
         _end(error, NetworkError.exit_code if isinstance(error, ListenError) else ConfigError.exit_code)
-    node.workshop.close()
+    node.job_runner.close()
 
 
 def _end(error: Exception, code: int) -> NoReturn:

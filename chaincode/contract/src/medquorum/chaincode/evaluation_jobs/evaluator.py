@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator, Hashable, Mapping, Sequence
 
 from medquorum.chaincode.context import sha256
-from medquorum.chaincode.jobs import Need, Steps
+from medquorum.chaincode.jobs import DataRequest, Steps
 from medquorum.chaincode.node import Node
 from medquorum.core import model as modelformat
 from medquorum.core import rules
@@ -37,11 +37,11 @@ class Bench:
         self.rule = rules.parse_rule(task.rule)
         self._verification = verification
 
-    def base(self) -> Generator[Need, bytes, modelformat.Tensors]:
+    def base(self) -> Generator[DataRequest, bytes, modelformat.Tensors]:
         """Give the base model's tensors; a base that is out of range stops the round (``RangeError``)."""
         packed = self.node.bases.get(self.current.base)
         if packed is None:
-            packed = yield Need("model", self.current.base)
+            packed = yield DataRequest("model", self.current.base)
             modelformat.check_range(self.description, modelformat.unpack(self.description, packed))
             self.node.bases.put(self.current.base, packed)
         return modelformat.unpack(self.description, packed)
@@ -77,18 +77,18 @@ class Bench:
             lambda_bits=self.task.lambda_bits,
         )
 
-    def digest(self, hospital: str) -> Generator[Need, bytes, str]:
+    def digest(self, hospital: str) -> Generator[DataRequest, bytes, str]:
         """Give the SHA-256 of an update's parameters without salt."""
         commitment = self.current.commitments[hospital]
         found = self.node.digests.get(commitment)
         if found is None:
-            found = sha256((yield Need("update", hospital)))
+            found = sha256((yield DataRequest("update", hospital)))
             self.node.digests.put(commitment, found)
         return found
 
-    def candidate(self, base: modelformat.Tensors, hospital: str) -> Generator[Need, bytes, rules.Candidate]:
+    def candidate(self, base: modelformat.Tensors, hospital: str) -> Generator[DataRequest, bytes, rules.Candidate]:
         """Screen and evaluate one update; what is wrong with it becomes the candidate's problem, never an error."""
-        packed = yield Need("update", hospital)
+        packed = yield DataRequest("update", hospital)
         tensors, problem, digest = rules.screen(self.description, packed)
         self.node.digests.put(self.current.commitments[hospital], digest)
         if problem is not None or tensors is None:
@@ -100,7 +100,7 @@ class Bench:
             own=self.merit(tensors) if "own" in self.rule.subjects else None,
         )
 
-    def unique(self, candidate: rules.Candidate) -> Generator[Need, bytes, rules.Candidate]:
+    def unique(self, candidate: rules.Candidate) -> Generator[DataRequest, bytes, rules.Candidate]:
         """Refuse a candidate whose parameters are those of one before it in the sorted list.
 
         This comes after the evaluation, when the digests of the others are mostly known: nobody reads them again.
@@ -161,12 +161,12 @@ class RunningSum:
         self._names: tuple[str, ...] = ()
         self._sums: dict[str, IntArray] = {}
 
-    def over(self, names: tuple[str, ...]) -> Generator[Need, bytes, dict[str, IntArray]]:
+    def over(self, names: tuple[str, ...]) -> Generator[DataRequest, bytes, dict[str, IntArray]]:
         """Give the sum over the names; those added before are not read again when the names go on from them."""
         if names[: len(self._names)] != self._names:
             self._names, self._sums = (), {}
         for name in names[len(self._names) :]:
-            packed = yield Need("update", name)
+            packed = yield DataRequest("update", name)
             add(self._bench.description, self._sums, modelformat.unpack(self._bench.description, packed))
         self._names = names
         return self._sums

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from medquorum.chaincode.context import Context, sha256
-from medquorum.chaincode.jobs import Need
+from medquorum.chaincode.jobs import DataRequest
 from medquorum.chaincode.transactions.models import get_chunk
 from medquorum.chaincode.transactions.update import COLLECTION, private_key
 from medquorum.core.documents.model import Model
@@ -15,18 +15,18 @@ from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update, chunk_of
 from medquorum.errors import ContractError, ModelError
 
-__all__ = ["supplier"]
+__all__ = ["data_loader"]
 
 
-def supplier(context: Context, task: Task, current: Round) -> Callable[[Need], bytes]:
+def data_loader(context: Context, task: Task, current: Round) -> Callable[[DataRequest], bytes]:
     """Make the function that reads models by hash and the round's updates by hospital, for one transaction."""
 
-    def supply(need: Need) -> bytes:
-        if need.kind == "model":
-            return _model(context, need.name)
-        return _update(context, task, current, need.name)
+    def load(request: DataRequest) -> bytes:
+        if request.kind == "model":
+            return _model(context, request.name)
+        return _update(context, task, current, request.name)
 
-    return supply
+    return load
 
 
 def _model(context: Context, name: str) -> bytes:

@@ -16,7 +16,7 @@ from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
 from medquorum.chaincode.evaluation_jobs.averaging import aggregate_key, average
 from medquorum.chaincode.evaluation_jobs.evaluator import Bench
-from medquorum.chaincode.evaluation_jobs.loader import supplier
+from medquorum.chaincode.evaluation_jobs.loader import data_loader
 from medquorum.chaincode.jobs import Progress
 from medquorum.chaincode.node import NewModel
 from medquorum.chaincode.state.chunks import put_chunk, stored_chunks
@@ -69,11 +69,11 @@ def prepare_aggregate(context: Context, task: TaskId, round: RoundNumber) -> Ans
     current = _aggregating(context, document, round)
     node = context.node
     bench = Bench(node, document, current, node.sets.get(document.dataset, document.dataset_size))
-    result = node.workshop.advance(
+    result = node.job_runner.advance(
         node.new_models,
         aggregate_key(document, current),
         lambda: average(bench),
-        supplier(context, document, current),
+        data_loader(context, document, current),
     )
     if isinstance(result, Progress):
         return result.plain()

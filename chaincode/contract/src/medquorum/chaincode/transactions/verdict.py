@@ -10,7 +10,7 @@ from medquorum.chaincode.arguments import Msp, RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
 from medquorum.chaincode.evaluation_jobs.evaluator import Bench, judge_round, judge_update, verdict_key
-from medquorum.chaincode.evaluation_jobs.loader import supplier
+from medquorum.chaincode.evaluation_jobs.loader import data_loader
 from medquorum.chaincode.jobs import Progress
 from medquorum.chaincode.state.rounds import get_round
 from medquorum.chaincode.state.verdicts import check_undecided, find_verdict
@@ -30,8 +30,8 @@ def prepare_verdict(context: Context, task: TaskId, round: RoundNumber, hospital
     current = _verifying(context, document, round)
     key = _key(document, current, hospital)
     bench = _bench(context, document, current)
-    verdicts = context.node.workshop.advance(
-        context.node.verdicts, key, lambda: judge_update(bench, hospital), supplier(context, document, current)
+    verdicts = context.node.job_runner.advance(
+        context.node.verdicts, key, lambda: judge_update(bench, hospital), data_loader(context, document, current)
     )
     if isinstance(verdicts, Progress):
         return verdicts.plain()
@@ -45,11 +45,11 @@ def prepare_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
     document = _task(context, task, over_round=True)
     current = _verifying(context, document, round)
     bench = _bench(context, document, current)
-    verdicts = context.node.workshop.advance(
+    verdicts = context.node.job_runner.advance(
         context.node.verdicts,
         verdict_key(document, current, current.candidates),
         lambda: judge_round(bench),
-        supplier(context, document, current),
+        data_loader(context, document, current),
     )
     if isinstance(verdicts, Progress):
         return verdicts.plain()
