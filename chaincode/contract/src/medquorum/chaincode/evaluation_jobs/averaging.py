@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from medquorum.chaincode.evaluation_jobs.evaluator import Bench, RunningSum, verdict_key
+from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator, RunningSum, verdict_key
 from medquorum.chaincode.jobs import Steps
 from medquorum.chaincode.node import NewModel
 from medquorum.core import model as modelformat
@@ -20,17 +20,17 @@ def aggregate_key(task: Task, current: Round) -> Hashable:
     return verdict_key(task, current, current.accepted)
 
 
-def average(bench: Bench) -> tuple[Steps[NewModel], int]:
+def average(evaluator: RoundEvaluator) -> tuple[Steps[NewModel], int]:
     """Make the computation of the new model from the accepted updates, and its number of steps."""
-    return _average(bench), len(bench.current.accepted) + 1
+    return _average(evaluator), len(evaluator.current.accepted) + 1
 
 
-def _average(bench: Bench) -> Steps[NewModel]:
-    accepted = tuple(bench.current.accepted)
-    base = yield from bench.base()
-    sums = yield from RunningSum(bench).over(accepted)
-    tensors = bench.next_model(base, sums, len(accepted))
-    packed = modelformat.pack(bench.description, tensors)
+def _average(evaluator: RoundEvaluator) -> Steps[NewModel]:
+    accepted = tuple(evaluator.current.accepted)
+    base = yield from evaluator.base()
+    sums = yield from RunningSum(evaluator).over(accepted)
+    tensors = evaluator.next_model(base, sums, len(accepted))
+    packed = modelformat.pack(evaluator.description, tensors)
     chunks = modelformat.chunk_hashes(packed)
-    name = modelformat.model_hash(bench.task.layout, chunks)
-    return NewModel(name, chunks, packed, bench.base_merit(base).correct, bench.merit(tensors).correct)
+    name = modelformat.model_hash(evaluator.task.layout, chunks)
+    return NewModel(name, chunks, packed, evaluator.base_merit(base).correct, evaluator.merit(tensors).correct)

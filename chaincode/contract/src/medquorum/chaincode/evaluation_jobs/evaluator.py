@@ -18,7 +18,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.core.inference import Merit, compile_model, merit
 from medquorum.errors import MedquorumError
 
-__all__ = ["Bench", "RunningSum", "judge_round", "judge_update", "verdict_key"]
+__all__ = ["RoundEvaluator", "RunningSum", "evaluate_round", "evaluate_update", "verdict_key"]
 
 
 def verdict_key(task: Task, current: Round, candidates: Sequence[str]) -> Hashable:
@@ -26,7 +26,7 @@ def verdict_key(task: Task, current: Round, candidates: Sequence[str]) -> Hashab
     return sha256(task.encode()), current.base, tuple((name, current.commitments[name]) for name in candidates)
 
 
-class Bench:
+class RoundEvaluator:
     """One round's evaluation tools on one node: base model, description, verification set."""
 
     def __init__(self, node: Node, task: Task, current: Round, verification: VerificationSet) -> None:
@@ -112,52 +112,52 @@ class Bench:
         return candidate
 
 
-def judge_update(bench: Bench, hospital: str) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
+def evaluate_update(evaluator: RoundEvaluator, hospital: str) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
     """Make the computation of one update's verdict under a rule over single updates, and its number of steps."""
-    return _judge_update(bench, hospital), 2
+    return _evaluate_update(evaluator, hospital), 2
 
 
-def _judge_update(bench: Bench, hospital: str) -> Steps[tuple[rules.Verdict, ...]]:
-    base = yield from bench.base()
-    candidate = yield from bench.candidate(base, hospital)
-    candidate = yield from bench.unique(candidate)
-    return tuple(rules.judge(bench.rule, bench.base_merit(base), [candidate]))
+def _evaluate_update(evaluator: RoundEvaluator, hospital: str) -> Steps[tuple[rules.Verdict, ...]]:
+    base = yield from evaluator.base()
+    candidate = yield from evaluator.candidate(base, hospital)
+    candidate = yield from evaluator.unique(candidate)
+    return tuple(rules.judge(evaluator.rule, evaluator.base_merit(base), [candidate]))
 
 
-def judge_round(bench: Bench) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
+def evaluate_round(evaluator: RoundEvaluator) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
     """Make the computation of all verdicts under a rule over the round, and its number of steps."""
-    return _judge_round(bench), 2 * len(bench.current.candidates) + 1
+    return _evaluate_round(evaluator), 2 * len(evaluator.current.candidates) + 1
 
 
-def _judge_round(bench: Bench) -> Steps[tuple[rules.Verdict, ...]]:
+def _evaluate_round(evaluator: RoundEvaluator) -> Steps[tuple[rules.Verdict, ...]]:
     """Evaluate every update, then every aggregate the rule asks for; one update is in memory at a time."""
-    base = yield from bench.base()
+    base = yield from evaluator.base()
     candidates = []
-    for name in bench.current.candidates:
-        candidate = yield from bench.candidate(base, name)
-        candidates.append((yield from bench.unique(candidate)))
+    for name in evaluator.current.candidates:
+        candidate = yield from evaluator.candidate(base, name)
+        candidates.append((yield from evaluator.unique(candidate)))
     known: dict[tuple[str, ...], Merit] = {}
-    total = RunningSum(bench)
+    total = RunningSum(evaluator)
     while True:
         try:
             verdicts = rules.judge(
-                bench.rule,
-                bench.base_merit(base),
+                evaluator.rule,
+                evaluator.base_merit(base),
                 candidates,
                 aggregate_merit=_known(known),
-                minimum=bench.task.minimum_accepted,
+                minimum=evaluator.task.minimum_accepted,
             )
             return tuple(verdicts)
         except _Unknown as unknown:
             sums = yield from total.over(unknown.names)
-            known[unknown.names] = bench.merit(bench.next_model(base, sums, len(unknown.names)))
+            known[unknown.names] = evaluator.merit(evaluator.next_model(base, sums, len(unknown.names)))
 
 
 class RunningSum:
     """The sum of some updates, extended by one update at a time."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, evaluator: RoundEvaluator) -> None:
+        self._evaluator = evaluator
         self._names: tuple[str, ...] = ()
         self._sums: dict[str, IntArray] = {}
 
@@ -167,7 +167,7 @@ class RunningSum:
             self._names, self._sums = (), {}
         for name in names[len(self._names) :]:
             packed = yield DataRequest("update", name)
-            add(self._bench.description, self._sums, modelformat.unpack(self._bench.description, packed))
+            add(self._evaluator.description, self._sums, modelformat.unpack(self._evaluator.description, packed))
         self._names = names
         return self._sums
 

@@ -15,7 +15,7 @@ from medquorum.chaincode.arguments import Index, Json, RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
 from medquorum.chaincode.evaluation_jobs.averaging import aggregate_key, average
-from medquorum.chaincode.evaluation_jobs.evaluator import Bench
+from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
 from medquorum.chaincode.jobs import Progress
 from medquorum.chaincode.node import NewModel
@@ -68,11 +68,11 @@ def prepare_aggregate(context: Context, task: TaskId, round: RoundNumber) -> Ans
     document.expect("plain", "The parties add up their shares: each sends AttestAggregate")
     current = _aggregating(context, document, round)
     node = context.node
-    bench = Bench(node, document, current, node.sets.get(document.dataset, document.dataset_size))
+    evaluator = RoundEvaluator(node, document, current, node.sets.get(document.dataset, document.dataset_size))
     result = node.job_runner.advance(
         node.new_models,
         aggregate_key(document, current),
-        lambda: average(bench),
+        lambda: average(evaluator),
         data_loader(context, document, current),
     )
     if isinstance(result, Progress):

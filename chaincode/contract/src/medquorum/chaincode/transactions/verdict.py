@@ -9,7 +9,7 @@ from medquorum.chaincode.access import check_local
 from medquorum.chaincode.arguments import Msp, RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
-from medquorum.chaincode.evaluation_jobs.evaluator import Bench, judge_round, judge_update, verdict_key
+from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator, evaluate_round, evaluate_update, verdict_key
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
 from medquorum.chaincode.jobs import Progress
 from medquorum.chaincode.state.rounds import get_round
@@ -29,9 +29,12 @@ def prepare_verdict(context: Context, task: TaskId, round: RoundNumber, hospital
     document = _task(context, task, over_round=False)
     current = _verifying(context, document, round)
     key = _key(document, current, hospital)
-    bench = _bench(context, document, current)
+    evaluator = _evaluator(context, document, current)
     verdicts = context.node.job_runner.advance(
-        context.node.verdicts, key, lambda: judge_update(bench, hospital), data_loader(context, document, current)
+        context.node.verdicts,
+        key,
+        lambda: evaluate_update(evaluator, hospital),
+        data_loader(context, document, current),
     )
     if isinstance(verdicts, Progress):
         return verdicts.plain()
@@ -44,11 +47,11 @@ def prepare_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
     check_local(context)
     document = _task(context, task, over_round=True)
     current = _verifying(context, document, round)
-    bench = _bench(context, document, current)
+    evaluator = _evaluator(context, document, current)
     verdicts = context.node.job_runner.advance(
         context.node.verdicts,
         verdict_key(document, current, current.candidates),
-        lambda: judge_round(bench),
+        lambda: evaluate_round(evaluator),
         data_loader(context, document, current),
     )
     if isinstance(verdicts, Progress):
@@ -117,8 +120,8 @@ def _key(task: Task, current: Round, hospital: str) -> Any:
     return verdict_key(task, current, [name for name in current.candidates if name <= hospital])
 
 
-def _bench(context: Context, task: Task, current: Round) -> Bench:
-    return Bench(context.node, task, current, context.node.sets.get(task.dataset, task.dataset_size))
+def _evaluator(context: Context, task: Task, current: Round) -> RoundEvaluator:
+    return RoundEvaluator(context.node, task, current, context.node.sets.get(task.dataset, task.dataset_size))
 
 
 def _prepared(context: Context, number: int, key: Any) -> tuple[rules.Verdict, ...]:
