@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medquorum.core.documents.encrypted import Placement
-from medquorum.core.inference import compile_model, merit
+from medquorum.core.inference import compile_model, count_correct
 from medquorum.core.model import catalogue
 from medquorum_benchmarks.peers.networks import Network
 from medquorum_benchmarks.peers.placed import place
@@ -40,7 +40,7 @@ def plain(network: Network, count: int) -> float:
     images, labels = network.images(count)
     start = perf_counter()
     program = compile_model(network.description, network.base, network.base, lambda_numerator=1, lambda_bits=1)
-    merit(program, images[..., None], labels)
+    count_correct(program, images[..., None], labels)
     return perf_counter() - start
 
 

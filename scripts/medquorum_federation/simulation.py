@@ -26,7 +26,7 @@ from medquorum.clients.training.module import DescribedModel
 from medquorum.clients.training.train import Recipe, accuracy, seed_of, train
 from medquorum.core import model as modelformat
 from medquorum.core.aggregate import aggregate
-from medquorum.core.inference import Merit, compile_model, merit
+from medquorum.core.inference import AccuracyCounts, compile_model, count_correct
 from medquorum.core.model import catalogue
 from medquorum.core.rules import Candidate, judge, parse_rule, screen, squared_distance
 
@@ -164,29 +164,29 @@ class Simulation:
             judged: dict[str, Any] = {}
             if update is not None and problem is None:
                 if "mixed" in self._rule.subjects:
-                    judged["mixed"] = self._merit(packed, base)
+                    judged["mixed"] = self._count_correct(packed, base)
                 if "own" in self._rule.subjects:
-                    judged["own"] = self._merit(packed)
+                    judged["own"] = self._count_correct(packed)
                 if self._rule.norm is not None:
                     judged["distance"] = squared_distance(self._description, tensors, update)
             candidates.append(Candidate(name, problem, **judged))
         verdicts = judge(
             self._rule,
-            self._merit(base),
+            self._count_correct(base),
             candidates,
             minimum=self._options.minimum_accepted,
-            aggregate_merit=lambda names: self._merit(self._mixed(base, [updates[name] for name in names])),
+            aggregate_counts=lambda names: self._count_correct(self._mixed(base, [updates[name] for name in names])),
         )
         return {verdict.name for verdict in verdicts if verdict.accepted}
 
-    def _merit(self, packed: bytes, base: bytes | None = None) -> Merit:
-        """Give the merit of a model, or of p when the base model is given."""
+    def _count_correct(self, packed: bytes, base: bytes | None = None) -> AccuracyCounts:
+        """Give the accuracy counts of a model, or of p when the base model is given."""
         own = modelformat.unpack(self._description, packed)
         if base is None:
             program = compile_model(self._description, own, lambda_numerator=1, lambda_bits=0)
         else:
             program = compile_model(self._description, modelformat.unpack(self._description, base), own, **self._mix)
-        return merit(program, self._verification.images, self._verification.labels)
+        return count_correct(program, self._verification.images, self._verification.labels)
 
     def _mixed(self, base: bytes, updates: Sequence[bytes]) -> bytes:
         tensors = (modelformat.unpack(self._description, packed) for packed in updates)

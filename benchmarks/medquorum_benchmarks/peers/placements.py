@@ -35,7 +35,7 @@ from medquorum.core import model as modelformat
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import Tensors
 from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.party_connection import PATIENCE, Lines, open_line
@@ -87,9 +87,9 @@ class _PlayedLedger:
 class _Prepared(Verification):
     """A party that has read and judged the base model before, as it has after a round's first update."""
 
-    known: tuple[Tensors, Merit | None]
+    known: tuple[Tensors, AccuracyCounts | None]
 
-    def base(self, model: str) -> tuple[Tensors, Merit | None]:
+    def base(self, model: str) -> tuple[Tensors, AccuracyCounts | None]:
         """Give the base model."""
         return self.known
 
@@ -118,7 +118,7 @@ class _Role:
         dealer = TaskDealer(self.task, self.own, index)
         made = _Prepared(self.ledger, self.task, index, dealer, shares, images, self.folder, self.quiet, LoopControl())
         base = modelformat.unpack(modelformat.parse(self.task.model), self.update)
-        made.known = base, None if images is None else images.merit(base)
+        made.known = base, None if images is None else images.count_correct(base)
         return made
 
 

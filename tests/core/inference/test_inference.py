@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medquorum.core.inference import Merit, compile_model, correct, merit
+from medquorum.core.inference import AccuracyCounts, compile_model, correct, count_correct
 from medquorum.core.model import parse
 from medquorum.errors import DataError, ModelError
 from medquorum_testing.slow_inference import SlowModel
@@ -133,13 +133,13 @@ def test_merit_counts_per_class():
     images = images_for(document, rng, 40)
     labels = rng.integers(0, 2, 40).astype(np.uint8)
     right = program.predict(images) == labels
-    expected = Merit(
+    expected = AccuracyCounts(
         int(right.sum()),
         tuple(int((right & (labels == c)).sum()) for c in range(3)),
         tuple(int((labels == c).sum()) for c in range(3)),
     )
-    assert merit(program, images, labels) == expected
+    assert count_correct(program, images, labels) == expected
     assert expected.total == 40
     for bad in (labels[:-1], labels + 3):
         with pytest.raises(DataError, match="labels do not fit"):
-            merit(program, images, bad)
+            count_correct(program, images, bad)

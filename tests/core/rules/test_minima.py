@@ -4,9 +4,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.core.rules import Candidate, judge, parse_rule
-from medquorum.core.rules.minima import least_merits
+from medquorum.core.rules.minima import least_counts
 
 TOTALS = (40, 25, 0)
 thousandths = st.integers(0, 1000)
@@ -25,18 +25,18 @@ rules = st.one_of(
 )
 
 
-def merit(per_class):
-    return Merit(sum(per_class), per_class, TOTALS)
+def count_correct(per_class):
+    return AccuracyCounts(sum(per_class), per_class, TOTALS)
 
 
 @given(rules, counts, counts, counts)
 def test_reaching_the_least_counts_is_being_accepted(document, base, mixed, own):
     rule = parse_rule(document)
-    found = {"mixed": merit(mixed), "own": merit(own)}
+    found = {"mixed": count_correct(mixed), "own": count_correct(own)}
     reached = all(
         found[subject].correct >= total
         and all(c >= least for c, least in zip(found[subject].per_class_correct, classes, strict=True))
-        for subject, (total, classes) in least_merits(rule, merit(base)).items()
+        for subject, (total, classes) in least_counts(rule, count_correct(base)).items()
     )
-    judged = judge(rule, merit(base), [Candidate("H", **{name: found[name] for name in rule.subjects})])
+    judged = judge(rule, count_correct(base), [Candidate("H", **{name: found[name] for name in rule.subjects})])
     assert reached == judged[0].accepted

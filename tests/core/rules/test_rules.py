@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import pack, parse
 from medquorum.core.rules import Candidate, Reason, judge, parse_rule, screen, squared_distance
 from medquorum.errors import ContractError
 from medquorum_testing.tiny_models import TINY, random_tensors
 
 
-def merit(*per_class, each=100):
-    return Merit(sum(per_class), per_class, (each,) * len(per_class))
+def count_correct(*per_class, each=100):
+    return AccuracyCounts(sum(per_class), per_class, (each,) * len(per_class))
 
 
-BASE = merit(50, 50)
+BASE = count_correct(50, 50)
 
 
 def only(rule, base=BASE, **fields):
@@ -79,7 +79,7 @@ def test_floats_are_refused():
 
 @pytest.mark.parametrize(("found", "accepted"), [((50, 51), True), ((50, 50), False), ((50, 49), False)])
 def test_strict(found, accepted):
-    verdict = only({"name": "strict"}, mixed=merit(*found))
+    verdict = only({"name": "strict"}, mixed=count_correct(*found))
     assert verdict.accepted is accepted
     assert verdict.reason is (None if accepted else Reason.RULE)
     assert verdict.quality == sum(found) - 100
@@ -88,12 +88,12 @@ def test_strict(found, accepted):
 
 @pytest.mark.parametrize(("found", "accepted"), [((50, 49), True), ((49, 49), False), ((50, 50), True)])
 def test_slack_of_one_percent_of_two_hundred_is_less_than_two(found, accepted):
-    assert only({"name": "slack", "slack": 10}, mixed=merit(*found)).accepted is accepted
+    assert only({"name": "slack", "slack": 10}, mixed=count_correct(*found)).accepted is accepted
 
 
 @given(st.integers(0, 200))
 def test_slack_zero_is_strict(found):
-    candidate = merit(found // 2, found - found // 2)
+    candidate = count_correct(found // 2, found - found // 2)
     assert only({"name": "slack", "slack": 0}, mixed=candidate) == only({"name": "strict"}, mixed=candidate)
 
 
@@ -101,14 +101,14 @@ def test_slack_zero_is_strict(found):
     ("found", "reason"), [((35, 90), None), ((34, 91), Reason.FLOOR), ((50, 40), Reason.RULE), ((0, 99), Reason.RULE)]
 )
 def test_floor_on_p(found, reason):
-    verdict = only({"name": "floor", "slack": 5, "floor": 150}, mixed=merit(*found))
+    verdict = only({"name": "floor", "slack": 5, "floor": 150}, mixed=count_correct(*found))
     assert verdict.reason is reason
 
 
 def test_floor_on_r():
     rule = {"name": "floor", "slack": 5, "floor": 150, "floor_on": "r"}
-    assert only(rule, mixed=merit(0, 101), own=merit(35, 35)).accepted
-    verdict = only(rule, mixed=merit(60, 60), own=merit(100, 34))
+    assert only(rule, mixed=count_correct(0, 101), own=count_correct(35, 35)).accepted
+    verdict = only(rule, mixed=count_correct(60, 60), own=count_correct(100, 34))
     assert verdict.reason is Reason.FLOOR
     assert verdict.counts["own"] == 134
 
@@ -117,20 +117,22 @@ def test_floor_on_r():
 def test_floor_wants_every_class_recognised_even_if_w_does_not(found, reason):
     """From random weights, training on random labels still beats w: no class of w's is there to fall below."""
     verdict = only(
-        {"name": "floor", "slack": 5, "floor": 150, "least": 50}, Merit(20, (20, 0), (100, 100)), mixed=merit(*found)
+        {"name": "floor", "slack": 5, "floor": 150, "least": 50},
+        AccuracyCounts(20, (20, 0), (100, 100)),
+        mixed=count_correct(*found),
     )
     assert verdict.reason is reason
 
 
 def test_floor_ignores_a_class_without_images():
-    base = Merit(50, (50, 0), (100, 0))
+    base = AccuracyCounts(50, (50, 0), (100, 0))
     rule = {"name": "floor", "slack": 0, "floor": 0, "least": 9}
-    assert only(rule, base, mixed=Merit(51, (51, 0), (100, 0))).accepted
+    assert only(rule, base, mixed=AccuracyCounts(51, (51, 0), (100, 0))).accepted
 
 
 @pytest.mark.parametrize(("found", "accepted"), [((70, 70), True), ((70, 69), False)])
 def test_threshold_is_inclusive(found, accepted):
-    verdict = only({"name": "threshold", "threshold": 700}, own=merit(*found))
+    verdict = only({"name": "threshold", "threshold": 700}, own=count_correct(*found))
     assert verdict.accepted is accepted
     assert verdict.quality is None
 
@@ -178,16 +180,16 @@ class Aggregates:
 
     def __call__(self, names):
         self.asked.append(names)
-        return merit(self.correct[len(names) - 1], 0, each=100)
+        return count_correct(self.correct[len(names) - 1], 0, each=100)
 
 
 def judged(aggregates, *found, slack=0, minimum=1, problems=None):
     candidates = [
-        Candidate(name, (problems or {}).get(name), mixed=merit(count, 0))
+        Candidate(name, (problems or {}).get(name), mixed=count_correct(count, 0))
         for name, count in zip("DCBA", found, strict=False)
     ]
     rule = parse_rule({"name": "prefix", "slack": slack})
-    return judge(rule, BASE, candidates, aggregate_merit=aggregates, minimum=minimum)
+    return judge(rule, BASE, candidates, aggregate_counts=aggregates, minimum=minimum)
 
 
 def accepted(verdicts):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.inference import compile_model, merit
+from medquorum.core.inference import compile_model, count_correct
 from medquorum.core.model import catalogue
 from medquorum.errors import MedquorumError
 from medquorum.verifier.comparison.backends import Comparing
@@ -33,7 +33,7 @@ def correct(flat: IntArray) -> int:
         tensors[name] = flat[start : start + values.size].reshape(values.shape)
         start += values.size
     program = compile_model(CASE.description, CASE.base, tensors, lambda_numerator=1, lambda_bits=1)
-    return merit(program, CASE.images, CASE.labels).correct
+    return count_correct(program, CASE.images, CASE.labels).correct
 
 
 def order(comparison: Comparing, *, only_bit: bool) -> Order:

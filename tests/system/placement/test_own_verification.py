@@ -15,7 +15,7 @@ from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.core import model as modelformat
 from medquorum.core.dataset import VerificationSet
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.inference import compile_model, merit
+from medquorum.core.inference import compile_model, count_correct
 from medquorum.errors import MedquorumError, ProtocolError
 from medquorum.network.supervision.waiting import await_true
 from medquorum.verifier.gates.correctness import COUNT_BITS
@@ -38,7 +38,7 @@ def correct(fed: Federation, packed: bytes) -> int:
     images = VerificationSet.read(fed.mounted("VerifierA"))
     description = modelformat.parse(fed.task.model)
     program = compile_model(description, modelformat.unpack(description, packed), lambda_numerator=1, lambda_bits=0)
-    return merit(program, images.images, images.labels.astype(np.int64)).correct
+    return count_correct(program, images.images, images.labels.astype(np.int64)).correct
 
 
 def test_p0_and_each_hospital_find_what_plain_evaluation_finds(fed: Federation) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from medquorum.core.aggregate import divisions, next_model
 from medquorum.core.division import common_shift, multiplier
-from medquorum.core.inference import compile_model, merit
+from medquorum.core.inference import compile_model, count_correct
 from medquorum.core.model import catalogue, layout, parse
 from medquorum.core.model.layout import Kind
 from medquorum.errors import ModelError
@@ -93,5 +93,5 @@ def test_the_model_that_a_sum_leads_to_is_evaluated(name, count):
     outcomes = verify(plan, inputs, Tree)
     model = next_model(first.description, first.base, total, count, lambda_numerator=1, lambda_bits=1)
     program = compile_model(first.description, model, lambda_numerator=1, lambda_bits=0)
-    right = merit(program, first.images, first.labels).correct
+    right = count_correct(program, first.images, first.labels).correct
     assert [outcome.counts.tolist() for outcome in outcomes] == [[right]] * 2

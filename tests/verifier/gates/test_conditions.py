@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medquorum.core.fixedpoint import wrap
-from medquorum.core.inference import compile_model, correct, merit
+from medquorum.core.inference import compile_model, correct, count_correct
 from medquorum.core.model import Kind, TensorSpec, catalogue
 from medquorum.errors import ConfigError
 from medquorum.verifier.comparison.fss import Fss
@@ -137,6 +137,6 @@ def test_both_models_and_classes_in_one_verification():
     first, second = verify(plan, inputs, Tree)
     mixed = compile_model(found.description, found.base, found.update, lambda_numerator=3, lambda_bits=2)
     own = compile_model(found.description, found.update)
-    expected = [merit(program, found.images, found.labels).per_class_correct for program in (mixed, own)]
+    expected = [count_correct(program, found.images, found.labels).per_class_correct for program in (mixed, own)]
     assert first.counts.tolist() == second.counts.tolist() == [*expected[0], *expected[1]]
     assert first.accepted

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from medquorum.core.fixedpoint import wrap
-from medquorum.core.inference import compile_model, merit
+from medquorum.core.inference import compile_model, count_correct
 from medquorum.core.model import catalogue, parse
 from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.tree import Tree
@@ -31,7 +31,7 @@ def check(found: Case, numerator, bits, back_end, *, batch=64, grey=True):
     outcomes = verify(plan, inputs, BACK_ENDS[back_end], traces=keep)
     plain = compile_model(found.description, found.base, found.update, lambda_numerator=numerator, lambda_bits=bits)
     if outcomes[0].accepted:
-        right = merit(plain, found.images, found.labels).correct
+        right = count_correct(plain, found.images, found.labels).correct
         assert [outcome.counts.tolist() for outcome in outcomes] == [[right]] * 2
     else:
         assert [outcome.counts for outcome in outcomes] == [None, None]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from medquorum.core import canonical
-from medquorum.core.inference import compile_model, merit
+from medquorum.core.inference import compile_model, count_correct
 from medquorum.core.model import catalogue
 from medquorum.errors import DataError, MaterialError, ProtocolError
 from medquorum.verifier.binding.commitment import ShareContext, hand_overs, open_share
@@ -34,7 +34,7 @@ CONTEXT = ShareContext("demo", 1, "Hospital1MSP", "b" * 64, "c" * 64)
 
 def plain(update=CASE.update):
     program = compile_model(CASE.description, CASE.base, update, lambda_numerator=1, lambda_bits=1)
-    return merit(program, CASE.images, CASE.labels)
+    return count_correct(program, CASE.images, CASE.labels)
 
 
 def order(*, only_bit=False, per_class=False):

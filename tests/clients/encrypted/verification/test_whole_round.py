@@ -80,10 +80,12 @@ class Trained(Simulation):
         """What plain verification finds."""
         verdicts = judge(
             self._rule,
-            self._merit(self.base),
-            [Candidate(name, mixed=self._merit(packed, self.base)) for name, packed in self.updates.items()],
+            self._count_correct(self.base),
+            [Candidate(name, mixed=self._count_correct(packed, self.base)) for name, packed in self.updates.items()],
             minimum=3,
-            aggregate_merit=lambda names: self._merit(self._mixed(self.base, [self.updates[name] for name in names])),
+            aggregate_counts=lambda names: self._count_correct(
+                self._mixed(self.base, [self.updates[name] for name in names])
+            ),
         )
         return {verdict.name: disclosed(self.task, verdict) for verdict in verdicts}
 
@@ -108,7 +110,7 @@ class Trained(Simulation):
         assert first.counts is not None and other.counts is not None
         assert first.counts.tolist() == other.counts.tolist()
         counts = tuple(int(count) for count in first.counts)
-        return Opened(False, first.accepted, counts, base_statement(self._merit(self.base)), "0" * 64)
+        return Opened(False, first.accepted, counts, base_statement(self._count_correct(self.base)), "0" * 64)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from medquorum.chaincode.jobs import JobRunner, LruCache
 from medquorum.chaincode.verification_sets import VerificationSets
 from medquorum.core import rules
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 
 __all__ = ["NewModel", "Node"]
 
@@ -39,7 +39,7 @@ class Node:
     sets: VerificationSets
     job_runner: JobRunner = field(default_factory=JobRunner)
     bases: LruCache[bytes] = field(default_factory=lambda: LruCache(MODELS))
-    merits: LruCache[Merit] = field(default_factory=lambda: LruCache(RESULTS))
+    base_counts: LruCache[AccuracyCounts] = field(default_factory=lambda: LruCache(RESULTS))
     digests: LruCache[str] = field(default_factory=lambda: LruCache(RESULTS))
     verdicts: LruCache[tuple[rules.Verdict, ...]] = field(default_factory=lambda: LruCache(RESULTS))
     new_models: LruCache[NewModel] = field(default_factory=lambda: LruCache(MODELS))

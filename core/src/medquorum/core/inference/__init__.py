@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exact integer inference, as docs/reference/evaluation.md defines it."""
 
-from medquorum.core.inference.accuracy import Merit, correct, merit
+from medquorum.core.inference.accuracy import AccuracyCounts, correct, count_correct
 from medquorum.core.inference.compile import compile_model
 from medquorum.core.inference.program import Program
 
-__all__ = ["Merit", "Program", "compile_model", "correct", "merit"]
+__all__ = ["AccuracyCounts", "Program", "compile_model", "correct", "count_correct"]

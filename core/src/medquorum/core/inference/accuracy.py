@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Merit: how many images of the verification set a program gets right."""
+"""Accuracy counts: how many images of the verification set a program gets right."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from medquorum.core.fixedpoint import IntArray, wrap
 from medquorum.core.inference.program import Images, Program
 from medquorum.errors import DataError
 
-__all__ = ["Merit", "correct", "merit"]
+__all__ = ["AccuracyCounts", "correct", "count_correct"]
 
 
-class Merit(NamedTuple):
+class AccuracyCounts(NamedTuple):
     """Counts over a verification set."""
 
     correct: int
@@ -41,7 +41,7 @@ def correct(logits: IntArray, labels: npt.NDArray[np.integer], bits: int) -> npt
     return result
 
 
-def merit(program: Program, images: Images, labels: npt.NDArray[np.integer]) -> Merit:
+def count_correct(program: Program, images: Images, labels: npt.NDArray[np.integer]) -> AccuracyCounts:
     """Count the images a program gets right, in all and per class.
 
     Parameters
@@ -65,4 +65,4 @@ def merit(program: Program, images: Images, labels: npt.NDArray[np.integer]) -> 
         )
     right = correct(program.logits(images), labels, program.bits)
     per_class = np.bincount(labels[right], minlength=classes).tolist()
-    return Merit(int(right.sum()), tuple(per_class), tuple(np.bincount(labels, minlength=classes).tolist()))
+    return AccuracyCounts(int(right.sum()), tuple(per_class), tuple(np.bincount(labels, minlength=classes).tolist()))

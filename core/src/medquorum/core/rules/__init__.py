@@ -4,10 +4,10 @@
 from medquorum.core.rules.candidates import Candidate, Reason, Verdict, screen, squared_distance
 from medquorum.core.rules.documents import Floor, PerUpdate, Prefix, Rule, Subject, parse_rule
 from medquorum.core.rules.judge import judge
-from medquorum.core.rules.prefix import AggregateMerit
+from medquorum.core.rules.prefix import AggregateCounts
 
 __all__ = [
-    "AggregateMerit",
+    "AggregateCounts",
     "Candidate",
     "Floor",
     "PerUpdate",

@@ -11,7 +11,7 @@ from hashlib import sha256
 import numpy as np
 import numpy.typing as npt
 
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import ModelDescription, Tensors, check_range, layout, unpack
 from medquorum.errors import ModelError, RangeError
 
@@ -43,15 +43,15 @@ class Candidate:
         What :func:`screen` found; the rest is then not looked at.
     distance : int or None
         :func:`squared_distance`, where the rule has a norm bound.
-    mixed, own : Merit or None
-        Merit of p and of r, where the rule's ``subjects`` name them.
+    mixed, own : AccuracyCounts or None
+        Accuracy counts of p and of r, where the rule's ``subjects`` name them.
     """
 
     name: str
     problem: Reason | None = None
     distance: int | None = None
-    mixed: Merit | None = None
-    own: Merit | None = None
+    mixed: AccuracyCounts | None = None
+    own: AccuracyCounts | None = None
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.core.rules.candidates import Candidate, Reason, Verdict
 from medquorum.core.rules.documents import Prefix, Rule
-from medquorum.core.rules.prefix import AggregateMerit, best_prefix, ranked
+from medquorum.core.rules.prefix import AggregateCounts, best_prefix, ranked
 from medquorum.core.rules.update import norm_refusal, refusal
 from medquorum.errors import ContractError
 
@@ -17,10 +17,10 @@ __all__ = ["judge"]
 
 def judge(
     rule: Rule,
-    base: Merit,
+    base: AccuracyCounts,
     candidates: Sequence[Candidate],
     *,
-    aggregate_merit: AggregateMerit | None = None,
+    aggregate_counts: AggregateCounts | None = None,
     minimum: int = 1,
 ) -> list[Verdict]:
     """Judge updates; the verdicts come in the candidates' order.
@@ -28,11 +28,11 @@ def judge(
     Parameters
     ----------
     rule : Rule
-    base : Merit
-        Merit of w.
+    base : AccuracyCounts
+        Accuracy counts of w.
     candidates : sequence of Candidate
         One or more for a rule over an update, all of the round for a rule over the round.
-    aggregate_merit : callable
+    aggregate_counts : callable
         Needed by ``prefix``, which calls it once for each prefix, shortest first.
     minimum : int
         Shortest prefix worth accepting: the task's ``minimum_accepted``.
@@ -44,9 +44,9 @@ def judge(
     """
     reasons = {item.name: item.problem or norm_refusal(rule, item) for item in candidates}
     sound = [item for item in candidates if reasons[item.name] is None]
-    aggregates: dict[str, Merit] = {}
+    aggregates: dict[str, AccuracyCounts] = {}
     if isinstance(rule, Prefix):
-        aggregates = _aggregates(ranked(sound), aggregate_merit)
+        aggregates = _aggregates(ranked(sound), aggregate_counts)
         accepted = best_prefix(rule, base, aggregates, minimum)
         reasons |= {item.name: None if item.name in accepted else Reason.RULE for item in sound}
     else:
@@ -54,14 +54,16 @@ def judge(
     return [_verdict(item, reasons[item.name], base, aggregates.get(item.name)) for item in candidates]
 
 
-def _aggregates(names: Sequence[str], aggregate_merit: AggregateMerit | None) -> dict[str, Merit]:
-    if aggregate_merit is None:
+def _aggregates(names: Sequence[str], aggregate_counts: AggregateCounts | None) -> dict[str, AccuracyCounts]:
+    if aggregate_counts is None:
         raise ContractError("NOT_READY", "the prefixes' aggregates were not evaluated", "Call PrepareRound first")
-    return {name: aggregate_merit(tuple(names[: rank + 1])) for rank, name in enumerate(names)}
+    return {name: aggregate_counts(tuple(names[: rank + 1])) for rank, name in enumerate(names)}
 
 
-def _verdict(candidate: Candidate, reason: Reason | None, base: Merit, aggregate: Merit | None) -> Verdict:
-    merits = {"base": base, "mixed": candidate.mixed, "own": candidate.own, "aggregate": aggregate}
-    counts = {"total": base.total} | {name: merit.correct for name, merit in merits.items() if merit is not None}
+def _verdict(
+    candidate: Candidate, reason: Reason | None, base: AccuracyCounts, aggregate: AccuracyCounts | None
+) -> Verdict:
+    by_subject = {"base": base, "mixed": candidate.mixed, "own": candidate.own, "aggregate": aggregate}
+    counts = {"total": base.total} | {name: counts.correct for name, counts in by_subject.items() if counts is not None}
     quality = None if candidate.mixed is None else candidate.mixed.correct - base.correct
     return Verdict(candidate.name, reason is None, reason, quality, counts)

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.core.rules.documents import Floor, PerUpdate, Slack, Strict, Subject, Threshold
 
-__all__ = ["least_merits"]
+__all__ = ["least_counts"]
 
 
-def least_merits(rule: PerUpdate, base: Merit) -> dict[Subject, tuple[int, tuple[int, ...]]]:
+def least_counts(rule: PerUpdate, base: AccuracyCounts) -> dict[Subject, tuple[int, tuple[int, ...]]]:
     """Give, for each model the rule evaluates, the least correct images in all and of each class.
 
     A candidate is accepted by :func:`medquorum.core.rules.judge` exactly when its counts reach all of them (and it

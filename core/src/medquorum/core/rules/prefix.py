@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.core.rules.candidates import Candidate
 from medquorum.core.rules.documents import Prefix
 from medquorum.core.rules.update import subject, within_slack
 
-__all__ = ["AggregateMerit", "best_prefix", "ranked"]
+__all__ = ["AggregateCounts", "best_prefix", "ranked"]
 
-AggregateMerit: TypeAlias = Callable[[tuple[str, ...]], Merit]
-"""Gives the merit of the next model if exactly the named updates were accepted."""
+AggregateCounts: TypeAlias = Callable[[tuple[str, ...]], AccuracyCounts]
+"""Gives the accuracy counts of the next model if exactly the named updates were accepted."""
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[str]:
@@ -28,13 +28,13 @@ def ranked(candidates: Sequence[Candidate]) -> list[str]:
     return [item.name for item in sorted(candidates, key=lambda item: (-subject(item, "mixed").correct, item.name))]
 
 
-def best_prefix(rule: Prefix, base: Merit, prefixes: Mapping[str, Merit], minimum: int) -> set[str]:
+def best_prefix(rule: Prefix, base: AccuracyCounts, prefixes: Mapping[str, AccuracyCounts], minimum: int) -> set[str]:
     """Give the accepted names.
 
     Parameters
     ----------
-    prefixes : mapping of name to Merit
-        In ranked order, for each name the merit of the aggregate of the prefix that ends with it.
+    prefixes : mapping of name to AccuracyCounts
+        In ranked order, for each name the accuracy counts of the aggregate of the prefix that ends with it.
     minimum : int
         Shorter prefixes do not count.
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from medquorum.core.fixedpoint import FRACTION_BITS
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.core.rules.candidates import Candidate, Reason
 from medquorum.core.rules.documents import Floor, PerUpdate, Rule, Slack, Subject, Threshold
 from medquorum.errors import ContractError
@@ -12,7 +12,7 @@ from medquorum.errors import ContractError
 __all__ = ["norm_refusal", "refusal", "subject", "within_slack"]
 
 
-def refusal(rule: PerUpdate, base: Merit, candidate: Candidate) -> Reason | None:
+def refusal(rule: PerUpdate, base: AccuracyCounts, candidate: Candidate) -> Reason | None:
     """Give the reason to refuse a candidate that passed :func:`norm_refusal`, or None.
 
     Raises
@@ -49,20 +49,20 @@ def norm_refusal(rule: Rule, candidate: Candidate) -> Reason | None:
     return Reason.NORM if beyond else None
 
 
-def within_slack(merit: Merit, base: Merit, slack: int) -> bool:
+def within_slack(counts: AccuracyCounts, base: AccuracyCounts, slack: int) -> bool:
     """Tell whether correct > correct(w) - slack/1000 of the set."""
-    return 1000 * (merit.correct - base.correct) + slack * base.total > 0
+    return 1000 * (counts.correct - base.correct) + slack * base.total > 0
 
 
-def subject(candidate: Candidate, which: Subject) -> Merit:
-    """Give the merit of p or r; ContractError ``NOT_READY`` when it was not evaluated."""
-    merit = candidate.mixed if which == "mixed" else candidate.own
-    if merit is None:
+def subject(candidate: Candidate, which: Subject) -> AccuracyCounts:
+    """Give the accuracy counts of p or r; ContractError ``NOT_READY`` when it was not evaluated."""
+    counts = candidate.mixed if which == "mixed" else candidate.own
+    if counts is None:
         raise ContractError("NOT_READY", f"{candidate.name}'s model ({which}) was not evaluated", "Prepare it first")
-    return merit
+    return counts
 
 
-def _floor_refusal(rule: Floor, base: Merit, merit: Merit) -> Reason | None:
-    rows = zip(merit.per_class_correct, base.per_class_correct, base.per_class_total, strict=True)
+def _floor_refusal(rule: Floor, base: AccuracyCounts, counts: AccuracyCounts) -> Reason | None:
+    rows = zip(counts.per_class_correct, base.per_class_correct, base.per_class_total, strict=True)
     least = ((found, max(1000 * before - rule.floor * total, rule.least * total)) for found, before, total in rows)
     return Reason.FLOOR if any(1000 * found < wanted for found, wanted in least) else None

@@ -33,4 +33,4 @@ def _average(evaluator: RoundEvaluator) -> Steps[NewModel]:
     packed = modelformat.pack(evaluator.description, tensors)
     chunks = modelformat.chunk_hashes(packed)
     name = modelformat.model_hash(evaluator.task.layout, chunks)
-    return NewModel(name, chunks, packed, evaluator.base_merit(base).correct, evaluator.merit(tensors).correct)
+    return NewModel(name, chunks, packed, evaluator.base_counts(base).correct, evaluator.count_correct(tensors).correct)

@@ -15,7 +15,7 @@ from medquorum.core.dataset import VerificationSet
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.inference import Merit, compile_model, merit
+from medquorum.core.inference import AccuracyCounts, compile_model, count_correct
 from medquorum.errors import MedquorumError
 
 __all__ = ["RoundEvaluator", "RunningSum", "evaluate_round", "evaluate_update", "verdict_key"]
@@ -46,16 +46,16 @@ class RoundEvaluator:
             self.node.bases.put(self.current.base, packed)
         return modelformat.unpack(self.description, packed)
 
-    def base_merit(self, base: modelformat.Tensors) -> Merit:
+    def base_counts(self, base: modelformat.Tensors) -> AccuracyCounts:
         """Evaluate the base model, once for all updates of the round."""
         key = (sha256(self.task.encode()), self.current.base)
-        found = self.node.merits.get(key)
+        found = self.node.base_counts.get(key)
         if found is None:
-            found = self.merit(base)
-            self.node.merits.put(key, found)
+            found = self.count_correct(base)
+            self.node.base_counts.put(key, found)
         return found
 
-    def merit(self, base: modelformat.Tensors, update: modelformat.Tensors | None = None) -> Merit:
+    def count_correct(self, base: modelformat.Tensors, update: modelformat.Tensors | None = None) -> AccuracyCounts:
         """Evaluate a model, or the mixture of base and update."""
         program = compile_model(
             self.description,
@@ -64,7 +64,7 @@ class RoundEvaluator:
             lambda_numerator=self.task.lambda_numerator,
             lambda_bits=self.task.lambda_bits,
         )
-        return merit(program, self._verification.images, self._verification.labels)
+        return count_correct(program, self._verification.images, self._verification.labels)
 
     def next_model(self, base: modelformat.Tensors, sums: Mapping[str, IntArray], count: int) -> modelformat.Tensors:
         """Average ``count`` updates, given their sum, with the base."""
@@ -96,8 +96,8 @@ class RoundEvaluator:
         return rules.Candidate(
             hospital,
             distance=rules.squared_distance(self.description, base, tensors) if self.rule.norm else None,
-            mixed=self.merit(base, tensors) if "mixed" in self.rule.subjects else None,
-            own=self.merit(tensors) if "own" in self.rule.subjects else None,
+            mixed=self.count_correct(base, tensors) if "mixed" in self.rule.subjects else None,
+            own=self.count_correct(tensors) if "own" in self.rule.subjects else None,
         )
 
     def unique(self, candidate: rules.Candidate) -> Generator[DataRequest, bytes, rules.Candidate]:
@@ -121,7 +121,7 @@ def _evaluate_update(evaluator: RoundEvaluator, hospital: str) -> Steps[tuple[ru
     base = yield from evaluator.base()
     candidate = yield from evaluator.candidate(base, hospital)
     candidate = yield from evaluator.unique(candidate)
-    return tuple(rules.judge(evaluator.rule, evaluator.base_merit(base), [candidate]))
+    return tuple(rules.judge(evaluator.rule, evaluator.base_counts(base), [candidate]))
 
 
 def evaluate_round(evaluator: RoundEvaluator) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
@@ -136,21 +136,21 @@ def _evaluate_round(evaluator: RoundEvaluator) -> Steps[tuple[rules.Verdict, ...
     for name in evaluator.current.candidates:
         candidate = yield from evaluator.candidate(base, name)
         candidates.append((yield from evaluator.unique(candidate)))
-    known: dict[tuple[str, ...], Merit] = {}
+    known: dict[tuple[str, ...], AccuracyCounts] = {}
     total = RunningSum(evaluator)
     while True:
         try:
             verdicts = rules.judge(
                 evaluator.rule,
-                evaluator.base_merit(base),
+                evaluator.base_counts(base),
                 candidates,
-                aggregate_merit=_known(known),
+                aggregate_counts=_known(known),
                 minimum=evaluator.task.minimum_accepted,
             )
             return tuple(verdicts)
         except _Unknown as unknown:
             sums = yield from total.over(unknown.names)
-            known[unknown.names] = evaluator.merit(evaluator.next_model(base, sums, len(unknown.names)))
+            known[unknown.names] = evaluator.count_correct(evaluator.next_model(base, sums, len(unknown.names)))
 
 
 class RunningSum:
@@ -180,10 +180,10 @@ class _Unknown(MedquorumError):
         self.names = names
 
 
-def _known(merits: Mapping[tuple[str, ...], Merit]) -> rules.AggregateMerit:
-    def look_up(names: tuple[str, ...]) -> Merit:
-        if names not in merits:
+def _known(known: Mapping[tuple[str, ...], AccuracyCounts]) -> rules.AggregateCounts:
+    def look_up(names: tuple[str, ...]) -> AccuracyCounts:
+        if names not in known:
             raise _Unknown(names)
-        return merits[names]
+        return known[names]
 
     return look_up

@@ -19,7 +19,7 @@ from medquorum.core import model as modelformat
 from medquorum.core.documents.aggregate import final, is_worse
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import Tensors
 
 __all__ = ["NewModel"]
@@ -35,7 +35,7 @@ class NewModel:
     Parameters
     ----------
     base
-        Gives the base model of that hash and, at P0, its merit.
+        Gives the base model of that hash and, at P0, its accuracy counts.
     images
         P0's.
     folder
@@ -46,7 +46,7 @@ class NewModel:
         self,
         transactions: Transactions,
         task: Task,
-        base: Callable[[str], tuple[Tensors, Merit | None]],
+        base: Callable[[str], tuple[Tensors, AccuracyCounts | None]],
         images: PrivateImages | None,
         folder: Path,
         report: Report,
@@ -60,13 +60,13 @@ class NewModel:
 
     def accuracy(self, current: Round, packed: bytes) -> Mapping[str, Any] | None:
         """Say how a packed new model does, which is public: P0's part of the attestation, None at P1."""
-        _, merit = self._base(current.base)
-        if self._images is None or merit is None:
+        _, counts = self._base(current.base)
+        if self._images is None or counts is None:
             return None
         model = modelformat.unpack(modelformat.parse(self._task.model), packed)
-        after = self._images.merit(model).correct
-        said: dict[str, Any] = {"worse": is_worse(self._task, merit.correct, after)}
-        return said | ({"counts": {"base": merit.correct, "model": after}} if self._task.disclosure == "count" else {})
+        after = self._images.count_correct(model).correct
+        said: dict[str, Any] = {"worse": is_worse(self._task, counts.correct, after)}
+        return said | ({"counts": {"base": counts.correct, "model": after}} if self._task.disclosure == "count" else {})
 
     def store(self, task: Task, status: RoundStatus, index: int, waited: float) -> float:
         """Store the chunks of the agreed model that are not on the ledger yet; P1 only when P0 does not.

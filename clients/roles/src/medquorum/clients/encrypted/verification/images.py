@@ -11,7 +11,7 @@ from medquorum.core import model as modelformat
 from medquorum.core.dataset import VerificationSet
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.inference import Merit, compile_model, merit
+from medquorum.core.inference import AccuracyCounts, compile_model, count_correct
 from medquorum.core.model import Tensors
 from medquorum.errors import DataError
 
@@ -46,10 +46,10 @@ class PrivateImages:
         """(n,)."""
         return self._set.labels.astype(np.int64)
 
-    def merit(self, model: Tensors) -> Merit:
+    def count_correct(self, model: Tensors) -> AccuracyCounts:
         """Evaluate a public model."""
         program = compile_model(self._description, model, lambda_numerator=1, lambda_bits=0)
-        return merit(program, self._set.images, self._set.labels)
+        return count_correct(program, self._set.images, self._set.labels)
 
 
 def mounted(path: Path, task: Task) -> tuple[PrivateImages | None, DataError | None]:

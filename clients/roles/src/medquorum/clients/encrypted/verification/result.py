@@ -12,13 +12,13 @@ from medquorum.core.documents.attestation import DATASET, DISPUTED, NO_MATERIAL
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.verdict import disclosed
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.inference import Merit
-from medquorum.core.rules.minima import least_merits
+from medquorum.core.inference import AccuracyCounts
+from medquorum.core.rules.minima import least_counts
 from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.session.greeting import BaseCounts
 from medquorum.verifier.session.session import Opened, Order
 
-__all__ = ["base_statement", "finding", "merits", "minima", "screened", "unevaluated"]
+__all__ = ["base_statement", "finding", "minima", "read_counts", "screened", "unevaluated"]
 
 
 def _update_rule(task: Task) -> rules.PerUpdate:
@@ -35,16 +35,16 @@ def _update_rule(task: Task) -> rules.PerUpdate:
     return rule
 
 
-def base_statement(base: Merit) -> BaseCounts:
+def base_statement(base: AccuracyCounts) -> BaseCounts:
     """Give what P0 tells P1 of the base model in disclosure mode count."""
     return BaseCounts(
         correct=base.correct, per_class_correct=base.per_class_correct, per_class_total=base.per_class_total
     )
 
 
-def minima(task: Task, base: Merit, order: Order) -> IntArray:
+def minima(task: Task, base: AccuracyCounts, order: Order) -> IntArray:
     """Give P0's least counts in the order of ``Order.conditions``."""
-    least = least_merits(_update_rule(task), base)
+    least = least_counts(_update_rule(task), base)
     values: list[int] = []
     for subject in order.plan.subjects:
         total, classes = least["own" if subject.key == "own" else "mixed"]
@@ -74,18 +74,18 @@ def unevaluated(opened: Opened) -> str | None:
     return NO_MATERIAL if opened.refused else None
 
 
-def screened(task: Task, hospital: str, opened: Opened, order: Order) -> tuple[Merit, rules.Candidate]:
-    """Give the base model's merit and the candidate, from what was opened in disclosure mode count."""
-    base = _stated_merit(opened.statement, order)
+def screened(task: Task, hospital: str, opened: Opened, order: Order) -> tuple[AccuracyCounts, rules.Candidate]:
+    """Give the base model's accuracy counts and the candidate, from what was opened in disclosure mode count."""
+    base = _stated_counts(opened.statement, order)
     if not opened.holds:
         # One bit says that RANGE and norm hold; which of them failed stays secret.
         reason = rules.Reason.RANGE if rules.parse_rule(task.rule).norm is None else rules.Reason.RANGE_OR_NORM
         return base, rules.Candidate(hospital, reason)
-    found = merits(opened.counts, order, base)
+    found = read_counts(opened.counts, order, base)
     return base, rules.Candidate(hospital, mixed=found.get("mixed"), own=found.get("own"))
 
 
-def _stated_merit(stated: BaseCounts | None, order: Order) -> Merit:
+def _stated_counts(stated: BaseCounts | None, order: Order) -> AccuracyCounts:
     """Read what P0 says of the base model.
 
     Raises
@@ -94,15 +94,15 @@ def _stated_merit(stated: BaseCounts | None, order: Order) -> Merit:
         It cannot be true.
     """
     if stated is not None:
-        merit = Merit(stated.correct, stated.per_class_correct, stated.per_class_total)
-        widths = {len(merit.per_class_correct), *(subject.program.classes for subject in order.plan.subjects)}
-        if widths == {len(merit.per_class_total)} and _possible(merit) and merit.total == order.images:
-            return merit
+        counts = AccuracyCounts(stated.correct, stated.per_class_correct, stated.per_class_total)
+        widths = {len(counts.per_class_correct), *(subject.program.classes for subject in order.plan.subjects)}
+        if widths == {len(counts.per_class_total)} and _possible(counts) and counts.total == order.images:
+            return counts
     raise ProtocolError("P0 says nothing possible of the base model", "Both parties have to run the same release")
 
 
-def merits(counts: tuple[int, ...], order: Order, base: Merit) -> dict[str, Merit]:
-    """Read the opened counts; without counts per class, a merit has all images in one class.
+def read_counts(counts: tuple[int, ...], order: Order, base: AccuracyCounts) -> dict[str, AccuracyCounts]:
+    """Read the opened counts; without counts per class, the counts have all images in one class.
 
     Raises
     ------
@@ -114,13 +114,15 @@ def merits(counts: tuple[int, ...], order: Order, base: Merit) -> dict[str, Meri
         raise ProtocolError(
             f"{len(counts)} counts of {order.name.hospital} were opened, not {order.conditions}", "Abort the round"
         )
-    read: dict[str, Merit] = {}
+    read: dict[str, AccuracyCounts] = {}
     left = iter(counts)
     for subject in order.plan.subjects:
         total = next(left)
         classes = subject.program.classes if order.plan.per_class else 0
         found = tuple(next(left) for _ in range(classes))
-        read[subject.key] = Merit(total, found or (total,), base.per_class_total if classes else (order.images,))
+        read[subject.key] = AccuracyCounts(
+            total, found or (total,), base.per_class_total if classes else (order.images,)
+        )
         if not _possible(read[subject.key]):
             raise ProtocolError(
                 f"the counts opened of {order.name.hospital} cannot be true",
@@ -129,7 +131,7 @@ def merits(counts: tuple[int, ...], order: Order, base: Merit) -> dict[str, Meri
     return read
 
 
-def _possible(merit: Merit) -> bool:
+def _possible(counts: AccuracyCounts) -> bool:
     """Whether no class has more correct images than images, and they add up."""
-    rows = zip(merit.per_class_correct, merit.per_class_total, strict=True)
-    return all(0 <= correct <= total for correct, total in rows) and sum(merit.per_class_correct) == merit.correct
+    rows = zip(counts.per_class_correct, counts.per_class_total, strict=True)
+    return all(0 <= correct <= total for correct, total in rows) and sum(counts.per_class_correct) == counts.correct

@@ -24,7 +24,7 @@ from medquorum.clients.runtime.report import Pace, Report
 from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import Tensors
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError, ProtocolError
@@ -79,7 +79,7 @@ class Verification:
         self._folder = folder
         self._report = report
         self._control = control
-        self._base: tuple[str, Tensors, Merit | None] | None = None
+        self._base: tuple[str, Tensors, AccuracyCounts | None] | None = None
 
     def verify(self, line: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
         """Verify a candidate and give what to attest; as :meth:`evaluate`."""
@@ -128,13 +128,13 @@ class Verification:
         """Remove what is kept of rounds before this one: they have ended, and shares of counts are secrets."""
         forget_rounds(self._folder, before)
 
-    def base(self, model: str) -> tuple[Tensors, Merit | None]:
-        """Give the round's base model and, at P0, its merit."""
+    def base(self, model: str) -> tuple[Tensors, AccuracyCounts | None]:
+        """Give the round's base model and, at P0, its accuracy counts."""
         if self._base is None or self._base[0] != model:
             tensors = modelformat.unpack(
                 modelformat.parse(self._task.model), fetch_model(self._ledger, self._task, model)
             )
-            self._base = (model, tensors, None if self._images is None else self._images.merit(tensors))
+            self._base = (model, tensors, None if self._images is None else self._images.count_correct(tensors))
         return self._base[1], self._base[2]
 
     def _progress(self, line: Transport, round: int, hospital: str) -> Callable[[int, int], None]:
@@ -175,17 +175,17 @@ class Verification:
             return session.run()
 
     def _secrets(self, order: Order, share: IntArray | None) -> Secrets:
-        tensors, merit = self.base(str(order.facts["base"]))
+        tensors, counts = self.base(str(order.facts["base"]))
         base = {name: values.astype("int64") for name, values in tensors.items()}
-        if self._images is None or merit is None:
+        if self._images is None or counts is None:
             return Secrets(base, share)
         only_bit = order.only_bit
         return Secrets(
             base,
             share,
             (self._images.images, self._images.labels),
-            minima(self._task, merit, order) if only_bit else None,
-            None if only_bit else base_statement(merit),
+            minima(self._task, counts, order) if only_bit else None,
+            None if only_bit else base_statement(counts),
         )
 
 

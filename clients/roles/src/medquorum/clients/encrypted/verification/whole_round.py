@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from medquorum.clients.encrypted.verification.result import merits, screened, unevaluated
+from medquorum.clients.encrypted.verification.result import read_counts, screened, unevaluated
 from medquorum.clients.encrypted.verification.update_verification import Verification, commitment
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.core import canonical, rules
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.verdict import disclosed
-from medquorum.core.inference import Merit
+from medquorum.core.inference import AccuracyCounts
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.opening.transport import Transport
 
@@ -40,7 +40,7 @@ def verify_round(
     """
     transcripts: list[list[Any]] = []
     candidates: list[rules.Candidate] = []
-    bases: list[Merit] = []
+    bases: list[AccuracyCounts] = []
     results: dict[str, dict[str, Any]] = {}
     for hospital in hospitals:
         opened, order = verification.evaluate(line, status, hospital, patience())
@@ -53,7 +53,7 @@ def verify_round(
             bases.append(base)
             candidates.append(candidate)
 
-    def aggregate_merit(names: tuple[str, ...]) -> Merit:
+    def aggregate_counts(names: tuple[str, ...]) -> AccuracyCounts:
         opened, order = verification.evaluate_sum(line, status, names)
         if opened.refused:
             raise MaterialError("the dealer deals nothing for a sum", "Look at its log, then abort the round")
@@ -62,12 +62,12 @@ def verify_round(
         if opened.disputed:
             raise ProtocolError("the other party has no share of a sum of shares it had", "Abort the round")
         transcripts.append([list(names), opened.transcript])
-        return merits(opened.counts, order, bases[0])["own"]
+        return read_counts(opened.counts, order, bases[0])["own"]
 
     if candidates:
         rule = rules.parse_rule(task.rule).model_copy(update={"norm": None})  # the bound is in the condition bit
         verdicts = rules.judge(
-            rule, bases[0], candidates, aggregate_merit=aggregate_merit, minimum=task.minimum_accepted
+            rule, bases[0], candidates, aggregate_counts=aggregate_counts, minimum=task.minimum_accepted
         )
         results |= {verdict.name: disclosed(task, verdict) for verdict in verdicts}
     return {
