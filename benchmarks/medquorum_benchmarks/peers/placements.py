@@ -24,7 +24,7 @@ from medquorum.clients.encrypted.verification.images import PrivateImages
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
-from medquorum.clients.hospital.share_uploader import ShareSender
+from medquorum.clients.hospital.share_uploader import ShareUploader
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.hospital.verification import OwnShare
 from medquorum.clients.ledger.ledger import Ledger
@@ -41,7 +41,7 @@ from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.party_connection import PATIENCE, Lines, open_line
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_receipt import Holding, is_held
-from medquorum.verifier.service.share_upload import Handover
+from medquorum.verifier.service.share_upload import ShareUpload
 from medquorum_benchmarks.peers.networks import Network
 from medquorum_benchmarks.peers.process import peak_bytes
 from medquorum_benchmarks.peers.roles import HOSPITAL, PARTIES, TASK, take_part, tell
@@ -109,7 +109,7 @@ class _Role:
         self.images = Path(part["images"])
 
     def store(self, index: int) -> ShareStore:
-        """Keep what the hospital hands over."""
+        """Keep what the hospital uploads."""
         return ShareStore(self.folder / "shares", self.ledger, self.task, index)
 
     def verification(self, index: int, shares: Shares) -> _Prepared:
@@ -133,7 +133,7 @@ def _first(role: _Role) -> None:
     shares: Shares = ConfirmedShares(store, held, LoopControl()) if own else store
     lines = Lines(HOSPITALS_PATIENCE if own else PATIENCE)
     verification = role.verification(0, shares)
-    with Server(role.own, settings.services[PARTIES[0]], [lines, Handover(store.longest, store.take)]):
+    with Server(role.own, settings.services[PARTIES[0]], [lines, ShareUpload(store.longest, store.take)]):
         _submission(role)
         name, peer = (line_name(TASK, _ROUND, HOSPITAL), HOSPITAL) if own else (f"{TASK}/{_ROUND}", witness)
         with closing(lines.accept(name, peer, _WAIT)) as line:
@@ -148,7 +148,7 @@ def _witness(role: _Role) -> None:
     store = role.store(1)
     holding = Holding(PARTIES[0], lambda name, *update: name == TASK and store.holds(*update))
     verification = None if role.settings.semi_honest else role.verification(1, store)
-    with Server(role.own, role.settings.services[PARTIES[1]], [Handover(store.longest, store.take), holding]):
+    with Server(role.own, role.settings.services[PARTIES[1]], [ShareUpload(store.longest, store.take), holding]):
         _submission(role)
         if verification is not None:
             # As the hospital does: P0 awaits the line by then, or a dial in vain would count.
@@ -160,7 +160,7 @@ def _witness(role: _Role) -> None:
 def _hospital(role: _Role) -> None:
     updates = UpdateStore(role.folder / "updates")
     update = updates.save(_ROUND, role.task.initial_model, role.update)
-    sender = ShareSender(role.task, role.settings, HOSPITAL, role.own, role.quiet)
+    sender = ShareUploader(role.task, role.settings, HOSPITAL, role.own, role.quiet)
     own = role.verification(1, OwnShare(sender, updates)) if role.settings.semi_honest else None
     tell({})
     sys.stdin.readline()

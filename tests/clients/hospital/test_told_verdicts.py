@@ -13,7 +13,7 @@ import pytest
 
 from medquorum.clients.attacks.behaviour import Adversary, Behaviour
 from medquorum.clients.hospital.agent import Hospital
-from medquorum.clients.hospital.share_uploader import ShareSender
+from medquorum.clients.hospital.share_uploader import ShareUploader
 from medquorum.clients.hospital.trainer import Trainer
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.ledger import Ledger
@@ -113,7 +113,7 @@ class EncryptedHospital:
             Trainer(task, FIRST, quarters(40, 0), Recipe(), report, LoopControl()),
             UpdateStore(folder),
             report,
-            ShareSender(task, task.encrypted, FIRST, nobody_is_dialled, report),
+            ShareUploader(task, task.encrypted, FIRST, nobody_is_dialled, report),
         )
 
     def verdicts(self) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import ProtocolError
-from medquorum.verifier.binding.commitment import ShareContext, hand_overs
+from medquorum.verifier.binding.commitment import ShareContext, commit_shares
 from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.opening.transport import InProcess, in_process
 from medquorum.verifier.service.deliveries import Delivery
@@ -228,14 +228,14 @@ class Rig:
         ).store(self.ledger(A).task("demo"), self.status, party, 100.0)
 
     def _submit(self) -> None:
-        """Have every hospital commit to its shares and hand them over."""
+        """Have every hospital commit to its shares and upload them."""
         self.demo.submit(A, "OpenRound", "demo", 1)
         base = self.demo.base()
         for seed, hospital in enumerate(HOSPITALS):
             packed = self.demo.good_update(seed)
             self.updates[hospital] = np.frombuffer(packed, dtype="<i4").astype(np.int64)
             context = ShareContext("demo", 1, hospital, base, self.task.layout)
-            given = hand_overs(context, PARTIES, self.updates[hospital], os.urandom(32))
+            given = commit_shares(context, PARTIES, self.updates[hospital], os.urandom(32))
             shares = {party: one.commitment for party, one in zip(PARTIES, given, strict=True)}
             self.demo.submit(
                 hospital, "SubmitUpdate", "demo", 1, {"base": base, "layout": self.task.layout, "shares": shares}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hospital of an encrypted task played by a test: it commits to shares, and hands over what the test wants."""
+"""A hospital of an encrypted task played by a test: it commits to shares, and uploads what the test wants."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from medquorum.clients.runtime.credentials import user_credentials
 from medquorum.clients.runtime.options import Connection
 from medquorum.core.fixedpoint import IntArray
-from medquorum.verifier.binding.commitment import ShareContext, hand_overs
+from medquorum.verifier.binding.commitment import ShareContext, commit_shares
 from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.service.share_upload import hand_over
+from medquorum.verifier.service.share_upload import upload_share
 from medquorum_testing.federation import Federation
 
 __all__ = ["HandmadeShares", "credentials_of", "parameters"]
@@ -35,7 +35,7 @@ class HandmadeShares:
         self.parties = fed.task.encrypted.parties
         context = ShareContext(fed.name, number, fed.msp(hospital), self._base, fed.task.layout)
         first, second = self.parties
-        self._given = hand_overs(context, (first, second), update, os.urandom(32))
+        self._given = commit_shares(context, (first, second), update, os.urandom(32))
 
     @property
     def values(self) -> list[bytes]:
@@ -56,7 +56,7 @@ class HandmadeShares:
         """Hand a party its share; or another value, under another round's number, with another's certificate."""
         assert self._fed.task.encrypted is not None
         party = self.parties[index]
-        hand_over(
+        upload_share(
             credentials_of(self._fed, sender or self._hospital),
             self._fed.task.encrypted.services[party],
             party,

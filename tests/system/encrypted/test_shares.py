@@ -11,7 +11,7 @@ import pytest
 
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.errors import ProtocolError, ShareError
-from medquorum.verifier.binding.commitment import ShareContext, hand_overs
+from medquorum.verifier.binding.commitment import ShareContext, commit_shares
 from medquorum_testing.federation import Federation
 from medquorum_testing.handmade_shares import HandmadeShares, parameters
 
@@ -31,7 +31,7 @@ def kill_between_submission_and_hand_over(fed: Federation) -> int:
     for party in fed.verifiers:
         fed.roles[party].thaw()
     for hospital in fed.hospitals[:3]:
-        fed.roles[hospital].wait_for("phase", phase="hand_over", round=number)
+        fed.roles[hospital].wait_for("phase", phase="upload", round=number)
     return number
 
 
@@ -77,7 +77,7 @@ def hidden(fed: Federation) -> Iterator[HandmadeShares]:
     made = HandmadeShares(fed, "Hospital4", number, parameters(fed, 1))
     made.submit()
     for hospital in fed.hospitals[:3]:
-        fed.roles[hospital].wait_for("phase", phase="hand_over", round=number)
+        fed.roles[hospital].wait_for("phase", phase="upload", round=number)
     yield made
     fed.roles["Hospital4"].thaw()
 
@@ -89,7 +89,7 @@ def other_hospitals_values(fed: Federation, number: int) -> list[bytes]:
     context = ShareContext(fed.name, number, EVERYONE[0], update.base, fed.task.layout)
     vector = np.frombuffer(update.packed, dtype="<i4").astype(np.int64)
     first, second = fed.msp("VerifierA"), fed.msp("VerifierB")
-    return [one.value for one in hand_overs(context, (first, second), vector, update.salts)]
+    return [one.value for one in commit_shares(context, (first, second), vector, update.salts)]
 
 
 def refused(give: Callable[..., None], cause: str, *arguments: object, **more: object) -> None:

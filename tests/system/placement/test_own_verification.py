@@ -144,7 +144,7 @@ def test_an_update_whose_share_the_witness_never_got_is_disputed(fed: Federation
     fed.roles["VerifierA"].wait_for("listening", since=mark)
     made = played(fed, tmp_path)
     for hospital in fed.hospitals[:3]:
-        fed.roles[hospital].wait_for("phase", phase="hand_over", round=fed.current.round)
+        fed.roles[hospital].wait_for("phase", phase="upload", round=fed.current.round)
     made.given.give(0)
     fed.reach("verifying")
     verdict = made.verify()

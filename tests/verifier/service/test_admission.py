@@ -14,13 +14,13 @@ from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.frames import split
 from medquorum.verifier.service.party_connection import Lines
 from medquorum.verifier.service.server import Server
-from medquorum.verifier.service.share_upload import Handover, hand_over
+from medquorum.verifier.service.share_upload import ShareUpload, upload_share
 from medquorum_testing.service_identities import credentials
 from medquorum_testing.silence import assert_silent_connections_end
 
 KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")
 PARTY, HOSPITAL, OTHER = (credentials(name, KNOWN) for name in KNOWN)
-METHODS = ("Handover/PutShare", "Line/Open")
+METHODS = ("ShareUpload/PutShare", "Line/Open")
 TIMEOUT = 20.0
 
 
@@ -31,7 +31,7 @@ def taken():
 
 @pytest.fixture
 def party(taken):
-    services = [Handover(lambda *_: 1 << 20, lambda *given: taken.append(given)), Lines()]
+    services = [ShareUpload(lambda *_: 1 << 20, lambda *given: taken.append(given)), Lines()]
     with Server(PARTY, "127.0.0.1:0", services) as server:
         yield server.address
 
@@ -50,9 +50,9 @@ def stalled():
 
 
 def dial(channel, method, frames):
-    made = channel.stream_unary if method == "Handover/PutShare" else channel.stream_stream
+    made = channel.stream_unary if method == "ShareUpload/PutShare" else channel.stream_stream
     call = made(f"/medquorum.{method}", bytes, bytes)
-    return call.future(frames, timeout=TIMEOUT) if method == "Handover/PutShare" else call(frames, timeout=TIMEOUT)
+    return call.future(frames, timeout=TIMEOUT) if method == "ShareUpload/PutShare" else call(frames, timeout=TIMEOUT)
 
 
 def test_one_organisations_stalled_calls_leave_the_others_their_threads(party, taken, stalled):
@@ -67,14 +67,14 @@ def test_one_organisations_stalled_calls_leave_the_others_their_threads(party, t
             grpc.StatusCode.UNAVAILABLE,
             grpc.StatusCode.RESOURCE_EXHAUSTED,
         }
-        hand_over(OTHER, party, "P0MSP", "task", 1, b"value", 5)
-    hand_over(HOSPITAL, party, "P0MSP", "task", 1, b"later", TIMEOUT)
+        upload_share(OTHER, party, "P0MSP", "task", 1, b"value", 5)
+    upload_share(HOSPITAL, party, "P0MSP", "task", 1, b"later", TIMEOUT)
     assert [(given[2], given[3]) for given in taken] == [("OtherMSP", b"value"), ("HospitalMSP", b"later")]
 
 
 def test_silent_connections_are_dropped_and_hold_up_nobody(party, taken):
     assert_silent_connections_end(party)
-    hand_over(OTHER, party, "P0MSP", "task", 1, b"value", 5)
+    upload_share(OTHER, party, "P0MSP", "task", 1, b"value", 5)
     assert [given[3] for given in taken] == [b"value"]
 
 
@@ -90,5 +90,5 @@ def test_a_value_that_stops_coming_ends_the_call(party, taken, stalled, monkeypa
     monkeypatch.setattr(admission.receive, "__defaults__", (0.2,))
     frames = stalled(*split(b'{"round":1,"task":"task"}'), (100).to_bytes(8, "little") + bytes(99))
     with connect(HOSPITAL, party, "P0MSP") as channel:
-        code = dial(channel, "Handover/PutShare", frames).code()
+        code = dial(channel, "ShareUpload/PutShare", frames).code()
     assert (code, taken) == (grpc.StatusCode.ABORTED, [])

@@ -13,7 +13,7 @@ from medquorum.verifier.service.refusal import refusal
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_receipt import Holding, is_held
-from medquorum.verifier.service.share_upload import Handover, hand_over
+from medquorum.verifier.service.share_upload import ShareUpload, upload_share
 from medquorum_testing.service_identities import credentials
 
 KNOWN = ("P0MSP", "HospitalMSP")
@@ -33,10 +33,10 @@ def failing(error):
 @pytest.mark.parametrize("error", LOCAL, ids=lambda error: type(error).__name__)
 def test_an_error_of_the_own_tells_its_type_only(error):
     fail = failing(error)
-    services = [Handover(lambda *_: 100, fail), Holding("HospitalMSP", fail), Salts(fail)]
+    services = [ShareUpload(lambda *_: 100, fail), Holding("HospitalMSP", fail), Salts(fail)]
     with Server(PARTY, "127.0.0.1:0", services) as server:
         for ask in (
-            lambda: hand_over(HOSPITAL, server.address, "P0MSP", "task", 1, b"value", 5),
+            lambda: upload_share(HOSPITAL, server.address, "P0MSP", "task", 1, b"value", 5),
             lambda: is_held(HOSPITAL, server.address, "P0MSP", "task", 1, "HospitalMSP", 5),
             lambda: take_salt(HOSPITAL, server.address, "P0MSP", "task", 1, 5),
         ):
@@ -48,27 +48,30 @@ def test_an_error_of_the_own_tells_its_type_only(error):
 
 def test_a_refusal_that_was_meant_crosses():
     fail = failing(ShareError("not awaited", "Wait"))
-    with Server(PARTY, "127.0.0.1:0", [Handover(fail, fail)]) as server, pytest.raises(ShareError, match="not awaited"):
-        hand_over(HOSPITAL, server.address, "P0MSP", "task", 1, b"value", 5)
+    with (
+        Server(PARTY, "127.0.0.1:0", [ShareUpload(fail, fail)]) as server,
+        pytest.raises(ShareError, match="not awaited"),
+    ):
+        upload_share(HOSPITAL, server.address, "P0MSP", "task", 1, b"value", 5)
 
 
 @pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "\\u001b[2J", "x" * 3000, "\u5206" * 1000])
-@pytest.mark.parametrize("method", ["Handover/PutShare", "Line/Open"])
+@pytest.mark.parametrize("method", ["ShareUpload/PutShare", "Line/Open"])
 def test_any_header_is_answered_by_a_refusal(method, text):
     """A name that no status can carry is part of the refusal."""
 
     def named(task, *_):
         raise ShareError(f"no task {task}", f"Not {task}")
 
-    header = f'{{"round":1,"task":"{text}"}}' if method == "Handover/PutShare" else f'{{"line":["{text}"]}}'
+    header = f'{{"round":1,"task":"{text}"}}' if method == "ShareUpload/PutShare" else f'{{"line":["{text}"]}}'
     with (
-        Server(PARTY, "127.0.0.1:0", [Handover(named, named), Lines()]) as server,
+        Server(PARTY, "127.0.0.1:0", [ShareUpload(named, named), Lines()]) as server,
         connect(HOSPITAL, server.address, "P0MSP") as channel,
     ):
-        made = channel.stream_unary if method == "Handover/PutShare" else channel.stream_stream
+        made = channel.stream_unary if method == "ShareUpload/PutShare" else channel.stream_stream
         call = made(f"/medquorum.{method}", bytes, bytes)
         frames = split_all([header.encode(), b"value"])
-        answer = call.future(frames, timeout=5) if method == "Handover/PutShare" else call(frames, timeout=5)
+        answer = call.future(frames, timeout=5) if method == "ShareUpload/PutShare" else call(frames, timeout=5)
         found = refusal(answer.details())
     assert found is not None, answer.details()
     assert str(found).isprintable()

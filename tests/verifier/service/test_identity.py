@@ -17,7 +17,7 @@ from medquorum.network.identity.profiles import write_all
 from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.server import Server
-from medquorum.verifier.service.share_upload import Handover, hand_over
+from medquorum.verifier.service.share_upload import ShareUpload, upload_share
 from medquorum_testing.service_identities import authority, credentials
 
 KNOWN = ("P0MSP", "HospitalMSP")
@@ -26,14 +26,14 @@ KNOWN = ("P0MSP", "HospitalMSP")
 @pytest.fixture
 def party():
     callers = []
-    service = Handover(lambda *_: 100, lambda task, number, hospital, value: callers.append(hospital))
+    service = ShareUpload(lambda *_: 100, lambda task, number, hospital, value: callers.append(hospital))
     with Server(credentials("P0MSP", KNOWN), "127.0.0.1:0", [service]) as server:
         server.callers = callers
         yield server
 
 
 def call(party, own, peer="P0MSP"):
-    hand_over(own, party.address, peer, "task", 1, b"value", 0.5)
+    upload_share(own, party.address, peer, "task", 1, b"value", 0.5)
 
 
 def test_a_foreign_client_is_refused(party):
@@ -47,7 +47,7 @@ def test_a_foreign_client_is_refused(party):
 def test_a_client_without_a_certificate_is_refused(party):
     secure = grpc.ssl_channel_credentials(authority("P0MSP", 0).pem)
     with grpc.secure_channel(party.address, secure) as channel, pytest.raises(grpc.RpcError) as raised:
-        channel.stream_unary("/medquorum.Handover/PutShare")(iter([]), timeout=5)
+        channel.stream_unary("/medquorum.ShareUpload/PutShare")(iter([]), timeout=5)
     assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
@@ -62,7 +62,7 @@ def test_a_certificate_of_another_organisation_is_not_spoken_to(party):
 def test_a_certificate_for_another_host_is_not_spoken_to():
     with (
         Server(
-            credentials("P0MSP", KNOWN, hosts=["elsewhere.org"]), "127.0.0.1:0", [Handover(lambda *_: 100, print)]
+            credentials("P0MSP", KNOWN, hosts=["elsewhere.org"]), "127.0.0.1:0", [ShareUpload(lambda *_: 100, print)]
         ) as server,
         pytest.raises(ProtocolError, match=r"cannot be reached|does not show"),
     ):
@@ -125,7 +125,7 @@ def test_credentials_are_read_from_a_networks_folders(network):
     assert calling.msp_of(serving.certificate) == "DealerMSP"
     assert "PRIVATE" not in repr(serving)
     callers = []
-    take = Handover(lambda *_: 100, lambda task, number, hospital, value: callers.append(hospital))
+    take = ShareUpload(lambda *_: 100, lambda task, number, hospital, value: callers.append(hospital))
     with Server(serving, "127.0.0.1:0", [take]) as server:
         call(server, calling, peer="DealerMSP")
     assert callers == ["Hospital1MSP"]
@@ -141,7 +141,7 @@ def test_a_newcomer_is_served_and_spoken_to_without_a_restart(network, tmp_path)
     serving = Credentials.read(folder.service_tls(dealer), peers)
     calling = Credentials.read(folder.user(hospital, "User1") / "tls", folder.organizations / "peerOrganizations")
     callers = []
-    take = Handover(lambda *_: 100, lambda task, number, hospital, value: callers.append(hospital))
+    take = ShareUpload(lambda *_: 100, lambda task, number, hospital, value: callers.append(hospital))
     with Server(serving, "127.0.0.1:0", [take]) as server:
         with pytest.raises(ProtocolError, match="knows this organisation's TLS authority"):
             call(server, calling, peer="DealerMSP")

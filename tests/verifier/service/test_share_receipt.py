@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""P0 asks whether a share was handed over; nobody else is told, and nothing else is answered."""
+"""P0 asks whether a share was uploaded; nobody else is told, and nothing else is answered."""
 
 import pytest
 

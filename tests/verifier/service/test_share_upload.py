@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handing a share over: what arrives, from whom, and how a refusal comes back."""
+"""Uploading a share: what arrives, from whom, and how a refusal comes back."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ from medquorum.errors import ContractError, ProtocolError, ShareError
 from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.frames import FRAME, split_all
 from medquorum.verifier.service.server import Server
-from medquorum.verifier.service.share_upload import Handover, hand_over
+from medquorum.verifier.service.share_upload import ShareUpload, upload_share
 from medquorum_testing.service_identities import credentials
 
 KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")
@@ -34,33 +34,33 @@ def longest(task, number, hospital):
 def party(taken):
     def take(*given):
         if given[0] == "unknown":
-            raise ShareError("the share does not match its commitment", "Hand the committed one over")
+            raise ShareError("the share does not match its commitment", "Upload the committed one")
         if given[0] == "busy":
             raise ContractError("NO_TASK", "there is no such task", "Look at the ledger")
         taken.append(given)
 
-    with Server(PARTY, "127.0.0.1:0", [Handover(longest, take)]) as server:
+    with Server(PARTY, "127.0.0.1:0", [ShareUpload(longest, take)]) as server:
         yield server.address
 
 
 @pytest.mark.parametrize("size", [0, 64, 20 << 20])
 def test_a_value_arrives_under_the_callers_name(party, taken, size):
     value = os.urandom(size)
-    hand_over(HOSPITAL, party, "P0MSP", "task", 3, value, 10)
-    hand_over(OTHER, party, "P0MSP", "task", 3, value, 10)
+    upload_share(HOSPITAL, party, "P0MSP", "task", 3, value, 10)
+    upload_share(OTHER, party, "P0MSP", "task", 3, value, 10)
     assert taken == [("task", 3, "HospitalMSP", value), ("task", 3, "OtherMSP", value)]
 
 
 def test_a_refusal_is_raised_again(party):
     with pytest.raises(ShareError) as raised:
-        hand_over(HOSPITAL, party, "P0MSP", "unknown", 1, b"value", 10)
+        upload_share(HOSPITAL, party, "P0MSP", "unknown", 1, b"value", 10)
     assert (raised.value.cause, raised.value.remedy) == (
         "the share does not match its commitment",
-        "Hand the committed one over",
+        "Upload the committed one",
     )
     assert (raised.value.__cause__.code(), raised.value.exit_code) == (grpc.StatusCode.FAILED_PRECONDITION, 62)
     with pytest.raises(Exception, match="there is no such task") as other:
-        hand_over(HOSPITAL, party, "P0MSP", "busy", 1, b"value", 10)
+        upload_share(HOSPITAL, party, "P0MSP", "busy", 1, b"value", 10)
     assert other.value.__cause__.code() is grpc.StatusCode.ABORTED
 
 
@@ -68,18 +68,18 @@ def test_a_party_that_comes_later_is_reached(taken):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    handing = threading.Thread(target=hand_over, args=(HOSPITAL, address, "P0MSP", "task", 1, b"value", 20))
+    handing = threading.Thread(target=upload_share, args=(HOSPITAL, address, "P0MSP", "task", 1, b"value", 20))
     handing.start()
     handing.join(0.7)
     assert handing.is_alive()
-    with Server(PARTY, address, [Handover(longest, lambda *given: taken.append(given))]):
+    with Server(PARTY, address, [ShareUpload(longest, lambda *given: taken.append(given))]):
         handing.join(10)
     assert taken == [("task", 1, "HospitalMSP", b"value")]
 
 
 def test_a_party_that_never_comes(party):
     with pytest.raises(ProtocolError, match=r"P0MSP at 127\.0\.0\.1:1 cannot be reached"):
-        hand_over(HOSPITAL, "127.0.0.1:1", "P0MSP", "task", 1, b"value", 0.5)
+        upload_share(HOSPITAL, "127.0.0.1:1", "P0MSP", "task", 1, b"value", 0.5)
 
 
 HEADER = b'{"round":1,"task":"task"}'
@@ -108,6 +108,6 @@ CUT = [*split_all([HEADER]), LENGTH.to_bytes(8, "little") + bytes(FRAME)]
 )
 def test_what_is_no_value_is_refused(party, taken, frames, message):
     with connect(HOSPITAL, party, "P0MSP") as channel, pytest.raises(grpc.RpcError) as raised:
-        channel.stream_unary("/medquorum.Handover/PutShare")(iter(frames), timeout=10)
+        channel.stream_unary("/medquorum.ShareUpload/PutShare")(iter(frames), timeout=10)
     assert message in raised.value.details()
     assert taken == []

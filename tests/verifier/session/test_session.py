@@ -13,7 +13,7 @@ from medquorum.core import canonical
 from medquorum.core.inference import compile_model, count_correct
 from medquorum.core.model import catalogue
 from medquorum.errors import DataError, MaterialError, ProtocolError
-from medquorum.verifier.binding.commitment import ShareContext, hand_overs, open_share
+from medquorum.verifier.binding.commitment import ShareContext, commit_shares, open_share
 from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.opening.transport import in_process
@@ -44,8 +44,8 @@ def order(*, only_bit=False, per_class=False):
 
 
 def shares():
-    """Hand the update over as a hospital does, and open it as the parties do."""
-    given = hand_overs(CONTEXT, PARTIES, CASE.flat(), bytes(32))
+    """Upload the update as a hospital does, and open it as the parties do."""
+    given = commit_shares(CONTEXT, PARTIES, CASE.flat(), bytes(32))
     return tuple(
         open_share(CONTEXT, party, index, over.value, over.commitment, CASE.flat().size)
         for index, (party, over) in enumerate(zip(PARTIES, given, strict=True))
@@ -234,7 +234,7 @@ def test_a_party_whose_journal_is_lost_uses_no_material(tmp_path):
 
 @pytest.mark.parametrize("change", ["value", "party", "round", "base", "size"])
 def test_a_share_that_is_not_the_committed_one_is_refused(change):
-    over = hand_overs(CONTEXT, PARTIES, CASE.flat(), bytes(32))[1]
+    over = commit_shares(CONTEXT, PARTIES, CASE.flat(), bytes(32))[1]
     value, party, context = over.value, PARTIES[1], CONTEXT
     match change:
         case "value":

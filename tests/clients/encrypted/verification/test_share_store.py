@@ -13,7 +13,7 @@ from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.errors import ShareError
 from medquorum.gateway import GatewayError
-from medquorum.verifier.binding.commitment import ShareContext, hand_overs
+from medquorum.verifier.binding.commitment import ShareContext, commit_shares
 from medquorum_testing.consortium_ledger import HOSPITALS, A, B
 from medquorum_testing.encrypted_consortium import EncryptedConsortium
 from medquorum_testing.ledger_contract import LedgerContract
@@ -73,7 +73,7 @@ def test_the_share_of_a_hospital_that_left_is_taken(demo: EncryptedConsortium, t
     """What it handed in stays; it hands in nothing in later rounds."""
     left, base = HOSPITALS[0], demo.base()
     values = np.frombuffer(demo.good_update(), dtype="<i4").astype(np.int64)
-    given = hand_overs(ShareContext("demo", 1, left, base, demo.layout), (B, A), values, os.urandom(32))
+    given = commit_shares(ShareContext("demo", 1, left, base, demo.layout), (B, A), values, os.urandom(32))
     commitments = {party: one.commitment for party, one in zip((B, A), given, strict=True)}
     demo.submit(left, "SubmitUpdate", "demo", 1, {"base": base, "layout": demo.layout, "shares": commitments})
     demo.submit(A, "UpdateHospitals", "demo", HOSPITALS[1:])

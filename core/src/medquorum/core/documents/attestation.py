@@ -14,7 +14,7 @@ from medquorum.core.documents.task import Mode
 __all__ = ["DATASET", "DISPUTED", "EVALUATION", "NO_MATERIAL", "UNEVALUATED", "Attestation", "Result"]
 
 DISPUTED = "DISPUTED"
-"""A share was never handed over, or is not the committed one: nobody is blamed, nothing was evaluated."""
+"""A share was never uploaded, or is not the committed one: nobody is blamed, nothing was evaluated."""
 
 NO_MATERIAL = "NO_MATERIAL"
 """A party is refused the dealer's randomness for good: nobody is blamed, nothing was evaluated."""

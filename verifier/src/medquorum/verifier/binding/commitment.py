@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a hospital hands over to a party, and the commitment that binds it on the ledger before anything is verified."""
+"""What a hospital uploads to a party, and the commitment that binds it on the ledger before anything is verified."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from medquorum.errors import ProtocolError
 from medquorum.verifier.randomness.sharing import expand, share
 from medquorum.verifier.randomness.stream import SEED_BYTES
 
-__all__ = ["SALT_BYTES", "HandOver", "ShareContext", "hand_overs", "open_share", "share_bytes"]
+__all__ = ["SALT_BYTES", "CommittedShare", "ShareContext", "commit_shares", "open_share", "share_bytes"]
 
 SALT_BYTES = 32
 _TAG = b"medquorum share v1"
@@ -43,16 +43,16 @@ class ShareContext:
 
 
 @dataclass(frozen=True)
-class HandOver:
+class CommittedShare:
     """A value for one party and its commitment."""
 
     value: bytes = field(repr=False)
     commitment: str
 
 
-def hand_overs(
+def commit_shares(
     context: ShareContext, parties: tuple[str, str], update: IntArray, secret: bytes
-) -> tuple[HandOver, HandOver]:
+) -> tuple[CommittedShare, CommittedShare]:
     """Split an update (n,) of raw parameters: a seed for P0, the rest for P1, each behind a salt.
 
     Parameters
@@ -63,13 +63,13 @@ def hand_overs(
     update : ndarray of int64 (n,)
     secret : bytes
         Drawn from the operating system for this update and kept: seed and salts follow from it, so that a hospital
-        that was killed hands over what it committed to.
+        that was killed uploads what it committed to.
     """
     seed, *salts = (hmac.digest(secret, b"medquorum " + use, "sha256") for use in (b"seed", b"salt 0", b"salt 1"))
     shares = share(update, context.label, seed)
     payloads = (shares.seed, shares.full.astype("<i8").tobytes())
     first, second = (
-        HandOver(value, context.commitment(party, value))
+        CommittedShare(value, context.commitment(party, value))
         for party, value in zip(parties, map(bytes.__add__, salts, payloads), strict=True)
     )
     return first, second
@@ -94,7 +94,7 @@ def open_share(
     if len(value) != share_bytes(index, parameters) or not fits:
         raise ProtocolError(
             f"the share of {context.hospital} in round {context.round} is not the one it committed to",
-            "The hospital has to hand over the share whose commitment it submitted",
+            "The hospital has to upload the share whose commitment it submitted",
         )
     payload = value[SALT_BYTES:]
     if index == 0:

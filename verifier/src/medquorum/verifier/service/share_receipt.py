@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a share was handed over: P0 asks the organisation that only adds, where the hospital itself is party P1."""
+"""Whether a share was uploaded: P0 asks the organisation that only adds, where the hospital itself is party P1."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Holding:
     asker : str
         MSP id of P0, the only one that is answered.
     holds : callable
-        Tells for task, round and hospital whether the share was handed over and fits its commitment.
+        Tells for task, round and hospital whether the share was uploaded and fits its commitment.
     """
 
     def __init__(self, asker: str, holds: Callable[[str, int, str], bool]) -> None:

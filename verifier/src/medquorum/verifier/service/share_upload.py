@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handing a share over: a hospital sends a party what its commitment on the ledger is for.
+"""Uploading a share: a hospital sends a party what its commitment on the ledger is for.
 
 A stream of frames to ``PutShare``: the header {task, round}, then the value. The hospital is the organisation of the
-certificate, so that nobody hands over for another.
+certificate, so that nobody uploads for another.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from medquorum.verifier.service.connection import reach
 from medquorum.verifier.service.frames import split_all
 from medquorum.verifier.service.identity import Credentials
 
-__all__ = ["Handover", "Longest", "Take", "hand_over"]
+__all__ = ["Longest", "ShareUpload", "Take", "upload_share"]
 
 Longest = Callable[[str, int, str], int]
 """Called with task, round and hospital (MSP id); gives the most bytes of the value."""
 Take = Callable[[str, int, str, bytes], None]
 """Called with task, round, hospital (MSP id) and value."""
-_SERVICE = "medquorum.Handover"
+_SERVICE = "medquorum.ShareUpload"
 _HEADER_BYTES = 4096
 _LONGEST_CALL = 600.0
 
@@ -37,13 +37,13 @@ class _Header(Message):
     round: RoundIndex
 
 
-class Handover:
+class ShareUpload:
     """A party's service that hospitals call.
 
     Parameters
     ----------
     longest : callable
-        Raises a MedquorumError (ShareError) to refuse a hand-over before its value is read.
+        Raises a MedquorumError (ShareError) to refuse an upload before its value is read.
     take : callable
         Takes a value, in the call's thread; raises a MedquorumError (ShareError) to refuse it, which is raised again at
         the hospital. It is called again with the same value when an answer was lost.
@@ -66,10 +66,10 @@ class Handover:
         return grpc.method_handlers_generic_handler(_SERVICE, {"PutShare": grpc.stream_unary_rpc_method_handler(put)})
 
 
-def hand_over(
+def upload_share(
     credentials: Credentials, address: str, party: str, task: str, round: int, value: bytes, timeout: float
 ) -> None:
-    """Hand a share over to the organisation ``party`` at ``host:port``; tries again until it is there.
+    """Upload a share to the organisation ``party`` at ``host:port``; tries again until it is there.
 
     ``timeout`` is for reaching the party; sending the value may take longer on a hospital's line.
 

@@ -95,7 +95,7 @@ class Secrets:
     base : mapping of tensor name to int64 array
         w, known to all.
     share : ndarray of int64 (parameters,) or None
-        None where none was handed over that fits its commitment.
+        None where none was uploaded that fits its commitment.
     samples : pair of ndarrays or None
         P0's images (n, h, w) or (n, h, w, c) of uint8, and labels (n,) of int64; None there too where it lacks the
         committed ones.

@@ -31,7 +31,7 @@ def private_key(context: Context, task: str, number: int, hospital: str, index: 
 def put_update_chunk(context: Context, task: TaskId, round: RoundNumber, index: Index) -> Answer:
     """Hand over one chunk of the caller's update: transient ``chunk`` = its private value."""
     document = _open_task(context, task, round)
-    document.expect("plain", "Hand each party its share, then send SubmitUpdate with their commitments")
+    document.expect("plain", "Upload a share to each party, then send SubmitUpdate with their commitments")
     sizes = document.chunk_sizes
     if index >= len(sizes):
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(sizes)} does not exist", "Chunks are counted from 0")
@@ -121,7 +121,7 @@ def purge_updates(context: Context, task: TaskId, round: RoundNumber) -> Answer:
 
 
 def _open_task(context: Context, task: str, number: int) -> Task:
-    """Check that the caller may still hand over an update for the round."""
+    """Check that the caller may still submit an update for the round."""
     document = get_task(context, task)
     check_hospital(context, document.taking_part(number))
     get_round(context, task, number).expect("open", code="ROUND_CLOSED")

@@ -23,7 +23,7 @@ from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError, ProtocolError, ShareError
 
 if TYPE_CHECKING:
-    from medquorum.clients.hospital.share_uploader import ShareSender
+    from medquorum.clients.hospital.share_uploader import ShareUploader
     from medquorum.clients.hospital.trainer import Trainer
     from medquorum.clients.hospital.verification import OwnVerification
 
@@ -60,7 +60,7 @@ class Hospital:
         trainer: Trainer,
         store: UpdateStore,
         report: Report,
-        sender: ShareSender | None = None,
+        sender: ShareUploader | None = None,
         verification: OwnVerification | None = None,
     ) -> None:
         self._ledger = ledger

@@ -29,7 +29,7 @@ from medquorum.core.documents.task import Task
 from medquorum.errors import ConfigError
 
 if TYPE_CHECKING:
-    from medquorum.clients.hospital.share_uploader import ShareSender
+    from medquorum.clients.hospital.share_uploader import ShareUploader
     from medquorum.clients.hospital.updates import UpdateStore
     from medquorum.clients.hospital.verification import OwnVerification
 
@@ -157,18 +157,23 @@ def _run(
     run_role(role, connection, task_name, EVENTS, make)
 
 
-def _sender(connection: Connection, session: Session, task: Task) -> ShareSender | None:
-    """Give what hands shares over, in an encrypted task."""
+def _sender(connection: Connection, session: Session, task: Task) -> ShareUploader | None:
+    """Give what uploads shares, in an encrypted task."""
     if task.encrypted is None:
         return None
-    from medquorum.clients.hospital.share_uploader import ShareSender
+    from medquorum.clients.hospital.share_uploader import ShareUploader
     from medquorum.clients.runtime.credentials import user_credentials
 
-    return ShareSender(task, task.encrypted, session.msp, user_credentials(connection), session.report)
+    return ShareUploader(task, task.encrypted, session.msp, user_credentials(connection), session.report)
 
 
 def _verification(
-    connection: Connection, session: Session, task: Task, control: LoopControl, sender: ShareSender, store: UpdateStore
+    connection: Connection,
+    session: Session,
+    task: Task,
+    control: LoopControl,
+    sender: ShareUploader,
+    store: UpdateStore,
 ) -> OwnVerification | None:
     """Give what verifies the own updates with P0, where the task has each hospital do so."""
     if task.encrypted is None or not task.encrypted.semi_honest:

@@ -7,7 +7,7 @@ from medquorum.clients.encrypted.verification.attestation import Attesting
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
-from medquorum.clients.hospital.share_uploader import ShareSender
+from medquorum.clients.hospital.share_uploader import ShareUploader
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.hospital.verification import OwnShare, OwnVerification
 from medquorum.clients.runtime.credentials import user_credentials
@@ -23,7 +23,12 @@ LINE_TIMEOUT = 5.0
 
 
 def own_verification(
-    connection: Connection, session: Session, task: Task, control: LoopControl, sender: ShareSender, store: UpdateStore
+    connection: Connection,
+    session: Session,
+    task: Task,
+    control: LoopControl,
+    sender: ShareUploader,
+    store: UpdateStore,
 ) -> OwnVerification:
     """Connect a hospital's verification with P0's service and the dealer's, under the hospital's own certificate."""
     settings = settings_of(task)

@@ -12,17 +12,17 @@ from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.encrypted import Encrypted
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
-from medquorum.verifier.binding.commitment import HandOver, ShareContext, hand_overs, open_share
+from medquorum.verifier.binding.commitment import CommittedShare, ShareContext, commit_shares, open_share
 from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.service.share_upload import hand_over
+from medquorum.verifier.service.share_upload import upload_share
 
-__all__ = ["ShareSender"]
+__all__ = ["ShareUploader"]
 
 TIMEOUT = 10.0
 """Seconds to reach a party before the hospital looks at the ledger again."""
 
 
-class ShareSender:
+class ShareUploader:
     """Shares one hospital's updates of one encrypted task."""
 
     def __init__(self, task: Task, settings: Encrypted, msp: str, credentials: Credentials, report: Report) -> None:
@@ -45,7 +45,7 @@ class ShareSender:
         return open_share(context, second, 1, value.value, value.commitment, self._task.length // 4)
 
     def send(self, round: int, update: StoredUpdate) -> None:
-        """Hand both shares over; a party that has its share already takes it again.
+        """Upload both shares; a party that has its share already takes it again.
 
         Raises
         ------
@@ -58,17 +58,17 @@ class ShareSender:
         if not due:
             return
         values = self._values(round, update)
-        with self._report.phase("hand_over", round=round, bytes=sum(len(values[party].value) for party in due)):
+        with self._report.phase("upload", round=round, bytes=sum(len(values[party].value) for party in due)):
             for party in due:
                 address = self._settings.services[party]
-                hand_over(self._credentials, address, party, self._task.task, round, values[party].value, TIMEOUT)
+                upload_share(self._credentials, address, party, self._task.task, round, values[party].value, TIMEOUT)
                 self._sent.add((round, party))
 
-    def _values(self, round: int, update: StoredUpdate) -> dict[str, HandOver]:
+    def _values(self, round: int, update: StoredUpdate) -> dict[str, CommittedShare]:
         context = self._context(round, update)
         first, second = self._settings.parties
         vector = np.frombuffer(update.packed, dtype="<i4").astype(np.int64)
-        return dict(zip((first, second), hand_overs(context, (first, second), vector, update.salts), strict=True))
+        return dict(zip((first, second), commit_shares(context, (first, second), vector, update.salts), strict=True))
 
     def _context(self, round: int, update: StoredUpdate) -> ShareContext:
         return ShareContext(self._task.task, round, self._msp, update.base, self._task.layout)

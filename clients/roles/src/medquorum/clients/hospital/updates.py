@@ -22,7 +22,7 @@ __all__ = ["StoredUpdate", "UpdateStore"]
 
 @dataclass(frozen=True)
 class StoredUpdate:
-    """An update as it is handed over; the same after every restart."""
+    """An update as it is submitted; the same after every restart."""
 
     base: str
     packed: bytes = field(repr=False)

@@ -14,7 +14,7 @@ from medquorum.clients.encrypted.party.hospital_sessions import line_name
 from medquorum.clients.encrypted.verification.attestation import Attesting
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
-from medquorum.clients.hospital.share_uploader import ShareSender
+from medquorum.clients.hospital.share_uploader import ShareUploader
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.reconcile import POLL, LoopControl, interrupted
@@ -31,7 +31,7 @@ AGAIN = 0.5
 class OwnShare:
     """The second share of each of the own updates: what the adding organisation got too."""
 
-    def __init__(self, sender: ShareSender, store: UpdateStore) -> None:
+    def __init__(self, sender: ShareUploader, store: UpdateStore) -> None:
         self._sender = sender
         self._store = store
 

@@ -38,7 +38,7 @@ from medquorum.verifier.service.party_connection import PATIENCE, Line, Lines, o
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server, Service
 from medquorum.verifier.service.share_receipt import Holding, is_held
-from medquorum.verifier.service.share_upload import Handover
+from medquorum.verifier.service.share_upload import ShareUpload
 
 __all__ = ["dealing", "party", "settings_of"]
 
@@ -169,7 +169,7 @@ def party(
     own: Service = (
         lines if index == 0 else Holding(other, lambda name, *update: name == task.task and shares.holds(*update))
     )
-    serving: list[Service] = [Handover(shares.longest, shares.take), Deliveries(node.sizes, node.take), own]
+    serving: list[Service] = [ShareUpload(shares.longest, shares.take), Deliveries(node.sizes, node.take), own]
     with closing(hospitals), Server(credentials, address, serving):
         session.report.event("listening", address=address)
         yield step

@@ -47,7 +47,7 @@ def line_name(task: str, round: int, hospital: str) -> str:
 class ConfirmedShares:
     """P0's shares of updates whose other share the adding organisation holds as well.
 
-    Else a hospital that hands the adding organisation nothing would be accepted, and then stop the sum.
+    Else a hospital that uploads nothing to the adding organisation would be accepted, and then stop the sum.
     """
 
     def __init__(self, shares: ShareStore, held: Callable[[int, str], bool], control: LoopControl) -> None:
@@ -88,7 +88,7 @@ class Hospitals:
     line
         Waits some seconds for the line of this name from this hospital; ProtocolError when it does not come.
     shares
-        Waited for before one of the places to compute is taken: a hospital that hands nothing over holds none.
+        Waited for before one of the places to compute is taken: a hospital that uploads nothing holds none.
     longest
         Seconds for which one attempt may compute.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shares that hospitals handed over to this party, kept on its disk until their rounds have ended."""
+"""Shares that hospitals uploaded to this party, kept on its disk until their rounds have ended."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ShareStore:
         self._arrived = threading.Condition()
 
     def longest(self, task: str, round: int, hospital: str) -> int:
-        """Give the bytes of the share that a hospital hands over.
+        """Give the bytes of the share that a hospital uploads.
 
         Raises
         ------
@@ -53,7 +53,7 @@ class ShareStore:
         return share_bytes(self._index, self._task.length // 4)
 
     def take(self, task: str, round: int, hospital: str, value: bytes) -> None:
-        """Take what a hospital hands over; the same value again changes nothing.
+        """Take what a hospital uploads; the same value again changes nothing.
 
         Raises
         ------
