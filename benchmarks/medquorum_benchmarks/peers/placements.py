@@ -40,7 +40,7 @@ from medquorum.core.model import Tensors
 from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.party_connection import PATIENCE, Lines, open_line
 from medquorum.verifier.service.server import Server
-from medquorum.verifier.service.share_receipt import Holding, is_held
+from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
 from medquorum.verifier.service.share_upload import ShareUpload
 from medquorum_benchmarks.peers.networks import Network
 from medquorum_benchmarks.peers.process import peak_bytes
@@ -126,11 +126,11 @@ def _first(role: _Role) -> None:
     settings, store = role.settings, role.store(0)
     witness = settings.parties[1]
 
-    def held(round: int, hospital: str) -> bool:
-        return is_held(role.own, settings.services[witness], witness, TASK, round, hospital, LINE_TIMEOUT)
+    def confirmed(round: int, hospital: str) -> bool:
+        return has_share(role.own, settings.services[witness], witness, TASK, round, hospital, LINE_TIMEOUT)
 
     own = settings.semi_honest
-    shares: Shares = ConfirmedShares(store, held, LoopControl()) if own else store
+    shares: Shares = ConfirmedShares(store, confirmed, LoopControl()) if own else store
     lines = Lines(HOSPITALS_PATIENCE if own else PATIENCE)
     verification = role.verification(0, shares)
     with Server(role.own, settings.services[PARTIES[0]], [lines, ShareUpload(store.longest, store.take)]):
@@ -146,9 +146,9 @@ def _first(role: _Role) -> None:
 
 def _witness(role: _Role) -> None:
     store = role.store(1)
-    holding = Holding(PARTIES[0], lambda name, *update: name == TASK and store.holds(*update))
+    receipt = ShareReceiptService(PARTIES[0], lambda name, *update: name == TASK and store.holds(*update))
     verification = None if role.settings.semi_honest else role.verification(1, store)
-    with Server(role.own, role.settings.services[PARTIES[1]], [ShareUpload(store.longest, store.take), holding]):
+    with Server(role.own, role.settings.services[PARTIES[1]], [ShareUpload(store.longest, store.take), receipt]):
         _submission(role)
         if verification is not None:
             # As the hospital does: P0 awaits the line by then, or a dial in vain would count.

@@ -22,7 +22,7 @@ from medquorum.verifier.gates.correctness import COUNT_BITS
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
-from medquorum.verifier.service.share_receipt import is_held
+from medquorum.verifier.service.share_receipt import has_share
 from medquorum_testing.federation import Federation
 from medquorum_testing.federation_task import BATCH, JUDGED
 from medquorum_testing.handmade_shares import credentials_of, parameters
@@ -124,7 +124,7 @@ def test_a_hospital_is_party_of_its_own_update_only(fed: Federation, tmp_path: P
         Material.take(credentials, settings.services[settings.dealer], settings.dealer, request, 5)
     holder = settings.parties[1]
     with pytest.raises(MedquorumError, match="only VerifierAMSP is told"):
-        is_held(credentials, settings.services[holder], holder, fed.name, number, EVERYONE[3], 5)
+        has_share(credentials, settings.services[holder], holder, fed.name, number, EVERYONE[3], 5)
     fed.roles["Hospital4"].thaw()
 
 

@@ -12,7 +12,7 @@ from medquorum.verifier.service.party_connection import Lines
 from medquorum.verifier.service.refusal import refusal
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server
-from medquorum.verifier.service.share_receipt import Holding, is_held
+from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
 from medquorum.verifier.service.share_upload import ShareUpload, upload_share
 from medquorum_testing.service_identities import credentials
 
@@ -33,11 +33,11 @@ def failing(error):
 @pytest.mark.parametrize("error", LOCAL, ids=lambda error: type(error).__name__)
 def test_an_error_of_the_own_tells_its_type_only(error):
     fail = failing(error)
-    services = [ShareUpload(lambda *_: 100, fail), Holding("HospitalMSP", fail), Salts(fail)]
+    services = [ShareUpload(lambda *_: 100, fail), ShareReceiptService("HospitalMSP", fail), Salts(fail)]
     with Server(PARTY, "127.0.0.1:0", services) as server:
         for ask in (
             lambda: upload_share(HOSPITAL, server.address, "P0MSP", "task", 1, b"value", 5),
-            lambda: is_held(HOSPITAL, server.address, "P0MSP", "task", 1, "HospitalMSP", 5),
+            lambda: has_share(HOSPITAL, server.address, "P0MSP", "task", 1, "HospitalMSP", 5),
             lambda: take_salt(HOSPITAL, server.address, "P0MSP", "task", 1, 5),
         ):
             with pytest.raises(ProtocolError) as raised:

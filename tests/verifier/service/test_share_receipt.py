@@ -6,7 +6,7 @@ import pytest
 from medquorum.errors import ProtocolError
 from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.server import Server
-from medquorum.verifier.service.share_receipt import Holding, is_held
+from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
 from medquorum_testing.service_identities import credentials
 
 KNOWN = ("P0MSP", "WitnessMSP", "HospitalMSP")
@@ -15,14 +15,14 @@ P0, WITNESS, HOSPITAL = (credentials(name, KNOWN) for name in KNOWN)
 
 @pytest.fixture
 def witness():
-    held = {("task", 3, "HospitalMSP")}
-    with Server(WITNESS, "127.0.0.1:0", [Holding("P0MSP", lambda *update: update in held)]) as server:
+    received = {("task", 3, "HospitalMSP")}
+    with Server(WITNESS, "127.0.0.1:0", [ShareReceiptService("P0MSP", lambda *update: update in received)]) as server:
         yield server.address
 
 
 def test_p0_is_told(witness):
     def ask(*update):
-        return is_held(P0, witness, "WitnessMSP", *update, 10)
+        return has_share(P0, witness, "WitnessMSP", *update, 10)
 
     assert ask("task", 3, "HospitalMSP") is True
     assert ask("task", 4, "HospitalMSP") is False
@@ -31,7 +31,7 @@ def test_p0_is_told(witness):
 
 def test_a_hospital_is_not_told(witness):
     with pytest.raises(ProtocolError, match="only P0MSP is told, not HospitalMSP"):
-        is_held(HOSPITAL, witness, "WitnessMSP", "task", 3, "HospitalMSP", 10)
+        has_share(HOSPITAL, witness, "WitnessMSP", "task", 3, "HospitalMSP", 10)
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def test_a_hospital_is_not_told(witness):
 def test_what_is_no_question_is_refused(witness, question):
     channel = connect(P0, witness, "WitnessMSP")
     with channel, pytest.raises(Exception, match="no question for a share"):
-        channel.unary_unary("/medquorum.Holding/Ask", bytes, bytes)(question, timeout=10)
+        channel.unary_unary("/medquorum.ShareReceipt/Ask", bytes, bytes)(question, timeout=10)
 
 
 def test_another_answer_is_refused():
-    class Both(Holding):
+    class Both(ShareReceiptService):
         def __init__(self):
             super().__init__("P0MSP", lambda *update: 2)
 
     with Server(WITNESS, "127.0.0.1:0", [Both()]) as server, pytest.raises(ProtocolError, match="neither yes nor no"):
-        is_held(P0, server.address, "WitnessMSP", "task", 3, "HospitalMSP", 10)
+        has_share(P0, server.address, "WitnessMSP", "task", 3, "HospitalMSP", 10)

@@ -76,7 +76,7 @@ def test_both_shares_have_one_deadline() -> None:
             threading.Event().wait(seconds)
             return "share"
 
-    def held(number: int, hospital: str) -> bool:
+    def confirmed(number: int, hospital: str) -> bool:
         asked.append(hospital)
         return False
 
@@ -85,7 +85,7 @@ def test_both_shares_have_one_deadline() -> None:
             pauses.append(seconds)
 
     shares: Any = Late()
-    assert ConfirmedShares(shares, held, Noting()).wait(STATUS, HOSPITALS[0], 0.1) is None
+    assert ConfirmedShares(shares, confirmed, Noting()).wait(STATUS, HOSPITALS[0], 0.1) is None
     assert (len(asked), pauses) == (1, [])
 
 

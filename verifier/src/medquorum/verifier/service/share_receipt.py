@@ -14,9 +14,9 @@ from medquorum.errors import ProtocolError
 from medquorum.verifier.service.connection import reach
 from medquorum.verifier.service.identity import Credentials
 
-__all__ = ["Holding", "is_held"]
+__all__ = ["ShareReceiptService", "has_share"]
 
-_SERVICE = "medquorum.Holding"
+_SERVICE = "medquorum.ShareReceipt"
 _ANSWERS = {b"\x01": True, b"\x00": False}
 _REMEDY = "Run the same version at both ends"
 
@@ -29,7 +29,7 @@ class _Question(Message):
     hospital: MspId
 
 
-class Holding:
+class ShareReceiptService:
     """The service of the organisation that keeps the second shares.
 
     Parameters
@@ -57,7 +57,7 @@ class Holding:
         return grpc.method_handlers_generic_handler(_SERVICE, {"Ask": grpc.unary_unary_rpc_method_handler(ask)})
 
 
-def is_held(
+def has_share(
     credentials: Credentials, address: str, holder: str, task: str, round: int, hospital: str, timeout: float
 ) -> bool:
     """Ask the organisation ``holder`` at ``host:port`` whether it has a hospital's share.

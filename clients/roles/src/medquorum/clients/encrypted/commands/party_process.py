@@ -37,7 +37,7 @@ from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
 from medquorum.verifier.service.party_connection import PATIENCE, Line, Lines, open_line
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server, Service
-from medquorum.verifier.service.share_receipt import Holding, is_held
+from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
 from medquorum.verifier.service.share_upload import ShareUpload
 
 __all__ = ["dealing", "party", "settings_of"]
@@ -97,8 +97,8 @@ def party(
             return lines.accept(name, other, LINE_TIMEOUT)
         return open_line(credentials, settings.services[other], other, name, LINE_TIMEOUT)
 
-    def held(round: int, hospital: str) -> bool:
-        return is_held(credentials, settings.services[other], other, task.task, round, hospital, LINE_TIMEOUT)
+    def confirmed(round: int, hospital: str) -> bool:
+        return has_share(credentials, settings.services[other], other, task.task, round, hospital, LINE_TIMEOUT)
 
     def accuracy(current: Round, packed: bytes) -> Mapping[str, Any] | None:
         if missing is not None:
@@ -112,7 +112,7 @@ def party(
             deliver(credentials, settings.services[receiver], receiver, header, messages, NODE_TIMEOUT)
 
     transactions = session.transactions(task)
-    both: Shares = ConfirmedShares(shares, held, control) if settings.semi_honest and index == 0 else shares
+    both: Shares = ConfirmedShares(shares, confirmed, control) if settings.semi_honest and index == 0 else shares
     verification = Verification(
         session.ledger,
         task,
@@ -167,7 +167,9 @@ def party(
 
     address = listen or settings.services[session.msp]
     own: Service = (
-        lines if index == 0 else Holding(other, lambda name, *update: name == task.task and shares.holds(*update))
+        lines
+        if index == 0
+        else ShareReceiptService(other, lambda name, *update: name == task.task and shares.holds(*update))
     )
     serving: list[Service] = [ShareUpload(shares.longest, shares.take), Deliveries(node.sizes, node.take), own]
     with closing(hospitals), Server(credentials, address, serving):

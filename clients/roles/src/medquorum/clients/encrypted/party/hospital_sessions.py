@@ -50,9 +50,9 @@ class ConfirmedShares:
     Else a hospital that uploads nothing to the adding organisation would be accepted, and then stop the sum.
     """
 
-    def __init__(self, shares: ShareStore, held: Callable[[int, str], bool], control: LoopControl) -> None:
+    def __init__(self, shares: ShareStore, confirmed: Callable[[int, str], bool], control: LoopControl) -> None:
         self._shares = shares
-        self._held = held
+        self._confirmed = confirmed
         self._control = control
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
@@ -68,7 +68,7 @@ class ConfirmedShares:
         )
 
     def _asked(self, status: RoundStatus, hospital: str) -> bool:
-        return status.round is not None and self._held(status.round.round, hospital)
+        return status.round is not None and self._confirmed(status.round.round, hospital)
 
 
 @dataclass
