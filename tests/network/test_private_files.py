@@ -128,8 +128,8 @@ def test_doctor_sees_open_data(tmp_path: Path) -> None:
     assert [one.passed for one in examine(folder.root) if one.check == "private data"] == [True]
     for top in tops:
         top.chmod(0o750)
-        (finding,) = [one for one in examine(folder.root) if one.check == "private data"]
-        assert (finding.passed, str(top) in finding.detail, "chmod" in finding.remedy) == (False, True, True)
+        (result,) = [one for one in examine(folder.root) if one.check == "private data"]
+        assert (result.passed, str(top) in result.detail, "chmod" in result.remedy) == (False, True, True)
         top.chmod(0o700)
 
 
@@ -158,5 +158,5 @@ def test_a_command_line_may_open_what_the_host_allows() -> None:
 def test_doctor_tells_of_too_few_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for most, enough in ((1024, False), (4096, True), (resource.RLIM_INFINITY, True)):
         monkeypatch.setattr("resource.getrlimit", lambda _, most=most: (most, most))
-        (finding,) = [one for one in examine(tmp_path) if one.check == "open files"]
-        assert (finding.passed, "ulimit" in finding.remedy) == (enough, True)
+        (result,) = [one for one in examine(tmp_path) if one.check == "open files"]
+        assert (result.passed, "ulimit" in result.remedy) == (enough, True)

@@ -33,13 +33,13 @@ def place(network: Network, back_end: Comparing, batch: int, count: int, placeme
     Returns
     -------
     dict
-        ``seconds`` from the hospital's making its shares until both parties have their finding, and ``peaks``, the
+        ``seconds`` from the hospital's making its shares until both parties have their result, and ``peaks``, the
         most bytes that P0, P1 and the dealer held.
 
     Raises
     ------
     RuntimeError
-        A role has ended, or the parties' findings differ.
+        A role has ended, or the parties' results differ.
     """
     pixels, labels = network.images(count)
     images = VerificationSet(pixels, labels.astype(np.uint8), CLASSES, VerificationSet.new_salt())
@@ -75,7 +75,7 @@ def place(network: Network, back_end: Comparing, batch: int, count: int, placeme
         say(witness, {})
         say(dealer, {})
         if len({(told["transcript"], str(told["counts"])) for told in found}) != 1:
-            raise RuntimeError("the parties' findings differ")
+            raise RuntimeError("the parties' results differ")
         return {
             "seconds": max(told["ended"] for told in found) - update["began"],
             "peaks": [*(told["peak"] for told in found), answer(dealer)["peak"]],

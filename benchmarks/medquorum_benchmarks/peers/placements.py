@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One update's verification in either placement, by the clients' own code, from the hospital's shares to the finding.
+"""One update's verification in either placement, by the clients' own code, from the hospital's shares to the result.
 
 P0, the witness and the hospital are a process each, the dealer that of ``medquorum_benchmarks.peers.roles``; only
 the ledger is played. ``python -m medquorum_benchmarks.peers.placements`` reads its part as one line of JSON and

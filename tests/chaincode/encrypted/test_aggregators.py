@@ -35,7 +35,7 @@ def demo(make: Make, request: pytest.FixtureRequest) -> EncryptedConsortium:
 
 
 def say(demo: EncryptedConsortium, node: str, **changes: Any) -> Any:
-    return demo.submit(node, "AttestAggregate", "demo", 1, demo.finding(node) | changes)
+    return demo.submit(node, "AttestAggregate", "demo", 1, demo.attestation_result(node) | changes)
 
 
 def mismatch(demo: EncryptedConsortium, node: str, why: str = "MASKS") -> Any:
@@ -83,7 +83,7 @@ def test_a_missing_node_holds_nobody_up(demo: EncryptedConsortium) -> None:
     say(demo, B)
     demo.store()
     ended = close(demo)
-    assert (ended["model"], ended["reason"]) == (demo.finding(A)["model"], None)
+    assert (ended["model"], ended["reason"]) == (demo.attestation_result(A)["model"], None)
     assert "differing" not in ended
 
 

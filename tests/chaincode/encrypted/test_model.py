@@ -72,16 +72,18 @@ def test_stored_once_attested(make: Make, refused: Refused) -> None:
     packed = demo.new_model()
     described = chunks_of(packed)
     refused("NO_MAJORITY", put, demo, packed, described)
-    demo.submit(A, "AttestAggregate", "demo", 1, demo.finding(A))
-    refused("ALREADY_ATTESTED", demo.submit, A, "AttestAggregate", "demo", 1, demo.finding(A))
+    demo.submit(A, "AttestAggregate", "demo", 1, demo.attestation_result(A))
+    refused("ALREADY_ATTESTED", demo.submit, A, "AttestAggregate", "demo", 1, demo.attestation_result(A))
     refused("NO_MAJORITY", put, demo, packed, described)
-    demo.submit(B, "AttestAggregate", "demo", 1, demo.finding(B))
+    demo.submit(B, "AttestAggregate", "demo", 1, demo.attestation_result(B))
     refused("MODEL_MISSING", demo.submit, A, "CloseRound", "demo", 1, "")
-    assert put(demo, packed, described, msp=B) == {"model": demo.finding(A)["model"]}
+    assert put(demo, packed, described, msp=B) == {"model": demo.attestation_result(A)["model"]}
     assert demo.ledger.events[-1][0] == "ModelChunkStored"
-    assert put(demo, packed, described) == {"model": demo.finding(A)["model"]}, "sent again it changes nothing"
+    assert put(demo, packed, described) == {"model": demo.attestation_result(A)["model"]}, (
+        "sent again it changes nothing"
+    )
     assert demo.read(H1, "ReadRoundStatus", "demo", 1)["stored_chunks"] == [0]
-    assert demo.submit(A, "CloseRound", "demo", 1, "")["model"] == demo.finding(A)["model"]
+    assert demo.submit(A, "CloseRound", "demo", 1, "")["model"] == demo.attestation_result(A)["model"]
     refused("ROUND_STATE", put, demo, packed, described)
 
 
@@ -109,14 +111,14 @@ def test_model_attested_with_another_number_of_chunks(make: Make, refused: Refus
     chunks = chunks_of(demo.new_model())["chunks"] * 2
     model = modelformat.model_hash(demo.layout, chunks)
     for party in (A, B):
-        demo.submit(party, "AttestAggregate", "demo", 1, demo.finding(party) | {"model": model})
+        demo.submit(party, "AttestAggregate", "demo", 1, demo.attestation_result(party) | {"model": model})
     refused("BAD_MODEL", put, demo, demo.new_model(), {"chunks": chunks})
 
 
 def test_parties_that_differ_keep_the_base(make: Make, refused: Refused) -> None:
     demo = aggregating(make)
-    demo.submit(A, "AttestAggregate", "demo", 1, demo.finding(A))
-    demo.submit(B, "AttestAggregate", "demo", 1, demo.finding(B, 2))
+    demo.submit(A, "AttestAggregate", "demo", 1, demo.attestation_result(A))
+    demo.submit(B, "AttestAggregate", "demo", 1, demo.attestation_result(B, 2))
     refused("NO_MAJORITY", put, demo, demo.new_model(), chunks_of(demo.new_model()))
     refused("NO_MAJORITY", demo.submit, A, "CloseRound", "demo", 1, "")
     ended = demo.submit(A, "AbortRound", "demo", 1, "the parties differ")
@@ -135,9 +137,9 @@ def test_attested_counts_are_still_checked(make: Make, refused: Refused) -> None
         {"mismatch": "MASKS"},
         {"mismatch": "WHAT"},
     ):
-        refused("BAD_ATTESTATION", demo.submit, B, "AttestAggregate", "demo", 1, demo.finding(B) | wrong)
+        refused("BAD_ATTESTATION", demo.submit, B, "AttestAggregate", "demo", 1, demo.attestation_result(B) | wrong)
     for msp, other in ((A, B), (B, A)):
-        refused("BAD_ATTESTATION", demo.submit, msp, "AttestAggregate", "demo", 1, demo.finding(other))
+        refused("BAD_ATTESTATION", demo.submit, msp, "AttestAggregate", "demo", 1, demo.attestation_result(other))
 
 
 def test_private_store(make: Make) -> None:

@@ -28,8 +28,8 @@ def demo(make: Callable[..., Consortium]) -> EncryptedConsortium:
     return made
 
 
-def attest(demo: Consortium, who: str, hospital: str, finding: dict[str, Any], **how: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = demo.submit(who, "AttestVerdict", "demo", 1, hospital, finding, **how)
+def attest(demo: Consortium, who: str, hospital: str, result: dict[str, Any], **how: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = demo.submit(who, "AttestVerdict", "demo", 1, hospital, result, **how)
     return answer
 
 
@@ -37,22 +37,22 @@ def attest(demo: Consortium, who: str, hospital: str, finding: dict[str, Any], *
 def test_p0_and_the_hospital_write_a_labelled_verdict(
     demo: EncryptedConsortium, refused: Refused, order: tuple[str, str]
 ) -> None:
-    finding = demo.evaluated(H1)
-    first = attest(demo, order[0], H1, finding)
+    result = demo.evaluated(H1)
+    first = attest(demo, order[0], H1, result)
     assert (first["verifier"], first["mode"]) == (order[0], "encrypted-semi-honest")
     assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == "pending"
-    assert attest(demo, order[1], H1, finding) == first | {"verifier": order[1]}
+    assert attest(demo, order[1], H1, result) == first | {"verifier": order[1]}
     verdict = demo.read(H1, "ReadVerdict", "demo", 1, H1)
     assert (verdict["accepted"], verdict["mode"]) == (True, "encrypted-semi-honest")
-    refused("DECIDED", attest, demo, order[0], H1, finding)
+    refused("DECIDED", attest, demo, order[0], H1, result)
 
 
 def test_nobody_else_attests(demo: EncryptedConsortium, refused: Refused) -> None:
-    finding = demo.evaluated(H1)
+    result = demo.evaluated(H1)
     for who, cause in ((A, "does not verify the update"), (H2, "is not a verifier"), (H3, "is not a verifier")):
-        assert cause in refused("ACCESS_DENIED", attest, demo, who, H1, finding)
-    refused("ACCESS_DENIED", attest, demo, H1, H1, finding, unit="peer")
-    refused("BAD_ATTESTATION", attest, demo, H1, H1, finding | {"mode": "encrypted"})
+        assert cause in refused("ACCESS_DENIED", attest, demo, who, H1, result)
+    refused("ACCESS_DENIED", attest, demo, H1, H1, result, unit="peer")
+    refused("BAD_ATTESTATION", attest, demo, H1, H1, result | {"mode": "encrypted"})
 
 
 def test_a_hospital_alone_is_never_an_acceptance(demo: EncryptedConsortium, refused: Refused) -> None:
@@ -70,9 +70,9 @@ def test_an_outsourced_task_takes_no_hospitals_word(encrypted: EncryptedConsorti
     encrypted.submit(A, "OpenRound", "demo", 1)
     encrypted.hand_in(H1, b"")
     encrypted.submit(A, "CloseSubmissions", "demo", 1, "")
-    finding = encrypted.evaluated(H1)
-    refused("ACCESS_DENIED", attest, encrypted, H1, H1, finding)
-    assert attest(encrypted, A, H1, finding)["mode"] == "encrypted"
+    result = encrypted.evaluated(H1)
+    refused("ACCESS_DENIED", attest, encrypted, H1, H1, result)
+    assert attest(encrypted, A, H1, result)["mode"] == "encrypted"
 
 
 def test_the_accepted_updates_are_summed_as_in_any_encrypted_task(demo: EncryptedConsortium) -> None:

@@ -38,17 +38,17 @@ def whole(demo: EncryptedConsortium, **changes: Any) -> dict[str, Any]:
     return {"results": results, "dataset": demo.set.commitment(), "transcript": TRANSCRIPT} | changes
 
 
-def attest(demo: EncryptedConsortium, party: str, finding: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = demo.submit(party, "AttestRound", "demo", 1, finding)
+def attest(demo: EncryptedConsortium, party: str, round_result: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = demo.submit(party, "AttestRound", "demo", 1, round_result)
     return answer
 
 
 def test_the_second_equal_finding_writes_every_verdict(demo: EncryptedConsortium, refused: Refused) -> None:
-    finding = whole(demo)
-    first = attest(demo, A, finding)
+    round_result = whole(demo)
+    first = attest(demo, A, round_result)
     assert first.keys() == {H1, H2}
     assert demo.read(A, "ReadRoundStatus", "demo", 1)["verdicts"] == dict.fromkeys((H1, H2), "pending")
-    attest(demo, B, finding)
+    attest(demo, B, round_result)
     assert [name for name, _ in demo.ledger.events[-2:]] == ["VerdictAttested", "RoundVerified"]
     verdicts = demo.read(A, "ReadRoundStatus", "demo", 1)["verdicts"]
     assert [(verdicts[h]["accepted"], verdicts[h]["mode"], verdicts[h]["rule"]) for h in (H1, H2)] == [
@@ -56,43 +56,43 @@ def test_the_second_equal_finding_writes_every_verdict(demo: EncryptedConsortium
         (False, "encrypted", "prefix"),
     ]
     assert {verdict["transcript"] for verdict in verdicts.values()} == {TRANSCRIPT}
-    refused("DECIDED", attest, demo, A, finding)
+    refused("DECIDED", attest, demo, A, round_result)
 
 
 @pytest.mark.parametrize("hospital", [H1, H2])
 def test_one_difference_is_no_verdict_at_all(demo: EncryptedConsortium, refused: Refused, hospital: str) -> None:
-    finding = whole(demo)
-    attest(demo, A, finding)
+    round_result = whole(demo)
+    attest(demo, A, round_result)
     other = whole(demo)
     other["results"][hospital]["counts"]["mixed"] += 1
     attest(demo, B, other)
     assert demo.read(A, "ReadRoundStatus", "demo", 1)["verdicts"] == dict.fromkeys((H1, H2), "pending")
     ended = demo.submit(A, "CloseVerdicts", "demo", 1, "")
     assert ended["outcomes"] == dict.fromkeys((H1, H2), "no_quorum")
-    refused("ROUND_STATE", attest, demo, B, finding)
+    refused("ROUND_STATE", attest, demo, B, round_result)
 
 
 def test_a_finding_is_about_exactly_the_round(demo: EncryptedConsortium, refused: Refused) -> None:
-    finding = whole(demo)
-    results = finding["results"]
+    round_result = whole(demo)
+    results = round_result["results"]
     for wrong in (
         [],
         {"results": results},
-        finding | {"surplus": 1},
-        finding | {"results": []},
-        finding | {"results": {}},
-        finding | {"results": {H1: results[H1]}},
-        finding | {"results": results | {H3: results[H1]}},
-        finding | {"results": results | {H1: None}},
-        finding | {"results": results | {H1: results[H1] | {"transcript": ""}}, "transcript": ""},
-        finding | {"results": results | {H1: results[H1] | {"reason": "RULE"}}},
-        finding | {"results": results | {H1: results[H1] | {"reason": "DATASET"}}},
+        round_result | {"surplus": 1},
+        round_result | {"results": []},
+        round_result | {"results": {}},
+        round_result | {"results": {H1: results[H1]}},
+        round_result | {"results": results | {H3: results[H1]}},
+        round_result | {"results": results | {H1: None}},
+        round_result | {"results": results | {H1: results[H1] | {"transcript": ""}}, "transcript": ""},
+        round_result | {"results": results | {H1: results[H1] | {"reason": "RULE"}}},
+        round_result | {"results": results | {H1: results[H1] | {"reason": "DATASET"}}},
     ):
         refused("BAD_ATTESTATION", attest, demo, A, wrong)
     for wrong in ({"results": results | {H1: results[H1] | {"update": "0" * 64}}}, {"dataset": "0" * 64}):
-        refused("ATTESTATION_MISMATCH", attest, demo, A, finding | wrong)
+        refused("ATTESTATION_MISMATCH", attest, demo, A, round_result | wrong)
     for msp in (H1, DEALER):
-        refused("ACCESS_DENIED", attest, demo, msp, finding)
+        refused("ACCESS_DENIED", attest, demo, msp, round_result)
     refused("WRONG_RULE", demo.submit, A, "AttestVerdict", "demo", 1, H1, demo.evaluated(H1))
 
 

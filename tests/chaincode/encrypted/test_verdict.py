@@ -32,8 +32,8 @@ def verifying(make: Make, **changes: Any) -> EncryptedConsortium:
     return demo
 
 
-def attest(demo: Consortium, party: str, hospital: str, finding: dict[str, Any]) -> dict[str, Any]:
-    answer: dict[str, Any] = demo.submit(party, "AttestVerdict", "demo", 1, hospital, finding)
+def attest(demo: Consortium, party: str, hospital: str, attestation: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = demo.submit(party, "AttestVerdict", "demo", 1, hospital, attestation)
     return answer
 
 
@@ -44,10 +44,10 @@ def events(demo: Consortium) -> list[str]:
 @pytest.mark.parametrize("order", [(A, B), (B, A)])
 def test_equal_findings_are_the_verdict(make: Make, refused: Refused, order: tuple[str, str]) -> None:
     demo = verifying(make)
-    finding = demo.evaluated(H1)
-    first = attest(demo, order[0], H1, finding)
-    bound = {name: finding[name] for name in ("update", "dataset", "transcript")}
-    result = {name: finding[name] for name in ("accepted", "reason", "counts", "quality")}
+    attestation = demo.evaluated(H1)
+    first = attest(demo, order[0], H1, attestation)
+    bound = {name: attestation[name] for name in ("update", "dataset", "transcript")}
+    result = {name: attestation[name] for name in ("accepted", "reason", "counts", "quality")}
     assert first == {
         "docType": "attestation",
         "task": "demo",
@@ -59,8 +59,8 @@ def test_equal_findings_are_the_verdict(make: Make, refused: Refused, order: tup
         **bound,
     }
     assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == "pending"
-    assert attest(demo, order[0], H1, finding) == first
-    assert attest(demo, order[1], H1, finding) == first | {"verifier": order[1]}
+    assert attest(demo, order[0], H1, attestation) == first
+    assert attest(demo, order[1], H1, attestation) == first | {"verifier": order[1]}
     assert demo.read(H1, "ReadVerdict", "demo", 1, H1) == {
         "docType": "verdict",
         "task": "demo",
@@ -75,7 +75,7 @@ def test_equal_findings_are_the_verdict(make: Make, refused: Refused, order: tup
     status = demo.read(H1, "ReadRoundStatus", "demo", 1)
     assert status["attestations"][H1].keys() == {A, B}
     assert status["verdicts"][H1]["accepted"] and status["verdicts"][H2] == "pending"
-    refused("DECIDED", attest, demo, order[1], H1, finding)
+    refused("DECIDED", attest, demo, order[1], H1, attestation)
     assert demo.read(A, "ReadScores", "demo")[H1]["quality"] == 0, "the round is not closed"
 
 
@@ -126,11 +126,11 @@ def test_one_attestation_is_never_an_acceptance(make: Make, refused: Refused) ->
 def test_attestations_beside_each_other_conflict(make: Make) -> None:
     """Each reads the key the other writes, so that no block holds both without a verdict."""
     demo = verifying(make)
-    finding = json.dumps(demo.evaluated(H1))
+    attestation = json.dumps(demo.evaluated(H1))
     keys = {party: demo.ledger_key("attestation", "demo", "000001", H1, party) for party in (A, B)}
     for party, other in ((A, B), (B, A)):
         first, second = (
-            demo.ledger.simulate(peer, creator(party), "AttestVerdict", "demo", "1", H1, finding) for peer in (A, B)
+            demo.ledger.simulate(peer, creator(party), "AttestVerdict", "demo", "1", H1, attestation) for peer in (A, B)
         )
         assert first == second
         assert list(first.writes) == [keys[party]]
@@ -140,25 +140,25 @@ def test_attestations_beside_each_other_conflict(make: Make) -> None:
 def test_written_verdict_and_attestation_together(make: Make) -> None:
     demo = verifying(make)
     attest(demo, A, H1, demo.evaluated(H1))
-    finding = json.dumps(demo.evaluated(H1))
-    simulation = demo.ledger.simulate(A, creator(B), "AttestVerdict", "demo", "1", H1, finding)
+    attestation = json.dumps(demo.evaluated(H1))
+    simulation = demo.ledger.simulate(A, creator(B), "AttestVerdict", "demo", "1", H1, attestation)
     assert sorted(key.split("\0")[1] for key in simulation.writes) == ["attestation", "verdict"]
     assert not simulation.ranges and not simulation.private_reads
 
 
 def test_finding_is_bound_to_the_round(make: Make, refused: Refused) -> None:
     demo = verifying(make)
-    finding = demo.evaluated(H1)
+    attestation = demo.evaluated(H1)
     frozen = demo.read(A, "ReadRound", "demo", 1)["commitments"]
     for wrong in ({"update": frozen[H2]}, {"update": "0" * 64}, {"dataset": "0" * 64}):
-        refused("ATTESTATION_MISMATCH", attest, demo, A, H1, finding | wrong)
+        refused("ATTESTATION_MISMATCH", attest, demo, A, H1, attestation | wrong)
     for name in ("update", "dataset", "transcript"):
-        refused("BAD_ATTESTATION", attest, demo, A, H1, {n: v for n, v in finding.items() if n != name})
+        refused("BAD_ATTESTATION", attest, demo, A, H1, {n: v for n, v in attestation.items() if n != name})
         for value in (None, "", "A" * 64, 7):
-            refused("BAD_ATTESTATION", attest, demo, A, H1, finding | {name: value})
-    refused("UPDATE_MISSING", attest, demo, A, H3, finding)
+            refused("BAD_ATTESTATION", attest, demo, A, H1, attestation | {name: value})
+    refused("UPDATE_MISSING", attest, demo, A, H3, attestation)
     for msp, unit in ((H1, "client"), (DEALER, "client"), (A, "peer")):
-        refused("ACCESS_DENIED", demo.submit, msp, "AttestVerdict", "demo", 1, H1, finding, unit=unit)
+        refused("ACCESS_DENIED", demo.submit, msp, "AttestVerdict", "demo", 1, H1, attestation, unit=unit)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +182,9 @@ def test_finding_that_contradicts_itself(make: Make, refused: Refused, wrong: di
 @pytest.mark.parametrize("reason", ["RULE", "FLOOR", "NORM", "RANGE", "DISPUTED", "NO_MATERIAL", "DATASET"])
 def test_reasons(make: Make, reason: str) -> None:
     demo = verifying(make)
-    finding = demo.evaluated(H1, accepted=False, reason=reason) | BIT
+    attestation = demo.evaluated(H1, accepted=False, reason=reason) | BIT
     for party in (A, B):
-        attest(demo, party, H1, finding)
+        attest(demo, party, H1, attestation)
     verdict = demo.read(H1, "ReadVerdict", "demo", 1, H1)
     assert (verdict["accepted"], verdict["reason"], verdict["transcript"]) == (False, reason, TRANSCRIPT)
     assert not {"counts", "quality"} & verdict.keys()
@@ -196,9 +196,9 @@ def test_bit_discloses_one_bit(make: Make, refused: Refused, reason: str) -> Non
     secret = demo.evaluated(H1)
     for wrong in ({}, {"counts": None}, {"quality": None}, BIT | {"accepted": False, "reason": "FLOOR"}):
         refused("BAD_ATTESTATION", attest, demo, A, H1, secret | wrong)
-    for hospital, finding in ((H1, BIT), (H2, BIT | {"accepted": False, "reason": reason})):
+    for hospital, attestation in ((H1, BIT), (H2, BIT | {"accepted": False, "reason": reason})):
         for party in (A, B):
-            attest(demo, party, hospital, demo.evaluated(hospital) | finding)
+            attest(demo, party, hospital, demo.evaluated(hospital) | attestation)
     verdicts = demo.read(H1, "ReadRoundStatus", "demo", 1)["verdicts"]
     assert [(verdicts[h]["accepted"], verdicts[h]["reason"]) for h in (H1, H2)] == [(True, None), (False, reason)]
 

@@ -38,18 +38,18 @@ def test_attested_and_stored(make: Make, refused: Refused) -> None:
     answer = demo.prepare(A, "PrepareAggregate", "demo", 1)
     assert (answer["worse"], answer["chunks"], answer["stored"]) == (False, 1, [])
     assert answer["counts"]["model"] > answer["counts"]["base"]
-    finding = demo.finding(A)
-    assert demo.submit(A, "AttestAggregate", "demo", 1, finding)["verifier"] == A
-    refused("ALREADY_ATTESTED", demo.submit, A, "AttestAggregate", "demo", 1, finding)
+    result = demo.attestation_result(A)
+    assert demo.submit(A, "AttestAggregate", "demo", 1, result)["verifier"] == A
+    refused("ALREADY_ATTESTED", demo.submit, A, "AttestAggregate", "demo", 1, result)
     refused("NO_MAJORITY", demo.submit, A, "CloseRound", "demo", 1, "")
-    demo.submit(B, "AttestAggregate", "demo", 1, demo.finding(B))
+    demo.submit(B, "AttestAggregate", "demo", 1, demo.attestation_result(B))
     refused("MODEL_MISSING", demo.submit, A, "CloseRound", "demo", 1, "")
     assert demo.read(H1, "ReadRoundStatus", "demo", 1)["stored_chunks"] == []
     demo.submit(B, "StoreModelChunk", "demo", 1, 0)
     assert demo.read(H1, "ReadRoundStatus", "demo", 1)["stored_chunks"] == [0]
     assert demo.prepare(A, "PrepareAggregate", "demo", 1)["stored"] == [0]
     ended = demo.submit(B, "CloseRound", "demo", 1, "")
-    assert (ended["state"], ended["model"], ended["reason"]) == ("closed", finding["model"], None)
+    assert (ended["state"], ended["model"], ended["reason"]) == ("closed", result["model"], None)
     refused("ROUND_STATE", demo.read, A, "PrepareAggregate", "demo", 1)
 
 
@@ -78,17 +78,17 @@ def test_stored_by_endorsers_from_their_own_work(make: Make) -> None:
 
 def test_refused_attestations(make: Make, refused: Refused) -> None:
     demo = aggregating(make())
-    finding = demo.finding(A)
-    other = finding | {"model": "0" * 64}
+    result = demo.attestation_result(A)
+    other = result | {"model": "0" * 64}
     refused("ATTESTATION_MISMATCH", demo.submit, A, "AttestAggregate", "demo", 1, other)
-    refused("NOT_READY", demo.submit, B, "AttestAggregate", "demo", 1, finding)
-    for wrong in ({}, finding | {"model": 1}, finding | {"counts": {"base": -1, "model": 0}}, [], finding | {"x": 1}):
+    refused("NOT_READY", demo.submit, B, "AttestAggregate", "demo", 1, result)
+    for wrong in ({}, result | {"model": 1}, result | {"counts": {"base": -1, "model": 0}}, [], result | {"x": 1}):
         refused("BAD_ATTESTATION", demo.submit, A, "AttestAggregate", "demo", 1, wrong)
-    lie = finding | {"worse": True}
+    lie = result | {"worse": True}
     refused("BAD_ATTESTATION", demo.submit, A, "AttestAggregate", "demo", 1, lie)
     refused("BAD_ATTESTATION", demo.submit, A, "AttestAggregate", "demo", 1, {"model": "0" * 64, "worse": False})
     for msp, unit in ((H1, "client"), (A, "peer")):
-        refused("ACCESS_DENIED", demo.submit, msp, "AttestAggregate", "demo", 1, finding, unit=unit)
+        refused("ACCESS_DENIED", demo.submit, msp, "AttestAggregate", "demo", 1, result, unit=unit)
         refused("ACCESS_DENIED", demo.submit, msp, "StoreModelChunk", "demo", 1, 0, unit=unit)
     demo.prepare(B, "PrepareAggregate", "demo", 1)
     refused("BAD_CHUNK", demo.submit, A, "StoreModelChunk", "demo", 1, 1)
@@ -97,21 +97,21 @@ def test_refused_attestations(make: Make, refused: Refused) -> None:
 
 def test_bit_attests_no_counts(make: Make, refused: Refused) -> None:
     demo = aggregating(make(), disclosure="bit")
-    finding = demo.finding(A)
-    assert finding.keys() == {"model", "worse"}
+    result = demo.attestation_result(A)
+    assert result.keys() == {"model", "worse"}
     counts = {"counts": {"base": 1, "model": 2}}
-    refused("BAD_ATTESTATION", demo.submit, A, "AttestAggregate", "demo", 1, finding | counts)
+    refused("BAD_ATTESTATION", demo.submit, A, "AttestAggregate", "demo", 1, result | counts)
     demo.attest()
     demo.store()
-    assert demo.submit(A, "CloseRound", "demo", 1, "")["model"] == finding["model"]
+    assert demo.submit(A, "CloseRound", "demo", 1, "")["model"] == result["model"]
 
 
 def test_majority_with_one_verifier_astray(make: Make, refused: Refused) -> None:
-    """Two of three equal findings are final; the third one's stays in the state."""
+    """Two of three equal results are final; the third one's stays in the state."""
     demo = aggregating(make(verifiers=[A, B, C]))
     for verifier in (A, B):
-        demo.submit(verifier, "AttestAggregate", "demo", 1, demo.finding(verifier))
-    astray = demo.finding(A) | {"model": "f" * 64}
+        demo.submit(verifier, "AttestAggregate", "demo", 1, demo.attestation_result(verifier))
+    astray = demo.attestation_result(A) | {"model": "f" * 64}
     demo.submit(C, "AttestAggregate", "demo", 1, astray)
     demo.store()
     ended = demo.submit(A, "CloseRound", "demo", 1, "")
@@ -123,10 +123,10 @@ def test_majority_with_one_verifier_astray(make: Make, refused: Refused) -> None
 def test_no_majority(make: Make, refused: Refused) -> None:
     demo = aggregating(make(verifiers=[A, B, C]))
     for verifier, digit in ((C, "f"), (B, "e")):
-        finding = demo.finding(A) | {"model": digit * 64}
+        result = demo.attestation_result(A) | {"model": digit * 64}
         endorsers = [msp for msp in (A, B, C) if msp != verifier]
-        demo.ledger.submit(endorsers, creator(verifier), "AttestAggregate", "demo", "1", json.dumps(finding))
-    demo.submit(A, "AttestAggregate", "demo", 1, demo.finding(A))
+        demo.ledger.submit(endorsers, creator(verifier), "AttestAggregate", "demo", "1", json.dumps(result))
+    demo.submit(A, "AttestAggregate", "demo", 1, demo.attestation_result(A))
     text = refused("NO_MAJORITY", demo.submit, A, "CloseRound", "demo", 1, "")
     assert "2 equal attestations are needed" in text
     assert demo.submit(A, "AbortRound", "demo", 1, "verifiers differ")["state"] == "aborted"

@@ -134,20 +134,20 @@ class RoundMachine(RuleBasedStateMachine):
     @rule(verifier=st.sampled_from(VERIFIERS))
     def attest(self, verifier: str) -> None:
         code = self.wrong_state("aggregating")
-        finding = {} if code else self.demo.finding(verifier, self.round)
+        result = {} if code else self.demo.attestation_result(verifier, self.round)
         if not code and verifier in self.attested:
             code = "ALREADY_ATTESTED"
-        self.expect(code, "AttestAggregate", finding, msp=verifier)
+        self.expect(code, "AttestAggregate", result, msp=verifier)
         if not code:
             self.attested.add(verifier)
-            self.worse, self.candidate = finding["worse"], finding["model"]
+            self.worse, self.candidate = result["worse"], result["model"]
 
     @rule()
     def store(self) -> None:
         code = self.wrong_state("aggregating")
         if not code:
             for verifier in VERIFIERS:
-                self.demo.finding(verifier, self.round)
+                self.demo.attestation_result(verifier, self.round)
             self.stored = True
         self.expect(code, "StoreModelChunk", 0)
 

@@ -21,9 +21,9 @@ def nested(depth: int) -> str:
     return '{"a":' * depth + "1" + "}" * depth
 
 
-def with_counts(finding: dict[str, Any], counts: str) -> str:
-    """Give a finding whose counts are this text: Python's own writer has a limit of its own."""
-    return json.dumps(finding | {"counts": 0}).replace('"counts": 0', f'"counts": {counts}')
+def with_counts(result: dict[str, Any], counts: str) -> str:
+    """Give a result whose counts are this text: Python's own writer has a limit of its own."""
+    return json.dumps(result | {"counts": 0}).replace('"counts": 0', f'"counts": {counts}')
 
 
 def plain(make: Make) -> tuple[Consortium, str, dict[str, Any]]:
@@ -48,11 +48,11 @@ def semi_honest(make: Make) -> tuple[Consortium, str, dict[str, Any]]:
 @pytest.mark.parametrize("begin", [plain, semi_honest])
 def test_no_attestation_blocks_a_round(make: Make, begin: Callable[[Make], Any]) -> None:
     """A nesting that is written at one depth of the stack and cannot be read at another would."""
-    demo, liar, finding = begin(make)
+    demo, liar, result = begin(make)
     codes = set()
     for depth in (*range(1, 33), *range(900, 1000)):
         with pytest.raises(PeerError) as raised:
-            demo.submit(liar, "AttestVerdict", "demo", 1, H1, with_counts(finding, nested(depth)))
+            demo.submit(liar, "AttestVerdict", "demo", 1, H1, with_counts(result, nested(depth)))
         codes.add(refusal(raised.value))
         assert demo.read(A, "ReadRoundStatus", "demo", 1)["attestations"] == {}
     assert codes == {"BAD_ATTESTATION", "BAD_JSON"}
@@ -61,13 +61,13 @@ def test_no_attestation_blocks_a_round(make: Make, begin: Callable[[Make], Any])
 
 @pytest.mark.parametrize("begin", [plain, semi_honest])
 def test_attestations_take_no_megabytes(make: Make, begin: Callable[[Make], Any]) -> None:
-    demo, liar, finding = begin(make)
+    demo, liar, result = begin(make)
     megabyte = json.dumps({f"x{i}": 0 for i in range(60_000)})
     for counts in (megabyte, json.dumps({"total": "9" * 500_000}), json.dumps({"total": 10**18}), '{"total":1e3}'):
         with pytest.raises(PeerError):
-            demo.submit(liar, "AttestVerdict", "demo", 1, H1, with_counts(finding, counts))
+            demo.submit(liar, "AttestVerdict", "demo", 1, H1, with_counts(result, counts))
     for wrong in ({"quality": 10**7}, {"reason": "Z" * 64}, {"accepted": True, "reason": "RULE"}):
         with pytest.raises(PeerError, match="BAD_ATTESTATION"):
-            demo.submit(liar, "AttestVerdict", "demo", 1, H1, finding | wrong)
-    demo.submit(liar, "AttestVerdict", "demo", 1, H1, finding)
+            demo.submit(liar, "AttestVerdict", "demo", 1, H1, result | wrong)
+    demo.submit(liar, "AttestVerdict", "demo", 1, H1, result)
     assert len(json.dumps(demo.read(A, "ReadRoundStatus", "demo", 1))) < 4096

@@ -54,10 +54,10 @@ def test_a_model_that_is_not_taken_is_not_waited_for(tmp_path: Path, change: dic
     summing(coordinator, demo)
     demo.masks()
     for party in (A, B):
-        finding = demo.finding(party) | (change if reason == "MODEL_WORSE" and party == B else {})
+        result = demo.attestation_result(party) | (change if reason == "MODEL_WORSE" and party == B else {})
         if reason == "SUM_MISMATCH":
-            finding = {"model": demo.base()} | change
-        demo.submit(party, "AttestAggregate", "demo", 1, finding)
+            result = {"model": demo.base()} | change
+        demo.submit(party, "AttestAggregate", "demo", 1, result)
     assert coordinator.step() == 0
     first = demo.read(A, "ReadRound", "demo", 1)
     assert (first["state"], first["model"], first["reason"]) == ("closed", first["base"], reason)
@@ -74,7 +74,7 @@ def test_parties_that_differ_end_the_round_at_once(tmp_path: Path) -> None:
     demo.masks()
     demo.submit(A, "AttestAggregate", "demo", 1, {"model": demo.base(), "mismatch": "MASKS"})
     assert coordinator.step() != 0
-    demo.submit(B, "AttestAggregate", "demo", 1, demo.finding(B))
+    demo.submit(B, "AttestAggregate", "demo", 1, demo.attestation_result(B))
     assert coordinator.step() == 0
     ended = demo.read(A, "ReadRound", "demo", 1)
     assert (ended["state"], ended["model"]) == ("aborted", ended["base"])
@@ -115,8 +115,8 @@ def test_whole_task(tmp_path: Path, alike: bool) -> None:
         demo.verify(hospital)
     for party, transcript in ((A, "1" * 64), (B, ("1" if alike else "2") * 64)):
         assert coordinator.step() != 0, "a verdict is missing"
-        finding = demo.evaluated(FIRST, transcript=transcript)
-        demo.submit(party, "AttestVerdict", "demo", 1, FIRST, finding)
+        result = demo.evaluated(FIRST, transcript=transcript)
+        demo.submit(party, "AttestVerdict", "demo", 1, FIRST, result)
     assert coordinator.step() == 0
     if alike:
         demo.attest()

@@ -122,7 +122,7 @@ class EncryptedHospital:
 
 
 @pytest.mark.parametrize(
-    ("finding", "told"),
+    ("result", "told"),
     [
         ({}, (True, None)),
         ({"accepted": False, "reason": "RULE", "quality": 0}, (False, "RULE")),
@@ -131,7 +131,7 @@ class EncryptedHospital:
     ids=["accepted", "refused", "missing"],
 )
 def test_a_killed_hospital_of_an_encrypted_task_is_told_its_verdict_after_the_round(
-    tmp_path: Path, finding: dict[str, Any] | None, told: tuple[bool, str | None]
+    tmp_path: Path, result: dict[str, Any] | None, told: tuple[bool, str | None]
 ) -> None:
     demo = EncryptedConsortium(tmp_path / "sets")
     demo.begin(rounds=1)
@@ -142,8 +142,8 @@ def test_a_killed_hospital_of_an_encrypted_task_is_told_its_verdict_after_the_ro
         demo.hand_in(hospital, hospital.encode())
     demo.submit(A, "CloseSubmissions", "demo", 1, "")
     demo.verify(SECOND)
-    for party in (A, B) if finding is not None else ():
-        demo.submit(party, "AttestVerdict", "demo", 1, FIRST, demo.evaluated(FIRST) | (finding or {}))
+    for party in (A, B) if result is not None else ():
+        demo.submit(party, "AttestVerdict", "demo", 1, FIRST, demo.evaluated(FIRST) | (result or {}))
     demo.submit(A, "CloseVerdicts", "demo", 1, "one is left out")
     assert demo.read(A, "ReadRound", "demo", 1)["state"] == "closed"
     after = EncryptedHospital(demo, tmp_path / "updates")

@@ -206,13 +206,13 @@ class Consortium:
         verdict: dict[str, Any] = self.submit(A, "VerifyUpdate", self.name, number, hospital)
         return verdict
 
-    def finding(self, verifier: str, number: int = 1) -> dict[str, Any]:
+    def attestation_result(self, verifier: str, number: int = 1) -> dict[str, Any]:
         answer = self.prepare(verifier, "PrepareAggregate", self.name, number)
         return {name: answer[name] for name in ("model", "worse", "counts") if name in answer}
 
     def attest(self, number: int = 1) -> None:
         for verifier in self.verifiers:
-            self.submit(verifier, "AttestAggregate", self.name, number, self.finding(verifier, number))
+            self.submit(verifier, "AttestAggregate", self.name, number, self.attestation_result(verifier, number))
 
     def store(self, number: int = 1) -> None:
         for index in range(self.read(A, "ReadRoundStatus", self.name, number)["chunks"]):

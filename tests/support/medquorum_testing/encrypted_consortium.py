@@ -78,7 +78,7 @@ class EncryptedConsortium(Consortium):
         self.masks(number)
         super().attest(number)
 
-    def finding(self, verifier: str, number: int = 1) -> dict[str, Any]:
+    def attestation_result(self, verifier: str, number: int = 1) -> dict[str, Any]:
         chunks = modelformat.chunk_hashes(self.new_model(number))
         found: dict[str, Any] = {"model": modelformat.model_hash(self.layout, chunks)}
         return found | ({"accuracy": {"worse": False, "counts": {"base": 10, "model": 30}}} if verifier == B else {})

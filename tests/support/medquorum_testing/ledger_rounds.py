@@ -113,8 +113,8 @@ class LedgerRounds:
         self.submit(COORDINATOR, "CloseVerdicts", number, "")
         for one in self.verifiers:
             found = self._prepared(one.name, "PrepareAggregate", number)
-            finding = {field: found[field] for field in ("model", "worse", "counts")}
-            self.submit(one.name, "AttestAggregate", number, finding)
+            result = {field: found[field] for field in ("model", "worse", "counts")}
+            self.submit(one.name, "AttestAggregate", number, result)
         for index in range(len(values)):
             self.submit(COORDINATOR, "StoreModelChunk", number, index)
         return str(self.submit(COORDINATOR, "CloseRound", number, "")["model"])

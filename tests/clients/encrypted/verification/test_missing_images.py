@@ -56,7 +56,7 @@ def test_a_rule_over_the_round_opens_nothing_either(make: Make) -> None:
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(party, (0, 1), in_process())
     assert first == second
-    for msp, finding in zip(PARTIES, (first, second), strict=True):
-        rig.demo.submit(msp, "AttestRound", "demo", 1, finding)
+    for msp, round_result in zip(PARTIES, (first, second), strict=True):
+        rig.demo.submit(msp, "AttestRound", "demo", 1, round_result)
     rig.demo.submit(A, "CloseVerdicts", "demo", 1, "")
     expect_kept(rig)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A round's new model as one verifier or aggregation node found it, and which finding ends the round."""
+"""A round's new model as one verifier or aggregation node found it, and which result ends the round."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Aggregate(Statement):
     mismatch: Mismatch | None = None
 
     @property
-    def finding(self) -> bytes:
+    def agreed_bytes(self) -> bytes:
         """What verifiers or nodes must agree on."""
         return self.model_copy(update={"verifier": "", "accuracy": None}).encode()
 
@@ -80,21 +80,21 @@ def nodes(task: Task) -> list[str]:
 
 
 def leading(aggregates: list[Aggregate]) -> tuple[Aggregate, int] | None:
-    """Give the finding most verifiers share, and their number; of equals the one with the lowest bytes."""
-    counts = Counter(aggregate.finding for aggregate in aggregates)
+    """Give the result most verifiers share, and their number; of equals the one with the lowest bytes."""
+    counts = Counter(aggregate.agreed_bytes for aggregate in aggregates)
     if not counts:
         return None
-    best = min(counts, key=lambda finding: (-counts[finding], finding))
-    return next(a for a in aggregates if a.finding == best), counts[best]
+    best = min(counts, key=lambda agreed: (-counts[agreed], agreed))
+    return next(a for a in aggregates if a.agreed_bytes == best), counts[best]
 
 
 def required(task: Task, quorum: int) -> int:
-    """Give how many equal findings end a round."""
+    """Give how many equal results end a round."""
     return max(task.quorum, quorum, len(nodes(task)) // 2 + 1)
 
 
 def final(task: Task, aggregates: list[Aggregate], quorum: int = 0) -> Aggregate | None:
-    """Give the finding that ends a round, None while there is none: P0's in an encrypted task.
+    """Give the result that ends a round, None while there is none: P0's in an encrypted task.
 
     A majority of the nodes and as many as the quorum have to agree; under encryption both parties among them, or
     hospitals that are nodes could outvote them.
@@ -104,7 +104,7 @@ def final(task: Task, aggregates: list[Aggregate], quorum: int = 0) -> Aggregate
         return None
     if task.encrypted is None:
         return first[0]
-    agreeing = {a.verifier: a for a in aggregates if a.finding == first[0].finding}
+    agreeing = {a.verifier: a for a in aggregates if a.agreed_bytes == first[0].agreed_bytes}
     return agreeing[task.encrypted.parties[0]] if {*task.encrypted.parties} <= agreeing.keys() else None
 
 

@@ -28,7 +28,7 @@ EVALUATION = ("update", "dataset", "transcript")
 
 
 class Result(BaseModel):
-    """A verifier's own finding, in the fields of a verdict."""
+    """A verifier's own result, in the fields of a verdict."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -39,7 +39,7 @@ class Result(BaseModel):
 
 
 class Attestation(Statement):
-    """One verifier's finding on one update; in an encrypted task also what was evaluated, and the transcript's hash.
+    """One verifier's result on one update; in an encrypted task also what was evaluated, and the transcript's hash.
 
     In the placement of [SMV] ``verifier`` may be the hospital.
     """

@@ -86,11 +86,11 @@ class Document(BaseModel):
 
 
 class Statement(Document):
-    """What one verifier says it found; verifiers agree where their findings are equal."""
+    """What one verifier says it found; verifiers agree where their results are equal."""
 
     verifier: MspId
 
     @property
-    def finding(self) -> bytes:
+    def agreed_bytes(self) -> bytes:
         """All of the document but who says it."""
         return self.model_copy(update={"verifier": ""}).encode()

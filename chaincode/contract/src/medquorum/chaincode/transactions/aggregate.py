@@ -42,7 +42,7 @@ def find_aggregates(context: Context, task: Task, number: int) -> list[Aggregate
 
 
 def agreed(context: Context, task: Task, current: Round) -> Aggregate:
-    """Give the finding that ends a round (:func:`final`).
+    """Give the result that ends a round (:func:`final`).
 
     Raises
     ------
@@ -121,7 +121,7 @@ def put_aggregate_chunk(context: Context, task: TaskId, round: RoundNumber, inde
 
 
 @transaction
-def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, finding: Json) -> Answer:
+def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, result: Json) -> Answer:
     """Record the caller's new model {model, worse, counts?}, in an encrypted task {model, accuracy?, mismatch?}."""
     document = get_task(context, task)
     check_member(context, "node", list(context.get(Consortium).members), nodes(document))
@@ -129,7 +129,7 @@ def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, finding
     if context.find(Aggregate, task, round, context.msp) is not None:
         raise ContractError("ALREADY_ATTESTED", f"{context.msp} has attested the model of round {round}")
     attested = Aggregate.from_argument(
-        "BAD_ATTESTATION", finding, task=task, round=round, verifier=context.msp, accepted=current.accepted
+        "BAD_ATTESTATION", result, task=task, round=round, verifier=context.msp, accepted=current.accepted
     )
     if document.encrypted is None:
         _check_plain(context, document, current, attested)
@@ -142,8 +142,10 @@ def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, finding
 
 def _finding(task: Task, result: NewModel) -> dict[str, Any]:
     """Give what a verifier attests, in the task's disclosure mode."""
-    finding: dict[str, Any] = {"model": result.model, "worse": is_worse(task, result.base, result.correct)}
-    return finding if task.disclosure == "bit" else finding | {"counts": {"base": result.base, "model": result.correct}}
+    prepared: dict[str, Any] = {"model": result.model, "worse": is_worse(task, result.base, result.correct)}
+    return (
+        prepared if task.disclosure == "bit" else prepared | {"counts": {"base": result.base, "model": result.correct}}
+    )
 
 
 def _aggregating(context: Context, task: Task, number: int) -> Round:
@@ -165,23 +167,23 @@ def _prepared(context: Context, task: Task, current: Round) -> NewModel:
 
 
 def _check_plain(context: Context, task: Task, current: Round, attested: Aggregate) -> None:
-    """Check a verifier's finding; its own peer holds it against what it computed itself."""
+    """Check a verifier's result; its own peer holds it against what it computed itself."""
     if attested.worse is None or attested.accuracy or attested.mismatch:
-        raise ContractError("BAD_ATTESTATION", "the finding is not {model, worse, counts?}")
+        raise ContractError("BAD_ATTESTATION", "the result is not {model, worse, counts?}")
     _check_disclosure(task, Accuracy(worse=attested.worse, counts=attested.counts))
     if context.msp == context.node.msp_id:
         own = _prepared(context, task, current)
         if attested != Aggregate.model_validate(attested.model_dump() | _finding(task, own)):
             raise ContractError(
-                "ATTESTATION_MISMATCH", f"{context.msp} itself computed {own.model}", "Send PrepareAggregate's finding"
+                "ATTESTATION_MISMATCH", f"{context.msp} itself computed {own.model}", "Send PrepareAggregate's result"
             )
 
 
 def _check_node(context: Context, task: Task, current: Round, attested: Aggregate) -> None:
-    """Check a node's finding: the dealer has attested the masks before, P0 says how the model does, nobody else."""
+    """Check a node's result: the dealer has attested the masks before, P0 says how the model does, nobody else."""
     context.get(Masks, task.task, current.round)
     if attested.worse is not None or attested.counts is not None:
-        raise ContractError("BAD_ATTESTATION", "the finding is not {model, accuracy?, mismatch?}")
+        raise ContractError("BAD_ATTESTATION", "the result is not {model, accuracy?, mismatch?}")
     if (attested.mismatch is not None) and attested.model != current.base:
         raise ContractError("BAD_ATTESTATION", "a mismatch keeps the base", f"Send the model {current.base}")
     due = attested.mismatch is None and task.encrypted is not None and context.msp == task.encrypted.parties[0]
@@ -200,5 +202,5 @@ def _check_disclosure(task: Task, said: Accuracy) -> None:
             )
     elif counts is None or said.worse != is_worse(task, counts.base, counts.model):
         raise ContractError(
-            "BAD_ATTESTATION", "worse and the counts do not belong together", "Send PrepareAggregate's finding"
+            "BAD_ATTESTATION", "worse and the counts do not belong together", "Send PrepareAggregate's result"
         )

@@ -2,7 +2,7 @@
 """Attestations: what one verifier found on its own.
 
 In a plain task they are kept beside the verdict where verifiers differ. In an encrypted task they are the verdict: each
-party attests what the evaluation on the shares opened, and equal findings of both write it. In the placement of [SMV]
+party attests what the evaluation on the shares opened, and equal results of both write it. In the placement of [SMV]
 the second party is the hospital itself, which attests nothing but its own update; mode says so.
 """
 
@@ -28,7 +28,7 @@ __all__ = ["attestation_of", "both_found", "verdict_of"]
 
 @transaction
 def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp, result: Json) -> Answer:
-    """Record the caller's finding {accepted, reason, counts?, quality?, encrypted: update, dataset, transcript}."""
+    """Record the caller's result {accepted, reason, counts?, quality?, encrypted: update, dataset, transcript}."""
     document = get_task(context, task)
     current = get_round(context, task, round)
     _check_attester(context, document, current, hospital)
@@ -46,7 +46,7 @@ def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital:
 
 
 def attestation_of(context: Context, task: Task, current: Round, hospital: str, result: Any) -> Attestation:
-    """Read the caller's finding on one update.
+    """Read the caller's result on one update.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def _check_attester(context: Context, task: Task, current: Round, hospital: str)
 
 
 def _fields(task: Task, result: Any) -> dict[str, Any]:
-    """Tell the finding from what it is bound to, which only an encrypted task's has."""
+    """Tell the result from what it is bound to, which only an encrypted task's has."""
     if task.encrypted is None or not isinstance(result, dict):
         return {"result": result}
     bound = {name: result[name] for name in EVALUATION if name in result}
@@ -113,7 +113,7 @@ def _check_reason(task: Task, result: Result) -> None:
 
 
 def both_found(context: Context, task: Task, current: Round, attestation: Attestation) -> bool:
-    """Check an encrypted task's attestation; tell whether the other party's finding is there and equal.
+    """Check an encrypted task's attestation; tell whether the other party's result is there and equal.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def both_found(context: Context, task: Task, current: Round, attestation: Attest
     # Two attestations simulated beside each other read each other's absent key: the later one in a block is invalid.
     (party,) = set(task.attesters(attestation.hospital)) - {attestation.verifier}
     other = context.find(Attestation, *names, party)
-    return other is not None and other.finding == attestation.finding
+    return other is not None and other.agreed_bytes == attestation.agreed_bytes
 
 
 def _check_evaluation(task: Task, current: Round, attestation: Attestation) -> None:
@@ -139,7 +139,7 @@ def _check_evaluation(task: Task, current: Round, attestation: Attestation) -> N
     if (attestation.update, attestation.dataset) != (frozen, task.dataset):
         raise ContractError(
             "ATTESTATION_MISMATCH",
-            f"the finding is about {attestation.update} on {attestation.dataset}",
+            f"the result is about {attestation.update} on {attestation.dataset}",
             f"Evaluate {frozen} on {task.dataset}",
         )
 

@@ -89,7 +89,7 @@ def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
     current = _coordinated(context, task, round)
     current.expect("aggregating")
     result = agreed(context, document, current)
-    others = [a.verifier for a in find_aggregates(context, document, round) if a.finding != result.finding]
+    others = [a.verifier for a in find_aggregates(context, document, round) if a.agreed_bytes != result.agreed_bytes]
     ended = current.model_copy(update={"state": "closed", "reason": reason or None, "differing": others or None})
     if result.keeps_base is not None:
         kept = {"model": current.base, "reason": _because(result.keeps_base, reason)}

@@ -19,8 +19,8 @@ __all__ = ["attest_round"]
 
 
 @transaction
-def attest_round(context: Context, task: TaskId, round: RoundNumber, finding: Json) -> Answer:
-    """Record the caller's finding {results: {MSP: {accepted, reason, counts?, quality?, update}}, dataset, transcript}.
+def attest_round(context: Context, task: TaskId, round: RoundNumber, round_result: Json) -> Answer:
+    """Record the caller's result {results: {MSP: {accepted, reason, counts?, quality?, update}}, dataset, transcript}.
 
     The second equal one writes the verdicts on all candidates.
     """
@@ -33,7 +33,7 @@ def attest_round(context: Context, task: TaskId, round: RoundNumber, finding: Js
     current.expect("verifying")
     attestations = [
         attestation_of(context, document, current, hospital, result)
-        for hospital, result in _results(current, finding).items()
+        for hospital, result in _results(current, round_result).items()
     ]
     for attestation in attestations:
         check_undecided(context, task, round, attestation.hospital)
@@ -47,17 +47,21 @@ def attest_round(context: Context, task: TaskId, round: RoundNumber, finding: Js
     return {attestation.hospital: attestation.plain() for attestation in attestations}
 
 
-def _results(current: Round, finding: Any) -> dict[str, dict[str, Any]]:
+def _results(current: Round, round_result: Any) -> dict[str, dict[str, Any]]:
     """Give each candidate's result with what the whole evaluation was bound to."""
     fields = {"results", "dataset", "transcript"}
-    if not isinstance(finding, dict) or finding.keys() != fields or not isinstance(finding["results"], dict):
-        raise ContractError("BAD_ATTESTATION", f"the finding is not {{{', '.join(sorted(fields))}}}")
-    results = finding["results"]
+    if (
+        not isinstance(round_result, dict)
+        or round_result.keys() != fields
+        or not isinstance(round_result["results"], dict)
+    ):
+        raise ContractError("BAD_ATTESTATION", f"the result is not {{{', '.join(sorted(fields))}}}")
+    results = round_result["results"]
     if sorted(results) != current.candidates or not all(isinstance(result, dict) for result in results.values()):
         raise ContractError(
             "BAD_ATTESTATION",
             f"the results are for {', '.join(sorted(results)) or 'nobody'}",
             f"Send one for each candidate: {', '.join(current.candidates)}",
         )
-    bound = {name: finding[name] for name in ("dataset", "transcript")}
+    bound = {name: round_result[name] for name in ("dataset", "transcript")}
     return {hospital: results[hospital] | bound for hospital in current.candidates}

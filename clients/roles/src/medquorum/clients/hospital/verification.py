@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hospital as party P1 of its own update's verification (placement of [SMV]): it dials P0, both attest the finding.
+"""A hospital as party P1 of its own update's verification (placement of [SMV]): it dials P0, both attest the result.
 
 It is trusted to keep to the protocol: whatever it adds to its messages shifts the verdict
 (docs/explanation/threat-model.md).

@@ -111,8 +111,8 @@ def check_round(ledger: Ledger, task: Task, current: Round) -> None:
     if model == current.base:
         return
     aggregates = list(ledger.status(task.task, current.round).aggregates.values())
-    finding = final(task, aggregates)
-    if finding is None or finding.model != model:
+    result = final(task, aggregates)
+    if result is None or result.model != model:
         attesting = sum(aggregate.model == model for aggregate in aggregates)
         raise CheckFailed(
             f"round {current.round} ended with {model}, attested by {attesting} of {', '.join(nodes(task))}: too few",

@@ -172,11 +172,11 @@ class Verifier:
 
     def _attest_model(self, round: int) -> float:
         model = self._found.model or {}
-        finding: dict[str, Any] = {name: model[name] for name in ("model", "worse", "counts") if name in model}
-        if self._tried(lambda: self._send("AttestAggregate", round, finding)) is None:
+        result: dict[str, Any] = {name: model[name] for name in ("model", "worse", "counts") if name in model}
+        if self._tried(lambda: self._send("AttestAggregate", round, result)) is None:
             self._found.model = None
             return NOT_YET
-        self._report.event("model_attested", round=round, **finding)
+        self._report.event("model_attested", round=round, **result)
         return 0
 
     def _store(self, round: int, chunks: tuple[int, ...]) -> float:

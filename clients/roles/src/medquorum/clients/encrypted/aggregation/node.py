@@ -227,8 +227,8 @@ class Node:
                 (np.frombuffer(sharing.read(f"{node}.sum"), dtype="<i8") for node in sharing.nodes),
                 np.zeros(self._task.length // 4, dtype=np.int64),
             )
-            finding = self._finding(current, masks, sharing, total)
-        self._attest(current, finding)
+            result = self._result(current, masks, sharing, total)
+        self._attest(current, result)
         return True
 
     def _sum(self, current: Round, sharing: Sharing) -> IntArray:
@@ -271,7 +271,7 @@ class Node:
         with ThreadPoolExecutor(len(due)) as pool:
             return all(list(pool.map(send, due)))
 
-    def _finding(self, current: Round, masks: Masks, sharing: Sharing, total: IntArray) -> Mapping[str, Any]:
+    def _result(self, current: Round, masks: Masks, sharing: Sharing, total: IntArray) -> Mapping[str, Any]:
         said = [sharing.read(f"{party}.masked").decode() for party in opening_parties(self._task)]
         mismatch = mismatch_of(masks, said, sharing.read("masked.vector"), self._salt(current.round), total)
         if mismatch is not None:
@@ -283,10 +283,10 @@ class Node:
         write_durably(place, packed)
         return {"model": model_name(self._task, packed)} | ({} if accuracy is None else {"accuracy": accuracy})
 
-    def _attest(self, current: Round, finding: Mapping[str, Any]) -> None:
+    def _attest(self, current: Round, result: Mapping[str, Any]) -> None:
         try:
-            self._transactions.submit("AttestAggregate", self._task.task, current.round, finding)
+            self._transactions.submit("AttestAggregate", self._task.task, current.round, result)
         except ContractError as error:
             if error.code not in ("ALREADY_ATTESTED", "ROUND_STATE"):
                 raise
-        self._report.event("model_attested", round=current.round, **finding)
+        self._report.event("model_attested", round=current.round, **result)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bringing a verification's finding to the ledger: P0 first, then P1, whose equal finding writes the verdict."""
+"""Bringing a verification's result to the ledger: P0 first, then P1, whose equal result writes the verdict."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError
 
-__all__ = ["AGREEMENT", "Attesting", "Findings"]
+__all__ = ["AGREEMENT", "Attesting", "Results"]
 
-Findings = Mapping[str, Mapping[str, Any]]
+Results = Mapping[str, Mapping[str, Any]]
 """What was found, by hospital."""
 AGREEMENT = 20.0
 """Seconds P1 waits to see P0's attestation before it sends its own; then the second one finds the first committed."""
@@ -26,7 +26,7 @@ SETTLED = frozenset({"DECIDED", "ROUND_STATE"})
 
 
 class Attesting:
-    """Attests one party's findings in one task; safe to use from several threads."""
+    """Attests one party's results in one task; safe to use from several threads."""
 
     def __init__(
         self, ledger: Ledger, transactions: Transactions, task: Task, report: Report, control: LoopControl
@@ -38,7 +38,7 @@ class Attesting:
         self._control = control
 
     def attest(self, round: int, hospital: str, result: Mapping[str, Any]) -> None:
-        """Send a finding; one that comes too late changes nothing."""
+        """Send a result; one that comes too late changes nothing."""
         try:
             self._transactions.submit("AttestVerdict", self._task.task, round, hospital, result)
         except ContractError as error:
@@ -46,17 +46,17 @@ class Attesting:
                 raise
         self._report.event("attested", round=round, hospital=hospital, accepted=result["accepted"])
 
-    def attest_round(self, round: int, finding: Mapping[str, Any]) -> None:
+    def attest_round(self, round: int, round_result: Mapping[str, Any]) -> None:
         """Send what was found of a whole round; one that comes too late changes nothing."""
         try:
-            self._transactions.submit("AttestRound", self._task.task, round, finding)
+            self._transactions.submit("AttestRound", self._task.task, round, round_result)
         except ContractError as error:
             if error.code not in SETTLED:
                 raise
-        for hospital, result in finding["results"].items():
+        for hospital, result in round_result["results"].items():
             self._report.event("attested", round=round, hospital=hospital, accepted=result["accepted"])
 
-    def await_first(self, round: int, first: str, found: Findings) -> None:
+    def await_first(self, round: int, first: str, found: Results) -> None:
         """Wait until the attestations of the party ``first`` about the same transcripts are on the ledger."""
         give_up = time.monotonic() + AGREEMENT
         while time.monotonic() < give_up:

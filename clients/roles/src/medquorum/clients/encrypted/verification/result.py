@@ -18,7 +18,7 @@ from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.session.greeting import BaseCounts
 from medquorum.verifier.session.session import Opened, Order
 
-__all__ = ["base_statement", "finding", "minima", "read_counts", "screened", "unevaluated"]
+__all__ = ["attestation_result", "base_statement", "minima", "read_counts", "screened", "unevaluated"]
 
 
 def _update_rule(task: Task) -> rules.PerUpdate:
@@ -52,7 +52,7 @@ def minima(task: Task, base: AccuracyCounts, order: Order) -> IntArray:
     return np.array(values, dtype=np.int64)
 
 
-def finding(task: Task, hospital: str, opened: Opened, order: Order) -> dict[str, Any]:
+def attestation_result(task: Task, hospital: str, opened: Opened, order: Order) -> dict[str, Any]:
     """Give the attested result: accepted, reason and, in disclosure mode count, counts and quality."""
     reason = unevaluated(opened)
     if reason is not None:

@@ -13,7 +13,7 @@ import structlog
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.images import PrivateImages
 from medquorum.clients.encrypted.verification.masked_parameters import keep_masked
-from medquorum.clients.encrypted.verification.result import base_statement, finding, minima
+from medquorum.clients.encrypted.verification.result import attestation_result, base_statement, minima
 from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
 from medquorum.clients.encrypted.verification.spec import make_order, make_sum_order
 from medquorum.clients.ledger.ledger import Ledger
@@ -85,7 +85,7 @@ class Verification:
         """Verify a candidate and give what to attest; as :meth:`evaluate`."""
         opened, order = self.evaluate(line, status, hospital, patience)
         bound = {"update": commitment(status, hospital), "dataset": self._task.dataset, "transcript": opened.transcript}
-        return finding(self._task, hospital, opened, order) | bound
+        return attestation_result(self._task, hospital, opened, order) | bound
 
     def evaluate(self, line: Transport, status: RoundStatus, hospital: str, patience: float) -> tuple[Opened, Order]:
         """Evaluate a candidate's update and give what was opened.
