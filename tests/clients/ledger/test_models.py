@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medquorum.clients.hospital.model_access import classify, model_of_round, standing
+from medquorum.clients.hospital.model_access import classify, model_of_round, task_status
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import check_round, fetch_model
 from medquorum.core import model as modelformat
@@ -79,7 +79,7 @@ def test_a_round_must_continue_the_one_before(ledger: Lying) -> None:
         check_round(ledger, task, current.model_copy(update={"base": "3" * 64}))
     with pytest.raises(CheckFailed, match="attested by 0 of"):
         check_round(ledger, task, current.model_copy(update={"model": "4" * 64}))
-    assert standing(ledger, "demo")["accepted"] is True
+    assert task_status(ledger, "demo")["accepted"] is True
 
 
 def test_a_missing_model_is_the_contracts_refusal(ledger: Lying) -> None:

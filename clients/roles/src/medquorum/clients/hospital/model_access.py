@@ -17,10 +17,10 @@ from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
 from medquorum.errors import DataError
 
-__all__ = ["classify", "model_of_round", "standing"]
+__all__ = ["classify", "model_of_round", "task_status"]
 
 
-def standing(ledger: Ledger, task: str) -> dict[str, Any]:
+def task_status(ledger: Ledger, task: str) -> dict[str, Any]:
     """Say where a task stands for the own hospital: the round, its update and verdict, its score so far."""
     status = ledger.current_status(task)
     score = ledger.value("ReadScores", task).get(ledger.msp)

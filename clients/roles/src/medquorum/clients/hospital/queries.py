@@ -48,7 +48,7 @@ def status(
 ) -> None:
     """Say where a task stands, and what became of the own updates."""
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
-        session.report.event("status", **model_access.standing(session.ledger, task))
+        session.report.event("status", **model_access.task_status(session.ledger, task))
 
 
 def verify_model(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.core.documents.aggregate import nodes
 
-__all__ = ["standing_nodes", "task_nodes"]
+__all__ = ["active_nodes", "task_nodes"]
 
 
 def task_nodes(ledger: Ledger, task: str) -> list[str]:
@@ -14,7 +14,7 @@ def task_nodes(ledger: Ledger, task: str) -> list[str]:
     return nodes(ledger.task(task))
 
 
-def standing_nodes(ledger: Ledger, task: str) -> list[str]:
+def active_nodes(ledger: Ledger, task: str) -> list[str]:
     """Give those of the task's nodes that are members of the consortium."""
     members = ledger.consortium().members
     return [node for node in task_nodes(ledger, task) if node in members]

@@ -17,7 +17,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from medquorum.clients.encrypted.aggregation.membership import standing_nodes, task_nodes
+from medquorum.clients.encrypted.aggregation.membership import active_nodes, task_nodes
 from medquorum.clients.encrypted.aggregation.node import Send
 from medquorum.clients.encrypted.aggregation.record import context_of, fix_set, opening_parties
 from medquorum.clients.encrypted.aggregation.result import masked_hash
@@ -126,7 +126,7 @@ class Resharing:
 
     def _reached(self, current: Round) -> list[str]:
         """Give the nodes that answer; one that was expelled cannot attest, whether it answers or not."""
-        known = standing_nodes(self._ledger, self._task.task)
+        known = active_nodes(self._ledger, self._task.task)
 
         def there(node: str) -> bool:
             try:

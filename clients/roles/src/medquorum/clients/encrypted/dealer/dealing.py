@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from medquorum.clients.encrypted.aggregation.membership import standing_nodes
+from medquorum.clients.encrypted.aggregation.membership import active_nodes
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import ended
@@ -57,7 +57,7 @@ class MasksDuty:
         if task != self._task.task:
             raise stranger
         try:
-            known, status = standing_nodes(self._ledger, task), self._ledger.status(task, round)
+            known, status = active_nodes(self._ledger, task), self._ledger.status(task, round)
         except (MedquorumError, GatewayError) as error:
             raise ProtocolError(*outward(error)) from error
         if node not in known:
