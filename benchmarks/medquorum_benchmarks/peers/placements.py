@@ -44,7 +44,7 @@ from medquorum.verifier.service.share_receipt import ShareReceiptService, has_sh
 from medquorum.verifier.service.share_upload import ShareUpload
 from medquorum_benchmarks.peers.networks import Network
 from medquorum_benchmarks.peers.process import peak_bytes
-from medquorum_benchmarks.peers.roles import HOSPITAL, PARTIES, TASK, take_part, tell
+from medquorum_benchmarks.peers.roles import HOSPITAL, PARTIES, TASK, send_json, take_part
 
 __all__: list[str] = []
 
@@ -162,10 +162,10 @@ def _hospital(role: _Role) -> None:
     update = updates.save(_ROUND, role.task.initial_model, role.update)
     sender = ShareUploader(role.task, role.settings, HOSPITAL, role.own, role.quiet)
     own = role.verification(1, OwnShare(sender, updates)) if role.settings.semi_honest else None
-    tell({})
+    send_json({})
     sys.stdin.readline()
     began = perf_counter()
-    tell({"began": began, "commitments": dict(sender.commitments(_ROUND, update))})
+    send_json({"began": began, "commitments": dict(sender.commitments(_ROUND, update))})
     sender.send(_ROUND, update)
     if own is not None:
         _dial(role, line_name(TASK, _ROUND, HOSPITAL), own)
@@ -181,12 +181,14 @@ def _dial(role: _Role, name: str, verification: Verification) -> None:
 
 def _submission(role: _Role) -> None:
     """Say that the service is there, and take what the hospital committed to."""
-    tell({})
+    send_json({})
     role.played.submitted(json.loads(sys.stdin.readline()))
 
 
 def _ended(found: dict[str, Any]) -> None:
-    tell({"ended": perf_counter(), "peak": peak_bytes(), "counts": found["counts"], "transcript": found["transcript"]})
+    send_json(
+        {"ended": perf_counter(), "peak": peak_bytes(), "counts": found["counts"], "transcript": found["transcript"]}
+    )
 
 
 def main() -> None:

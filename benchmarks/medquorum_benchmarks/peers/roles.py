@@ -37,7 +37,7 @@ from medquorum.verifier.session.evaluation import Evaluation
 from medquorum_benchmarks.peers.networks import Network
 from medquorum_benchmarks.peers.process import bytes_received, peak_bytes
 
-__all__ = ["DEALER", "HOSPITAL", "PARTIES", "TASK", "take_part", "tell"]
+__all__ = ["DEALER", "HOSPITAL", "PARTIES", "TASK", "send_json", "take_part"]
 
 PARTIES = ("P0MSP", "P1MSP")
 DEALER = "DealerMSP"
@@ -145,7 +145,7 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
     request = DealRequest(task=TASK, round=1, hospital=HOSPITAL, attempt=1, party=index, plan=document)
     lines = Lines()
     with Server(own, f"{part['host']}:0", [lines] if index == 0 else []) as server:
-        tell({"address": server.address})
+        send_json({"address": server.address})
         with closing(
             lines.accept(TASK, PARTIES[1], _WAIT)
             if index == 0
@@ -154,7 +154,7 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
             asked = perf_counter()
             with closing(Material.take(own, part["dealer"], DEALER, request)) as material:
                 report = _play(index, line, _Stock(material, asked), material, request, part)
-            tell({**report, "whole": perf_counter() - asked, "peak": peak_bytes(), "start": start})
+            send_json({**report, "whole": perf_counter() - asked, "peak": peak_bytes(), "start": start})
 
 
 def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
@@ -162,12 +162,12 @@ def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
         tempfile.TemporaryDirectory() as folder,
         Server(own, f"{part['host']}:0", [Dealings(Path(folder) / "dealt", lambda request: None)]) as server,
     ):
-        tell({"address": server.address})
+        send_json({"address": server.address})
         sys.stdin.readline()
-        tell({"peak": peak_bytes(), "start": start})
+        send_json({"peak": peak_bytes(), "start": start})
 
 
-def tell(document: dict[str, Any]) -> None:
+def send_json(document: dict[str, Any]) -> None:
     """Answer with one line."""
     print(json.dumps(document), flush=True)
 

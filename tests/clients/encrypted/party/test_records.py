@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from medquorum.clients.encrypted.aggregation.record import fix_set
-from medquorum.clients.encrypted.party.control_messages import hear
+from medquorum.clients.encrypted.party.control_messages import receive_json
 from medquorum.clients.encrypted.verification.masked_parameters import keep_masked, masked_sum
 from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
 from medquorum.core.documents.round import Round
@@ -110,4 +110,4 @@ class Says:
 )
 def test_p0_does_only_what_it_knows(said: bytes) -> None:
     with pytest.raises(ProtocolError, match="no word on what is next"):
-        hear(Says(said))
+        receive_json(Says(said))

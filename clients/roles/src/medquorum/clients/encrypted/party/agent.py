@@ -16,7 +16,7 @@ import structlog
 
 from medquorum.clients.encrypted.aggregation.new_model import NewModel
 from medquorum.clients.encrypted.aggregation.resharing import Resharing
-from medquorum.clients.encrypted.party.control_messages import Next, hear, tell
+from medquorum.clients.encrypted.party.control_messages import Next, receive_json, send_json
 from medquorum.clients.encrypted.party.hospital_sessions import Hospitals
 from medquorum.clients.encrypted.verification.attestation import AGREEMENT, Attesting
 from medquorum.clients.encrypted.verification.share_store import ShareStore
@@ -173,14 +173,14 @@ class PartyAgent:
         if status.round is None:
             return
         if status.round.state == "aggregating":
-            tell(line, Next(do="sum"))
+            send_json(line, Next(do="sum"))
             self._resharing.share(line, status)
             return
         first = settings_of(self._task).parties[0]
         if self._task.judges_rounds:
             due = self._due(status, status.round)
             hospitals = [*due, *(hospital for hospital in status.round.candidates if hospital not in due)]
-            tell(line, Next(do="round", hospitals=tuple(hospitals)))
+            send_json(line, Next(do="round", hospitals=tuple(hospitals)))
             whole = self._verify_round(line, status, hospitals)
             self._attesting.await_first(round, first, dict.fromkeys(hospitals, whole))
             self._attesting.attest_round(round, whole)
@@ -188,9 +188,9 @@ class PartyAgent:
         found: dict[str, Mapping[str, Any]] = {}
         for hospital in self._due(status, status.round):
             self._control.check()
-            tell(line, Next(do="verify", hospitals=(hospital,)))
+            send_json(line, Next(do="verify", hospitals=(hospital,)))
             found[hospital] = self._verification.verify(line, status, hospital, self._patience())
-        tell(line, Next(do="rest"))
+        send_json(line, Next(do="rest"))
         self._attesting.await_first(round, first, found)
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(lambda item: self._attesting.attest(round, *item), found.items()))
@@ -199,7 +199,7 @@ class PartyAgent:
         """P0: do what P1 says; attest while the next update is verified."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             attesting: list[Future[None]] = []
-            while (said := hear(line)).do != "rest":
+            while (said := receive_json(line)).do != "rest":
                 self._control.check()
                 status = self._status_in(round, "aggregating" if said.do == "sum" else "verifying")
                 if said.do == "sum":

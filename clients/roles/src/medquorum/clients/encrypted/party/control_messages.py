@@ -11,7 +11,7 @@ from medquorum.core.documents.fields import MspId
 from medquorum.core.message import Message
 from medquorum.verifier.opening.transport import Transport
 
-__all__ = ["Next", "hear", "tell"]
+__all__ = ["Next", "receive_json", "send_json"]
 
 
 class Next(Message):
@@ -37,12 +37,12 @@ class Next(Message):
         return self
 
 
-def tell(line: Transport, following: Next) -> None:
+def send_json(line: Transport, following: Next) -> None:
     """Say what is next to the other party, which hears it."""
     line.exchange(following.encode())
 
 
-def hear(line: Transport) -> Next:
+def receive_json(line: Transport) -> Next:
     """Return what the other party says is next.
 
     Raises
