@@ -25,7 +25,7 @@ def version(sequence: int, verifiers: list[str], quorum: int, hospital: str = "H
 
 def followed(
     monkeypatch: pytest.MonkeyPatch, *versions: dict[str, Any]
-) -> tuple[trust_root.Reigns, list[tuple[int, int]]]:
+) -> tuple[trust_root.EndorserHistory, list[tuple[int, int]]]:
     """Follow versions of which the one with sequence n is in block 10 n; gives also who endorsed which."""
     asked: list[tuple[int, int]] = []
 
@@ -37,7 +37,7 @@ def followed(
     monkeypatch.setattr(trust_root, "check_claims", checked)
     monkeypatch.setattr(trust_root, "history", lambda *_: [{"document": one} for one in reversed(versions)])
     given: Any = None
-    return trust_root.reigns(given, given, ROOT), asked
+    return trust_root.endorser_history(given, given, ROOT), asked
 
 
 def test_each_change_is_endorsed_by_those_before_and_judges_from_its_block(monkeypatch: pytest.MonkeyPatch) -> None:

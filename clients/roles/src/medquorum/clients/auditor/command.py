@@ -20,7 +20,7 @@ from medquorum.clients.proof.audit import audit_round
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Claim, check_claims, history
 from medquorum.clients.proof.reader import Chain
-from medquorum.clients.proof.trust_root import read_genesis, read_root, reigns
+from medquorum.clients.proof.trust_root import endorser_history, read_genesis, read_root
 from medquorum.clients.proof.walk import Trust
 from medquorum.clients.runtime.options import (
     AsJson,
@@ -203,7 +203,7 @@ def verify(
     with _session(profile, identity, channel, state, as_json=as_json) as session:
         document = session.ledger.task(task)
         chain = Chain(session.network, trust)
-        check_claims(chain, session.ledger, [Claim("task", document)], reigns(chain, session.ledger, root))
+        check_claims(chain, session.ledger, [Claim("task", document)], endorser_history(chain, session.ledger, root))
         endorsers = Endorsers(document.verifiers, document.quorum, root.authorities)
         rows = [asdict(one) for one in audit_round(chain, session.ledger, document, number, endorsers)]
     first = f"block 0 is {chain.genesis.hex()}" if chain.genesis else ""

@@ -16,7 +16,7 @@ from medquorum.clients.ledger.round_status import result_of
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Claim, Evidence, check_claims
 from medquorum.clients.proof.reader import Chain
-from medquorum.clients.proof.trust_root import reigns
+from medquorum.clients.proof.trust_root import endorser_history
 from medquorum.core import model as modelformat
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.round import Round
@@ -64,8 +64,8 @@ def fetch_proven(chain: Chain, ledger: Ledger, task: Task, number: int | None, r
     model = result_of(rounds[0]) if rounds else task.initial_model
     packed, manifest = fetch_model(ledger, task, model), ledger.manifest(model)
     _check_manifest(ledger, task, manifest)
-    founding = reigns(chain, ledger, root)
-    evidence = check_claims(chain, ledger, [Claim("task", task), Claim("manifest", manifest)], founding)
+    endorsers = endorser_history(chain, ledger, root)
+    evidence = check_claims(chain, ledger, [Claim("task", task), Claim("manifest", manifest)], endorsers)
     claims = [Claim("round", one) for one in rounds]
     made = next((one.round for one in rounds if result_of(one) != one.base), 0)
     if made:

@@ -23,11 +23,11 @@ from medquorum.clients.proof.reader import Chain
 from medquorum.core.documents.consortium import Consortium
 from medquorum.errors import CheckFailed, ConfigError
 
-__all__ = ["Reigns", "read_genesis", "read_root", "reigns"]
+__all__ = ["EndorserHistory", "endorser_history", "read_genesis", "read_root"]
 
 
 @dataclass(frozen=True)
-class Reigns:
+class EndorserHistory:
     """Who endorses from which block on, in order; the first ones also before.
 
     A document is held against those of its own block: a later quorum does not judge what was written before it.
@@ -104,7 +104,7 @@ def _hash(text: str) -> bytes:
     return found
 
 
-def reigns(chain: Chain, ledger: Ledger, root: Endorsers) -> Reigns:
+def endorser_history(chain: Chain, ledger: Ledger, root: Endorsers) -> EndorserHistory:
     """Follow the consortium from the root's to the latest; a quorum of the one before has to endorse each change.
 
     Raises
@@ -129,7 +129,7 @@ def reigns(chain: Chain, ledger: Ledger, root: Endorsers) -> Reigns:
         if _power(before) != _power(following):
             (proof,) = check_claims(chain, ledger, [Claim("consortium", following)], since[-1][1])
             since.append((proof.block, Endorsers(*_power(following), root.authorities)))
-    return Reigns(since)
+    return EndorserHistory(since)
 
 
 def _power(consortium: Consortium) -> tuple[list[str], int]:
