@@ -17,8 +17,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
-from medquorum.clients.encrypted.commands.party_process import HOSPITALS_PATIENCE, LINE_TIMEOUT
-from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, line_name
+from medquorum.clients.encrypted.commands.party_process import CONNECT_TIMEOUT, HOSPITALS_PATIENCE
+from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, connection_name
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.images import PrivateImages
 from medquorum.clients.encrypted.verification.share_store import ShareStore
@@ -38,7 +38,7 @@ from medquorum.core.documents.update import Update
 from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import Tensors
 from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.service.party_connection import PATIENCE, Lines, open_line
+from medquorum.verifier.service.party_connection import PATIENCE, PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
 from medquorum.verifier.service.share_upload import ShareUpload
@@ -127,20 +127,20 @@ def _first(role: _Role) -> None:
     witness = settings.parties[1]
 
     def confirmed(round: int, hospital: str) -> bool:
-        return has_share(role.own, settings.services[witness], witness, TASK, round, hospital, LINE_TIMEOUT)
+        return has_share(role.own, settings.services[witness], witness, TASK, round, hospital, CONNECT_TIMEOUT)
 
     own = settings.semi_honest
     shares: Shares = ConfirmedShares(store, confirmed, LoopControl()) if own else store
-    lines = Lines(HOSPITALS_PATIENCE if own else PATIENCE)
+    listener = PartyListener(HOSPITALS_PATIENCE if own else PATIENCE)
     verification = role.verification(0, shares)
-    with Server(role.own, settings.services[PARTIES[0]], [lines, ShareUpload(store.longest, store.take)]):
+    with Server(role.own, settings.services[PARTIES[0]], [listener, ShareUpload(store.longest, store.take)]):
         _submission(role)
-        name, peer = (line_name(TASK, _ROUND, HOSPITAL), HOSPITAL) if own else (f"{TASK}/{_ROUND}", witness)
-        with closing(lines.accept(name, peer, _WAIT)) as line:
+        name, peer = (connection_name(TASK, _ROUND, HOSPITAL), HOSPITAL) if own else (f"{TASK}/{_ROUND}", witness)
+        with closing(listener.accept(name, peer, _WAIT)) as connection:
             status = role.played.status()
             if own:
                 shares.wait(status, HOSPITAL, _WAIT)  # before a place to compute is taken, and asked again in it
-            found = verification.verify(line, status, HOSPITAL, _WAIT)
+            found = verification.verify(connection, status, HOSPITAL, _WAIT)
         _ended(found)
 
 
@@ -168,14 +168,14 @@ def _hospital(role: _Role) -> None:
     send_json({"began": began, "commitments": dict(sender.commitments(_ROUND, update))})
     sender.send(_ROUND, update)
     if own is not None:
-        _dial(role, line_name(TASK, _ROUND, HOSPITAL), own)
+        _dial(role, connection_name(TASK, _ROUND, HOSPITAL), own)
 
 
 def _dial(role: _Role, name: str, verification: Verification) -> None:
     """Be party P1."""
     first = PARTIES[0]
-    with closing(open_line(role.own, role.settings.services[first], first, name, _WAIT)) as line:
-        found = verification.verify(line, role.played.status(), HOSPITAL, 0)
+    with closing(connect_party(role.own, role.settings.services[first], first, name, _WAIT)) as connection:
+        found = verification.verify(connection, role.played.status(), HOSPITAL, 0)
     _ended(found)
 
 

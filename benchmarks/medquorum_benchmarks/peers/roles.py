@@ -31,7 +31,7 @@ from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.service.party_connection import Line, Lines, open_line
+from medquorum.verifier.service.party_connection import PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.session.evaluation import Evaluation
 from medquorum_benchmarks.peers.networks import Network
@@ -76,20 +76,26 @@ class _Stock:
 class _Costs:
     """Seconds, bytes and rounds of the model and of each two batches, between two meetings with the other party."""
 
-    def __init__(self, line: Line, supply: Supply) -> None:
-        self._line = line
+    def __init__(self, connection: PartyConnection, supply: Supply) -> None:
+        self._connection = connection
         self._supply = supply
         self.rows: list[dict[str, float]] = []
 
     def start(self) -> None:
-        self._line.exchange(b"")
-        self._before = bytes_received(), self._supply.bytes_received, self._line.rounds, perf_counter(), process_time()
+        self._connection.exchange(b"")
+        self._before = (
+            bytes_received(),
+            self._supply.bytes_received,
+            self._connection.rounds,
+            perf_counter(),
+            process_time(),
+        )
 
     def stop(self) -> None:
         seconds = perf_counter() - self._before[3]
         processor = process_time() - self._before[4]
-        rounds = self._line.rounds - self._before[2]
-        self._line.exchange(b"")  # what the other party sent has arrived
+        rounds = self._connection.rounds - self._before[2]
+        self._connection.exchange(b"")  # what the other party sent has arrived
         self.rows.append(
             {
                 "seconds": seconds,
@@ -101,7 +107,14 @@ class _Costs:
         )
 
 
-def _play(index: int, line: Line, stock: _Stock, material: Material, request: DealRequest, part: dict[str, Any]) -> Any:
+def _play(
+    index: int,
+    connection: PartyConnection,
+    stock: _Stock,
+    material: Material,
+    request: DealRequest,
+    part: dict[str, Any],
+) -> Any:
     """Be a party from the model to the verdict."""
     network = Network(part["model"])
     plan = request.plan.plan()
@@ -120,14 +133,14 @@ def _play(index: int, line: Line, stock: _Stock, material: Material, request: De
             logits.append(values.reshape(values.shape[0], -1))
 
     side = Evaluation(
-        Party(index, line),
+        Party(index, connection),
         supply,
         request.name,
         plan,
         request.plan.back_end(request.name),
         trace,
     )
-    costs = _Costs(line, supply)
+    costs = _Costs(connection, supply)
     costs.start()
     fails = side.model(network.base, own)
     costs.stop()
@@ -143,17 +156,17 @@ def _play(index: int, line: Line, stock: _Stock, material: Material, request: De
 def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> None:
     document = PlanDocument.parse(part["plan"])
     request = DealRequest(task=TASK, round=1, hospital=HOSPITAL, attempt=1, party=index, plan=document)
-    lines = Lines()
-    with Server(own, f"{part['host']}:0", [lines] if index == 0 else []) as server:
+    listener = PartyListener()
+    with Server(own, f"{part['host']}:0", [listener] if index == 0 else []) as server:
         send_json({"address": server.address})
         with closing(
-            lines.accept(TASK, PARTIES[1], _WAIT)
+            listener.accept(TASK, PARTIES[1], _WAIT)
             if index == 0
-            else open_line(own, part["line"], PARTIES[0], TASK, _WAIT)
-        ) as line:
+            else connect_party(own, part["line"], PARTIES[0], TASK, _WAIT)
+        ) as connection:
             asked = perf_counter()
             with closing(Material.take(own, part["dealer"], DEALER, request)) as material:
-                report = _play(index, line, _Stock(material, asked), material, request, part)
+                report = _play(index, connection, _Stock(material, asked), material, request, part)
             send_json({**report, "whole": perf_counter() - asked, "peak": peak_bytes(), "start": start})
 
 

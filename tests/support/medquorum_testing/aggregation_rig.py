@@ -175,11 +175,11 @@ class Rig:
         """Have both parties verify these updates and attest; leave the others out."""
         self.demo.submit(A, "CloseSubmissions", "demo", 1, "")
         for hospital in hospitals:
-            lines = self._lines()
+            transports = self._transports()
             with ThreadPoolExecutor(2) as pool:
                 found = [
-                    pool.submit(verification.verify, line, self.status, hospital, 0.0)
-                    for verification, line in zip(self.verifications, lines, strict=True)
+                    pool.submit(verification.verify, transport, self.status, hospital, 0.0)
+                    for verification, transport in zip(self.verifications, transports, strict=True)
                 ]
             for party, one in zip(PARTIES, found, strict=True):
                 self.demo.submit(party, "AttestVerdict", "demo", 1, hospital, one.result())
@@ -187,11 +187,11 @@ class Rig:
 
     def share(self) -> None:
         """Have both parties share their sums among the nodes they reach; raises what the first one raised."""
-        lines = self._lines()
+        transports = self._transports()
         with ThreadPoolExecutor(2) as pool:
             done = [
-                pool.submit(self._shared, resharing, line)
-                for resharing, line in zip(self.resharings, lines, strict=True)
+                pool.submit(self._shared, resharing, transport)
+                for resharing, transport in zip(self.resharings, transports, strict=True)
             ]
         for one in done:
             one.result()
@@ -262,11 +262,11 @@ class Rig:
         material.receive = noted
         return material
 
-    def _lines(self) -> tuple[InProcess, InProcess]:
-        lines = in_process()
-        for index, line in enumerate(lines):
-            line.receive = self._noted(line.receive, index)
-        return lines
+    def _transports(self) -> tuple[InProcess, InProcess]:
+        transports = in_process()
+        for index, transport in enumerate(transports):
+            transport.receive = self._noted(transport.receive, index)
+        return transports
 
     def _noted(self, receive: Callable[[], bytes], index: int) -> Callable[[], bytes]:
         def noted() -> bytes:
@@ -297,11 +297,11 @@ class Rig:
         self._note(DEALER, node, salt)
         return salt
 
-    def _shared(self, resharing: Resharing, line: InProcess) -> None:
+    def _shared(self, resharing: Resharing, transport: InProcess) -> None:
         try:
-            resharing.share(line, self.status)
+            resharing.share(transport, self.status)
         finally:
-            line.close()
+            transport.close()
 
 
 Make = Callable[..., Rig]

@@ -43,7 +43,7 @@ def order(comparison: Comparing, *, only_bit: bool) -> Order:
 
 def both(folder: Path, dealer: LocalDealer, minimum: IntArray | None = None) -> list[Opened | MedquorumError]:
     """Verify the case's update as the dealer's order says."""
-    lines = in_process()
+    transports = in_process()
     flat = CASE.flat()
     mine = np.random.default_rng(5).integers(-(1 << 63), 1 << 63, flat.shape)
     shares = (mine, flat - mine)
@@ -55,11 +55,11 @@ def both(folder: Path, dealer: LocalDealer, minimum: IntArray | None = None) -> 
         journal = Journal(folder / str(index) / "Hospital1MSP.journal")
         material = dealer.material(index)
         try:
-            return Session(index, lines[index], journal, dealer.order, secrets, material, lambda: 1e9).run()
+            return Session(index, transports[index], journal, dealer.order, secrets, material, lambda: 1e9).run()
         except MedquorumError as error:
             return error
         finally:
-            lines[index].close()
+            transports[index].close()
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(party, (0, 1)))

@@ -19,18 +19,18 @@ from medquorum.core.documents.verdict import Verdict
 from medquorum.core.fixedpoint import IntArray
 from medquorum.network.supervision.waiting import await_true
 from medquorum.verifier.binding.commitment import SALT_BYTES
-from medquorum.verifier.service.party_connection import Line, open_line
+from medquorum.verifier.service.party_connection import PartyConnection, connect_party
 from medquorum_testing.federation import Federation
 from medquorum_testing.handmade_shares import HandmadeShares, credentials_of
 
-__all__ = ["PlayedHospital", "line_to_p0"]
+__all__ = ["PlayedHospital", "connection_to_p0"]
 
 
-def line_to_p0(fed: Federation, sender: str, name: str, timeout: float = 5) -> Line:
+def connection_to_p0(fed: Federation, sender: str, name: str, timeout: float = 5) -> PartyConnection:
     """Open a line of this name to P0 with an organisation's certificate."""
     assert fed.task.encrypted is not None
     first = fed.task.encrypted.parties[0]
-    return open_line(credentials_of(fed, sender), fed.task.encrypted.services[first], first, name, timeout)
+    return connect_party(credentials_of(fed, sender), fed.task.encrypted.services[first], first, name, timeout)
 
 
 class PlayedHospital:
@@ -58,7 +58,7 @@ class PlayedHospital:
         self._own = OwnVerification(
             fed.task,
             fed.msp(hospital),
-            lambda name: line_to_p0(fed, hospital, name),
+            lambda name: connection_to_p0(fed, hospital, name),
             verification,
             Attesting(ledger, transactions, fed.task, quiet, control),
             control,

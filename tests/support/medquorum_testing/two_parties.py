@@ -31,15 +31,15 @@ def together(deal: Callable[[Deal], object], play: Callable[[Party, Hand], T]) -
     dealt = Deal(SEEDS, NAME)
     deal(dealt)
     messages = dealt.messages()
-    lines = in_process()
+    transports = in_process()
 
     def run(index: int) -> T:
         hand = Hand(index, SEEDS[index], NAME, messages[index])
         try:
-            result = play(Party(index, lines[index]), hand)
+            result = play(Party(index, transports[index]), hand)
             hand.finish()
         finally:
-            lines[index].close()
+            transports[index].close()
         return result
 
     with ThreadPoolExecutor(2) as pool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from medquorum.clients.coordinator.actions import Deadlines
-from medquorum.clients.encrypted.party.hospital_sessions import line_name
+from medquorum.clients.encrypted.party.hospital_sessions import connection_name
 from medquorum.clients.encrypted.verification.spec import plan_document
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.core import model as modelformat
@@ -26,7 +26,7 @@ from medquorum.verifier.service.share_receipt import has_share
 from medquorum_testing.federation import Federation
 from medquorum_testing.federation_task import BATCH, JUDGED
 from medquorum_testing.handmade_shares import credentials_of, parameters
-from medquorum_testing.played_hospital import PlayedHospital, line_to_p0
+from medquorum_testing.played_hospital import PlayedHospital, connection_to_p0
 from medquorum_testing.spoiled_sets import spoil
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
@@ -111,7 +111,7 @@ def test_a_hospital_is_party_of_its_own_update_only(fed: Federation, tmp_path: P
     fed.reach("verifying")
     for sender in ("Hospital1", "VerifierB", "Dealer"):
         with pytest.raises(ProtocolError, match="is not awaited from"):
-            line_to_p0(fed, sender, line_name(fed.name, number, EVERYONE[3]), timeout=3)
+            connection_to_p0(fed, sender, connection_name(fed.name, number, EVERYONE[3]), timeout=3)
     settings = fed.task.encrypted
     credentials = credentials_of(fed, "Hospital1")
     plan = plan_document(fed.task, EVERYONE[3])

@@ -71,7 +71,7 @@ def test_what_the_caller_has_bound_is_bound_in_all():
     assert seen == ["round 7"] * 2
 
 
-class Line:
+class EchoTransport:
     """A line that answers each message with itself, and notes what was done on it."""
 
     bytes_sent = bytes_received = rounds = 0
@@ -90,18 +90,18 @@ class Line:
 
 
 def test_while_one_waits_for_its_answer_the_other_sends():
-    line, answers = Line(), {}
+    transport, answers = EchoTransport(), {}
 
     def task(index):
         def work(turn):
-            own = ByTurns(line, turn)
+            own = ByTurns(transport, turn)
             answers[index] = [own.exchange(b"%d %d" % (step, index)) for step in range(3)]
 
         return work
 
     take_turns([task(0), task(1)])
     assert answers == {index: [b"%d %d" % (step, index) for step in range(3)] for index in (0, 1)}
-    assert line.done == [
+    assert transport.done == [
         ("sent", b"0 0"),
         ("sent", b"0 1"),
         ("received", b"0 0"),

@@ -12,7 +12,7 @@ from medquorum.verifier.service import admission
 from medquorum.verifier.service.admission import CALLS
 from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.frames import split
-from medquorum.verifier.service.party_connection import Lines
+from medquorum.verifier.service.party_connection import PartyListener
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_upload import ShareUpload, upload_share
 from medquorum_testing.service_identities import credentials
@@ -20,7 +20,7 @@ from medquorum_testing.silence import assert_silent_connections_end
 
 KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")
 PARTY, HOSPITAL, OTHER = (credentials(name, KNOWN) for name in KNOWN)
-METHODS = ("ShareUpload/PutShare", "Line/Open")
+METHODS = ("ShareUpload/PutShare", "PartyConnection/Open")
 TIMEOUT = 20.0
 
 
@@ -31,7 +31,7 @@ def taken():
 
 @pytest.fixture
 def party(taken):
-    services = [ShareUpload(lambda *_: 1 << 20, lambda *given: taken.append(given)), Lines()]
+    services = [ShareUpload(lambda *_: 1 << 20, lambda *given: taken.append(given)), PartyListener()]
     with Server(PARTY, "127.0.0.1:0", services) as server:
         yield server.address
 

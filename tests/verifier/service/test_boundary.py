@@ -8,7 +8,7 @@ import pytest
 from medquorum.errors import DataError, MedquorumError, ProtocolError, ShareError
 from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.frames import split_all
-from medquorum.verifier.service.party_connection import Lines
+from medquorum.verifier.service.party_connection import PartyListener
 from medquorum.verifier.service.refusal import refusal
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server
@@ -56,7 +56,7 @@ def test_a_refusal_that_was_meant_crosses():
 
 
 @pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "\\u001b[2J", "x" * 3000, "\u5206" * 1000])
-@pytest.mark.parametrize("method", ["ShareUpload/PutShare", "Line/Open"])
+@pytest.mark.parametrize("method", ["ShareUpload/PutShare", "PartyConnection/Open"])
 def test_any_header_is_answered_by_a_refusal(method, text):
     """A name that no status can carry is part of the refusal."""
 
@@ -65,7 +65,7 @@ def test_any_header_is_answered_by_a_refusal(method, text):
 
     header = f'{{"round":1,"task":"{text}"}}' if method == "ShareUpload/PutShare" else f'{{"line":["{text}"]}}'
     with (
-        Server(PARTY, "127.0.0.1:0", [ShareUpload(named, named), Lines()]) as server,
+        Server(PARTY, "127.0.0.1:0", [ShareUpload(named, named), PartyListener()]) as server,
         connect(HOSPITAL, server.address, "P0MSP") as channel,
     ):
         made = channel.stream_unary if method == "ShareUpload/PutShare" else channel.stream_stream

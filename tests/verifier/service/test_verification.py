@@ -15,7 +15,7 @@ from medquorum.verifier.randomness.supply import Supply
 from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.dealing.server import Dealings
-from medquorum.verifier.service.party_connection import Lines, open_line
+from medquorum.verifier.service.party_connection import PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.session.evaluation import Evaluation
 from medquorum.verifier.session.local import Inputs, verify
@@ -27,11 +27,11 @@ KNOWN = ("P0MSP", "P1MSP", "DealerMSP")
 OWN = [credentials(name, KNOWN) for name in KNOWN]
 
 
-def play(index, line, material, request, inputs):
+def play(index, connection, material, request, inputs):
     """Be one party; gives the bit, and the counts where they are opened."""
     document = request.plan
     plan, first = document.plan(), index == 0
-    member = Party(index, line)
+    member = Party(index, connection)
     supply = Supply(index, material.seed, material.receive, mask_seed=material.mask_seed)
     side = Evaluation(member, supply, request.name, plan, document.back_end(request.name))
     fails = side.model(inputs.base, inputs.shares[index])
@@ -72,23 +72,23 @@ def test_sockets_give_what_one_process_gives(tmp_path, comparison, needed):
         DealRequest(task="task", round=1, hospital="HospitalMSP", attempt=1, party=index, plan=document)
         for index in (0, 1)
     ]
-    lines = Lines()
+    listener = PartyListener()
     with (
         Server(OWN[2], "127.0.0.1:0", [Dealings(tmp_path / "dealt", lambda request: None)]) as dealer,
-        Server(OWN[0], "127.0.0.1:0", [lines]) as service,
+        Server(OWN[0], "127.0.0.1:0", [listener]) as service,
         ThreadPoolExecutor(2) as pool,
     ):
 
         def party(index):
             with (
                 closing(
-                    open_line(OWN[1], service.address, "P0MSP", "task/1", 20)
+                    connect_party(OWN[1], service.address, "P0MSP", "task/1", 20)
                     if index
-                    else lines.accept("task/1", "P1MSP", 20)
-                ) as line,
+                    else listener.accept("task/1", "P1MSP", 20)
+                ) as connection,
                 closing(Material.take(OWN[index], dealer.address, "DealerMSP", requests[index])) as material,
             ):
-                return play(index, line, material, requests[index], inputs)
+                return play(index, connection, material, requests[index], inputs)
 
         both = list(pool.map(party, (0, 1)))
     expected = verify(document.plan(), inputs, lambda: document.back_end(requests[0].name))

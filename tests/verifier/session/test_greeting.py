@@ -34,13 +34,13 @@ def refused(request, tmp_path):
     """Greet a party; gives what it is refused with, and checks that it used no material and begun no attempt."""
 
     def greeted(greeting, message):
-        line, other = in_process()
+        transport, other = in_process()
         path = tmp_path / "a.journal"
         dealer = LocalDealer(replace(order("tree", only_bit=False), facts=FACTS))
         secrets = Secrets(CASE.base, CASE.flat())
         session = Session(
             request.param,
-            line,
+            transport,
             Journal(path),
             dealer.order,
             secrets,

@@ -70,7 +70,7 @@ def run(
     samples=SAMPLES,
 ):
     """Run both parties; a party stops like a killed one after ``stop_after`` batches."""
-    lines = in_process()
+    transports = in_process()
     given = shares or SHARES
 
     def party(index):
@@ -85,7 +85,7 @@ def run(
         journal = None if index == lost else Journal(folder / str(index) / "Hospital1MSP.journal")
         session = Session(
             index,
-            lines[index],
+            transports[index],
             journal,
             orders[index],
             secrets,
@@ -99,7 +99,7 @@ def run(
         except (KeyboardInterrupt, ProtocolError, MaterialError) as error:
             return error
         finally:
-            lines[index].close()
+            transports[index].close()
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(party, (0, 1)))
@@ -179,7 +179,7 @@ def test_a_p0_that_lies_about_its_images_gets_no_finding_of_both(tmp_path, monke
         def send(self, message):
             if b'"facts"' in message:
                 message = canonical.encode(canonical.decode(message) | {"images": not mounted})
-            self._line.send(message)
+            self._transport.send(message)
 
     first, second = in_process()
     monkeypatch.setitem(globals(), "in_process", lambda: (Lying(first, 0), second))
@@ -276,7 +276,7 @@ def test_a_line_that_was_not_written_whole_is_no_attempt(tmp_path, monkeypatch):
     Journal(path).begin(1, 0, "tree")
     write = os.write
     with monkeypatch.context() as full:
-        full.setattr(os, "write", lambda file, line: write(file, line[:9]))
+        full.setattr(os, "write", lambda file, transport: write(file, transport[:9]))
         with pytest.raises(DataError, match=r"cannot write .* No space left") as raised:
             Journal(path).begin(2, 0, "tree")
     assert raised.value.remedy == "Make room on the disk"
@@ -305,9 +305,9 @@ def test_the_journals_own_entry_is_synced(tmp_path, monkeypatch):
         "[" * 100_000,
     ],
 )
-def test_a_file_that_is_no_journal_is_refused(tmp_path, line):
+def test_a_file_that_is_no_journal_is_refused(tmp_path, transport):
     path = tmp_path / "a.journal"
-    path.write_text(line + "\n")
+    path.write_text(transport + "\n")
     with pytest.raises(MaterialError, match="not a verification's journal"):
         Journal(path)
 
@@ -325,22 +325,22 @@ def auto(**changes):
 class Slow:
     """A line on which every message takes a while."""
 
-    def __init__(self, line, seconds):
-        self._line, self._seconds = line, seconds
+    def __init__(self, transport, seconds):
+        self._transport, self._seconds = transport, seconds
 
     def __getattr__(self, name):
-        return getattr(self._line, name)
+        return getattr(self._transport, name)
 
     def receive(self):
         time.sleep(self._seconds)
-        return self._line.receive()
+        return self._transport.receive()
 
 
 @pytest.mark.parametrize(("seconds", "bandwidth", "wanted"), [(0.0, 1e6, "tree"), (0.02, 1e12, "fss")])
 def test_the_parties_choose_by_their_links_and_find_the_same(tmp_path, monkeypatch, seconds, bandwidth, wanted):
     first, second = in_process()
-    lines = Slow(first, seconds), Slow(second, seconds)
-    monkeypatch.setitem(globals(), "in_process", lambda: lines)
+    transports = Slow(first, seconds), Slow(second, seconds)
+    monkeypatch.setitem(globals(), "in_process", lambda: transports)
     dealer = LocalDealer(auto())
     found = run(tmp_path, (auto(), auto()), dealer, bandwidth=(lambda: bandwidth, lambda: bandwidth * 2))
     assert found[0] == found[1]
@@ -386,15 +386,15 @@ def test_the_transcript_names_the_comparison(tmp_path, monkeypatch):
 def test_an_unknown_comparison_of_p0_is_refused(tmp_path, named):
     class Lying(Slow):
         def receive(self):
-            answer = self._line.receive()
+            answer = self._transport.receive()
             if b'"facts"' not in answer:
                 return answer
             return canonical.encode(canonical.decode(answer) | {"comparing": named})
 
-    line, other = in_process()
+    transport, other = in_process()
     journal = Journal(tmp_path / "0.journal")
     session = Session(
-        1, Lying(line, 0), journal, auto(), Secrets(CASE.base, SHARES[1]), LocalDealer(auto()).material(1), fast
+        1, Lying(transport, 0), journal, auto(), Secrets(CASE.base, SHARES[1]), LocalDealer(auto()).material(1), fast
     )
     greeting = {
         "attempts": 0,

@@ -14,7 +14,7 @@ from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.errors import MaterialError, ProtocolError, ShareError
 from medquorum.gateway import GatewayError
 from medquorum.verifier.service.deliveries import Delivery
-from medquorum.verifier.service.party_connection import Line
+from medquorum.verifier.service.party_connection import PartyConnection
 from medquorum_testing.aggregation_rig import Make, Rig, aggregating
 from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
 
@@ -171,7 +171,7 @@ def test_a_restarted_party_stores_the_agreed_model_without_the_other(make: Make)
     rig.down = {A}
     rig.restart(B)
 
-    def line(name: str) -> Line:
+    def connection(name: str) -> PartyConnection:
         raise ProtocolError(f"nobody opens the line {name}")
 
     control = LoopControl()
@@ -180,7 +180,7 @@ def test_a_restarted_party_stores_the_agreed_model_without_the_other(make: Make)
         rig.ledger(B),
         rig.task,
         0,
-        line,
+        connection,
         rig.shares[0],
         rig.verifications[0],
         rig.resharings[0],

@@ -21,7 +21,7 @@ STALLING = ["Stalling1MSP", "Stalling2MSP"]
 assert len(STALLING) == AT_ONCE
 
 
-class FakeLine:
+class FakeConnection:
     """A hospital's line that knows only whether it was hung up."""
 
     def __init__(self) -> None:
@@ -42,15 +42,17 @@ class Rig:
         self.shares_come = shares_come
         nothing: Any = None
         this: Any = self
-        self.hospitals = Hospitals("demo", lambda *_: FakeLine(), this, this, nothing, LoopControl(), longest=longest)
+        self.hospitals = Hospitals(
+            "demo", lambda *_: FakeConnection(), this, this, nothing, LoopControl(), longest=longest
+        )
 
     def wait(self, status: Any, hospital: str, seconds: float) -> None:
         if not self.shares_come and hospital in STALLING:
             self.end.wait(20)
 
-    def verify(self, line: FakeLine, status: Any, hospital: str, patience: float) -> dict[str, Any]:
+    def verify(self, connection: FakeConnection, status: Any, hospital: str, patience: float) -> dict[str, Any]:
         if hospital in STALLING:
-            line.ended.wait(20)
+            connection.ended.wait(20)
             raise ProtocolError("the other party has stopped")
         self.verified.append(hospital)
         return {}
@@ -97,11 +99,11 @@ def test_what_one_hospital_brings_about_ends_its_attempt_and_no_more(fault: Exce
     rig = Rig(shares_come=True, longest=20.0)
     verify, tries = rig.verify, []
 
-    def failing(line: FakeLine, status: Any, hospital: str, patience: float) -> dict[str, Any]:
+    def failing(connection: FakeConnection, status: Any, hospital: str, patience: float) -> dict[str, Any]:
         if hospital in STALLING:
             tries.append(hospital)
             raise fault
-        return verify(line, status, hospital, patience)
+        return verify(connection, status, hospital, patience)
 
     rig.verify = failing  # type: ignore[method-assign]
 
@@ -116,10 +118,10 @@ def test_what_one_hospital_brings_about_ends_its_attempt_and_no_more(fault: Exce
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
 def test_what_the_other_party_brings_about_ends_the_meeting_and_no_more(fault: Exception) -> None:
-    def line(name: str) -> Any:
+    def connection(name: str) -> Any:
         raise fault
 
     nothing: Any = None
     task: Any = SimpleNamespace(task="demo")
-    agent = PartyAgent(nothing, task, 0, line, *([nothing] * 6), LoopControl(), share_patience=0)
+    agent = PartyAgent(nothing, task, 0, connection, *([nothing] * 6), LoopControl(), share_patience=0)
     assert agent._meet(1) > 0

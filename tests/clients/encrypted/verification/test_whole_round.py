@@ -89,11 +89,11 @@ class Trained(Simulation):
         )
         return {verdict.name: disclosed(self.task, verdict) for verdict in verdicts}
 
-    def evaluate(self, line: object, status: RoundStatus, hospital: str, patience: float) -> tuple[Opened, Order]:
+    def evaluate(self, transport: object, status: RoundStatus, hospital: str, patience: float) -> tuple[Opened, Order]:
         order = make_order(self.task, status, hospital)
         return self._opened(order, [hospital]), order
 
-    def evaluate_sum(self, line: object, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
+    def evaluate_sum(self, transport: object, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
         order = make_sum_order(self.task, status, hospitals)
         return self._opened(order, hospitals), order
 
@@ -126,8 +126,8 @@ def test_a_sum_without_possible_counts_gives_no_model(word: dict[str, Any], caus
     found = Trained(0)
     sum_of = found.evaluate_sum
 
-    def without(line: object, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
-        opened, order = sum_of(line, status, hospitals)
+    def without(transport: object, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
+        opened, order = sum_of(transport, status, hospitals)
         return replace(opened, **word), order
 
     found.evaluate_sum = without

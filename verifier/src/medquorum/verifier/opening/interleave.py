@@ -2,7 +2,7 @@
 """Computations that take turns: while the message of one is on its way, the other computes.
 
 One of them works at a time, and each passes its turn on at the same places at both parties. So the order of messages
-and of the dealer's material is fixed, and one line carries them without saying whose they are.
+and of the dealer's material is fixed, and one connection carries them without saying whose they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from greenlet import getcurrent, greenlet
 
-from medquorum.verifier.opening.transport import LineOver, Transport
+from medquorum.verifier.opening.transport import Transport, WrappedTransport
 
 __all__ = ["ByTurns", "Turn", "pairs", "take_turns"]
 
@@ -56,11 +56,11 @@ def take_turns(tasks: Sequence[Callable[[Turn], object]]) -> None:
             left.throw()
 
 
-class ByTurns(LineOver):
-    """A line of one computation: between a message and its answer it is the others' turn."""
+class ByTurns(WrappedTransport):
+    """A connection of one computation: between a message and its answer it is the others' turn."""
 
-    def __init__(self, line: Transport, turn: Turn) -> None:
-        super().__init__(line)
+    def __init__(self, transport: Transport, turn: Turn) -> None:
+        super().__init__(transport)
         self._turn = turn
 
     def send(self, message: bytes) -> None:

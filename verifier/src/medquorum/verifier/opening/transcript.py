@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line that keeps the digest of what went over it: both parties attest the same transcript."""
+"""A connection that keeps the digest of what went over it: both parties attest the same transcript."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import deque
 
-from medquorum.verifier.opening.transport import LineOver, Transport
+from medquorum.verifier.opening.transport import Transport, WrappedTransport
 
 __all__ = ["Recorded"]
 
 
-class Recorded(LineOver):
-    """A line whose messages are hashed in the same order at both ends: of every round P0's, then P1's."""
+class Recorded(WrappedTransport):
+    """A connection whose messages are hashed in the same order at both ends: of every round P0's, then P1's."""
 
-    def __init__(self, line: Transport, index: int) -> None:
-        super().__init__(line)
+    def __init__(self, transport: Transport, index: int) -> None:
+        super().__init__(transport)
         self._index = index
         self._unanswered: deque[bytes] = deque()
         self._digest = hashlib.sha256()

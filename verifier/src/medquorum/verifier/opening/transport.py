@@ -8,13 +8,13 @@ from typing import Protocol
 
 from medquorum.errors import ProtocolError
 
-__all__ = ["InProcess", "LineOver", "Transport", "in_process"]
+__all__ = ["InProcess", "Transport", "WrappedTransport", "in_process"]
 
 _PATIENCE = 600.0
 
 
 class Transport(Protocol):
-    """A party's line to the other one. Counts what it sends."""
+    """A party's connection to the other one. Counts what it sends."""
 
     @property
     def bytes_sent(self) -> int:
@@ -44,34 +44,34 @@ class Transport(Protocol):
         ...
 
 
-class LineOver:
-    """A line over another one, which does the counting; what is on it is for a subclass to say."""
+class WrappedTransport:
+    """A connection over another one, which does the counting; what is on it is for a subclass to say."""
 
-    def __init__(self, line: Transport) -> None:
-        self._line = line
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
 
     @property
     def bytes_sent(self) -> int:
-        """Bytes sent so far, on the line below."""
-        return self._line.bytes_sent
+        """Bytes sent so far, on the connection below."""
+        return self._transport.bytes_sent
 
     @property
     def bytes_received(self) -> int:
-        """Bytes received so far, on the line below."""
-        return self._line.bytes_received
+        """Bytes received so far, on the connection below."""
+        return self._transport.bytes_received
 
     @property
     def rounds(self) -> int:
-        """Messages sent so far, on the line below."""
-        return self._line.rounds
+        """Messages sent so far, on the connection below."""
+        return self._transport.rounds
 
     def send(self, message: bytes) -> None:
         """Send a message."""
-        self._line.send(message)
+        self._transport.send(message)
 
     def receive(self) -> bytes:
         """Give the other party's next message."""
-        return self._line.receive()
+        return self._transport.receive()
 
     def exchange(self, message: bytes) -> bytes:
         """Send a message and give the other party's of the same round."""
@@ -80,7 +80,7 @@ class LineOver:
 
 
 class InProcess:
-    """One end of a line between two threads; build both with :func:`in_process`."""
+    """One end of a connection between two threads; build both with :func:`in_process`."""
 
     def __init__(self, outgoing: queue.SimpleQueue[bytes | None], incoming: queue.SimpleQueue[bytes | None]) -> None:
         self.bytes_sent = 0
@@ -101,7 +101,7 @@ class InProcess:
         Raises
         ------
         ProtocolError
-            The other party has closed the line or is silent for ten minutes.
+            The other party has closed the connection or is silent for ten minutes.
         """
         try:
             answer = self._incoming.get(timeout=_PATIENCE)
@@ -123,7 +123,7 @@ class InProcess:
 
 
 def in_process() -> tuple[InProcess, InProcess]:
-    """Give the two ends of a line between two threads of this process."""
+    """Give the two ends of a connection between two threads of this process."""
     first: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     second: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     return InProcess(first, second), InProcess(second, first)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The line between the parties: P1 opens a stream of gRPC to P0's service and both exchange messages over it.
+"""The connection between the parties: P1 opens a stream of gRPC to P0's service and both exchange messages over it.
 
-1. P1's first message is the header {line: name}; P0 refuses it while it does not wait for that name from that MSP.
+1. P1's first message is the header {connection: name}; P0 refuses it while it does not wait for that name from that
+   MSP.
 2. P0's first message is empty: it has accepted.
 3. Each exchange is one message each way. A thread reads, gRPC's own threads write, so that both may send at once
    messages that fit no buffer.
@@ -26,10 +27,10 @@ from medquorum.verifier.service.connection import Incoming, reach
 from medquorum.verifier.service.frames import read_message, split_all
 from medquorum.verifier.service.identity import Credentials
 
-__all__ = ["PATIENCE", "Line", "Lines", "open_line"]
+__all__ = ["PATIENCE", "PartyConnection", "PartyListener", "connect_party"]
 
 PATIENCE = 600.0
-_SERVICE = "medquorum.Line"
+_SERVICE = "medquorum.PartyConnection"
 _AHEAD = 16  # frames that wait to be taken
 _GRACE = 5.0
 _HEADER_BYTES = 4096
@@ -38,20 +39,20 @@ log = structlog.get_logger(__name__)
 
 
 class _Header(Message):
-    called: ClassVar[str] = "line's header"
+    called: ClassVar[str] = "connection's header"
 
-    line: Annotated[str, Field(min_length=1, max_length=256)]
+    connection: Annotated[str, Field(min_length=1, max_length=256)]
 
 
-class Line:
-    """One end of a line; made by :meth:`Lines.accept` and :func:`open_line`.
+class PartyConnection:
+    """One end of a connection; made by :meth:`PartyListener.accept` and :func:`connect_party`.
 
     Parameters
     ----------
     hang_up : callable
         Ends the call at once.
     patience : float
-        Seconds of silence of the other party after which the line counts as broken.
+        Seconds of silence of the other party after which the connection counts as broken.
 
     Attributes
     ----------
@@ -83,7 +84,7 @@ class Line:
         self.rounds += 1
 
     def greet(self, message: bytes) -> None:
-        """Send one of the messages that make the line, which are not counted."""
+        """Send one of the messages that make the connection, which are not counted."""
         self._outgoing.put(message)
 
     def receive(self, patience: float | None = None) -> bytes:
@@ -92,19 +93,19 @@ class Line:
         Raises
         ------
         ProtocolError
-            The line was closed, is broken, or the other party is silent, for ``patience`` seconds where given.
+            The connection was closed, is broken, or the other party is silent, for ``patience`` seconds where given.
         """
         message = read_message(lambda: self._next(self._patience if patience is None else patience))
         self.bytes_received += len(message)
         return message
 
     def frames(self) -> Iterator[bytes]:
-        """Give the frames of what is sent, until the line is closed."""
+        """Give the frames of what is sent, until the connection is closed."""
         return split_all(iter(self._outgoing.get, None))
 
     def read(self, incoming: Iterator[bytes]) -> None:
         """Begin to read the other party's frames."""
-        threading.Thread(target=self._read, args=(incoming,), name="line", daemon=True).start()
+        threading.Thread(target=self._read, args=(incoming,), name="connection", daemon=True).start()
 
     def close(self) -> None:
         """Send what is waiting, tell the other party that no more comes, and end the call."""
@@ -114,7 +115,7 @@ class Line:
             try:
                 self._ended = self._incoming.get(timeout=max(0.0, end - time.monotonic())) is None
             except queue.Empty:
-                log.warning("the other party did not end the line", seconds=_GRACE)
+                log.warning("the other party did not end the connection", seconds=_GRACE)
                 break
         self._ended = True
         self._hang_up()
@@ -139,7 +140,7 @@ class Line:
 
     def _next(self, patience: float) -> bytes:
         if self._ended:
-            raise ProtocolError("the line is closed", _REMEDY)
+            raise ProtocolError("the connection is closed", _REMEDY)
         try:
             frame = self._incoming.get(timeout=patience)
         except queue.Empty as error:
@@ -150,41 +151,41 @@ class Line:
         return frame
 
 
-class Lines:
+class PartyListener:
     """P0's end: the service that P1 calls.
 
     Parameters
     ----------
     patience : float
-        Seconds of silence after which a line counts as broken.
+        Seconds of silence after which a connection counts as broken.
     """
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self._patience = patience
-        self._awaited: dict[tuple[str, str], Line | None] = {}
+        self._awaited: dict[tuple[str, str], PartyConnection | None] = {}
         self._changed = threading.Condition()
 
-    def accept(self, name: str, peer: str, timeout: float) -> Line:
-        """Wait until the organisation ``peer`` opens the line called ``name``.
+    def accept(self, name: str, peer: str, timeout: float) -> PartyConnection:
+        """Wait until the organisation ``peer`` opens the connection called ``name``.
 
         Raises
         ------
         ProtocolError
-            It did not within so many seconds, or that line is awaited already.
+            It did not within so many seconds, or that connection is awaited already.
         """
         key = name, peer
         with self._changed:
             if key in self._awaited:
-                raise ProtocolError(f"the line {name} of {peer} is awaited already", "Wait for it once")
+                raise ProtocolError(f"the connection {name} of {peer} is awaited already", "Wait for it once")
             self._awaited[key] = None
             self._changed.wait_for(lambda: self._awaited[key] is not None, timeout)
-            line = self._awaited.pop(key)
-        if line is None:
+            connection = self._awaited.pop(key)
+        if connection is None:
             raise ProtocolError(
-                f"{peer} did not open the line {name} within {timeout:.0f} s", "Check that its agent runs"
+                f"{peer} did not open the connection {name} within {timeout:.0f} s", "Check that its agent runs"
             )
-        line.greet(b"")
-        return line
+        connection.greet(b"")
+        return connection
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
         """Give the gRPC handler."""
@@ -195,25 +196,25 @@ class Lines:
         return grpc.method_handlers_generic_handler(_SERVICE, {"Open": grpc.stream_stream_rpc_method_handler(opened)})
 
     def _open(self, msp_id: str, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        name = _Header.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS)).line
-        line = Line(context.cancel, self._patience)
+        name = _Header.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS)).connection
+        connection = PartyConnection(context.cancel, self._patience)
         key = name, msp_id
         with self._changed:
             awaited = key in self._awaited and self._awaited[key] is None
             if awaited:
-                self._awaited[key] = line
+                self._awaited[key] = connection
                 self._changed.notify_all()
         if not awaited:
-            context.abort(grpc.StatusCode.UNAVAILABLE, f"the line {name} is not awaited from {msp_id} now")
-        context.add_callback(line.broken)
-        line.read(requests)
-        yield from line.frames()
+            context.abort(grpc.StatusCode.UNAVAILABLE, f"the connection {name} is not awaited from {msp_id} now")
+        context.add_callback(connection.broken)
+        connection.read(requests)
+        yield from connection.frames()
 
 
-def open_line(
+def connect_party(
     credentials: Credentials, address: str, peer: str, name: str, timeout: float, patience: float = PATIENCE
-) -> Line:
-    """Open the line called ``name`` to P0.
+) -> PartyConnection:
+    """Open the connection called ``name`` to P0.
 
     Parameters
     ----------
@@ -226,7 +227,7 @@ def open_line(
     timeout : float
         Seconds within which P0 must have accepted.
     patience : float
-        Seconds of silence after which the line counts as broken.
+        Seconds of silence after which the connection counts as broken.
 
     Raises
     ------
@@ -236,14 +237,14 @@ def open_line(
     return reach(credentials, address, peer, timeout, lambda channel, left: _dial(channel, name, left, patience))
 
 
-def _dial(channel: grpc.Channel, name: str, left: float, patience: float) -> Line:
-    line = Line(channel.close, patience)
-    line.greet(_Header(line=name).encode())
-    call = cast(Incoming, channel.stream_stream(f"/{_SERVICE}/Open", bytes, bytes)(line.frames()))
-    line.read(call)
+def _dial(channel: grpc.Channel, name: str, left: float, patience: float) -> PartyConnection:
+    connection = PartyConnection(channel.close, patience)
+    connection.greet(_Header(connection=name).encode())
+    call = cast(Incoming, channel.stream_stream(f"/{_SERVICE}/Open", bytes, bytes)(connection.frames()))
+    connection.read(call)
     try:
-        line.receive(left)  # empty: P0 has accepted
+        connection.receive(left)  # empty: P0 has accepted
     except ProtocolError as error:
         call.cancel()
-        raise line.failure or error from None
-    return line
+        raise connection.failure or error from None
+    return connection

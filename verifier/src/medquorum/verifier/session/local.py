@@ -131,14 +131,14 @@ def measure(
     seeds = (new_seed(), new_seed()) if seeds is None else seeds
     name = MaterialId("local", 1, "Hospital")
     channels = (Channel(), Channel())
-    lines = in_process()
+    transports = in_process()
     dealer = Dealer(seeds, name, plan, comparison())
 
     failures: list[Exception] = []
 
     def party(index: int) -> Outcome:
         supply = Supply(index, seeds[index], channels[index].receive)
-        member = Party(index, lines[index], audits[index])
+        member = Party(index, transports[index], audits[index])
         side = Evaluation(member, supply, name, plan, comparison(), traces[index])
         try:
             return _play(side, member, supply, plan, inputs)
@@ -146,7 +146,7 @@ def measure(
             failures.append(error)
             raise
         finally:
-            lines[index].close()
+            transports[index].close()
             channels[index].close()
 
     def deal() -> tuple[Costs, Costs]:

@@ -150,7 +150,7 @@ class Session:
     ----------
     index : int
         0 or 1.
-    line : Transport
+    transport : Transport
         To the other party.
     journal : Journal or None
         None where this party's cannot be read: then it must not use any material.
@@ -169,7 +169,7 @@ class Session:
     def __init__(
         self,
         index: int,
-        line: Transport,
+        transport: Transport,
         journal: Journal | None,
         order: Order,
         secrets: Secrets,
@@ -179,7 +179,7 @@ class Session:
         keep: Keep | None = None,
     ) -> None:
         self._index = index
-        self._line = Recorded(line, index)
+        self._transport = Recorded(transport, index)
         self._journal = journal
         self._order = order
         self._secrets = secrets
@@ -200,7 +200,7 @@ class Session:
         """
         other, refusals = self._greet()
         statement = self._secrets.statement if self._index == 0 else other.statement
-        greeting = self._line.digest()
+        greeting = self._transport.digest()
         if not (other.images if self._index == 1 else self._secrets.samples is not None):
             return Opened(False, False, (), None, _transcript([greeting]), without_images=True)
         if self._secrets.share is None or not other.share:
@@ -234,11 +234,11 @@ class Session:
         if secrets.share is None:
             raise ProtocolError("there is no share to verify")
         name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
-        party = Party(self._index, self._line)
+        party = Party(self._index, self._transport)
         supply = Supply(self._index, material.seed, material.receive, mask_seed=material.mask_seed)
         side = Evaluation(party, supply, name, order.plan, back_end(comparing, name), keep=self._keep)
         fails = side.model(secrets.base, secrets.share)
-        digests = [comparing, self._line.digest()]
+        digests = [comparing, self._transport.digest()]
         self._evaluate(side, journal, attempt, parts)
         digests += [batch.digest for batch in journal.batches]
         finished = [batch.counts for batch in journal.batches]
@@ -248,7 +248,7 @@ class Session:
         else:
             holds = side.decide(counts[:0], None, fails)
             opened = party.reveal(counts, COUNT_BITS) if holds and counts.size else np.zeros(0, dtype=np.int64)
-        digests.append(self._line.digest())
+        digests.append(self._transport.digest())
         return Opened(False, holds, tuple(int(count) for count in opened), statement, _transcript(digests))
 
     def _comparing(self, own: Comparing | None, other: Comparing | None) -> Comparing:
@@ -259,7 +259,7 @@ class Session:
         before = earlier(self._index, own, other)
         if before is not None:
             return before
-        return measured(self._index, self._line.exchange, order.plan, order.batch, order.images, self._bandwidth)
+        return measured(self._index, self._transport.exchange, order.plan, order.batch, order.images, self._bandwidth)
 
     def _evaluate(self, side: Evaluation, journal: Journal, attempt: int, parts: Sequence[slice]) -> None:
         """Do the batches that are not in the journal yet."""
@@ -270,7 +270,7 @@ class Session:
         def finish(number: int, found: Sequence[IntArray]) -> None:
             counts = [c for own in found for c in ((own.sum(keepdims=True), own) if order.plan.per_class else (own,))]
             values = np.concatenate(counts) if counts else np.zeros(0, dtype=np.int64)
-            journal.finish(Batch(attempt, values, self._line.digest()))
+            journal.finish(Batch(attempt, values, self._transport.digest()))
             self._tell(parts[: number + 1])
 
         side.batches(list(enumerate(parts))[done:], secrets.samples, finish)
@@ -291,7 +291,7 @@ class Session:
             share=secrets.share is not None,
             statement=secrets.statement,
         )
-        other = Greeting.decode(self._line.exchange(own.encode()))
+        other = Greeting.decode(self._transport.exchange(own.encode()))
         differing = own.differing(other)
         if differing:
             raise ProtocolError(

@@ -15,11 +15,11 @@ from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.session import Session
 from medquorum.core.documents.task import Task
-from medquorum.verifier.service.party_connection import Line, open_line
+from medquorum.verifier.service.party_connection import PartyConnection, connect_party
 
 __all__ = ["own_verification"]
 
-LINE_TIMEOUT = 5.0
+CONNECT_TIMEOUT = 5.0
 
 
 def own_verification(
@@ -35,8 +35,8 @@ def own_verification(
     first = settings.parties[0]
     credentials = user_credentials(connection)
 
-    def line(name: str) -> Line:
-        return open_line(credentials, settings.services[first], first, name, LINE_TIMEOUT)
+    def connect(name: str) -> PartyConnection:
+        return connect_party(credentials, settings.services[first], first, name, CONNECT_TIMEOUT)
 
     verification = Verification(
         session.ledger,
@@ -50,4 +50,4 @@ def own_verification(
         control,
     )
     attesting = Attesting(session.ledger, session.transactions(task), task, session.report, control)
-    return OwnVerification(task, session.msp, line, verification, attesting, control)
+    return OwnVerification(task, session.msp, connect, verification, attesting, control)

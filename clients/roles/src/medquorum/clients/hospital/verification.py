@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
-from medquorum.clients.encrypted.party.hospital_sessions import line_name
+from medquorum.clients.encrypted.party.hospital_sessions import connection_name
 from medquorum.clients.encrypted.verification.attestation import Attesting
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
@@ -20,7 +20,7 @@ from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.reconcile import POLL, LoopControl, interrupted
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
-from medquorum.verifier.service.party_connection import Line
+from medquorum.verifier.service.party_connection import PartyConnection
 
 __all__ = ["OwnShare", "OwnVerification"]
 
@@ -48,14 +48,14 @@ class OwnVerification:
         self,
         task: Task,
         msp: str,
-        line: Callable[[str], Line],
+        connect: Callable[[str], PartyConnection],
         verification: Verification,
         attesting: Attesting,
         control: LoopControl,
     ) -> None:
         self._task = task
         self._msp = msp
-        self._line = line
+        self._connect = connect
         self._verification = verification
         self._attesting = attesting
         self._control = control
@@ -76,8 +76,8 @@ class OwnVerification:
         return 0
 
     def _verify(self, status: RoundStatus, round: int) -> None:
-        with closing(self._line(line_name(self._task.task, round, self._msp))) as line:
-            result = self._verification.verify(line, status, self._msp, 0)
+        with closing(self._connect(connection_name(self._task.task, round, self._msp))) as connection:
+            result = self._verification.verify(connection, status, self._msp, 0)
         first = settings_of(self._task).parties[0]
         self._attesting.await_first(round, first, {self._msp: result})
         self._attesting.attest(round, self._msp, result)

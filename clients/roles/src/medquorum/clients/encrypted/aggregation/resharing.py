@@ -91,7 +91,7 @@ class Resharing:
         silent = {*self._done[1]} - status.aggregates.keys()
         return status.masks is not None and bool(silent) and time.monotonic() - self._since > PATIENCE
 
-    def share(self, line: Transport, status: RoundStatus) -> None:
+    def share(self, transport: Transport, status: RoundStatus) -> None:
         """Give the nodes that both parties reach their re-shares of the accepted updates' sum.
 
         Raises
@@ -105,17 +105,17 @@ class Resharing:
         if current is None:
             raise ProtocolError("there is no round to aggregate in")
         fix_set(self._folder / "sums", current)
-        chosen = self._chosen(line, current)
+        chosen = self._chosen(transport, current)
         if self._done != (current.round, chosen):
             with self._report.phase("resharing", round=current.round, nodes=list(chosen)):
                 self._give(status, current, chosen)
         self._done, self._since = (current.round, chosen), time.monotonic()
 
-    def _chosen(self, line: Transport, current: Round) -> tuple[str, ...]:
+    def _chosen(self, transport: Transport, current: Round) -> tuple[str, ...]:
         """Agree with the other party on the set, and on the nodes that are there."""
         whole = context_of(current, task_nodes(self._ledger, self._task.task))
         own = _Reached(set=whole.set, nodes=tuple(self._reached(current)))
-        other = _Reached.decode(line.exchange(own.encode()))
+        other = _Reached.decode(transport.exchange(own.encode()))
         if other.set != own.set:
             raise ProtocolError("the parties mean different accepted sets", "Compare both peers' ledger heights")
         chosen = tuple(sorted({*own.nodes} & {*other.nodes}))

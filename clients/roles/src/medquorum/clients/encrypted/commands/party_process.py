@@ -34,7 +34,7 @@ from medquorum.core.documents.task import Task
 from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
-from medquorum.verifier.service.party_connection import PATIENCE, Line, Lines, open_line
+from medquorum.verifier.service.party_connection import PATIENCE, PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server, Service
 from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
@@ -42,7 +42,7 @@ from medquorum.verifier.service.share_upload import ShareUpload
 
 __all__ = ["dealing", "party", "settings_of"]
 
-LINE_TIMEOUT = 5.0
+CONNECT_TIMEOUT = 5.0
 HOSPITALS_PATIENCE = 120.0
 """Seconds of a hospital's silence after which P0 takes it for stopped, where hospitals verify their own updates."""
 
@@ -90,15 +90,15 @@ def party(
     if missing is not None:
         session.report.event("dataset_missing", cause=missing.cause, remedy=missing.remedy)
     shares = ShareStore(folder / "shares", session.ledger, task, index)
-    lines = Lines(HOSPITALS_PATIENCE if settings.semi_honest else PATIENCE)
+    listener = PartyListener(HOSPITALS_PATIENCE if settings.semi_honest else PATIENCE)
 
-    def line(name: str) -> Line:
+    def connect(name: str) -> PartyConnection:
         if index == 0:
-            return lines.accept(name, other, LINE_TIMEOUT)
-        return open_line(credentials, settings.services[other], other, name, LINE_TIMEOUT)
+            return listener.accept(name, other, CONNECT_TIMEOUT)
+        return connect_party(credentials, settings.services[other], other, name, CONNECT_TIMEOUT)
 
     def confirmed(round: int, hospital: str) -> bool:
-        return has_share(credentials, settings.services[other], other, task.task, round, hospital, LINE_TIMEOUT)
+        return has_share(credentials, settings.services[other], other, task.task, round, hospital, CONNECT_TIMEOUT)
 
     def accuracy(current: Round, packed: bytes) -> Mapping[str, Any] | None:
         if missing is not None:
@@ -141,13 +141,18 @@ def party(
     )
     attesting = Attesting(session.ledger, transactions, task, session.report, control)
     hospitals = Hospitals(
-        task.task, lambda name, peer: lines.accept(name, peer, LINE_TIMEOUT), both, verification, attesting, control
+        task.task,
+        lambda name, peer: listener.accept(name, peer, CONNECT_TIMEOUT),
+        both,
+        verification,
+        attesting,
+        control,
     )
     agent = PartyAgent(
         session.ledger,
         task,
         index,
-        line,
+        connect,
         shares,
         verification,
         Resharing(session.ledger, task, index, shares, send, folder, session.report),
@@ -167,7 +172,7 @@ def party(
 
     address = listen or settings.services[session.msp]
     own: Service = (
-        lines
+        listener
         if index == 0
         else ShareReceiptService(other, lambda name, *update: name == task.task and shares.holds(*update))
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A party in an encrypted task: verifies every candidate with the other party, then re-shares the accepted ones' sum.
 
-P1 leads: it opens a line to P0 for a round and says what is next; P0 does the same on its side.
+P1 leads: it opens a connection to P0 for a round and says what is next; P0 does the same on its side.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.errors import DataError, ProtocolError
-from medquorum.verifier.service.party_connection import Line
+from medquorum.verifier.service.party_connection import PartyConnection
 
 __all__ = ["PartyAgent"]
 
@@ -51,8 +51,8 @@ class PartyAgent:
         0 for the party with the images, 1 for the witness.
     hospitals
         At P0, where each hospital is P1 of its own update; the witness then has only the sum to make.
-    line
-        Gives a line of this name to the other party; ProtocolError when there is none within some seconds.
+    connect
+        Gives a connection of this name to the other party; ProtocolError when there is none within some seconds.
     share_patience
         Seconds after the submissions' close that a share may still take to come.
     missing
@@ -64,7 +64,7 @@ class PartyAgent:
         ledger: Ledger,
         task: Task,
         index: int,
-        line: Callable[[str], Line],
+        connect: Callable[[str], PartyConnection],
         shares: ShareStore,
         verification: Verification,
         resharing: Resharing,
@@ -80,7 +80,7 @@ class PartyAgent:
         self._ledger = ledger
         self._task = task
         self._index = index
-        self._line = line
+        self._connect = connect
         self._shares = shares
         self._verification = verification
         self._resharing = resharing
@@ -157,67 +157,67 @@ class PartyAgent:
         """Work with the other party for as long as it goes well."""
         self._control.check()
         try:
-            with closing(self._line(f"{self._task.task}/{round}")) as line:
+            with closing(self._connect(f"{self._task.task}/{round}")) as connection:
                 if self._index == 1:
-                    self._lead(line, round)
+                    self._lead(connection, round)
                 else:
-                    self._follow(line, round)
+                    self._follow(connection, round)
         except Exception as error:
             interrupted(error)
             return AGAIN
         return 0
 
-    def _lead(self, line: Line, round: int) -> None:
+    def _lead(self, connection: PartyConnection, round: int) -> None:
         """P1: say what is next until nothing is left."""
         status = self._ledger.status(self._task.task, round)
         if status.round is None:
             return
         if status.round.state == "aggregating":
-            send_json(line, Next(do="sum"))
-            self._resharing.share(line, status)
+            send_json(connection, Next(do="sum"))
+            self._resharing.share(connection, status)
             return
         first = settings_of(self._task).parties[0]
         if self._task.judges_rounds:
             due = self._due(status, status.round)
             hospitals = [*due, *(hospital for hospital in status.round.candidates if hospital not in due)]
-            send_json(line, Next(do="round", hospitals=tuple(hospitals)))
-            whole = self._verify_round(line, status, hospitals)
+            send_json(connection, Next(do="round", hospitals=tuple(hospitals)))
+            whole = self._verify_round(connection, status, hospitals)
             self._attesting.await_first(round, first, dict.fromkeys(hospitals, whole))
             self._attesting.attest_round(round, whole)
             return
         found: dict[str, Mapping[str, Any]] = {}
         for hospital in self._due(status, status.round):
             self._control.check()
-            send_json(line, Next(do="verify", hospitals=(hospital,)))
-            found[hospital] = self._verification.verify(line, status, hospital, self._patience())
-        send_json(line, Next(do="rest"))
+            send_json(connection, Next(do="verify", hospitals=(hospital,)))
+            found[hospital] = self._verification.verify(connection, status, hospital, self._patience())
+        send_json(connection, Next(do="rest"))
         self._attesting.await_first(round, first, found)
         with ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(lambda item: self._attesting.attest(round, *item), found.items()))
 
-    def _follow(self, line: Line, round: int) -> None:
+    def _follow(self, connection: PartyConnection, round: int) -> None:
         """P0: do what P1 says; attest while the next update is verified."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             attesting: list[Future[None]] = []
-            while (said := receive_json(line)).do != "rest":
+            while (said := receive_json(connection)).do != "rest":
                 self._control.check()
                 status = self._status_in(round, "aggregating" if said.do == "sum" else "verifying")
                 if said.do == "sum":
-                    self._resharing.share(line, status)
+                    self._resharing.share(connection, status)
                     break
                 if said.do == "round":
-                    self._attesting.attest_round(round, self._verify_round(line, status, list(said.hospitals)))
+                    self._attesting.attest_round(round, self._verify_round(connection, status, list(said.hospitals)))
                     break
                 (hospital,) = said.hospitals
-                result = self._verification.verify(line, status, hospital, self._patience())
+                result = self._verification.verify(connection, status, hospital, self._patience())
                 attesting.append(pool.submit(self._attesting.attest, round, hospital, result))
             for attested in attesting:
                 attested.result()
 
-    def _verify_round(self, line: Line, status: RoundStatus, hospitals: list[str]) -> dict[str, Any]:
+    def _verify_round(self, connection: PartyConnection, status: RoundStatus, hospitals: list[str]) -> dict[str, Any]:
         if status.round is None or sorted(hospitals) != status.round.candidates:
             raise ProtocolError("the other party names other candidates", "Compare both peers' ledger heights")
-        return verify_round(self._verification, self._task, line, status, hospitals, self._patience)
+        return verify_round(self._verification, self._task, connection, status, hospitals, self._patience)
 
     def _patience(self) -> float:
         return self._share_patience - self._waited()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What P1 tells P0 beside the protocol: what comes next on their line."""
+"""What P1 tells P0 beside the protocol: what comes next on their connection."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class Next(Message):
         return self
 
 
-def send_json(line: Transport, following: Next) -> None:
+def send_json(transport: Transport, following: Next) -> None:
     """Say what is next to the other party, which hears it."""
-    line.exchange(following.encode())
+    transport.exchange(following.encode())
 
 
-def receive_json(line: Transport) -> Next:
+def receive_json(transport: Transport) -> Next:
     """Return what the other party says is next.
 
     Raises
     ------
     ProtocolError
-        It says nothing known, or the line is broken.
+        It says nothing known, or the connection is broken.
     """
-    return Next.decode(line.exchange(b""))
+    return Next.decode(transport.exchange(b""))

@@ -24,23 +24,23 @@ from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.reconcile import LoopControl, Stopped, interrupted
 from medquorum.core.fixedpoint import IntArray
 from medquorum.gateway import CommitError, GatewayError
-from medquorum.verifier.service.party_connection import Line
+from medquorum.verifier.service.party_connection import PartyConnection
 
-__all__ = ["ConfirmedShares", "Hospitals", "line_name"]
+__all__ = ["ConfirmedShares", "Hospitals", "connection_name"]
 
 AT_ONCE = 2
 """Verifications that compute at the same time: one party's work fills the other's waiting."""
 PARALLEL = 8
 """Attestations on their way at the same time."""
 LEAVING = 10.0
-"""Seconds the threads of an ended round get to end once their lines are broken."""
+"""Seconds the threads of an ended round get to end once their connections are broken."""
 LONGEST = 900.0
 """Seconds for which one attempt may compute; a slower one goes on from its last finished batch, behind who waits."""
 LOOK = 0.5
 
 
-def line_name(task: str, round: int, hospital: str) -> str:
-    """Name the line that a hospital opens to P0 for its own update."""
+def connection_name(task: str, round: int, hospital: str) -> str:
+    """Name the connection that a hospital opens to P0 for its own update."""
     return f"{task}/{round}/{hospital}"
 
 
@@ -76,7 +76,7 @@ class _Serving:
     """One hospital's thread."""
 
     thread: threading.Thread = field(init=False)
-    line: Line | None = None
+    connection: PartyConnection | None = None
     over: threading.Event = field(default_factory=threading.Event)
 
 
@@ -85,8 +85,8 @@ class Hospitals:
 
     Parameters
     ----------
-    line
-        Waits some seconds for the line of this name from this hospital; ProtocolError when it does not come.
+    connect
+        Waits some seconds for the connection of this name from this hospital; ProtocolError when it does not come.
     shares
         Waited for before one of the places to compute is taken: a hospital that uploads nothing holds none.
     longest
@@ -96,7 +96,7 @@ class Hospitals:
     def __init__(
         self,
         task: str,
-        line: Callable[[str, str], Line],
+        connect: Callable[[str, str], PartyConnection],
         shares: Shares,
         verification: Verification,
         attesting: Attesting,
@@ -105,7 +105,7 @@ class Hospitals:
         longest: float = LONGEST,
     ) -> None:
         self._task = task
-        self._line = line
+        self._connect = connect
         self._shares = shares
         self._longest = longest
         self._verification = verification
@@ -116,7 +116,7 @@ class Hospitals:
         self._found: SimpleQueue[tuple[int, str, Mapping[str, Any]]] = SimpleQueue()
 
     def serve(self, status: RoundStatus, round: int, due: Collection[str], patience: Callable[[], float]) -> None:
-        """Attest what was found, and verify with each of these hospitals when it opens its line; does not wait for it.
+        """Attest what was found, and verify with each of these hospitals once it connects; does not wait for it.
 
         Only the agent's own thread writes to the ledger: before each step it settles what is still in the air. What a
         thread fails with ends that hospital's attempt.
@@ -135,8 +135,8 @@ class Hospitals:
         for one in self._serving.values():
             one.over.set()
         for one in self._serving.values():
-            if one.line is not None:
-                one.line.hang_up()
+            if one.connection is not None:
+                one.connection.hang_up()
                 one.thread.join(LEAVING)
         self._serving.clear()
 
@@ -149,12 +149,12 @@ class Hospitals:
         self, one: _Serving, status: RoundStatus, round: int, hospital: str, patience: Callable[[], float]
     ) -> None:
         try:
-            with closing(self._line(line_name(self._task, round, hospital), hospital)) as one.line:
+            with closing(self._connect(connection_name(self._task, round, hospital), hospital)) as one.connection:
                 self._shares.wait(status, hospital, patience())
-                with self._slots, _limited(one.line, self._longest):
+                with self._slots, _limited(one.connection, self._longest):
                     if one.over.is_set():
                         return
-                    result = self._verification.verify(one.line, status, hospital, 0)
+                    result = self._verification.verify(one.connection, status, hospital, 0)
             self._found.put((round, hospital, result))
         except (Stopped, GatewayError, CommitError) as error:
             structlog.get_logger().info("verification_left_off", round=round, hospital=hospital, cause=str(error))
@@ -165,9 +165,9 @@ class Hospitals:
 
 
 @contextmanager
-def _limited(line: Line, seconds: float) -> Iterator[None]:
+def _limited(connection: PartyConnection, seconds: float) -> Iterator[None]:
     """Hang up when so many seconds have gone by, whatever the hospital answers."""
-    timer = threading.Timer(seconds, line.hang_up)
+    timer = threading.Timer(seconds, connection.hang_up)
     timer.daemon = True
     timer.start()
     try:

@@ -81,13 +81,15 @@ class Verification:
         self._control = control
         self._base: tuple[str, Tensors, AccuracyCounts | None] | None = None
 
-    def verify(self, line: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
+    def verify(self, transport: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
         """Verify a candidate and give what to attest; as :meth:`evaluate`."""
-        opened, order = self.evaluate(line, status, hospital, patience)
+        opened, order = self.evaluate(transport, status, hospital, patience)
         bound = {"update": commitment(status, hospital), "dataset": self._task.dataset, "transcript": opened.transcript}
         return attestation_result(self._task, hospital, opened, order) | bound
 
-    def evaluate(self, line: Transport, status: RoundStatus, hospital: str, patience: float) -> tuple[Opened, Order]:
+    def evaluate(
+        self, transport: Transport, status: RoundStatus, hospital: str, patience: float
+    ) -> tuple[Opened, Order]:
         """Evaluate a candidate's update and give what was opened.
 
         Parameters
@@ -103,9 +105,9 @@ class Verification:
             This process shall end.
         """
         order = make_order(self._task, status, hospital)
-        return self._opened(line, order, self._shares.wait(status, hospital, patience)), order
+        return self._opened(transport, order, self._shares.wait(status, hospital, patience)), order
 
-    def evaluate_sum(self, line: Transport, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
+    def evaluate_sum(self, transport: Transport, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
         """Evaluate the model that the sum of verified updates leads to; errors as in :meth:`evaluate`.
 
         Raises
@@ -122,7 +124,7 @@ class Verification:
             if share is None:
                 raise ProtocolError(f"the share of {hospital} is gone", "Abort the round")
             total += share
-        return self._opened(line, order, total), order
+        return self._opened(transport, order, total), order
 
     def forget(self, before: int) -> None:
         """Remove what is kept of rounds before this one: they have ended, and shares of counts are secrets."""
@@ -137,9 +139,9 @@ class Verification:
             self._base = (model, tensors, None if self._images is None else self._images.count_correct(tensors))
         return self._base[1], self._base[2]
 
-    def _progress(self, line: Transport, round: int, hospital: str) -> Callable[[int, int], None]:
+    def _progress(self, transport: Transport, round: int, hospital: str) -> Callable[[int, int], None]:
         """Give what reports images done; a process that shall end does so there: its journal goes on."""
-        sent, received, pace = line.bytes_sent, line.bytes_received, Pace()
+        sent, received, pace = transport.bytes_sent, transport.bytes_received, Pace()
 
         def progress(done: int, total: int) -> None:
             left = pace.seconds_left(done, total)
@@ -151,24 +153,24 @@ class Verification:
                 round=round,
                 hospital=hospital,
                 **({} if left is None else {"seconds_left": left}),
-                sent=line.bytes_sent - sent,
-                received=line.bytes_received - received,
+                sent=transport.bytes_sent - sent,
+                received=transport.bytes_received - received,
             )
             self._control.check()
 
         return progress
 
-    def _opened(self, line: Transport, order: Order, share: IntArray | None) -> Opened:
+    def _opened(self, transport: Transport, order: Order, share: IntArray | None) -> Opened:
         name = order.name
         session = Session(
             self._index,
-            line,
+            transport,
             _journal(round_folder(self._folder, name.round) / f"{name.hospital}.journal"),
             order,
             self._secrets(order, share),
             lambda attempt, first, comparing: self._dealer.take(order, attempt, first, comparing),
             self._dealer.bandwidth,
-            self._progress(line, name.round, name.hospital),
+            self._progress(transport, name.round, name.hospital),
             lambda masked: keep_masked(self._folder, name.round, name.hospital, masked),
         )
         with self._report.phase("verification", round=name.round, hospital=name.hospital):

@@ -26,7 +26,7 @@ __all__ = ["verify_round"]
 def verify_round(
     verification: Verification,
     task: Task,
-    line: Transport,
+    transport: Transport,
     status: RoundStatus,
     hospitals: Sequence[str],
     patience: Callable[[], float],
@@ -43,7 +43,7 @@ def verify_round(
     bases: list[AccuracyCounts] = []
     results: dict[str, dict[str, Any]] = {}
     for hospital in hospitals:
-        opened, order = verification.evaluate(line, status, hospital, patience())
+        opened, order = verification.evaluate(transport, status, hospital, patience())
         transcripts.append([[hospital], opened.transcript])
         reason = unevaluated(opened)
         if reason is not None:
@@ -54,7 +54,7 @@ def verify_round(
             candidates.append(candidate)
 
     def aggregate_counts(names: tuple[str, ...]) -> AccuracyCounts:
-        opened, order = verification.evaluate_sum(line, status, names)
+        opened, order = verification.evaluate_sum(transport, status, names)
         if opened.refused:
             raise MaterialError("the dealer deals nothing for a sum", "Look at its log, then abort the round")
         if opened.without_images:

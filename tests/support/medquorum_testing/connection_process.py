@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.service.party_connection import Lines, open_line
+from medquorum.verifier.service.party_connection import PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 
 __all__ = ["start"]
@@ -40,15 +40,15 @@ def main() -> None:
     certificate, key = (text.encode() for text in part["own"])
     own = Credentials(certificate, key, roots)
     if part["address"]:
-        line = open_line(own, part["address"], part["peer"], part["name"], 20)
+        connection = connect_party(own, part["address"], part["peer"], part["name"], 20)
         while True:
-            line.exchange(b"P1")
-    lines = Lines()
-    with Server(own, "127.0.0.1:0", [lines]) as server:
+            connection.exchange(b"P1")
+    listener = PartyListener()
+    with Server(own, "127.0.0.1:0", [listener]) as server:
         print(server.address, flush=True)
-        line = lines.accept(part["name"], part["peer"], 20)
+        connection = listener.accept(part["name"], part["peer"], 20)
         while True:
-            line.exchange(b"P0")
+            connection.exchange(b"P0")
 
 
 if __name__ == "__main__":
