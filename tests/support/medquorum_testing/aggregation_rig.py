@@ -38,7 +38,7 @@ from medquorum.verifier.binding.commitment import ShareContext, commit_shares
 from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.opening.transport import InProcess, in_process
 from medquorum.verifier.service.deliveries import Delivery
-from medquorum.verifier.session.session import Order
+from medquorum.verifier.session.session import VerificationSpec
 from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
 from medquorum_testing.encrypted_consortium import EncryptedConsortium, with_nodes
 from medquorum_testing.ledger_contract import LedgerContract
@@ -67,8 +67,8 @@ class RigDealer:
         self._rig = rig
         self._index = index
 
-    def take(self, order: Order, attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
-        return self._rig._dealt(self._index, order, attempt, first, comparing)
+    def take(self, spec: VerificationSpec, attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
+        return self._rig._dealt(self._index, spec, attempt, first, comparing)
 
     def bandwidth(self) -> float:
         return 1e9
@@ -244,11 +244,13 @@ class Rig:
                 self._note(hospital, party, one.value)
                 store.take("demo", 1, hospital, one.value)
 
-    def _dealt(self, index: int, order: Order, attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
+    def _dealt(
+        self, index: int, spec: VerificationSpec, attempt: int, first: int, comparing: Comparing
+    ) -> LocalMaterial:
         """Deal for one party; one mask for each update, as the dealer's own service keeps it."""
         with self._dealing:
-            dealer = self._dealers.setdefault(order.name.hospital, LocalDealer(order))
-            dealer.mask_seeds = self.seeds.of(order.name)
+            dealer = self._dealers.setdefault(spec.name.hospital, LocalDealer(spec))
+            dealer.mask_seeds = self.seeds.of(spec.name)
         material = dealer.material(index)(attempt, first, comparing)
         self._note(DEALER, PARTIES[index], material.seed)
         self._note(DEALER, PARTIES[index], material.mask_seed)

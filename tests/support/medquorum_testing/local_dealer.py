@@ -12,7 +12,7 @@ from medquorum.verifier.offline.dealer import Dealer
 from medquorum.verifier.randomness.channel import Channel
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.stream import new_seed
-from medquorum.verifier.session.session import Order
+from medquorum.verifier.session.session import VerificationSpec
 
 
 class LocalMaterial:
@@ -32,8 +32,8 @@ class LocalMaterial:
 class LocalDealer:
     """Deals each attempt once, when the first of the parties asks."""
 
-    def __init__(self, order: Order) -> None:
-        self.order = order
+    def __init__(self, spec: VerificationSpec) -> None:
+        self.spec = spec
         self.mask_seeds = new_seed(), new_seed()
         self.attempts: list[tuple[int, int]] = []
         self.comparing: list[Comparing] = []
@@ -54,18 +54,18 @@ class LocalDealer:
         return take
 
     def _deal(self, attempt: int, first: int, comparing: Comparing) -> tuple[LocalMaterial, LocalMaterial]:
-        order = self.order
+        spec = self.spec
         seeds, channels = (new_seed(), new_seed()), (Channel(), Channel())
-        name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
-        dealer = Dealer(seeds, name, order.plan, back_end(comparing, name), mask_seeds=self.mask_seeds)
+        name = MaterialId(spec.name.task, spec.name.round, spec.name.hospital, attempt)
+        dealer = Dealer(seeds, name, spec.plan, back_end(comparing, name), mask_seeds=self.mask_seeds)
 
         def send() -> None:
             try:
                 for dealing in dealer.model():
                     self._send(channels, dealing)
-                for dealing in dealer.batches(list(enumerate(order.batches(comparing)))[first:]):
+                for dealing in dealer.batches(list(enumerate(spec.batches(comparing)))[first:]):
                     self._send(channels, dealing)
-                for dealing in dealer.decision(order.conditions if order.only_bit else 0):
+                for dealing in dealer.decision(spec.conditions if spec.only_bit else 0):
                     self._send(channels, dealing)
             except ProtocolError:
                 return  # a party has closed its end

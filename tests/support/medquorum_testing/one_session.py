@@ -17,7 +17,7 @@ from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.journal import Journal
-from medquorum.verifier.session.session import Opened, Order, Secrets, Session
+from medquorum.verifier.session.session import OpenedResult, PartyInputs, Session, VerificationSpec
 from medquorum_testing.engine_models import case
 from medquorum_testing.local_dealer import LocalDealer
 
@@ -36,26 +36,26 @@ def correct(flat: IntArray) -> int:
     return count_correct(program, CASE.images, CASE.labels).correct
 
 
-def order(comparison: Comparing, *, only_bit: bool) -> Order:
+def spec(comparison: Comparing, *, only_bit: bool) -> VerificationSpec:
     plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
-    return Order(MaterialId("demo", 1, "Hospital1MSP"), {}, plan, comparison, IMAGES, IMAGES, only_bit)
+    return VerificationSpec(MaterialId("demo", 1, "Hospital1MSP"), {}, plan, comparison, IMAGES, IMAGES, only_bit)
 
 
-def both(folder: Path, dealer: LocalDealer, minimum: IntArray | None = None) -> list[Opened | MedquorumError]:
+def both(folder: Path, dealer: LocalDealer, minimum: IntArray | None = None) -> list[OpenedResult | MedquorumError]:
     """Verify the case's update as the dealer's order says."""
     transports = in_process()
     flat = CASE.flat()
     mine = np.random.default_rng(5).integers(-(1 << 63), 1 << 63, flat.shape)
     shares = (mine, flat - mine)
 
-    def party(index: int) -> Opened | MedquorumError:
+    def party(index: int) -> OpenedResult | MedquorumError:
         held = ((CASE.images, CASE.labels.astype(np.int64)), minimum) if index == 0 else ()
-        secrets = Secrets(CASE.base, shares[index], *held)
+        inputs = PartyInputs(CASE.base, shares[index], *held)
         (folder / str(index)).mkdir(parents=True)
         journal = Journal(folder / str(index) / "Hospital1MSP.journal")
         material = dealer.material(index)
         try:
-            return Session(index, transports[index], journal, dealer.order, secrets, material, lambda: 1e9).run()
+            return Session(index, transports[index], journal, dealer.spec, inputs, material, lambda: 1e9).run()
         except MedquorumError as error:
             return error
         finally:

@@ -12,7 +12,7 @@ import pytest
 
 from medquorum.errors import ProtocolError
 from medquorum_testing.local_dealer import LocalDealer
-from medquorum_testing.one_session import CASE, both, correct, order
+from medquorum_testing.one_session import CASE, both, correct, spec
 
 TRUTH = correct(CASE.flat())
 HEADER = 8
@@ -23,8 +23,8 @@ GATES = ["mixed/2/relu2", "mixed/correct"]
 class DishonestDealer(LocalDealer):
     """Changes a gate's messages to some parties by ``change``."""
 
-    def __init__(self, the_order, gate, receivers, change):
-        super().__init__(the_order)
+    def __init__(self, the_spec, gate, receivers, change):
+        super().__init__(the_spec)
         self.gate, self.receivers, self.change = gate, receivers, change
         self.changed = 0
 
@@ -46,7 +46,7 @@ def attempt(tmp_path, monkeypatch):
     def verified(comparison, only_bit, gate, receivers, change):
         seeds = itertools.count(1)
         monkeypatch.setattr("medquorum_testing.local_dealer.new_seed", lambda: bytes([next(seeds)]) * 32)
-        dealer = DishonestDealer(order(comparison, only_bit=only_bit), gate, receivers, change)
+        dealer = DishonestDealer(spec(comparison, only_bit=only_bit), gate, receivers, change)
         ends = both(next(folders), dealer, np.array([TRUTH]) if only_bit else None)
         assert dealer.changed == 1
         return ends

@@ -13,7 +13,7 @@ from medquorum.verifier.gates.correctness import COUNT_BITS
 from medquorum.verifier.opening.party import Party
 from medquorum_testing.engine_models import case
 from medquorum_testing.local_dealer import LocalDealer
-from medquorum_testing.one_session import CASE, DOCUMENT, IMAGES, both, correct, order
+from medquorum_testing.one_session import CASE, DOCUMENT, IMAGES, both, correct, spec
 
 OTHER = case(DOCUMENT, IMAGES, seed=4).flat()
 """Another update."""
@@ -22,7 +22,7 @@ OTHER = case(DOCUMENT, IMAGES, seed=4).flat()
 def verified(folder, monkeypatch, dishonest, *, minimum=None):
     """Verify with this class of parties; give what both learnt, transcripts included."""
     monkeypatch.setattr("medquorum.verifier.session.session.Party", dishonest)
-    first, second = both(folder, LocalDealer(order("tree", only_bit=minimum is not None)), minimum)
+    first, second = both(folder, LocalDealer(spec("tree", only_bit=minimum is not None)), minimum)
     assert first == second, "both attest the same, the transcript included"
     return first
 

@@ -11,9 +11,9 @@ from medquorum.errors import ProtocolError
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.session.greeting import hashed
 from medquorum.verifier.session.journal import Journal
-from medquorum.verifier.session.session import Secrets, Session
+from medquorum.verifier.session.session import PartyInputs, Session
 from medquorum_testing.local_dealer import LocalDealer
-from medquorum_testing.one_session import CASE, IMAGES, order
+from medquorum_testing.one_session import CASE, IMAGES, spec
 
 FACTS = {"dataset": "e" * 64}
 NESTED = b'{"attempts":' + b"[" * 900 + b"]" * 900 + b"}"
@@ -36,14 +36,14 @@ def refused(request, tmp_path):
     def greeted(greeting, message):
         transport, other = in_process()
         path = tmp_path / "a.journal"
-        dealer = LocalDealer(replace(order("tree", only_bit=False), facts=FACTS))
-        secrets = Secrets(CASE.base, CASE.flat())
+        dealer = LocalDealer(replace(spec("tree", only_bit=False), facts=FACTS))
+        inputs = PartyInputs(CASE.base, CASE.flat())
         session = Session(
             request.param,
             transport,
             Journal(path),
-            dealer.order,
-            secrets,
+            dealer.spec,
+            inputs,
             dealer.material(request.param),
             lambda: 1e9,
         )

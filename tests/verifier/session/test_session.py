@@ -20,7 +20,7 @@ from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.greeting import BaseCounts, hashed
 from medquorum.verifier.session.journal import Batch, Journal, common_batches
-from medquorum.verifier.session.session import REFUSALS, Order, Secrets, Session
+from medquorum.verifier.session.session import REFUSALS, PartyInputs, Session, VerificationSpec
 from medquorum_testing.engine_models import case
 from medquorum_testing.local_dealer import LocalDealer
 
@@ -37,10 +37,10 @@ def plain(update=CASE.update):
     return count_correct(program, CASE.images, CASE.labels)
 
 
-def order(*, only_bit=False, per_class=False):
+def spec(*, only_bit=False, per_class=False):
     plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, per_class=per_class)
     facts = {"update": "d" * 64, "dataset": "e" * 64, "rule": "strict"}
-    return Order(MaterialId("demo", 1, "Hospital1MSP"), facts, plan, "tree", IMAGES, BATCH, only_bit)
+    return VerificationSpec(MaterialId("demo", 1, "Hospital1MSP"), facts, plan, "tree", IMAGES, BATCH, only_bit)
 
 
 def shares():
@@ -75,7 +75,9 @@ def run(
 
     def party(index):
         own = samples if index == 0 else None
-        secrets = Secrets(CASE.base, given[index], own, minima if index == 0 else None, STATED if index == 0 else None)
+        inputs = PartyInputs(
+            CASE.base, given[index], own, minima if index == 0 else None, STATED if index == 0 else None
+        )
 
         def progress(done, total):
             if stop_after[index] is not None and done >= stop_after[index] * BATCH:
@@ -88,7 +90,7 @@ def run(
             transports[index],
             journal,
             orders[index],
-            secrets,
+            inputs,
             dealer.material(index),
             bandwidth[index],
             progress,
@@ -110,8 +112,8 @@ SHARES = shares()
 
 @pytest.mark.parametrize("per_class", [False, True])
 def test_counts_equal_plain_evaluation(tmp_path, per_class):
-    the_order = order(per_class=per_class)
-    first, second = run(tmp_path, (the_order, the_order), LocalDealer(the_order))
+    the_spec = spec(per_class=per_class)
+    first, second = run(tmp_path, (the_spec, the_spec), LocalDealer(the_spec))
     found = plain()
     expected = (found.correct, *found.per_class_correct) if per_class else (found.correct,)
     assert first == second
@@ -121,22 +123,22 @@ def test_counts_equal_plain_evaluation(tmp_path, per_class):
 
 @pytest.mark.parametrize("margin", [0, 1])
 def test_only_the_bit_is_opened(tmp_path, margin):
-    the_order = order(only_bit=True, per_class=True)
+    the_spec = spec(only_bit=True, per_class=True)
     found = plain()
     minima = np.array([found.correct + margin, *found.per_class_correct], dtype=np.int64)
-    results = run(tmp_path, (the_order, the_order), LocalDealer(the_order), minima=minima)
+    results = run(tmp_path, (the_spec, the_spec), LocalDealer(the_spec), minima=minima)
     assert [(result.holds, result.counts) for result in results] == [(margin == 0, ())] * 2
 
 
 @pytest.mark.parametrize(("stop_after", "kept"), [((2, None), 2), ((None, 3), 3), ((1, 2), 1)])
 def test_a_killed_party_resumes_after_the_last_common_batch(tmp_path, stop_after, kept):
-    the_order = order()
-    dealer = LocalDealer(the_order)
+    the_spec = spec()
+    dealer = LocalDealer(the_spec)
     opened = []
-    stopped = run(tmp_path, (the_order, the_order), dealer, stop_after=stop_after, keep=opened.append)
+    stopped = run(tmp_path, (the_spec, the_spec), dealer, stop_after=stop_after, keep=opened.append)
     assert all(isinstance(result, BaseException) for result in stopped)
-    first, second = run(tmp_path, (the_order, the_order), dealer, keep=opened.append)
-    mask = update_mask(dealer.mask_seeds, the_order.name, CASE.flat().size)
+    first, second = run(tmp_path, (the_spec, the_spec), dealer, keep=opened.append)
+    mask = update_mask(dealer.mask_seeds, the_spec.name, CASE.flat().size)
     assert len(opened) == 4
     assert all((each == CASE.flat() + mask).all() for each in opened), "one mask in all attempts"
     assert first == second
@@ -146,16 +148,16 @@ def test_a_killed_party_resumes_after_the_last_common_batch(tmp_path, stop_after
 
 
 def test_different_orders_are_refused(tmp_path):
-    mine = order()
+    mine = spec()
     other = replace(mine, facts={**mine.facts, "dataset": "f" * 64})
     results = run(tmp_path, (mine, other), LocalDealer(mine))
     assert all(isinstance(result, ProtocolError) and "differ about dataset" in str(result) for result in results)
 
 
 def test_a_missing_share_is_a_dispute_and_uses_no_material(tmp_path):
-    the_order = order()
-    dealer = LocalDealer(the_order)
-    results = run(tmp_path, (the_order, the_order), dealer, shares=(SHARES[0], None))
+    the_spec = spec()
+    dealer = LocalDealer(the_spec)
+    results = run(tmp_path, (the_spec, the_spec), dealer, shares=(SHARES[0], None))
     assert results[0] == results[1]
     assert (results[0].disputed, results[0].holds) == (True, False)
     assert dealer.attempts == []
@@ -164,9 +166,9 @@ def test_a_missing_share_is_a_dispute_and_uses_no_material(tmp_path):
 @pytest.mark.parametrize("only_bit", [False, True])
 @pytest.mark.parametrize("given", [SHARES, (SHARES[0], None)], ids=["both shares", "one share"])
 def test_without_images_nothing_is_evaluated_and_no_material_used(tmp_path, only_bit, given):
-    the_order = order(only_bit=only_bit)
-    dealer = LocalDealer(the_order)
-    first, second = run(tmp_path, (the_order, the_order), dealer, shares=given, samples=None)
+    the_spec = spec(only_bit=only_bit)
+    dealer = LocalDealer(the_spec)
+    first, second = run(tmp_path, (the_spec, the_spec), dealer, shares=given, samples=None)
     assert first == second
     assert (first.without_images, first.holds, first.counts, first.disputed) == (True, False, (), False)
     assert dealer.attempts == []
@@ -183,7 +185,7 @@ def test_a_p0_that_lies_about_its_images_gets_no_finding_of_both(tmp_path, monke
 
     first, second = in_process()
     monkeypatch.setitem(globals(), "in_process", lambda: (Lying(first, 0), second))
-    found = run(tmp_path, (order(), order()), LocalDealer(order()), samples=SAMPLES if mounted else None)
+    found = run(tmp_path, (spec(), spec()), LocalDealer(spec()), samples=SAMPLES if mounted else None)
     refusing = found[1] if mounted else found[0]
     assert refusing.without_images and not refusing.holds
     assert isinstance(found[0] if mounted else found[1], ProtocolError)
@@ -200,12 +202,12 @@ class RefusingDealer(LocalDealer):
 
 
 def test_a_party_that_is_refused_for_good_ends_with_a_reason(tmp_path):
-    the_order = order()
-    dealer = RefusingDealer(the_order)
+    the_spec = spec()
+    dealer = RefusingDealer(the_spec)
     for _ in range(REFUSALS):
-        results = run(tmp_path, (the_order, the_order), dealer)
+        results = run(tmp_path, (the_spec, the_spec), dealer)
         assert isinstance(results[1], MaterialError)
-    first, second = run(tmp_path, (the_order, the_order), dealer)
+    first, second = run(tmp_path, (the_spec, the_spec), dealer)
     assert first == second
     assert (first.refused, first.holds, first.disputed) == (True, False, False)
     assert len(dealer.attempts) == REFUSALS
@@ -224,9 +226,9 @@ def test_a_finished_batch_ends_the_row_of_refusals(tmp_path):
 
 
 def test_a_party_whose_journal_is_lost_uses_no_material(tmp_path):
-    the_order = order()
-    dealer = LocalDealer(the_order)
-    first, second = run(tmp_path, (the_order, the_order), dealer, lost=1)
+    the_spec = spec()
+    dealer = LocalDealer(the_spec)
+    first, second = run(tmp_path, (the_spec, the_spec), dealer, lost=1)
     assert first == second
     assert first.refused
     assert dealer.attempts == []
@@ -276,7 +278,7 @@ def test_a_line_that_was_not_written_whole_is_no_attempt(tmp_path, monkeypatch):
     Journal(path).begin(1, 0, "tree")
     write = os.write
     with monkeypatch.context() as full:
-        full.setattr(os, "write", lambda file, transport: write(file, transport[:9]))
+        full.setattr(os, "write", lambda file, line: write(file, line[:9]))
         with pytest.raises(DataError, match=r"cannot write .* No space left") as raised:
             Journal(path).begin(2, 0, "tree")
     assert raised.value.remedy == "Make room on the disk"
@@ -319,7 +321,7 @@ def test_common_batches_are_of_the_same_attempts():
 
 
 def auto(**changes):
-    return replace(order(**changes), comparison="auto")
+    return replace(spec(**changes), comparison="auto")
 
 
 class Slow:
@@ -394,7 +396,13 @@ def test_an_unknown_comparison_of_p0_is_refused(tmp_path, named):
     transport, other = in_process()
     journal = Journal(tmp_path / "0.journal")
     session = Session(
-        1, Lying(transport, 0), journal, auto(), Secrets(CASE.base, SHARES[1]), LocalDealer(auto()).material(1), fast
+        1,
+        Lying(transport, 0),
+        journal,
+        auto(),
+        PartyInputs(CASE.base, SHARES[1]),
+        LocalDealer(auto()).material(1),
+        fast,
     )
     greeting = {
         "attempts": 0,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from medquorum.clients.encrypted.dealer.approval import check_request
-from medquorum.clients.encrypted.verification.spec import make_sum_order, plan_document
+from medquorum.clients.encrypted.verification.spec import make_sum_spec, plan_document
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.gateway import GatewayError
@@ -73,7 +73,7 @@ def test_a_hospital_that_left_gets_none_in_a_later_round(verifying: Make) -> Non
 def test_sums_are_of_as_many_updates_as_there_are_candidates(verifying: Make) -> None:
     _, ledger = verifying(rule={"name": "prefix", "slack": 0}, encrypted=settings())
     task = ledger.task("demo")
-    name = make_sum_order(task, ledger.status("demo", 1), HOSPITALS).name.hospital
+    name = make_sum_spec(task, ledger.status("demo", 1), HOSPITALS).name.hospital
     for updates in (1, 3):
         check_request(ledger, task, request(ledger, name, updates))
     with pytest.raises(MaterialError):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from medquorum.clients.encrypted.verification.result import base_statement, screened
-from medquorum.clients.encrypted.verification.spec import make_order, make_sum_order
+from medquorum.clients.encrypted.verification.spec import make_spec, make_sum_spec
 from medquorum.clients.encrypted.verification.whole_round import verify_round
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.training.initial import drawn_model
@@ -26,7 +26,7 @@ from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.session.greeting import BaseCounts
 from medquorum.verifier.session.local import Inputs, verify
-from medquorum.verifier.session.session import Opened, Order
+from medquorum.verifier.session.session import OpenedResult, VerificationSpec
 from medquorum_federation.options import Options
 from medquorum_federation.simulation import Simulation
 from medquorum_testing.consortium_ledger import A, B
@@ -89,15 +89,19 @@ class Trained(Simulation):
         )
         return {verdict.name: disclosed(self.task, verdict) for verdict in verdicts}
 
-    def evaluate(self, transport: object, status: RoundStatus, hospital: str, patience: float) -> tuple[Opened, Order]:
-        order = make_order(self.task, status, hospital)
-        return self._opened(order, [hospital]), order
+    def evaluate(
+        self, transport: object, status: RoundStatus, hospital: str, patience: float
+    ) -> tuple[OpenedResult, VerificationSpec]:
+        spec = make_spec(self.task, status, hospital)
+        return self._opened(spec, [hospital]), spec
 
-    def evaluate_sum(self, transport: object, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
-        order = make_sum_order(self.task, status, hospitals)
-        return self._opened(order, hospitals), order
+    def evaluate_sum(
+        self, transport: object, status: RoundStatus, hospitals: Sequence[str]
+    ) -> tuple[OpenedResult, VerificationSpec]:
+        spec = make_sum_spec(self.task, status, hospitals)
+        return self._opened(spec, hospitals), spec
 
-    def _opened(self, order: Order, hospitals: Sequence[str]) -> Opened:
+    def _opened(self, spec: VerificationSpec, hospitals: Sequence[str]) -> OpenedResult:
         """Evaluate on the sums of the hospitals' shares, all roles in this process."""
         base = {k: v.astype(np.int64) for k, v in modelformat.unpack(self._description, self.base).items()}
         flat = [np.frombuffer(self.updates[name], dtype="<i4").astype(np.int64) for name in hospitals]
@@ -106,11 +110,11 @@ class Trained(Simulation):
         ]
         shares = sum(one - other for one, other in zip(flat, second, strict=True)), sum(second)
         inputs = Inputs(base, shares, self.images, self.labels, 512)
-        first, other = verify(order.plan, inputs, Tree)
+        first, other = verify(spec.plan, inputs, Tree)
         assert first.counts is not None and other.counts is not None
         assert first.counts.tolist() == other.counts.tolist()
         counts = tuple(int(count) for count in first.counts)
-        return Opened(False, first.accepted, counts, base_statement(self._count_correct(self.base)), "0" * 64)
+        return OpenedResult(False, first.accepted, counts, base_statement(self._count_correct(self.base)), "0" * 64)
 
 
 @pytest.mark.parametrize(
@@ -126,9 +130,11 @@ def test_a_sum_without_possible_counts_gives_no_model(word: dict[str, Any], caus
     found = Trained(0)
     sum_of = found.evaluate_sum
 
-    def without(transport: object, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
-        opened, order = sum_of(transport, status, hospitals)
-        return replace(opened, **word), order
+    def without(
+        transport: object, status: RoundStatus, hospitals: Sequence[str]
+    ) -> tuple[OpenedResult, VerificationSpec]:
+        opened, spec = sum_of(transport, status, hospitals)
+        return replace(opened, **word), spec
 
     found.evaluate_sum = without
     with pytest.raises(ProtocolError, match=cause):
@@ -138,11 +144,11 @@ def test_a_sum_without_possible_counts_gives_no_model(word: dict[str, Any], caus
 @pytest.mark.parametrize("classes", [9, 11])
 def test_a_base_model_of_other_classes_is_not_believed(classes: int) -> None:
     found = Trained(0)
-    opened, order = found.evaluate(None, found.status, NAMES[0], 0.0)
-    totals = [order.images - classes + 1, *[1] * (classes - 1)]
+    opened, spec = found.evaluate(None, found.status, NAMES[0], 0.0)
+    totals = [spec.images - classes + 1, *[1] * (classes - 1)]
     stated = BaseCounts(correct=0, per_class_correct=(0,) * classes, per_class_total=tuple(totals))
     with pytest.raises(ProtocolError, match="nothing possible of the base model"):
-        screened(found.task, NAMES[0], replace(opened, statement=stated), order)
+        screened(found.task, NAMES[0], replace(opened, statement=stated), spec)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -28,7 +28,7 @@ from medquorum.verifier.session.evaluation import Evaluation, Keep, Samples
 from medquorum.verifier.session.greeting import BaseCounts, Greeting, hashed
 from medquorum.verifier.session.journal import Batch, Journal, common_batches
 
-__all__ = ["REFUSALS", "Material", "Opened", "Order", "Secrets", "Session"]
+__all__ = ["REFUSALS", "Material", "OpenedResult", "PartyInputs", "Session", "VerificationSpec"]
 
 REFUSALS = 3
 """Times in a row that material is refused before both parties give an update up."""
@@ -50,7 +50,7 @@ class Material(Protocol):
 
 
 @dataclass(frozen=True)
-class Order:
+class VerificationSpec:
     """What both parties must agree on, all of it public.
 
     Attributes
@@ -87,7 +87,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Secrets:
+class PartyInputs:
     """What one party brings.
 
     Attributes
@@ -113,7 +113,7 @@ class Secrets:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedResult:
     """What both parties learnt.
 
     Attributes
@@ -123,7 +123,7 @@ class Opened:
     holds : bool
         The verdict's bit; in disclosure mode count whether RANGE and norm hold.
     counts : tuple of int
-        In disclosure mode count, where these hold: ``Order.conditions`` counts.
+        In disclosure mode count, where these hold: ``VerificationSpec.conditions`` counts.
     statement : BaseCounts or None
         P0's.
     transcript : str
@@ -154,8 +154,8 @@ class Session:
         To the other party.
     journal : Journal or None
         None where this party's cannot be read: then it must not use any material.
-    order : Order
-    secrets : Secrets
+    spec : VerificationSpec
+    inputs : PartyInputs
     material : callable
         Asks the dealer, for an attempt's number, its first batch and its comparison back end.
     bandwidth : callable
@@ -171,8 +171,8 @@ class Session:
         index: int,
         transport: Transport,
         journal: Journal | None,
-        order: Order,
-        secrets: Secrets,
+        spec: VerificationSpec,
+        inputs: PartyInputs,
         material: Callable[[int, int, Comparing], Material],
         bandwidth: Callable[[], float],
         progress: Callable[[int, int], None] = lambda done, total: None,
@@ -181,38 +181,38 @@ class Session:
         self._index = index
         self._transport = Recorded(transport, index)
         self._journal = journal
-        self._order = order
-        self._secrets = secrets
+        self._spec = spec
+        self._inputs = inputs
         self._material = material
         self._bandwidth = bandwidth
         self._progress = progress
         self._keep = keep
 
-    def run(self) -> Opened:
+    def run(self) -> OpenedResult:
         """Verify; after a crash, begin anew after the last batch that both finished.
 
         Raises
         ------
         ProtocolError
-            The other party has another order, sends something else than is due, or stops.
+            The other party has another spec, sends something else than is due, or stops.
         MaterialError
             The dealer's material was used before or is not what is due.
         """
         other, refusals = self._greet()
-        statement = self._secrets.statement if self._index == 0 else other.statement
+        statement = self._inputs.statement if self._index == 0 else other.statement
         greeting = self._transport.digest()
-        if not (other.images if self._index == 1 else self._secrets.samples is not None):
-            return Opened(False, False, (), None, _transcript([greeting]), without_images=True)
-        if self._secrets.share is None or not other.share:
-            return Opened(True, False, (), None, _transcript([greeting]))
+        if not (other.images if self._index == 1 else self._inputs.samples is not None):
+            return OpenedResult(False, False, (), None, _transcript([greeting]), without_images=True)
+        if self._inputs.share is None or not other.share:
+            return OpenedResult(True, False, (), None, _transcript([greeting]))
         journal = self._journal
         if journal is None or refusals >= REFUSALS:
-            return Opened(False, False, (), None, _transcript([greeting]), refused=True)
+            return OpenedResult(False, False, (), None, _transcript([greeting]), refused=True)
         kept = common_batches([batch.attempt for batch in journal.batches], other.batches)
         attempt = max(journal.attempts, other.attempts) + 1
         comparing = self._comparing(journal.comparing, other.comparing)
         journal.begin(attempt, kept, comparing)
-        parts = self._order.batches(comparing)
+        parts = self._spec.batches(comparing)
         self._tell(parts[:kept])
         try:
             with closing(self._material(attempt, kept, comparing)) as material:
@@ -229,76 +229,76 @@ class Session:
         comparing: Comparing,
         parts: Sequence[slice],
         statement: BaseCounts | None,
-    ) -> Opened:
-        order, secrets = self._order, self._secrets
-        if secrets.share is None:
+    ) -> OpenedResult:
+        spec, inputs = self._spec, self._inputs
+        if inputs.share is None:
             raise ProtocolError("there is no share to verify")
-        name = MaterialId(order.name.task, order.name.round, order.name.hospital, attempt)
+        name = MaterialId(spec.name.task, spec.name.round, spec.name.hospital, attempt)
         party = Party(self._index, self._transport)
         supply = Supply(self._index, material.seed, material.receive, mask_seed=material.mask_seed)
-        side = Evaluation(party, supply, name, order.plan, back_end(comparing, name), keep=self._keep)
-        fails = side.model(secrets.base, secrets.share)
+        side = Evaluation(party, supply, name, spec.plan, back_end(comparing, name), keep=self._keep)
+        fails = side.model(inputs.base, inputs.share)
         digests = [comparing, self._transport.digest()]
         self._evaluate(side, journal, attempt, parts)
         digests += [batch.digest for batch in journal.batches]
         finished = [batch.counts for batch in journal.batches]
-        counts = sum(finished, np.zeros(order.conditions, dtype=np.int64))
-        if order.only_bit:
-            holds, opened = side.decide(counts, secrets.minima, fails), np.zeros(0, dtype=np.int64)
+        counts = sum(finished, np.zeros(spec.conditions, dtype=np.int64))
+        if spec.only_bit:
+            holds, opened = side.decide(counts, inputs.minima, fails), np.zeros(0, dtype=np.int64)
         else:
             holds = side.decide(counts[:0], None, fails)
             opened = party.reveal(counts, COUNT_BITS) if holds and counts.size else np.zeros(0, dtype=np.int64)
         digests.append(self._transport.digest())
-        return Opened(False, holds, tuple(int(count) for count in opened), statement, _transcript(digests))
+        return OpenedResult(False, holds, tuple(int(count) for count in opened), statement, _transcript(digests))
 
     def _comparing(self, own: Comparing | None, other: Comparing | None) -> Comparing:
         """Give the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""
-        order = self._order
-        if order.comparison != "auto":
-            return order.comparison
+        spec = self._spec
+        if spec.comparison != "auto":
+            return spec.comparison
         before = earlier(self._index, own, other)
         if before is not None:
             return before
-        return measured(self._index, self._transport.exchange, order.plan, order.batch, order.images, self._bandwidth)
+        return measured(self._index, self._transport.exchange, spec.plan, spec.batch, spec.images, self._bandwidth)
 
     def _evaluate(self, side: Evaluation, journal: Journal, attempt: int, parts: Sequence[slice]) -> None:
         """Do the batches that are not in the journal yet."""
-        order, secrets = self._order, self._secrets
+        spec, inputs = self._spec, self._inputs
         done = len(journal.batches)
         self._tell(parts[:done])
 
         def finish(number: int, found: Sequence[IntArray]) -> None:
-            counts = [c for own in found for c in ((own.sum(keepdims=True), own) if order.plan.per_class else (own,))]
+            counts = [c for own in found for c in ((own.sum(keepdims=True), own) if spec.plan.per_class else (own,))]
             values = np.concatenate(counts) if counts else np.zeros(0, dtype=np.int64)
             journal.finish(Batch(attempt, values, self._transport.digest()))
             self._tell(parts[: number + 1])
 
-        side.batches(list(enumerate(parts))[done:], secrets.samples, finish)
+        side.batches(list(enumerate(parts))[done:], inputs.samples, finish)
 
     def _tell(self, finished: Sequence[slice]) -> None:
-        self._progress(finished[-1].stop if finished else 0, self._order.images)
+        self._progress(finished[-1].stop if finished else 0, self._spec.images)
 
     def _greet(self) -> tuple[Greeting, int]:
-        """Compare orders, and tell the other party how far this one is; give its word, and the most refusals."""
-        journal, secrets = self._journal, self._secrets
+        """Compare specs, and tell the other party how far this one is; give its word, and the most refusals."""
+        journal, inputs = self._journal, self._inputs
         own = Greeting(
             attempts=0 if journal is None else journal.attempts,
             batches=() if journal is None else tuple(batch.attempt for batch in journal.batches),
             comparing=None if journal is None else journal.comparing,
-            facts=hashed(self._order.facts),
-            images=secrets.samples is not None,
+            facts=hashed(self._spec.facts),
+            images=inputs.samples is not None,
             refusals=REFUSALS if journal is None else journal.refusals,
-            share=secrets.share is not None,
-            statement=secrets.statement,
+            share=inputs.share is not None,
+            statement=inputs.statement,
         )
         other = Greeting.decode(self._transport.exchange(own.encode()))
         differing = own.differing(other)
         if differing:
             raise ProtocolError(
-                f"the parties differ about {', '.join(differing)} of {self._order.name.hospital}'s update",
+                f"the parties differ about {', '.join(differing)} of {self._spec.name.hospital}'s update",
                 "Compare both parties' task, data set and ledger height",
             )
-        if len(other.batches) > self._order.images:
+        if len(other.batches) > self._spec.images:
             raise ProtocolError("the other party has finished more batches than there are images", "Look at its log")
         return other, max(own.refusals, other.refusals)
 

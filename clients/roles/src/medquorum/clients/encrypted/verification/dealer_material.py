@@ -9,7 +9,7 @@ from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.service.dealing.material import Material, measure_dealer
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.session.session import Order
+from medquorum.verifier.session.session import VerificationSpec
 
 __all__ = ["TaskDealer"]
 
@@ -25,10 +25,10 @@ class TaskDealer:
         self._dealer = settings.dealer
         self._address = settings.services[settings.dealer]
 
-    def take(self, order: Order, attempt: int, first: int, comparing: Comparing) -> Material:
-        """Ask for an order's material, for an attempt, its first batch and its comparison back end."""
-        name = order.name
-        averaging = order.plan.averaging
+    def take(self, spec: VerificationSpec, attempt: int, first: int, comparing: Comparing) -> Material:
+        """Ask for a verification's material, for an attempt, its first batch and its comparison back end."""
+        name = spec.name
+        averaging = spec.plan.averaging
         updates = 0 if averaging is None else averaging.updates
         plan = plan_document(self._task, name.hospital, first, updates, comparing=comparing)
         request = DealRequest(

@@ -16,7 +16,7 @@ from medquorum.core.inference import AccuracyCounts
 from medquorum.core.rules.minima import least_counts
 from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.session.greeting import BaseCounts
-from medquorum.verifier.session.session import Opened, Order
+from medquorum.verifier.session.session import OpenedResult, VerificationSpec
 
 __all__ = ["attestation_result", "base_statement", "minima", "read_counts", "screened", "unevaluated"]
 
@@ -42,30 +42,30 @@ def base_statement(base: AccuracyCounts) -> BaseCounts:
     )
 
 
-def minima(task: Task, base: AccuracyCounts, order: Order) -> IntArray:
-    """Give P0's least counts in the order of ``Order.conditions``."""
+def minima(task: Task, base: AccuracyCounts, spec: VerificationSpec) -> IntArray:
+    """Give P0's least counts in the order of ``VerificationSpec.conditions``."""
     least = least_counts(_update_rule(task), base)
     values: list[int] = []
-    for subject in order.plan.subjects:
+    for subject in spec.plan.subjects:
         total, classes = least["own" if subject.key == "own" else "mixed"]
-        values += [total, *classes] if order.plan.per_class else [total]
+        values += [total, *classes] if spec.plan.per_class else [total]
     return np.array(values, dtype=np.int64)
 
 
-def attestation_result(task: Task, hospital: str, opened: Opened, order: Order) -> dict[str, Any]:
+def attestation_result(task: Task, hospital: str, opened: OpenedResult, spec: VerificationSpec) -> dict[str, Any]:
     """Give the attested result: accepted, reason and, in disclosure mode count, counts and quality."""
     reason = unevaluated(opened)
     if reason is not None:
         return {"accepted": False, "reason": reason}
-    if order.only_bit:
+    if spec.only_bit:
         return {"accepted": opened.holds, "reason": None if opened.holds else rules.Reason.RULE.value}
-    base, candidate = screened(task, hospital, opened, order)
+    base, candidate = screened(task, hospital, opened, spec)
     # The norm bound is in the condition bit.
     (verdict,) = rules.judge(_update_rule(task).model_copy(update={"norm": None}), base, [candidate])
     return disclosed(task, verdict)
 
 
-def unevaluated(opened: Opened) -> str | None:
+def unevaluated(opened: OpenedResult) -> str | None:
     """Give the reason where nothing was evaluated."""
     if opened.without_images:
         return DATASET
@@ -74,18 +74,20 @@ def unevaluated(opened: Opened) -> str | None:
     return NO_MATERIAL if opened.refused else None
 
 
-def screened(task: Task, hospital: str, opened: Opened, order: Order) -> tuple[AccuracyCounts, rules.Candidate]:
+def screened(
+    task: Task, hospital: str, opened: OpenedResult, spec: VerificationSpec
+) -> tuple[AccuracyCounts, rules.Candidate]:
     """Give the base model's accuracy counts and the candidate, from what was opened in disclosure mode count."""
-    base = _stated_counts(opened.statement, order)
+    base = _stated_counts(opened.statement, spec)
     if not opened.holds:
         # One bit says that RANGE and norm hold; which of them failed stays secret.
         reason = rules.Reason.RANGE if rules.parse_rule(task.rule).norm is None else rules.Reason.RANGE_OR_NORM
         return base, rules.Candidate(hospital, reason)
-    found = read_counts(opened.counts, order, base)
+    found = read_counts(opened.counts, spec, base)
     return base, rules.Candidate(hospital, mixed=found.get("mixed"), own=found.get("own"))
 
 
-def _stated_counts(stated: BaseCounts | None, order: Order) -> AccuracyCounts:
+def _stated_counts(stated: BaseCounts | None, spec: VerificationSpec) -> AccuracyCounts:
     """Read what P0 says of the base model.
 
     Raises
@@ -95,37 +97,37 @@ def _stated_counts(stated: BaseCounts | None, order: Order) -> AccuracyCounts:
     """
     if stated is not None:
         counts = AccuracyCounts(stated.correct, stated.per_class_correct, stated.per_class_total)
-        widths = {len(counts.per_class_correct), *(subject.program.classes for subject in order.plan.subjects)}
-        if widths == {len(counts.per_class_total)} and _possible(counts) and counts.total == order.images:
+        widths = {len(counts.per_class_correct), *(subject.program.classes for subject in spec.plan.subjects)}
+        if widths == {len(counts.per_class_total)} and _possible(counts) and counts.total == spec.images:
             return counts
     raise ProtocolError("P0 says nothing possible of the base model", "Both parties have to run the same release")
 
 
-def read_counts(counts: tuple[int, ...], order: Order, base: AccuracyCounts) -> dict[str, AccuracyCounts]:
+def read_counts(counts: tuple[int, ...], spec: VerificationSpec, base: AccuracyCounts) -> dict[str, AccuracyCounts]:
     """Read the opened counts; without counts per class, the counts have all images in one class.
 
     Raises
     ------
     ProtocolError
-        There are more or fewer of them than the order has, for the other party's word left them out; or they cannot
+        There are more or fewer of them than the spec has, for the other party's word left them out; or they cannot
         be true, as when the dealer dealt something else.
     """
-    if len(counts) != order.conditions:
+    if len(counts) != spec.conditions:
         raise ProtocolError(
-            f"{len(counts)} counts of {order.name.hospital} were opened, not {order.conditions}", "Abort the round"
+            f"{len(counts)} counts of {spec.name.hospital} were opened, not {spec.conditions}", "Abort the round"
         )
     read: dict[str, AccuracyCounts] = {}
     left = iter(counts)
-    for subject in order.plan.subjects:
+    for subject in spec.plan.subjects:
         total = next(left)
-        classes = subject.program.classes if order.plan.per_class else 0
+        classes = subject.program.classes if spec.plan.per_class else 0
         found = tuple(next(left) for _ in range(classes))
         read[subject.key] = AccuracyCounts(
-            total, found or (total,), base.per_class_total if classes else (order.images,)
+            total, found or (total,), base.per_class_total if classes else (spec.images,)
         )
         if not _possible(read[subject.key]):
             raise ProtocolError(
-                f"the counts opened of {order.name.hospital} cannot be true",
+                f"the counts opened of {spec.name.hospital} cannot be true",
                 "Look at the dealer and both parties",
             )
     return read

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a task on the ledger to the order of one verification, the same at both parties and the dealer."""
+"""From a task on the ledger to the spec of one verification, the same at both parties and the dealer."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.session.session import Order
+from medquorum.verifier.session.session import VerificationSpec
 
-__all__ = ["is_sum", "make_order", "make_sum_order", "plan_document", "settings_of"]
+__all__ = ["is_sum", "make_spec", "make_sum_spec", "plan_document", "settings_of"]
 
 _SUM = "sum of "
 
@@ -68,15 +68,15 @@ def plan_document(
     )
 
 
-def make_order(task: Task, status: RoundStatus, hospital: str) -> Order:
-    """Make the order of a candidate's verification; ProtocolError when it is none."""
-    return _order(task, status, hospital, [hospital], plan_document(task, hospital))
+def make_spec(task: Task, status: RoundStatus, hospital: str) -> VerificationSpec:
+    """Make the spec of a candidate's verification; ProtocolError when it is none."""
+    return _spec(task, status, hospital, [hospital], plan_document(task, hospital))
 
 
-def make_sum_order(task: Task, status: RoundStatus, hospitals: Sequence[str]) -> Order:
-    """Make the order of evaluating the model that the sum of these candidates' updates leads to."""
+def make_sum_spec(task: Task, status: RoundStatus, hospitals: Sequence[str]) -> VerificationSpec:
+    """Make the spec of evaluating the model that the sum of these candidates' updates leads to."""
     name = f"{_SUM}{sha256(canonical.encode(list(hospitals))).hexdigest()[:32]}"
-    return _order(task, status, name, hospitals, plan_document(task, name, updates=len(hospitals)))
+    return _spec(task, status, name, hospitals, plan_document(task, name, updates=len(hospitals)))
 
 
 def is_sum(name: str) -> bool:
@@ -84,7 +84,9 @@ def is_sum(name: str) -> bool:
     return re.fullmatch(f"{_SUM}[0-9a-f]{{32}}", name) is not None
 
 
-def _order(task: Task, status: RoundStatus, name: str, hospitals: Sequence[str], document: PlanDocument) -> Order:
+def _spec(
+    task: Task, status: RoundStatus, name: str, hospitals: Sequence[str], document: PlanDocument
+) -> VerificationSpec:
     unknown = [h for h in hospitals if status.round is None or h not in status.round.commitments]
     if status.round is None or unknown:
         raise ProtocolError(f"{unknown} are no candidates of this round", "Compare both parties' ledger heights")
@@ -95,7 +97,7 @@ def _order(task: Task, status: RoundStatus, name: str, hospitals: Sequence[str],
         "rule": task.rule,
         "disclosure": task.disclosure,
     }
-    return Order(
+    return VerificationSpec(
         name=MaterialId(task.task, status.round.round, name),
         facts=facts,
         plan=document.plan(),

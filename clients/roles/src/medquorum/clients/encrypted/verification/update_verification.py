@@ -15,7 +15,7 @@ from medquorum.clients.encrypted.verification.images import PrivateImages
 from medquorum.clients.encrypted.verification.masked_parameters import keep_masked
 from medquorum.clients.encrypted.verification.result import attestation_result, base_statement, minima
 from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
-from medquorum.clients.encrypted.verification.spec import make_order, make_sum_order
+from medquorum.clients.encrypted.verification.spec import make_spec, make_sum_spec
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import fetch_model
 from medquorum.clients.ledger.round_status import RoundStatus
@@ -30,7 +30,7 @@ from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.opening.transport import Transport
 from medquorum.verifier.session.journal import Journal
-from medquorum.verifier.session.session import Opened, Order, Secrets, Session
+from medquorum.verifier.session.session import OpenedResult, PartyInputs, Session, VerificationSpec
 
 __all__ = ["Shares", "Verification", "commitment"]
 
@@ -51,7 +51,7 @@ class Verification:
     index
         0 for the party with the images, 1 for the other: the witness, or the hospital itself.
     dealer
-        Asked for every order's material.
+        Asked for every verification's material.
     images
         P0's verification set.
     folder
@@ -83,13 +83,13 @@ class Verification:
 
     def verify(self, transport: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
         """Verify a candidate and give what to attest; as :meth:`evaluate`."""
-        opened, order = self.evaluate(transport, status, hospital, patience)
+        opened, spec = self.evaluate(transport, status, hospital, patience)
         bound = {"update": commitment(status, hospital), "dataset": self._task.dataset, "transcript": opened.transcript}
-        return attestation_result(self._task, hospital, opened, order) | bound
+        return attestation_result(self._task, hospital, opened, spec) | bound
 
     def evaluate(
         self, transport: Transport, status: RoundStatus, hospital: str, patience: float
-    ) -> tuple[Opened, Order]:
+    ) -> tuple[OpenedResult, VerificationSpec]:
         """Evaluate a candidate's update and give what was opened.
 
         Parameters
@@ -104,10 +104,12 @@ class Verification:
         Stopped
             This process shall end.
         """
-        order = make_order(self._task, status, hospital)
-        return self._opened(transport, order, self._shares.wait(status, hospital, patience)), order
+        spec = make_spec(self._task, status, hospital)
+        return self._opened(transport, spec, self._shares.wait(status, hospital, patience)), spec
 
-    def evaluate_sum(self, transport: Transport, status: RoundStatus, hospitals: Sequence[str]) -> tuple[Opened, Order]:
+    def evaluate_sum(
+        self, transport: Transport, status: RoundStatus, hospitals: Sequence[str]
+    ) -> tuple[OpenedResult, VerificationSpec]:
         """Evaluate the model that the sum of verified updates leads to; errors as in :meth:`evaluate`.
 
         Raises
@@ -115,8 +117,8 @@ class Verification:
         RangeError
             The base model is not within RANGE, which the average's arithmetic relies on.
         """
-        order = make_sum_order(self._task, status, hospitals)
-        base, _ = self.base(str(order.facts["base"]))
+        spec = make_sum_spec(self._task, status, hospitals)
+        base, _ = self.base(str(spec.facts["base"]))
         modelformat.check_range(modelformat.parse(self._task.model), base)
         total = np.zeros(self._task.length // 4, dtype=np.int64)
         for hospital in hospitals:
@@ -124,7 +126,7 @@ class Verification:
             if share is None:
                 raise ProtocolError(f"the share of {hospital} is gone", "Abort the round")
             total += share
-        return self._opened(transport, order, total), order
+        return self._opened(transport, spec, total), spec
 
     def forget(self, before: int) -> None:
         """Remove what is kept of rounds before this one: they have ended, and shares of counts are secrets."""
@@ -160,15 +162,15 @@ class Verification:
 
         return progress
 
-    def _opened(self, transport: Transport, order: Order, share: IntArray | None) -> Opened:
-        name = order.name
+    def _opened(self, transport: Transport, spec: VerificationSpec, share: IntArray | None) -> OpenedResult:
+        name = spec.name
         session = Session(
             self._index,
             transport,
             _journal(round_folder(self._folder, name.round) / f"{name.hospital}.journal"),
-            order,
-            self._secrets(order, share),
-            lambda attempt, first, comparing: self._dealer.take(order, attempt, first, comparing),
+            spec,
+            self._inputs(spec, share),
+            lambda attempt, first, comparing: self._dealer.take(spec, attempt, first, comparing),
             self._dealer.bandwidth,
             self._progress(transport, name.round, name.hospital),
             lambda masked: keep_masked(self._folder, name.round, name.hospital, masked),
@@ -176,17 +178,17 @@ class Verification:
         with self._report.phase("verification", round=name.round, hospital=name.hospital):
             return session.run()
 
-    def _secrets(self, order: Order, share: IntArray | None) -> Secrets:
-        tensors, counts = self.base(str(order.facts["base"]))
+    def _inputs(self, spec: VerificationSpec, share: IntArray | None) -> PartyInputs:
+        tensors, counts = self.base(str(spec.facts["base"]))
         base = {name: values.astype("int64") for name, values in tensors.items()}
         if self._images is None or counts is None:
-            return Secrets(base, share)
-        only_bit = order.only_bit
-        return Secrets(
+            return PartyInputs(base, share)
+        only_bit = spec.only_bit
+        return PartyInputs(
             base,
             share,
             (self._images.images, self._images.labels),
-            minima(self._task, counts, order) if only_bit else None,
+            minima(self._task, counts, spec) if only_bit else None,
             None if only_bit else base_statement(counts),
         )
 

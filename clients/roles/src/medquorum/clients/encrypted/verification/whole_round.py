@@ -43,18 +43,18 @@ def verify_round(
     bases: list[AccuracyCounts] = []
     results: dict[str, dict[str, Any]] = {}
     for hospital in hospitals:
-        opened, order = verification.evaluate(transport, status, hospital, patience())
+        opened, spec = verification.evaluate(transport, status, hospital, patience())
         transcripts.append([[hospital], opened.transcript])
         reason = unevaluated(opened)
         if reason is not None:
             results[hospital] = {"accepted": False, "reason": reason}
         else:
-            base, candidate = screened(task, hospital, opened, order)
+            base, candidate = screened(task, hospital, opened, spec)
             bases.append(base)
             candidates.append(candidate)
 
     def aggregate_counts(names: tuple[str, ...]) -> AccuracyCounts:
-        opened, order = verification.evaluate_sum(transport, status, names)
+        opened, spec = verification.evaluate_sum(transport, status, names)
         if opened.refused:
             raise MaterialError("the dealer deals nothing for a sum", "Look at its log, then abort the round")
         if opened.without_images:
@@ -62,7 +62,7 @@ def verify_round(
         if opened.disputed:
             raise ProtocolError("the other party has no share of a sum of shares it had", "Abort the round")
         transcripts.append([list(names), opened.transcript])
-        return read_counts(opened.counts, order, bases[0])["own"]
+        return read_counts(opened.counts, spec, bases[0])["own"]
 
     if candidates:
         rule = rules.parse_rule(task.rule).model_copy(update={"norm": None})  # the bound is in the condition bit
