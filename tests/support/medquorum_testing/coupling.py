@@ -52,7 +52,7 @@ def _stream(tape, seeds):
     return TapeStream
 
 
-class TapeDeal(material.Deal):
+class TapeDealer(material.GateDealer):
     """A dealer on a tape; the attributes are bound by :func:`run`."""
 
     tape = wanted = places = None
@@ -104,10 +104,10 @@ class TapeDeal(material.Deal):
         _record(self.tape, key, flat, np.bitwise_xor)
 
 
-def _reusing(tape, honest_deal):
+def _reusing(tape, honest_dealer):
     """Make a dealer whose masks of equal shape are one mask within a gate."""
 
-    class ReusingDeal(honest_deal):
+    class ReusingDealer(honest_dealer):
         def __init__(self, given, name):
             super().__init__(given, name)
             self.drawn = {}
@@ -120,7 +120,7 @@ def _reusing(tape, honest_deal):
             tape.draws[f"{self.name.batch}/{self.name.gate}/{self.masks}"], drawn = self.drawn[shape]
             return drawn
 
-    return ReusingDeal
+    return ReusingDealer
 
 
 def _keep(tape, wanted, key, values, less):
@@ -164,8 +164,8 @@ def _party(tape):
     return TapeParty
 
 
-def _hand(tape, reuse):
-    class TapeHand(material.Hand):
+def _randomness(tape, reuse):
+    class TapeRandomness(material.GateRandomness):
         def __init__(self, party, seed, name, message):
             if party != tape.honest:
                 tape.view.append(message)
@@ -179,7 +179,7 @@ def _hand(tape, reuse):
             self._masks += 1
             return material.Mask(f"{self.name.batch}/{self.name.gate}/{self._masks}", self.drawn[shape].share)
 
-    return TapeHand
+    return TapeRandomness
 
 
 def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=None, reuse=False):
@@ -189,11 +189,11 @@ def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=
     masks of equal shape are one mask.
     """
     bound = {"tape": tape, "wanted": wanted, "places": places and staticmethod(places)}
-    deal = type("BoundDeal", (TapeDeal,), bound)
+    dealer = type("BoundDealer", (TapeDealer,), bound)
     with monkeypatch.context() as patch:
         patch.setattr("medquorum.verifier.randomness.material.Stream", _stream(tape, seeds))
-        patch.setattr("medquorum.verifier.offline.dealer.Deal", _reusing(tape, deal) if reuse else deal)
-        patch.setattr("medquorum.verifier.randomness.supply.Hand", _hand(tape, reuse))
+        patch.setattr("medquorum.verifier.offline.dealer.GateDealer", _reusing(tape, dealer) if reuse else dealer)
+        patch.setattr("medquorum.verifier.randomness.supply.GateRandomness", _randomness(tape, reuse))
         patch.setattr("medquorum.verifier.session.local.Party", _party(tape))
         return verify(plan, inputs, comparison, seeds=seeds)
 

@@ -13,7 +13,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 T = TypeVar("T")
 SEEDS = (bytes(range(32)), bytes(range(100, 132)))
@@ -26,18 +26,18 @@ def split(values: IntArray, seed: int = 0) -> tuple[IntArray, IntArray]:
     return values - other, other
 
 
-def together(deal: Callable[[Deal], object], play: Callable[[Party, Hand], T]) -> tuple[T, T]:
+def together(deal: Callable[[GateDealer], object], play: Callable[[Party, GateRandomness], T]) -> tuple[T, T]:
     """Deal one gate and give what the parties make of it."""
-    dealt = Deal(SEEDS, NAME)
+    dealt = GateDealer(SEEDS, NAME)
     deal(dealt)
     messages = dealt.messages()
     transports = in_process()
 
     def run(index: int) -> T:
-        hand = Hand(index, SEEDS[index], NAME, messages[index])
+        randomness = GateRandomness(index, SEEDS[index], NAME, messages[index])
         try:
-            result = play(Party(index, transports[index]), hand)
-            hand.finish()
+            result = play(Party(index, transports[index]), randomness)
+            randomness.finish()
         finally:
             transports[index].close()
         return result

@@ -61,8 +61,8 @@ def test_a_gates_shares_are_the_pure_ones(level, back_end, seed, count, form, sh
 
     def compute():
         return together(
-            lambda deal: gate.deal(deal, back_end(), (count,), None),
-            lambda party, hand: gate.evaluate(party, hand, back_end(), shares[party.index]),
+            lambda dealer: gate.deal(dealer, back_end(), (count,), None),
+            lambda party, randomness: gate.evaluate(party, randomness, back_end(), shares[party.index]),
         )
 
     compiled, pure = both(level, compute)

@@ -66,8 +66,8 @@ def averaged(description, base, total, numerator, bits, count):
     flat = np.concatenate([total[spec.name].reshape(-1) for spec in layout(description)])
     shares = split(flat, count)
     parts = together(
-        lambda deal: list(gate.deal(lambda name: deal, Tree())),
-        lambda party, hand: gate.evaluate(party, lambda name: hand, Tree(), base, shares[party.index]),
+        lambda dealer: list(gate.deal(lambda name: dealer, Tree())),
+        lambda party, randomness: gate.evaluate(party, lambda name: randomness, Tree(), base, shares[party.index]),
     )
     return parts[0] + parts[1]
 

@@ -35,8 +35,8 @@ def test_range_counts_every_value_outside_its_bound():
     lowest, allowed = bounds(LAYOUT, slice(0, values.shape[0]))
     for used in (masks, -values, lowest - values, -1 - values):
         first, second = together(
-            lambda deal, used=used: deal_outside(deal, Tree(), used, allowed),
-            lambda party, hand, used=used: outside(party, hand, Tree(), values + used, lowest),
+            lambda dealer, used=used: deal_outside(dealer, Tree(), used, allowed),
+            lambda party, randomness, used=used: outside(party, randomness, Tree(), values + used, lowest),
         )
         assert int(first[0] + second[0]) % (1 << 32) == 5 * len(LAYOUT)
 
@@ -91,9 +91,9 @@ def test_correctness_with_ties_and_wraps(back_end, per_class, classes, seed):
     shares = split(wrap(logits, 32), seed)
     gate = Correctness(classes, 32, per_class)
     first, second = together(
-        lambda deal: gate.deal(deal, back_end(), logits.shape[0]),
-        lambda party, hand: gate.evaluate(
-            party, hand, back_end(), shares[party.index], None if party.index else labels
+        lambda dealer: gate.deal(dealer, back_end(), logits.shape[0]),
+        lambda party, randomness: gate.evaluate(
+            party, randomness, back_end(), shares[party.index], None if party.index else labels
         ),
     )
     right = correct(logits, labels, 32)
@@ -120,9 +120,9 @@ def test_the_bit_is_the_and_of_all_conditions(counts, needed, fails, accepted):
     failed = split(np.array([fails], dtype=np.int64))
     minima = np.array(needed, dtype=np.int64)
     found = together(
-        lambda deal: deal_decision(deal, Tree(), len(counts)),
-        lambda party, hand: decide(
-            party, hand, Tree(), shares[party.index], None if party.index else minima, failed[party.index]
+        lambda dealer: deal_decision(dealer, Tree(), len(counts)),
+        lambda party, randomness: decide(
+            party, randomness, Tree(), shares[party.index], None if party.index else minima, failed[party.index]
         ),
     )
     assert found == (accepted, accepted)

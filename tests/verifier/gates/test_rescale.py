@@ -32,8 +32,8 @@ def test_borrows_are_exact(back_end, positions):
         masks[90 + bit] = public[90 + bit] ^ np.int64(1 << bit if bit < 63 else -(1 << 63))
     dealt = []
     found = together(
-        lambda deal: dealt.extend(BACK_ENDS[back_end]().deal(deal, masks, positions)),
-        lambda party, hand: BACK_ENDS[back_end]().borrows(party, hand, public, positions),
+        lambda dealer: dealt.extend(BACK_ENDS[back_end]().deal(dealer, masks, positions)),
+        lambda party, randomness: BACK_ENDS[back_end]().borrows(party, randomness, public, positions),
     )
     for index, position in enumerate(positions):
         assert (found[0][index] == found[1][index]).all()
@@ -80,8 +80,8 @@ def test_rescale_equals_floor(back_end, gate, drawn, seed, with_offset):
     offset = np.random.default_rng(seed).integers(-(1 << 63), 1 << 63, values.shape) if with_offset else None
     shares = split(values if offset is None else values + offset, seed)
     first, second = together(
-        lambda deal: gate.deal(deal, BACK_ENDS[back_end](), values.shape, offset),
-        lambda party, hand: gate.evaluate(party, hand, BACK_ENDS[back_end](), shares[party.index]),
+        lambda dealer: gate.deal(dealer, BACK_ENDS[back_end](), values.shape, offset),
+        lambda party, randomness: gate.evaluate(party, randomness, BACK_ENDS[back_end](), shares[party.index]),
     )
     low = np.int64((1 << gate.ring) - 1 if gate.ring < 64 else -1)
     assert ((first + second & low) == (expected(gate, values) & low)).all()

@@ -12,7 +12,7 @@ from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.randomness.channel import Channel
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 from medquorum.verifier.randomness.supply import Supply
 from medquorum.verifier.session.local import Inputs, verify
 from medquorum_testing.engine_models import case
@@ -20,24 +20,24 @@ from medquorum_testing.two_parties import NAME, SEEDS, split
 
 
 def dealt():
-    deal = Deal(SEEDS, NAME)
-    mask = deal.mask((2, 3))
-    deal.common(b"both")
-    deal.share(np.arange(5, dtype=np.int64) - 2, 24)
-    deal.share_planes(np.arange(4, dtype=np.uint64).reshape(2, 2))
-    return mask, deal.messages()
+    dealer = GateDealer(SEEDS, NAME)
+    mask = dealer.mask((2, 3))
+    dealer.common(b"both")
+    dealer.share(np.arange(5, dtype=np.int64) - 2, 24)
+    dealer.share_planes(np.arange(4, dtype=np.uint64).reshape(2, 2))
+    return mask, dealer.messages()
 
 
 def test_hands_draw_what_was_dealt():
     mask, messages = dealt()
-    hands = [Hand(party, SEEDS[party], NAME, messages[party]) for party in (0, 1)]
-    assert (sum(hand.mask((2, 3)).share for hand in hands) == mask).all()
-    assert [bytes(hand.common(4)) for hand in hands] == [b"both", b"both"]
-    assert (sum(hand.share((5,), 24) for hand in hands) % (1 << 24) == np.arange(-2, 3) % (1 << 24)).all()
-    planes = [hand.share_planes(2, 2) for hand in hands]
+    views = [GateRandomness(party, SEEDS[party], NAME, messages[party]) for party in (0, 1)]
+    assert (sum(randomness.mask((2, 3)).share for randomness in views) == mask).all()
+    assert [bytes(randomness.common(4)) for randomness in views] == [b"both", b"both"]
+    assert (sum(randomness.share((5,), 24) for randomness in views) % (1 << 24) == np.arange(-2, 3) % (1 << 24)).all()
+    planes = [randomness.share_planes(2, 2) for randomness in views]
     assert ((planes[0] ^ planes[1]).reshape(-1) == np.arange(4)).all()
-    for hand in hands:
-        hand.finish()
+    for randomness in views:
+        randomness.finish()
     assert len(messages[0]) == 12
 
 
@@ -45,30 +45,30 @@ def test_hands_draw_what_was_dealt():
 def test_a_short_message_is_refused(cut):
     message = dealt()[1][1][:cut]
     with pytest.raises(ProtocolError, match="too short"):
-        hand = Hand(1, SEEDS[1], NAME, message)
-        hand.common(4)
-        hand.share((5,), 24)
-        hand.share_planes(2, 2)
+        randomness = GateRandomness(1, SEEDS[1], NAME, message)
+        randomness.common(4)
+        randomness.share((5,), 24)
+        randomness.share_planes(2, 2)
 
 
 def test_material_that_is_left_over_is_refused():
     with pytest.raises(ProtocolError, match="left over"):
-        Hand(1, SEEDS[1], NAME, dealt()[1][1]).finish()
+        GateRandomness(1, SEEDS[1], NAME, dealt()[1][1]).finish()
 
 
 def test_another_gates_material_is_refused():
     supply = Supply(0, SEEDS[0], lambda: (NAME.at(0, "a"), bytes(8)))
     with pytest.raises(MaterialError, match="next material is for"):
-        supply.hand(NAME.at(0, "b"))
+        supply.randomness(NAME.at(0, "b"))
     with pytest.raises(MaterialError, match="next material is for"):
-        supply.hand(NAME.at(1, "a"))
+        supply.randomness(NAME.at(1, "a"))
 
 
 def test_material_is_used_once():
     supply = Supply(0, SEEDS[0], lambda: (NAME.at(0, "a"), bytes(8)))
-    supply.hand(NAME.at(0, "a"))
+    supply.randomness(NAME.at(0, "a"))
     with pytest.raises(MaterialError, match="was used before"):
-        supply.hand(NAME.at(0, "a"))
+        supply.randomness(NAME.at(0, "a"))
 
 
 def test_every_part_of_a_name_gives_another_stream():

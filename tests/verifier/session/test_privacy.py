@@ -15,7 +15,7 @@ from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.randomness.material import Hand
+from medquorum.verifier.randomness.material import GateRandomness
 from medquorum.verifier.session.local import Inputs, verify
 from medquorum_testing.coupling import couple
 from medquorum_testing.engine_models import Case, case
@@ -169,8 +169,8 @@ def test_a_reused_mask_is_found(monkeypatch):
 
 
 def test_a_mask_hides_one_value():
-    hand = Hand(0, SEEDS[0], MaterialId("t", 1, "H"), bytes(8))
-    mask = hand.mask((3,))
+    randomness = GateRandomness(0, SEEDS[0], MaterialId("t", 1, "H"), bytes(8))
+    mask = randomness.mask((3,))
     mask.open_once()
     with pytest.raises(MaterialError, match="would hide a second value"):
         mask.open_once()

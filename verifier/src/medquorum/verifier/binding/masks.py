@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from medquorum.core import canonical
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.randomness.material import Deal
+from medquorum.verifier.randomness.material import GateDealer
 
 __all__ = ["masks_hash", "update_mask"]
 
@@ -24,7 +24,7 @@ _TAG = b"medquorum masks v1"
 
 def update_mask(seeds: tuple[bytes, bytes], name: MaterialId, parameters: int) -> IntArray:
     """Give the mask u (parameters,) of an update, from the seeds shared with P0 and P1."""
-    return Deal(seeds, name.of_update()).mask((parameters,))
+    return GateDealer(seeds, name.of_update()).mask((parameters,))
 
 
 def masks_hash(task: str, round: int, accepted: Sequence[str], salt: bytes, total: IntArray) -> str:

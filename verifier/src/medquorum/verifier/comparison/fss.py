@@ -19,7 +19,7 @@ from medquorum.verifier.comparison import dcf
 from medquorum.verifier.comparison.interface import Cost
 from medquorum.verifier.comparison.prg import FixedKey
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["Fss"]
 
@@ -36,26 +36,28 @@ class Fss:
     def __init__(self, context: bytes) -> None:
         self._key = FixedKey(context)
 
-    def deal(self, deal: Deal, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
+    def deal(self, dealer: GateDealer, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
         """Deal for ``masks`` r (n,) and give each position's one-bit masks."""
         count = masks.shape[0]
         for position in positions:
-            first, second = (deal.own((2, count), party).view(np.uint64) for party in (0, 1))
+            first, second = (dealer.own((2, count), party).view(np.uint64) for party in (0, 1))
             points = masks & np.int64((1 << position) - 1) if position < 64 else masks
-            deal.common(dcf.generate(self._key, (first, second), points, position).reshape(-1).view(np.uint8).data)
-        opened = deal.mask_planes(len(positions), word_count(count))
+            dealer.common(dcf.generate(self._key, (first, second), points, position).reshape(-1).view(np.uint8).data)
+        opened = dealer.mask_planes(len(positions), word_count(count))
         return [spread(plane, count) for plane in opened]
 
-    def borrows(self, party: Party, hand: Hand, public: IntArray, positions: Sequence[int]) -> list[IntArray]:
+    def borrows(
+        self, party: Party, randomness: GateRandomness, public: IntArray, positions: Sequence[int]
+    ) -> list[IntArray]:
         """Give each position's borrow + one-bit mask modulo 2."""
         count = public.shape[0]
         shares = np.zeros((len(positions), word_count(count)), dtype=np.uint64)
         for row, position in zip(shares, positions, strict=True):
-            root = hand.own((2, count)).view(np.uint64)
-            raw = hand.common(dcf.blocks(position) * 2 * count * 8)
+            root = randomness.own((2, count)).view(np.uint64)
+            raw = randomness.common(dcf.blocks(position) * 2 * count * 8)
             key = np.frombuffer(raw, dtype=np.uint64).reshape(-1, 2, count)
             _gather(dcf.evaluate(self._key, party.index, root, key, public, position), row)
-        opened = party.open_planes(hand.mask_planes(*shares.shape), shares)
+        opened = party.open_planes(randomness.mask_planes(*shares.shape), shares)
         return [spread(plane, count) for plane in opened]
 
     def cost(self, count: int, positions: Sequence[int]) -> Cost:

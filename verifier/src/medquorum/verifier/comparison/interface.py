@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["Comparison", "Cost"]
 
@@ -37,11 +37,13 @@ class Cost(NamedTuple):
 class Comparison(Protocol):
     """Opens borrows under fresh one-bit masks that the dealer knows."""
 
-    def deal(self, deal: Deal, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
+    def deal(self, dealer: GateDealer, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
         """Deal for ``masks`` r (n,) and give each position's one-bit masks (n,), 0 or 1."""
         ...
 
-    def borrows(self, party: Party, hand: Hand, public: IntArray, positions: Sequence[int]) -> list[IntArray]:
+    def borrows(
+        self, party: Party, randomness: GateRandomness, public: IntArray, positions: Sequence[int]
+    ) -> list[IntArray]:
         """Give, for ``public`` c (n,) and each position, borrow + one-bit mask modulo 2 (n,), known to both parties."""
         ...
 

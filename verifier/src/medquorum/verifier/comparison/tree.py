@@ -20,7 +20,7 @@ from medquorum.verifier.arithmetic.kernels.library import library
 from medquorum.verifier.comparison.borrow_chain import carried, chain, chain_products, mask_products, product
 from medquorum.verifier.comparison.interface import Cost
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["Tree"]
 
@@ -83,43 +83,45 @@ def _tables(chunk_bits: Words) -> Words:
 class Tree:
     """The back end; it has no state."""
 
-    def deal(self, deal: Deal, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
+    def deal(self, dealer: GateDealer, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
         """Deal for ``masks`` r (n,) and give each position's one-bit masks."""
         layout = _layout(positions)
         count, words = masks.shape[0], word_count(masks.shape[0])
-        deal.share_planes(_tables(_chunks(masks, layout)))
-        generate, propagate = _wires(deal.mask_planes(layout.opened, words), layout)
-        _deal_chain(deal, generate[: layout.low_chunks], propagate[: layout.low_chunks - 1])
+        dealer.share_planes(_tables(_chunks(masks, layout)))
+        generate, propagate = _wires(dealer.mask_planes(layout.opened, words), layout)
+        _deal_chain(dealer, generate[: layout.low_chunks], propagate[: layout.low_chunks - 1])
         if layout.groups:
             upper_generate, upper_propagate = _upper(generate, propagate, layout)
-            subsets = _deal_chain(deal, upper_generate, upper_propagate[1:])
-            deal.share_planes((upper_propagate[0] & subsets).reshape(-1, words))
-            outputs = deal.mask_planes(2 * layout.groups + 1, words)
-            _deal_chain(deal, outputs[: layout.groups + 1], outputs[layout.groups + 1 :])
+            subsets = _deal_chain(dealer, upper_generate, upper_propagate[1:])
+            dealer.share_planes((upper_propagate[0] & subsets).reshape(-1, words))
+            outputs = dealer.mask_planes(2 * layout.groups + 1, words)
+            _deal_chain(dealer, outputs[: layout.groups + 1], outputs[layout.groups + 1 :])
             low = outputs[0]
-        result = deal.mask_planes(1, words)[0]
+        result = dealer.mask_planes(1, words)[0]
         found = [spread(result, count)]
         return [spread(low, count), *found] if len(positions) == 2 else found
 
-    def borrows(self, party: Party, hand: Hand, public: IntArray, positions: Sequence[int]) -> list[IntArray]:
+    def borrows(
+        self, party: Party, randomness: GateRandomness, public: IntArray, positions: Sequence[int]
+    ) -> list[IntArray]:
         """Give each position's borrow + one-bit mask modulo 2."""
         layout = _layout(positions)
         count, words = public.shape[0], word_count(public.shape[0])
-        below, equal = _leaves(party, hand, _chunks(public, layout))
-        wires = party.open_planes(hand.mask_planes(layout.opened, words), np.concatenate([below, equal[1:]]))
+        below, equal = _leaves(party, randomness, _chunks(public, layout))
+        wires = party.open_planes(randomness.mask_planes(layout.opened, words), np.concatenate([below, equal[1:]]))
         generate, propagate = _wires(wires, layout)
-        share, _ = _take_chain(party, hand, generate[: layout.low_chunks], propagate[: layout.low_chunks - 1])
+        share, _ = _take_chain(party, randomness, generate[: layout.low_chunks], propagate[: layout.low_chunks - 1])
         if layout.groups:
             upper_generate, upper_propagate = _upper(generate, propagate, layout)
-            group, subsets = _take_chain(party, hand, upper_generate, upper_propagate[1:])
-            products = hand.share_planes(subsets.shape[0] * layout.groups, words).reshape(subsets.shape)
+            group, subsets = _take_chain(party, randomness, upper_generate, upper_propagate[1:])
+            products = randomness.share_planes(subsets.shape[0] * layout.groups, words).reshape(subsets.shape)
             equal = product(carried(upper_propagate[0], subsets, products), upper_propagate[1:])
             outputs = party.open_planes(
-                hand.mask_planes(2 * layout.groups + 1, words), np.concatenate([share[np.newaxis], group, equal])
+                randomness.mask_planes(2 * layout.groups + 1, words), np.concatenate([share[np.newaxis], group, equal])
             )
-            share, _ = _take_chain(party, hand, outputs[: layout.groups + 1], outputs[layout.groups + 1 :])
+            share, _ = _take_chain(party, randomness, outputs[: layout.groups + 1], outputs[layout.groups + 1 :])
             low = outputs[0]
-        result = party.open_planes(hand.mask_planes(1, words), share[np.newaxis])[0]
+        result = party.open_planes(randomness.mask_planes(1, words), share[np.newaxis])[0]
         found = [spread(result, count)]
         return [spread(low, count), *found] if len(positions) == 2 else found
 
@@ -140,18 +142,18 @@ def _chain_planes(count: int) -> int:
     return (1 << (count - 1)) - 1 + (1 << count) - 1
 
 
-def _leaves(party: Party, hand: Hand, chunk_bits: Words) -> tuple[Words, Words]:
+def _leaves(party: Party, randomness: GateRandomness, chunk_bits: Words) -> tuple[Words, Words]:
     """Look the public chunks (chunks, 4, words) up in the shared tables; give shares of "below" and "equal"."""
     chunks, _, words = chunk_bits.shape
     size = 1 << _CHUNK
     kernels = library()
     if kernels is not None:
-        shared = hand.share_planes((size - 1) * chunks, words)
+        shared = randomness.share_planes((size - 1) * chunks, words)
         below, equal = np.empty((2, chunks, words), dtype=np.uint64)
         kernels.call("tree_leaves", chunk_bits, shared, below, equal, chunks, words, party.index)
         return below, equal
     table = np.empty((size, chunks, words), dtype=np.uint64)
-    table[1:] = hand.share_planes((size - 1) * chunks, words).reshape(size - 1, chunks, words)
+    table[1:] = randomness.share_planes((size - 1) * chunks, words).reshape(size - 1, chunks, words)
     above = np.zeros_like(table)
     for value in range(size - 2, -1, -1):
         np.bitwise_xor(above[value + 1], table[value + 1], out=above[value])
@@ -178,22 +180,22 @@ def _upper(generate: Words, propagate: Words, layout: _Layout) -> tuple[Words, W
     )
 
 
-def _deal_chain(deal: Deal, generate: Words, propagate: Words) -> Words:
+def _deal_chain(dealer: GateDealer, generate: Words, propagate: Words) -> Words:
     """Share the mask products of a chain; give the subsets' ones."""
     subsets = mask_products(propagate)
     products = chain_products(generate, subsets)
-    deal.share_planes(subsets[1:].reshape(-1, subsets.shape[-1]))
-    deal.share_planes(products.reshape(-1, products.shape[-1]))
+    dealer.share_planes(subsets[1:].reshape(-1, subsets.shape[-1]))
+    dealer.share_planes(products.reshape(-1, products.shape[-1]))
     return subsets
 
 
-def _take_chain(party: Party, hand: Hand, generate: Words, propagate: Words) -> tuple[Words, Words]:
+def _take_chain(party: Party, randomness: GateRandomness, generate: Words, propagate: Words) -> tuple[Words, Words]:
     """Give shares of a chain's borrow, and the shares of its propagate masks' products."""
     count, rest = generate.shape[0], generate.shape[1:]
     each = int(np.prod(rest[:-1], dtype=np.int64))
     subsets = np.empty((1 << (count - 1), *rest), dtype=np.uint64)
     subsets[0] = 0 if party.index else 0xFFFFFFFFFFFFFFFF
-    subsets[1:] = hand.share_planes((subsets.shape[0] - 1) * each, rest[-1]).reshape(-1, *rest)
+    subsets[1:] = randomness.share_planes((subsets.shape[0] - 1) * each, rest[-1]).reshape(-1, *rest)
     size = (1 << count) - 1
-    products = hand.share_planes(size * each, rest[-1]).reshape(size, *rest)
+    products = randomness.share_planes(size * each, rest[-1]).reshape(size, *rest)
     return chain(generate, propagate, subsets, products), subsets

@@ -23,7 +23,7 @@ from medquorum.core.model.layout import Kind, TensorSpec
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["Averaging"]
 
@@ -55,18 +55,18 @@ class Averaging:
         shift = common_shift(divisions(kinds, self.bits, self.updates))
         return Rescale(shift, 64 - shift, 64, Form.BOUNDED)
 
-    def deal(self, deal: Callable[[str], Deal], comparison: Comparison) -> Iterator[Deal]:
+    def deal(self, dealer: Callable[[str], GateDealer], comparison: Comparison) -> Iterator[GateDealer]:
         """Deal for every chunk of the parameters; gives each gate when it is complete."""
         gate = self._gate
         for start, stop in self._chunks():
-            chunk = deal(f"average/{start}")
+            chunk = dealer(f"average/{start}")
             gate.deal(chunk, comparison, (stop - start,), None)
             yield chunk
 
     def evaluate(
         self,
         party: Party,
-        hand: Callable[[str], Hand],
+        randomness: Callable[[str], GateRandomness],
         comparison: Comparison,
         base: Mapping[str, IntArray],
         share: IntArray,
@@ -89,7 +89,7 @@ class Averaging:
         values *= factor
         result = np.empty_like(values)
         for start, stop in self._chunks():
-            chunk = hand(f"average/{start}")
+            chunk = randomness(f"average/{start}")
             result[start:stop] = gate.evaluate(party, chunk, comparison, values[start:stop])
             chunk.finish()
         return result + lowest if party.index == 0 else result

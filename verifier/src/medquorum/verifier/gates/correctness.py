@@ -12,7 +12,7 @@ from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["COUNT_BITS", "Correctness"]
 
@@ -52,28 +52,33 @@ class Correctness:
     def _sum_bits(self) -> int:
         return self.classes.bit_length()
 
-    def deal(self, deal: Deal, comparison: Comparison, images: int) -> None:
+    def deal(self, dealer: GateDealer, comparison: Comparison, images: int) -> None:
         """Deal for this number of images."""
-        place = _places(deal.own((images,), 0), self.classes)
-        mask = deal.mask((images, self.classes))
-        deal.share((np.arange(self.classes) == place[:, np.newaxis]).astype(np.int64), self.width)
-        deal.share(mask[np.arange(images), place], self.width)
-        self._gate.deal(deal, comparison, (images, self.classes), None)
-        total = ring.reduce(deal.mask((images,)), self._sum_bits)
+        place = _places(dealer.own((images,), 0), self.classes)
+        mask = dealer.mask((images, self.classes))
+        dealer.share((np.arange(self.classes) == place[:, np.newaxis]).astype(np.int64), self.width)
+        dealer.share(mask[np.arange(images), place], self.width)
+        self._gate.deal(dealer, comparison, (images, self.classes), None)
+        total = ring.reduce(dealer.mask((images,)), self._sum_bits)
         table = (np.arange(1 << self._sum_bits) == total[:, np.newaxis])[:, :, np.newaxis]
         if self.per_class:
             table = table & (np.arange(self.classes) == place[:, np.newaxis])[:, np.newaxis, :]
-        deal.share(table.astype(np.int64), COUNT_BITS)
+        dealer.share(table.astype(np.int64), COUNT_BITS)
 
     def evaluate(
-        self, party: Party, hand: Hand, comparison: Comparison, logits: IntArray, labels: IntArray | None
+        self,
+        party: Party,
+        randomness: GateRandomness,
+        comparison: Comparison,
+        logits: IntArray,
+        labels: IntArray | None,
     ) -> IntArray:
         """Give shares modulo 2^32 of the number of correct images, (1,), or of each class' ones, (classes,).
 
         Parameters
         ----------
         party : Party
-        hand : Hand
+        randomness : GateRandomness
         comparison : Comparison
         logits : ndarray of int64 (n, classes)
             Shares modulo 2^width.
@@ -85,18 +90,20 @@ class Correctness:
         behind: IntArray = np.zeros((images, self.classes), dtype=np.int64)
         turn: IntArray = np.zeros(images, dtype=np.int64)
         if labels is not None:
-            turn = (labels - _places(hand.own((images,)), self.classes)) % self.classes
+            turn = (labels - _places(randomness.own((images,)), self.classes)) % self.classes
         turn = ring.unpack(party.announce(0, ring.pack(turn, 8)), turn.shape, 8)
         classes = (index + turn[:, np.newaxis]) % self.classes
         if labels is not None:
             behind = (classes < labels[:, np.newaxis]).astype(np.int64)
         logits = np.take_along_axis(logits, classes, axis=1)
-        opened = party.open(hand.mask(logits.shape), logits, self.width)
-        label = (hand.share(logits.shape, self.width) * opened).sum(axis=1) - hand.share((images,), self.width)
-        fails = self._gate.evaluate(party, hand, comparison, label[:, np.newaxis] - logits - behind)
-        total = party.open(hand.mask((images,)), fails.sum(axis=1), self._sum_bits)
+        opened = party.open(randomness.mask(logits.shape), logits, self.width)
+        label = (randomness.share(logits.shape, self.width) * opened).sum(axis=1) - randomness.share(
+            (images,), self.width
+        )
+        fails = self._gate.evaluate(party, randomness, comparison, label[:, np.newaxis] - logits - behind)
+        total = party.open(randomness.mask((images,)), fails.sum(axis=1), self._sum_bits)
         width = self.classes if self.per_class else 1
-        table = hand.share((images, 1 << self._sum_bits, width), COUNT_BITS)
+        table = randomness.share((images, 1 << self._sum_bits, width), COUNT_BITS)
         bits = table[np.arange(images), total]
         if not self.per_class:
             total_bits: IntArray = bits.sum(axis=0)

@@ -11,7 +11,7 @@ from medquorum.verifier.gates.correctness import COUNT_BITS
 from medquorum.verifier.gates.parameter_range import FAIL_BITS
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["deal_decision", "decide"]
 
@@ -19,15 +19,20 @@ _SHORT = Rescale(0, COUNT_BITS, FAIL_BITS, Form.NEGATIVE)
 _NONE = Rescale(0, FAIL_BITS, 1, Form.NEGATIVE)
 
 
-def deal_decision(deal: Deal, comparison: Comparison, counts: int) -> None:
+def deal_decision(dealer: GateDealer, comparison: Comparison, counts: int) -> None:
     """Deal for this number of counts that have a minimum."""
     if counts:
-        _SHORT.deal(deal, comparison, (counts,), None)
-    _NONE.deal(deal, comparison, (1,), None)
+        _SHORT.deal(dealer, comparison, (counts,), None)
+    _NONE.deal(dealer, comparison, (1,), None)
 
 
 def decide(
-    party: Party, hand: Hand, comparison: Comparison, counts: IntArray, needed: IntArray | None, fails: IntArray
+    party: Party,
+    randomness: GateRandomness,
+    comparison: Comparison,
+    counts: IntArray,
+    needed: IntArray | None,
+    fails: IntArray,
 ) -> bool:
     """Open the single bit [every count reaches its minimum and nothing failed].
 
@@ -41,7 +46,7 @@ def decide(
     Parameters
     ----------
     party : Party
-    hand : Hand
+    randomness : GateRandomness
     comparison : Comparison
     counts : ndarray of int64 (c,)
         Shares modulo 2^32.
@@ -58,9 +63,9 @@ def decide(
     total = fails
     if counts.size:
         margins = counts if needed is None else counts - needed
-        total = total + _SHORT.evaluate(party, hand, comparison, margins).sum(keepdims=True)
+        total = total + _SHORT.evaluate(party, randomness, comparison, margins).sum(keepdims=True)
     if party.index == 0:
         total = total - 1
-    holds = _NONE.evaluate(party, hand, comparison, total)
-    hand.finish()
+    holds = _NONE.evaluate(party, randomness, comparison, total)
+    randomness.finish()
     return bool(party.reveal(holds, 1)[0] == np.int64(1))

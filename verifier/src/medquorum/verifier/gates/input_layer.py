@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medquorum.verifier.comparison.interface import Comparison
-from medquorum.verifier.gates.weights import DealtWeights, Weights
+from medquorum.verifier.gates.weights import DealerWeights, Weights
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
-from medquorum.verifier.randomness.wires import Dealt, Masked, Wire
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
+from medquorum.verifier.randomness.wires import DealerView, Masked, Wire
 
 __all__ = ["Entry"]
 
@@ -28,13 +28,21 @@ class Entry:
     name: str = "entry"
     opens: bool = False
 
-    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+    def deal(
+        self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, wire: DealerView, entry: DealerView
+    ) -> DealerView:
         """Draw P0's mask."""
-        return Dealt(wire.shape, skew=deal.private_mask(wire.shape, 0))
+        return DealerView(wire.shape, skew=dealer.private_mask(wire.shape, 0))
 
     def evaluate(
-        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+        self,
+        party: Party,
+        randomness: GateRandomness,
+        comparison: Comparison,
+        weights: Weights,
+        wire: Wire,
+        entry: Wire,
     ) -> Wire:
         """Send the masked pixels, or receive them."""
-        mask = hand.private_mask(wire.share.shape, 0)
+        mask = randomness.private_mask(wire.share.shape, 0)
         return Wire(wire.share, Masked(party.publish(0, mask, wire.share, self.ring), mask.share))

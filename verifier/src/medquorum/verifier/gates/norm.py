@@ -22,7 +22,7 @@ from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.gates.parameter_range import FAIL_BITS
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 from medquorum.verifier.randomness.wires import Masked
 
 __all__ = ["beyond", "check_limit", "deal_beyond"]
@@ -55,17 +55,17 @@ def _parts(layout: Sequence[TensorSpec]) -> Iterator[tuple[str, slice]]:
 
 
 def deal_beyond(
-    deal: Deal, comparison: Comparison, layout: Sequence[TensorSpec], masks: Mapping[str, IntArray]
+    dealer: GateDealer, comparison: Comparison, layout: Sequence[TensorSpec], masks: Mapping[str, IntArray]
 ) -> None:
     """Deal the squares of the masks and the comparisons."""
     parts = [masks[name].reshape(-1)[part] for name, part in _parts(layout)]
-    deal.share(np.array([np.dot(part, part) for part in parts], dtype=np.int64), 64)
-    _GATE.deal(deal, comparison, (len(parts) + 1,), None)
+    dealer.share(np.array([np.dot(part, part) for part in parts], dtype=np.int64), 64)
+    _GATE.deal(dealer, comparison, (len(parts) + 1,), None)
 
 
 def beyond(
     party: Party,
-    hand: Hand,
+    randomness: GateRandomness,
     comparison: Comparison,
     layout: Sequence[TensorSpec],
     base: Mapping[str, IntArray],
@@ -78,9 +78,9 @@ def beyond(
         known = masked[name].public.reshape(-1)[part] - base[name].reshape(-1)[part]
         factor = -2 * masked[name].mask.reshape(-1)[part]
         sums.append(np.dot(known, known + factor if party.index == 0 else factor))
-    squares = np.array(sums, dtype=np.int64) + hand.share((len(sums),), 64)
+    squares = np.array(sums, dtype=np.int64) + randomness.share((len(sums),), 64)
     margins = -np.concatenate([squares, squares.sum(keepdims=True)])
     if party.index == 0:
         margins += np.int64(limit)
-    fails: IntArray = _GATE.evaluate(party, hand, comparison, margins).sum(keepdims=True)
+    fails: IntArray = _GATE.evaluate(party, randomness, comparison, margins).sum(keepdims=True)
     return fails

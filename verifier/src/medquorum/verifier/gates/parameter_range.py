@@ -19,7 +19,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model.layout import TensorSpec
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["CHUNK", "FAIL_BITS", "bounds", "deal_outside", "outside"]
 
@@ -45,22 +45,24 @@ def _pieces(layout: Sequence[TensorSpec], part: slice) -> Iterator[tuple[IntArra
         start += spec.size
 
 
-def deal_outside(deal: Deal, comparison: Comparison, masks: IntArray, allowed: IntArray) -> None:
+def deal_outside(dealer: GateDealer, comparison: Comparison, masks: IntArray, allowed: IntArray) -> None:
     """Deal for a chunk: ``masks`` u (n,), ``allowed`` n of each parameter."""
     ends = masks + allowed
-    first = comparison.deal(deal, masks, _POSITIONS)[0]
-    second = comparison.deal(deal, ends, _POSITIONS)[0]
+    first = comparison.deal(dealer, masks, _POSITIONS)[0]
+    second = comparison.deal(dealer, ends, _POSITIONS)[0]
     wraps = (ends.view(np.uint64) < masks.view(np.uint64)).astype(np.int64)
-    deal.share(first ^ second ^ wraps, FAIL_BITS)
+    dealer.share(first ^ second ^ wraps, FAIL_BITS)
 
 
-def outside(party: Party, hand: Hand, comparison: Comparison, public: IntArray, lowest: IntArray) -> IntArray:
+def outside(
+    party: Party, randomness: GateRandomness, comparison: Comparison, public: IntArray, lowest: IntArray
+) -> IntArray:
     """Give the party's share (1,) modulo 2^32 of the number of parameters of a chunk that lie outside."""
     shifted = public - lowest
-    first = comparison.borrows(party, hand, shifted, _POSITIONS)[0]
-    second = comparison.borrows(party, hand, shifted, _POSITIONS)[0]
+    first = comparison.borrows(party, randomness, shifted, _POSITIONS)[0]
+    second = comparison.borrows(party, randomness, shifted, _POSITIONS)[0]
     known = 1 ^ first ^ second
-    share = (1 - 2 * known) * hand.share(known.shape, FAIL_BITS)
+    share = (1 - 2 * known) * randomness.share(known.shape, FAIL_BITS)
     if party.index == 0:
         share += known
     total: IntArray = share.sum(keepdims=True)

@@ -13,7 +13,7 @@ from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.arithmetic.kernels.library import Library, library
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["Form", "Rescale"]
 
@@ -93,14 +93,14 @@ class Rescale:
                 return 1 << (self.bits - 2)
         return 0
 
-    def deal(self, deal: Deal, comparison: Comparison, shape: tuple[int, ...], offset: IntArray | None) -> None:
+    def deal(self, dealer: GateDealer, comparison: Comparison, shape: tuple[int, ...], offset: IntArray | None) -> None:
         """Deal for values of this shape whose shares add up to x + offset."""
-        mask = deal.mask(shape)
+        mask = dealer.mask(shape)
         hidden = ring.reduce((mask if offset is None else mask + offset).reshape(-1), self.bits)
-        borrows = comparison.deal(deal, hidden, self._positions) if self._positions else []
+        borrows = comparison.deal(dealer, hidden, self._positions) if self._positions else []
         top = self._top(hidden)
         if self.form is Form.NEGATIVE:
-            deal.share(borrows[-1] ^ top, self.ring)
+            dealer.share(borrows[-1] ^ top, self.ring)
             return
         parts = [(self._quotient(hidden), self.ring)]
         if self.shift:
@@ -108,33 +108,33 @@ class Rescale:
         if self._lift:
             parts.append((borrows[-1] if self.form is Form.SIGNED else top, self._lift))
         for values, bits in parts:
-            deal.share(values, bits)
+            dealer.share(values, bits)
         if self.form is Form.RELU:
             sign = borrows[-1] ^ top
-            deal.share(sign, self.ring)
+            dealer.share(sign, self.ring)
             for values, bits in parts:
-                deal.share(values * sign, bits)
+                dealer.share(values * sign, bits)
 
-    def evaluate(self, party: Party, hand: Hand, comparison: Comparison, share: IntArray) -> IntArray:
+    def evaluate(self, party: Party, randomness: GateRandomness, comparison: Comparison, share: IntArray) -> IntArray:
         """Give the party's share of the result, in the input's shape."""
         if party.index == 0 and self._half:
             share = share + np.uint64(self._half).astype(np.int64)
-        public = party.open(hand.mask(share.shape), share, self.bits).reshape(-1)
-        borrows = comparison.borrows(party, hand, public, self._positions) if self._positions else []
+        public = party.open(randomness.mask(share.shape), share, self.bits).reshape(-1)
+        borrows = comparison.borrows(party, randomness, public, self._positions) if self._positions else []
         sign = borrows[-1] ^ self._top(public) if self.form in (Form.RELU, Form.NEGATIVE) else None
         if self.form is Form.NEGATIVE and sign is not None:
-            result = (1 - 2 * sign) * hand.share(public.shape, self.ring)
+            result = (1 - 2 * sign) * randomness.share(public.shape, self.ring)
             return (result + sign if party.index == 0 else result).reshape(share.shape)
         kernels = library()
         if kernels is not None:
-            return self._compiled(kernels, party, hand, public, borrows, sign).reshape(share.shape)
+            return self._compiled(kernels, party, randomness, public, borrows, sign).reshape(share.shape)
         known, factors = self._public_part(public, borrows)
-        result = self._secret_part(hand, public.size, factors)
+        result = self._secret_part(randomness, public.size, factors)
         if party.index == 0:
             result += known
         if sign is not None:
-            masked = hand.share(public.shape, self.ring) * known
-            masked += self._secret_part(hand, public.size, factors)
+            masked = randomness.share(public.shape, self.ring) * known
+            masked += self._secret_part(randomness, public.size, factors)
             np.subtract(result, masked, out=masked, where=sign == 0)
             result = masked
         return result.reshape(share.shape)
@@ -143,7 +143,7 @@ class Rescale:
         self,
         kernels: Library,
         party: Party,
-        hand: Hand,
+        randomness: GateRandomness,
         public: IntArray,
         borrows: list[IntArray],
         sign: IntArray | None,
@@ -151,12 +151,12 @@ class Rescale:
         """Do what follows the comparisons in one pass."""
 
         def dealt() -> list[IntArray | int]:
-            quotient = hand.share(public.shape, self.ring)
-            bit = hand.share(public.shape, self.ring) if self.shift else 0
-            return [quotient, bit, hand.share(public.shape, self._lift) if self._lift else 0]
+            quotient = randomness.share(public.shape, self.ring)
+            bit = randomness.share(public.shape, self.ring) if self.shift else 0
+            return [quotient, bit, randomness.share(public.shape, self._lift) if self._lift else 0]
 
         plain = dealt()
-        signed = [0, 0, 0, 0] if sign is None else [hand.share(public.shape, self.ring), *dealt()]
+        signed = [0, 0, 0, 0] if sign is None else [randomness.share(public.shape, self.ring), *dealt()]
         result = np.empty_like(public)
         kernels.call(
             "rescale",
@@ -188,9 +188,9 @@ class Rescale:
     def _top(self, values: IntArray) -> IntArray:
         return values >> np.int64(self.bits - 1) & np.int64(1)
 
-    def _secret_part(self, hand: Hand, count: int, factors: list[tuple[IntArray, int]]) -> IntArray:
+    def _secret_part(self, randomness: GateRandomness, count: int, factors: list[tuple[IntArray, int]]) -> IntArray:
         """Give the share of the dealt bits times their public factors, less that of floor(r / 2^shift)."""
-        total = -hand.share((count,), self.ring)
+        total = -randomness.share((count,), self.ring)
         for factor, bits in factors:
-            total += factor * hand.share((count,), bits)
+            total += factor * randomness.share((count,), bits)
         return total

@@ -14,10 +14,10 @@ from medquorum.verifier.arithmetic.geometry import Geometry
 from medquorum.verifier.arithmetic.windows import Along, along
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.gates.rescale import Form, Rescale
-from medquorum.verifier.gates.weights import DealtWeights, Weights
+from medquorum.verifier.gates.weights import DealerWeights, Weights
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand
-from medquorum.verifier.randomness.wires import Dealt, Masked, Wire
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness
+from medquorum.verifier.randomness.wires import DealerView, Masked, Wire
 
 __all__ = ["Average", "Linear", "Maximum", "Scale", "Step"]
 
@@ -35,12 +35,20 @@ class Step(Protocol):
         """True when the step's input is also the shortcut's input of the residual that starts here."""
         ...
 
-    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+    def deal(
+        self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, wire: DealerView, entry: DealerView
+    ) -> DealerView:
         """Deal for the step; ``entry`` is the input of the residual around it."""
         ...
 
     def evaluate(
-        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+        self,
+        party: Party,
+        randomness: GateRandomness,
+        comparison: Comparison,
+        weights: Weights,
+        wire: Wire,
+        entry: Wire,
     ) -> Wire:
         """Give the party's shares of the step's output."""
         ...
@@ -65,35 +73,43 @@ class Linear:
     adds: bool
     shortcut: str | None
 
-    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+    def deal(
+        self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, wire: DealerView, entry: DealerView
+    ) -> DealerView:
         """Draw the input's mask; the offset is the product of the differences."""
-        _deal_opening(deal, wire)
+        _deal_opening(dealer, wire)
         total = weights.offset(self.name, wire)
         if self.shortcut is not None:
-            _deal_opening(deal, entry)
+            _deal_opening(dealer, entry)
             total = total + weights.offset(self.shortcut, entry)
-        return Dealt(total.shape, total)
+        return DealerView(total.shape, total)
 
     def evaluate(
-        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+        self,
+        party: Party,
+        randomness: GateRandomness,
+        comparison: Comparison,
+        weights: Weights,
+        wire: Wire,
+        entry: Wire,
     ) -> Wire:
         """Give shares of the sums, plus the offset."""
-        total = weights.apply(self.name, _opened(party, hand, wire, self.ring))
+        total = weights.apply(self.name, _opened(party, randomness, wire, self.ring))
         if self.shortcut is not None:
-            total += weights.apply(self.shortcut, _opened(party, hand, entry, self.ring))
+            total += weights.apply(self.shortcut, _opened(party, randomness, entry, self.ring))
         elif self.adds:
             total += entry.share << np.int64(self.shift)
         return Wire(total)
 
 
-def _deal_opening(deal: Deal, wire: Dealt) -> None:
+def _deal_opening(dealer: GateDealer, wire: DealerView) -> None:
     if wire.skew is None:
-        wire.skew = deal.mask_shares(wire.shape).difference
+        wire.skew = dealer.mask_shares(wire.shape).difference
 
 
-def _opened(party: Party, hand: Hand, wire: Wire, bits: int) -> Masked:
+def _opened(party: Party, randomness: GateRandomness, wire: Wire, bits: int) -> Masked:
     if wire.masked is None:
-        mask = hand.mask(wire.share.shape)
+        mask = randomness.mask(wire.share.shape)
         wire.masked = Masked(party.open(mask, wire.share, bits), mask.share)
     return wire.masked
 
@@ -106,16 +122,24 @@ class Scale:
     opens: bool
     gate: Rescale
 
-    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+    def deal(
+        self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, wire: DealerView, entry: DealerView
+    ) -> DealerView:
         """Deal for the gate."""
-        self.gate.deal(deal, comparison, wire.shape, wire.offset)
-        return Dealt(wire.shape)
+        self.gate.deal(dealer, comparison, wire.shape, wire.offset)
+        return DealerView(wire.shape)
 
     def evaluate(
-        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+        self,
+        party: Party,
+        randomness: GateRandomness,
+        comparison: Comparison,
+        weights: Weights,
+        wire: Wire,
+        entry: Wire,
     ) -> Wire:
         """Evaluate the gate."""
-        return Wire(self.gate.evaluate(party, hand, comparison, wire.share))
+        return Wire(self.gate.evaluate(party, randomness, comparison, wire.share))
 
 
 @dataclass(frozen=True)
@@ -140,18 +164,26 @@ class Maximum:
     def _axes(self, shape: tuple[int, ...]) -> list[tuple[int, Along]]:
         return [(axis, along(shape[axis], self.kernel, self.stride, self.padding)) for axis in (2, 1)]
 
-    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+    def deal(
+        self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, wire: DealerView, entry: DealerView
+    ) -> DealerView:
         """Deal one comparison for each place of a window after its first."""
         shape = list(wire.shape)
         for axis, places in self._axes(wire.shape):
             for window, _ in places.rest:
                 shape[axis] = window.shape[0]
-                self._gate.deal(deal, comparison, tuple(shape), None)
+                self._gate.deal(dealer, comparison, tuple(shape), None)
             shape[axis] = places.first.shape[0]
-        return Dealt(tuple(shape))
+        return DealerView(tuple(shape))
 
     def evaluate(
-        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+        self,
+        party: Party,
+        randomness: GateRandomness,
+        comparison: Comparison,
+        weights: Weights,
+        wire: Wire,
+        entry: Wire,
     ) -> Wire:
         """Compare place after place."""
         values = wire.share
@@ -159,7 +191,7 @@ class Maximum:
             best = values.take(places.first, axis=axis)
             for window, place in places.rest:
                 other = values.take(place, axis=axis)
-                ahead = self._gate.evaluate(party, hand, comparison, best.take(window, axis=axis) - other)
+                ahead = self._gate.evaluate(party, randomness, comparison, best.take(window, axis=axis) - other)
                 where: list[slice | IntArray] = [slice(None)] * axis
                 best[(*where, window)] = other + ahead
             values = best
@@ -175,12 +207,20 @@ class Average:
     kernel: tuple[int, int]
     stride: int
 
-    def deal(self, deal: Deal, comparison: Comparison, weights: DealtWeights, wire: Dealt, entry: Dealt) -> Dealt:
+    def deal(
+        self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, wire: DealerView, entry: DealerView
+    ) -> DealerView:
         """Nothing is dealt."""
-        return Dealt((wire.shape[0], *self._geometry(wire.shape).output, wire.shape[3]))
+        return DealerView((wire.shape[0], *self._geometry(wire.shape).output, wire.shape[3]))
 
     def evaluate(
-        self, party: Party, hand: Hand, comparison: Comparison, weights: Weights, wire: Wire, entry: Wire
+        self,
+        party: Party,
+        randomness: GateRandomness,
+        comparison: Comparison,
+        weights: Weights,
+        wire: Wire,
+        entry: Wire,
     ) -> Wire:
         """Add each window's shares, scaled; P0 adds the truncation's half."""
         area = self.kernel[0] * self.kernel[1]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.arithmetic.convolution import Convolution
 from medquorum.verifier.arithmetic.geometry import Geometry
-from medquorum.verifier.randomness.wires import Dealt, Masked
+from medquorum.verifier.randomness.wires import DealerView, Masked
 
-__all__ = ["DealtLayer", "DealtWeights", "Layer", "Weights"]
+__all__ = ["DealerLayer", "DealerWeights", "Layer", "Weights"]
 
 
 class Layer(NamedTuple):
@@ -52,7 +52,7 @@ class Weights:
         return total
 
 
-class DealtLayer(NamedTuple):
+class DealerLayer(NamedTuple):
     """The dealer's form of one layer."""
 
     convolution: Convolution
@@ -61,18 +61,18 @@ class DealtLayer(NamedTuple):
     """What the bias' shares add up to beyond the bias."""
 
 
-class DealtWeights:
+class DealerWeights:
     """The dealer's layers, by name; their sums are right modulo 2^ring."""
 
     def __init__(self, ring: int) -> None:
         self._ring = ring
-        self._layers: dict[str, DealtLayer] = {}
+        self._layers: dict[str, DealerLayer] = {}
 
     def add(self, name: str, skew: IntArray, bias: IntArray, geometry: Geometry) -> None:
         """Arrange the differences of a layer's live weights."""
-        self._layers[name] = DealtLayer(Convolution(skew, geometry, self._ring), bias)
+        self._layers[name] = DealerLayer(Convolution(skew, geometry, self._ring), bias)
 
-    def offset(self, name: str, wire: Dealt) -> IntArray:
+    def offset(self, name: str, wire: DealerView) -> IntArray:
         """Give what the layer's shares add up to beyond its sums and bias."""
         layer = self._layers[name]
         if wire.skew is None:

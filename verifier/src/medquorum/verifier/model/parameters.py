@@ -24,24 +24,24 @@ from medquorum.core.model.description import BatchNorm
 from medquorum.core.model.layout import TensorSpec
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.gates.rescale import Form, Rescale
-from medquorum.verifier.gates.weights import DealtWeights, Weights
+from medquorum.verifier.gates.weights import DealerWeights, Weights
 from medquorum.verifier.model.plan import Mixture, Subject
 from medquorum.verifier.model.program import Affine, Program
 from medquorum.verifier.opening.party import Party
-from medquorum.verifier.randomness.material import Deal, Hand, MaskShares
+from medquorum.verifier.randomness.material import GateDealer, GateRandomness, MaskShares
 from medquorum.verifier.randomness.wires import Masked
 
 __all__ = ["deal_parameters", "deal_weights", "open_parameters", "open_weights", "tensors"]
 
 
-def deal_parameters(deal: Deal, layout: Sequence[TensorSpec]) -> MaskShares:
+def deal_parameters(dealer: GateDealer, layout: Sequence[TensorSpec]) -> MaskShares:
     """Draw the mask of every parameter (n,)."""
-    return deal.mask_shares((sum(spec.size for spec in layout),))
+    return dealer.mask_shares((sum(spec.size for spec in layout),))
 
 
-def open_parameters(party: Party, hand: Hand, share: IntArray) -> Masked:
+def open_parameters(party: Party, randomness: GateRandomness, share: IntArray) -> Masked:
     """Open every parameter of an update (n,) under its mask."""
-    mask = hand.mask(share.shape)
+    mask = randomness.mask(share.shape)
     return Masked(party.open(mask, share, 64), mask.share)
 
 
@@ -70,23 +70,23 @@ def _gates(program: Program) -> tuple[Rescale, Rescale]:
 
 
 def deal_weights(
-    deal: Callable[[str], Deal],
+    dealer: Callable[[str], GateDealer],
     comparison: Comparison,
     subject: Subject,
     masks: Mapping[str, MaskShares],
-    result: DealtWeights,
-) -> Iterator[Deal]:
+    result: DealerWeights,
+) -> Iterator[GateDealer]:
     """Deal for all layers and add them to ``result``; gives each gate when it is complete.
 
     Parameters
     ----------
-    deal : callable
+    dealer : callable
         Gives the gate of a name.
     comparison : Comparison
     subject : Subject
     masks : mapping of tensor name to MaskShares
         Of the parameters of r.
-    result : DealtWeights
+    result : DealerWeights
     """
     program, mixture = subject.program, subject.mixture
     other = np.int64(mixture.other)
@@ -99,7 +99,7 @@ def deal_weights(
             if affine.grey:
                 skew = skew.sum(axis=1, keepdims=True)
         else:
-            gate = deal(f"{name}.fold")
+            gate = dealer(f"{name}.fold")
             gain_gate, weight_gate = _gates(program)
             scale = masks[f"{norm.name}.scale"].total
             gain_gate.deal(gate, comparison, scale.shape, -(masks[f"{norm.name}.weight"].total * other * scale))
@@ -115,7 +115,7 @@ def deal_weights(
 
 def open_weights(
     party: Party,
-    hand: Callable[[str], Hand],
+    randomness: Callable[[str], GateRandomness],
     comparison: Comparison,
     subject: Subject,
     base: Mapping[str, IntArray],
@@ -126,7 +126,7 @@ def open_weights(
     Parameters
     ----------
     party : Party
-    hand : callable
+    randomness : callable
         Gives the material of a gate's name.
     comparison : Comparison
     subject : Subject
@@ -149,7 +149,7 @@ def open_weights(
             if affine.grey:
                 weights = Masked(*(part.sum(axis=1, keepdims=True) for part in (weights.public, weights.mask)))
         else:
-            folding = _Folding(party, hand(f"{name}.fold"), comparison, program)
+            folding = _Folding(party, randomness(f"{name}.fold"), comparison, program)
             weights, bias = folding(affine, affine.norm, mixed, weights)
         if affine.rounds and party.index == 0:
             bias = bias + np.int64(1 << (FRACTION_BITS + mixture.bits - 1))
@@ -176,9 +176,9 @@ class _Mixed:
 class _Folding:
     """Folds one batch normalisation."""
 
-    def __init__(self, party: Party, hand: Hand, comparison: Comparison, program: Program) -> None:
+    def __init__(self, party: Party, randomness: GateRandomness, comparison: Comparison, program: Program) -> None:
         self._party = party
-        self._hand = hand
+        self._randomness = randomness
         self._comparison = comparison
         self._program = program
 
@@ -200,7 +200,7 @@ class _Folding:
             inner = Masked(inner.public + own.public, inner.mask + own.mask)
         bias = self._times(gain, inner) + (mixed(f"{name}.bias").share(self._party.index) << np.int64(FRACTION_BITS))
         weights = self._opened(folded, self._program.ring)
-        self._hand.finish()
+        self._randomness.finish()
         return weights, bias
 
     def _times(self, first: Masked, second: Masked) -> IntArray:
@@ -211,10 +211,10 @@ class _Folding:
     def _rounded(self, gate: Rescale, share: IntArray) -> IntArray:
         """Truncate to the nearest."""
         half = np.int64(1 << (gate.shift - 1)) if self._party.index == 0 else np.int64(0)
-        return gate.evaluate(self._party, self._hand, self._comparison, share + half)
+        return gate.evaluate(self._party, self._randomness, self._comparison, share + half)
 
     def _opened(self, share: IntArray, bits: int = 64) -> Masked:
-        mask = self._hand.mask(share.shape)
+        mask = self._randomness.mask(share.shape)
         return Masked(self._party.open(mask, share, bits), mask.share)
 
 

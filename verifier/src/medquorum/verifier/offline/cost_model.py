@@ -12,14 +12,14 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.comparison.backends import Comparing, back_end
 from medquorum.verifier.comparison.interface import Cost
 from medquorum.verifier.comparison.tree import Tree
-from medquorum.verifier.gates.weights import DealtWeights
+from medquorum.verifier.gates.weights import DealerWeights
 from medquorum.verifier.model.plan import Plan, Subject
 from medquorum.verifier.offline.dealer import Dealer
 from medquorum.verifier.randomness.channel import CREDIT
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.randomness.material import Deal
+from medquorum.verifier.randomness.material import GateDealer
 from medquorum.verifier.randomness.stream import SEED_BYTES
-from medquorum.verifier.randomness.wires import Dealt
+from medquorum.verifier.randomness.wires import DealerView
 
 __all__ = ["batch_cost", "fitting_batch", "in_batches"]
 
@@ -77,13 +77,13 @@ class _Listed(Tree):
     def __init__(self) -> None:
         self.comparisons: list[tuple[int, Sequence[int]]] = []
 
-    def deal(self, deal: Deal, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
+    def deal(self, dealer: GateDealer, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
         """Note it; there are no masks."""
         self.comparisons.append((masks.size, positions))
         return [np.zeros_like(masks) for _ in positions]
 
 
-class _Shapes(DealtWeights):
+class _Shapes(DealerWeights):
     """Layers of which only the outputs' shapes are known."""
 
     def __init__(self, subject: Subject) -> None:
@@ -92,6 +92,6 @@ class _Shapes(DealtWeights):
             affine.layer.name: (*affine.geometry.output, affine.layer.outputs) for affine in subject.program.layers
         }
 
-    def offset(self, name: str, wire: Dealt) -> IntArray:
+    def offset(self, name: str, wire: DealerView) -> IntArray:
         """Give zeros in the shape of the layer's output."""
         return np.zeros((wire.shape[0], *self._outputs[name]), dtype=np.int64)

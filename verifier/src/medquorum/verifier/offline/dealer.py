@@ -11,13 +11,13 @@ from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.decision import deal_decision
 from medquorum.verifier.gates.norm import deal_beyond
 from medquorum.verifier.gates.parameter_range import CHUNK, bounds, deal_outside
-from medquorum.verifier.gates.weights import DealtWeights
+from medquorum.verifier.gates.weights import DealerWeights
 from medquorum.verifier.model.parameters import deal_parameters, deal_weights, tensors
 from medquorum.verifier.model.plan import Plan, Subject
 from medquorum.verifier.opening.interleave import pairs
 from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
-from medquorum.verifier.randomness.material import Deal, MaskShares
-from medquorum.verifier.randomness.wires import Dealt
+from medquorum.verifier.randomness.material import GateDealer, MaskShares
+from medquorum.verifier.randomness.wires import DealerView
 
 __all__ = ["Dealer", "Dealing"]
 
@@ -42,7 +42,7 @@ class Dealer:
     plan : Plan
     comparison : Comparison
         Back end for the batches; what is done once per model always uses the tree, whose material is 40 times smaller.
-    weights : mapping of subject to DealtWeights or None
+    weights : mapping of subject to DealerWeights or None
         Where they are to be kept; new ones unless given.
     mask_seeds : (bytes, bytes) or None
         Of the mask of the update's parameters, the same in all attempts; the verification's own unless given.
@@ -54,7 +54,7 @@ class Dealer:
         name: MaterialId,
         plan: Plan,
         comparison: Comparison,
-        weights: Mapping[str, DealtWeights] | None = None,
+        weights: Mapping[str, DealerWeights] | None = None,
         mask_seeds: tuple[bytes, bytes] | None = None,
     ) -> None:
         self._seeds = seeds
@@ -62,7 +62,7 @@ class Dealer:
         self._name = name
         self._plan = plan
         self._comparison = comparison
-        made = {subject.key: DealtWeights(subject.program.ring) for subject in plan.subjects}
+        made = {subject.key: DealerWeights(subject.program.ring) for subject in plan.subjects}
         self._weights = made if weights is None else weights
 
     def model(self) -> Iterator[Dealing]:
@@ -71,7 +71,7 @@ class Dealer:
         if averaging is not None:
             for gate in averaging.deal(lambda chunk: self._deal(MODEL_BATCH, chunk), Tree()):
                 yield _finished(gate)
-        hidden = Deal(self._mask_seeds, self._name.of_update())
+        hidden = GateDealer(self._mask_seeds, self._name.of_update())
         masks = deal_parameters(hidden, self._plan.layout)
         yield Dealing(self._name.at(MODEL_BATCH, "parameters"), hidden.messages())
         if averaging is None:
@@ -80,10 +80,10 @@ class Dealer:
         by_name = {name: MaskShares(first[name], second[name]) for name in first}
         for subject in self._plan.subjects:
 
-            def deal(layer: str, key: str = subject.key) -> Deal:
+            def dealer(layer: str, key: str = subject.key) -> GateDealer:
                 return self._deal(MODEL_BATCH, f"{key}/{layer}")
 
-            for gate in deal_weights(deal, Tree(), subject, by_name, self._weights[subject.key]):
+            for gate in deal_weights(dealer, Tree(), subject, by_name, self._weights[subject.key]):
                 yield _finished(gate)
 
     def _conditions(self, masks: MaskShares) -> Iterator[Dealing]:
@@ -116,7 +116,7 @@ class Dealer:
     def batch(self, batch: int, images: int, subject: Subject) -> Iterator[Dealing]:
         """Deal for one batch of images and one subject; needs :meth:`model` first."""
         program, weights = subject.program, self._weights[subject.key]
-        wire = entry = Dealt((images, *program.image))
+        wire = entry = DealerView((images, *program.image))
         for index, step in enumerate(program.steps):
             gate = self._deal(batch, f"{subject.key}/{index}/{step.name}")
             if step.opens:
@@ -133,9 +133,9 @@ class Dealer:
         deal_decision(gate, Tree(), counts)
         yield _finished(gate)
 
-    def _deal(self, batch: int, gate: str) -> Deal:
-        return Deal(self._seeds, self._name.at(batch, gate))
+    def _deal(self, batch: int, gate: str) -> GateDealer:
+        return GateDealer(self._seeds, self._name.at(batch, gate))
 
 
-def _finished(gate: Deal) -> Dealing:
+def _finished(gate: GateDealer) -> Dealing:
     return Dealing(gate.name, gate.messages())

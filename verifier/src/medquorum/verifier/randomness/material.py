@@ -21,7 +21,7 @@ from medquorum.verifier.arithmetic.bitplanes import Words
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.stream import Stream
 
-__all__ = ["Audit", "Deal", "Hand", "Mask", "MaskShares"]
+__all__ = ["Audit", "GateDealer", "GateRandomness", "Mask", "MaskShares"]
 
 Audit: TypeAlias = Callable[[str, bytes], None]
 """Called with a mask's name and the masked share that is about to leave the party."""
@@ -68,7 +68,7 @@ class MaskShares(NamedTuple):
         return self.first - self.second
 
 
-class Deal:
+class GateDealer:
     """The dealer's side of one gate: draws both parties' streams and collects the messages to them.
 
     Parameters
@@ -125,7 +125,7 @@ class Deal:
         return b"".join([length, *self._common]), b"".join([length, *self._common, *self._corrections])
 
 
-class Hand:
+class GateRandomness:
     """A party's side of one gate: draws in the order in which the dealer dealt.
 
     Parameters

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from medquorum.errors import MaterialError
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.randomness.material import Hand
+from medquorum.verifier.randomness.material import GateRandomness
 
 __all__ = ["Supply"]
 
@@ -44,7 +44,7 @@ class Supply:
         self._used: set[MaterialId] = set()
         self._consume = self._remember if consume is None else consume
 
-    def hand(self, name: MaterialId) -> Hand:
+    def randomness(self, name: MaterialId) -> GateRandomness:
         """Give the material of this gate.
 
         Raises
@@ -52,11 +52,11 @@ class Supply:
         MaterialError
             It was used before, or the dealer's next material is another gate's.
         """
-        return Hand(self._party, self._seed, name, self._next(name))
+        return GateRandomness(self._party, self._seed, name, self._next(name))
 
-    def hand_of_update(self, name: MaterialId) -> Hand:
-        """Give the material of the gate that opens the update's parameters; raises as :meth:`hand`."""
-        return Hand(self._party, self._mask_seed, name.of_update(), self._next(name))
+    def randomness_of_update(self, name: MaterialId) -> GateRandomness:
+        """Give the material of the gate that opens the update's parameters; raises as :meth:`randomness`."""
+        return GateRandomness(self._party, self._mask_seed, name.of_update(), self._next(name))
 
     def _next(self, name: MaterialId) -> bytes | memoryview:
         found, message = self._receive()

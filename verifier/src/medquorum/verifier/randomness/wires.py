@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from medquorum.core.fixedpoint import IntArray
 
-__all__ = ["Dealt", "Masked", "Wire"]
+__all__ = ["DealerView", "Masked", "Wire"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Wire:
 
 
 @dataclass
-class Dealt:
+class DealerView:
     """The dealer's view of the same activations.
 
     Attributes

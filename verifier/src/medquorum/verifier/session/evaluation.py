@@ -23,7 +23,7 @@ from medquorum.verifier.model.plan import Plan, Subject
 from medquorum.verifier.opening.interleave import ByTurns, Turn, pairs, take_turns
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
-from medquorum.verifier.randomness.material import Hand
+from medquorum.verifier.randomness.material import GateRandomness
 from medquorum.verifier.randomness.supply import Supply
 from medquorum.verifier.randomness.wires import Masked, Wire
 
@@ -93,8 +93,10 @@ class Evaluation:
         """
         averaging = self._plan.averaging
         if averaging is not None:
-            share = averaging.evaluate(self._party, lambda chunk: self._hand(MODEL_BATCH, chunk), Tree(), base, share)
-        opening = self._supply.hand_of_update(self._name.at(MODEL_BATCH, "parameters"))
+            share = averaging.evaluate(
+                self._party, lambda chunk: self._randomness(MODEL_BATCH, chunk), Tree(), base, share
+            )
+        opening = self._supply.randomness_of_update(self._name.at(MODEL_BATCH, "parameters"))
         flat = open_parameters(self._party, opening, share)
         if self._keep is not None:
             self._keep(flat.public)
@@ -105,23 +107,23 @@ class Evaluation:
             fails = self._conditions(base, flat.public, masked)
         for subject in self._plan.subjects:
 
-            def hand(layer: str, key: str = subject.key) -> Hand:
-                return self._hand(MODEL_BATCH, f"{key}/{layer}")
+            def randomness(layer: str, key: str = subject.key) -> GateRandomness:
+                return self._randomness(MODEL_BATCH, f"{key}/{layer}")
 
-            self._weights[subject.key] = open_weights(self._party, hand, Tree(), subject, base, masked)
+            self._weights[subject.key] = open_weights(self._party, randomness, Tree(), subject, base, masked)
         return fails
 
     def _conditions(self, base: Mapping[str, IntArray], public: IntArray, masked: Mapping[str, Masked]) -> IntArray:
         fails = np.zeros(1, dtype=np.int64)
         for part in self._plan.chunks(CHUNK):
-            hand = self._hand(MODEL_BATCH, f"range/{part.start}")
+            randomness = self._randomness(MODEL_BATCH, f"range/{part.start}")
             lowest = bounds(self._plan.layout, part)[0]
-            fails += outside(self._party, hand, Tree(), public[part], lowest)
-            hand.finish()
+            fails += outside(self._party, randomness, Tree(), public[part], lowest)
+            randomness.finish()
         if self._plan.norm is not None:
-            hand = self._hand(MODEL_BATCH, "norm")
-            fails += beyond(self._party, hand, Tree(), self._plan.layout, base, masked, self._plan.norm)
-            hand.finish()
+            randomness = self._randomness(MODEL_BATCH, "norm")
+            fails += beyond(self._party, randomness, Tree(), self._plan.layout, base, masked, self._plan.norm)
+            randomness.finish()
         return fails
 
     def batches(self, parts: Sequence[tuple[int, slice]], samples: Samples | None, finished: Finished) -> None:
@@ -155,25 +157,25 @@ class Evaluation:
         for index, step in enumerate(program.steps):
             if step.opens:
                 entry = wire
-            hand = self._hand(batch, f"{subject.key}/{index}/{step.name}")
-            wire = step.evaluate(self._party, hand, self._comparison, weights, wire, entry)
-            hand.finish()
+            randomness = self._randomness(batch, f"{subject.key}/{index}/{step.name}")
+            wire = step.evaluate(self._party, randomness, self._comparison, weights, wire, entry)
+            randomness.finish()
             if self._trace is not None:
                 self._trace(f"{subject.key}/{index}/{step.name}", wire.share)
-        hand = self._hand(batch, f"{subject.key}/correct")
+        randomness = self._randomness(batch, f"{subject.key}/correct")
         logits = wire.share.reshape(count, -1)
         labels = None if samples is None else samples[1]
-        result = self._plan.correctness(subject).evaluate(self._party, hand, self._comparison, logits, labels)
-        hand.finish()
+        result = self._plan.correctness(subject).evaluate(self._party, randomness, self._comparison, logits, labels)
+        randomness.finish()
         return result
 
     def decide(self, counts: IntArray, needed: IntArray | None, fails: IntArray) -> bool:
         """Open the verdict's single bit: no fails, and every count reaches P0's minimum (None at P1)."""
-        hand = self._hand(MODEL_BATCH, "decision")
-        return decide(self._party, hand, Tree(), counts, needed, fails)
+        randomness = self._randomness(MODEL_BATCH, "decision")
+        return decide(self._party, randomness, Tree(), counts, needed, fails)
 
-    def _hand(self, batch: int, gate: str) -> Hand:
-        hand = self._supply.hand(self._name.at(batch, gate))
+    def _randomness(self, batch: int, gate: str) -> GateRandomness:
+        randomness = self._supply.randomness(self._name.at(batch, gate))
         if self._turn is not None:
             self._turn.pass_on()  # the dealer deals a gate to one batch after the other
-        return hand
+        return randomness
