@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from medquorum.clients.encrypted.aggregation.new_model import NewModel
+from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
 from medquorum.clients.encrypted.aggregation.node import Node
-from medquorum.clients.encrypted.aggregation.resharing import Resharing
+from medquorum.clients.encrypted.aggregation.resharing import Resharer
 from medquorum.clients.encrypted.aggregation.result import model_name, next_packed
-from medquorum.clients.encrypted.dealer.dealing import MasksDuty
+from medquorum.clients.encrypted.dealer.dealing import MaskAttestor
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
 from medquorum.clients.encrypted.verification.images import PrivateImages, mounted
 from medquorum.clients.encrypted.verification.share_store import ShareStore
@@ -99,7 +99,7 @@ class Rig:
         self.seeds = MaskSeeds(folder / DEALER)
         quiet = Report("test", "", as_json=True, stream=io.StringIO())
         self.report = quiet
-        self.duty = MasksDuty(self.ledger(DEALER), self.transactions(DEALER), self.task, self.seeds, quiet)
+        self.mask_attestor = MaskAttestor(self.ledger(DEALER), self.transactions(DEALER), self.task, self.seeds, quiet)
         self.shares = [
             ShiftedShares(folder / party / "shares", self.ledger(party), self.task, index)
             for index, party in enumerate(PARTIES)
@@ -121,7 +121,7 @@ class Rig:
             )
             for index, party in enumerate(PARTIES)
         ]
-        self.resharings = [self.resharing(index) for index in (0, 1)]
+        self.resharers = [self.resharer(index) for index in (0, 1)]
         self.nodes = {msp: self.node(msp) for msp in nodes}
         self._submit()
 
@@ -131,9 +131,9 @@ class Rig:
     def transactions(self, msp: str) -> Transactions:
         return Transactions(LedgerContract(self.demo, msp), [A, B], 2, msp)
 
-    def resharing(self, index: int) -> Resharing:
+    def resharer(self, index: int) -> Resharer:
         party = PARTIES[index]
-        return Resharing(
+        return Resharer(
             self.ledger(party),
             self.task,
             index,
@@ -148,7 +148,9 @@ class Rig:
         index = PARTIES.index(msp) if msp in PARTIES else 1
         verification = self.verifications[index]
         images = PrivateImages(self.folder / "sets" / "set.safetensors", self.task) if msp == PARTIES[0] else None
-        model = NewModel(self.transactions(msp), self.task, verification.base, images, self.folder / msp, self.report)
+        model = ModelPublisher(
+            self.transactions(msp), self.task, verification.base, images, self.folder / msp, self.report
+        )
         return Node(
             self.ledger(msp),
             self.transactions(msp),
@@ -165,7 +167,7 @@ class Rig:
     def restart(self, msp: str) -> None:
         self.nodes[msp] = self.node(msp)
         if msp in PARTIES:
-            self.resharings[PARTIES.index(msp)] = self.resharing(PARTIES.index(msp))
+            self.resharers[PARTIES.index(msp)] = self.resharer(PARTIES.index(msp))
 
     @property
     def status(self) -> RoundStatus:
@@ -190,14 +192,14 @@ class Rig:
         transports = self._transports()
         with ThreadPoolExecutor(2) as pool:
             done = [
-                pool.submit(self._shared, resharing, transport)
-                for resharing, transport in zip(self.resharings, transports, strict=True)
+                pool.submit(self._shared, resharer, transport)
+                for resharer, transport in zip(self.resharers, transports, strict=True)
             ]
         for one in done:
             one.result()
 
     def attest_masks(self) -> None:
-        self.duty.step()
+        self.mask_attestor.step()
 
     def run(self) -> dict[str, Any]:
         """Step the nodes that are there until nothing changes; gives what each attested."""
@@ -218,7 +220,7 @@ class Rig:
 
     def store(self, party: int = 0) -> None:
         """Have a party store the agreed model's chunks."""
-        NewModel(
+        ModelPublisher(
             self.transactions(PARTIES[party]),
             self.task,
             self.verifications[party].base,
@@ -295,13 +297,13 @@ class Rig:
     def _salt(self, node: str, round: int) -> bytes:
         if DEALER in self.down:
             raise ProtocolError(f"{DEALER} cannot be reached")
-        salt = self.duty.salt(node, "demo", round)
+        salt = self.mask_attestor.salt(node, "demo", round)
         self._note(DEALER, node, salt)
         return salt
 
-    def _shared(self, resharing: Resharing, transport: InProcess) -> None:
+    def _shared(self, resharer: Resharer, transport: InProcess) -> None:
         try:
-            resharing.share(transport, self.status)
+            resharer.share(transport, self.status)
         finally:
             transport.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.hospital.verification import OwnVerification
@@ -60,7 +60,7 @@ class PlayedHospital:
             fed.msp(hospital),
             lambda name: connection_to_p0(fed, hospital, name),
             verification,
-            Attesting(ledger, transactions, fed.task, quiet, control),
+            Attestor(ledger, transactions, fed.task, quiet, control),
             control,
         )
 

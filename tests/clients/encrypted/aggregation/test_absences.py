@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from medquorum.clients.encrypted.aggregation.new_model import NewModel
+from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
 from medquorum.clients.encrypted.aggregation.result import masked_hash
-from medquorum.clients.encrypted.party.agent import PartyAgent
-from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.party.agent import Party
+from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.errors import MaterialError, ProtocolError, ShareError
@@ -49,9 +49,9 @@ def test_a_node_killed_after_its_reshare_is_replaced(make: Make, monkeypatch: py
     rig.attest_masks()
     rig.down = {H1}
     assert rig.run() == {}, "its sum is missing"
-    assert [resharing.due(rig.status) for resharing in rig.resharings] == [False, False]
-    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.resharing.PATIENCE", -1.0)
-    assert [resharing.due(rig.status) for resharing in rig.resharings] == [True, True]
+    assert [resharer.due(rig.status) for resharer in rig.resharers] == [False, False]
+    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.resharer.PATIENCE", -1.0)
+    assert [resharer.due(rig.status) for resharer in rig.resharers] == [True, True]
     rig.share()
     found = rig.run()
     assert sorted(found) == [A, B]
@@ -99,14 +99,14 @@ def test_a_dealer_that_lost_its_seeds_attests_nothing(make: Make) -> None:
 def test_the_dealer_gives_its_salt_to_nodes_only_and_forgets(make: Make) -> None:
     rig = aggregating(make)
     with pytest.raises(ProtocolError, match="not attested"):
-        rig.duty.salt(A, "demo", 1)
+        rig.mask_attestor.salt(A, "demo", 1)
     rig.attest_masks()
     for stranger in (H1, DEALER):
         with pytest.raises(ProtocolError, match=f"{stranger} is no aggregation node"):
-            rig.duty.salt(stranger, "demo", 1)
-    assert len(rig.duty.salt(A, "demo", 1)) == 32
+            rig.mask_attestor.salt(stranger, "demo", 1)
+    assert len(rig.mask_attestor.salt(A, "demo", 1)) == 32
     rig.demo.submit(A, "AbortRound", "demo", 1, "the test ends")
-    rig.duty.step()
+    rig.mask_attestor.step()
     assert not (rig.folder / DEALER / "000001").exists()
 
 
@@ -118,7 +118,7 @@ def test_a_dealer_that_lost_its_salt_draws_no_other(make: Make) -> None:
     place = rig.folder / DEALER / "000001" / "salt"
     place.unlink()
     with pytest.raises(MaterialError, match="the salt of round 1 is gone"):
-        rig.duty.salt(A, "demo", 1)
+        rig.mask_attestor.salt(A, "demo", 1)
     assert rig.run() == {}
     assert not place.exists()
 
@@ -156,7 +156,7 @@ def test_a_node_that_attested_takes_part_when_another_is_replaced(make: Make, mo
     rig.nodes[H1].step()
     rig.down = {H1}
     assert sorted(rig.run()) == [A]
-    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.resharing.PATIENCE", -1.0)
+    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.resharer.PATIENCE", -1.0)
     rig.share()
     found = rig.run()
     assert sorted(found) == sorted([A, B])
@@ -176,16 +176,16 @@ def test_a_restarted_party_stores_the_agreed_model_without_the_other(make: Make)
 
     control = LoopControl()
     transactions = rig.transactions(B)
-    agent = PartyAgent(
+    agent = Party(
         rig.ledger(B),
         rig.task,
         0,
         connection,
         rig.shares[0],
         rig.verifications[0],
-        rig.resharings[0],
-        NewModel(transactions, rig.task, rig.verifications[0].base, None, rig.folder / B, rig.report),
-        Attesting(rig.ledger(B), transactions, rig.task, rig.report, control),
+        rig.resharers[0],
+        ModelPublisher(transactions, rig.task, rig.verifications[0].base, None, rig.folder / B, rig.report),
+        Attestor(rig.ledger(B), transactions, rig.task, rig.report, control),
         rig.report,
         control,
         share_patience=0,
@@ -233,8 +233,8 @@ def test_a_dealer_whose_peer_is_away_gives_no_salt_for_now(make: Make, monkeypat
     with monkeypatch.context() as patched:
         patched.setattr(Ledger, "consortium", away)
         with pytest.raises(ProtocolError, match="a GatewayError of its own"):
-            rig.duty.salt(A, "demo", 1)
-    assert len(rig.duty.salt(A, "demo", 1)) == 32
+            rig.mask_attestor.salt(A, "demo", 1)
+    assert len(rig.mask_attestor.salt(A, "demo", 1)) == 32
 
 
 def test_a_node_whose_peer_is_away_checks_no_sender(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_too_few_accepted_keep_the_base_and_open_nothing(make: Make) -> None:
     assert rig.status.round.model == rig.status.round.base
     rig.attest_masks()
     assert rig.status.masks is None
-    assert [resharing.due(rig.status) for resharing in rig.resharings] == [False, False]
+    assert [resharer.due(rig.status) for resharer in rig.resharers] == [False, False]
 
 
 @pytest.mark.parametrize("party", [0, 1])
@@ -110,7 +110,7 @@ def test_an_expelled_node_gets_nothing_although_it_answers(make: Make) -> None:
     assert sorted(rig.run()) == [A, B]
     assert len(rig.heard[H1]) == before
     with pytest.raises(ProtocolError, match="is no aggregation node"):
-        rig.duty.salt(H1, "demo", 1)
+        rig.mask_attestor.salt(H1, "demo", 1)
     rig.store()
     assert rig.close()["model"] == rig.expected()
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from medquorum.clients.encrypted.party.agent import PartyAgent
-from medquorum.clients.encrypted.party.hospital_sessions import AT_ONCE, ConfirmedShares, Hospitals
+from medquorum.clients.encrypted.party.agent import Party
+from medquorum.clients.encrypted.party.hospital_sessions import AT_ONCE, ConfirmedShares, HospitalSessions
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.errors import ContractError, DataError, ProtocolError
 from medquorum.network.supervision.waiting import await_true
@@ -42,7 +42,7 @@ class Rig:
         self.shares_come = shares_come
         nothing: Any = None
         this: Any = self
-        self.hospitals = Hospitals(
+        self.sessions = HospitalSessions(
             "demo", lambda *_: FakeConnection(), this, this, nothing, LoopControl(), longest=longest
         )
 
@@ -61,11 +61,11 @@ class Rig:
 @pytest.mark.parametrize(("shares_come", "longest"), [(False, 20.0), (True, 0.2)], ids=["no share", "slow answers"])
 def test_hospitals_that_stall_hold_up_nobody(shares_come: bool, longest: float) -> None:
     rig = Rig(shares_come=shares_come, longest=longest)
-    rig.hospitals.serve(STATUS, 1, STALLING, lambda: 20.0)
-    rig.hospitals.serve(STATUS, 1, HOSPITALS[:1], lambda: 20.0)
+    rig.sessions.serve(STATUS, 1, STALLING, lambda: 20.0)
+    rig.sessions.serve(STATUS, 1, HOSPITALS[:1], lambda: 20.0)
     await_true(lambda: rig.verified == HOSPITALS[:1], 10, "the hospital that answers is not verified")
     rig.end.set()
-    rig.hospitals.close()
+    rig.sessions.close()
 
 
 def test_both_shares_have_one_deadline() -> None:
@@ -108,12 +108,12 @@ def test_what_one_hospital_brings_about_ends_its_attempt_and_no_more(fault: Exce
     rig.verify = failing  # type: ignore[method-assign]
 
     def served() -> bool:
-        rig.hospitals.serve(STATUS, 1, [STALLING[0], HOSPITALS[0]], lambda: 20.0)
+        rig.sessions.serve(STATUS, 1, [STALLING[0], HOSPITALS[0]], lambda: 20.0)
         return len(tries) > 2 and HOSPITALS[0] in rig.verified
 
-    rig.hospitals._attest = lambda current: None  # type: ignore[method-assign]
+    rig.sessions._attest = lambda current: None  # type: ignore[method-assign]
     await_true(served, 10, "the failing hospital is served again, the other one is verified")
-    rig.hospitals.close()
+    rig.sessions.close()
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
@@ -123,5 +123,5 @@ def test_what_the_other_party_brings_about_ends_the_meeting_and_no_more(fault: E
 
     nothing: Any = None
     task: Any = SimpleNamespace(task="demo")
-    agent = PartyAgent(nothing, task, 0, connection, *([nothing] * 6), LoopControl(), share_patience=0)
+    agent = Party(nothing, task, 0, connection, *([nothing] * 6), LoopControl(), share_patience=0)
     assert agent._meet(1) > 0

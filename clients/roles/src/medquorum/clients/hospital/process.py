@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
@@ -49,5 +49,5 @@ def own_verification(
         session.report,
         control,
     )
-    attesting = Attesting(session.ledger, session.transactions(task), task, session.report, control)
-    return OwnVerification(task, session.msp, connect, verification, attesting, control)
+    attestor = Attestor(session.ledger, session.transactions(task), task, session.report, control)
+    return OwnVerification(task, session.msp, connect, verification, attestor, control)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from medquorum.clients.encrypted.party.hospital_sessions import connection_name
-from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.hospital.share_uploader import ShareUploader
@@ -50,14 +50,14 @@ class OwnVerification:
         msp: str,
         connect: Callable[[str], PartyConnection],
         verification: Verification,
-        attesting: Attesting,
+        attestor: Attestor,
         control: LoopControl,
     ) -> None:
         self._task = task
         self._msp = msp
         self._connect = connect
         self._verification = verification
-        self._attesting = attesting
+        self._attestor = attestor
         self._control = control
 
     def step(self, status: RoundStatus, round: int) -> float:
@@ -79,5 +79,5 @@ class OwnVerification:
         with closing(self._connect(connection_name(self._task.task, round, self._msp))) as connection:
             result = self._verification.verify(connection, status, self._msp, 0)
         first = settings_of(self._task).parties[0]
-        self._attesting.await_first(round, first, {self._msp: result})
-        self._attesting.attest(round, self._msp, result)
+        self._attestor.await_first(round, first, {self._msp: result})
+        self._attestor.attest(round, self._msp, result)

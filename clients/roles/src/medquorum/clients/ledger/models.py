@@ -113,9 +113,9 @@ def check_round(ledger: Ledger, task: Task, current: Round) -> None:
     aggregates = list(ledger.status(task.task, current.round).aggregates.values())
     result = final(task, aggregates)
     if result is None or result.model != model:
-        attesting = sum(aggregate.model == model for aggregate in aggregates)
+        attestor = sum(aggregate.model == model for aggregate in aggregates)
         raise CheckFailed(
-            f"round {current.round} ended with {model}, attested by {attesting} of {', '.join(nodes(task))}: too few",
+            f"round {current.round} ended with {model}, attested by {attestor} of {', '.join(nodes(task))}: too few",
             _REMEDY,
             check="attestation",
         )

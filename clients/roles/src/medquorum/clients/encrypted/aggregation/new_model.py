@@ -22,14 +22,14 @@ from medquorum.core.documents.task import Task
 from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import Tensors
 
-__all__ = ["NewModel"]
+__all__ = ["ModelPublisher"]
 
 PARALLEL = 2
 TAKEOVER = 5.0
 """Seconds before P1 stores the chunks that P0 should have stored."""
 
 
-class NewModel:
+class ModelPublisher:
     """Evaluates and stores the new models of one task.
 
     Parameters

@@ -42,7 +42,7 @@ from medquorum.verifier.opening.transport import Transport
 from medquorum.verifier.randomness.stream import new_seed
 from medquorum.verifier.service.deliveries import Delivery
 
-__all__ = ["Resharing"]
+__all__ = ["Resharer"]
 
 PATIENCE = 15.0
 """Seconds after which the parties look for nodes that are gone."""
@@ -57,7 +57,7 @@ class _Reached(Message):
     nodes: Annotated[tuple[MspId, ...], Field(max_length=MAX_NODES)]
 
 
-class Resharing:
+class Resharer:
     """Shares one party's sums of one task.
 
     Parameters

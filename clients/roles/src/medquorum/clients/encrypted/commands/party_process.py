@@ -9,16 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from medquorum.clients.encrypted.aggregation.new_model import NewModel
+from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
 from medquorum.clients.encrypted.aggregation.node import Node
-from medquorum.clients.encrypted.aggregation.resharing import Resharing
+from medquorum.clients.encrypted.aggregation.resharing import Resharer
 from medquorum.clients.encrypted.commands.aggregator_process import NODE_TIMEOUT
 from medquorum.clients.encrypted.dealer.approval import check_request
-from medquorum.clients.encrypted.dealer.dealing import MasksDuty
+from medquorum.clients.encrypted.dealer.dealing import MaskAttestor
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
-from medquorum.clients.encrypted.party.agent import PartyAgent
-from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, Hospitals
-from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.party.agent import Party
+from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, HospitalSessions
+from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.images import mounted
 from medquorum.clients.encrypted.verification.share_store import ShareStore
@@ -62,11 +62,11 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
 
     address = listen or settings.services[session.msp]
     seeds = MaskSeeds(session.task_folder(task))
-    duty = MasksDuty(session.ledger, session.transactions(task), task, seeds, session.report)
+    mask_attestor = MaskAttestor(session.ledger, session.transactions(task), task, seeds, session.report)
     dealings = Dealings(session.task_folder(task) / "dealt", partial(check_request, session.ledger, task), seeds.of)
-    with Server(service_credentials(connection), address, [dealings, Salts(duty.salt)]):
+    with Server(service_credentials(connection), address, [dealings, Salts(mask_attestor.salt)]):
         session.report.event("listening", address=address)
-        yield duty.step
+        yield mask_attestor.step
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def party(
     def accuracy(current: Round, packed: bytes) -> Mapping[str, Any] | None:
         if missing is not None:
             raise ProtocolError(missing.cause, missing.remedy)  # its node waits: P0 has to say how the model does
-        return model.accuracy(current, packed)
+        return publisher.accuracy(current, packed)
 
     def send(receiver: str, header: Delivery, messages: Sequence[bytes]) -> None:
         if receiver == session.msp:
@@ -124,7 +124,7 @@ def party(
         session.report,
         control,
     )
-    model = NewModel(transactions, task, verification.base, private, folder, session.report)
+    publisher = ModelPublisher(transactions, task, verification.base, private, folder, session.report)
     node = Node(
         session.ledger,
         transactions,
@@ -139,30 +139,30 @@ def party(
         session.report,
         control,
     )
-    attesting = Attesting(session.ledger, transactions, task, session.report, control)
-    hospitals = Hospitals(
+    attestor = Attestor(session.ledger, transactions, task, session.report, control)
+    sessions = HospitalSessions(
         task.task,
         lambda name, peer: listener.accept(name, peer, CONNECT_TIMEOUT),
         both,
         verification,
-        attesting,
+        attestor,
         control,
     )
-    agent = PartyAgent(
+    agent = Party(
         session.ledger,
         task,
         index,
         connect,
         shares,
         verification,
-        Resharing(session.ledger, task, index, shares, send, folder, session.report),
-        model,
-        attesting,
+        Resharer(session.ledger, task, index, shares, send, folder, session.report),
+        publisher,
+        attestor,
         session.report,
         control,
         share_patience=share_patience,
         missing=missing,
-        hospitals=hospitals if settings.semi_honest and index == 0 else None,
+        sessions=sessions if settings.semi_honest and index == 0 else None,
     )
 
     def step() -> float | None:
@@ -177,6 +177,6 @@ def party(
         else ShareReceiptService(other, lambda name, *update: name == task.task and shares.holds(*update))
     )
     serving: list[Service] = [ShareUpload(shares.longest, shares.take), Deliveries(node.sizes, node.take), own]
-    with closing(hospitals), Server(credentials, address, serving):
+    with closing(sessions), Server(credentials, address, serving):
         session.report.event("listening", address=address)
         yield step

@@ -16,10 +16,10 @@ from medquorum.gateway import GatewayError
 from medquorum.verifier.binding.masks import masks_hash
 from medquorum.verifier.service.refusal import outward
 
-__all__ = ["MasksDuty"]
+__all__ = ["MaskAttestor"]
 
 
-class MasksDuty:
+class MaskAttestor:
     """Attests a hash of the masks' sum once per round; ``step`` is idempotent and may be cut off anywhere."""
 
     def __init__(

@@ -14,11 +14,11 @@ from typing import Any
 
 import structlog
 
-from medquorum.clients.encrypted.aggregation.new_model import NewModel
-from medquorum.clients.encrypted.aggregation.resharing import Resharing
+from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
+from medquorum.clients.encrypted.aggregation.resharing import Resharer
 from medquorum.clients.encrypted.party.control_messages import Next, receive_json, send_json
-from medquorum.clients.encrypted.party.hospital_sessions import Hospitals
-from medquorum.clients.encrypted.verification.attestation import AGREEMENT, Attesting
+from medquorum.clients.encrypted.party.hospital_sessions import HospitalSessions
+from medquorum.clients.encrypted.verification.attestation import AGREEMENT, Attestor
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
@@ -32,7 +32,7 @@ from medquorum.core.documents.task import Task
 from medquorum.errors import DataError, ProtocolError
 from medquorum.verifier.service.party_connection import PartyConnection
 
-__all__ = ["PartyAgent"]
+__all__ = ["Party"]
 
 PARALLEL = 8
 AGAIN = 0.5
@@ -42,14 +42,14 @@ LAG = 10.0
 LOOK = 0.25
 
 
-class PartyAgent:
+class Party:
     """One party's part in one task; ``step`` is idempotent and may be cut off anywhere.
 
     Parameters
     ----------
     index
         0 for the party with the images, 1 for the witness.
-    hospitals
+    sessions
         At P0, where each hospital is P1 of its own update; the witness then has only the sum to make.
     connect
         Gives a connection of this name to the other party; ProtocolError when there is none within some seconds.
@@ -67,15 +67,15 @@ class PartyAgent:
         connect: Callable[[str], PartyConnection],
         shares: ShareStore,
         verification: Verification,
-        resharing: Resharing,
-        new_model: NewModel,
-        attesting: Attesting,
+        resharer: Resharer,
+        publisher: ModelPublisher,
+        attestor: Attestor,
         report: Report,
         control: LoopControl,
         *,
         share_patience: float,
         missing: DataError | None = None,
-        hospitals: Hospitals | None = None,
+        sessions: HospitalSessions | None = None,
     ) -> None:
         self._ledger = ledger
         self._task = task
@@ -83,12 +83,12 @@ class PartyAgent:
         self._connect = connect
         self._shares = shares
         self._verification = verification
-        self._resharing = resharing
-        self._new_model = new_model
-        self._attesting = attesting
+        self._resharer = resharer
+        self._publisher = publisher
+        self._attestor = attestor
         self._report = report
         self._control = control
-        self._hospitals = hospitals
+        self._sessions = sessions
         self._share_patience = share_patience
         self._missing = missing
         self._seen: tuple[int, str, float] = (0, "", 0.0)
@@ -105,14 +105,14 @@ class PartyAgent:
                 self._report.event("finished", task=self._task.task)
                 return None
             return POLL
-        if self._hospitals is not None and current.state == "verifying":
-            self._hospitals.serve(status, current.round, self._due(status, current), self._patience)
+        if self._sessions is not None and current.state == "verifying":
+            self._sessions.serve(status, current.round, self._due(status, current), self._patience)
             return POLL
         if self._something_to_compute(status, current):
             return self._control.unless_stopped(lambda: self._meet(current.round))
         if current.state != "aggregating":
             return POLL
-        return self._new_model.store(self._ledger.task(self._task.task), status, self._index, self._waited())
+        return self._publisher.store(self._ledger.task(self._task.task), status, self._index, self._waited())
 
     def _remember(self, current: Round) -> None:
         """Note a new state of the rounds; at every look remove what was kept of those that ended, late writes too."""
@@ -122,8 +122,8 @@ class PartyAgent:
             if self._missing is not None and current.state == "verifying":
                 cause, remedy = self._missing.cause, self._missing.remedy
                 self._report.event("dataset_missing", round=current.round, cause=cause, remedy=remedy)
-            if self._hospitals is not None:
-                self._hospitals.close()
+            if self._sessions is not None:
+                self._sessions.close()
         before = current.round + 1 if ended(current) else current.round
         self._shares.forget(before)
         self._verification.forget(before)
@@ -135,7 +135,7 @@ class PartyAgent:
         """Tell whether the other party is needed: P0 serves as long as P1 may ask."""
         if current.state == "verifying":
             return not settings_of(self._task).semi_honest and bool(self._due(status, current))
-        return self._resharing.due(status)
+        return self._resharer.due(status)
 
     def _due(self, status: RoundStatus, current: Round) -> list[str]:
         """Give the candidates to verify, those first whose share has come: one that never comes holds nobody up.
@@ -174,7 +174,7 @@ class PartyAgent:
             return
         if status.round.state == "aggregating":
             send_json(connection, Next(do="sum"))
-            self._resharing.share(connection, status)
+            self._resharer.share(connection, status)
             return
         first = settings_of(self._task).parties[0]
         if self._task.judges_rounds:
@@ -182,8 +182,8 @@ class PartyAgent:
             hospitals = [*due, *(hospital for hospital in status.round.candidates if hospital not in due)]
             send_json(connection, Next(do="round", hospitals=tuple(hospitals)))
             whole = self._verify_round(connection, status, hospitals)
-            self._attesting.await_first(round, first, dict.fromkeys(hospitals, whole))
-            self._attesting.attest_round(round, whole)
+            self._attestor.await_first(round, first, dict.fromkeys(hospitals, whole))
+            self._attestor.attest_round(round, whole)
             return
         found: dict[str, Mapping[str, Any]] = {}
         for hospital in self._due(status, status.round):
@@ -191,27 +191,27 @@ class PartyAgent:
             send_json(connection, Next(do="verify", hospitals=(hospital,)))
             found[hospital] = self._verification.verify(connection, status, hospital, self._patience())
         send_json(connection, Next(do="rest"))
-        self._attesting.await_first(round, first, found)
+        self._attestor.await_first(round, first, found)
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(lambda item: self._attesting.attest(round, *item), found.items()))
+            list(pool.map(lambda item: self._attestor.attest(round, *item), found.items()))
 
     def _follow(self, connection: PartyConnection, round: int) -> None:
         """P0: do what P1 says; attest while the next update is verified."""
         with ThreadPoolExecutor(PARALLEL) as pool:
-            attesting: list[Future[None]] = []
+            attestations: list[Future[None]] = []
             while (said := receive_json(connection)).do != "rest":
                 self._control.check()
                 status = self._status_in(round, "aggregating" if said.do == "sum" else "verifying")
                 if said.do == "sum":
-                    self._resharing.share(connection, status)
+                    self._resharer.share(connection, status)
                     break
                 if said.do == "round":
-                    self._attesting.attest_round(round, self._verify_round(connection, status, list(said.hospitals)))
+                    self._attestor.attest_round(round, self._verify_round(connection, status, list(said.hospitals)))
                     break
                 (hospital,) = said.hospitals
                 result = self._verification.verify(connection, status, hospital, self._patience())
-                attesting.append(pool.submit(self._attesting.attest, round, hospital, result))
-            for attested in attesting:
+                attestations.append(pool.submit(self._attestor.attest, round, hospital, result))
+            for attested in attestations:
                 attested.result()
 
     def _verify_round(self, connection: PartyConnection, status: RoundStatus, hospitals: list[str]) -> dict[str, Any]:

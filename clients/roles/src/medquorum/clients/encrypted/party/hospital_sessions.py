@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from medquorum.clients.encrypted.verification.attestation import Attesting
+from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
 from medquorum.clients.ledger.round_status import RoundStatus
@@ -26,7 +26,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.gateway import CommitError, GatewayError
 from medquorum.verifier.service.party_connection import PartyConnection
 
-__all__ = ["ConfirmedShares", "Hospitals", "connection_name"]
+__all__ = ["ConfirmedShares", "HospitalSessions", "connection_name"]
 
 AT_ONCE = 2
 """Verifications that compute at the same time: one party's work fills the other's waiting."""
@@ -80,7 +80,7 @@ class _Serving:
     over: threading.Event = field(default_factory=threading.Event)
 
 
-class Hospitals:
+class HospitalSessions:
     """P0's end of the verifications of one task.
 
     Parameters
@@ -99,7 +99,7 @@ class Hospitals:
         connect: Callable[[str, str], PartyConnection],
         shares: Shares,
         verification: Verification,
-        attesting: Attesting,
+        attestor: Attestor,
         control: LoopControl,
         *,
         longest: float = LONGEST,
@@ -109,7 +109,7 @@ class Hospitals:
         self._shares = shares
         self._longest = longest
         self._verification = verification
-        self._attesting = attesting
+        self._attestor = attestor
         self._control = control
         self._slots = threading.Semaphore(AT_ONCE)
         self._serving: dict[str, _Serving] = {}
@@ -143,7 +143,7 @@ class Hospitals:
     def _attest(self, current: int) -> None:
         found = [self._found.get() for _ in range(self._found.qsize())]
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(lambda one: self._attesting.attest(*one), (one for one in found if one[0] == current)))
+            list(pool.map(lambda one: self._attestor.attest(*one), (one for one in found if one[0] == current)))
 
     def _run(
         self, one: _Serving, status: RoundStatus, round: int, hospital: str, patience: Callable[[], float]

@@ -14,7 +14,7 @@ from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError
 
-__all__ = ["AGREEMENT", "Attesting", "Results"]
+__all__ = ["AGREEMENT", "Attestor", "Results"]
 
 Results = Mapping[str, Mapping[str, Any]]
 """What was found, by hospital."""
@@ -25,7 +25,7 @@ SETTLED = frozenset({"DECIDED", "ROUND_STATE"})
 """Refusals of an attestation that say the matter is closed."""
 
 
-class Attesting:
+class Attestor:
     """Attests one party's results in one task; safe to use from several threads."""
 
     def __init__(
