@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from medquorum.clients.runtime.logs import LIBRARY
-from medquorum_testing.folder_network import deselect_stand_ins
+from medquorum_testing.folder_network import deselect_devnet_twins
 from medquorum_testing.networks import has_fabric, networks
 
 __all__ = ["networks"]
@@ -17,7 +17,7 @@ __all__ = ["networks"]
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Choose the networks once ``-m`` and ``-k`` have chosen the tests."""
     if has_fabric():
-        deselect_stand_ins(config, items)
+        deselect_devnet_twins(config, items)
 
 
 @pytest.fixture(autouse=True)

@@ -110,7 +110,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharex=True)
     for place, (what, (low, high)) in zip(axes, PAPER.items(), strict=True):
-        place.axhspan(low, high, color="tab:grey", alpha=0.25, label="[SMV] Fig. 12")
+        place.axhspan(low, high, color="tab:gray", alpha=0.25, label="[SMV] Fig. 12")
         for name in dict.fromkeys(row["model"] for row in rows):
             own = [row for row in rows if row["model"] == name]
             medians = [statistics.median(row[what]) for row in own]

@@ -52,7 +52,7 @@ def rows(model: str, back_end: str, batch: int) -> dict[str, Any]:
     description = parse(catalogue.describe(model, (1, 28, 28), 10))
     specs = layout(description)
     base = parameters(specs)
-    plan = make_plan(description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    plan = make_plan(description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True)
     flat = np.concatenate([base[spec.name].reshape(-1) for spec in specs])
     shares = share(flat, b"benchmark", new_seed())
     rng = np.random.default_rng(1)

@@ -14,7 +14,7 @@ SIZE, COUNT = 64, 120
 
 
 def main(folder: Path) -> None:
-    """Write ``COUNT`` grey pictures of each kind, one folder a kind."""
+    """Write ``COUNT`` grayscale pictures of each kind, one folder a kind."""
     random = np.random.default_rng(0)
     for kind in KINDS:
         (folder / kind).mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turn a folder of pictures into the file a hospital trains from: ``python prepare.py pictures mine.npz``.
 
-Every folder in it is a class; classes are numbered in the order of their names. The pictures are made grey and 28x28,
-the shape of the task's model.
+Every folder in it is a class; classes are numbered in the order of their names. The pictures are made grayscale and
+28x28, the shape of the task's model.
 """
 
 from __future__ import annotations

@@ -274,7 +274,7 @@ class _Run:
                     "services": {self._network.msp_id(name): self._network.service(name) for name in serving},
                     "comparison": options.comparison,
                     "batch": BATCH[options.model],
-                    "grey": dealt["image"][0] == 1,
+                    "grayscale": dealt["image"][0] == 1,
                     "placement": options.placement,
                 },
             }

@@ -37,7 +37,7 @@ def task(**changes: Any) -> Task:
         "dataset_size": 40,
         "fraction_bits": 16,
         "coordinator": A,
-        "stand_in": None,
+        "standby": None,
         "verifiers": [A, B],
         "hospitals": HOSPITALS,
         "quorum": 2,

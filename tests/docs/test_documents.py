@@ -139,7 +139,7 @@ def test_lines_and_cells_are_short(document: Path) -> None:
     assert (long_lines, long_cells) == ([], [])
 
 
-def test_paragraphs_are_short_and_numbers_stand_in_tables(document: Path) -> None:
+def test_paragraphs_are_short_and_numbers_standby_tables(document: Path) -> None:
     found = list(paragraphs(document))
     assert [start for start, text in found if len(text.split()) > WORDS] == []
     assert [start for start, text in found if sum(any(map(str.isdigit, w)) for w in text.split()) > NUMBERS] == []

@@ -52,7 +52,7 @@ ON_BOTH = ("plain", "5 nodes")
 
 def runs() -> Iterator[Any]:
     for name, options in RUNS.items():
-        marks = () if name in ON_BOTH else pytest.mark.stand_in
+        marks = () if name in ON_BOTH else pytest.mark.devnet_twin
         yield pytest.param("devnet", options, id=f"devnet-{name}", marks=marks)
         yield pytest.param("fabric", options, id=f"fabric-{name}", marks=pytest.mark.fabric)
 

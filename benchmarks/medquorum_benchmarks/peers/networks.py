@@ -29,7 +29,7 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Network:
-    """A model of the catalogue for grey 28x28 images of ten classes, parameters as in ``medquorum_benchmarks.engine``.
+    """A model of the catalogue for grayscale 28x28 images, parameters as in ``medquorum_benchmarks.engine``.
 
     Attributes
     ----------

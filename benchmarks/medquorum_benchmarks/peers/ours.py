@@ -100,7 +100,7 @@ def _plan(network: Network, back_end: Comparing, batch: int, images: int) -> Pla
         subjects=("mixed",),
         lambda_numerator=1,
         lambda_bits=_LAMBDA_BITS,
-        grey=True,
+        grayscale=True,
         norm=None,
         per_class=False,
         comparison=back_end,

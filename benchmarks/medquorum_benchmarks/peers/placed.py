@@ -56,7 +56,7 @@ def place(network: Network, back_end: Comparing, batch: int, count: int, placeme
             services=services,
             comparison=back_end,
             batch=batch,
-            grey=True,
+            grayscale=True,
             placement=placement,
         )
         part = {"model": network.name, "images": str(file), "task": _task(network, images, settings).model_dump()}
@@ -98,7 +98,7 @@ def _task(network: Network, images: VerificationSet, settings: Encrypted) -> Tas
         dataset_size=len(images.labels),
         fraction_bits=FRACTION_BITS,
         coordinator=PARTIES[0],
-        stand_in=None,
+        standby=None,
         verifiers=list(PARTIES),
         hospitals=[HOSPITAL],
         quorum=2,

@@ -66,7 +66,7 @@ def test_plain_documents_have_none_of_its_fields(make: Make) -> None:
         {"encrypted": settings(comparison="linear")},
         {"encrypted": settings(batch=0)},
         {"encrypted": settings(batch=1025)},
-        {"encrypted": settings(grey=1)},
+        {"encrypted": settings(grayscale=1)},
         {"encrypted": settings(placement="hospital")},
         {"encrypted": settings(surplus=1)},
         {"encrypted": with_nodes(A, H1)},

@@ -63,7 +63,7 @@ def test_only_the_coordinator_steps(demo: Consortium, refused: Refused) -> None:
 
 def test_coordinators_of_other_tasks(make: Make, refused: Refused) -> None:
     demo = make()
-    demo.begin(stand_in=None)
+    demo.begin(standby=None)
     text = refused("ACCESS_DENIED", demo.submit, B, "OpenRound", "demo", 1)
     assert text.endswith(f"This is for {A}")
 

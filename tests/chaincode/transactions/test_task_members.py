@@ -77,22 +77,22 @@ def test_expelled_nodes_are_dropped_with_the_hospitals(
 
 
 @pytest.mark.parametrize("how", ["expelled", "without the role"])
-@pytest.mark.parametrize(("gone", "remains"), [(A, B), (B, A)], ids=["coordinator", "stand-in"])
+@pytest.mark.parametrize(("gone", "remains"), [(A, B), (B, A)], ids=["coordinator", "standby"])
 def test_the_one_that_remains_coordinates(make: Callable[..., Consortium], gone: str, remains: str, how: str) -> None:
     others = ["VerifierCMSP", "VerifierDMSP"]
     demo = make(verifiers=[A, B, *others])
-    demo.begin(verifiers=others, coordinator=A, stand_in=B)
+    demo.begin(verifiers=others, coordinator=A, standby=B)
     if how == "expelled":
         demo.expel(gone)
     else:
         demo.vote(demo.read(remains, "ReadConsortium")["members"] | {gone: ["verifier"]})
     changed = demo.submit(remains, "UpdateHospitals", "demo", HOSPITALS)
-    assert (changed["coordinator"], changed["stand_in"]) == (remains, None)
+    assert (changed["coordinator"], changed["standby"]) == (remains, None)
     demo.submit(remains, "OpenRound", "demo", 1)
 
 
 def test_a_task_does_not_go_on_without_a_party(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:
     demo = make(EncryptedConsortium, verifiers=[A, B, "VerifierCMSP"])
-    demo.begin(verifiers=[A, B], stand_in=None)
+    demo.begin(verifiers=[A, B], standby=None)
     demo.expel(B)
     assert "do not have the role verifier" in refused("BAD_TASK", demo.submit, A, "UpdateHospitals", "demo", HOSPITALS)

@@ -73,7 +73,7 @@ def test_images_without_their_labels_are_refused(mnist: Path) -> None:
         load("mnist", mnist)
 
 
-def test_digits_are_grey_bytes_split_by_the_seed() -> None:
+def test_digits_are_grayscale_bytes_split_by_the_seed() -> None:
     source, again, other = load("digits", seed=1), load("digits", seed=1), load("digits", seed=2)
     assert source.train.pixels.shape[1:] == (1, 8, 8)
     assert source.train.pixels.max() == 255

@@ -54,14 +54,14 @@ def test_equals_oracle_where_activations_wrap(scale, seed, bits):
     compare(document, base, update, int(rng.integers(0, (1 << bits) + 1)), bits, images_for(document, rng, 1))
 
 
-def test_grey_images_are_repeated_and_coloured_ones_are_not():
+def test_grayscale_images_are_repeated_and_coloured_ones_are_not():
     rng = np.random.default_rng(3)
     document = TINY["residual"]
     tensors = random_tensors(document, rng)
     program = compile_model(parse(document), tensors)
-    grey = images_for(document, rng, 4)
-    np.testing.assert_array_equal(program.logits(grey), program.logits(np.repeat(grey[..., None], 3, axis=3)))
-    np.testing.assert_array_equal(program.logits(grey), program.logits(grey[..., None]))
+    grayscale = images_for(document, rng, 4)
+    np.testing.assert_array_equal(program.logits(grayscale), program.logits(np.repeat(grayscale[..., None], 3, axis=3)))
+    np.testing.assert_array_equal(program.logits(grayscale), program.logits(grayscale[..., None]))
     colour = images_for(document, rng, 1, channels=3)
     compare(document, tensors, None, 0, 0, colour)
 

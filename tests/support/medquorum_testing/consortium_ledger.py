@@ -158,7 +158,7 @@ class Consortium:
             "dataset_size": 40,
             "fraction_bits": 16,
             "coordinator": A,
-            "stand_in": B,
+            "standby": B,
             "verifiers": self.verifiers,
             "hospitals": HOSPITALS,
             "quorum": self.quorum,

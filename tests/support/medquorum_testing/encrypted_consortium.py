@@ -21,7 +21,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         "services": {A: "a.example:7100", B: "127.0.0.1:7101", DEALER: "localhost:65535"},
         "comparison": "tree",
         "batch": 64,
-        "grey": False,
+        "grayscale": False,
         "placement": "outsourced",
     } | changes
 

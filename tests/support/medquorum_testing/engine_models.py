@@ -43,13 +43,15 @@ def tensor(spec: TensorSpec, rng: np.random.Generator, extreme: bool) -> IntArra
     return np.clip(np.rint(values * 65536), kind.lowest, kind.highest).astype(np.int64)
 
 
-def case(document: catalogue.Document, images: int, *, extreme: bool = False, grey: bool = True, seed: int = 3) -> Case:
+def case(
+    document: catalogue.Document, images: int, *, extreme: bool = False, grayscale: bool = True, seed: int = 3
+) -> Case:
     """Make a case from a description's document."""
     rng = np.random.default_rng(seed)
     description = parse(document)
     base = {spec.name: tensor(spec, rng, False) for spec in layout(description)}
     update = {spec.name: tensor(spec, rng, extreme) for spec in layout(description)}
     channels, height, width = description.input
-    shape = (images, height, width) if grey else (images, height, width, channels)
+    shape = (images, height, width) if grayscale else (images, height, width, channels)
     pixels = rng.integers(0, 256, shape, dtype=np.uint8)
     return Case(description, base, update, pixels, rng.integers(0, description.classes, images))

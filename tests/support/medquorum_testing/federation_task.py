@@ -62,7 +62,7 @@ def encrypted_fields(consortium: Consortium, placement: str = "outsourced", comp
             "services": services,
             "comparison": comparison,
             "batch": BATCH,
-            "grey": True,
+            "grayscale": True,
             "placement": placement,
         },
     }
@@ -73,7 +73,7 @@ def create_task(
     images: VerificationSet,
     ledger: Ledger,
     transactions: Transactions,
-    stand_in: str,
+    standby: str,
     more: dict[str, Any],
     hidden: int = HIDDEN,
 ) -> None:
@@ -88,7 +88,7 @@ def create_task(
         "rounds": ROUNDS,
         "rule": {"name": "slack", "slack": 1000},
         "model_tolerance": 1000,
-        "stand_in": stand_in,
+        "standby": standby,
     } | more
     whole = task_document(ledger.consortium(), ledger.msp, document, packed, chosen)
     quiet = Report("admin", ledger.msp, as_json=True, stream=io.StringIO())

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["NETWORKS", "FolderNetwork", "deselect_stand_ins"]
+__all__ = ["NETWORKS", "FolderNetwork", "deselect_devnet_twins"]
 
 NETWORKS = [
-    pytest.param("devnet", marks=pytest.mark.stand_in),
+    pytest.param("devnet", marks=pytest.mark.devnet_twin),
     pytest.param("fabric", marks=pytest.mark.fabric),
 ]
 """Real Fabric, and the devnet where that is missing: the conformance tests hold the two equal."""
@@ -34,13 +34,13 @@ class FolderNetwork(ExitStack):
             self.close()
 
 
-def deselect_stand_ins(config: pytest.Config, items: list[pytest.Item]) -> None:
+def deselect_devnet_twins(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what runs on the devnet in real Fabric's place where the same test runs on real Fabric."""
     real = {item.nodeid for item in items if item.get_closest_marker("fabric")}
     chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
         twin = item.nodeid.replace("devnet", "fabric")
-        chosen[item.get_closest_marker("stand_in") is not None and twin in real].append(item)
+        chosen[item.get_closest_marker("devnet_twin") is not None and twin in real].append(item)
     if chosen[True]:
         config.hook.pytest_deselected(items=chosen[True])
         items[:] = chosen[False]

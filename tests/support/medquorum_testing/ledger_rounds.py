@@ -51,8 +51,8 @@ class LedgerRounds:
             self.images.write(mounted / f"{name}.safetensors")
         self._outboxes: dict[tuple[str, str], Outbox] = {}
         found_consortium(running.consortium, self.transactions(COORDINATOR, "Admin"))
-        stand_in = self.verifiers[1].msp_id
-        create_task(name, self.images, self.ledger(COORDINATOR), self.transactions(COORDINATOR), stand_in, more, hidden)
+        standby = self.verifiers[1].msp_id
+        create_task(name, self.images, self.ledger(COORDINATOR), self.transactions(COORDINATOR), standby, more, hidden)
         self.task = self.ledger(COORDINATOR).task(name)
 
     def __enter__(self) -> Self:

@@ -37,7 +37,7 @@ def correct(flat: IntArray) -> int:
 
 
 def spec(comparison: Comparing, *, only_bit: bool) -> VerificationSpec:
-    plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True)
     return VerificationSpec(MaterialId("demo", 1, "Hospital1MSP"), {}, plan, comparison, IMAGES, IMAGES, only_bit)
 
 

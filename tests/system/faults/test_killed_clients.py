@@ -56,7 +56,7 @@ def test_a_round_goes_on_without_one_verifiers_client(fed: Federation) -> None:
     fed.finished()
 
 
-def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_stand_in_takes_over(fed: Federation) -> None:
+def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_standby_takes_over(fed: Federation) -> None:
     coordinator = fed.start("VerifierA", kind="coordinator", name="coordinator")
     opened = coordinator.wait_for("round_opened")
     coordinator.kill()
@@ -71,14 +71,14 @@ def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_stand_in_tak
     coordinator.kill()
     for verifier in fed.verifiers:
         fed.roles[verifier].thaw()
-    stand_in = fed.start("VerifierB", "--stand-in", "--takeover", "1", kind="coordinator", name="stand-in")
-    stand_in.wait_for("round_closed", round=number, accepted=EVERYONE)
-    stand_in.wait_for("round_opened", round=number + 1)
+    standby = fed.start("VerifierB", "--standby", "--takeover", "1", kind="coordinator", name="standby")
+    standby.wait_for("round_closed", round=number, accepted=EVERYONE)
+    standby.wait_for("round_opened", round=number + 1)
     mark = coordinator.mark
     fed.start("VerifierA", kind="coordinator", name="coordinator")
     coordinator.wait_for("round_closed", since=mark, accepted=EVERYONE, round=number + 1)
     coordinator.stop()
-    stand_in.stop()
+    standby.stop()
     for done in (number, number + 1):
         assert [version["state"] for version in fed.versions("round", done)] == STATES
 

@@ -85,10 +85,10 @@ def test_it_is_the_plain_next_model(model, seed, count, bits, data):
 @pytest.mark.parametrize("name", ["dense", "residual"])
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_model_that_a_sum_leads_to_is_evaluated(name, count):
-    cases = [case(TINY[name], 20, grey=False, seed=seed) for seed in range(count)]
+    cases = [case(TINY[name], 20, grayscale=False, seed=seed) for seed in range(count)]
     first = cases[0]
     total = {key: sum(one.update[key] for one in cases) for key in first.update}
-    plan = make_plan(first.description, ["own"], lambda_numerator=1, lambda_bits=1, grey=False, updates=count)
+    plan = make_plan(first.description, ["own"], lambda_numerator=1, lambda_bits=1, grayscale=False, updates=count)
     inputs = Inputs(first.base, split(sum(one.flat() for one in cases)), first.images, first.labels, 7)
     outcomes = verify(plan, inputs, Tree)
     model = next_model(first.description, first.base, total, count, lambda_numerator=1, lambda_bits=1)

@@ -54,7 +54,7 @@ def test_one_parameter_out_of_range_is_refused(tensor, value):
     """Also where the huge value would wrap, and where no image depends on it."""
     found = case(catalogue.describe("mlp", (1, 4, 4), 2), 3)
     found.update[tensor].reshape(-1)[1] = value
-    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True)
     inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, 3, np.array([0]))
     assert [outcome.accepted for outcome in verify(plan, inputs, Tree)] == [False, False]
 
@@ -68,7 +68,7 @@ def test_norm_bound_is_exact(difference):
     for name, values in found.update.items():
         found.base[name] = values - change[start : start + values.size].reshape(values.shape)
         start += values.size
-    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, norm=5000)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True, norm=5000)
     inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, 3, np.array([0]))
     assert [outcome.accepted for outcome in verify(plan, inputs, Tree)] == [difference <= 0] * 2
 
@@ -76,7 +76,7 @@ def test_norm_bound_is_exact(difference):
 def test_a_norm_bound_beyond_the_ring_is_refused():
     found = case(catalogue.describe("mlp", (1, 4, 4), 2), 1)
     with pytest.raises(ConfigError, match="norm bound is too large"):
-        make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, norm=10**9)
+        make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True, norm=10**9)
 
 
 @pytest.mark.parametrize("back_end", [Tree, lambda: Fss(b"test")])
@@ -131,7 +131,13 @@ def test_the_bit_is_the_and_of_all_conditions(counts, needed, fails, accepted):
 def test_both_models_and_classes_in_one_verification():
     found = case(catalogue.describe("mlp", (1, 6, 6), 3), 20)
     plan = make_plan(
-        found.description, ["mixed", "own"], lambda_numerator=3, lambda_bits=2, grey=True, per_class=True, norm=10**6
+        found.description,
+        ["mixed", "own"],
+        lambda_numerator=3,
+        lambda_bits=2,
+        grayscale=True,
+        per_class=True,
+        norm=10**6,
     )
     inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, 8)
     first, second = verify(plan, inputs, Tree)

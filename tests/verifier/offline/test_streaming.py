@@ -32,7 +32,7 @@ def deal(channel, plan, sizes):
 @pytest.mark.parametrize("credit", [1 << 20, 24 << 20])
 def test_keys_wait_within_the_credit(credit):
     found = case(catalogue.describe("lenet", (1, 28, 28), 10), 1)
-    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True)
     channel, sizes = Channel(credit), []
     thread = threading.Thread(target=deal, args=(channel, plan, sizes))
     thread.start()
@@ -54,7 +54,7 @@ def largest(plan, images, kind):
 def test_a_batch_is_of_as_many_images_as_a_gates_material_allows(kind, limit):
     found = case(catalogue.describe("lenet", (1, 28, 28), 10), 1)
     subjects = ["mixed", "own"]
-    plan = make_plan(found.description, subjects, lambda_numerator=1, lambda_bits=1, grey=True, per_class=True)
+    plan = make_plan(found.description, subjects, lambda_numerator=1, lambda_bits=1, grayscale=True, per_class=True)
     fitting = fitting_batch(plan, 64, kind, limit)
     assert largest(plan, fitting, kind) <= limit or fitting == 1
     assert largest(plan, fitting + 1, kind) > limit or fitting == 64

@@ -116,7 +116,7 @@ def test_a_closed_line_is_told():
 
 def test_a_failing_party_ends_the_verification_with_its_own_reason():
     found = case(catalogue.describe("mlp", (1, 4, 4), 2), 4)
-    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True)
     inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, 2)
 
     def fail(name, share):
@@ -129,7 +129,7 @@ def test_a_failing_party_ends_the_verification_with_its_own_reason():
 
 def test_parties_with_shares_of_different_length_stop():
     found = case(catalogue.describe("mlp", (1, 4, 4), 2), 4)
-    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True)
     inputs = Inputs(found.base, (found.flat()[:-1], found.flat()), found.images, found.labels, 2)
     with pytest.raises(ProtocolError, match="bytes came where"):
         verify(plan, inputs, Tree)

@@ -29,7 +29,7 @@ PLAN = {
     "subjects": ["mixed"],
     "lambda_numerator": 1,
     "lambda_bits": 1,
-    "grey": True,
+    "grayscale": True,
     "norm": None,
     "per_class": False,
     "comparison": "tree",

@@ -25,7 +25,7 @@ PLAN = PlanDocument.parse(
         "subjects": ["mixed"],
         "lambda_numerator": 1,
         "lambda_bits": 1,
-        "grey": True,
+        "grayscale": True,
         "norm": None,
         "per_class": False,
         "comparison": "tree",

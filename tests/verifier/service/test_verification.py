@@ -57,7 +57,7 @@ def test_sockets_give_what_one_process_gives(tmp_path, comparison, needed):
         subjects=("mixed", "own"),
         lambda_numerator=1,
         lambda_bits=1,
-        grey=True,
+        grayscale=True,
         norm=None,
         per_class=False,
         comparison=comparison,

@@ -20,7 +20,7 @@ NAME = MaterialId("demo", 1, "Hospital1MSP")
 
 def plan_of(model, image=(1, 8, 8)):
     found = case(catalogue.describe(model, image, 4), 5)
-    return found, make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    return found, make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True)
 
 
 @pytest.mark.parametrize("model", ["mlp", "lenet"])
@@ -59,7 +59,7 @@ def test_the_crossover_is_where_rounds_outweigh_bytes():
 
 def test_a_plan_without_subjects_compares_nothing():
     found, _ = plan_of("mlp")
-    plan = make_plan(found.description, [], lambda_numerator=1, lambda_bits=1, grey=True)
+    plan = make_plan(found.description, [], lambda_numerator=1, lambda_bits=1, grayscale=True)
     assert batch_cost(plan, 8, "fss") == Cost(0, 0, 0)
 
 

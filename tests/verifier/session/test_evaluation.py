@@ -22,9 +22,9 @@ OUT_OF_RANGE = ("wrapping_dense", "wrapping_residual")
 VECTORS = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem.startswith(("evaluation_", "wrapping_")))
 
 
-def check(found: Case, numerator, bits, back_end, *, batch=64, grey=True):
+def check(found: Case, numerator, bits, back_end, *, batch=64, grayscale=True):
     """Verify a case and compare counts and every step that has a plain counterpart."""
-    plan = make_plan(found.description, ["mixed"], lambda_numerator=numerator, lambda_bits=bits, grey=grey)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=numerator, lambda_bits=bits, grayscale=grayscale)
     traces = ({}, {})
     inputs = Inputs(found.base, split(found.flat()), found.images, found.labels, batch)
     keep = tuple(trace.__setitem__ for trace in traces) if batch >= len(found.images) else (None, None)
@@ -59,14 +59,14 @@ def test_vectors(name, back_end):
         {key: np.array(values, dtype=np.int64) for key, values in vector[which].items()} for which in ("base", "update")
     )
     images = np.array([vector["image"]], dtype=np.uint8)
-    grey = images.ndim == 3
+    grayscale = images.ndim == 3
     found = Case(parse(vector["description"]), base, update, images, np.array([1]))
     if name in OUT_OF_RANGE:
-        plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=grey)
+        plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=grayscale)
         inputs = Inputs(base, split(found.flat()), images, found.labels, 1)
         assert [outcome.accepted for outcome in verify(plan, inputs, BACK_ENDS[back_end])] == [False, False]
         return
-    assert check(found, vector["lambda_numerator"], vector["lambda_bits"], back_end, grey=grey) >= 2
+    assert check(found, vector["lambda_numerator"], vector["lambda_bits"], back_end, grayscale=grayscale) >= 2
 
 
 @pytest.mark.parametrize("back_end", BACK_ENDS)
@@ -133,11 +133,11 @@ def test_unusual_orders_of_layers(layers, side, extreme):
     rows = [*layers, {"op": "flatten"}, {"op": "dense", "name": "z", "in": 2 * side * side, "out": 3}]
     pixels = catalogue.pixel_table(0.5, 0.25)
     document = {"name": "odd", "input": [2, 6, 6], "classes": 3, "pixels": pixels, "layers": rows}
-    check(case(document, 4, extreme=extreme, grey=False), 3, 2, "tree", grey=False)
+    check(case(document, 4, extreme=extreme, grayscale=False), 3, 2, "tree", grayscale=False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("grey", [True, False])
-def test_resnet18(grey):
-    found = case(catalogue.describe("resnet18", (3, 28, 28), 4), 3, grey=grey)
-    assert check(found, 1, 1, "tree", grey=grey) == 20
+@pytest.mark.parametrize("grayscale", [True, False])
+def test_resnet18(grayscale):
+    found = case(catalogue.describe("resnet18", (3, 28, 28), 4), 3, grayscale=grayscale)
+    assert check(found, 1, 1, "tree", grayscale=grayscale) == 20

@@ -94,7 +94,7 @@ def two_runs(model, honest, needed, subjects=("mixed",), **how):
     own = np.random.default_rng(1).integers(-(1 << 63), 1 << 63, first.flat().shape)
     both = [(each.flat() - own, own) if honest == 0 else (own, each.flat() - own) for each in (first, second)]
     how = how if "updates" in how else {"norm": 10**6} | how
-    plan = make_plan(first.description, subjects, lambda_numerator=1, lambda_bits=1, grey=True, **how)
+    plan = make_plan(first.description, subjects, lambda_numerator=1, lambda_bits=1, grayscale=True, **how)
     inputs = [
         Inputs(each.base, shares, each.images, each.labels, BATCH, needed)
         for each, shares in zip((first, second), both, strict=True)
@@ -180,7 +180,7 @@ def test_a_mask_hides_one_value():
 @pytest.mark.parametrize("back_end", [Tree, lambda: Fss(b"test")])
 def test_every_opening_has_its_own_mask_and_looks_uniform(back_end):
     found = case(MODELS["deep"], 40)
-    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True)
+    plan = make_plan(found.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True)
     seen = ({}, {})
 
     def audit(index):

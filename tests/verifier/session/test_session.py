@@ -38,7 +38,9 @@ def plain(update=CASE.update):
 
 
 def spec(*, only_bit=False, per_class=False):
-    plan = make_plan(CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grey=True, per_class=per_class)
+    plan = make_plan(
+        CASE.description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True, per_class=per_class
+    )
     facts = {"update": "d" * 64, "dataset": "e" * 64, "rule": "strict"}
     return VerificationSpec(MaterialId("demo", 1, "Hospital1MSP"), facts, plan, "tree", IMAGES, BATCH, only_bit)
 

@@ -39,7 +39,7 @@ class Encrypted(BaseModel):
         faster (``auto``). Verdicts do not depend on it.
     batch
         Images evaluated together.
-    grey
+    grayscale
         Whether every image is one channel repeated, so that one is enough to evaluate.
     placement
         Who is P1 in an update's verification: ``outsourced``, the second of the parties; ``smv-semi-honest``, as in
@@ -54,7 +54,7 @@ class Encrypted(BaseModel):
     services: dict[MspId, Address]
     comparison: Literal["auto", "tree", "fss"]
     batch: Annotated[int, Field(ge=1, le=MAX_BATCH)]
-    grey: bool
+    grayscale: bool
     placement: Placement
 
     @model_validator(mode="before")

@@ -43,7 +43,7 @@ class Task(Document):
     dataset_size: Annotated[int, Field(ge=1, le=MAX_DATASET)]
     fraction_bits: Annotated[int, Field(ge=FRACTION_BITS, le=FRACTION_BITS)]
     coordinator: MspId
-    stand_in: MspId | None
+    standby: MspId | None
     verifiers: Members
     hospitals: Members
     quorum: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]

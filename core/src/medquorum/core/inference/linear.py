@@ -100,7 +100,7 @@ class Convolution:
         """No output's sum exceeds max|x| times this."""
 
     @cached_property
-    def grey(self) -> Convolution:
+    def grayscale(self) -> Convolution:
         """The same for one input channel that is repeated: its weights are the sums over the channels."""
         return Convolution(self._weights.sum(axis=1, keepdims=True), self._geometry, self._shift)
 

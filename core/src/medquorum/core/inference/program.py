@@ -47,7 +47,7 @@ class Program:
         Parameters
         ----------
         images : ndarray of uint8 (n, h, w) or (n, h, w, c)
-            Grey images are repeated to the model's channels.
+            Grayscale images are repeated to the model's channels.
 
         Returns
         -------

@@ -139,4 +139,4 @@ def _largest(values: FloatArray) -> float:
 
 
 def _for_channels(convolution: Convolution, values: FloatArray) -> Convolution:
-    return convolution if values.shape[3] == convolution.inputs else convolution.grey
+    return convolution if values.shape[3] == convolution.inputs else convolution.grayscale

@@ -55,7 +55,7 @@ def lenet(image: Sequence[int], classes: int, pixels: Sequence[int] | None = Non
 
 
 def resnet18(image: Sequence[int], classes: int, pixels: Sequence[int] | None = None) -> Document:
-    """Describe torchvision's resnet18, names as in its state dict; grey images are repeated to three channels."""
+    """Describe torchvision's resnet18, names as in its state dict; grayscale images are repeated to three channels."""
     _, height, width = image
     layers: list[Document] = [
         _conv("conv1", 3, 64, 7, stride=2, padding=3),

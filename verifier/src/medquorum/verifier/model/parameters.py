@@ -96,7 +96,7 @@ def deal_weights(
         bias = np.zeros(affine.layer.outputs, dtype=np.int64)
         if norm is None:
             skew = _live(affine, raw.difference) * other
-            if affine.grey:
+            if affine.grayscale:
                 skew = skew.sum(axis=1, keepdims=True)
         else:
             gate = dealer(f"{name}.fold")
@@ -108,7 +108,7 @@ def deal_weights(
             weight_gate.deal(gate, comparison, weights.shape, -weights * other * _column(gain))
             inner = _bias(affine, masks, other) - (masks[f"{norm.name}.mean"].total << np.int64(mixture.bits))
             bias = -gain * inner
-            skew = gate.mask_shares(weights[:, :1].shape if affine.grey else weights.shape).difference
+            skew = gate.mask_shares(weights[:, :1].shape if affine.grayscale else weights.shape).difference
             yield gate
         result.add(name, skew, bias, affine.geometry)
 
@@ -146,7 +146,7 @@ def open_weights(
             bias = np.zeros(affine.layer.outputs, dtype=np.int64)
             if affine.layer.op == "dense" or affine.layer.bias:
                 bias = mixed(f"{name}.bias").share(party.index) << np.int64(FRACTION_BITS)
-            if affine.grey:
+            if affine.grayscale:
                 weights = Masked(*(part.sum(axis=1, keepdims=True) for part in (weights.public, weights.mask)))
         else:
             folding = _Folding(party, randomness(f"{name}.fold"), comparison, program)
@@ -191,7 +191,7 @@ class _Folding:
         )
         columns = Masked(_column(gain.public), _column(gain.mask))
         folded = self._rounded(weight_gate, self._times(weights, columns))
-        if affine.grey:
+        if affine.grayscale:
             folded = folded.sum(axis=1, keepdims=True)
         mean = mixed.masked[f"{name}.mean"]
         inner = Masked(-(mean.public << np.int64(bits)), -(mean.mask << np.int64(bits)))

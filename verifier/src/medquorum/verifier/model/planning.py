@@ -24,7 +24,7 @@ def make_plan(
     *,
     lambda_numerator: int,
     lambda_bits: int,
-    grey: bool,
+    grayscale: bool,
     norm: int | None = None,
     per_class: bool = False,
     updates: int = 0,
@@ -38,7 +38,7 @@ def make_plan(
         Models the task's rule evaluates.
     lambda_numerator, lambda_bits : int
         λ = A / 2^k.
-    grey : bool
+    grayscale : bool
         True when the images have one channel.
     norm : int or None
         Bound on the L2 norm of r - w in thousandths of a unit.
@@ -60,7 +60,7 @@ def make_plan(
         check_limit(specs, limit)
     mixtures = {"mixed": Mixture(lambda_numerator, lambda_bits), "own": Mixture(0, 0)}
     made = [
-        Subject(key, compile_program(description, lambda_bits=mixtures[key].bits, grey=grey), mixtures[key])
+        Subject(key, compile_program(description, lambda_bits=mixtures[key].bits, grayscale=grayscale), mixtures[key])
         for key in subjects
     ]
     averaging = Averaging(specs, lambda_numerator, lambda_bits, updates) if updates else None

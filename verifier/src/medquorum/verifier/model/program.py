@@ -32,7 +32,7 @@ class Affine:
     geometry : Geometry
     held : (int, int, int)
         (c, h, w) of the input as the steps hold it: flatten leaves it.
-    grey : bool
+    grayscale : bool
         True when the input is one channel repeated: the weights are summed over the channels.
     rounds : bool
         True when its bias carries the truncation's half; a shortcut's does not.
@@ -42,7 +42,7 @@ class Affine:
     norm: BatchNorm | None
     geometry: Geometry
     held: tuple[int, int, int]
-    grey: bool
+    grayscale: bool
     rounds: bool
 
 
@@ -55,7 +55,7 @@ class Program:
     steps : tuple of Step
     layers : tuple of Affine
     image : (int, int, int)
-        (h, w, c) of the images as the parties hold them, c = 1 for grey ones.
+        (h, w, c) of the images as the parties hold them, c = 1 for grayscale ones.
     pixels : ndarray of int64 (256,)
     classes, width, ring, lambda_bits : int
         width: signed bits of an activation; ring: bits that sums before truncation need.
@@ -85,7 +85,7 @@ class _Reshape:
     opens: bool
 
 
-def compile_program(description: ModelDescription, *, lambda_bits: int, grey: bool) -> Program:
+def compile_program(description: ModelDescription, *, lambda_bits: int, grayscale: bool) -> Program:
     """Compile a description.
 
     Parameters
@@ -93,19 +93,19 @@ def compile_program(description: ModelDescription, *, lambda_bits: int, grey: bo
     description : ModelDescription
     lambda_bits : int
         k of the evaluated mixture's λ = A/2^k; 0 for a model alone.
-    grey : bool
+    grayscale : bool
         True when the images have one channel, repeated to the model's.
     """
     width = activation_bits(lambda_bits)
     shift = FRACTION_BITS + lambda_bits
-    compiler = _Compiler(shift, width, grey and description.input[0] > 1)
+    compiler = _Compiler(shift, width, grayscale and description.input[0] > 1)
     for resolved in resolve(description):
         compiler.add(resolved)
     channels, height, width_px = description.input
     return Program(
         (Entry(shift + width), *_lowered(compiler.steps, shift, width)),
         tuple(compiler.layers),
-        (height, width_px, 1 if grey else channels),
+        (height, width_px, 1 if grayscale else channels),
         np.array(description.pixels, dtype=np.int64),
         description.classes,
         width,
@@ -117,12 +117,12 @@ def compile_program(description: ModelDescription, *, lambda_bits: int, grey: bo
 class _Compiler:
     """Adds the layers' steps, named as the plain evaluation names them, and the layers whose weights they use."""
 
-    def __init__(self, shift: int, width: int, grey: bool) -> None:
+    def __init__(self, shift: int, width: int, grayscale: bool) -> None:
         self.steps: list[Step | _Rectify | _Reshape] = []
         self.layers: list[Affine] = []
         self._shift = shift
         self._width = width
-        self._grey = grey
+        self._grayscale = grayscale
 
     def add(self, resolved: ResolvedLayer) -> None:
         """Add a layer's step."""
@@ -151,7 +151,7 @@ class _Compiler:
             shortcut = side.layer.name
         ring = self._shift + self._width
         self.steps.append(Linear(layer.name, resolved.opens, ring, self._shift, resolved.closes, shortcut))
-        self._grey = False
+        self._grayscale = False
 
     def _affine(self, layer: Conv | Dense, norm: BatchNorm | None, held: Places, *, rounds: bool) -> None:
         _, height, width = held
@@ -159,7 +159,7 @@ class _Compiler:
             geometry = Geometry(height, width, (height, width), 1, 0)
         else:
             geometry = Geometry(height, width, (layer.kernel, layer.kernel), layer.stride, layer.padding)
-        self.layers.append(Affine(layer, norm, geometry, held, self._grey, rounds))
+        self.layers.append(Affine(layer, norm, geometry, held, self._grayscale, rounds))
 
 
 def _lowered(steps: Sequence[Step | _Rectify | _Reshape], shift: int, width: int) -> list[Step]:

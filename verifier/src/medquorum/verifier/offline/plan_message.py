@@ -37,7 +37,7 @@ class PlanDocument(BaseModel):
         MSP ids of P0 and P1.
     model : ModelDescription
     subjects : tuple of "mixed" or "own"
-    lambda_numerator, lambda_bits, grey, norm, per_class
+    lambda_numerator, lambda_bits, grayscale, norm, per_class
         As for :func:`medquorum.verifier.model.planning.make_plan`.
     comparison : "tree" or "fss"
     batch, images : int
@@ -57,7 +57,7 @@ class PlanDocument(BaseModel):
     subjects: Annotated[tuple[SubjectKey, ...], Field(max_length=2)]
     lambda_numerator: Count
     lambda_bits: Annotated[int, Field(ge=0, le=MAX_LAMBDA_BITS)]
-    grey: bool
+    grayscale: bool
     norm: Annotated[int, Field(ge=0, lt=1 << 62)] | None
     per_class: bool
     comparison: Comparing
@@ -115,7 +115,7 @@ class PlanDocument(BaseModel):
             self.subjects,
             lambda_numerator=self.lambda_numerator,
             lambda_bits=self.lambda_bits,
-            grey=self.grey,
+            grayscale=self.grayscale,
             norm=self.norm,
             per_class=self.per_class,
             updates=self.updates,

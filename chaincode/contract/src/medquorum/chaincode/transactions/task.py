@@ -29,9 +29,9 @@ def get_task(context: Context, name: str) -> Task:
 
 
 def check_coordinator(context: Context, task: Task) -> None:
-    """Refuse everyone but clients of the task's coordinator or stand-in (``ACCESS_DENIED``)."""
+    """Refuse everyone but clients of the task's coordinator or standby (``ACCESS_DENIED``)."""
     having = context.get(Consortium).having("coordinator")
-    check_member(context, "coordinator", having, [task.coordinator, task.stand_in])
+    check_member(context, "coordinator", having, [task.coordinator, task.standby])
 
 
 def check_verifier(context: Context, task: Task) -> None:
@@ -108,10 +108,10 @@ def _check_numbers(task: Task, quorum: int) -> None:
 
 def check_roles(task: Task, consortium: Consortium) -> None:
     """Refuse a task that names an organisation without its role in the consortium, or too few (``BAD_TASK``)."""
-    stand_in = [] if task.stand_in is None else [task.stand_in]
+    standby = [] if task.standby is None else [task.standby]
     dealer = [] if task.encrypted is None else [task.encrypted.dealer]
     for role, named in (
-        ("coordinator", [task.coordinator, *stand_in]),
+        ("coordinator", [task.coordinator, *standby]),
         ("verifier", task.verifiers),
         ("hospital", task.hospitals),
         ("dealer", dealer),
@@ -119,8 +119,8 @@ def check_roles(task: Task, consortium: Consortium) -> None:
         without = [msp for msp in named if role not in consortium.members.get(msp, [])]
         if without:
             raise ContractError("BAD_TASK", f"{', '.join(without)} do not have the role {role} in the consortium")
-    if stand_in == [task.coordinator]:
-        raise ContractError("BAD_TASK", "the stand-in is the coordinator itself", "Name another one, or null")
+    if standby == [task.coordinator]:
+        raise ContractError("BAD_TASK", "the standby is the coordinator itself", "Name another one, or null")
     if task.minimum_accepted > len(task.hospitals):
         raise ContractError(
             "BAD_TASK", f"minimum_accepted {task.minimum_accepted} is more than the {len(task.hospitals)} hospitals"

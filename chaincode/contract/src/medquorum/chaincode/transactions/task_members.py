@@ -19,7 +19,7 @@ def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Ans
     """Make these the task's hospitals: new ones take part from the next round, those left out hand in no more.
 
     An update that was handed in before stays in its round. Aggregation nodes that were expelled are no nodes any more;
-    where the coordinator has lost that role its stand-in has it from now on.
+    where the coordinator has lost that role its standby has it from now on.
     """
     document = get_task(context, task)
     check_coordinator(context, document)
@@ -44,11 +44,9 @@ def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Ans
 
 
 def _remaining_coordinators(task: Task, consortium: Consortium) -> dict[str, Any]:
-    """Give the coordinator and stand-in that may coordinate still: one at least, for it is who calls."""
-    coordinator, *stand_in = (
-        msp for msp in (task.coordinator, task.stand_in) if msp in consortium.having("coordinator")
-    )
-    return {"coordinator": coordinator, "stand_in": stand_in[0] if stand_in else None}
+    """Give the coordinator and standby that may coordinate still: one at least, for it is who calls."""
+    coordinator, *standby = (msp for msp in (task.coordinator, task.standby) if msp in consortium.having("coordinator"))
+    return {"coordinator": coordinator, "standby": standby[0] if standby else None}
 
 
 def _remaining_nodes(task: Task, consortium: Consortium) -> dict[str, Any]:

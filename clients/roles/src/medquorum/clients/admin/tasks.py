@@ -50,7 +50,7 @@ def task_document(
         "disclosure": "count",
         "fraction_bits": FRACTION_BITS,
         "coordinator": coordinator,
-        "stand_in": None,
+        "standby": None,
         "verifiers": consortium.having("verifier"),
         "hospitals": consortium.having("hospital"),
         "quorum": consortium.quorum,

@@ -37,7 +37,7 @@ class Coordinator:
     Parameters
     ----------
     patience
-        Seconds an action must have been due before it is done: 0 for the coordinator, more for its stand-in.
+        Seconds an action must have been due before it is done: 0 for the coordinator, more for its standby.
     clock
         Gives seconds that never run backwards.
     """

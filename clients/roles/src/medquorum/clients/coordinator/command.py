@@ -55,8 +55,8 @@ def run(
     submission_deadline: Annotated[float, typer.Option(min=0, help="Seconds hospitals have to submit.")] = 3600,
     verdict_deadline: Annotated[float, typer.Option(min=0, help="Seconds verifiers have for the verdicts.")] = 1800,
     aggregation_deadline: Annotated[float, typer.Option(min=0, help="Seconds they have for the new model.")] = 1800,
-    stand_in: Annotated[bool, typer.Option("--stand-in", help="Act only when the coordinator does not.")] = False,
-    takeover: Annotated[float, typer.Option(min=0, help="Seconds a stand-in leaves the coordinator.")] = 30,
+    standby: Annotated[bool, typer.Option("--standby", help="Act only when the coordinator does not.")] = False,
+    takeover: Annotated[float, typer.Option(min=0, help="Seconds a standby leaves the coordinator.")] = 30,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
@@ -67,12 +67,12 @@ def run(
     deadlines = Deadlines(submission_deadline, verdict_deadline, aggregation_deadline)
 
     def make(session: Session, task: Task, _control: LoopControl) -> Step:
-        if session.msp != (task.stand_in if stand_in else task.coordinator):
+        if session.msp != (task.standby if standby else task.coordinator):
             raise ConfigError(
-                f"{session.msp} is not the {'stand-in' if stand_in else 'coordinator'} of the task {task.task}",
-                f"The coordinator is {task.coordinator}, the stand-in {task.stand_in}",
+                f"{session.msp} is not the {'standby' if standby else 'coordinator'} of the task {task.task}",
+                f"The coordinator is {task.coordinator}, the standby {task.standby}",
             )
-        patience = takeover if stand_in else 0.0
+        patience = takeover if standby else 0.0
         transactions = session.transactions(task)
         return Coordinator(session.ledger, transactions, task, deadlines, session.report, patience=patience).step
 

@@ -60,7 +60,7 @@ def _digits(seed: int) -> Source:
     from sklearn.datasets import load_digits  # slow to import, and only digits needs it
 
     digits = load_digits()
-    # 17 grey levels 0..16 become 0..255.
+    # 17 gray levels 0..16 become 0..255.
     pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     return _shuffled(Images.from_arrays(pixels, digits.target), seed)
 

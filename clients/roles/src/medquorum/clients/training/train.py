@@ -89,7 +89,7 @@ def _device() -> torch.device:
 
 
 def _table(model: DescribedModel) -> torch.Tensor:
-    """Give the number each of the 256 grey levels stands for, float32."""
+    """Give the number each of the 256 gray levels stands for, float32."""
     return torch.tensor(model.description.pixels, dtype=torch.float32) / (1 << 16)
 
 
@@ -98,7 +98,7 @@ def _numbers(pixels: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
 
 
 def _inputs(model: DescribedModel, images: Images) -> torch.Tensor:
-    """Give the pixels in the model's shape; grey images feed a model of three channels as equal channels ([SMV])."""
+    """Give the pixels in the model's shape; grayscale images feed three channels as equal ones ([SMV])."""
     channels, height, width = model.description.input
     pixels = torch.from_numpy(images.pixels)
     if tuple(pixels.shape[2:]) != (height, width) or pixels.shape[1] not in (1, channels):

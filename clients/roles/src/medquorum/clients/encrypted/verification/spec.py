@@ -56,7 +56,7 @@ def plan_document(
         subjects=("own",) if updates else rule.subjects,
         lambda_numerator=task.lambda_numerator,
         lambda_bits=task.lambda_bits,
-        grey=settings.grey,
+        grayscale=settings.grayscale,
         norm=None if updates else rule.norm,
         per_class=per_class,
         comparison=comparing if settings.comparison == "auto" else settings.comparison,
