@@ -17,7 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, cast
 
-from medquorum.clients.encrypted.commands.party_process import CONNECT_TIMEOUT, HOSPITALS_PATIENCE
+from medquorum.clients.encrypted.commands.party_process import CONNECT_TIMEOUT, HOSPITAL_TIMEOUT
 from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, connection_name
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.images import PrivateImages
@@ -38,7 +38,7 @@ from medquorum.core.documents.update import Update
 from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import Tensors
 from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.service.party_connection import PATIENCE, PartyListener, connect_party
+from medquorum.verifier.service.party_connection import SILENCE_TIMEOUT, PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
 from medquorum.verifier.service.share_upload import ShareUpload
@@ -131,7 +131,7 @@ def _first(role: _Role) -> None:
 
     own = settings.semi_honest
     shares: Shares = ConfirmedShares(store, confirmed, LoopControl()) if own else store
-    listener = PartyListener(HOSPITALS_PATIENCE if own else PATIENCE)
+    listener = PartyListener(HOSPITAL_TIMEOUT if own else SILENCE_TIMEOUT)
     verification = role.verification(0, shares)
     with Server(role.own, settings.services[PARTIES[0]], [listener, ShareUpload(store.longest, store.take)]):
         _submission(role)

@@ -32,10 +32,10 @@ def unknown() -> GatewayError:
 
 
 def test_a_peer_that_is_not_known_yet_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medquorum.clients.ledger.ledger.PAUSE", 0.001)
+    monkeypatch.setattr("medquorum.clients.ledger.ledger.RETRY_DELAY", 0.001)
     contract = LateContract([unknown()] * 20)
     assert Ledger(contract, "H1MSP").value("ListTasks") == []
-    monkeypatch.setattr("medquorum.clients.ledger.ledger.PATIENCE", 0.05)
+    monkeypatch.setattr("medquorum.clients.ledger.ledger.RETRY_TIMEOUT", 0.05)
     contract.failures = [unknown()] * 10_000
     with pytest.raises(GatewayError, match="no peers available"):
         Ledger(contract, "H1MSP").value("ListTasks")

@@ -38,7 +38,7 @@ EVERYONE = [f"{name}MSP" for name in HOSPITALS]
 PEER, LISTENER, SERVICE, OPERATIONS, CHAINCODE, ORDERER, ADMIN = 7051, 7052, 7060, 9443, 9999, 7050, 7053
 HEALED = 60
 """Seconds after which two verifiers that were cut from each other go on at the latest."""
-PATIENCE = 150
+ROUND_TIMEOUT = 150
 """Seconds for a round; a view change of the orderers may be in between."""
 LEADER = re.compile(r"current leader: (\d+)")
 
@@ -123,7 +123,7 @@ class Ten:
     def coordinator(self) -> RoleProcess:
         return self.roles["coordinator"]
 
-    def closed(self, seconds: float = PATIENCE) -> dict[str, Any]:
+    def closed(self, seconds: float = ROUND_TIMEOUT) -> dict[str, Any]:
         """Wait for the next round that ends from now on; gives its line."""
         return self.coordinator.wait_for("round_closed", since=self.coordinator.mark, seconds=seconds)
 
@@ -230,7 +230,7 @@ def test_the_leaders_host_is_lost(ten: Ten) -> None:
 
 
 def test_the_verifiers_are_cut_from_each_other(ten: Ten) -> None:
-    ten.coordinator.wait_for("submissions_closed", since=ten.coordinator.mark, seconds=PATIENCE)
+    ten.coordinator.wait_for("submissions_closed", since=ten.coordinator.mark, seconds=ROUND_TIMEOUT)
     with ten.hosts.apart(ten.host("VerifierA"), ten.host("VerifierB")):
         before = ten.coordinator.mark
         with pytest.raises(AssertionError, match=r"no .*round_closed"):

@@ -50,7 +50,7 @@ def test_a_node_killed_after_its_reshare_is_replaced(make: Make, monkeypatch: py
     rig.down = {H1}
     assert rig.run() == {}, "its sum is missing"
     assert [resharer.due(rig.status) for resharer in rig.resharers] == [False, False]
-    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.resharer.PATIENCE", -1.0)
+    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.resharing.SILENT_NODE_TIMEOUT", -1.0)
     assert [resharer.due(rig.status) for resharer in rig.resharers] == [True, True]
     rig.share()
     found = rig.run()
@@ -156,7 +156,7 @@ def test_a_node_that_attested_takes_part_when_another_is_replaced(make: Make, mo
     rig.nodes[H1].step()
     rig.down = {H1}
     assert sorted(rig.run()) == [A]
-    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.resharer.PATIENCE", -1.0)
+    monkeypatch.setattr("medquorum.clients.encrypted.aggregation.resharing.SILENT_NODE_TIMEOUT", -1.0)
     rig.share()
     found = rig.run()
     assert sorted(found) == sorted([A, B])

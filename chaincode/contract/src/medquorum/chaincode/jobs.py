@@ -23,7 +23,8 @@ __all__ = ["DataRequest", "JobRunner", "LruCache", "Progress", "Steps"]
 
 R = TypeVar("R")
 
-PATIENCE = 2.0
+ADVANCE_TIMEOUT = 2.0
+"""Seconds a transaction brings a job forward before it answers that the job is still running."""
 IDLE_LIMIT = 600.0
 
 
@@ -115,7 +116,7 @@ class JobRunner:
         key: Hashable,
         start: Callable[[], tuple[Steps[R], int]],
         load: Callable[[DataRequest], bytes],
-        patience: float = PATIENCE,
+        patience: float = ADVANCE_TIMEOUT,
     ) -> R | Progress:
         """Bring the computation named ``key`` forward for about ``patience`` seconds, by one step at least.
 

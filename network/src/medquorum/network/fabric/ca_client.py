@@ -26,7 +26,7 @@ REGISTRAR = "registrar"
 """The identity that may register others."""
 KNOWN_ALREADY = 74
 """Fabric CA's code for an identity that is registered."""
-PATIENCE = 30
+REQUEST_TIMEOUT = 30
 """Seconds for one call."""
 REMEDY = "See server.log in its home, organizations/fabric-ca/DOMAIN"
 
@@ -108,7 +108,7 @@ class FabricAuthority:
 
     def _call(self, method: str, path: str, body: bytes, authorization: str) -> Any:
         """Give an answer's result; None where the identity is registered already."""
-        line = http.client.HTTPSConnection("localhost", self._port, context=self._trusted, timeout=PATIENCE)
+        line = http.client.HTTPSConnection("localhost", self._port, context=self._trusted, timeout=REQUEST_TIMEOUT)
         try:
             line.request(method, _uri(path), body, {"authorization": authorization})
             answer = json.loads(line.getresponse().read())

@@ -33,7 +33,7 @@ from medquorum.network.supervision.waiting import becomes_true
 
 __all__ = ["deploy"]
 
-LAG = 20.0
+PEER_LAG_TIMEOUT = 20.0
 """Seconds one peer may be behind the others."""
 
 
@@ -123,7 +123,7 @@ def _approvals(lifecycle: Lifecycle, works: list[Organisation]) -> dict[str, boo
         approved.update(lifecycle.approvals(works[0]))
         return all(approved.get(one.msp_id) for one in works)
 
-    becomes_true(has_them, LAG)
+    becomes_true(has_them, PEER_LAG_TIMEOUT)
     return approved
 
 

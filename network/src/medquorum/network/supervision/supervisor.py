@@ -32,7 +32,8 @@ __all__ = ["Supervisor", "supervisor_name"]
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 HEALTHY_AFTER = 60.0
-PATIENCE = 10.0
+STOP_TIMEOUT = 10.0
+"""Seconds a process may take to end."""
 LOG_LIMIT = 64 << 20
 SUPERVISOR = ""  # the organisation in a supervisor's own record
 
@@ -98,7 +99,7 @@ class Supervisor:
         """End what a supervisor that crashed left running: two peers must not share a ledger."""
         known = {name: one for name, one in records(self.folder).items() if one.organisation != SUPERVISOR}
         mine = {name: one for name, one in known.items() if self.organisation in (None, one.organisation)}
-        count = end([process for one in mine.values() if (process := alive(one))], PATIENCE)
+        count = end([process for one in mine.values() if (process := alive(one))], STOP_TIMEOUT)
         for name in mine:
             self.folder.run(name).unlink()
         if count:
@@ -170,7 +171,7 @@ class Supervisor:
         asked.cancel()
         if not exit_.done():
             child.terminate()
-            await asyncio.wait({exit_}, timeout=PATIENCE)
+            await asyncio.wait({exit_}, timeout=STOP_TIMEOUT)
             if not exit_.done():
                 child.kill()
         return await exit_

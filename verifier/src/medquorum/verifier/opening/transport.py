@@ -10,7 +10,7 @@ from medquorum.errors import ProtocolError
 
 __all__ = ["InProcess", "Transport", "WrappedTransport", "in_process"]
 
-_PATIENCE = 600.0
+_SILENCE_TIMEOUT = 600.0
 
 
 class Transport(Protocol):
@@ -104,7 +104,7 @@ class InProcess:
             The other party has closed the connection or is silent for ten minutes.
         """
         try:
-            answer = self._incoming.get(timeout=_PATIENCE)
+            answer = self._incoming.get(timeout=_SILENCE_TIMEOUT)
         except queue.Empty as error:
             raise ProtocolError("the other party is silent", "Look at its log, then begin the batch anew") from error
         if answer is None:

@@ -27,9 +27,10 @@ from medquorum.verifier.service.connection import Incoming, reach
 from medquorum.verifier.service.frames import read_message, split_all
 from medquorum.verifier.service.identity import Credentials
 
-__all__ = ["PATIENCE", "PartyConnection", "PartyListener", "connect_party"]
+__all__ = ["SILENCE_TIMEOUT", "PartyConnection", "PartyListener", "connect_party"]
 
-PATIENCE = 600.0
+SILENCE_TIMEOUT = 600.0
+"""Seconds of silence after which a connection counts as broken."""
 _SERVICE = "medquorum.PartyConnection"
 _AHEAD = 16  # frames that wait to be taken
 _GRACE = 5.0
@@ -160,7 +161,7 @@ class PartyListener:
         Seconds of silence after which a connection counts as broken.
     """
 
-    def __init__(self, patience: float = PATIENCE) -> None:
+    def __init__(self, patience: float = SILENCE_TIMEOUT) -> None:
         self._patience = patience
         self._awaited: dict[tuple[str, str], PartyConnection | None] = {}
         self._changed = threading.Condition()
@@ -212,7 +213,7 @@ class PartyListener:
 
 
 def connect_party(
-    credentials: Credentials, address: str, peer: str, name: str, timeout: float, patience: float = PATIENCE
+    credentials: Credentials, address: str, peer: str, name: str, timeout: float, patience: float = SILENCE_TIMEOUT
 ) -> PartyConnection:
     """Open the connection called ``name`` to P0.
 

@@ -16,7 +16,7 @@ from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import check_round, fetch_model
 from medquorum.clients.ledger.round_status import RoundStatus, ended, result_of
 from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import POLL
+from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
@@ -95,7 +95,7 @@ class Hospital:
             case Leave(model):
                 self._report.event("finished", task=self._task.task, model=model)
                 return None
-        return POLL
+        return RESYNC_INTERVAL
 
     def _submit(self, round: int, base: str) -> float:
         update = self._stored(round, base)
@@ -125,13 +125,15 @@ class Hospital:
         """In an encrypted task, bring the update's shares to the parties; where the task says so, be one oneself."""
         update = None if self._sender is None else self._store.load(round)
         if self._sender is None or update is None:
-            return POLL
+            return RESYNC_INTERVAL
         try:
             self._sender.send(round, update)
         except (ProtocolError, ShareError) as error:
             structlog.get_logger().warning("share_not_taken", cause=str(error))
             return WAIT_FOR_OTHERS
-        return POLL if self._verification is None or status is None else self._verification.step(status, round)
+        return (
+            RESYNC_INTERVAL if self._verification is None or status is None else self._verification.step(status, round)
+        )
 
     def _stored(self, round: int, base: str) -> StoredUpdate | None:
         """Give the round's update: the one a killed process left, or a new one, on disk before it is sent."""

@@ -17,14 +17,14 @@ from medquorum.clients.encrypted.verification.update_verification import Verific
 from medquorum.clients.hospital.share_uploader import ShareUploader
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.runtime.reconcile import POLL, LoopControl, interrupted
+from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL, LoopControl, interrupted
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.service.party_connection import PartyConnection
 
 __all__ = ["OwnShare", "OwnVerification"]
 
-AGAIN = 0.5
+RETRY_DELAY = 0.5
 """Seconds after which an interrupted verification is tried again."""
 
 
@@ -64,15 +64,15 @@ class OwnVerification:
         """Verify the round's update with P0 while there is no verdict; gives the seconds to the next look."""
         self._verification.forget(round)
         if status.round is None or status.round.state != "verifying" or self._msp in status.verdicts:
-            return POLL
+            return RESYNC_INTERVAL
         said = status.attestations.get(self._msp, {})
         if len(said) == len(self._task.attesters(self._msp)):
-            return POLL  # both have attested, and differ
+            return RESYNC_INTERVAL  # both have attested, and differ
         try:
             self._control.unless_stopped(lambda: self._verify(status, round))
         except Exception as error:
             interrupted(error)
-            return AGAIN
+            return RETRY_DELAY
         return 0
 
     def _verify(self, status: RoundStatus, round: int) -> None:

@@ -26,7 +26,8 @@ _REFUSAL = re.compile(r"([A-Z][A-Z0-9_]*): (.*)", re.DOTALL)
 D = TypeVar("D", bound=Document)
 Result = TypeVar("Result")
 
-PATIENCE, PAUSE = 10.0, 0.2
+RETRY_TIMEOUT = 10.0
+RETRY_DELAY = 0.2
 """Seconds a read is tried, and between two tries, while the gateway knows no peer that has the chaincode."""
 
 
@@ -116,8 +117,8 @@ class Ledger:
         asked = [self._peer]
         attempts = Retrying(
             retry=retry_if_exception(peers_unknown),
-            wait=wait_fixed(PAUSE),
-            stop=stop_after_delay(PATIENCE),
+            wait=wait_fixed(RETRY_DELAY),
+            stop=stop_after_delay(RETRY_TIMEOUT),
             reraise=True,
         )
         return refusal_of(

@@ -17,15 +17,16 @@ from medquorum.gateway import CommitError, GatewayError
 
 Result = TypeVar("Result")
 
-__all__ = ["POLL", "LoopControl", "Stopped", "interrupted", "reconcile"]
+__all__ = ["RESYNC_INTERVAL", "LoopControl", "Stopped", "interrupted", "reconcile"]
 
-POLL = 10.0
+RESYNC_INTERVAL = 10.0
 """The longest time in seconds between two looks at the ledger."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
 GRACE = 3.0
 """Seconds a call that is waited for may go on once the process shall end."""
-LOOK = 0.25
+POLL_INTERVAL = 0.25
+"""Seconds between two looks whether a call that is waited for has ended."""
 
 # The ledger moved on between reading and writing, another organisation is not ready yet, or a peer failed: look again.
 MOVED_ON = frozenset(
@@ -108,7 +109,7 @@ class LoopControl:
                 found.set_exception(error)
 
         threading.Thread(target=run, name="unless stopped", daemon=True).start()
-        while not wait([found], LOOK).done:
+        while not wait([found], POLL_INTERVAL).done:
             if self._stopping.is_set() and not wait([found], GRACE).done:
                 raise Stopped
         return found.result()
@@ -133,7 +134,7 @@ def interrupted(error: Exception, **fields: object) -> None:
         log.error("verification_interrupted", error=type(error).__name__, where=origin(error), **fields)
 
 
-def reconcile(step: Callable[[], float | None], control: LoopControl, poll: float = POLL) -> None:
+def reconcile(step: Callable[[], float | None], control: LoopControl, poll: float = RESYNC_INTERVAL) -> None:
     """Repeat ``step`` until it says that nothing is left to do.
 
     Parameters

@@ -26,7 +26,7 @@ __all__ = ["CHAINCODE", "CHANNEL", "Session", "held", "open_session", "task_fold
 
 CHANNEL = "mychannel"
 CHAINCODE = "medquorum"
-PATIENCE = 60.0
+PEER_TIMEOUT = 60.0
 """Seconds a peer may take: a chunk of 4 MiB on a busy machine takes longer than small transactions do."""
 
 
@@ -81,7 +81,7 @@ def open_session(role: str, connection: Connection) -> Iterator[Session]:
     with (
         held(state),
         connect_profile(
-            connection.profile, connection.identity, evaluate_timeout=PATIENCE, endorse_timeout=PATIENCE
+            connection.profile, connection.identity, evaluate_timeout=PEER_TIMEOUT, endorse_timeout=PEER_TIMEOUT
         ) as gateway,
     ):
         network = gateway.get_network(connection.channel)

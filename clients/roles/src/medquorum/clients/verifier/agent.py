@@ -30,7 +30,7 @@ Item = TypeVar("Item")
 PARALLEL = 8
 """Verdicts on their way at the same time."""
 PARALLEL_CHUNKS = 2
-NOT_YET = 0.5
+RETRY_DELAY = 0.5
 """Seconds before other verifiers that are not ready are asked again."""
 STILL_COMING = frozenset({"BUSY", "DATA_MISSING", "NOT_READY"})
 
@@ -142,13 +142,13 @@ class Verifier:
 
         with self._report.phase("verification", round=round, updates=len(hospitals)):
             ready = self._each(prepare, hospitals, PARALLEL_CHUNKS)
-        return 0 if all(ready) else NOT_YET
+        return 0 if all(ready) else RETRY_DELAY
 
     def _prepare_round(self, round: int) -> float:
         with self._report.phase("verification", round=round):
             answer = self._tried(lambda: self._prepared("PrepareRound", round))
         if answer is None:
-            return NOT_YET
+            return RETRY_DELAY
         self._found.results.update(answer["results"])
         return 0
 
@@ -158,24 +158,24 @@ class Verifier:
 
         with self._report.phase("verdicts", round=round, updates=len(hospitals)):
             written = self._each(verify, hospitals, PARALLEL)
-        return 0 if all(written) else NOT_YET
+        return 0 if all(written) else RETRY_DELAY
 
     def _verify_round(self, round: int) -> float:
         with self._report.phase("verdicts", round=round):
             written = self._agreed(lambda: self._send("VerifyRound", round), list(self._found.results))
-        return 0 if written else NOT_YET
+        return 0 if written else RETRY_DELAY
 
     def _aggregate(self, round: int) -> float:
         with self._report.phase("aggregation", round=round):
             self._found.model = self._tried(lambda: self._prepared("PrepareAggregate", round))
-        return 0 if self._found.model is not None else NOT_YET
+        return 0 if self._found.model is not None else RETRY_DELAY
 
     def _attest_model(self, round: int) -> float:
         model = self._found.model or {}
         result: dict[str, Any] = {name: model[name] for name in ("model", "worse", "counts") if name in model}
         if self._tried(lambda: self._send("AttestAggregate", round, result)) is None:
             self._found.model = None
-            return NOT_YET
+            return RETRY_DELAY
         self._report.event("model_attested", round=round, **result)
         return 0
 
@@ -188,7 +188,7 @@ class Verifier:
         if all(stored):
             return 0
         self._found.model = None
-        return NOT_YET
+        return RETRY_DELAY
 
     def _prepared(self, name: str, round: int, *arguments: str) -> dict[str, Any]:
         """Ask the own chaincode until it has finished; each question waits there for a while."""

@@ -29,7 +29,8 @@ __all__ = ["PROBE", "SERVICE", "Dealings"]
 SERVICE = "medquorum.Dealer"
 PROBE = 1 << 20
 """Bytes of the answer by which a party measures the link."""
-PATIENCE = 120.0
+COUNTERPART_TIMEOUT = 120.0
+"""Seconds the dealer waits for the other party, and for what is dealt to be taken."""
 MaskSeeds = Callable[[MaterialId], tuple[bytes, bytes]]
 
 
@@ -104,7 +105,7 @@ class Dealings:
         approve: Callable[[DealRequest], None],
         mask_seeds: MaskSeeds = lambda _: (new_seed(), new_seed()),
         *,
-        patience: float = PATIENCE,
+        patience: float = COUNTERPART_TIMEOUT,
     ) -> None:
         self._record = Record(record)
         self._approve = approve

@@ -13,7 +13,7 @@ from medquorum.clients.encrypted.verification.images import PrivateImages
 from medquorum.clients.encrypted.verification.round_folders import round_folder
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import POLL
+from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL
 from medquorum.clients.runtime.report import Report
 from medquorum.core import model as modelformat
 from medquorum.core.documents.aggregate import final, is_worse
@@ -75,7 +75,7 @@ class ModelPublisher:
         """
         current, found = status.round, final(task, list(status.aggregates.values()))
         if current is None or found is None or found.keeps_base:
-            return POLL
+            return RESYNC_INTERVAL
         missing = [i for i in range(status.chunks) if i not in status.stored_chunks]
         if not missing or (index == 1 and waited < TAKEOVER):
             return TAKEOVER

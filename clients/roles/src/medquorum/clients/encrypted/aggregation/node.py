@@ -24,7 +24,7 @@ from medquorum.clients.encrypted.verification.round_folders import forget_rounds
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import ended
 from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import POLL, LoopControl
+from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL, LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.round import Round
@@ -41,10 +41,11 @@ from medquorum.verifier.service.refusal import outward
 
 __all__ = ["Node", "Send"]
 
-LAG = 10.0
+PEER_LAG_TIMEOUT = 10.0
 """Seconds the own peer may lag behind the sender's."""
-LOOK = 0.1
-AGAIN = 1.0
+POLL_INTERVAL = 0.1
+"""Seconds between two looks at the own peer while it lags."""
+RETRY_DELAY = 1.0
 """Seconds after which a node or a dealer that was not there is tried again."""
 
 Send = Callable[[str, Delivery, Sequence[bytes]], None]
@@ -146,13 +147,13 @@ class Node:
         """Do what is due now; gives the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
         if status is None or status.round is None:
-            return POLL
+            return RESYNC_INTERVAL
         current = status.round
         forget_rounds(self._folder, current.round + 1 if ended(current) else current.round)
         if ended(current):
-            return None if current.round >= self._task.rounds else POLL
+            return None if current.round >= self._task.rounds else RESYNC_INTERVAL
         if current.state != "aggregating" or status.masks is None:
-            return POLL
+            return RESYNC_INTERVAL
         ready = [sharing for sharing in self._inbox.sharings(current.round) if self._complete(sharing)]
         attested = self._ledger.msp in status.aggregates
         try:
@@ -162,8 +163,8 @@ class Node:
                 return 0
         except ProtocolError as error:
             structlog.get_logger().warning("aggregation_waits", cause=str(error))
-            return AGAIN
-        return AGAIN if left or (ready and not attested) else POLL
+            return RETRY_DELAY
+        return RETRY_DELAY if left or (ready and not attested) else RESYNC_INTERVAL
 
     def _check(self, sender: str, header: Delivery) -> None:
         try:
@@ -197,7 +198,7 @@ class Node:
 
     def _aggregating(self, header: Delivery) -> Round:
         """Read the round once the own peer has it where the sender sees it; check the accepted set."""
-        give_up = time.monotonic() + LAG
+        give_up = time.monotonic() + PEER_LAG_TIMEOUT
         while True:
             try:
                 current = self._ledger.round(self._task.task, header.round)
@@ -208,7 +209,7 @@ class Node:
                 break
             if ended(current) or time.monotonic() > give_up:
                 raise ShareError(f"round {header.round} is {current.state} here", "Compare both peers' ledger heights")
-            time.sleep(LOOK)
+            time.sleep(POLL_INTERVAL)
         if context_of(current, header.nodes).set != header.set:
             raise ShareError(
                 f"this is not for the accepted set of round {header.round}", "Compare both peers' ledger heights"

@@ -44,7 +44,7 @@ from medquorum.verifier.service.deliveries import Delivery
 
 __all__ = ["Resharer"]
 
-PATIENCE = 15.0
+SILENT_NODE_TIMEOUT = 15.0
 """Seconds after which the parties look for nodes that are gone."""
 
 
@@ -89,7 +89,7 @@ class Resharer:
         if self._done[0] != current.round:
             return True
         silent = {*self._done[1]} - status.aggregates.keys()
-        return status.masks is not None and bool(silent) and time.monotonic() - self._since > PATIENCE
+        return status.masks is not None and bool(silent) and time.monotonic() - self._since > SILENT_NODE_TIMEOUT
 
     def share(self, transport: Transport, status: RoundStatus) -> None:
         """Give the nodes that both parties reach their re-shares of the accepted updates' sum.

@@ -34,7 +34,7 @@ from medquorum.core.documents.task import Task
 from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
-from medquorum.verifier.service.party_connection import PATIENCE, PartyConnection, PartyListener, connect_party
+from medquorum.verifier.service.party_connection import SILENCE_TIMEOUT, PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server, Service
 from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
@@ -43,7 +43,7 @@ from medquorum.verifier.service.share_upload import ShareUpload
 __all__ = ["dealing", "party", "settings_of"]
 
 CONNECT_TIMEOUT = 5.0
-HOSPITALS_PATIENCE = 120.0
+HOSPITAL_TIMEOUT = 120.0
 """Seconds of a hospital's silence after which P0 takes it for stopped, where hospitals verify their own updates."""
 
 
@@ -90,7 +90,7 @@ def party(
     if missing is not None:
         session.report.event("dataset_missing", cause=missing.cause, remedy=missing.remedy)
     shares = ShareStore(folder / "shares", session.ledger, task, index)
-    listener = PartyListener(HOSPITALS_PATIENCE if settings.semi_honest else PATIENCE)
+    listener = PartyListener(HOSPITAL_TIMEOUT if settings.semi_honest else SILENCE_TIMEOUT)
 
     def connect(name: str) -> PartyConnection:
         if index == 0:

@@ -8,7 +8,7 @@ from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import ended
 from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import POLL
+from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError, MaterialError, MedquorumError, ProtocolError
@@ -36,14 +36,14 @@ class MaskAttestor:
         """Do what is due now; gives the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
         if status is None or status.round is None:
-            return POLL
+            return RESYNC_INTERVAL
         current = status.round
         self._seeds.forget(current.round + 1 if ended(current) else current.round)
         if ended(current):
-            return None if current.round >= self._task.rounds else POLL
+            return None if current.round >= self._task.rounds else RESYNC_INTERVAL
         if current.state == "aggregating" and status.masks is None and self._gone != current.round:
             self._attest(current.round, current.accepted)
-        return POLL
+        return RESYNC_INTERVAL
 
     def salt(self, node: str, task: str, round: int) -> bytes:
         """Give a node the salt of a round whose masks are attested.

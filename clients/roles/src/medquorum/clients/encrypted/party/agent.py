@@ -18,14 +18,14 @@ from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
 from medquorum.clients.encrypted.aggregation.resharing import Resharer
 from medquorum.clients.encrypted.party.control_messages import Next, receive_json, send_json
 from medquorum.clients.encrypted.party.hospital_sessions import HospitalSessions
-from medquorum.clients.encrypted.verification.attestation import AGREEMENT, Attestor
+from medquorum.clients.encrypted.verification.attestation import AGREEMENT_TIMEOUT, Attestor
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.encrypted.verification.whole_round import verify_round
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, ended
-from medquorum.clients.runtime.reconcile import POLL, LoopControl, interrupted
+from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL, LoopControl, interrupted
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
@@ -35,11 +35,12 @@ from medquorum.verifier.service.party_connection import PartyConnection
 __all__ = ["Party"]
 
 PARALLEL = 8
-AGAIN = 0.5
+RETRY_DELAY = 0.5
 """Seconds after which an interrupted verification is tried again."""
-LAG = 10.0
+PEER_LAG_TIMEOUT = 10.0
 """Seconds the own peer may lag behind the other party's."""
-LOOK = 0.25
+POLL_INTERVAL = 0.25
+"""Seconds between two looks at the own peer while it lags."""
 
 
 class Party:
@@ -97,21 +98,21 @@ class Party:
         """Do what is due now; gives the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
         if status is None or status.round is None:
-            return POLL
+            return RESYNC_INTERVAL
         current = status.round
         self._remember(current)
         if ended(current):
             if current.round >= self._task.rounds:
                 self._report.event("finished", task=self._task.task)
                 return None
-            return POLL
+            return RESYNC_INTERVAL
         if self._sessions is not None and current.state == "verifying":
             self._sessions.serve(status, current.round, self._due(status, current), self._patience)
-            return POLL
+            return RESYNC_INTERVAL
         if self._something_to_compute(status, current):
             return self._control.unless_stopped(lambda: self._meet(current.round))
         if current.state != "aggregating":
-            return POLL
+            return RESYNC_INTERVAL
         return self._publisher.store(self._ledger.task(self._task.task), status, self._index, self._waited())
 
     def _remember(self, current: Round) -> None:
@@ -143,7 +144,7 @@ class Party:
         Where both have attested, they differ, and nothing is left to do. Where P1 alone has, P0 may have lost its
         result: after a while P1 leads that verification again.
         """
-        parties = 1 if self._index == 1 and self._waited() < AGREEMENT else 2
+        parties = 1 if self._index == 1 and self._waited() < AGREEMENT_TIMEOUT else 2
         own = self._ledger.msp
         due: list[str] = []
         for hospital in current.candidates:
@@ -164,7 +165,7 @@ class Party:
                     self._follow(connection, round)
         except Exception as error:
             interrupted(error)
-            return AGAIN
+            return RETRY_DELAY
         return 0
 
     def _lead(self, connection: PartyConnection, round: int) -> None:
@@ -224,7 +225,7 @@ class Party:
 
     def _status_in(self, round: int, state: str) -> RoundStatus:
         """Read the round once the own peer has it in the state the other party sees."""
-        give_up = time.monotonic() + LAG
+        give_up = time.monotonic() + PEER_LAG_TIMEOUT
         while True:
             status = self._ledger.status(self._task.task, round)
             if status.round is not None and status.round.state == state:
@@ -233,4 +234,4 @@ class Party:
             if time.monotonic() > give_up:
                 found = "not there" if status.round is None else status.round.state
                 raise ProtocolError(f"round {round} is {found}, the other party says {state}", "Compare both peers")
-            self._control.sleep(LOOK)
+            self._control.sleep(POLL_INTERVAL)

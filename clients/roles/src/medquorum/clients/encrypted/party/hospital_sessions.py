@@ -32,11 +32,12 @@ AT_ONCE = 2
 """Verifications that compute at the same time: one party's work fills the other's waiting."""
 PARALLEL = 8
 """Attestations on their way at the same time."""
-LEAVING = 10.0
+JOIN_TIMEOUT = 10.0
 """Seconds the threads of an ended round get to end once their connections are broken."""
 LONGEST = 900.0
 """Seconds for which one attempt may compute; a slower one goes on from its last finished batch, behind who waits."""
-LOOK = 0.5
+POLL_INTERVAL = 0.5
+"""Seconds between two questions whether the other share has come."""
 
 
 def connection_name(task: str, round: int, hospital: str) -> str:
@@ -63,7 +64,7 @@ class ConfirmedShares:
             return None
         return (
             share
-            if self._control.await_true(lambda: self._asked(status, hospital), end - time.monotonic(), LOOK)
+            if self._control.await_true(lambda: self._asked(status, hospital), end - time.monotonic(), POLL_INTERVAL)
             else None
         )
 
@@ -137,7 +138,7 @@ class HospitalSessions:
         for one in self._serving.values():
             if one.connection is not None:
                 one.connection.hang_up()
-                one.thread.join(LEAVING)
+                one.thread.join(JOIN_TIMEOUT)
         self._serving.clear()
 
     def _attest(self, current: int) -> None:

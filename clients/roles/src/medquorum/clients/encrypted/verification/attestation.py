@@ -14,13 +14,14 @@ from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError
 
-__all__ = ["AGREEMENT", "Attestor", "Results"]
+__all__ = ["AGREEMENT_TIMEOUT", "Attestor", "Results"]
 
 Results = Mapping[str, Mapping[str, Any]]
 """What was found, by hospital."""
-AGREEMENT = 20.0
+AGREEMENT_TIMEOUT = 20.0
 """Seconds P1 waits to see P0's attestation before it sends its own; then the second one finds the first committed."""
-LOOK = 0.25
+POLL_INTERVAL = 0.25
+"""Seconds between two looks at the ledger for the other party's attestation."""
 SETTLED = frozenset({"DECIDED", "ROUND_STATE"})
 """Refusals of an attestation that say the matter is closed."""
 
@@ -58,7 +59,7 @@ class Attestor:
 
     def await_first(self, round: int, first: str, found: Results) -> None:
         """Wait until the attestations of the party ``first`` about the same transcripts are on the ledger."""
-        give_up = time.monotonic() + AGREEMENT
+        give_up = time.monotonic() + AGREEMENT_TIMEOUT
         while time.monotonic() < give_up:
             attestations = self._ledger.status(self._task.task, round).attestations
             there = (attestations.get(hospital, {}).get(first) for hospital in found)
@@ -66,4 +67,4 @@ class Attestor:
                 a is not None and a.transcript == f["transcript"] for a, f in zip(there, found.values(), strict=True)
             ):
                 return
-            self._control.sleep(LOOK)
+            self._control.sleep(POLL_INTERVAL)

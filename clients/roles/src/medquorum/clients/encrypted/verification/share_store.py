@@ -24,7 +24,8 @@ __all__ = ["ShareStore"]
 
 LEDGER_LAG = 10.0
 """Seconds the own peer may take to commit the update a hospital has just seen committed."""
-LOOK = 0.1
+POLL_INTERVAL = 0.1
+"""Seconds between two looks at the ledger for the hospital's update."""
 
 
 class ShareStore:
@@ -117,7 +118,7 @@ class ShareStore:
         """
         looking = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda status: hospital not in status.updates),
-            wait=tenacity.wait_fixed(LOOK),
+            wait=tenacity.wait_fixed(POLL_INTERVAL),
             stop=tenacity.stop_after_delay(LEDGER_LAG),
         )
         try:
