@@ -51,7 +51,7 @@ def test_old_updates_are_forgotten(tmp_path: Path) -> None:
     store = UpdateStore(tmp_path)
     for number in (1, 2, 3):
         store.save(number, BASE, bytes([number] * 4))
-    store.forget(before=3)
+    store.prune(before=3)
     first = store.first()
     assert first is not None
     assert first.packed == b"\3" * 4

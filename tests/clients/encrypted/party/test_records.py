@@ -11,7 +11,7 @@ import pytest
 from medquorum.clients.encrypted.aggregation.record import fix_set
 from medquorum.clients.encrypted.party.control_messages import receive_json
 from medquorum.clients.encrypted.verification.masked_parameters import keep_masked, masked_sum
-from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
 from medquorum.core.documents.round import Round
 from medquorum.errors import MaterialError, ProtocolError
 
@@ -33,7 +33,7 @@ def test_one_set_a_round_for_ever(tmp_path: Path) -> None:
     first = aggregating("Hospital1MSP", "Hospital2MSP", "Hospital3MSP")
     fix_set(tmp_path / "sums", first)
     round_folder(tmp_path, 1).mkdir()
-    forget_rounds(tmp_path, 2)
+    prune_rounds(tmp_path, 2)
     assert not round_folder(tmp_path, 1).exists()
     fix_set(tmp_path / "sums", first)
     with pytest.raises(MaterialError, match="3 other updates of round 1"):
@@ -65,9 +65,9 @@ def test_a_late_write_keeps_a_folder_until_the_next_look(tmp_path: Path, monkeyp
 
     with monkeypatch.context() as racing:
         racing.setattr(os, "rmdir", late)
-        forget_rounds(tmp_path, 2)
+        prune_rounds(tmp_path, 2)
     assert [place.name for place in ended.iterdir()] == ["late.share"]
-    forget_rounds(tmp_path, 2)
+    prune_rounds(tmp_path, 2)
     assert not ended.exists()
 
 

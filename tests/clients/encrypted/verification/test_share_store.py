@@ -64,7 +64,7 @@ def test_rounds_that_ended_are_forgotten(demo: EncryptedConsortium, tmp_path: Pa
     shares = store(demo, tmp_path)
     for number in (1, 2):
         (tmp_path / f"{number:06d}").mkdir()
-    shares.forget(2)
+    shares.prune(2)
     assert not shares.holds(1, HOSPITALS[0])
     assert sorted(place.name for place in tmp_path.glob("0*")) == ["000002"]
 

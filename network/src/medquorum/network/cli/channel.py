@@ -69,7 +69,7 @@ def sign(folder: Folder, file: Change, org: Org = None, channel: Channel = None)
     new = file.with_name(f"{file.name}.new")
     new.write_bytes(change.envelope())
     new.replace(file)
-    _tell(network, dropped)
+    _print_outcome(network, dropped)
     print(f"signed by {', '.join(signing.signers(change))}")
 
 
@@ -86,11 +86,11 @@ def submit(
     if config_update.followed(network.client, change, one):
         print(FOLLOWED)
         return
-    _tell(network, config_update.submit(network.client, change, one))
+    _print_outcome(network, config_update.submit(network.client, change, one))
     print("the channel is changed; now `deployCC --org` on every host")
 
 
-def _tell(network: Network, dropped: list[str]) -> None:
+def _print_outcome(network: Network, dropped: list[str]) -> None:
     for one in dropped:
         network.progress.warn(f"a signature that is not genuine was left out: {one}")
 

@@ -213,7 +213,7 @@ class Session:
         comparing = self._comparing(journal.comparing, other.comparing)
         journal.begin(attempt, kept, comparing)
         parts = self._spec.batches(comparing)
-        self._tell(parts[:kept])
+        self._report_progress(parts[:kept])
         try:
             with closing(self._material(attempt, kept, comparing)) as material:
                 return self._verified(material, journal, attempt, comparing, parts, statement)
@@ -265,17 +265,17 @@ class Session:
         """Do the batches that are not in the journal yet."""
         spec, inputs = self._spec, self._inputs
         done = len(journal.batches)
-        self._tell(parts[:done])
+        self._report_progress(parts[:done])
 
         def finish(number: int, found: Sequence[IntArray]) -> None:
             counts = [c for own in found for c in ((own.sum(keepdims=True), own) if spec.plan.per_class else (own,))]
             values = np.concatenate(counts) if counts else np.zeros(0, dtype=np.int64)
             journal.finish(Batch(attempt, values, self._transport.digest()))
-            self._tell(parts[: number + 1])
+            self._report_progress(parts[: number + 1])
 
         side.batches(list(enumerate(parts))[done:], inputs.samples, finish)
 
-    def _tell(self, finished: Sequence[slice]) -> None:
+    def _report_progress(self, finished: Sequence[slice]) -> None:
         self._progress(finished[-1].stop if finished else 0, self._spec.images)
 
     def _greet(self) -> tuple[Greeting, int]:

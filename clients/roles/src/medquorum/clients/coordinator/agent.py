@@ -128,10 +128,10 @@ class Coordinator:
             self._seen, self._since = state, now
             if status is not None and current is not None:
                 structlog.contextvars.bind_contextvars(round=current.round)
-                self._tell(status, current)
+                self._report_state(status, current)
         return now - self._since
 
-    def _tell(self, status: RoundStatus, current: Round) -> None:
+    def _report_state(self, status: RoundStatus, current: Round) -> None:
         fields = {"round": current.round, "reason": current.reason}
         if current.state == "open":
             self._report.event("round_opened", **fields, base=current.base)

@@ -77,10 +77,10 @@ class Hospital:
     def step(self) -> float | None:
         """Do what is due now; gives the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
-        self._tell_verdict(status)
+        self._report_verdict(status)
         if status is not None and status.round is not None:
             structlog.contextvars.bind_contextvars(round=status.round.round)
-            self._tell_model(status.round)
+            self._report_model(status.round)
         match next_action(self._task, status, self._ledger.msp):
             case Submit(round, base):
                 self._check(self._ledger.round(self._task.task, round))
@@ -89,9 +89,9 @@ class Hospital:
                 self._known.awaited = None if round == self._known.verdict else round
                 return self._help(status, round)
             case Late(round):
-                self._tell_late(round)
+                self._report_late(round)
             case AwaitRound(round):
-                self._store.forget(self._trainer.oldest_needed(round))
+                self._store.prune(self._trainer.oldest_needed(round))
             case Leave(model):
                 self._report.event("finished", task=self._task.task, model=model)
                 return None
@@ -114,7 +114,7 @@ class Hospital:
                 self._transactions.submit("SubmitUpdate", self._task.task, round, document)
         except ContractError as error:
             if error.code == "ROUND_CLOSED":
-                self._tell_late(round)
+                self._report_late(round)
             elif error.code != "ALREADY_SUBMITTED":
                 raise
             return 0
@@ -164,16 +164,16 @@ class Hospital:
             self._report.event("phase", phase="fetch", seconds=round(time.monotonic() - start, 4), model=model)
         return self._packed[1]
 
-    def _tell_model(self, current: Round) -> None:
+    def _report_model(self, current: Round) -> None:
         """Check the model each round ended with and say how good it is, also when the next round is already open."""
         latest = current.round if ended(current) else current.round - 1
         for number in range(self._known.model if self._known.model is not None else latest, latest + 1):
             finished = current if number == current.round else self._ledger.round(self._task.task, max(number, 1))
             self._check(finished)
-            self._tell_quality(number, result_of(finished) if number else self._task.initial_model)
+            self._report_quality(number, result_of(finished) if number else self._task.initial_model)
             self._known.model = number + 1
 
-    def _tell_quality(self, number: int, model: str) -> None:
+    def _report_quality(self, number: int, model: str) -> None:
         try:
             accuracy = self._trainer.accuracy(self._model(model))
         except ContractError as error:
@@ -187,7 +187,7 @@ class Hospital:
         else:
             self._report.event("global_model", round=number, model=model, accuracy=accuracy)
 
-    def _tell_verdict(self, status: RoundStatus | None) -> None:
+    def _report_verdict(self, status: RoundStatus | None) -> None:
         """Say what became of an update, also when the next round is already open."""
         awaited = self._known.awaited
         if awaited is None or status is None or status.round is None or status.round.round < awaited:
@@ -201,13 +201,13 @@ class Hospital:
         elif found.round is None or not ended(found.round):
             return
         elif self._ledger.msp not in found.updates:
-            self._tell_late(awaited)
+            self._report_late(awaited)
         else:
             outcome = found.round.outcomes.get(self._ledger.msp, found.round.state)
             self._report.event("verdict", round=awaited, accepted=False, reason=outcome, counts=None)
         self._known.awaited, self._known.verdict = None, awaited
 
-    def _tell_late(self, round: int) -> None:
+    def _report_late(self, round: int) -> None:
         if self._known.late != round:
             self._known.late = round
             self._report.event("late", round=round, reason="the round was closed before the update was on the ledger")

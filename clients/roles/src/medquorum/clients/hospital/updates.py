@@ -98,7 +98,7 @@ class UpdateStore:
         """Give the last round whose update is stored."""
         return max(self._rounds(), default=None)
 
-    def forget(self, before: int) -> None:
+    def prune(self, before: int) -> None:
         """Remove the updates of rounds before this one."""
         for round in self._rounds():
             if round < before:

@@ -62,7 +62,7 @@ class OwnVerification:
 
     def step(self, status: RoundStatus, round: int) -> float:
         """Verify the round's update with P0 while there is no verdict; gives the seconds to the next look."""
-        self._verification.forget(round)
+        self._verification.prune(round)
         if status.round is None or status.round.state != "verifying" or self._msp in status.verdicts:
             return RESYNC_INTERVAL
         said = status.attestations.get(self._msp, {})

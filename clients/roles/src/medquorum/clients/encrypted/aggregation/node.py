@@ -20,7 +20,7 @@ from medquorum.clients.encrypted.aggregation.inbox import Inbox, Sharing
 from medquorum.clients.encrypted.aggregation.membership import task_nodes
 from medquorum.clients.encrypted.aggregation.record import context_of, fix_set, opening_parties
 from medquorum.clients.encrypted.aggregation.result import masked_hash, mismatch_of, model_name, next_packed
-from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import ended
 from medquorum.clients.ledger.transactions import Transactions
@@ -149,7 +149,7 @@ class Node:
         if status is None or status.round is None:
             return RESYNC_INTERVAL
         current = status.round
-        forget_rounds(self._folder, current.round + 1 if ended(current) else current.round)
+        prune_rounds(self._folder, current.round + 1 if ended(current) else current.round)
         if ended(current):
             return None if current.round >= self._task.rounds else RESYNC_INTERVAL
         if current.state != "aggregating" or status.masks is None:

@@ -38,7 +38,7 @@ class MaskAttestor:
         if status is None or status.round is None:
             return RESYNC_INTERVAL
         current = status.round
-        self._seeds.forget(current.round + 1 if ended(current) else current.round)
+        self._seeds.prune(current.round + 1 if ended(current) else current.round)
         if ended(current):
             return None if current.round >= self._task.rounds else RESYNC_INTERVAL
         if current.state == "aggregating" and status.masks is None and self._gone != current.round:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
 from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.private_files import make_private_folder
@@ -64,9 +64,9 @@ class MaskSeeds:
             total += update_mask(self.of(name), name, parameters)
         return total
 
-    def forget(self, before: int) -> None:
+    def prune(self, before: int) -> None:
         """Remove the seeds and salts of rounds before this one."""
-        forget_rounds(self._folder, before)
+        prune_rounds(self._folder, before)
 
     def _kept(self, round: int, name: str, draw: Callable[[], bytes]) -> bytes:
         place = round_folder(self._folder, round) / name

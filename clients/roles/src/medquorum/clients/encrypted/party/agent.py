@@ -126,8 +126,8 @@ class Party:
             if self._sessions is not None:
                 self._sessions.close()
         before = current.round + 1 if ended(current) else current.round
-        self._shares.forget(before)
-        self._verification.forget(before)
+        self._shares.prune(before)
+        self._verification.prune(before)
 
     def _waited(self) -> float:
         return time.monotonic() - self._seen[2]

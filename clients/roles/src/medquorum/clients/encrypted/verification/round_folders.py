@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-__all__ = ["forget_rounds", "round_folder"]
+__all__ = ["prune_rounds", "round_folder"]
 
 
 def round_folder(folder: Path, round: int) -> Path:
@@ -16,7 +16,7 @@ def round_folder(folder: Path, round: int) -> Path:
     return folder / f"{round:06d}"
 
 
-def forget_rounds(folder: Path, before: int) -> None:
+def prune_rounds(folder: Path, before: int) -> None:
     """Remove the files of rounds before this one; what is being written just then goes with the next call."""
     for place in folder.glob("[0-9]*"):
         if int(place.name) < before:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tenacity
 
-from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, ended
 from medquorum.core.documents.task import Task
@@ -91,9 +91,9 @@ class ShareStore:
         """Tell whether a hospital's share has come."""
         return self._place(round, hospital).exists()
 
-    def forget(self, before: int) -> None:
+    def prune(self, before: int) -> None:
         """Remove the shares of rounds before this one."""
-        forget_rounds(self._folder, before)
+        prune_rounds(self._folder, before)
 
     def _expected(self, round: int, hospital: str) -> bool:
         """Tell whether a hospital takes part in a round, or did when it submitted: what it handed in stays."""

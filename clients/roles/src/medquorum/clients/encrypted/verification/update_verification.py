@@ -14,7 +14,7 @@ from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.images import PrivateImages
 from medquorum.clients.encrypted.verification.masked_parameters import keep_masked
 from medquorum.clients.encrypted.verification.result import attestation_result, base_statement, minima
-from medquorum.clients.encrypted.verification.round_folders import forget_rounds, round_folder
+from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
 from medquorum.clients.encrypted.verification.spec import make_spec, make_sum_spec
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import fetch_model
@@ -128,9 +128,9 @@ class Verification:
             total += share
         return self._opened(transport, spec, total), spec
 
-    def forget(self, before: int) -> None:
+    def prune(self, before: int) -> None:
         """Remove what is kept of rounds before this one: they have ended, and shares of counts are secrets."""
-        forget_rounds(self._folder, before)
+        prune_rounds(self._folder, before)
 
     def base(self, model: str) -> tuple[Tensors, AccuracyCounts | None]:
         """Give the round's base model and, at P0, its accuracy counts."""
