@@ -55,14 +55,14 @@ def task(**changes: Any) -> Task:
 def status(state: str, number: int = 1, submitted: list[str] = HOSPITALS, **parts: Any) -> RoundStatus:
     candidates = [] if state == "open" else submitted
     model = parts.pop("model", None)
-    round = Round.model_validate(
+    round_number = Round.model_validate(
         {"task": "demo", "round": number, "state": state, "base": BASE, "candidates": candidates, "model": model}
     )
     updates = {
         name: Update(task="demo", round=number, hospital=name, base=BASE, layout=BASE, chunks=[BASE])
         for name in submitted
     }
-    return RoundStatus(round=round, updates=updates, chunks=2, **parts)
+    return RoundStatus(round=round_number, updates=updates, chunks=2, **parts)
 
 
 def verdicts(*names: str) -> dict[str, Verdict]:

@@ -124,8 +124,8 @@ def test_a_process_killed_at_every_transaction_doubles_and_misses_nothing(
     federation.run()
     assert len(killed) >= 4
     closed = [federation.ledger(A).round("demo", number) for number in (1, 2)]
-    assert [round.state for round in closed] == ["closed", "closed"]
-    assert all(len(round.candidates) == 3 for round in closed)
+    assert [round_number.state for round_number in closed] == ["closed", "closed"]
+    assert all(len(round_number.candidates) == 3 for round_number in closed)
     # Chunks and purges may be written again, with the same bytes; every other step is on the ledger once.
     repeatable = ("Put", "Purge", "StoreModelChunk")
     for contract in federation.contracts.values():

@@ -126,8 +126,8 @@ def _first(role: _Role) -> None:
     settings, store = role.settings, role.store(0)
     witness = settings.parties[1]
 
-    def confirmed(round: int, hospital: str) -> bool:
-        return has_share(role.own, settings.services[witness], witness, TASK, round, hospital, CONNECT_TIMEOUT)
+    def confirmed(round_number: int, hospital: str) -> bool:
+        return has_share(role.own, settings.services[witness], witness, TASK, round_number, hospital, CONNECT_TIMEOUT)
 
     own = settings.semi_honest
     shares: Shares = ConfirmedShares(store, confirmed, LoopControl()) if own else store

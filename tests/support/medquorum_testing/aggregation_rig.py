@@ -156,7 +156,7 @@ class Rig:
             self.transactions(msp),
             self.task,
             self._send(msp),
-            lambda round: self._salt(msp, round),
+            lambda round_number: self._salt(msp, round_number),
             lambda base: verification.base(base)[0],
             model.accuracy,
             self.folder / msp,
@@ -294,10 +294,10 @@ class Rig:
 
         return send
 
-    def _salt(self, node: str, round: int) -> bytes:
+    def _salt(self, node: str, round_number: int) -> bytes:
         if DEALER in self.down:
             raise ProtocolError(f"{DEALER} cannot be reached")
-        salt = self.mask_attestor.salt(node, "demo", round)
+        salt = self.mask_attestor.salt(node, "demo", round_number)
         self._note(DEALER, node, salt)
         return salt
 

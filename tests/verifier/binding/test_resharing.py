@@ -15,8 +15,8 @@ PARTY, SECRET = "VerifierAMSP", bytes(range(32))
 UPDATES = [("Hospital1MSP", "1" * 64), ("Hospital2MSP", "2" * 64)]
 
 
-def context(count=3, *, round=1, updates=UPDATES):
-    return AggregationContext("demo", round, "b" * 64, updates, [f"Node{number}MSP" for number in range(count)])
+def context(count=3, *, round_number=1, updates=UPDATES):
+    return AggregationContext("demo", round_number, "b" * 64, updates, [f"Node{number}MSP" for number in range(count)])
 
 
 def opened(one, given, size):

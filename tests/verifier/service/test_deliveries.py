@@ -159,11 +159,11 @@ def test_a_delivery_is_refused_before_anything_of_it_is_read():
 def test_the_salt_is_the_dealers_answer_to_that_node():
     asked = []
 
-    def give(node, task, round):
-        asked.append((node, task, round))
-        if round == 9:
+    def give(node, task, round_number):
+        asked.append((node, task, round_number))
+        if round_number == 9:
             raise ProtocolError("the masks of round 9 are not attested", "Ask again")
-        return bytes(32 if round == 3 else 5)
+        return bytes(32 if round_number == 3 else 5)
 
     own = credentials(PARTY, [PARTY, NODE])
     with serving(Salts(give)) as address:

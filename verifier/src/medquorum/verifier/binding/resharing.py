@@ -38,12 +38,14 @@ class AggregationContext:
     """
 
     def __init__(
-        self, task: str, round: int, base: str, updates: Sequence[tuple[str, str]], nodes: Sequence[str]
+        self, task: str, round_number: int, base: str, updates: Sequence[tuple[str, str]], nodes: Sequence[str]
     ) -> None:
         self.task = task
-        self.round = round
+        self.round = round_number
         self.nodes = tuple(nodes)
-        self.set = hashlib.sha256(canonical.encode([task, round, base, [list(one) for one in updates]])).hexdigest()
+        self.set = hashlib.sha256(
+            canonical.encode([task, round_number, base, [list(one) for one in updates]])
+        ).hexdigest()
 
     def label(self, party: str) -> bytes:
         """Give the label of a party's streams."""

@@ -49,7 +49,9 @@ class Salts:
         return grpc.method_handlers_generic_handler(_SERVICE, {"Take": grpc.unary_unary_rpc_method_handler(take)})
 
 
-def take_salt(credentials: Credentials, address: str, dealer: str, task: str, round: int, timeout: float) -> bytes:
+def take_salt(
+    credentials: Credentials, address: str, dealer: str, task: str, round_number: int, timeout: float
+) -> bytes:
     """Ask the organisation ``dealer`` at ``host:port`` for a round's 32 bytes of salt.
 
     Raises
@@ -57,7 +59,7 @@ def take_salt(credentials: Credentials, address: str, dealer: str, task: str, ro
     ProtocolError
         The dealer's refusal, or it was not reached within ``timeout`` seconds.
     """
-    asked = _Question(task=task, round=round).encode()
+    asked = _Question(task=task, round=round_number).encode()
 
     def take(channel: grpc.Channel, left: float) -> bytes:
         salt = cast(bytes, channel.unary_unary(f"/{_SERVICE}/Take", bytes, bytes)(asked, timeout=left))

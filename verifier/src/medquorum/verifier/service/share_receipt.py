@@ -58,7 +58,7 @@ class ShareReceiptService:
 
 
 def has_share(
-    credentials: Credentials, address: str, holder: str, task: str, round: int, hospital: str, timeout: float
+    credentials: Credentials, address: str, holder: str, task: str, round_number: int, hospital: str, timeout: float
 ) -> bool:
     """Ask the organisation ``holder`` at ``host:port`` whether it has a hospital's share.
 
@@ -67,7 +67,7 @@ def has_share(
     ProtocolError
         It was not reached within ``timeout`` seconds, the service there is not its own, or it refuses.
     """
-    question = _Question(task=task, round=round, hospital=hospital).encode()
+    question = _Question(task=task, round=round_number, hospital=hospital).encode()
 
     def ask(channel: grpc.Channel, left: float) -> bool:
         answer = channel.unary_unary(f"/{_SERVICE}/Ask", bytes, bytes)(question, timeout=left)

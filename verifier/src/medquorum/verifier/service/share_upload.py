@@ -67,7 +67,7 @@ class ShareUpload:
 
 
 def upload_share(
-    credentials: Credentials, address: str, party: str, task: str, round: int, value: bytes, timeout: float
+    credentials: Credentials, address: str, party: str, task: str, round_number: int, value: bytes, timeout: float
 ) -> None:
     """Upload a share to the organisation ``party`` at ``host:port``; tries again until it is there.
 
@@ -81,7 +81,7 @@ def upload_share(
         The party was not reached within ``timeout`` seconds, did not get the value within ten minutes, or the service
         there is not its own.
     """
-    header = _Header(task=task, round=round).encode()
+    header = _Header(task=task, round=round_number).encode()
 
     def put(channel: grpc.Channel, _left: float) -> None:
         channel.stream_unary(f"/{_SERVICE}/PutShare", bytes, bytes)(split_all([header, value]), timeout=_LONGEST_CALL)

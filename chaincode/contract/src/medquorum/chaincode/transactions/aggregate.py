@@ -61,12 +61,12 @@ def agreed(context: Context, task: Task, current: Round) -> Aggregate:
 
 
 @evaluate
-def prepare_aggregate(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+def prepare_aggregate(context: Context, task: TaskId, round_number: RoundNumber) -> Answer:
     """Compute the new model and its accuracy on the local organisation's verification set."""
     check_local(context)
     document = get_task(context, task)
     document.expect("plain", "The parties add up their shares: each sends AttestAggregate")
-    current = _aggregating(context, document, round)
+    current = _aggregating(context, document, round_number)
     node = context.node
     evaluator = RoundEvaluator(node, document, current, node.sets.get(document.dataset, document.dataset_size))
     result = node.job_runner.advance(
@@ -84,29 +84,31 @@ def prepare_aggregate(context: Context, task: TaskId, round: RoundNumber) -> Ans
 
 
 @transaction
-def store_model_chunk(context: Context, task: TaskId, round: RoundNumber, index: Index) -> Answer:
+def store_model_chunk(context: Context, task: TaskId, round_number: RoundNumber, index: Index) -> Answer:
     """Store a chunk of the new model: every endorser writes what it computed itself."""
     document = get_task(context, task)
     check_verifier(context, document)
     document.expect("plain", "Send PutAggregateChunk once the model is attested")
-    current = _aggregating(context, document, round)
+    current = _aggregating(context, document, round_number)
     if index >= len(document.chunk_sizes):
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(document.chunk_sizes)} does not exist")
     result = _prepared(context, document, current)
     chunk = result.packed[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
     store = store_of(context, result.model, document.model_store)
     put_chunk(context, result.model, chunks_of(result.chunks, document.length), index, store, stored_form(chunk))
-    context.event("ModelChunkStored", task=task, round=round)
+    context.event("ModelChunkStored", task=task, round=round_number)
     return {"model": result.model}
 
 
 @transaction
-def put_aggregate_chunk(context: Context, task: TaskId, round: RoundNumber, index: Index, described: Json) -> Answer:
+def put_aggregate_chunk(
+    context: Context, task: TaskId, round_number: RoundNumber, index: Index, described: Json
+) -> Answer:
     """Store a chunk of an encrypted task's attested model {chunks}; transient ``chunk`` its stored form."""
     document = get_task(context, task)
     check_verifier(context, document)
     document.expect("encrypted", "Send StoreModelChunk")
-    result = agreed(context, document, _aggregating(context, document, round))
+    result = agreed(context, document, _aggregating(context, document, round_number))
     if not isinstance(described, dict) or described.keys() != {"chunks"}:
         raise ContractError("BAD_MODEL", "the model is not described as {chunks}")
     manifest = read_manifest(described | {"layout": document.layout, "length": document.length})
@@ -116,27 +118,27 @@ def put_aggregate_chunk(context: Context, task: TaskId, round: RoundNumber, inde
     stored = transient_chunk(context, manifest, index)
     store = store_of(context, result.model, document.model_store)
     put_chunk(context, result.model, chunks_of(manifest.chunks, manifest.length), index, store, stored)
-    context.event("ModelChunkStored", task=task, round=round)
+    context.event("ModelChunkStored", task=task, round=round_number)
     return {"model": result.model}
 
 
 @transaction
-def attest_aggregate(context: Context, task: TaskId, round: RoundNumber, result: Json) -> Answer:
+def attest_aggregate(context: Context, task: TaskId, round_number: RoundNumber, result: Json) -> Answer:
     """Record the caller's new model {model, worse, counts?}, in an encrypted task {model, accuracy?, mismatch?}."""
     document = get_task(context, task)
     check_member(context, "node", list(context.get(Consortium).members), nodes(document))
-    current = _aggregating(context, document, round)
-    if context.find(Aggregate, task, round, context.msp) is not None:
-        raise ContractError("ALREADY_ATTESTED", f"{context.msp} has attested the model of round {round}")
+    current = _aggregating(context, document, round_number)
+    if context.find(Aggregate, task, round_number, context.msp) is not None:
+        raise ContractError("ALREADY_ATTESTED", f"{context.msp} has attested the model of round {round_number}")
     attested = Aggregate.from_argument(
-        "BAD_ATTESTATION", result, task=task, round=round, verifier=context.msp, accepted=current.accepted
+        "BAD_ATTESTATION", result, task=task, round=round_number, verifier=context.msp, accepted=current.accepted
     )
     if document.encrypted is None:
         _check_plain(context, document, current, attested)
     else:
         _check_node(context, document, current, attested)
     context.put(attested)
-    context.event("ModelAttested", task=task, round=round)
+    context.event("ModelAttested", task=task, round=round_number)
     return attested.plain()
 
 

@@ -27,21 +27,21 @@ __all__ = ["attestation_of", "both_found", "verdict_of"]
 
 
 @transaction
-def attest_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp, result: Json) -> Answer:
+def attest_verdict(context: Context, task: TaskId, round_number: RoundNumber, hospital: Msp, result: Json) -> Answer:
     """Record the caller's result {accepted, reason, counts?, quality?, encrypted: update, dataset, transcript}."""
     document = get_task(context, task)
-    current = get_round(context, task, round)
+    current = get_round(context, task, round_number)
     _check_attester(context, document, current, hospital)
     if document.encrypted is not None and document.judges_rounds:
         raise ContractError("WRONG_RULE", "the rule judges all updates of a round together", "Send AttestRound")
     current.expect("verifying")
-    check_undecided(context, task, round, hospital)
+    check_undecided(context, task, round_number, hospital)
     attestation = attestation_of(context, document, current, hospital, result)
     decided = both_found(context, document, current, attestation)
     context.put(attestation)
     if decided:
         context.put(verdict_of(document, attestation))
-    context.event("UpdateVerified" if decided else "VerdictAttested", task=task, round=round, hospital=hospital)
+    context.event("UpdateVerified" if decided else "VerdictAttested", task=task, round=round_number, hospital=hospital)
     return attestation.plain()
 
 

@@ -15,17 +15,17 @@ from medquorum.errors import ContractError
 
 
 @transaction
-def attest_masks(context: Context, task: TaskId, round: RoundNumber, hash: HashText) -> Answer:
+def attest_masks(context: Context, task: TaskId, round_number: RoundNumber, hash: HashText) -> Answer:
     """Record the dealer's hash of the accepted updates' masks, once, while aggregating."""
     document = get_task(context, task)
     document.expect("encrypted", "There are no masks")
     dealer = None if document.encrypted is None else document.encrypted.dealer
     check_member(context, "dealer", context.get(Consortium).having("dealer"), [dealer])
-    current = get_round(context, task, round)
+    current = get_round(context, task, round_number)
     current.expect("aggregating")
-    if context.find(Masks, task, round) is not None:
-        raise ContractError("ALREADY_ATTESTED", f"the masks of round {round} were attested before")
-    attested = Masks(task=task, round=round, dealer=context.msp, accepted=current.accepted, hash=hash)
+    if context.find(Masks, task, round_number) is not None:
+        raise ContractError("ALREADY_ATTESTED", f"the masks of round {round_number} were attested before")
+    attested = Masks(task=task, round=round_number, dealer=context.msp, accepted=current.accepted, hash=hash)
     context.put(attested)
-    context.event("MasksAttested", task=task, round=round)
+    context.event("MasksAttested", task=task, round=round_number)
     return attested.plain()

@@ -26,27 +26,27 @@ from medquorum.errors import ContractError
 
 
 @transaction
-def open_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+def open_round(context: Context, task: TaskId, round_number: RoundNumber) -> Answer:
     """Open a round on the model of the one before, on the initial model for round 1."""
     document = get_task(context, task)
     check_coordinator(context, document)
-    base = _base(context, document, round)
+    base = _base(context, document, round_number)
     manifest = context.find(Model, base)
-    if manifest is None or (round == 1 and not _complete(context, manifest)):
+    if manifest is None or (round_number == 1 and not _complete(context, manifest)):
         raise ContractError(
             "MODEL_MISSING", f"the model {base} is not stored", "Store all its chunks with PutModelChunk"
         )
     if (manifest.layout, manifest.length) != (document.layout, document.length):
         raise ContractError("BAD_LAYOUT", f"the model {base} has another layout than the task {task}")
-    return _step(context, "RoundOpened", Round(task=task, round=round, state="open", base=base))
+    return _step(context, "RoundOpened", Round(task=task, round=round_number, state="open", base=base))
 
 
 @transaction
-def close_submissions(context: Context, task: TaskId, round: RoundNumber, reason: Reason) -> Answer:
+def close_submissions(context: Context, task: TaskId, round_number: RoundNumber, reason: Reason) -> Answer:
     """Freeze the candidates: those who have submitted by now."""
-    current = _coordinated(context, task, round)
+    current = _coordinated(context, task, round_number)
     current.expect("open")
-    updates = context.list(Update, task, round)
+    updates = context.list(Update, task, round_number)
     commitments = {u.hospital: u.commitment for u in updates}
     following = current.model_copy(
         update={
@@ -60,12 +60,12 @@ def close_submissions(context: Context, task: TaskId, round: RoundNumber, reason
 
 
 @transaction
-def close_verdicts(context: Context, task: TaskId, round: RoundNumber, reason: Reason) -> Answer:
+def close_verdicts(context: Context, task: TaskId, round_number: RoundNumber, reason: Reason) -> Answer:
     """Fix the accepted set; a verdict that is still missing needs a reason and is never an acceptance."""
     document = get_task(context, task)
-    current = _coordinated(context, task, round)
+    current = _coordinated(context, task, round_number)
     current.expect("verifying")
-    outcomes = {hospital: _outcome(context, document, round, hospital) for hospital in current.candidates}
+    outcomes = {hospital: _outcome(context, document, round_number, hospital) for hospital in current.candidates}
     pending = [hospital for hospital, outcome in outcomes.items() if outcome == "missing"]
     if pending and not reason:
         raise ContractError(
@@ -83,13 +83,15 @@ def close_verdicts(context: Context, task: TaskId, round: RoundNumber, reason: R
 
 
 @transaction
-def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reason) -> Answer:
+def close_round(context: Context, task: TaskId, round_number: RoundNumber, reason: Reason) -> Answer:
     """Make the attested model the round's: a majority of at least k equal attestations, all chunks stored."""
     document = get_task(context, task)
-    current = _coordinated(context, task, round)
+    current = _coordinated(context, task, round_number)
     current.expect("aggregating")
     result = agreed(context, document, current)
-    others = [a.verifier for a in find_aggregates(context, document, round) if a.agreed_bytes != result.agreed_bytes]
+    others = [
+        a.verifier for a in find_aggregates(context, document, round_number) if a.agreed_bytes != result.agreed_bytes
+    ]
     ended = current.model_copy(update={"state": "closed", "reason": reason or None, "differing": others or None})
     if result.keeps_base is not None:
         kept = {"model": current.base, "reason": _because(result.keeps_base, reason)}
@@ -112,7 +114,7 @@ def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
                 store=store,
                 parent=current.base,
                 task=task,
-                round=round,
+                round=round_number,
                 accepted=current.accepted,
             )
         )
@@ -123,9 +125,9 @@ def close_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
 
 
 @transaction
-def abort_round(context: Context, task: TaskId, round: RoundNumber, reason: Reason) -> Answer:
+def abort_round(context: Context, task: TaskId, round_number: RoundNumber, reason: Reason) -> Answer:
     """End a round that cannot go on; the base model is kept."""
-    current = _coordinated(context, task, round)
+    current = _coordinated(context, task, round_number)
     current.expect("open", "verifying", "aggregating")
     if not reason:
         raise ContractError("BAD_ARGUMENT", "an abort needs a reason")
@@ -134,9 +136,9 @@ def abort_round(context: Context, task: TaskId, round: RoundNumber, reason: Reas
 
 
 @evaluate
-def read_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+def read_round(context: Context, task: TaskId, round_number: RoundNumber) -> Answer:
     """Read a round."""
-    return get_round(context, task, round).plain()
+    return get_round(context, task, round_number).plain()
 
 
 @evaluate

@@ -20,26 +20,26 @@ from medquorum.core.documents.update import Update
 
 
 @evaluate
-def read_round_status(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+def read_round_status(context: Context, task: TaskId, round_number: RoundNumber) -> Answer:
     """Read the round with its updates, verdicts, attestations, masks, aggregates and stored chunks of the new model."""
     document = get_task(context, task)
-    current = context.find(Round, task, round)
-    aggregates = context.list(Aggregate, task, round)
+    current = context.find(Round, task, round_number)
+    aggregates = context.list(Aggregate, task, round_number)
     first = leading(aggregates)
-    masks = context.find(Masks, task, round)
+    masks = context.find(Masks, task, round_number)
     count = len(document.chunk_sizes)
     stored: list[str | None] = []
     if first is not None:
         model = first[0].model
         stored = stored_chunks(context, model, count, store_of(context, model, document.model_store))
     attestations: dict[str, dict[str, Any]] = {}
-    for attestation in context.list(Attestation, task, round):
+    for attestation in context.list(Attestation, task, round_number):
         attestations.setdefault(attestation.hospital, {})[attestation.verifier] = attestation.plain()
     return {
         "task": task,
         "round": None if current is None else current.plain(),
-        "updates": {update.hospital: update.plain() for update in context.list(Update, task, round)},
-        "verdicts": list_verdicts(context, task, round),
+        "updates": {update.hospital: update.plain() for update in context.list(Update, task, round_number)},
+        "verdicts": list_verdicts(context, task, round_number),
         "attestations": attestations,
         "aggregates": {aggregate.verifier: aggregate.plain() for aggregate in aggregates},
         "masks": None if masks is None else masks.plain(),

@@ -28,9 +28,9 @@ def private_key(context: Context, task: str, number: int, hospital: str, index: 
 
 
 @transaction
-def put_update_chunk(context: Context, task: TaskId, round: RoundNumber, index: Index) -> Answer:
+def put_update_chunk(context: Context, task: TaskId, round_number: RoundNumber, index: Index) -> Answer:
     """Hand over one chunk of the caller's update: transient ``chunk`` = its private value."""
-    document = _open_task(context, task, round)
+    document = _open_task(context, task, round_number)
     document.expect("plain", "Upload a share to each party, then send SubmitUpdate with their commitments")
     sizes = document.chunk_sizes
     if index >= len(sizes):
@@ -44,19 +44,21 @@ def put_update_chunk(context: Context, task: TaskId, round: RoundNumber, index: 
             f"chunk {index}: {error.cause}",
             f"Send a {SALT_BYTES}-byte salt and the stored form of {sizes[index]} bytes of parameters",
         ) from error
-    context.put_private(COLLECTION, private_key(context, task, round, context.msp, index), value)
+    context.put_private(COLLECTION, private_key(context, task, round_number, context.msp, index), value)
     return {"hash": sha256(value)}
 
 
 @transaction
-def submit_update(context: Context, task: TaskId, round: RoundNumber, document: Json) -> Answer:
+def submit_update(context: Context, task: TaskId, round_number: RoundNumber, document: Json) -> Answer:
     """Freeze the caller's update {base, layout, chunks, encrypted: shares}; once per round."""
-    described = _open_task(context, task, round)
-    update = Update.from_argument("BAD_UPDATE", document, task=task, round=round, hospital=context.msp)
-    base = get_round(context, task, round).base
+    described = _open_task(context, task, round_number)
+    update = Update.from_argument("BAD_UPDATE", document, task=task, round=round_number, hospital=context.msp)
+    base = get_round(context, task, round_number).base
     if update.base != base:
         raise ContractError(
-            "STALE_BASE", f"the update was trained from {update.base}, round {round} is based on {base}", "Train again"
+            "STALE_BASE",
+            f"the update was trained from {update.base}, round {round_number} is based on {base}",
+            "Train again",
         )
     if update.layout != described.layout:
         raise ContractError("BAD_LAYOUT", f"the update's layout is {update.layout}, the task's {described.layout}")
@@ -65,8 +67,8 @@ def submit_update(context: Context, task: TaskId, round: RoundNumber, document: 
     else:
         _check_shares(described.encrypted.parties, update)
     context.put(update)
-    open_verdict(context, described, round, context.msp)
-    context.event("UpdateSubmitted", task=task, round=round, hospital=context.msp)
+    open_verdict(context, described, round_number, context.msp)
+    context.event("UpdateSubmitted", task=task, round=round_number, hospital=context.msp)
     return update.plain()
 
 
@@ -101,19 +103,19 @@ def _check_shares(parties: list[str], update: Update) -> None:
 
 
 @transaction
-def purge_updates(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+def purge_updates(context: Context, task: TaskId, round_number: RoundNumber) -> Answer:
     """Remove the private chunks of an ended round from every peer; hashes and verdicts stay."""
     document = get_task(context, task)
     check_coordinator(context, document)
     document.expect("plain", "Nothing of an update is on the ledger")
-    ended = get_round(context, task, round)
+    ended = get_round(context, task, round_number)
     ended.expect(*ENDED)
     if document.keep_updates:
         raise ContractError("KEEP_UPDATES", f"the task {task} keeps its updates")
     purged = 0
     for hospital in sorted({*document.hospitals, *ended.candidates}):
         for index in range(len(document.chunk_sizes)):
-            key = private_key(context, task, round, hospital, index)
+            key = private_key(context, task, round_number, hospital, index)
             if context.private_hash(COLLECTION, key) is not None:
                 context.purge_private(COLLECTION, key)
                 purged += 1

@@ -23,11 +23,11 @@ from medquorum.errors import ContractError
 
 
 @evaluate
-def prepare_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp) -> Answer:
+def prepare_verdict(context: Context, task: TaskId, round_number: RoundNumber, hospital: Msp) -> Answer:
     """Evaluate one update on the local organisation's verification set; ask until it is ready."""
     check_local(context)
     document = _task(context, task, over_round=False)
-    current = _verifying(context, document, round)
+    current = _verifying(context, document, round_number)
     key = _key(document, current, hospital)
     evaluator = _evaluator(context, document, current)
     verdicts = context.node.job_runner.advance(
@@ -42,11 +42,11 @@ def prepare_verdict(context: Context, task: TaskId, round: RoundNumber, hospital
 
 
 @evaluate
-def prepare_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+def prepare_round(context: Context, task: TaskId, round_number: RoundNumber) -> Answer:
     """Evaluate all updates of a round, for a rule over the round; ask until it is ready."""
     check_local(context)
     document = _task(context, task, over_round=True)
-    current = _verifying(context, document, round)
+    current = _verifying(context, document, round_number)
     evaluator = _evaluator(context, document, current)
     verdicts = context.node.job_runner.advance(
         context.node.verdicts,
@@ -60,36 +60,36 @@ def prepare_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
 
 
 @transaction
-def verify_update(context: Context, task: TaskId, round: RoundNumber, hospital: Msp) -> Answer:
+def verify_update(context: Context, task: TaskId, round_number: RoundNumber, hospital: Msp) -> Answer:
     """Write the verdict on one update, from what each endorser has prepared."""
     document = _task(context, task, over_round=False)
     check_verifier(context, document)
-    current = _verifying(context, document, round)
-    check_undecided(context, task, round, hospital)
+    current = _verifying(context, document, round_number)
+    check_undecided(context, task, round_number, hospital)
     key = _key(document, current, hospital)
-    verdict = _write(context, document, current, _prepared(context, round, key)[0])
-    context.event("UpdateVerified", task=task, round=round, hospital=hospital)
+    verdict = _write(context, document, current, _prepared(context, round_number, key)[0])
+    context.event("UpdateVerified", task=task, round=round_number, hospital=hospital)
     return verdict.plain()
 
 
 @transaction
-def verify_round(context: Context, task: TaskId, round: RoundNumber) -> Answer:
+def verify_round(context: Context, task: TaskId, round_number: RoundNumber) -> Answer:
     """Write the verdicts on all updates of a round, for a rule over the round."""
     document = _task(context, task, over_round=True)
     check_verifier(context, document)
-    current = _verifying(context, document, round)
+    current = _verifying(context, document, round_number)
     for hospital in current.candidates:
-        check_undecided(context, task, round, hospital)
-    prepared = _prepared(context, round, verdict_key(document, current, current.candidates))
+        check_undecided(context, task, round_number, hospital)
+    prepared = _prepared(context, round_number, verdict_key(document, current, current.candidates))
     written = [_write(context, document, current, verdict) for verdict in prepared]
-    context.event("RoundVerified", task=task, round=round)
+    context.event("RoundVerified", task=task, round=round_number)
     return {verdict.hospital: verdict.plain() for verdict in written}
 
 
 @evaluate
-def read_verdict(context: Context, task: TaskId, round: RoundNumber, hospital: Msp) -> Answer:
+def read_verdict(context: Context, task: TaskId, round_number: RoundNumber, hospital: Msp) -> Answer:
     """Read a verdict, "pending" before there is one."""
-    verdict = find_verdict(context, task, round, hospital)
+    verdict = find_verdict(context, task, round_number, hospital)
     return "pending" if verdict is None else verdict.plain()
 
 

@@ -19,7 +19,7 @@ __all__ = ["attest_round"]
 
 
 @transaction
-def attest_round(context: Context, task: TaskId, round: RoundNumber, round_result: Json) -> Answer:
+def attest_round(context: Context, task: TaskId, round_number: RoundNumber, round_result: Json) -> Answer:
     """Record the caller's result {results: {MSP: {accepted, reason, counts?, quality?, update}}, dataset, transcript}.
 
     The second equal one writes the verdicts on all candidates.
@@ -29,21 +29,21 @@ def attest_round(context: Context, task: TaskId, round: RoundNumber, round_resul
     document.expect("encrypted", "Send VerifyRound")
     if not document.judges_rounds:
         raise ContractError("WRONG_RULE", "the rule judges single updates", "Send AttestVerdict")
-    current = get_round(context, task, round)
+    current = get_round(context, task, round_number)
     current.expect("verifying")
     attestations = [
         attestation_of(context, document, current, hospital, result)
         for hospital, result in _results(current, round_result).items()
     ]
     for attestation in attestations:
-        check_undecided(context, task, round, attestation.hospital)
+        check_undecided(context, task, round_number, attestation.hospital)
     # All verdicts or none: the accepted set is one prefix, judged at one time.
     decided = all([both_found(context, document, current, attestation) for attestation in attestations])
     for attestation in attestations:
         context.put(attestation)
         if decided:
             context.put(verdict_of(document, attestation))
-    context.event("RoundVerified" if decided else "VerdictAttested", task=task, round=round)
+    context.event("RoundVerified" if decided else "VerdictAttested", task=task, round=round_number)
     return {attestation.hospital: attestation.plain() for attestation in attestations}
 
 

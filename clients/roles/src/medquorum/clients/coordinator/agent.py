@@ -88,16 +88,16 @@ class Coordinator:
     def _act(self, action: Action) -> None:
         task = self._task.task
         match action:
-            case Open(round):
-                self._transactions.submit("OpenRound", task, round)
-            case CloseSubmissions(round, reason):
-                self._transactions.submit("CloseSubmissions", task, round, reason)
-            case CloseVerdicts(round, reason):
-                self._transactions.submit("CloseVerdicts", task, round, reason)
-            case CloseRound(round, reason):
-                self._transactions.submit("CloseRound", task, round, reason)
-            case Abort(round, reason):
-                self._transactions.submit("AbortRound", task, round, reason)
+            case Open(round_number):
+                self._transactions.submit("OpenRound", task, round_number)
+            case CloseSubmissions(round_number, reason):
+                self._transactions.submit("CloseSubmissions", task, round_number, reason)
+            case CloseVerdicts(round_number, reason):
+                self._transactions.submit("CloseVerdicts", task, round_number, reason)
+            case CloseRound(round_number, reason):
+                self._transactions.submit("CloseRound", task, round_number, reason)
+            case Abort(round_number, reason):
+                self._transactions.submit("AbortRound", task, round_number, reason)
 
     def _purge(self, status: RoundStatus | None) -> None:
         """Have the last ended round's updates and superfluous models removed, when there is time for it.
@@ -106,15 +106,15 @@ class Coordinator:
         """
         if self._patience > 0 or status is None or status.round is None:
             return
-        round = status.round.round if ended(status.round) else status.round.round - 1
-        if round <= self._purged:
+        round_number = status.round.round if ended(status.round) else status.round.round - 1
+        if round_number <= self._purged:
             return
         if not self._task.keep_updates and self._task.encrypted is None:
-            self._transactions.submit("PurgeUpdates", self._task.task, round)
+            self._transactions.submit("PurgeUpdates", self._task.task, round_number)
         if self._task.keep_models:
             answer = json.loads(self._transactions.submit("PurgeModels", self._task.task))
-            self._report.event("models_purged", round=round, models=answer["purged"])
-        self._purged = round
+            self._report.event("models_purged", round=round_number, models=answer["purged"])
+        self._purged = round_number
 
     def _waited(self, status: RoundStatus | None) -> float:
         """Give the seconds since the round was first seen in its state, and tell when it has changed."""

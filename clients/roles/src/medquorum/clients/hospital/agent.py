@@ -82,75 +82,77 @@ class Hospital:
             structlog.contextvars.bind_contextvars(round=status.round.round)
             self._report_model(status.round)
         match next_action(self._task, status, self._ledger.msp):
-            case Submit(round, base):
-                self._check(self._ledger.round(self._task.task, round))
-                return self._submit(round, base)
-            case AwaitVerdict(round):
-                self._known.awaited = None if round == self._known.verdict else round
-                return self._help(status, round)
-            case Late(round):
-                self._report_late(round)
-            case AwaitRound(round):
-                self._store.prune(self._trainer.oldest_needed(round))
+            case Submit(round_number, base):
+                self._check(self._ledger.round(self._task.task, round_number))
+                return self._submit(round_number, base)
+            case AwaitVerdict(round_number):
+                self._known.awaited = None if round_number == self._known.verdict else round_number
+                return self._help(status, round_number)
+            case Late(round_number):
+                self._report_late(round_number)
+            case AwaitRound(round_number):
+                self._store.prune(self._trainer.oldest_needed(round_number))
             case Leave(model):
                 self._report.event("finished", task=self._task.task, model=model)
                 return None
         return RESYNC_INTERVAL
 
-    def _submit(self, round: int, base: str) -> float:
-        update = self._stored(round, base)
+    def _submit(self, round_number: int, base: str) -> float:
+        update = self._stored(round_number, base)
         if update is None:
             return WAIT_FOR_OTHERS
-        self._known.awaited = round
+        self._known.awaited = round_number
         try:
             document: dict[str, Any] = {"base": base, "layout": self._task.layout}
             if self._sender is None:
-                with self._report.phase("upload", round=round, bytes=sum(map(len, update.values))):
-                    self._put(round, update)
+                with self._report.phase("upload", round=round_number, bytes=sum(map(len, update.values))):
+                    self._put(round_number, update)
                 document["chunks"] = update.chunks
             else:
-                document["shares"] = self._sender.commitments(round, update)
-            with self._report.phase("submit", round=round):
-                self._transactions.submit("SubmitUpdate", self._task.task, round, document)
+                document["shares"] = self._sender.commitments(round_number, update)
+            with self._report.phase("submit", round=round_number):
+                self._transactions.submit("SubmitUpdate", self._task.task, round_number, document)
         except ContractError as error:
             if error.code == "ROUND_CLOSED":
-                self._report_late(round)
+                self._report_late(round_number)
             elif error.code != "ALREADY_SUBMITTED":
                 raise
             return 0
-        self._report.event("submitted", round=round, base=base, bytes=len(update.packed))
+        self._report.event("submitted", round=round_number, base=base, bytes=len(update.packed))
         return 0
 
-    def _help(self, status: RoundStatus | None, round: int) -> float:
+    def _help(self, status: RoundStatus | None, round_number: int) -> float:
         """In an encrypted task, bring the update's shares to the parties; where the task says so, be one oneself."""
-        update = None if self._sender is None else self._store.load(round)
+        update = None if self._sender is None else self._store.load(round_number)
         if self._sender is None or update is None:
             return RESYNC_INTERVAL
         try:
-            self._sender.send(round, update)
+            self._sender.send(round_number, update)
         except (ProtocolError, ShareError) as error:
             structlog.get_logger().warning("share_not_taken", cause=str(error))
             return WAIT_FOR_OTHERS
         return (
-            RESYNC_INTERVAL if self._verification is None or status is None else self._verification.step(status, round)
+            RESYNC_INTERVAL
+            if self._verification is None or status is None
+            else self._verification.step(status, round_number)
         )
 
-    def _stored(self, round: int, base: str) -> StoredUpdate | None:
+    def _stored(self, round_number: int, base: str) -> StoredUpdate | None:
         """Give the round's update: the one a killed process left, or a new one, on disk before it is sent."""
-        stored = self._store.load(round)
+        stored = self._store.load(round_number)
         if stored is not None and stored.base == base:
             return stored
-        packed = self._trainer.update(round, self._model(base), self._store)
-        return None if packed is None else self._store.save(round, base, packed)
+        packed = self._trainer.update(round_number, self._model(base), self._store)
+        return None if packed is None else self._store.save(round_number, base, packed)
 
-    def _put(self, round: int, update: StoredUpdate) -> None:
+    def _put(self, round_number: int, update: StoredUpdate) -> None:
         def put(item: tuple[int, bytes]) -> None:
             index, value = item
-            self._transactions.submit("PutUpdateChunk", self._task.task, round, index, chunk=value)
+            self._transactions.submit("PutUpdateChunk", self._task.task, round_number, index, chunk=value)
 
         with ThreadPoolExecutor(PARALLEL) as pool:
             for done, _ in enumerate(pool.map(put, enumerate(update.values)), start=1):
-                self._report.progress("upload", done, len(update.chunks), round=round)
+                self._report.progress("upload", done, len(update.chunks), round=round_number)
 
     def _check(self, current: Round) -> None:
         """Check a round against the task as it is now: nodes may have been expelled since the process started."""
@@ -207,7 +209,9 @@ class Hospital:
             self._report.event("verdict", round=awaited, accepted=False, reason=outcome, counts=None)
         self._known.awaited, self._known.verdict = None, awaited
 
-    def _report_late(self, round: int) -> None:
-        if self._known.late != round:
-            self._known.late = round
-            self._report.event("late", round=round, reason="the round was closed before the update was on the ledger")
+    def _report_late(self, round_number: int) -> None:
+        if self._known.late != round_number:
+            self._known.late = round_number
+            self._report.event(
+                "late", round=round_number, reason="the round was closed before the update was on the ledger"
+            )

@@ -33,18 +33,18 @@ class ShareUploader:
         self._report = report
         self._sent: set[tuple[int, str]] = set()
 
-    def commitments(self, round: int, update: StoredUpdate) -> Mapping[str, str]:
+    def commitments(self, round_number: int, update: StoredUpdate) -> Mapping[str, str]:
         """Give what ``SubmitUpdate`` binds the hospital to, by party."""
-        return {party: one.commitment for party, one in self._values(round, update).items()}
+        return {party: one.commitment for party, one in self._values(round_number, update).items()}
 
-    def second_share(self, round: int, update: StoredUpdate) -> IntArray:
+    def second_share(self, round_number: int, update: StoredUpdate) -> IntArray:
         """Give the second party's share (parameters,) itself."""
         second = self._settings.parties[1]
-        value = self._values(round, update)[second]
-        context = self._context(round, update)
+        value = self._values(round_number, update)[second]
+        context = self._context(round_number, update)
         return open_share(context, second, 1, value.value, value.commitment, self._task.length // 4)
 
-    def send(self, round: int, update: StoredUpdate) -> None:
+    def send(self, round_number: int, update: StoredUpdate) -> None:
         """Upload both shares; a party that has its share already takes it again.
 
         Raises
@@ -54,21 +54,23 @@ class ShareUploader:
         ProtocolError
             A party was not reached.
         """
-        due = [party for party in self._settings.parties if (round, party) not in self._sent]
+        due = [party for party in self._settings.parties if (round_number, party) not in self._sent]
         if not due:
             return
-        values = self._values(round, update)
-        with self._report.phase("upload", round=round, bytes=sum(len(values[party].value) for party in due)):
+        values = self._values(round_number, update)
+        with self._report.phase("upload", round=round_number, bytes=sum(len(values[party].value) for party in due)):
             for party in due:
                 address = self._settings.services[party]
-                upload_share(self._credentials, address, party, self._task.task, round, values[party].value, TIMEOUT)
-                self._sent.add((round, party))
+                upload_share(
+                    self._credentials, address, party, self._task.task, round_number, values[party].value, TIMEOUT
+                )
+                self._sent.add((round_number, party))
 
-    def _values(self, round: int, update: StoredUpdate) -> dict[str, CommittedShare]:
-        context = self._context(round, update)
+    def _values(self, round_number: int, update: StoredUpdate) -> dict[str, CommittedShare]:
+        context = self._context(round_number, update)
         first, second = self._settings.parties
         vector = np.frombuffer(update.packed, dtype="<i4").astype(np.int64)
         return dict(zip((first, second), commit_shares(context, (first, second), vector, update.salts), strict=True))
 
-    def _context(self, round: int, update: StoredUpdate) -> ShareContext:
-        return ShareContext(self._task.task, round, self._msp, update.base, self._task.layout)
+    def _context(self, round_number: int, update: StoredUpdate) -> ShareContext:
+        return ShareContext(self._task.task, round_number, self._msp, update.base, self._task.layout)

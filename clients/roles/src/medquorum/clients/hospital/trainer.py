@@ -59,7 +59,7 @@ class Trainer:
         self._accomplice = None if accomplice is None else UpdateStore(accomplice)
         self._model = DescribedModel(modelformat.parse(task.model))
 
-    def update(self, round: int, base: bytes, store: UpdateStore) -> bytes | None:
+    def update(self, round_number: int, base: bytes, store: UpdateStore) -> bytes | None:
         """Make the round's packed update from the packed base model; None when it cannot be made yet.
 
         Raises
@@ -71,16 +71,16 @@ class Trainer:
         DataError
             The images are not the model's.
         """
-        seed = seed_of(self._task.task, round, self._msp, self._seed)
+        seed = seed_of(self._task.task, round_number, self._msp, self._seed)
         occasion = Occasion(
-            round=round,
+            round=round_number,
             base=parameters.flatten(base),
             images=self._images,
             classes=self._model.description.classes,
             random=np.random.default_rng(seed),
-            train=lambda images: self._trained(round, base, images, seed),
+            train=lambda images: self._trained(round_number, base, images, seed),
             earlier=lambda: _flat(store, None),
-            accomplices=lambda: None if self._accomplice is None else _flat(self._accomplice, round),
+            accomplices=lambda: None if self._accomplice is None else _flat(self._accomplice, round_number),
         )
         made = self._behaviour(occasion)
         return None if made is None else parameters.pack_flat(self._model.description, made)
@@ -92,23 +92,23 @@ class Trainer:
         parameters.load(self._model, packed)
         return round(accuracy(self._model, self._test), 6)
 
-    def oldest_needed(self, round: int) -> int:
-        """Give the first round whose update must stay on disk when ``round`` comes next."""
-        return round - 1 if self._behaviour is honest else 1
+    def oldest_needed(self, round_number: int) -> int:
+        """Give the first round whose update must stay on disk when ``round_number`` comes next."""
+        return round_number - 1 if self._behaviour is honest else 1
 
-    def _trained(self, round: int, base: bytes, images: Images, seed: int) -> Raw:
+    def _trained(self, round_number: int, base: bytes, images: Images, seed: int) -> Raw:
         parameters.load(self._model, base)
 
         def progress(done: int, total: int) -> None:
             self._control.check()
             if done == total or done % max(1, total // 10) == 0:
-                self._report.progress("training", done, total, round=round)
+                self._report.progress("training", done, total, round=round_number)
 
-        with self._report.phase("training", round=round, images=len(images)):
+        with self._report.phase("training", round=round_number, images=len(images)):
             train(self._model, images, self._recipe, seed, progress)
         return parameters.flatten(parameters.parameters_of(self._model))
 
 
-def _flat(store: UpdateStore, round: int | None) -> Raw | None:
-    stored = store.first() if round is None else store.load(round)
+def _flat(store: UpdateStore, round_number: int | None) -> Raw | None:
+    stored = store.first() if round_number is None else store.load(round_number)
     return None if stored is None else parameters.flatten(stored.packed)

@@ -48,7 +48,7 @@ class UpdateStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def save(self, round: int, base: str, packed: bytes) -> StoredUpdate:
+    def save(self, round_number: int, base: str, packed: bytes) -> StoredUpdate:
         """Store a new update under fresh salts; it is on disk when this returns.
 
         Raises
@@ -57,7 +57,7 @@ class UpdateStore:
             The folder cannot be written.
         """
         update = StoredUpdate(base, packed, secrets.token_bytes(SALT_BYTES * len(modelformat.split(packed))))
-        place = self._place(round)
+        place = self._place(round_number)
         make_private_folder(place)
         write_durably(place / "parameters.bin", packed)
         write_durably(place / "salts.bin", update.salts)
@@ -66,7 +66,7 @@ class UpdateStore:
         write_durably(place / "update.json", json.dumps(record).encode())
         return update
 
-    def load(self, round: int) -> StoredUpdate | None:
+    def load(self, round_number: int) -> StoredUpdate | None:
         """Give the update of a round, None when none was stored to the end.
 
         Raises
@@ -74,7 +74,7 @@ class UpdateStore:
         DataError
             The files are not what was stored.
         """
-        place = self._place(round)
+        place = self._place(round_number)
         if not (place / "update.json").exists():
             return None
         try:
@@ -100,12 +100,12 @@ class UpdateStore:
 
     def prune(self, before: int) -> None:
         """Remove the updates of rounds before this one."""
-        for round in self._rounds():
-            if round < before:
-                shutil.rmtree(self._place(round))
+        for round_number in self._rounds():
+            if round_number < before:
+                shutil.rmtree(self._place(round_number))
 
     def _rounds(self) -> list[int]:
         return sorted(int(place.parent.name) for place in self._folder.glob("[0-9]*/update.json"))
 
-    def _place(self, round: int) -> Path:
-        return self._folder / f"{round:06d}"
+    def _place(self, round_number: int) -> Path:
+        return self._folder / f"{round_number:06d}"

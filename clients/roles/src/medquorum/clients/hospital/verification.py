@@ -60,24 +60,24 @@ class OwnVerification:
         self._attestor = attestor
         self._control = control
 
-    def step(self, status: RoundStatus, round: int) -> float:
+    def step(self, status: RoundStatus, round_number: int) -> float:
         """Verify the round's update with P0 while there is no verdict; gives the seconds to the next look."""
-        self._verification.prune(round)
+        self._verification.prune(round_number)
         if status.round is None or status.round.state != "verifying" or self._msp in status.verdicts:
             return RESYNC_INTERVAL
         said = status.attestations.get(self._msp, {})
         if len(said) == len(self._task.attesters(self._msp)):
             return RESYNC_INTERVAL  # both have attested, and differ
         try:
-            self._control.unless_stopped(lambda: self._verify(status, round))
+            self._control.unless_stopped(lambda: self._verify(status, round_number))
         except Exception as error:
             interrupted(error)
             return RETRY_DELAY
         return 0
 
-    def _verify(self, status: RoundStatus, round: int) -> None:
-        with closing(self._connect(connection_name(self._task.task, round, self._msp))) as connection:
+    def _verify(self, status: RoundStatus, round_number: int) -> None:
+        with closing(self._connect(connection_name(self._task.task, round_number, self._msp))) as connection:
             result = self._verification.verify(connection, status, self._msp, 0)
         first = settings_of(self._task).parties[0]
-        self._attestor.await_first(round, first, {self._msp: result})
-        self._attestor.attest(round, self._msp, result)
+        self._attestor.await_first(round_number, first, {self._msp: result})
+        self._attestor.attest(round_number, self._msp, result)

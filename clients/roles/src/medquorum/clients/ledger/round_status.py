@@ -110,11 +110,11 @@ def expected_form(name: str, read: Callable[[], Read]) -> Read:
         ) from error
 
 
-def ended(round: Round) -> bool:
+def ended(round_number: Round) -> bool:
     """Tell whether nothing more happens in a round."""
-    return round.state in ENDED
+    return round_number.state in ENDED
 
 
-def result_of(round: Round) -> str:
+def result_of(round_number: Round) -> str:
     """Give the hash of the model the next round starts from."""
-    return round.model if round.state == "closed" and round.model else round.base
+    return round_number.model if round_number.state == "closed" and round_number.model else round_number.base

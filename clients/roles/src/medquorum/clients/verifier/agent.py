@@ -92,28 +92,28 @@ class Verifier:
 
     def _judge(self, action: actions.Judging) -> float:
         match action:
-            case actions.Prepare(round, hospitals):
-                return self._prepare(round, hospitals)
-            case actions.PrepareRound(round):
-                return self._prepare_round(round)
-            case actions.Verify(round, hospitals):
-                return self._verify(round, hospitals)
-            case actions.VerifyRound(round):
-                return self._verify_round(round)
-            case actions.Attest(round, hospitals):
+            case actions.Prepare(round_number, hospitals):
+                return self._prepare(round_number, hospitals)
+            case actions.PrepareRound(round_number):
+                return self._prepare_round(round_number)
+            case actions.Verify(round_number, hospitals):
+                return self._verify(round_number, hospitals)
+            case actions.VerifyRound(round_number):
+                return self._verify_round(round_number)
+            case actions.Attest(round_number, hospitals):
                 for hospital in hospitals:
-                    self._send("AttestVerdict", round, hospital, self._found.results[hospital])
-                    self._report.event("attested", round=round, hospital=hospital)
+                    self._send("AttestVerdict", round_number, hospital, self._found.results[hospital])
+                    self._report.event("attested", round=round_number, hospital=hospital)
                 return 0
 
     def _build(self, action: actions.Building) -> float:
         match action:
-            case actions.Aggregate(round):
-                return self._aggregate(round)
-            case actions.AttestModel(round):
-                return self._attest_model(round)
-            case actions.StoreChunks(round, chunks):
-                return self._store(round, chunks)
+            case actions.Aggregate(round_number):
+                return self._aggregate(round_number)
+            case actions.AttestModel(round_number):
+                return self._attest_model(round_number)
+            case actions.StoreChunks(round_number, chunks):
+                return self._store(round_number, chunks)
 
     def _memory(self, status: RoundStatus | None) -> Memory:
         """Bring what is remembered up to the round's state; a new state begins with nothing."""
@@ -131,73 +131,75 @@ class Verifier:
         chunks = None if found.model is None else _to_store(found.model)
         return Memory(found.results.keys(), found.differing, chunks, self._clock() - found.since)
 
-    def _prepare(self, round: int, hospitals: tuple[str, ...]) -> float:
+    def _prepare(self, round_number: int, hospitals: tuple[str, ...]) -> float:
         def prepare(hospital: str) -> bool:
-            answer = self._tried(lambda: self._prepared("PrepareVerdict", round, hospital))
+            answer = self._tried(lambda: self._prepared("PrepareVerdict", round_number, hospital))
             if answer is None:
                 return False
             self._found.results[hospital] = answer["result"]
-            self._report.progress("verification", len(self._found.results), len(hospitals), round=round)
+            self._report.progress("verification", len(self._found.results), len(hospitals), round=round_number)
             return True
 
-        with self._report.phase("verification", round=round, updates=len(hospitals)):
+        with self._report.phase("verification", round=round_number, updates=len(hospitals)):
             ready = self._each(prepare, hospitals, PARALLEL_CHUNKS)
         return 0 if all(ready) else RETRY_DELAY
 
-    def _prepare_round(self, round: int) -> float:
-        with self._report.phase("verification", round=round):
-            answer = self._tried(lambda: self._prepared("PrepareRound", round))
+    def _prepare_round(self, round_number: int) -> float:
+        with self._report.phase("verification", round=round_number):
+            answer = self._tried(lambda: self._prepared("PrepareRound", round_number))
         if answer is None:
             return RETRY_DELAY
         self._found.results.update(answer["results"])
         return 0
 
-    def _verify(self, round: int, hospitals: tuple[str, ...]) -> float:
+    def _verify(self, round_number: int, hospitals: tuple[str, ...]) -> float:
         def verify(hospital: str) -> bool:
-            return self._agreed(lambda: self._send("VerifyUpdate", round, hospital), [hospital])
+            return self._agreed(lambda: self._send("VerifyUpdate", round_number, hospital), [hospital])
 
-        with self._report.phase("verdicts", round=round, updates=len(hospitals)):
+        with self._report.phase("verdicts", round=round_number, updates=len(hospitals)):
             written = self._each(verify, hospitals, PARALLEL)
         return 0 if all(written) else RETRY_DELAY
 
-    def _verify_round(self, round: int) -> float:
-        with self._report.phase("verdicts", round=round):
-            written = self._agreed(lambda: self._send("VerifyRound", round), list(self._found.results))
+    def _verify_round(self, round_number: int) -> float:
+        with self._report.phase("verdicts", round=round_number):
+            written = self._agreed(lambda: self._send("VerifyRound", round_number), list(self._found.results))
         return 0 if written else RETRY_DELAY
 
-    def _aggregate(self, round: int) -> float:
-        with self._report.phase("aggregation", round=round):
-            self._found.model = self._tried(lambda: self._prepared("PrepareAggregate", round))
+    def _aggregate(self, round_number: int) -> float:
+        with self._report.phase("aggregation", round=round_number):
+            self._found.model = self._tried(lambda: self._prepared("PrepareAggregate", round_number))
         return 0 if self._found.model is not None else RETRY_DELAY
 
-    def _attest_model(self, round: int) -> float:
+    def _attest_model(self, round_number: int) -> float:
         model = self._found.model or {}
         result: dict[str, Any] = {name: model[name] for name in ("model", "worse", "counts") if name in model}
-        if self._tried(lambda: self._send("AttestAggregate", round, result)) is None:
+        if self._tried(lambda: self._send("AttestAggregate", round_number, result)) is None:
             self._found.model = None
             return RETRY_DELAY
-        self._report.event("model_attested", round=round, **result)
+        self._report.event("model_attested", round=round_number, **result)
         return 0
 
-    def _store(self, round: int, chunks: tuple[int, ...]) -> float:
+    def _store(self, round_number: int, chunks: tuple[int, ...]) -> float:
         def store(index: int) -> bool:
-            return self._tried(lambda: self._send("StoreModelChunk", round, index)) is not None
+            return self._tried(lambda: self._send("StoreModelChunk", round_number, index)) is not None
 
-        with self._report.phase("store", round=round, chunks=len(chunks)):
+        with self._report.phase("store", round=round_number, chunks=len(chunks)):
             stored = self._each(store, chunks, PARALLEL_CHUNKS)
         if all(stored):
             return 0
         self._found.model = None
         return RETRY_DELAY
 
-    def _prepared(self, name: str, round: int, *arguments: str) -> dict[str, Any]:
+    def _prepared(self, name: str, round_number: int, *arguments: str) -> dict[str, Any]:
         """Ask the own chaincode until it has finished; each question waits there for a while."""
         while True:
             self._control.check()
-            answer: dict[str, Any] = self._ledger.value(name, self._task.task, str(round), *arguments)
+            answer: dict[str, Any] = self._ledger.value(name, self._task.task, str(round_number), *arguments)
             if answer["state"] == "ready":
                 return answer
-            self._report.progress(name, answer["done"], answer["total"], round=round, hospital=" ".join(arguments))
+            self._report.progress(
+                name, answer["done"], answer["total"], round=round_number, hospital=" ".join(arguments)
+            )
 
     def _agreed(self, send: Callable[[], bytes], hospitals: Iterable[str]) -> bool:
         """Send a verdict; False when another verifier is not ready or they differ."""
@@ -220,8 +222,8 @@ class Verifier:
             return False
         return True
 
-    def _send(self, name: str, round: int, *arguments: str | int | dict[str, Any]) -> bytes:
-        return self._transactions.submit(name, self._task.task, round, *arguments)
+    def _send(self, name: str, round_number: int, *arguments: str | int | dict[str, Any]) -> bytes:
+        return self._transactions.submit(name, self._task.task, round_number, *arguments)
 
     @staticmethod
     def _tried(call: Callable[[], Result]) -> Result | None:

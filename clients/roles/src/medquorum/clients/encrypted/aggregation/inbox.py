@@ -62,12 +62,12 @@ class Inbox:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def sharing(self, round: int, nodes: Sequence[str]) -> Sharing:
+    def sharing(self, round_number: int, nodes: Sequence[str]) -> Sharing:
         """Return what came for a choice of nodes."""
         named = canonical.encode(list(nodes))
-        return Sharing(self._place(round) / hashlib.sha256(named).hexdigest()[:16], nodes)
+        return Sharing(self._place(round_number) / hashlib.sha256(named).hexdigest()[:16], nodes)
 
-    def new_sharing(self, round: int, nodes: Sequence[str]) -> Sharing:
+    def new_sharing(self, round_number: int, nodes: Sequence[str]) -> Sharing:
         """Return the same, and note the choice.
 
         Raises
@@ -75,16 +75,16 @@ class Inbox:
         ShareError
             There have been too many choices in this round.
         """
-        sharing = self.sharing(round, nodes)
-        if not sharing.has("nodes.json") and len(self.sharings(round)) >= CHOICES:
-            raise ShareError(f"{CHOICES} choices of nodes were made in round {round}", "Abort the round")
+        sharing = self.sharing(round_number, nodes)
+        if not sharing.has("nodes.json") and len(self.sharings(round_number)) >= CHOICES:
+            raise ShareError(f"{CHOICES} choices of nodes were made in round {round_number}", "Abort the round")
         sharing.keep("nodes.json", canonical.encode(list(nodes)))
         return sharing
 
-    def sharings(self, round: int) -> list[Sharing]:
+    def sharings(self, round_number: int) -> list[Sharing]:
         """Give all that came in a round."""
-        found = sorted(self._place(round).glob("*/nodes.json"))
+        found = sorted(self._place(round_number).glob("*/nodes.json"))
         return [Sharing(place.parent, json.loads(place.read_bytes())) for place in found]
 
-    def _place(self, round: int) -> Path:
-        return round_folder(self._folder, round) / "aggregation"
+    def _place(self, round_number: int) -> Path:
+        return round_folder(self._folder, round_number) / "aggregation"

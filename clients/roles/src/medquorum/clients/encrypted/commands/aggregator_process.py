@@ -49,9 +49,9 @@ def aggregating(
     def send(node: str, header: Delivery, messages: Sequence[bytes]) -> None:
         deliver(credentials, settings.services[node], node, header, messages, NODE_TIMEOUT)
 
-    def salt(round: int) -> bytes:
+    def salt(round_number: int) -> bytes:
         return take_salt(
-            credentials, settings.services[settings.dealer], settings.dealer, task.task, round, NODE_TIMEOUT
+            credentials, settings.services[settings.dealer], settings.dealer, task.task, round_number, NODE_TIMEOUT
         )
 
     def base(model: str) -> Tensors:

@@ -97,8 +97,10 @@ def party(
             return listener.accept(name, other, CONNECT_TIMEOUT)
         return connect_party(credentials, settings.services[other], other, name, CONNECT_TIMEOUT)
 
-    def confirmed(round: int, hospital: str) -> bool:
-        return has_share(credentials, settings.services[other], other, task.task, round, hospital, CONNECT_TIMEOUT)
+    def confirmed(round_number: int, hospital: str) -> bool:
+        return has_share(
+            credentials, settings.services[other], other, task.task, round_number, hospital, CONNECT_TIMEOUT
+        )
 
     def accuracy(current: Round, packed: bytes) -> Mapping[str, Any] | None:
         if missing is not None:
@@ -130,8 +132,8 @@ def party(
         transactions,
         task,
         send,
-        lambda round: take_salt(
-            credentials, settings.services[settings.dealer], settings.dealer, task.task, round, NODE_TIMEOUT
+        lambda round_number: take_salt(
+            credentials, settings.services[settings.dealer], settings.dealer, task.task, round_number, NODE_TIMEOUT
         ),
         lambda base: verification.base(base)[0],
         accuracy,

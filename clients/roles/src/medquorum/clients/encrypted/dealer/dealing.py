@@ -45,7 +45,7 @@ class MaskAttestor:
             self._attest(current.round, current.accepted)
         return RESYNC_INTERVAL
 
-    def salt(self, node: str, task: str, round: int) -> bytes:
+    def salt(self, node: str, task: str, round_number: int) -> bytes:
         """Give a node the salt of a round whose masks are attested.
 
         Raises
@@ -57,24 +57,24 @@ class MaskAttestor:
         if task != self._task.task:
             raise stranger
         try:
-            known, status = active_nodes(self._ledger, task), self._ledger.status(task, round)
+            known, status = active_nodes(self._ledger, task), self._ledger.status(task, round_number)
         except (MedquorumError, GatewayError) as error:
             raise ProtocolError(*outward(error)) from error
         if node not in known:
             raise stranger
         if status.round is None or status.round.state != "aggregating" or status.masks is None:
-            raise ProtocolError(f"the masks of round {round} are not attested", "Ask again")
-        return self._seeds.salt(round)
+            raise ProtocolError(f"the masks of round {round_number} are not attested", "Ask again")
+        return self._seeds.salt(round_number)
 
-    def _attest(self, round: int, accepted: list[str]) -> None:
+    def _attest(self, round_number: int, accepted: list[str]) -> None:
         try:
-            with self._report.phase("masks", round=round):
-                total = self._seeds.total(self._task.task, round, accepted, self._task.length // 4)
-                found = masks_hash(self._task.task, round, accepted, self._seeds.draw_salt(round), total)
-            self._transactions.submit("AttestMasks", self._task.task, round, found)
+            with self._report.phase("masks", round=round_number):
+                total = self._seeds.total(self._task.task, round_number, accepted, self._task.length // 4)
+                found = masks_hash(self._task.task, round_number, accepted, self._seeds.draw_salt(round_number), total)
+            self._transactions.submit("AttestMasks", self._task.task, round_number, found)
         except MaterialError as error:
-            self._gone = round
-            self._report.event("masks_gone", round=round, cause=error.cause)
+            self._gone = round_number
+            self._report.event("masks_gone", round=round_number, cause=error.cause)
         except ContractError as error:
             if error.code not in ("ALREADY_ATTESTED", "ROUND_STATE"):
                 raise

@@ -31,11 +31,11 @@ class MaskSeeds:
         raw = self._kept(name.round, f"{name.hospital}.seeds", lambda: new_seed() + new_seed())
         return raw[:SEED_BYTES], raw[SEED_BYTES:]
 
-    def draw_salt(self, round: int) -> bytes:
+    def draw_salt(self, round_number: int) -> bytes:
         """Give the salt to attest a round's masks with, drawn and kept the first time."""
-        return self._kept(round, "salt", new_seed)
+        return self._kept(round_number, "salt", new_seed)
 
-    def salt(self, round: int) -> bytes:
+    def salt(self, round_number: int) -> bytes:
         """Give the salt that a round's masks were attested with.
 
         Raises
@@ -43,12 +43,12 @@ class MaskSeeds:
         MaterialError
             It is gone: another one would make every sum look shifted.
         """
-        place = round_folder(self._folder, round) / "salt"
+        place = round_folder(self._folder, round_number) / "salt"
         if not place.exists():
-            raise MaterialError(f"the salt of round {round} is gone", "Abort the round")
+            raise MaterialError(f"the salt of round {round_number} is gone", "Abort the round")
         return place.read_bytes()
 
-    def total(self, task: str, round: int, accepted: Sequence[str], parameters: int) -> IntArray:
+    def total(self, task: str, round_number: int, accepted: Sequence[str], parameters: int) -> IntArray:
         """Give the sum (parameters,) of the accepted updates' masks.
 
         Raises
@@ -58,9 +58,9 @@ class MaskSeeds:
         """
         total: IntArray = np.zeros(parameters, dtype=np.int64)
         for hospital in accepted:
-            if not (round_folder(self._folder, round) / f"{hospital}.seeds").exists():
-                raise MaterialError(f"the mask of {hospital} in round {round} is gone", "Abort the round")
-            name = MaterialId(task, round, hospital)
+            if not (round_folder(self._folder, round_number) / f"{hospital}.seeds").exists():
+                raise MaterialError(f"the mask of {hospital} in round {round_number} is gone", "Abort the round")
+            name = MaterialId(task, round_number, hospital)
             total += update_mask(self.of(name), name, parameters)
         return total
 
@@ -68,8 +68,8 @@ class MaskSeeds:
         """Remove the seeds and salts of rounds before this one."""
         prune_rounds(self._folder, before)
 
-    def _kept(self, round: int, name: str, draw: Callable[[], bytes]) -> bytes:
-        place = round_folder(self._folder, round) / name
+    def _kept(self, round_number: int, name: str, draw: Callable[[], bytes]) -> bytes:
+        place = round_folder(self._folder, round_number) / name
         if not place.exists():
             make_private_folder(place.parent)
             write_durably(place, draw())

@@ -154,23 +154,23 @@ class Party:
                 due.append(hospital)
         return sorted(due, key=lambda hospital: (not self._shares.holds(current.round, hospital), hospital))
 
-    def _meet(self, round: int) -> float:
+    def _meet(self, round_number: int) -> float:
         """Work with the other party for as long as it goes well."""
         self._control.check()
         try:
-            with closing(self._connect(f"{self._task.task}/{round}")) as connection:
+            with closing(self._connect(f"{self._task.task}/{round_number}")) as connection:
                 if self._index == 1:
-                    self._lead(connection, round)
+                    self._lead(connection, round_number)
                 else:
-                    self._follow(connection, round)
+                    self._follow(connection, round_number)
         except Exception as error:
             interrupted(error)
             return RETRY_DELAY
         return 0
 
-    def _lead(self, connection: PartyConnection, round: int) -> None:
+    def _lead(self, connection: PartyConnection, round_number: int) -> None:
         """P1: say what is next until nothing is left."""
-        status = self._ledger.status(self._task.task, round)
+        status = self._ledger.status(self._task.task, round_number)
         if status.round is None:
             return
         if status.round.state == "aggregating":
@@ -183,8 +183,8 @@ class Party:
             hospitals = [*due, *(hospital for hospital in status.round.candidates if hospital not in due)]
             send_json(connection, Next(do="round", hospitals=tuple(hospitals)))
             whole = self._verify_round(connection, status, hospitals)
-            self._attestor.await_first(round, first, dict.fromkeys(hospitals, whole))
-            self._attestor.attest_round(round, whole)
+            self._attestor.await_first(round_number, first, dict.fromkeys(hospitals, whole))
+            self._attestor.attest_round(round_number, whole)
             return
         found: dict[str, Mapping[str, Any]] = {}
         for hospital in self._due(status, status.round):
@@ -192,26 +192,28 @@ class Party:
             send_json(connection, Next(do="verify", hospitals=(hospital,)))
             found[hospital] = self._verification.verify(connection, status, hospital, self._patience())
         send_json(connection, Next(do="rest"))
-        self._attestor.await_first(round, first, found)
+        self._attestor.await_first(round_number, first, found)
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(lambda item: self._attestor.attest(round, *item), found.items()))
+            list(pool.map(lambda item: self._attestor.attest(round_number, *item), found.items()))
 
-    def _follow(self, connection: PartyConnection, round: int) -> None:
+    def _follow(self, connection: PartyConnection, round_number: int) -> None:
         """P0: do what P1 says; attest while the next update is verified."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             attestations: list[Future[None]] = []
             while (said := receive_json(connection)).do != "rest":
                 self._control.check()
-                status = self._status_in(round, "aggregating" if said.do == "sum" else "verifying")
+                status = self._status_in(round_number, "aggregating" if said.do == "sum" else "verifying")
                 if said.do == "sum":
                     self._resharer.share(connection, status)
                     break
                 if said.do == "round":
-                    self._attestor.attest_round(round, self._verify_round(connection, status, list(said.hospitals)))
+                    self._attestor.attest_round(
+                        round_number, self._verify_round(connection, status, list(said.hospitals))
+                    )
                     break
                 (hospital,) = said.hospitals
                 result = self._verification.verify(connection, status, hospital, self._patience())
-                attestations.append(pool.submit(self._attestor.attest, round, hospital, result))
+                attestations.append(pool.submit(self._attestor.attest, round_number, hospital, result))
             for attested in attestations:
                 attested.result()
 
@@ -223,15 +225,17 @@ class Party:
     def _patience(self) -> float:
         return self._share_patience - self._waited()
 
-    def _status_in(self, round: int, state: str) -> RoundStatus:
+    def _status_in(self, round_number: int, state: str) -> RoundStatus:
         """Read the round once the own peer has it in the state the other party sees."""
         give_up = time.monotonic() + PEER_LAG_TIMEOUT
         while True:
-            status = self._ledger.status(self._task.task, round)
+            status = self._ledger.status(self._task.task, round_number)
             if status.round is not None and status.round.state == state:
                 self._remember(status.round)
                 return status
             if time.monotonic() > give_up:
                 found = "not there" if status.round is None else status.round.state
-                raise ProtocolError(f"round {round} is {found}, the other party says {state}", "Compare both peers")
+                raise ProtocolError(
+                    f"round {round_number} is {found}, the other party says {state}", "Compare both peers"
+                )
             self._control.sleep(POLL_INTERVAL)

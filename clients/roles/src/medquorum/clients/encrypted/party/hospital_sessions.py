@@ -40,9 +40,9 @@ POLL_INTERVAL = 0.5
 """Seconds between two questions whether the other share has come."""
 
 
-def connection_name(task: str, round: int, hospital: str) -> str:
+def connection_name(task: str, round_number: int, hospital: str) -> str:
     """Name the connection that a hospital opens to P0 for its own update."""
-    return f"{task}/{round}/{hospital}"
+    return f"{task}/{round_number}/{hospital}"
 
 
 class ConfirmedShares:
@@ -116,18 +116,20 @@ class HospitalSessions:
         self._serving: dict[str, _Serving] = {}
         self._found: SimpleQueue[tuple[int, str, Mapping[str, Any]]] = SimpleQueue()
 
-    def serve(self, status: RoundStatus, round: int, due: Collection[str], patience: Callable[[], float]) -> None:
+    def serve(
+        self, status: RoundStatus, round_number: int, due: Collection[str], patience: Callable[[], float]
+    ) -> None:
         """Attest what was found, and verify with each of these hospitals once it connects; does not wait for it.
 
         Only the agent's own thread writes to the ledger: before each step it settles what is still in the air. What a
         thread fails with ends that hospital's attempt.
         """
-        self._attest(round)
+        self._attest(round_number)
         for hospital in due:
             known = self._serving.get(hospital)
             if known is None or not known.thread.is_alive():
                 one = self._serving[hospital] = _Serving()
-                arguments = (one, status, round, hospital, patience)
+                arguments = (one, status, round_number, hospital, patience)
                 one.thread = threading.Thread(target=self._run, args=arguments, name=hospital, daemon=True)
                 one.thread.start()
 
@@ -147,20 +149,24 @@ class HospitalSessions:
             list(pool.map(lambda one: self._attestor.attest(*one), (one for one in found if one[0] == current)))
 
     def _run(
-        self, one: _Serving, status: RoundStatus, round: int, hospital: str, patience: Callable[[], float]
+        self, one: _Serving, status: RoundStatus, round_number: int, hospital: str, patience: Callable[[], float]
     ) -> None:
         try:
-            with closing(self._connect(connection_name(self._task, round, hospital), hospital)) as one.connection:
+            with closing(
+                self._connect(connection_name(self._task, round_number, hospital), hospital)
+            ) as one.connection:
                 self._shares.wait(status, hospital, patience())
                 with self._slots, _limited(one.connection, self._longest):
                     if one.over.is_set():
                         return
                     result = self._verification.verify(one.connection, status, hospital, 0)
-            self._found.put((round, hospital, result))
+            self._found.put((round_number, hospital, result))
         except (Stopped, GatewayError, CommitError) as error:
-            structlog.get_logger().info("verification_left_off", round=round, hospital=hospital, cause=str(error))
+            structlog.get_logger().info(
+                "verification_left_off", round=round_number, hospital=hospital, cause=str(error)
+            )
         except Exception as error:
-            interrupted(error, round=round, hospital=hospital)
+            interrupted(error, round=round_number, hospital=hospital)
         finally:
             self._control.wake()
 

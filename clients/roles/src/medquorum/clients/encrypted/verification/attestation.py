@@ -38,30 +38,30 @@ class Attestor:
         self._report = report
         self._control = control
 
-    def attest(self, round: int, hospital: str, result: Mapping[str, Any]) -> None:
+    def attest(self, round_number: int, hospital: str, result: Mapping[str, Any]) -> None:
         """Send a result; one that comes too late changes nothing."""
         try:
-            self._transactions.submit("AttestVerdict", self._task.task, round, hospital, result)
+            self._transactions.submit("AttestVerdict", self._task.task, round_number, hospital, result)
         except ContractError as error:
             if error.code not in SETTLED:
                 raise
-        self._report.event("attested", round=round, hospital=hospital, accepted=result["accepted"])
+        self._report.event("attested", round=round_number, hospital=hospital, accepted=result["accepted"])
 
-    def attest_round(self, round: int, round_result: Mapping[str, Any]) -> None:
+    def attest_round(self, round_number: int, round_result: Mapping[str, Any]) -> None:
         """Send what was found of a whole round; one that comes too late changes nothing."""
         try:
-            self._transactions.submit("AttestRound", self._task.task, round, round_result)
+            self._transactions.submit("AttestRound", self._task.task, round_number, round_result)
         except ContractError as error:
             if error.code not in SETTLED:
                 raise
         for hospital, result in round_result["results"].items():
-            self._report.event("attested", round=round, hospital=hospital, accepted=result["accepted"])
+            self._report.event("attested", round=round_number, hospital=hospital, accepted=result["accepted"])
 
-    def await_first(self, round: int, first: str, found: Results) -> None:
+    def await_first(self, round_number: int, first: str, found: Results) -> None:
         """Wait until the attestations of the party ``first`` about the same transcripts are on the ledger."""
         give_up = time.monotonic() + AGREEMENT_TIMEOUT
         while time.monotonic() < give_up:
-            attestations = self._ledger.status(self._task.task, round).attestations
+            attestations = self._ledger.status(self._task.task, round_number).attestations
             there = (attestations.get(hospital, {}).get(first) for hospital in found)
             if all(
                 a is not None and a.transcript == f["transcript"] for a, f in zip(there, found.values(), strict=True)

@@ -17,7 +17,7 @@ from medquorum.errors import MaterialError, ProtocolError
 __all__ = ["keep_masked", "masked_sum"]
 
 
-def keep_masked(folder: Path, round: int, hospital: str, masked: IntArray) -> None:
+def keep_masked(folder: Path, round_number: int, hospital: str, masked: IntArray) -> None:
     """Keep R (parameters,) of an update, before anything is computed from it.
 
     Raises
@@ -25,19 +25,19 @@ def keep_masked(folder: Path, round: int, hospital: str, masked: IntArray) -> No
     MaterialError
         Another R was opened in an earlier attempt: the other party sent another share, or the dealer another mask.
     """
-    place = _place(folder, round, hospital)
+    place = _place(folder, round_number, hospital)
     raw = masked.astype("<i8", copy=False).tobytes()
     if not place.exists():
         make_private_folder(place.parent)
         write_durably(place, raw)
     elif place.read_bytes() != raw:
         raise MaterialError(
-            f"the masked parameters of {hospital} in round {round} differ from those of an earlier attempt",
+            f"the masked parameters of {hospital} in round {round_number} differ from those of an earlier attempt",
             "The other party or the dealer deviates, or the dealer lost its files: leave this update out",
         )
 
 
-def masked_sum(folder: Path, round: int, accepted: Sequence[str], parameters: int) -> bytes:
+def masked_sum(folder: Path, round_number: int, accepted: Sequence[str], parameters: int) -> bytes:
     """Give the sum of the accepted updates' R as little-endian int64.
 
     Raises
@@ -47,12 +47,12 @@ def masked_sum(folder: Path, round: int, accepted: Sequence[str], parameters: in
     """
     total: IntArray = np.zeros(parameters, dtype=np.int64)
     for hospital in accepted:
-        place = _place(folder, round, hospital)
+        place = _place(folder, round_number, hospital)
         if not place.exists():
             raise ProtocolError(f"the masked parameters of {hospital} are gone", "Abort the round")
         total += np.frombuffer(place.read_bytes(), dtype="<i8")
     return total.astype("<i8", copy=False).tobytes()
 
 
-def _place(folder: Path, round: int, hospital: str) -> Path:
-    return round_folder(folder, round) / f"{hospital}.masked"
+def _place(folder: Path, round_number: int, hospital: str) -> Path:
+    return round_folder(folder, round_number) / f"{hospital}.masked"

@@ -11,9 +11,9 @@ import structlog
 __all__ = ["prune_rounds", "round_folder"]
 
 
-def round_folder(folder: Path, round: int) -> Path:
+def round_folder(folder: Path, round_number: int) -> Path:
     """Give where a round's files lie."""
-    return folder / f"{round:06d}"
+    return folder / f"{round_number:06d}"
 
 
 def prune_rounds(folder: Path, before: int) -> None:

@@ -38,7 +38,7 @@ class ShareStore:
         self._index = index
         self._arrived = threading.Condition()
 
-    def longest(self, task: str, round: int, hospital: str) -> int:
+    def longest(self, task: str, round_number: int, hospital: str) -> int:
         """Give the bytes of the share that a hospital uploads.
 
         Raises
@@ -47,13 +47,13 @@ class ShareStore:
             It is for another task, or the hospital takes no part in that round; or the own peer is away.
         """
         try:
-            if task != self._task.task or not self._expected(round, hospital):
+            if task != self._task.task or not self._expected(round_number, hospital):
                 raise ShareError(f"{hospital} is no hospital of a task {task} here", "Check the task and the address")
         except (ContractError, GatewayError) as error:
             raise ShareError(*outward(error)) from error
         return share_bytes(self._index, self._task.length // 4)
 
-    def take(self, task: str, round: int, hospital: str, value: bytes) -> None:
+    def take(self, task: str, round_number: int, hospital: str, value: bytes) -> None:
         """Take what a hospital uploads; the same value again changes nothing.
 
         Raises
@@ -61,18 +61,18 @@ class ShareStore:
         ShareError
             It is for another task or an ended round, or is not what the hospital committed to; or the own peer is away.
         """
-        self.longest(task, round, hospital)
+        self.longest(task, round_number, hospital)
         try:
-            status = self._status_with(round, hospital)
+            status = self._status_with(round_number, hospital)
         except (ContractError, GatewayError) as error:
             raise ShareError(*outward(error)) from error
         if status.round is None or ended(status.round):
-            raise ShareError(f"round {round} has ended", "Wait for the next round")
+            raise ShareError(f"round {round_number} has ended", "Wait for the next round")
         try:
             self._opened(status, hospital, value)
         except ProtocolError as error:
             raise ShareError(error.cause, error.remedy) from error
-        place = self._place(round, hospital)
+        place = self._place(round_number, hospital)
         make_private_folder(place.parent)
         write_durably(place, value)
         with self._arrived:
@@ -80,25 +80,28 @@ class ShareStore:
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
         """Give the share (parameters,), or None when none has come within some seconds."""
-        round = 0 if status.round is None else status.round.round
-        place = self._place(round, hospital)
+        round_number = 0 if status.round is None else status.round.round
+        place = self._place(round_number, hospital)
         with self._arrived:
             if not self._arrived.wait_for(place.exists, max(0.0, seconds)):
                 return None
         return self._opened(status, hospital, place.read_bytes())
 
-    def holds(self, round: int, hospital: str) -> bool:
+    def holds(self, round_number: int, hospital: str) -> bool:
         """Tell whether a hospital's share has come."""
-        return self._place(round, hospital).exists()
+        return self._place(round_number, hospital).exists()
 
     def prune(self, before: int) -> None:
         """Remove the shares of rounds before this one."""
         prune_rounds(self._folder, before)
 
-    def _expected(self, round: int, hospital: str) -> bool:
+    def _expected(self, round_number: int, hospital: str) -> bool:
         """Tell whether a hospital takes part in a round, or did when it submitted: what it handed in stays."""
         task = self._ledger.task(self._task.task)
-        return hospital in task.taking_part(round) or hospital in self._ledger.status(task.task, round).updates
+        return (
+            hospital in task.taking_part(round_number)
+            or hospital in self._ledger.status(task.task, round_number).updates
+        )
 
     def _opened(self, status: RoundStatus, hospital: str, value: bytes) -> IntArray:
         update = status.updates[hospital]
@@ -106,7 +109,7 @@ class ShareStore:
         context = ShareContext(update.task, update.round, hospital, update.base, update.layout)
         return open_share(context, msp, self._index, value, (update.shares or {})[msp], self._task.length // 4)
 
-    def _status_with(self, round: int, hospital: str) -> RoundStatus:
+    def _status_with(self, round_number: int, hospital: str) -> RoundStatus:
         """Read a round in which the hospital's update is on the ledger.
 
         Raises
@@ -122,10 +125,10 @@ class ShareStore:
             stop=tenacity.stop_after_delay(LEDGER_LAG),
         )
         try:
-            return looking(self._ledger.status, self._task.task, round)
+            return looking(self._ledger.status, self._task.task, round_number)
         except tenacity.RetryError as error:
-            cause = f"no update of {hospital} is on the ledger for round {round}"
+            cause = f"no update of {hospital} is on the ledger for round {round_number}"
             raise ShareError(cause, "Submit the commitments first") from error
 
-    def _place(self, round: int, hospital: str) -> Path:
-        return round_folder(self._folder, round) / f"{hospital}.share"
+    def _place(self, round_number: int, hospital: str) -> Path:
+        return round_folder(self._folder, round_number) / f"{hospital}.share"

@@ -141,7 +141,7 @@ class Verification:
             self._base = (model, tensors, None if self._images is None else self._images.count_correct(tensors))
         return self._base[1], self._base[2]
 
-    def _progress(self, transport: Transport, round: int, hospital: str) -> Callable[[int, int], None]:
+    def _progress(self, transport: Transport, round_number: int, hospital: str) -> Callable[[int, int], None]:
         """Give what reports images done; a process that shall end does so there: its journal goes on."""
         sent, received, pace = transport.bytes_sent, transport.bytes_received, Pace()
 
@@ -152,7 +152,7 @@ class Verification:
                 done,
                 total,
                 unit="images",
-                round=round,
+                round=round_number,
                 hospital=hospital,
                 **({} if left is None else {"seconds_left": left}),
                 sent=transport.bytes_sent - sent,
