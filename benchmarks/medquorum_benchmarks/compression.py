@@ -41,7 +41,7 @@ HOSPITALS = 3
 
 
 def trained(name: str, data: str, data_dir: Path | None, rounds: int, limit: int) -> list[bytes]:
-    """Give w_0 and the model of each round, packed."""
+    """Return w_0 and the model of each round, packed."""
     torch.set_num_threads(1)
     source = load(data, data_dir, 0)
     dealt = deal(source, HOSPITALS, seed=0, limit=limit * HOSPITALS, verification=10)
@@ -63,7 +63,7 @@ def trained(name: str, data: str, data_dir: Path | None, rounds: int, limit: int
 
 
 def planes(values: Integers) -> bytes:
-    """Give the bytes plane by plane, lowest first."""
+    """Return the bytes plane by plane, lowest first."""
     return np.ascontiguousarray(values.astype("<i4").view(np.uint8).reshape(-1, 4).T).tobytes()
 
 

@@ -48,7 +48,7 @@ MB, 11 chunks) goes to the private collection, as `create-task` does by default.
 
 
 def measure(bench: Bench, name: str, repeats: int) -> dict[str, Any]:
-    """Deploy and verify ``repeats`` models of a kind; gives the seconds of each."""
+    """Deploy and verify ``repeats`` models of a kind; return the seconds of each."""
     writer, reader = bench.sessions["VerifierA"], bench.sessions["Hospital1"]
     root = read_root(bench.organizations, None)
     quiet = Report("bench", writer.msp, as_json=True, stream=StringIO())
@@ -88,7 +88,7 @@ def run(peers: list[int], models: list[str], repeats: int, results: Path, port_b
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Give a Markdown table: median and 95th percentile of both, in milliseconds, beside the paper's range."""
+    """Return a Markdown table: median and 95th percentile of both, in milliseconds, beside the paper's range."""
     lines = [
         "| model | MB | store | peers | models | deploy, median | p95 | verify, median | p95 |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -132,7 +132,7 @@ def _place(results: Path, peers: int, model: str) -> Path:
 
 
 def _p95(values: list[float]) -> float:
-    """Give the 95th percentile, the largest of fewer than 20 values."""
+    """Return the 95th percentile, the largest of fewer than 20 values."""
     return sorted(values)[-(-95 * len(values) // 100) - 1]
 
 

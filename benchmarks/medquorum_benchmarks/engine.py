@@ -48,7 +48,7 @@ def parameters(specs: tuple[TensorSpec, ...]) -> dict[str, np.ndarray[Any, np.dt
 
 
 def rows(model: str, back_end: str, batch: int) -> dict[str, Any]:
-    """Verify one update on one batch of 28x28 images and give the costs."""
+    """Verify one update on one batch of 28x28 images and return the costs."""
     description = parse(catalogue.describe(model, (1, 28, 28), 10))
     specs = layout(description)
     base = parameters(specs)

@@ -30,7 +30,7 @@ REPEATS = 15
 
 
 def networks() -> dict[str, nn.Module]:
-    """Give the catalogue's models in torch, for 28x28 images of 10 classes."""
+    """Return the catalogue's models in torch, for 28x28 images of 10 classes."""
     mlp = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
     first = [nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2)]
     second = [nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
@@ -50,7 +50,7 @@ def parameters(net: nn.Module, description: ModelDescription) -> Tensors:
 
 
 def seconds(*functions: Callable[[], object]) -> list[float]:
-    """Give each function's median time, the functions taking turns."""
+    """Return each function's median time, the functions taking turns."""
     times: list[list[float]] = [[] for _ in functions]
     for _ in range(REPEATS):
         for taken, function in zip(times, functions, strict=True):

@@ -36,7 +36,7 @@ Row = dict[str, Any]
 
 
 def plain(network: Network, count: int) -> float:
-    """Give the seconds of the chaincode's evaluation of p, as it does it for a verdict."""
+    """Return the seconds of the chaincode's evaluation of p, as it does it for a verdict."""
     images, labels = network.images(count)
     start = perf_counter()
     program = compile_model(network.description, network.base, network.base, lambda_numerator=1, lambda_bits=1)

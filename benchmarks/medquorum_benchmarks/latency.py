@@ -69,7 +69,7 @@ def node_client(organisation: Organisation, runner: NodeRunner) -> Measure:
 
 
 def compare(clients: dict[str, Measure], counts: dict[Stage, int], turns: int) -> dict[str, Any]:
-    """Let the clients take turns after a warm-up; give median and 95th percentile in milliseconds."""
+    """Let the clients take turns after a warm-up; return median and 95th percentile in milliseconds."""
     results: dict[str, Any] = {}
     for stage, count in counts.items():
         times: dict[str, list[float]] = {name: [] for name in clients}

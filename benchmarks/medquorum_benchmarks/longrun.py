@@ -53,7 +53,7 @@ class Samples:
     resident: list[int] = field(default_factory=list)
 
     def slope(self, begin: float, end: float) -> float:
-        """Give the bytes a second it grew by between two times; 0 of fewer than three samples."""
+        """Return the bytes a second it grew by between two times; 0 of fewer than three samples."""
         chosen = [(at, size) for at, size in zip(self.times, self.resident, strict=True) if begin <= at <= end]
         if len(chosen) < 3:
             return 0.0
@@ -114,7 +114,7 @@ class Stops(threading.Thread):
 
 
 def growth(seen: list[Samples], report: Report, end: float) -> dict[str, float]:
-    """Give per kind of process the largest growth in MB a round, from round ``WARM`` + 1 to the last."""
+    """Return per kind of process the largest growth in MB a round, from round ``WARM`` + 1 to the last."""
     seconds = [item.seconds for item in report.rounds[WARM:]]
     slopes: defaultdict[str, list[float]] = defaultdict(list)
     for samples in seen:

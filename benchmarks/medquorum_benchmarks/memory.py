@@ -60,7 +60,7 @@ def _high_water(process: psutil.Process) -> int:
 
 
 def network_processes(folder: NetworkFolder) -> list[tuple[str, psutil.Process]]:
-    """Give the network's running processes with their kinds (peer, orderer, chaincode, devnet)."""
+    """Return the network's running processes with their kinds (peer, orderer, chaincode, devnet)."""
     try:
         running = {name: alive(record) for name, record in records(folder).items()}
         kinds = {one.name: one.kind for one in processes(folder)}
@@ -70,7 +70,7 @@ def network_processes(folder: NetworkFolder) -> list[tuple[str, psutil.Process]]
 
 
 def role_processes(parent: psutil.Process) -> Iterator[tuple[str, psutil.Process]]:
-    """Give the training's role processes with their roles; an adversary is a hospital to memory."""
+    """Return the training's role processes with their roles; an adversary is a hospital to memory."""
     for child in parent.children(recursive=True):
         try:
             found = ROLES.search(" ".join(child.cmdline()))
@@ -94,7 +94,7 @@ def watch(training: subprocess.Popen[bytes], folder: NetworkFolder) -> list[Seen
 
 
 def summary(seen: list[Seen]) -> dict[str, dict[str, float]]:
-    """Give per kind, in MiB, each measure of the process where it is largest, and the sum of high-water marks."""
+    """Return per kind, in MiB, each measure of the process where it is largest, and the sum of high-water marks."""
     kinds: defaultdict[str, list[Seen]] = defaultdict(list)
     for one in seen:
         kinds[one.kind].append(one)

@@ -58,7 +58,7 @@ def one(bench: Bench, model: Model, store: str, name: str) -> dict[str, Any]:
 
 
 def _processor(bench: Bench) -> float:
-    """Give the processor seconds that all nodes, chaincodes and this process have used."""
+    """Return the processor seconds that all nodes, chaincodes and this process have used."""
     nodes = sum(kind["total"] for kind in processor_seconds(bench.network).values())
     return nodes + time.process_time()
 

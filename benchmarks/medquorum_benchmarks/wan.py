@@ -36,14 +36,14 @@ Row = dict[str, Any]
 
 
 def predicted(row: Row, round_trip: float, rate: float, *, dealer: bool) -> float:
-    """Give the seconds of an image on a link, from its costs on loopback; a party sends and receives at once."""
+    """Return the seconds of an image on a link, from its costs on loopback; a party sends and receives at once."""
     waiting = row["rounds"] * round_trip / 2 / (2 * row["evaluated"])  # two batches wait at once
     line = row["online_s"] + waiting + row["wire_bytes"] / 2 * 8 / rate
     return float(max(line, row["dealer_bytes"] * 8 / rate) if dealer else line)
 
 
 def fss_wins(tree: Row, fss: Row, rate: float, *, dealer: bool) -> tuple[float, float] | None:
-    """Give the shortest and longest round trip (s), up to `FARTHEST`, at which FSS is faster at a rate (bit/s).
+    """Return the shortest and longest round trip (s), up to `FARTHEST`, at which FSS is faster at a rate (bit/s).
 
     FSS has fewer rounds, but where its material is large also smaller batches, so that more of them wait.
     """
@@ -70,7 +70,7 @@ def measure(options: argparse.Namespace) -> list[Row]:
 
 
 def crossovers(found: list[Row], rate: float) -> list[Row]:
-    """Give for each model and batch the round trips at which FSS wins, keys in place and with the dealer's link."""
+    """Return for each model and batch the round trips at which FSS wins, keys in place and with the dealer's link."""
     near = {(row["model"], row["batch"], row["who"]): row for row in found if row["link"] == "loopback"}
     return [
         {

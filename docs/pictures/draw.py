@@ -62,7 +62,7 @@ class Picture:
 
 @contextmanager
 def picture(path: Path, width: float, height: float) -> Iterator[Picture]:
-    """Give a picture to draw on, and write it to ``path``."""
+    """Return a picture to draw on, and write it to ``path``."""
     figure = Figure(figsize=(width * 0.28, height * 0.28))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, width)

@@ -26,7 +26,7 @@ def read(stub: Stub, name: str) -> dict[str, str]:
 
 
 def transfer(stub: Stub, name: str, owner: str) -> dict[str, str]:
-    """Give an asset to another organisation, and tell everybody who listens."""
+    """Return an asset to another organisation, and tell everybody who listens."""
     asset, caller = read(stub, name), ClientIdentity(stub.get_creator()).msp_id
     if asset["owner"] != caller:
         raise ChaincodeError("NOT_THE_OWNER", f"{name} belongs to {asset['owner']}, not to {caller}")

@@ -18,7 +18,7 @@ Results = Mapping[str, Sequence[dict[str, Any]]]
 
 
 def rows(found: Results) -> list[tuple[str, ...]]:
-    """Give a row per cell with results: final accuracies, and counts over rounds and seeds."""
+    """Return a row per cell with results: final accuracies, and counts over rounds and seeds."""
     return [_row(cell, results) for cell, results in found.items() if results]
 
 
@@ -40,7 +40,7 @@ def _row(cell: str, results: Sequence[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def console_table(name: str, found: Results) -> Table:
-    """Give the table for a terminal."""
+    """Return the table for a terminal."""
     table = Table(*HEADINGS, title=f"{name}: final accuracy per seed; sums over rounds and seeds")
     for row in rows(found):
         table.add_row(*row)
@@ -48,13 +48,13 @@ def console_table(name: str, found: Results) -> Table:
 
 
 def markdown(name: str, found: Results) -> str:
-    """Give the table as Markdown."""
+    """Return the table as Markdown."""
     lines = [f"# {name}", "", "| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows(found))]) + "\n"
 
 
 def curve(result: Mapping[str, Any]) -> list[float]:
-    """Give the global model's accuracy from round 0, of a network's report or of a simulation."""
+    """Return the global model's accuracy from round 0, of a network's report or of a simulation."""
     if "accuracy" in result:
         return list(result["accuracy"])
     return [result["initial_accuracy"], *(item["accuracy"] for item in result["rounds"])]

@@ -20,14 +20,14 @@ AMPLE = 2
 
 
 def peer_growth(growth: Mapping[str, int], kind: str) -> int:
-    """Give the bytes a round adds at one peer, as told by ``create-task``; the devnet's one ledger holds everything."""
+    """Return the bytes a round adds at one peer, as told by ``create-task``; the devnet's one ledger holds all."""
     return growth["verifier"] if kind == "devnet" else growth["hospital"]
 
 
 def check_disk(
     growth: Mapping[str, int], kind: str, hospitals: int, rounds: int, place: Path, store: str, console: Console
 ) -> int:
-    """Say how much the ledger will grow; gives the bytes of the whole run on this machine.
+    """Report how much the ledger will grow; return the bytes of the whole run on this machine.
 
     Raises
     ------

@@ -88,7 +88,7 @@ class _Grid:
         folder.mkdir(parents=True, exist_ok=True)
 
     def place(self, cell: str, seed: int) -> Path:
-        """Give the file of a cell's result."""
+        """Return the file of a cell's result."""
         return self._folder / f"{cell}-s{seed}.json"
 
     def simulate(self, cell: str, seed: int) -> None:

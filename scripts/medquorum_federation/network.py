@@ -29,27 +29,27 @@ class Network:
     kind: str
 
     def organisation(self, name: str) -> Path:
-        """Give the folder of a peer organisation, by the first label of its domain."""
+        """Return the folder of a peer organisation, by the first label of its domain."""
         return self.directory / "organizations" / "peerOrganizations" / f"{name}.example.com"
 
     def profile(self, name: str) -> Path:
-        """Give an organisation's connection profile."""
+        """Return an organisation's connection profile."""
         return self.organisation(name) / f"connection-{name}.json"
 
     def msp_id(self, name: str) -> str:
-        """Give an organisation's MSP id."""
+        """Return an organisation's MSP id."""
         document = self._profile(name)
         return str(document["organizations"][document["client"]["organization"]]["mspid"])
 
     def service(self, name: str) -> str:
-        """Give the address of an organisation's own service (verifiers and dealer)."""
+        """Return the address of an organisation's own service (verifiers and dealer)."""
         return str(self._profile(name)["medquorum"]["service"])
 
     def _profile(self, name: str) -> dict[str, Any]:
         return dict(json.loads(self.profile(name).read_text()))
 
     def consortium_document(self) -> dict[str, Any]:
-        """Give the ledger's consortium: who is a member in which roles, and how many verifiers endorse."""
+        """Return the ledger's consortium: who is a member in which roles, and how many verifiers endorse."""
         described = load(self.directory / "consortium.toml")
         members = {organisation.msp_id: list(organisation.roles) for organisation in described.organisations}
         return {"quorum": described.quorum, "members": members}
@@ -62,7 +62,7 @@ class Network:
 
 
 def choose_network(wanted: str | None, console: Console) -> str:
-    """Give ``fabric`` when its binaries are found (or wanted), otherwise ``devnet``, and say which and why."""
+    """Return ``fabric`` when its binaries are found (or wanted), otherwise ``devnet``, and say which and why."""
     if wanted == "devnet":
         console.print("Network: the embedded devnet, as asked. It is no production ledger.")
         return wanted

@@ -22,7 +22,7 @@ __all__ = ["Roles", "run_tool"]
 
 
 def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
-    """Run one of the project's command lines to its end and give its standard output.
+    """Run one of the project's command lines to its end and return its standard output.
 
     Raises
     ------
@@ -99,7 +99,7 @@ class Roles:
             yield self._lines.get()
 
     def log_tail(self, role: str) -> str:
-        """Give the end of a role's log, for an error message."""
+        """Return the end of a role's log, for an error message."""
         return (self._logs / f"{role}.log").read_text(errors="replace")[-1500:].strip()
 
     def stop(self, grace: float = 10.0) -> None:

@@ -76,7 +76,7 @@ class Report:
         return sum(getattr(item, name) for item in self.rounds)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the report as plain values, with the sums over the rounds."""
+        """Return the report as plain values, with the sums over the rounds."""
         sums = ("poisoned_accepted", "poisoned_refused", "honest_accepted", "honest_refused")
         final = self.rounds[-1].accuracy if self.rounds else self.initial_accuracy
         found = asdict(self)

@@ -283,7 +283,7 @@ class _Run:
         return place
 
     def _admin(self, *arguments: str) -> dict[str, Any]:
-        """Run an admin command and give the last of its JSON lines."""
+        """Run an admin command and return the last of its JSON lines."""
         return dict(json.loads(run_tool("medquorum.clients", "admin", *arguments, "--json").splitlines()[-1]))
 
     def _as(self, organisation: str, state: str = "") -> list[str]:

@@ -86,7 +86,7 @@ class Simulation:
         self._first: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
 
     def run(self) -> dict[str, Any]:
-        """Give ``accuracy`` by round (of single sites their mean), the report's counts, the last ``model_hash``."""
+        """Return ``accuracy`` by round (of single sites their mean), the report's counts, the last ``model_hash``."""
         base = drawn_model(self._description, self._options.seed)
         counts = dict.fromkeys(("poisoned_accepted", "poisoned_refused", "honest_accepted", "honest_refused"), 0)
         if self._reference == "single-site":
@@ -109,7 +109,7 @@ class Simulation:
         return {"accuracy": found, "final_accuracy": found[-1], "model_hash": model} | counts
 
     def _alone(self, first: bytes) -> list[float]:
-        """Train every hospital's own model; give the mean accuracy after each round's worth of epochs."""
+        """Train every hospital's own model; return the mean accuracy after each round's worth of epochs."""
         models = dict.fromkeys(sorted(self._shards), first)
         found = [self._accuracy(first)]
         for number in range(1, self._options.rounds + 1):
@@ -180,7 +180,7 @@ class Simulation:
         return {verdict.name for verdict in verdicts if verdict.accepted}
 
     def _count_correct(self, packed: bytes, base: bytes | None = None) -> AccuracyCounts:
-        """Give the accuracy counts of a model, or of p when the base model is given."""
+        """Return the accuracy counts of a model, or of p when the base model is given."""
         own = modelformat.unpack(self._description, packed)
         if base is None:
             program = compile_model(self._description, own, lambda_numerator=1, lambda_bits=0)

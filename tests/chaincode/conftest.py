@@ -44,7 +44,7 @@ def encrypted(make: Callable[..., Consortium]) -> Consortium:
 
 @pytest.fixture
 def refused() -> Callable[..., str]:
-    """Call something that must be refused; gives the refusal's text, whose code is checked."""
+    """Call something that must be refused; return the refusal's text, whose code is checked."""
 
     def call(code: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
         with pytest.raises(PeerError) as caught:

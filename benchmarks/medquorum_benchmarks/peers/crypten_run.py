@@ -40,7 +40,7 @@ def _import() -> Any:
 
 
 def _network(crypten: Any, path: list[dict[str, Any]], arrays: dict[str, torch.Tensor]) -> Callable[[Any], Any]:
-    """Give the layers of a path as one function of a CrypTensor (n, c, h, w)."""
+    """Return the layers of a path as one function of a CrypTensor (n, c, h, w)."""
     steps = [_step(crypten, layer, arrays) for layer in path]
 
     def run(values: Any) -> Any:

@@ -21,7 +21,7 @@ _LIMIT = 3600
 
 
 def has_package(python: str, package: str) -> bool:
-    """Tell whether an interpreter finds a package."""
+    """Return whether an interpreter finds a package."""
     probe = f"import importlib.util as u, sys; sys.exit(u.find_spec('{package}') is None)"
     return subprocess.run([python, "-c", probe], check=False).returncode == 0
 
@@ -29,7 +29,7 @@ def has_package(python: str, package: str) -> bool:
 def run_pair(
     network: Network, images: Any, python: str, module: str, repeats: int, environment: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Run ``python -m MODULE FOLDER REPEATS`` as ranks 0 and 1 (``RANK``), and give the JSON line each prints.
+    """Run ``python -m MODULE FOLDER REPEATS`` as ranks 0 and 1 (``RANK``), and return the JSON line each prints.
 
     The folder holds the folded model (``network.json`` and its arrays) and ``images``, float32 (n, 1, 28, 28);
     ``{folder}`` in a value of ``environment`` becomes its path.
@@ -71,5 +71,5 @@ def run_pair(
 
 
 def slower(reports: list[dict[str, Any]], field: str) -> float:
-    """Give the seconds of the slower party of the median run."""
+    """Return the seconds of the slower party of the median run."""
     return float(median(max(both) for both in zip(*(report[field] for report in reports), strict=True)))

@@ -56,7 +56,7 @@ class Hosts:
         self._stack = ExitStack()
 
     def command(self, index: int) -> list[str]:
-        """Give what runs a command on a host when put before it."""
+        """Return what runs a command on a host when put before it."""
         return ["ip", "netns", "exec", self._names[index]]
 
     def __enter__(self) -> Hosts:

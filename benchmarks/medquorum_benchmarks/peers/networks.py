@@ -29,12 +29,7 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Network:
-    """A model of the catalogue for grayscale 28x28 images, parameters as in ``medquorum_benchmarks.engine``.
-
-    Attributes
-    ----------
-    name : str
-    """
+    """A model of the catalogue for grayscale 28x28 images, parameters as in ``medquorum_benchmarks.engine``."""
 
     name: str
 
@@ -49,21 +44,21 @@ class Network:
         return parameters(layout(self.description))
 
     def flat(self) -> IntArray:
-        """Give all parameters in layout order."""
+        """Return all parameters in layout order."""
         return np.concatenate([self.base[spec.name].reshape(-1) for spec in layout(self.description)])
 
     @staticmethod
     def images(count: int) -> tuple[npt.NDArray[np.uint8], IntArray]:
-        """Give images (count, 28, 28) and labels, the same in every process."""
+        """Return images (count, 28, 28) and labels, the same in every process."""
         rng = np.random.default_rng(1)
         return rng.integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8), rng.integers(0, CLASSES, count)
 
     def pixels(self, images: npt.NDArray[np.uint8]) -> Floats:
-        """Give images (n, 1, 28, 28) as the numbers that the description gives them."""
+        """Return images (n, 1, 28, 28) as the numbers that the description gives them."""
         return decode(np.array(self.description.pixels, dtype=np.int64))[images][:, None]
 
     def logits(self, images: npt.NDArray[np.uint8]) -> Floats:
-        """Give the float64 logits."""
+        """Return the float64 logits."""
         result: Floats = self._run(images, torch.float64)().numpy()
         return result
 
@@ -91,7 +86,7 @@ class Network:
         return run
 
     def folded(self) -> tuple[list[dict[str, Any]], dict[str, npt.NDArray[np.float32]]]:
-        """Give the layers and their float32 arrays: batch normalisation folded, repeated channels added up."""
+        """Return the layers and their float32 arrays: batch normalisation folded, repeated channels added up."""
         arrays: dict[str, npt.NDArray[np.float32]] = {}
         path = self._path(self.description.layers, arrays)
         first = path[0].get("weight")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start dealer, P0 and P1 as processes (``medquorum_benchmarks.peers.roles``), and give a verification's costs."""
+"""Start dealer, P0 and P1 as processes (``medquorum_benchmarks.peers.roles``), and measure a verification's costs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _both(reports: list[dict[str, Any]], index: int, field: str) -> float:
 
 
 def _error(network: Network, reports: list[dict[str, Any]], count: int) -> float:
-    """Give the largest distance of the opened logits from float64 ones."""
+    """Return the largest distance of the opened logits from float64 ones."""
     total = sum(np.array(report["logits"], dtype=np.int64) for report in reports)
     opened = np.asarray(total).astype(np.int32) / _UNIT  # shares are modulo 2^32
     images, _ = network.images(count)
@@ -115,7 +115,7 @@ def _plan(network: Network, back_end: Comparing, batch: int, images: int) -> Pla
 def verify(
     network: Network, back_end: Comparing, batch: int, batches: int, hosts: Hosts | None, *, ahead: bool
 ) -> dict[str, Any]:
-    """Verify some batches, the dealer's material as it comes or all of it ``ahead``; give what the roles tell."""
+    """Verify some batches, the dealer's material as it comes or all of it ``ahead``; return what the roles tell."""
     plan = _plan(network, back_end, batch, batch * batches)
     part = {"model": network.name, "plan": plan.document(), "seed": new_seed().hex(), "ahead": ahead}
     roles = (*PARTIES, DEALER)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start dealer, P0, witness and hospital as processes, and give what one update's verification takes in a placement."""
+"""Start dealer, P0, witness and hospital as processes, and measure one update's verification in a placement."""
 
 from __future__ import annotations
 

@@ -68,11 +68,11 @@ class _PlayedLedger:
         )
 
     def task(self, _name: str) -> Task:
-        """Give the task."""
+        """Return the task."""
         return self._task
 
     def status(self, _task: str = TASK, _round: int = _ROUND) -> RoundStatus:
-        """Give the round."""
+        """Return the round."""
         current = Round(
             task=TASK,
             round=_ROUND,
@@ -90,7 +90,7 @@ class _Prepared(Verification):
     known: tuple[Tensors, AccuracyCounts | None]
 
     def base(self, model: str) -> tuple[Tensors, AccuracyCounts | None]:
-        """Give the base model."""
+        """Return the base model."""
         return self.known
 
 
@@ -180,7 +180,7 @@ def _dial(role: _Role, name: str, verification: Verification) -> None:
 
 
 def _submission(role: _Role) -> None:
-    """Say that the service is there, and take what the hospital committed to."""
+    """Signal that the service is there, and take what the hospital committed to."""
     send_json({})
     role.played.submitted(json.loads(sys.stdin.readline()))
 

@@ -16,7 +16,7 @@ _RECEIVED = 128
 
 
 def bytes_received() -> int:
-    """Give the bytes that came in through all TCP connections this process has open, without TCP's own headers."""
+    """Return the bytes that came in through all TCP connections this process has open, without TCP's own headers."""
     total = 0
     for entry in os.listdir("/proc/self/fd"):
         try:
@@ -33,6 +33,6 @@ def bytes_received() -> int:
 
 
 def peak_bytes() -> int:
-    """Give the most memory this process has held; unlike ru_maxrss without its parent's before the exec."""
+    """Return the most memory this process has held; unlike ru_maxrss without its parent's before the exec."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))

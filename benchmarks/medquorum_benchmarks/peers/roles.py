@@ -55,11 +55,11 @@ class _Stock:
         self._asked = asked
 
     def receive(self) -> tuple[MaterialId, bytes | memoryview]:
-        """Give the next message."""
+        """Return the next message."""
         return self._waiting.popleft() if self._waiting else self._material.receive()
 
     def fill(self) -> list[float]:
-        """Take everything; gives the seconds the dealer and its line took for the model and for each two batches."""
+        """Take everything; return the seconds the dealer and its line took for the model and for each two batches."""
         marks = [self._asked]
         pair, last = MODEL_BATCH, self._asked
         while True:

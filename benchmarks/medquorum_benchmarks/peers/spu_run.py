@@ -25,7 +25,7 @@ Step = Callable[[Any, Arrays], Any]
 
 
 def _network(path: list[dict[str, Any]]) -> Step:
-    """Give the layers of a path as one function of images (n, c, h, w) and arrays by name."""
+    """Return the layers of a path as one function of images (n, c, h, w) and arrays by name."""
     steps = [_step(layer) for layer in path]
 
     def run(values: Any, arrays: Arrays) -> Any:
@@ -98,7 +98,7 @@ class _Party:
             self.runtime.set_var(f"in{index}", own if self._rank == 0 else self._read(f"in{index}"))
 
     def result(self) -> Any:
-        """Give the opened output (party 0), or None."""
+        """Return the opened output (party 0), or None."""
         share = self.runtime.get_var("out")
         if self._rank == 1:
             self._write("out", share)

@@ -30,7 +30,7 @@ def demo(make: Callable[..., Consortium]) -> EncryptedConsortium:
 
 
 def whole(demo: EncryptedConsortium, **changes: Any) -> dict[str, Any]:
-    """Give what a party attests: the first candidate is accepted."""
+    """Return what a party attests: the first candidate is accepted."""
     results = {}
     for hospital, accepted in ((H1, True), (H2, False)):
         found = demo.evaluated(hospital, accepted=accepted, reason=None if accepted else "RULE")

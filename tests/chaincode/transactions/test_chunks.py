@@ -34,7 +34,7 @@ class TwoChunks(Consortium):
 
 
 def packed(*seeds: int, last: int = 9) -> bytes:
-    """Give a full chunk for each seed, and a short one."""
+    """Return a full chunk for each seed, and a short one."""
     full = [np.random.default_rng(seed).integers(-99, 99, FULL) for seed in seeds]
     return np.concatenate([*full, [last]]).astype("<i4").tobytes()
 
@@ -71,7 +71,7 @@ def whole(demo: Consortium, described: dict[str, Any]) -> bytes:
 
 
 def places(demo: Consortium, store: str) -> set[str]:
-    """Give the hashes of the chunks whose bytes are in a store."""
+    """Return the hashes of the chunks whose bytes are in a store."""
     private = [key for _, key in demo.ledger.organisations[H1].private]
     keys = [key.split("\0") for key in (demo.ledger.state if store == "public" else private)]
     return {key[2] for key in keys if key[1:2] == ["chunk"]}
@@ -85,7 +85,7 @@ def writes(demo: Consortium, digest: str) -> int:
 
 
 def conflicts(later: Simulation, earlier: Simulation) -> bool:
-    """Tell whether a transaction is invalid where another, simulated on the same state, is ordered before it."""
+    """Return whether a transaction is invalid where another, simulated on the same state, is ordered before it."""
     private = {*earlier.private_writes, *earlier.purges}
     ranges = [(key, one) for key in earlier.writes for one in later.ranges]
     read = {*later.reads} & earlier.writes.keys() or {*later.hash_reads} & private

@@ -16,7 +16,7 @@ Refused = Callable[..., str]
 
 
 def played(make: Make, rounds: int, **task: object) -> tuple[Consortium, list[str]]:
-    """Play rounds with a private store; gives w_0 and each round's model."""
+    """Play rounds with a private store; return w_0 and each round's model."""
     demo = make()
     demo.begin(model_store="private", rule={"name": "none"}, model_tolerance=1000, rounds=9, **task)
     models = [str(demo.task()["initial_model"])]

@@ -22,7 +22,7 @@ def nested(depth: int) -> str:
 
 
 def with_counts(result: dict[str, Any], counts: str) -> str:
-    """Give a result whose counts are this text: Python's own writer has a limit of its own."""
+    """Return a result whose counts are this text: Python's own writer has a limit of its own."""
     return json.dumps(result | {"counts": 0}).replace('"counts": 0', f'"counts": {counts}')
 
 

@@ -72,7 +72,7 @@ def test_chunk_of_another_length(opened: Consortium, refused: Callable[..., str]
 
 
 def _whole(packed: bytes) -> bytes:
-    """Give a form that leaves nothing out."""
+    """Return a form that leaves nothing out."""
     blocks = -(-len(packed) // 512)
     return bytes([32]) * blocks + np.frombuffer(packed.ljust(512 * blocks, b"\0"), np.uint8).reshape(-1, 4).T.tobytes()
 

@@ -40,7 +40,7 @@ def upload(contract: LedgerContract, store: str, packed: bytes = PACKED.tobytes(
 
 
 def sent(contract: LedgerContract, store: str) -> list[int]:
-    """Give the numbers of the chunks that were put, in order."""
+    """Return the numbers of the chunks that were put, in order."""
     return [int(call.split()[-2]) for call in contract.submitted if call.endswith(f" {store}")]
 
 

@@ -26,7 +26,7 @@ def version(sequence: int, verifiers: list[str], quorum: int, hospital: str = "H
 def followed(
     monkeypatch: pytest.MonkeyPatch, *versions: dict[str, Any]
 ) -> tuple[trust_root.EndorserHistory, list[tuple[int, int]]]:
-    """Follow versions of which the one with sequence n is in block 10 n; gives also who endorsed which."""
+    """Follow versions of which the one with sequence n is in block 10 n; return also who endorsed which."""
     asked: list[tuple[int, int]] = []
 
     def checked(chain: Any, ledger: Any, claims: Any, endorsers: Endorsers) -> list[Evidence]:

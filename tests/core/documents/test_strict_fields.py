@@ -39,7 +39,7 @@ HASH = "0" * 64
 
 
 def loose(annotation: Any, limits: tuple[Any, ...] = ()) -> Iterator[str]:
-    """Give what a field's type lets through that has no limits."""
+    """Return what a field's type lets through that has no limits."""
     if hasattr(annotation, "__metadata__"):
         inner, *extra = get_args(annotation)
         fields = [one for one in extra if isinstance(one, FieldInfo)]

@@ -37,7 +37,7 @@ def network(name):
 
 
 def trained(name, images, inputs):
-    """Give a net after some steps on a made-up task, so that logits and statistics are not those of the start."""
+    """Return a net after some steps on a made-up task, so that logits and statistics are not those of the start."""
     net = network(name)
     labels = torch.tensor(images.reshape(len(images), -1).astype(np.int64).sum(axis=1) % 10)
     optimizer = torch.optim.Adam(net.parameters(), 0.003)

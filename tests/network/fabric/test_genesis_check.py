@@ -121,7 +121,7 @@ def copy(config: configtx_pb2.Config) -> configtx_pb2.Config:
 
 
 def grown(client: AdminClient) -> Consortium:
-    """Give the consortium with a hospital more, whose keys are in the folder."""
+    """Return the consortium with a hospital more, whose keys are in the folder."""
     consortium = with_hospital(client.consortium, new_hospital(client.consortium, "Hospital2"))
     generate(consortium, client.folder)
     return consortium
@@ -159,7 +159,7 @@ def test_a_change_is_seen_to_hold(client: AdminClient) -> None:
 def with_versions(
     running: configtx_pb2.Config, made: configtx_pb2.Config, update: configtx_pb2.ConfigUpdate
 ) -> configtx_pb2.Config:
-    """Give what the orderers make of an update of members and policies: what changed has the update's version."""
+    """Return what the orderers make of an update of members and policies: what changed has the update's version."""
     result = copy(running)
     section = result.channel_group.groups["Application"]
     section.CopyFrom(made.channel_group.groups["Application"])

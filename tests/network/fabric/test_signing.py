@@ -62,7 +62,7 @@ def test_files_are_read_back_and_copies_merged(made: tuple[Consortium, NetworkFo
 
 
 def running(made: tuple[Consortium, NetworkFolder]) -> configtx_pb2.Config:
-    """Give a configuration with every member's MSP."""
+    """Return a configuration with every member's MSP."""
     consortium, folder = made
     config = configtx_pb2.Config()
     for one in consortium.organisations:

@@ -115,7 +115,7 @@ def test_bundles_that_are_not_taken_in(tmp_path: Path, consortium: Consortium) -
 
 
 def certified_again(authority: Authority, *extensions: x509.ExtensionType) -> str:
-    """Give another certificate of an authority's name and key."""
+    """Return another certificate of an authority's name and key."""
     old = authority.certificate
     dates = old.not_valid_before_utc, old.not_valid_after_utc
     builder = x509.CertificateBuilder(old.subject, old.subject, old.public_key(), x509.random_serial_number(), *dates)

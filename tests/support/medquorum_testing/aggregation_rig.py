@@ -47,7 +47,7 @@ from medquorum_testing.local_dealer import LocalDealer, LocalMaterial
 PARTIES = (B, A)
 """P0 and P1."""
 Bend = Callable[[str, str, Delivery, list[bytes]], list[bytes]]
-"""Given sender, receiver, header and messages; gives the messages that arrive."""
+"""Given sender, receiver, header and messages; return the messages that arrive."""
 
 
 class ShiftedShares(ShareStore):
@@ -202,7 +202,7 @@ class Rig:
         self.mask_attestor.step()
 
     def run(self) -> dict[str, Any]:
-        """Step the nodes that are there until nothing changes; gives what each attested."""
+        """Step the nodes that are there until nothing changes; return what each attested."""
         for _ in range(4):
             for msp, node in self.nodes.items():
                 if msp not in self.down:
@@ -210,7 +210,7 @@ class Rig:
         return {msp: one.plain() for msp, one in self.status.aggregates.items()}
 
     def expected(self, accepted: Sequence[str] = HOSPITALS) -> str:
-        """Give the hash of the model that plain aggregation makes of these updates."""
+        """Return the hash of the model that plain aggregation makes of these updates."""
         base = self.verifications[0].base(self.status.round.base if self.status.round else "")[0]
         total = sum((self.updates[hospital] for hospital in accepted), np.zeros(self.parameters, dtype=np.int64))
         return model_name(self.task, next_packed(self.task, base, total, len(accepted)))
@@ -309,11 +309,11 @@ class Rig:
 
 
 Make = Callable[..., Rig]
-"""Given the nodes (the two parties by default) and changes of the task; gives a rig."""
+"""Given the nodes (the two parties by default) and changes of the task; return a rig."""
 
 
 def aggregating(make: Make, *nodes: str) -> Rig:
-    """Give a rig whose updates are verified."""
+    """Return a rig whose updates are verified."""
     rig = make(*nodes)
     rig.verify()
     return rig

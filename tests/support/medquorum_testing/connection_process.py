@@ -16,7 +16,7 @@ __all__ = ["start"]
 
 
 def start(own: Credentials, name: str, peer: str, address: str | None = None) -> tuple[subprocess.Popen[str], str]:
-    """Start P1, who opens a line to ``address``, or P0 without one; gives the process and P0's address."""
+    """Start P1, who opens a line to ``address``, or P0 without one; return the process and P0's address."""
     part = {
         "own": [own.certificate.decode(), own.key.decode()],
         "authorities": {msp: [root.decode() for root in roots] for msp, roots in own.authorities.items()},

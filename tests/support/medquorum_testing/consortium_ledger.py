@@ -107,7 +107,7 @@ class Consortium:
             self.submit(verifier, "UpdateConsortium", following, unit="admin")
 
     def model(self, seed: int = 0, scale: float = 0.1) -> bytes:
-        """Give a packed random model."""
+        """Return a packed random model."""
         generator = np.random.default_rng(seed)
         tensors = {
             spec.name: (generator.normal(0, scale, spec.shape) * 65536).astype(np.int32)
@@ -116,7 +116,7 @@ class Consortium:
         return modelformat.pack(self.description, tensors)
 
     def good_update(self, seed: int = 0, shift: int = 0) -> bytes:
-        """Give a packed model that knows the classes (identity layers, a little noise), or takes each for another."""
+        """Return a packed model that knows the classes (identity layers, a little noise), or takes each for another."""
         generator = np.random.default_rng(seed)
         tensors = {}
         for spec in modelformat.layout(self.description):
@@ -219,7 +219,7 @@ class Consortium:
             self.submit(A, "StoreModelChunk", self.name, number, index)
 
     def play(self, number: int, updates: dict[str, bytes]) -> dict[str, Any]:
-        """Play a whole round and give its last document."""
+        """Play a whole round and return its last document."""
         self.submit(A, "OpenRound", self.name, number)
         for hospital, packed in updates.items():
             self.hand_in(hospital, packed, number)
@@ -239,5 +239,5 @@ def text(value: Any) -> str:
 
 
 def refusal(error: PeerError) -> str:
-    """Give the code of a refusal."""
+    """Return the code of a refusal."""
     return str(error).partition(":")[0]

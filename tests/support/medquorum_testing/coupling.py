@@ -199,7 +199,7 @@ def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=
 
 
 def value(tape, name):
-    """Give what a mask hid: words modulo 2^64, or planes modulo 2."""
+    """Return what a mask hid: words modulo 2^64, or planes modulo 2."""
     first, second = tape.hidden[0][name], tape.hidden[1][name]
     return (first ^ second).view(np.int64) if first.dtype == np.uint64 else first + second
 
@@ -210,7 +210,7 @@ def shifted(own, before, now, planes):
 
 
 def couple(monkeypatch, honest, plan, first, second, comparison, seeds, places=None, passes=150, reuse=False):
-    """Run A with ``first``, then B with ``second`` on the shifted tape; give both tapes and B's outcomes."""
+    """Run A with ``first``, then B with ``second`` on the shifted tape; return both tapes and B's outcomes."""
     one = Tape(honest)
     run(monkeypatch, one, plan, first, comparison, seeds, reuse=reuse)
     overrides = {}

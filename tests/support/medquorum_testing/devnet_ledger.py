@@ -144,7 +144,7 @@ class HandMadeLedger:
         return bytes(Envelope(payload=payload, signature=who.sign(payload)).SerializeToString())
 
     def commit(self, *envelopes: bytes) -> list[str]:
-        """Commit one block; gives the names of the validation codes."""
+        """Commit one block; return the names of the validation codes."""
         _, outcomes = self.ledger.commit(envelopes)
         return [TxValidationCode.Name(code) for _, code in outcomes]
 

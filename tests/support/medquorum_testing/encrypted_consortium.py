@@ -14,7 +14,7 @@ MASKS = "5" * 64
 
 
 def settings(**changes: Any) -> dict[str, Any]:
-    """Give an encrypted task's field ``encrypted``; P0 is not the first in the alphabet."""
+    """Return an encrypted task's field ``encrypted``; P0 is not the first in the alphabet."""
     return {
         "parties": [B, A],
         "dealer": DEALER,
@@ -27,13 +27,13 @@ def settings(**changes: Any) -> dict[str, Any]:
 
 
 def with_nodes(*nodes: str) -> dict[str, Any]:
-    """Give the settings with these aggregation nodes, each at an address."""
+    """Return the settings with these aggregation nodes, each at an address."""
     services = settings()["services"]
     return settings(aggregators=list(nodes), services={node: "127.0.0.1:7102" for node in nodes} | services)
 
 
 def shares(packed: bytes) -> dict[str, str]:
-    """Give commitments to two shares of an update."""
+    """Return commitments to two shares of an update."""
     return {party: hashlib.sha256(party.encode() + packed).hexdigest() for party in (A, B)}
 
 
@@ -48,7 +48,7 @@ class EncryptedConsortium(Consortium):
         self.submit(hospital, "SubmitUpdate", "demo", number, update)
 
     def evaluated(self, hospital: str, number: int = 1, **changes: Any) -> dict[str, Any]:
-        """Give what a party attests of an accepted update."""
+        """Return what a party attests of an accepted update."""
         commitments = self.read(A, "ReadRound", "demo", number)["commitments"]
         return {
             "accepted": True,
@@ -67,7 +67,7 @@ class EncryptedConsortium(Consortium):
         return verdict
 
     def new_model(self, number: int = 1) -> bytes:
-        """Give the model that the parties' shares are said to add up to."""
+        """Return the model that the parties' shares are said to add up to."""
         return self.good_update(100 + number)
 
     def masks(self, number: int = 1) -> None:

@@ -21,7 +21,7 @@ class Case(NamedTuple):
     labels: IntArray
 
     def flat(self) -> IntArray:
-        """Give the update in layout order."""
+        """Return the update in layout order."""
         return np.concatenate([self.update[spec.name].reshape(-1) for spec in layout(self.description)])
 
 

@@ -110,7 +110,7 @@ class FakePeer:
         return future
 
     def invoke(self, *args: bytes | str, **options: Any) -> Any:
-        """Run a transaction and give its ``protos.Response``."""
+        """Run a transaction and return its ``protos.Response``."""
         return response_of(self.start(*args, **options).result(20))
 
     def _read(self) -> None:

@@ -179,7 +179,7 @@ class Federation:
         return current
 
     def opened(self) -> int:
-        """Open the next round; gives its number."""
+        """Open the next round; return its number."""
         self.reach("open")
         return self.current.round
 
@@ -260,7 +260,7 @@ class Federation:
         return one.node if kind == "peer" else f"{LABEL}.{one.domain}"
 
     def kill_node(self, name: str) -> float:
-        """Kill a process of the network; gives the seconds until its supervisor has started it again."""
+        """Kill a process of the network; return the seconds until its supervisor has started it again."""
         before = self.record(name)
         os.kill(before.pid, signal.SIGKILL)
         start = time.monotonic()

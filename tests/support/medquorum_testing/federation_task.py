@@ -31,7 +31,7 @@ BATCH = 2
 
 
 def deal_digits(folder: Path, hospitals: list[str]) -> VerificationSet:
-    """Write ``HOSPITAL.npz`` for each; gives the verification set."""
+    """Write ``HOSPITAL.npz`` for each; return the verification set."""
     dealt = deal(load("digits"), len(hospitals), limit=IMAGES * len(hospitals), verification=JUDGED)
     for hospital, shard in zip(hospitals, dealt.shards, strict=True):
         write_shard(folder / f"{hospital}.npz", shard)
@@ -49,7 +49,7 @@ def found_consortium(consortium: Consortium, transactions: Transactions) -> None
 
 
 def encrypted_fields(consortium: Consortium, placement: str = "outsourced", comparison: str = "auto") -> dict[str, Any]:
-    """Give the fields of a task that two verifiers judge on shares, with a dealer; a hospital is the third node."""
+    """Return the fields of a task that two verifiers judge on shares, with a dealer; a hospital is the third node."""
     parties, (dealer,) = consortium.having("verifier"), consortium.having("dealer")
     node = consortium.having("hospital")[0]
     services = {one.msp_id: one.service.address for one in (*parties, dealer, node) if one.service}

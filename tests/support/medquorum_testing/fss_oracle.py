@@ -37,7 +37,7 @@ class Oracle:
         return int.from_bytes(hidden, "little") ^ sigma
 
     def generate(self, roots: tuple[int, int], alpha: int, bits: int) -> list[int]:
-        """Give the correction words of keys for [x < alpha], the leaves' last."""
+        """Return the correction words of keys for [x < alpha], the leaves' last."""
         seeds, controls, value, public = [root & SEED for root in roots], [0, 1], 0, []
         depth = max(0, bits - LEAF_BITS)
         for level in range(depth):
@@ -58,7 +58,7 @@ class Oracle:
         return [*public, leaves[0] ^ leaves[1] ^ below ^ (WHOLE if value else 0)]
 
     def evaluate(self, party: int, root: int, public: Sequence[int], value: int, bits: int) -> int:
-        """Give a party's share modulo 2 of [value < alpha]."""
+        """Return a party's share modulo 2 of [value < alpha]."""
         seed, control, share = root & SEED, party, 0
         for level, correction in enumerate(public[:-1]):
             side = value >> (bits - 1 - level) & 1

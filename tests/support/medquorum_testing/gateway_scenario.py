@@ -115,7 +115,7 @@ class Invocation:
         self.result = transaction.result
 
     def fails(self) -> bool:
-        """Invoke the transaction; tell whether the client raised an error, which is kept."""
+        """Invoke the transaction; return whether the client raised an error, which is kept."""
         try:
             self.invoke()
         except FabricError as error:

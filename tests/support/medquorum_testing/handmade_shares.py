@@ -19,7 +19,7 @@ __all__ = ["HandmadeShares", "credentials_of", "parameters"]
 
 
 def credentials_of(fed: Federation, name: str) -> Credentials:
-    """Give the TLS certificate of an organisation's user."""
+    """Return the TLS certificate of an organisation's user."""
     return user_credentials(Connection(fed.running.profile(name), "User1", "mychannel", None, True))
 
 
@@ -67,11 +67,11 @@ class HandmadeShares:
         )
 
     def is_kept(self, index: int) -> bool:
-        """Tell whether a party has stored anything as this hospital's share."""
+        """Return whether a party has stored anything as this hospital's share."""
         place = self._fed.task_folder(self._fed.verifiers[index]) / "shares" / f"{self._number:06d}"
         return (place / f"{self._fed.msp(self._hospital)}.share").exists()
 
 
 def parameters(fed: Federation, value: int) -> IntArray:
-    """Give an update that is everywhere the same."""
+    """Return an update that is everywhere the same."""
     return np.full(fed.task.length // 4, value, dtype=np.int64)

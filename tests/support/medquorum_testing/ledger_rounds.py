@@ -93,7 +93,7 @@ class LedgerRounds:
         return json.loads(attempts(self.transactions(by).submit, name, self.name, *arguments, **transient))
 
     def play(self, number: int, frozen: int = 0) -> str:
-        """Play a round with one hospital's update, w plus noise after ``frozen`` parameters; gives the new model."""
+        """Play a round with one hospital's update, w plus noise after ``frozen`` parameters; return the new model."""
         base = self.submit(COORDINATOR, "OpenRound", number)["base"]
         noise = np.random.default_rng([number, *self.name.encode()]).integers(-99, 100, self.task.length // 4, np.int32)
         noise[:frozen] = 0

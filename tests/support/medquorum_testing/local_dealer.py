@@ -41,7 +41,7 @@ class LocalDealer:
         self._dealt: dict[tuple[int, int], tuple[LocalMaterial, LocalMaterial]] = {}
 
     def material(self, party: int) -> Callable[[int, int, Comparing], LocalMaterial]:
-        """Give what a party asks with."""
+        """Return what a party asks with."""
 
         def take(attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
             with self._lock:

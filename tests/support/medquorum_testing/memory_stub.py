@@ -31,7 +31,7 @@ EPOCH = 1_700_000_000_000_000_000
 
 @functools.cache
 def creator(msp_id: str, unit: str = "client") -> bytes:
-    """Give a ``SerializedIdentity`` of the organisation whose certificate has the organisational unit."""
+    """Return a ``SerializedIdentity`` of the organisation whose certificate has the organisational unit."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [

@@ -29,7 +29,7 @@ NOWHERE = "02:00:00:00:00:01"
 
 
 def lacking() -> str:
-    """Say what keeps this machine from having namespaces; empty when nothing does."""
+    """Return what keeps this machine from having namespaces; empty when nothing does."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     if shutil.which("ip") is None:
@@ -62,7 +62,7 @@ class Hosts:
         return f"{self.tag}-{list(self.addresses).index(name)}"
 
     def command(self, name: str, *command: str) -> list[str]:
-        """Give the command line that runs a command on a host."""
+        """Return the command line that runs a command on a host."""
         return ["ip", "netns", "exec", self.namespace(name), *command]
 
     def run(self, name: str, *command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -73,13 +73,13 @@ class Hosts:
         )
 
     def python(self, name: str, *arguments: str, timeout: float = 120) -> str:
-        """Run this Python on a host; gives what it printed."""
+        """Run this Python on a host; return what it printed."""
         done = self.run(name, sys.executable, *arguments, timeout=timeout)
         assert done.returncode == 0, f"{name}: {' '.join(arguments)}: {done.stdout[-800:]} {done.stderr[-1500:]}"
         return done.stdout
 
     def reaches(self, name: str, other: str, port: int) -> bool:
-        """Tell whether a host can connect to a port of another."""
+        """Return whether a host can connect to a port of another."""
         probe = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)"
         return self.run(name, sys.executable, "-c", probe, other, str(port)).returncode == 0
 

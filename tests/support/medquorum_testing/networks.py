@@ -88,7 +88,7 @@ class RunningNetwork:
 
 
 def _answers(contract: Contract, msp_id: str) -> bool:
-    """Tell whether an organisation's chaincode can be reached."""
+    """Return whether an organisation's chaincode can be reached."""
     try:
         contract.evaluate("NoSuchFunction", endorsing_organizations=[msp_id])
     except GatewayError as error:
@@ -132,14 +132,14 @@ class Networks:
 
 @pytest.fixture(scope="session")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Networks]:
-    """Give the session's networks; they end with it, also after Ctrl-C."""
+    """Return the session's networks; they end with it, also after Ctrl-C."""
     found = Networks(tmp_path_factory.mktemp("networks"))
     with found.started:
         yield found
 
 
 def has_fabric() -> bool:
-    """Tell whether real Fabric's binaries are found."""
+    """Return whether real Fabric's binaries are found."""
     try:
         binaries.find()
     except BinaryMissing:
@@ -148,7 +148,7 @@ def has_fabric() -> bool:
 
 
 def need_fabric() -> binaries.Binaries:
-    """Give real Fabric's binaries; skips the test where they are missing."""
+    """Return real Fabric's binaries; skips the test where they are missing."""
     if not has_fabric():
         pytest.skip("Fabric binaries not found: set FABRIC_BIN")
     return binaries.find()

@@ -17,7 +17,7 @@ __all__ = ["foreign_keys", "found"]
 
 
 def found(consortium: Consortium, home: Path) -> dict[str, NetworkFolder]:
-    """Make every organisation's folder under ``home``; gives them by name."""
+    """Make every organisation's folder under ``home``; return them by name."""
     folders = {one.name: NetworkFolder(home / one.name) for one in consortium.everyone}
     sent = {}
     for one in consortium.everyone:
@@ -53,6 +53,6 @@ def foreign_keys(folders: dict[str, NetworkFolder], name: str) -> list[Path]:
 
 
 def _secret_lines(folder: NetworkFolder) -> set[bytes]:
-    """Give the second line of each private key: the first is the same in all of one kind."""
+    """Return the second line of each private key: the first is the same in all of one kind."""
     keys = [*folder.organizations.rglob("priv_sk"), *folder.organizations.rglob("*.key")]
     return {path.read_bytes().splitlines()[2] for path in keys}

@@ -65,7 +65,7 @@ class PlayedHospital:
         )
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray:
-        """Give its share (parameters,)."""
+        """Return its share (parameters,)."""
         return np.frombuffer(self.given.values[1][SALT_BYTES:], dtype="<i8").astype(np.int64)
 
     def verify(self) -> Verdict:

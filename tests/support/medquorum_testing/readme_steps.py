@@ -41,7 +41,7 @@ class Example:
         path.write_text(text)
 
     def run(self, commands: str, seconds: float, programs: Path = PROGRAMS) -> str:
-        """Run commands in bash, which stops at the first that fails; gives what they print.
+        """Run commands in bash, which stops at the first that fails; return what they print.
 
         Parameters
         ----------

@@ -34,7 +34,7 @@ STREAM_SECONDS = 30
 
 
 def node_modules(source: Path = SOURCE) -> Path:
-    """Install the pinned packages once, outside the tree, and give their folder."""
+    """Install the pinned packages once, outside the tree, and return their folder."""
     lock = (source / "package-lock.json").read_bytes()
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "medquorum" / "node"
     folder = cache / hashlib.sha256(lock).hexdigest()[:16]

@@ -16,12 +16,12 @@ HOSTS = ("localhost", "127.0.0.1")
 
 @cache
 def authority(msp_id: str, number: int) -> Authority:
-    """Give an organisation's TLS authority, the same in the whole test session."""
+    """Return an organisation's TLS authority, the same in the whole test session."""
     return new_authority("tlsca", f"{msp_id.lower()}{number}.example.com", Validity.years(1))
 
 
 def credentials(own: str, known: Sequence[str], *, number: int = 0, hosts: Sequence[str] = HOSTS) -> Credentials:
-    """Give an organisation's certificate and what it knows of others; ``number`` takes another authority of its own."""
+    """Return an organisation's certificate and what it knows of others; ``number`` takes another own authority."""
     key, certificate = authority(own, number).issue(f"service.{own}", None, hosts, tls=True)
     return Credentials(
         certificate.public_bytes(Encoding.PEM),

@@ -74,7 +74,7 @@ class SlowModel:
         return self._sum(shortcut[0], shortcut[1] if len(shortcut) > 1 else None, entry)
 
     def _sum(self, layer, norm, x):
-        """Give Σ x·w + bias modulo 2^64 with 2f + k fraction bits."""
+        """Return Σ x·w + bias modulo 2^64 with 2f + k fraction bits."""
         weights, bias = self._affine(layer, norm)
         if layer["op"] == "dense":
             return [

@@ -131,6 +131,6 @@ class Federation:
         raise AssertionError(f"still there: {set(self.agents) - left}, {self.ledger(A).current_round('demo')}")
 
     def events(self, name: str, event: str) -> list[dict[str, Any]]:
-        """Give the events of one kind that a role has reported."""
+        """Return the events of one kind that a role has reported."""
         lines = [json.loads(line) for line in self.streams[name].getvalue().splitlines()]
         return [line for line in lines if line["event"] == event]

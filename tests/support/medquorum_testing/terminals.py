@@ -19,7 +19,7 @@ class _Terminal(io.StringIO):
 
 
 def terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> io.StringIO:
-    """Give a terminal, whatever the tests themselves run in."""
+    """Return a terminal, whatever the tests themselves run in."""
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")

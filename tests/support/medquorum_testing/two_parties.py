@@ -27,7 +27,7 @@ def split(values: IntArray, seed: int = 0) -> tuple[IntArray, IntArray]:
 
 
 def together(deal: Callable[[GateDealer], object], play: Callable[[Party, GateRandomness], T]) -> tuple[T, T]:
-    """Deal one gate and give what the parties make of it."""
+    """Deal one gate and return what the parties make of it."""
     dealt = GateDealer(SEEDS, NAME)
     deal(dealt)
     messages = dealt.messages()

@@ -17,7 +17,7 @@ NODE = "Hospital1Node"
 
 
 def plain_model(fed: Federation, number: int) -> str:
-    """Give the hash of what plain aggregation makes of the updates on the hospitals' own disks."""
+    """Return the hash of what plain aggregation makes of the updates on the hospitals' own disks."""
     description = modelformat.parse(fed.task.model)
     base = modelformat.unpack(description, fetch_model(fed.ledger(), fed.task, fed.status(number).round.base))
     stores = [UpdateStore(fed.task_folder(hospital) / "updates") for hospital in fed.hospitals]

@@ -22,14 +22,14 @@ STATES = ["open", "verifying", "aggregating", "closed"]
 
 
 def begun(fed: Federation, party: str, number: int, hospital: str) -> list[tuple[int, int]]:
-    """Give the attempts a party has begun, each with the batches it began after."""
+    """Return the attempts a party has begun, each with the batches it began after."""
     lines = (fed.task_folder(party) / f"{number:06d}" / f"{hospital}.journal").read_text().splitlines()
     entries = [entry for entry in map(json.loads, lines) if "attempt" in entry]
     return [(entry["attempt"], entry["kept"]) for entry in entries]
 
 
 def dealt(fed: Federation, number: int) -> list[tuple[str, int]]:
-    """Give the hospitals and attempts that the dealer has dealt in a round, in order."""
+    """Return the hospitals and attempts that the dealer has dealt in a round, in order."""
     lines = (fed.task_folder("Dealer") / "dealt").read_text().splitlines()
     return [(hospital, attempt) for _, at, hospital, attempt in map(json.loads, lines) if at == number]
 

@@ -15,7 +15,7 @@ EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 
 
 def start_again(fed: Federation) -> int:
-    """Restart P0; gives the mark from which its lines are the new process'."""
+    """Restart P0; return the mark from which its lines are the new process'."""
     party = fed.roles["VerifierA"]
     party.stop()
     mark = party.mark
@@ -26,7 +26,7 @@ def start_again(fed: Federation) -> int:
 
 @pytest.fixture
 def spoiled(fed: Federation) -> Iterator[Callable[[str], int]]:
-    """Restart P0 with a spoiled file; gives the mark of its lines. Its own file is back when the test ends."""
+    """Restart P0 with a spoiled file; return the mark of its lines. Its own file is back when the test ends."""
     path = fed.mounted("VerifierA")
     committed = path.read_bytes()
 

@@ -21,7 +21,7 @@ NOT_COMMITTED = "the share of Hospital4MSP in round {} is not the one it committ
 
 
 def kill_between_submission_and_hand_over(fed: Federation) -> int:
-    """Open a round; Hospital4's commitments are on the ledger, its shares nowhere; gives the round."""
+    """Open a round; Hospital4's commitments are on the ledger, its shares nowhere; return the round."""
     for party in fed.verifiers:
         fed.roles[party].freeze()
     number = fed.opened()
@@ -83,7 +83,7 @@ def hidden(fed: Federation) -> Iterator[HandmadeShares]:
 
 
 def other_hospitals_values(fed: Federation, number: int) -> list[bytes]:
-    """Give what Hospital1 has handed to P0 and P1."""
+    """Return what Hospital1 has handed to P0 and P1."""
     update = UpdateStore(fed.task_folder("Hospital1") / "updates").load(number)
     assert update is not None
     context = ShareContext(fed.name, number, EVERYONE[0], update.base, fed.task.layout)

@@ -95,7 +95,7 @@ def test_stopped_whole_at_a_random_moment_it_goes_on_from_the_ledger_alone(fed: 
 
 
 def leader(fed: Federation, without: str = "") -> str:
-    """Give the ordering leader's node, from what the orderers, one left out, have logged last."""
+    """Return the ordering leader's node, from what the orderers, one left out, have logged last."""
     orderers = fed.running.consortium.orderers
     asked = [fed.running.folder.log(one.node) for one in orderers if one.node != without]
     said = [LEADER.findall(log.read_text(errors="replace")) for log in asked]
@@ -105,7 +105,7 @@ def leader(fed: Federation, without: str = "") -> str:
 
 @contextmanager
 def blocks_watched(fed: Federation) -> Iterator[list[float]]:
-    """Give the times at which blocks arrive at VerifierA's peer."""
+    """Return the times at which blocks arrive at VerifierA's peer."""
     times: list[float] = []
     with connect_profile(fed.running.profile("VerifierA"), "User1") as gateway:
         with gateway.get_network("mychannel").block_events(start_block=None) as blocks:

@@ -99,7 +99,7 @@ class Ten:
         assert done.returncode in codes, f"{said}\n{self.complaints(name)}"
 
     def complaints(self, name: str) -> str:
-        """Give the last warnings and errors of the orderers and of an organisation's own node."""
+        """Return the last warnings and errors of the orderers and of an organisation's own node."""
         nodes = {one.name: self.folders[one.name].log(one.node) for one in self.consortium.everyone}
         asked = [*(one.name for one in self.consortium.orderers), name]
         lines = {one: re.findall(r".*(?:WARN|ERRO|PANI).*", nodes[one].read_text(errors="replace")) for one in asked}
@@ -124,7 +124,7 @@ class Ten:
         return self.roles["coordinator"]
 
     def closed(self, seconds: float = ROUND_TIMEOUT) -> dict[str, Any]:
-        """Wait for the next round that ends from now on; gives its line."""
+        """Wait for the next round that ends from now on; return its line."""
         return self.coordinator.wait_for("round_closed", since=self.coordinator.mark, seconds=seconds)
 
     def refused(self) -> list[Any]:

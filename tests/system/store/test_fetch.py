@@ -184,7 +184,7 @@ def test_a_forged_history_is_refused(fetch: Callable[..., Fetched]) -> None:
 
 
 def kept(asked: int) -> Change:
-    """Say that the asked round, and all since the first, kept their base."""
+    """Answer that the asked round, and all since the first, kept their base."""
 
     def changed(current: Round) -> Round:
         return current.model_copy(update={"model": current.base}) if current.round == asked else current

@@ -21,7 +21,7 @@ def words(seed, count):
 
 
 def both(level, compute):
-    """Give what the compiled and the pure path compute."""
+    """Return what the compiled and the pure path compute."""
     found = []
     for path in (level, PURE):
         with pytest.MonkeyPatch.context() as patch:

@@ -27,12 +27,12 @@ def path(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def words(numbers: list[int]) -> np.ndarray:
-    """Give 128-bit numbers as (2, n): low words, then high words."""
+    """Return 128-bit numbers as (2, n): low words, then high words."""
     return np.array([[n & (1 << 64) - 1 for n in numbers], [n >> 64 for n in numbers]], dtype=np.uint64)
 
 
 def whole(array: np.ndarray) -> list[int]:
-    """Give (2, n) as numbers."""
+    """Return (2, n) as numbers."""
     return [int(low) | int(high) << 64 for low, high in array.T]
 
 

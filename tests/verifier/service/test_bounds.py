@@ -74,7 +74,7 @@ NUMBERS = [b"9" * 4_300, b"-" + b"9" * 4_299, str(1 << 63).encode(), str(1 << 62
 
 
 def numbers(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Give the path of every number in a document but those of the model, which its own parser holds."""
+    """Return the path of every number in a document but those of the model, which its own parser holds."""
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for name, item in items:
@@ -85,7 +85,7 @@ def numbers(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 
 def with_raw(document: dict[str, Any], path: tuple[Any, ...], raw: bytes) -> bytes:
-    """Give the document's JSON with other bytes in place of one value."""
+    """Return the document's JSON with other bytes in place of one value."""
     copy = json.loads(json.dumps(document))
     inner = copy
     for name in path[:-1]:

@@ -55,7 +55,7 @@ def take(address, request, own=None, timeout=8.0):
 
 
 def take_both(address, requests=REQUESTS):
-    """Give what both parties' calls gave: the material or the error."""
+    """Return what both parties' calls gave: the material or the error."""
 
     def asked(request):
         try:

@@ -28,7 +28,7 @@ OWN = [credentials(name, KNOWN) for name in KNOWN]
 
 
 def play(index, connection, material, request, inputs):
-    """Be one party; gives the bit, and the counts where they are opened."""
+    """Be one party; return the bit, and the counts where they are opened."""
     document = request.plan
     plan, first = document.plan(), index == 0
     member = Party(index, connection)

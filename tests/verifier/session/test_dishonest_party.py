@@ -20,7 +20,7 @@ OTHER = case(DOCUMENT, IMAGES, seed=4).flat()
 
 
 def verified(folder, monkeypatch, dishonest, *, minimum=None):
-    """Verify with this class of parties; give what both learnt, transcripts included."""
+    """Verify with this class of parties; return what both learnt, transcripts included."""
     monkeypatch.setattr("medquorum.verifier.session.session.Party", dishonest)
     first, second = both(folder, LocalDealer(spec("tree", only_bit=minimum is not None)), minimum)
     assert first == second, "both attest the same, the transcript included"

@@ -31,7 +31,7 @@ GREETING = {
 
 @pytest.fixture(params=[0, 1])
 def refused(request, tmp_path):
-    """Greet a party; gives what it is refused with, and checks that it used no material and begun no attempt."""
+    """Greet a party; return what it is refused with, and checks that it used no material and begun no attempt."""
 
     def greeted(greeting, message):
         transport, other = in_process()

@@ -28,7 +28,7 @@ def aggregate(
     lambda_numerator: int,
     lambda_bits: int,
 ) -> Tensors:
-    """Give the next model from the accepted updates; they are read one after the other, in any order.
+    """Return the next model from the accepted updates; they are read one after the other, in any order.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def next_model(
     lambda_numerator: int,
     lambda_bits: int,
 ) -> Tensors:
-    """Give w' = floor((A·m·w + (2^k - A)·S + 2^(k-1)·m) / (2^k·m)), S the sum of m updates.
+    """Return w' = floor((A·m·w + (2^k - A)·S + 2^(k-1)·m) / (2^k·m)), S the sum of m updates.
 
     Batch normalisation's mean and scale are not mixed: floor((2·S + m) / (2·m)). All values of w and of the updates
     must fit 32 bits, which RANGE and the packed form ensure; the result then does too.
@@ -101,6 +101,6 @@ def next_model(
 
 
 def divisions(kinds: Collection[Kind], lambda_bits: int, count: int) -> list[Range]:
-    """Give what ``next_model`` divides by, and how far its dividends reach once they are shifted to begin at 0."""
+    """Return what ``next_model`` divides by, and how far its dividends reach once they are shifted to begin at 0."""
     divisors = ((kind, count << lambda_bits if kind.mixed else count) for kind in sorted(kinds, key=lambda k: k.value))
     return [(divisor, (kind.highest - kind.lowest + 1) * divisor) for kind, divisor in divisors]

@@ -29,12 +29,14 @@ class VerificationSet:
 
     Attributes
     ----------
-    images : ndarray of uint8 (n, h, w) or (n, h, w, c)
-    labels : ndarray of uint8 (n,)
+    images
+        Array of uint8 (n, h, w) or (n, h, w, c).
+    labels
+        Array of uint8 (n,).
         Each below ``classes``.
-    classes : int
+    classes
         2 to 256.
-    salt : bytes
+    salt
         32 bytes, drawn with :func:`new_salt` once for a set.
 
     Raises
@@ -68,7 +70,7 @@ class VerificationSet:
             raise DataError(f"the salt has {len(self.salt)} bytes instead of {SALT_BYTES}", "Draw it with new_salt")
 
     def commitment(self) -> str:
-        """Give the hex SHA-256 of tag ‖ salt ‖ shapes ‖ images ‖ labels.
+        """Return the hex SHA-256 of tag ‖ salt ‖ shapes ‖ images ‖ labels.
 
         Shapes: the number of classes, the images' number of axes and every axis, each as 8 bytes big endian.
         """

@@ -15,12 +15,12 @@ _PRODUCT_BITS = 62
 
 
 def multiplier(divisor: int, shift: int) -> int:
-    """Give M = ceil(2^shift / D)."""
+    """Return M = ceil(2^shift / D)."""
     return -(-(1 << shift) // divisor)
 
 
 def common_shift(ranges: Sequence[Range]) -> int:
-    """Give the least s with floor(x / D) = floor(x · M / 2^s), M = ceil(2^s / D), for every x of every range.
+    """Return the least s with floor(x / D) = floor(x · M / 2^s), M = ceil(2^s / D), for every x of every range.
 
     With e = M·D - 2^s, x·M / 2^s = x/D + x·e / (D·2^s): it has the same floor while x·e < 2^s (Granlund, Montgomery,
     "Division by invariant integers using multiplication", 1994). All products stay below 2^62.

@@ -36,9 +36,10 @@ def encode(values: npt.ArrayLike, *, bound: int = 1 << 31) -> IntArray:
 
     Parameters
     ----------
-    values : array_like of float
+    values
+        array_like of float.
         Any shape; float32 values are encoded exactly as their float64 equals.
-    bound : int
+    bound
         The integers must lie in [-bound, bound).
 
     Returns
@@ -87,5 +88,5 @@ def truncate(values: IntArray, shift: int) -> IntArray:
 
 
 def activation_bits(lambda_bits: int) -> int:
-    """Give the signed width of an activation: min(32, 64 - f - k)."""
+    """Return the signed width of an activation: min(32, 64 - f - k)."""
     return min(32, 64 - FRACTION_BITS - lambda_bits)

@@ -41,7 +41,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def others_may_write(path: Path) -> bool:
-    """Tell whether another user than this one and root owns a file or folder, or may write to it."""
+    """Return whether another user than this one and root owns a file or folder, or may write to it."""
     found = path.stat()
     if found.st_uid not in (os.geteuid(), 0):
         return True

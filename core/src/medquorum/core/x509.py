@@ -14,7 +14,7 @@ __all__ = ["chained", "issued"]
 
 
 def chained(roots: Sequence[x509.Certificate], intermediates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """Give the roots and the intermediate authorities, each vouched for by one of the others up to a root.
+    """Return the roots and the intermediate authorities, each vouched for by one of the others up to a root.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def chained(roots: Sequence[x509.Certificate], intermediates: Sequence[x509.Cert
 
 
 def issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Tell whether an authority issued a certificate."""
+    """Return whether an authority issued a certificate."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):

@@ -60,7 +60,7 @@ class MedquorumError(Exception):
         return f"{self.cause}. {self.remedy}" if self.remedy else self.cause
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the error as plain values, for ``--json``."""
+        """Return the error as plain values, for ``--json``."""
         return {
             "error": type(self).__name__,
             "cause": self.cause,
@@ -125,7 +125,7 @@ class CheckFailed(MedquorumError):
         self.check = check
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the error as plain values, with the check that failed."""
+        """Return the error as plain values, with the check that failed."""
         return super().as_dict() | ({"check": self.check} if self.check else {})
 
 

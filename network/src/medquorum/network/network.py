@@ -58,7 +58,7 @@ class Network:
         return AdminClient(self.consortium, self.folder, binaries.find())
 
     def up(self, kind: Kind | None = None, organisation: str | None = None) -> Kind:
-        """Bring the network up, or what of it is missing; gives its kind.
+        """Bring the network up, or what of it is missing; return its kind.
 
         Without ``kind``: as before, else real Fabric when its binaries are found, else the devnet.
         """
@@ -98,7 +98,7 @@ class Network:
         return fabric.deploy(self.client, wanted, self.progress, sequence=sequence, organisation=organisation)
 
     def with_consortium(self, consortium: Consortium) -> Network:
-        """Give the same folder with a changed consortium, which the caller writes."""
+        """Return the same folder with a changed consortium, which the caller writes."""
         return replace(self, consortium=consortium)
 
     def adopt(self) -> None:
@@ -119,7 +119,7 @@ class Network:
             self.deploy(renewed(one, self.consortium))
 
     def down(self, *, purge: bool = False) -> int:
-        """End every process of this network; gives their number."""
+        """End every process of this network; return their number."""
         return control.bring_down(self.folder, purge=purge)
 
     def restart(self) -> Kind:
@@ -128,7 +128,7 @@ class Network:
         return self.up()
 
     def switch(self, name: str, on: bool) -> list[str]:
-        """Stop or start one process, or all of one organisation's; gives their names."""
+        """Stop or start one process, or all of one organisation's; return their names."""
         known = processes(self.folder)
         names = [one.name for one in known if one.name == name]
         if not names:

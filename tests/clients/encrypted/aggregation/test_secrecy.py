@@ -54,7 +54,7 @@ def vectors(raw: bytes, parameters: int) -> list[IntArray]:
 
 
 def recorded(rig: Rig, role: str) -> list[IntArray]:
-    """Give every vector that a role got or sent, keeps in files, or reads on the ledger."""
+    """Return every vector that a role got or sent, keeps in files, or reads on the ledger."""
     raw = [value for _, value in rig.heard[role]]
     raw += [value for heard in rig.heard.values() for sender, value in heard if sender == role]
     raw += [path.read_bytes() for path in (rig.folder / role).rglob("*") if path.is_file()]
@@ -63,7 +63,7 @@ def recorded(rig: Rig, role: str) -> list[IntArray]:
 
 
 def computed(rig: Rig, role: str) -> list[IntArray]:
-    """Give the vectors that a role's seeds stand for."""
+    """Return the vectors that a role's seeds stand for."""
     names = [MaterialId("demo", 1, hospital) for hospital in HOSPITALS]
     if role == DEALER:
         return [update_mask(rig.seeds.of(name), name, rig.parameters) for name in names]
@@ -87,7 +87,7 @@ def computed(rig: Rig, role: str) -> list[IntArray]:
 
 
 def targets(rig: Rig, hospitals: list[str]) -> list[IntArray]:
-    """Give what nobody may find: r, r - w and p = (w + r) / 2, as summed and as rounded."""
+    """Return what nobody may find: r, r - w and p = (w + r) / 2, as summed and as rounded."""
     packed = fetch_model(rig.ledger(A), rig.task, rig.task.initial_model)
     base = np.frombuffer(packed, dtype="<i4").astype(np.int64)
     updates = [rig.updates[hospital] for hospital in hospitals]
@@ -95,7 +95,7 @@ def targets(rig: Rig, hospitals: list[str]) -> list[IntArray]:
 
 
 def found(held: list[IntArray], wanted: list[IntArray]) -> bool:
-    """Tell whether one of the wanted vectors is held, or is the sum or difference of two that are held."""
+    """Return whether one of the wanted vectors is held, or is the sum or difference of two that are held."""
     functional = np.random.default_rng(1).integers(-(2**63), 2**63 - 1, held[0].size, dtype=np.int64)
     numbers = np.unique(np.array([(vector * functional).sum() for vector in held]))
     sought = np.array([(vector * functional).sum() for vector in wanted])

@@ -135,5 +135,5 @@ class Context:
 
 
 def sha256(data: bytes) -> str:
-    """Give the lower-case hex SHA-256."""
+    """Return the lower-case hex SHA-256."""
     return hashlib.sha256(data).hexdigest()

@@ -35,7 +35,7 @@ class Transaction:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def __call__(self, context: Context, raw: Sequence[bytes]) -> bytes:
-        """Check the arguments, run the function and give its answer's bytes (canonical JSON unless it is bytes).
+        """Check the arguments, run the function and return its answer's bytes (canonical JSON unless it is bytes).
 
         Raises
         ------

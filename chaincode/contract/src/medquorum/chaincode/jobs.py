@@ -44,7 +44,7 @@ class Progress:
     total: int
 
     def plain(self) -> dict[str, Any]:
-        """Give the answer of a Prepare transaction that is not ready."""
+        """Return the answer of a Prepare transaction that is not ready."""
         return {"state": "working", "done": self.done, "total": self.total}
 
 
@@ -60,7 +60,7 @@ class LruCache(Generic[R]):
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> R | None:
-        """Give a result, None when it was never put or has gone."""
+        """Return a result, None when it was never put or has gone."""
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)

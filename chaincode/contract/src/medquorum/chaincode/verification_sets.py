@@ -27,7 +27,7 @@ class VerificationSets:
         self._read: dict[Path, tuple[tuple[int, int], VerificationSet, str]] = {}
 
     def get(self, commitment: str, size: int) -> VerificationSet:
-        """Give the set with this commitment.
+        """Return the set with this commitment.
 
         Raises
         ------

@@ -25,7 +25,7 @@ Message = chaincode_shim_pb2.ChaincodeMessage
 
 
 def run(chaincode: Chaincode, message: Any, exchange: Exchange, offer: PeerOffer) -> Any:
-    """Simulate a TRANSACTION or INIT message and give the COMPLETED message.
+    """Simulate a TRANSACTION or INIT message and return the COMPLETED message.
 
     A ``ChaincodeError`` becomes status 500 with its text, a ``PeerError`` the same under code ``PEER``, anything else
     ``INTERNAL`` with the exception's type only, because its text may hold data.

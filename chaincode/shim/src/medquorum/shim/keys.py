@@ -19,7 +19,7 @@ SHOWN = 80
 
 
 def check_key(key: str) -> str:
-    """Give the key back if a peer may be asked for it.
+    """Return the key back if a peer may be asked for it.
 
     Raises
     ------
@@ -54,13 +54,13 @@ def split_composite_key(key: str) -> tuple[str, list[str]]:
 
 
 def composite_range(object_type: str, attributes: Sequence[str]) -> tuple[str, str]:
-    """Give the range of the composite keys that begin with these parts, start included, end excluded."""
+    """Return the range of the composite keys that begin with these parts, start included, end excluded."""
     start = create_composite_key(object_type, attributes)
     return start, start + LAST
 
 
 def simple_range(start: str, end: str) -> tuple[str, str]:
-    """Give the range to ask the peer for, so that it holds no composite key; "" leaves a side open."""
+    """Return the range to ask the peer for, so that it holds no composite key; "" leaves a side open."""
     for bound in (start, end):
         _check_text(bound)
         if bound.startswith(SEPARATOR):

@@ -57,19 +57,19 @@ class LedgerStub:
         return self._exchange.channel_id
 
     def get_args(self) -> Sequence[bytes]:
-        """Give all arguments; the first is the transaction's name."""
+        """Return all arguments; the first is the transaction's name."""
         return self._args
 
     def get_transient(self) -> Mapping[str, bytes]:
-        """Give the proposal's transient map, which never reaches the ledger by itself."""
+        """Return the proposal's transient map, which never reaches the ledger by itself."""
         return self._proposal.transient
 
     def get_creator(self) -> bytes:
-        """Give the sender's ``msp.SerializedIdentity`` (see ``ClientIdentity``)."""
+        """Return the sender's ``msp.SerializedIdentity`` (see ``ClientIdentity``)."""
         return self._proposal.creator
 
     def get_tx_timestamp(self) -> int:
-        """Give the client's time of the proposal in nanoseconds since 1970, the same on every peer."""
+        """Return the client's time of the proposal in nanoseconds since 1970, the same on every peer."""
         return self._proposal.timestamp
 
     # Public state

@@ -59,7 +59,7 @@ _lock = threading.Lock()
 def shared_channel(
     endpoint: str, root_certificates: bytes, server_name: str = ""
 ) -> tuple[grpc.Channel, Callable[[], None]]:
-    """Give the process' one channel to an endpoint, and what to call when done with it; the last user closes it."""
+    """Return the process' one channel to an endpoint, and what to call when done with it; the last user closes it."""
     key = (endpoint, root_certificates, server_name)
     with _lock:
         if key not in _channels:

@@ -57,15 +57,15 @@ class InMemoryCheckpointer:
         return self._transaction_id
 
     def checkpoint_block(self, block_number: int) -> None:
-        """Say that a block is done."""
+        """Record that a block is done."""
         self._store(block_number + 1, None)
 
     def checkpoint_transaction(self, block_number: int, transaction_id: str) -> None:
-        """Say that a block's transactions up to this one are done."""
+        """Record that a block's transactions up to this one are done."""
         self._store(block_number, transaction_id)
 
     def checkpoint_chaincode_event(self, event: ChainPosition) -> None:
-        """Say that the events up to this one are done."""
+        """Record that the events up to this one are done."""
         self._store(event.block_number, event.transaction_id)
 
     def _store(self, block_number: int, transaction_id: str | None) -> None:

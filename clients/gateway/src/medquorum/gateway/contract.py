@@ -25,11 +25,11 @@ class Contract:
         self.contract = contract
 
     def evaluate_transaction(self, name: str, *arguments: Argument) -> bytes:
-        """Run a transaction on one peer and give its result, writing nothing; raises as ``evaluate``."""
+        """Run a transaction on one peer and return its result, writing nothing; raises as ``evaluate``."""
         return self.evaluate(name, arguments=arguments)
 
     def submit_transaction(self, name: str, *arguments: Argument) -> bytes:
-        """Run a transaction, wait until it is valid on the ledger and give its result; raises as ``submit``."""
+        """Run a transaction, wait until it is valid on the ledger and return its result; raises as ``submit``."""
         return self.submit(name, arguments=arguments)
 
     def evaluate(
@@ -41,7 +41,7 @@ class Contract:
         endorsing_organizations: Sequence[str] = (),
         timeout: float | None = None,
     ) -> bytes:
-        """Run a transaction on one peer and give its result, writing nothing.
+        """Run a transaction on one peer and return its result, writing nothing.
 
         Raises
         ------
@@ -64,7 +64,7 @@ class Contract:
         submit_timeout: float | None = None,
         commit_status_timeout: float | None = None,
     ) -> bytes:
-        """Run a transaction, wait until it is valid on the ledger and give its result.
+        """Run a transaction, wait until it is valid on the ledger and return its result.
 
         Raises
         ------

@@ -109,7 +109,7 @@ def new_chaincode_events_request(
 
 
 def start_position(start_block: int | None, checkpoint: Checkpoint | None) -> SeekPosition:
-    """Say where to start: at the checkpoint if it is set, else at the block, else at the next one to be committed."""
+    """Return where to start: at the checkpoint if it is set, else at the block, else at the next one committed."""
     marked = checkpoint.block_number if checkpoint else None
     block = start_block if marked is None else marked
     if block is None:

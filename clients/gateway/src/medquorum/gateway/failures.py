@@ -150,12 +150,12 @@ def chaincode_message(error: BaseException) -> str | None:
 
 
 def peers_unknown(error: BaseException) -> bool:
-    """Tell whether the gateway knew no peers that can answer: those that have just started find one another soon."""
+    """Return whether the gateway knew no peers that can answer: those that have just started find one another soon."""
     return isinstance(error, GatewayError) and any(re.search(_UNKNOWN, text) for text in _texts(error))
 
 
 def identity_refused(error: GatewayError) -> bool:
-    """Tell whether a peer did not accept the identity or its signature."""
+    """Return whether a peer did not accept the identity or its signature."""
     return any(_DENIED.search(text) for text in _texts(error))
 
 

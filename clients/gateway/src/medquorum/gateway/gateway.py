@@ -47,7 +47,7 @@ class Gateway:
         return self._client.identity.identity
 
     def get_network(self, channel: str) -> Network:
-        """Give a channel."""
+        """Return a channel."""
         return Network(self._client, channel)
 
     def close(self) -> None:

@@ -71,7 +71,7 @@ class X509Identity:
 
 
 def low_s(signature: bytes, order: int) -> bytes:
-    """Give the equivalent DER signature whose s is at most half the curve's order: peers refuse the other one."""
+    """Return the equivalent DER signature whose s is at most half the curve's order: peers refuse the other one."""
     r, s = decode_dss_signature(signature)
     return encode_dss_signature(r, min(s, order - s))
 
@@ -130,5 +130,5 @@ def new_nonce() -> bytes:
 
 
 def transaction_id(nonce: bytes, creator: bytes) -> str:
-    """Give the id a peer derives from a proposal's signature header."""
+    """Return the id a peer derives from a proposal's signature header."""
     return sha256(nonce + creator).hex()

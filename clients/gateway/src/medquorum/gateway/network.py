@@ -32,7 +32,7 @@ class Network:
         self.channel = channel
 
     def get_contract(self, chaincode: str, contract: str | None = None) -> Contract:
-        """Give a chaincode's default contract, or the named one."""
+        """Return a chaincode's default contract, or the named one."""
         return Contract(self._client, self.channel, chaincode, contract)
 
     def new_commit(self, transaction_id: str) -> Commit:

@@ -38,7 +38,7 @@ class Proposal(Signable):
         self.transaction_id: str = proposed.transaction_id
 
     def evaluate(self, timeout: float | None = None) -> bytes:
-        """Run the proposal on one peer and give its result; nothing is written (5 seconds by default).
+        """Run the proposal on one peer and return its result; nothing is written (5 seconds by default).
 
         Raises
         ------

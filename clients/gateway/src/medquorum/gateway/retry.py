@@ -25,7 +25,7 @@ RETRIED_GATEWAY_CODES = frozenset({"UNAVAILABLE", "ABORTED", "FAILED_PRECONDITIO
 
 
 def worth_retrying(error: BaseException) -> bool:
-    """Tell whether the same transaction may go well with a fresh proposal.
+    """Return whether the same transaction may go well with a fresh proposal.
 
     Never after a chaincode's refusal, a refused identity or a duplicate, and never after ``SubmitError`` and
     ``CommitStatusError``, whose transaction may be committed: see ``Submissions``.

@@ -75,12 +75,12 @@ class Aggregate(Statement):
 
 
 def nodes(task: Task) -> list[str]:
-    """Give who computes a task's new models: its verifiers, under encryption the aggregation nodes."""
+    """Return who computes a task's new models: its verifiers, under encryption the aggregation nodes."""
     return task.verifiers if task.encrypted is None else task.encrypted.aggregators
 
 
 def leading(aggregates: list[Aggregate]) -> tuple[Aggregate, int] | None:
-    """Give the result most verifiers share, and their number; of equals the one with the lowest bytes."""
+    """Return the result most verifiers share, and their number; of equals the one with the lowest bytes."""
     counts = Counter(aggregate.agreed_bytes for aggregate in aggregates)
     if not counts:
         return None
@@ -89,12 +89,12 @@ def leading(aggregates: list[Aggregate]) -> tuple[Aggregate, int] | None:
 
 
 def required(task: Task, quorum: int) -> int:
-    """Give how many equal results end a round."""
+    """Return how many equal results end a round."""
     return max(task.quorum, quorum, len(nodes(task)) // 2 + 1)
 
 
 def final(task: Task, aggregates: list[Aggregate], quorum: int = 0) -> Aggregate | None:
-    """Give the result that ends a round, None while there is none: P0's in an encrypted task.
+    """Return the result that ends a round, None while there is none: P0's in an encrypted task.
 
     A majority of the nodes and as many as the quorum have to agree; under encryption both parties among them, or
     hospitals that are nodes could outvote them.
@@ -109,5 +109,5 @@ def final(task: Task, aggregates: list[Aggregate], quorum: int = 0) -> Aggregate
 
 
 def is_worse(task: Task, base: int, model: int) -> bool:
-    """Tell whether a model's correct count is below the base's by more than the task's tolerance."""
+    """Return whether a model's correct count is below the base's by more than the task's tolerance."""
     return 1000 * (base - model) > task.model_tolerance * task.dataset_size

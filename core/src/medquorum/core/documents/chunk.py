@@ -28,13 +28,13 @@ class Chunk(NamedTuple):
 
 
 def chunk_sizes(length: int) -> list[int]:
-    """Give the bytes of each chunk of a model of ``length`` bytes: full ones and a shorter last one."""
+    """Return the bytes of each chunk of a model of ``length`` bytes: full ones and a shorter last one."""
     full, rest = divmod(length, CHUNK_BYTES)
     return [CHUNK_BYTES] * full + ([rest] if rest else [])
 
 
 def chunks_of(hashes: Sequence[str], length: int) -> list[Chunk]:
-    """Give the chunks of a model of ``length`` bytes."""
+    """Return the chunks of a model of ``length`` bytes."""
     return [Chunk(*both) for both in zip(hashes, chunk_sizes(length), strict=True)]
 
 

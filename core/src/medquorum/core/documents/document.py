@@ -48,12 +48,12 @@ class Document(BaseModel):
         return composite_key(self.kind, self.attributes)
 
     def plain(self) -> dict[str, Any]:
-        """Give the document as plain values with its ``docType``."""
+        """Return the document as plain values with its ``docType``."""
         fields = self.model_dump()
         return {"docType": self.kind} | {k: v for k, v in fields.items() if v is not None or k not in self.optional}
 
     def encode(self) -> bytes:
-        """Give the document's canonical bytes."""
+        """Return the document's canonical bytes."""
         return canonical.encode(self.plain())
 
     @classmethod

@@ -90,9 +90,9 @@ class Encrypted(BaseModel):
 
     @property
     def semi_honest(self) -> bool:
-        """Tell whether hospitals verify their own updates, and so have to be trusted to keep to the protocol."""
+        """Return whether hospitals verify their own updates, and so have to be trusted to keep to the protocol."""
         return self.placement == "smv-semi-honest"
 
     def evaluators(self, hospital: str) -> tuple[str, str]:
-        """Give P0 and P1 of one update's verification."""
+        """Return P0 and P1 of one update's verification."""
         return self.parties[0], hospital if self.semi_honest else self.parties[1]

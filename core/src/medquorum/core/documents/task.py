@@ -88,11 +88,11 @@ class Task(Document):
 
     @property
     def judges_rounds(self) -> bool:
-        """Tell whether the rule judges all updates of a round together."""
+        """Return whether the rule judges all updates of a round together."""
         return rules.parse_rule(self.rule).over_round
 
     def attesters(self, hospital: str) -> list[str]:
-        """Give who attests what it found of a hospital's update."""
+        """Return who attests what it found of a hospital's update."""
         return self.verifiers if self.encrypted is None else sorted(self.encrypted.evaluators(hospital))
 
     def expect(self, verification: Verification, remedy: str) -> None:

@@ -55,7 +55,7 @@ def private_value(salt: bytes, chunk: bytes) -> bytes:
 
 
 def chunk_of(value: bytes, length: int) -> bytes:
-    """Give the chunk of ``length`` bytes in a private value.
+    """Return the chunk of ``length`` bytes in a private value.
 
     Raises
     ------

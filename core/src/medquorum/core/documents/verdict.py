@@ -39,7 +39,7 @@ class Verdict(Document):
 
 
 def disclosed(task: Task, verdict: rules.Verdict) -> dict[str, Any]:
-    """Give the part of a verdict that the task's disclosure mode lets out."""
+    """Return the part of a verdict that the task's disclosure mode lets out."""
     if task.disclosure == "bit":
         return {"accepted": verdict.accepted, "reason": None if verdict.accepted else rules.Reason.RULE.value}
     result: dict[str, Any] = {

@@ -29,7 +29,7 @@ class AccuracyCounts(NamedTuple):
 
 
 def correct(logits: IntArray, labels: npt.NDArray[np.integer], bits: int) -> npt.NDArray[np.bool_]:
-    """Tell for each image whether its label's logit wins: [z_y > z_j] for j < y and [z_y >= z_j] for j > y.
+    """Return for each image whether its label's logit wins: [z_y > z_j] for j < y and [z_y >= z_j] for j > y.
 
     z_a >= z_b is decided by the sign of z_a - z_b reduced to ``bits``, which is the order of integers unless that
     difference wraps. Logits are (n, classes), labels (n,) below classes, the result is (n,).
@@ -46,9 +46,10 @@ def count_correct(program: Program, images: Images, labels: npt.NDArray[np.integ
 
     Parameters
     ----------
-    program : Program
-    images : ndarray of uint8 (n, h, w) or (n, h, w, c)
-    labels : ndarray of an integer type (n,)
+    images
+        Array of uint8 (n, h, w) or (n, h, w, c).
+    labels
+        Array of an integer type (n,).
 
     Raises
     ------

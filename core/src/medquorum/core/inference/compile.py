@@ -32,10 +32,10 @@ def compile_model(
 
     Parameters
     ----------
-    description : ModelDescription
-    base, update : mapping of tensor name to integer array
+    base, update
+        Mapping of tensor name to integer array.
         The layout's tensors, with 16 fraction bits.
-    lambda_numerator, lambda_bits : int
+    lambda_numerator, lambda_bits
         λ = A / 2^k; without effect when there is no update.
 
     Raises

@@ -27,10 +27,8 @@ class Geometry:
 
     Parameters
     ----------
-    height, width : int
+    height, width
         Input places.
-    kernel : (int, int)
-    stride, padding : int
     """
 
     def __init__(self, height: int, width: int, kernel: tuple[int, int], stride: int, padding: int) -> None:
@@ -76,10 +74,10 @@ class Convolution:
 
     Parameters
     ----------
-    weights : ndarray of int64 (outputs, inputs, rows, columns)
+    weights
+        Array of int64 (outputs, inputs, rows, columns).
         The taps of ``geometry.live`` only.
-    geometry : Geometry
-    shift : int
+    shift
         :meth:`scaled` gives the sums divided by 2^shift.
     """
 
@@ -105,21 +103,21 @@ class Convolution:
         return Convolution(self._weights.sum(axis=1, keepdims=True), self._geometry, self._shift)
 
     def scaled(self, values: FloatArray) -> FloatArray:
-        """Give the sums of (n, h, w, inputs) values divided by 2^shift, exact when max|x| · bound < 2^53."""
+        """Return the sums of (n, h, w, inputs) values divided by 2^shift, exact when max|x| · bound < 2^53."""
         result: FloatArray = np.empty((values.shape[0], *self._geometry.output, self.outputs))
         for place, matrix, windows in self._products(values):
             result[place] = matrix.scaled(windows).reshape(result[place].shape)
         return result
 
     def wrapping(self, values: FloatArray) -> IntArray:
-        """Give the sums modulo 2^64, whatever the weights."""
+        """Return the sums modulo 2^64, whatever the weights."""
         result: IntArray = np.empty((values.shape[0], *self._geometry.output, self.outputs), dtype=np.int64)
         for place, matrix, windows in self._products(values):
             result[place] = matrix.wrapping(windows).reshape(result[place].shape)
         return result
 
     def _products(self, values: FloatArray) -> Iterator[tuple[Place, ExactMatrix, FloatArray]]:
-        """Give each product to make: where its result goes, the weights, the windows; blocks stay in the cache."""
+        """Return each product to make: where its result goes, the weights, the windows; blocks stay in the cache."""
         values = self._geometry.bordered(values)
         for row, column, matrix in self._groups:
             rows, columns = (slice(run.first, run.first + run.places) for run in (row, column))

@@ -25,8 +25,9 @@ class ExactMatrix:
 
     Parameters
     ----------
-    weights : ndarray of int64 (inputs, outputs)
-    shift : int
+    weights
+        Array of int64 (inputs, outputs).
+    shift
         Products of :meth:`scaled` come out divided by 2^shift, which costs nothing and loses nothing.
     """
 
@@ -39,7 +40,7 @@ class ExactMatrix:
         self._wide = weights.copy() if np.abs(floats).max(initial=0.0) >= EXACT else None
 
     def scaled(self, values: FloatArray) -> FloatArray:
-        """Give values @ weights / 2^shift.
+        """Return values @ weights / 2^shift.
 
         Exact when max|values| · bound < EXACT, which the caller has checked; ``values`` is (rows, inputs).
         """
@@ -47,7 +48,7 @@ class ExactMatrix:
         return result
 
     def wrapping(self, values: FloatArray) -> IntArray:
-        """Give values @ weights modulo 2^64 for any weights and any integers |values| < 2^53."""
+        """Return values @ weights modulo 2^64 for any weights and any integers |values| < 2^53."""
         total = np.zeros((values.shape[0], self._scaled.shape[1]), dtype=np.int64)
         for weight_shift, weights, bound in self._limbs():
             bits = 52 - int(np.ceil(np.log2(max(bound, 1.0))))
@@ -57,7 +58,7 @@ class ExactMatrix:
         return total
 
     def _limbs(self) -> Iterator[tuple[int, FloatArray, float]]:
-        """Give the weights whole or, where that leaves the values under 8 bits, in signed limbs, with their shifts."""
+        """Return the weights whole, or in signed limbs where that leaves the values under 8 bits, and their shifts."""
         if self._wide is None and self.bound < 2.0**44:
             yield 0, self._scaled * 2.0**self._shift, self.bound
             return
@@ -84,5 +85,5 @@ def _value_limbs(values: FloatArray, bits: int) -> Iterator[tuple[int, FloatArra
 
 
 def _column_bound(weights: FloatArray) -> float:
-    """Give an upper bound of every column's Σ|w|, its own rounding included."""
+    """Return an upper bound of every column's Σ|w|, its own rounding included."""
     return float(np.abs(weights).sum(axis=0).max(initial=0.0)) * (1 + 2.0**-20)

@@ -30,9 +30,10 @@ class Mixture:
 
     Parameters
     ----------
-    base, update : mapping of name to integer array
+    base, update
+        Mapping of name to integer array.
         w and r with 16 fraction bits.
-    lambda_numerator, lambda_bits : int
+    lambda_numerator, lambda_bits
         λ = A / 2^k with 0 <= A <= 2^k and k <= 8.
 
     Raises
@@ -59,7 +60,7 @@ class Mixture:
         self._factors = (0, 1) if update is None else (lambda_numerator, (1 << lambda_bits) - lambda_numerator)
 
     def affine(self, layer: Conv | Dense, norm: BatchNorm | None, live: Part = ()) -> Affine:
-        """Give a layer's weights (those of ``live`` taps) and biases, a following batch normalisation folded in.
+        """Return a layer's weights (those of ``live`` taps) and biases, a following batch normalisation folded in.
 
         g = T(gamma·s), W' = T_f(g·W), b' = g·(b - mean) + beta; T drops f + k bits. g has f, W' f + k, b' 2·f + k bits.
         """

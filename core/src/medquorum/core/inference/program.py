@@ -25,11 +25,11 @@ class Program:
 
     Parameters
     ----------
-    steps : sequence of Step
-    image : (int, int, int)
+    image
         The description's input: channels, height, width.
-    pixels : sequence of 256 int
-    bits : int
+    pixels
+        Sequence of 256 int.
+    bits
         Width w of an activation and a logit.
     """
 
@@ -42,11 +42,12 @@ class Program:
         self._block = max(1, min(128, _BLOCK_VALUES // largest))
 
     def logits(self, images: Images) -> IntArray:
-        """Give the last layer's values.
+        """Return the last layer's values.
 
         Parameters
         ----------
-        images : ndarray of uint8 (n, h, w) or (n, h, w, c)
+        images
+            Array of uint8 (n, h, w) or (n, h, w, c).
             Grayscale images are repeated to the model's channels.
 
         Returns
@@ -67,7 +68,7 @@ class Program:
         return result
 
     def predict(self, images: Images) -> IntArray:
-        """Give each image's class (n,): the largest logit, the lowest index among equals."""
+        """Return each image's class (n,): the largest logit, the lowest index among equals."""
         result: IntArray = self.logits(images).argmax(axis=1)
         return result
 

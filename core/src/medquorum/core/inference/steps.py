@@ -22,11 +22,11 @@ class Step:
 
     Attributes
     ----------
-    name : str
+    name
         Unique in the program.
-    shape : tuple of int
+    shape
         One image's output shape as the description counts it: (c, h, w) or (features,).
-    opens : bool
+    opens
         The step's input is also the shortcut's input of the residual that starts here.
     """
 
@@ -35,7 +35,7 @@ class Step:
     opens: bool
 
     def apply(self, values: FloatArray, entry: FloatArray) -> FloatArray:
-        """Give the step's output; ``entry`` is the input of the residual around it."""
+        """Return the step's output; ``entry`` is the input of the residual around it."""
         raise NotImplementedError
 
 
@@ -45,13 +45,12 @@ class Linear(Step):
 
     Attributes
     ----------
-    main : Convolution
-    bias : ndarray of int64 (outputs,)
+    bias
+        Array of int64 (outputs,).
         With 2·f + k fraction bits; the truncation's 2^(f+k-1) and a shortcut convolution's bias are already in it.
-    adds : bool
+    adds
         True for the last convolution of a residual: it adds the residual's input, through ``shortcut`` if there is one.
-    shortcut : Convolution or None
-    shift, bits : int
+    shift, bits
         f + k and the activations' width w.
     """
 
@@ -63,7 +62,7 @@ class Linear(Step):
     bits: int
 
     def apply(self, values: FloatArray, entry: FloatArray) -> FloatArray:
-        """Give floor((Σ x·w + bias) / 2^shift) modulo 2^64, reduced to ``bits``."""
+        """Return floor((Σ x·w + bias) / 2^shift) modulo 2^64, reduced to ``bits``."""
         main = _for_channels(self.main, values)
         side = None if self.shortcut is None else _for_channels(self.shortcut, entry)
         bound = _largest(values) * main.bound + float(np.abs(self.bias.astype(np.float64)).max())
@@ -94,7 +93,7 @@ class Rectify(Step):
     """ReLU."""
 
     def apply(self, values: FloatArray, entry: FloatArray) -> FloatArray:
-        """Give x where it is not negative, else 0."""
+        """Return x where it is not negative, else 0."""
         return np.maximum(values, 0.0)
 
 
@@ -103,7 +102,7 @@ class Reshape(Step):
     """Flatten: nothing happens to the values, only :attr:`shape` changes."""
 
     def apply(self, values: FloatArray, entry: FloatArray) -> FloatArray:
-        """Give the values as they are."""
+        """Return the values as they are."""
         return values
 
 
@@ -117,7 +116,7 @@ class Maximum(Step):
     bits: int
 
     def apply(self, values: FloatArray, entry: FloatArray) -> FloatArray:
-        """Give each window's maximum."""
+        """Return each window's maximum."""
         return pooling.maximum(values, self.kernel, self.stride, self.padding, self.bits)
 
 
@@ -130,7 +129,7 @@ class Average(Step):
     bits: int
 
     def apply(self, values: FloatArray, entry: FloatArray) -> FloatArray:
-        """Give each window's mean."""
+        """Return each window's mean."""
         return pooling.average(values, self.kernel, self.stride, self.bits)
 
 

@@ -42,7 +42,7 @@ def runs(size: int, kernel: int, stride: int, padding: int) -> list[Run]:
 
 
 def patches(values: FloatArray, rows: Run, columns: Run, stride: int) -> FloatArray:
-    """Give the windows of (n, h, w, c) values as a matrix (n · rows · columns, taps · taps · c)."""
+    """Return the windows of (n, h, w, c) values as a matrix (n · rows · columns, taps · taps · c)."""
     n, _, _, channels = values.shape
     part = values[:, rows.start :, columns.start :, :]
     by_image, by_row, by_column, by_channel = part.strides

@@ -20,7 +20,7 @@ Document: TypeAlias = dict[str, Any]
 
 
 def pixel_table(mean: float = 0.0, deviation: float = 1.0) -> list[int]:
-    """Give the fixed-point value of each pixel i: (i/255 - mean) / deviation."""
+    """Return the fixed-point value of each pixel i: (i/255 - mean) / deviation."""
     values: list[int] = fixedpoint.encode((np.arange(256) / 255.0 - mean) / deviation).tolist()
     return values
 

@@ -45,7 +45,7 @@ class Kind(Enum):
 
     @property
     def mixed(self) -> bool:
-        """Tell whether p mixes this tensor with λ."""
+        """Return whether p mixes this tensor with λ."""
         return self not in (Kind.MEAN, Kind.SCALE)
 
     @property
@@ -75,7 +75,7 @@ class TensorSpec(NamedTuple):
 
 
 def layout(description: ModelDescription) -> tuple[TensorSpec, ...]:
-    """Give the model's tensors in packing order: the order of the layers, a residual's body before its shortcut."""
+    """Return the model's tensors in packing order: the order of the layers, a residual's body before its shortcut."""
     return tuple(spec for placed in walk(description.layers, description.input) for spec in _tensors(placed.layer))
 
 
@@ -95,12 +95,12 @@ def _tensors(layer: PlainLayer) -> list[TensorSpec]:
 
 
 def parameters(description: ModelDescription) -> int:
-    """Give the number of parameters; a packed model has four bytes for each."""
+    """Return the number of parameters; a packed model has four bytes for each."""
     return sum(spec.size for spec in layout(description))
 
 
 def layout_hash(description: ModelDescription) -> str:
-    """Give the hex SHA-256 of a tag and the canonical JSON of [[name, shape, kind], ...]."""
+    """Return the hex SHA-256 of a tag and the canonical JSON of [[name, shape, kind], ...]."""
     rows = [[spec.name, list(spec.shape), spec.kind.value] for spec in layout(description)]
     return sha256(_TAG + canonical.encode(rows)).hexdigest()
 

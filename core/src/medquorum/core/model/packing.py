@@ -23,7 +23,7 @@ Tensors: TypeAlias = dict[str, npt.NDArray[np.int32]]
 
 
 def pack(description: ModelDescription, tensors: Mapping[str, npt.NDArray[np.integer]]) -> bytes:
-    """Give a model's bytes: all tensors in layout order, row-major, int32 little-endian.
+    """Return a model's bytes: all tensors in layout order, row-major, int32 little-endian.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def pack(description: ModelDescription, tensors: Mapping[str, npt.NDArray[np.int
 
 
 def unpack(description: ModelDescription, raw: bytes) -> Tensors:
-    """Give a packed model's tensors as read-only int32 views of ``raw``.
+    """Return a packed model's tensors as read-only int32 views of ``raw``.
 
     Raises
     ------
@@ -68,18 +68,18 @@ def split(raw: bytes) -> list[bytes]:
 
 
 def chunk_lengths(description: ModelDescription) -> list[int]:
-    """Give the byte length of each chunk of a packed model of this description."""
+    """Return the byte length of each chunk of a packed model of this description."""
     total = 4 * parameters(description)
     return [min(CHUNK_BYTES, total - start) for start in range(0, total, CHUNK_BYTES)]
 
 
 def chunk_hashes(raw: bytes) -> list[str]:
-    """Give the hex SHA-256 of each chunk."""
+    """Return the hex SHA-256 of each chunk."""
     return [sha256(chunk).hexdigest() for chunk in split(raw)]
 
 
 def model_hash(layout: str, chunks: Sequence[str]) -> str:
-    """Give SHA-256("medquorum model v1" ‖ layout hash ‖ chunk hashes) in hex, from hex hashes.
+    """Return SHA-256("medquorum model v1" ‖ layout hash ‖ chunk hashes) in hex, from hex hashes.
 
     Raises
     ------

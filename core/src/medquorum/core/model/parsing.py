@@ -14,11 +14,11 @@ __all__ = ["parse"]
 
 
 def parse(document: object) -> ModelDescription:
-    """Check a description and give it as types.
+    """Check a description and return it as types.
 
     Parameters
     ----------
-    document : dict
+    document
         As in a task's ``model`` field: ``name``, ``input``, ``classes``, ``pixels``, ``layers``.
 
     Raises

@@ -44,7 +44,7 @@ class Placed(NamedTuple):
 
 
 def pooled(size: int, kernel: int, stride: int, padding: int) -> int:
-    """Give the number of window positions along an axis of ``size`` places."""
+    """Return the number of window positions along an axis of ``size`` places."""
     return (size + 2 * padding - kernel) // stride + 1
 
 
@@ -135,7 +135,7 @@ def _walk_residual(layer: Residual, shape: Shape) -> Generator[Placed, None, Sha
 
 
 def output_shape(layer: PlainLayer, shape: Shape) -> Shape:
-    """Give what a plain layer makes of a shape; ModelError when it does not fit."""
+    """Return what a plain layer makes of a shape; ModelError when it does not fit."""
     match layer.op:
         case "flatten":
             return (prod(shape),)

@@ -25,7 +25,7 @@ Values = npt.NDArray[np.int32]
 
 
 def stored_form(chunk: bytes) -> bytes:
-    """Give a chunk's stored form.
+    """Return a chunk's stored form.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def stored_form(chunk: bytes) -> bytes:
 
 
 def from_stored_form(stored: bytes, length: int) -> bytes:
-    """Give the chunk of ``length`` bytes that a stored form stands for.
+    """Return the chunk of ``length`` bytes that a stored form stands for.
 
     Raises
     ------
@@ -75,14 +75,14 @@ def from_stored_form(stored: bytes, length: int) -> bytes:
 
 
 def _widths(blocks: Values) -> Bytes:
-    """Give the low bits that each block (n, 128) needs: 0 where all values are 0."""
+    """Return the low bits that each block (n, 128) needs: 0 where all values are 0."""
     reach = np.maximum(blocks.max(axis=1), -1 - blocks.min(axis=1))
     signed = 1 + np.searchsorted(np.int64(1) << np.arange(BITS - 1), reach, side="right")
     return np.where(blocks.any(axis=1), signed, 0).astype(np.uint8)
 
 
 def _narrowed(blocks: Values, width: int) -> list[bytes]:
-    """Give the low bits of blocks (n, 128): whole bytes, then single planes."""
+    """Return the low bits of blocks (n, 128): whole bytes, then single planes."""
     bytes_of = blocks.view(np.uint8).reshape(-1, 4)
     whole, rest = divmod(width, 8)
     kept = [bytes_of[:, place].tobytes() for place in range(whole)]
@@ -93,7 +93,7 @@ def _narrowed(blocks: Values, width: int) -> list[bytes]:
 
 
 def _widened(kept: Bytes, width: int) -> Values:
-    """Give the blocks (n, 128) of which these are the low bits."""
+    """Return the blocks (n, 128) of which these are the low bits."""
     count = len(kept) * 8 // width
     whole, rest = divmod(width, 8)
     bytes_of = np.zeros((count, 4), np.uint8)

@@ -37,13 +37,13 @@ class Candidate:
 
     Attributes
     ----------
-    name : str
+    name
         The hospital's MSP id; breaks ties.
-    problem : Reason or None
+    problem
         What :func:`screen` found; the rest is then not looked at.
-    distance : int or None
+    distance
         :func:`squared_distance`, where the rule has a norm bound.
-    mixed, own : AccuracyCounts or None
+    mixed, own
         Accuracy counts of p and of r, where the rule's ``subjects`` name them.
     """
 
@@ -60,13 +60,11 @@ class Verdict:
 
     Attributes
     ----------
-    name : str
-    accepted : bool
-    reason : Reason or None
+    reason
         None exactly when accepted.
-    quality : int or None
+    quality
         correct(p) - correct(w), where p was evaluated.
-    counts : dict of str to int
+    counts
         ``total``, ``base`` = correct(w) and, where evaluated, ``mixed``, ``own``, ``aggregate`` (of the prefix that
         ends with this candidate).
     """
@@ -85,10 +83,9 @@ def screen(
 
     Parameters
     ----------
-    description : ModelDescription
-    raw : bytes
+    raw
         The packed update.
-    earlier : collection of str
+    earlier
         Digests of the candidates before this one in the sorted list.
 
     Returns
@@ -117,7 +114,7 @@ def squared_distance(
     base: Mapping[str, npt.NDArray[np.integer]],
     update: Mapping[str, npt.NDArray[np.integer]],
 ) -> int:
-    """Give Σ (r - w)² exactly, in units of 2^-32, over the tensors that are mixed with λ.
+    """Return Σ (r - w)² exactly, in units of 2^-32, over the tensors that are mixed with λ.
 
     Batch normalisation's mean and scale change by large steps in honest training; RANGE alone bounds them.
     """

@@ -107,7 +107,7 @@ _ADAPTER: TypeAdapter[Rule] = TypeAdapter(Annotated[Rule, Field(discriminator="n
 
 
 def parse_rule(document: object) -> Rule:
-    """Check a task's ``rule`` and give it as a type.
+    """Check a task's ``rule`` and return it as a type.
 
     Raises
     ------

@@ -27,14 +27,13 @@ def judge(
 
     Parameters
     ----------
-    rule : Rule
-    base : AccuracyCounts
+    base
         Accuracy counts of w.
-    candidates : sequence of Candidate
+    candidates
         One or more for a rule over an update, all of the round for a rule over the round.
-    aggregate_counts : callable
+    aggregate_counts
         Needed by ``prefix``, which calls it once for each prefix, shortest first.
-    minimum : int
+    minimum
         Shortest prefix worth accepting: the task's ``minimum_accepted``.
 
     Raises

@@ -10,7 +10,7 @@ __all__ = ["least_counts"]
 
 
 def least_counts(rule: PerUpdate, base: AccuracyCounts) -> dict[Subject, tuple[int, tuple[int, ...]]]:
-    """Give, for each model the rule evaluates, the least correct images in all and of each class.
+    """Return, for each model the rule evaluates, the least correct images in all and of each class.
 
     A candidate is accepted by :func:`medquorum.core.rules.judge` exactly when its counts reach all of them (and it
     passes RANGE and the norm bound).

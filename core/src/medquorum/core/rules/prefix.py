@@ -29,13 +29,14 @@ def ranked(candidates: Sequence[Candidate]) -> list[str]:
 
 
 def best_prefix(rule: Prefix, base: AccuracyCounts, prefixes: Mapping[str, AccuracyCounts], minimum: int) -> set[str]:
-    """Give the accepted names.
+    """Return the accepted names.
 
     Parameters
     ----------
-    prefixes : mapping of name to AccuracyCounts
+    prefixes
+        Mapping of name to AccuracyCounts.
         In ranked order, for each name the accuracy counts of the aggregate of the prefix that ends with it.
-    minimum : int
+    minimum
         Shorter prefixes do not count.
 
     Returns

@@ -13,7 +13,7 @@ __all__ = ["norm_refusal", "refusal", "subject", "within_slack"]
 
 
 def refusal(rule: PerUpdate, base: AccuracyCounts, candidate: Candidate) -> Reason | None:
-    """Give the reason to refuse a candidate that passed :func:`norm_refusal`, or None.
+    """Return the reason to refuse a candidate that passed :func:`norm_refusal`, or None.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def refusal(rule: PerUpdate, base: AccuracyCounts, candidate: Candidate) -> Reas
 
 
 def norm_refusal(rule: Rule, candidate: Candidate) -> Reason | None:
-    """Give NORM when ||r - w|| > norm / 1000: Σ d² · 10^6 > norm² · 2^(2f), exactly.
+    """Return NORM when ||r - w|| > norm / 1000: Σ d² · 10^6 > norm² · 2^(2f), exactly.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def norm_refusal(rule: Rule, candidate: Candidate) -> Reason | None:
 
 
 def within_slack(counts: AccuracyCounts, base: AccuracyCounts, slack: int) -> bool:
-    """Tell whether correct > correct(w) - slack/1000 of the set."""
+    """Return whether correct > correct(w) - slack/1000 of the set."""
     return 1000 * (counts.correct - base.correct) + slack * base.total > 0
 
 
 def subject(candidate: Candidate, which: Subject) -> AccuracyCounts:
-    """Give the accuracy counts of p or r; ContractError ``NOT_READY`` when it was not evaluated."""
+    """Return the accuracy counts of p or r; ContractError ``NOT_READY`` when it was not evaluated."""
     counts = candidate.mixed if which == "mixed" else candidate.own
     if counts is None:
         raise ContractError("NOT_READY", f"{candidate.name}'s model ({which}) was not evaluated", "Prepare it first")

@@ -56,7 +56,7 @@ class Finding:
         return f"FAILED  {self.check}: {self.detail}. {self.remedy}"
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the finding as plain values."""
+        """Return the finding as plain values."""
         return asdict(self)
 
 
@@ -123,7 +123,7 @@ def _ports(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
 
 
 def _shows(service: Service, certificate: Path) -> bool:
-    """Tell whether the organisation's own agent listens there: it shows the service's certificate."""
+    """Return whether the organisation's own agent listens there: it shows the service's certificate."""
     try:
         shown = ssl.get_server_certificate((service.host, service.port), timeout=5)
         return ssl.PEM_cert_to_DER_cert(shown) == ssl.PEM_cert_to_DER_cert(certificate.read_text())

@@ -69,7 +69,7 @@ def _open(folder: Path, quiet: bool) -> Network:
 
 
 def _follow(network: Network, newcomer: str = "") -> str:
-    """Make the channel follow where all keys are here; gives what to do next."""
+    """Make the channel follow where all keys are here; return what to do next."""
     if network.kind != "fabric" or not _one_place(network, newcomer):
         return NEXT
     network.adopt()
@@ -77,6 +77,6 @@ def _follow(network: Network, newcomer: str = "") -> str:
 
 
 def _one_place(network: Network, newcomer: str) -> bool:
-    """Tell whether this folder holds everyone's keys; a newcomer's are made here unless its bundle was taken in."""
+    """Return whether this folder holds everyone's keys; a newcomer's are made here unless its bundle was taken in."""
     missing = [one for one in network.consortium.everyone if not msp_folder.is_own(network.folder, one)]
     return all(one.name == newcomer and not network.folder.msp(one).is_dir() for one in missing)

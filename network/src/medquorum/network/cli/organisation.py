@@ -51,7 +51,7 @@ def init(folder: Folder, name: Name, with_fabric_ca: WithFabricCa = None, as_jso
 
 @contextmanager
 def _issuers(folder: NetworkFolder, one: AnyOrganisation, wanted: bool | None) -> Iterator[crypto.Issuers | None]:
-    """Give the organisation's Fabric CA where it has one or begins with one, and has something to be issued."""
+    """Return the organisation's Fabric CA where it has one or begins with one, and has something to be issued."""
     has, others = _has_fabric_ca(folder, one), folder.msp(one).exists() or crypto.has_own_authorities(one, folder)
     if (has or others) and wanted not in (None, has):
         raise ConfigError(

@@ -42,7 +42,7 @@ def rows(network: Network) -> list[Row]:
 
 
 def status(network: Network) -> dict[str, Any]:
-    """Give the network's state as plain values."""
+    """Return the network's state as plain values."""
     found = rows(network)
     supervisors = [r for name, r in records(network.folder).items() if name.startswith("supervisor")]
     return {

@@ -212,7 +212,7 @@ class Consortium(_Table):
         return _find(self.everyone, name)
 
     def on_channel(self, name: str) -> Consortium:
-        """Give the same consortium on a channel of another name."""
+        """Return the same consortium on a channel of another name."""
         try:
             channel = Channel.model_validate(self.channel.model_dump() | {"name": name})
         except ValidationError as error:

@@ -23,7 +23,7 @@ GLOBALS: dict[str, Any] = {"domain": "example.com", "host": "127.0.0.1", "port_b
 
 
 def expand(raw: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Give the explicit form of a parsed file; ``changes`` replaces hospitals, orderers, consensus, port_base...
+    """Return the explicit form of a parsed file; ``changes`` replaces hospitals, orderers, consensus, port_base...
 
     Raises
     ------
@@ -97,7 +97,7 @@ def _orderer(entry: Any, index: int, defaults: dict[str, Any]) -> Any:
 
 
 def _add_services(organisations: list[Any], orderers: list[Any], defaults: dict[str, Any]) -> None:
-    """Give verifiers, dealers and hospitals the port of a service, the next free one where an explicit file uses it."""
+    """Assign verifiers, dealers and hospitals the port of a service, the next free one where a file uses it."""
     used = [port for entry in (*organisations, *orderers) for port in _ports(entry)]
     for index, entry in enumerate(organisations):
         roles = entry.get("roles") if isinstance(entry, dict) else None
@@ -114,7 +114,7 @@ def _add_services(organisations: list[Any], orderers: list[Any], defaults: dict[
 
 
 def _base(organisations: list[Any], index: int, defaults: dict[str, Any]) -> int:
-    """Give the first of an organisation's ten ports, from its peer's or the nearest other one's."""
+    """Return the first of an organisation's ten ports, from its peer's or the nearest other one's."""
     for other in sorted(range(len(organisations)), key=lambda other: abs(other - index)):
         entry = organisations[other]
         peer = entry.get("peer") if isinstance(entry, dict) else None
@@ -124,7 +124,7 @@ def _base(organisations: list[Any], index: int, defaults: dict[str, Any]) -> int
 
 
 def _ports(entry: Any) -> list[Any]:
-    """Give every port that a file's entry names."""
+    """Return every port that a file's entry names."""
     found: list[Any] = []
     for key, value in entry.items() if isinstance(entry, dict) else ():
         if isinstance(value, dict):

@@ -15,7 +15,7 @@ __all__ = ["new_hospital", "with_hospital", "without_hospital"]
 
 
 def with_hospital(consortium: Consortium, one: Organisation) -> Consortium:
-    """Give the consortium with another hospital, or the same one when exactly that entry is there.
+    """Return the consortium with another hospital, or the same one when exactly that entry is there.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def new_hospital(consortium: Consortium, name: str) -> Organisation:
 
 
 def without_hospital(consortium: Consortium, name: str) -> Consortium:
-    """Give the consortium without a hospital.
+    """Return the consortium without a hospital.
 
     Raises
     ------

@@ -37,7 +37,7 @@ class NetworkFolder:
         return self.organizations / "fabric-ca" / one.domain
 
     def msp(self, one: AnyOrganisation) -> Path:
-        """Give the organisation's verifying MSP: what the others need to know of it."""
+        """Return the organisation's verifying MSP: what the others need to know of it."""
         return self.organisation(one) / "msp"
 
     def node(self, one: AnyOrganisation) -> Path:
@@ -49,7 +49,7 @@ class NetworkFolder:
         return self.node(one) / "tls"
 
     def signing_certificate(self, one: AnyOrganisation) -> Path:
-        """Give the node's own signing certificate."""
+        """Return the node's own signing certificate."""
         return self.node(one) / "msp" / "signcerts" / f"{one.node}-cert.pem"
 
     def service_tls(self, one: Organisation) -> Path:
@@ -65,19 +65,19 @@ class NetworkFolder:
         return self.organisation(one) / "users" / f"{user}@{one.domain}"
 
     def certificate(self, one: AnyOrganisation, user: str) -> Path:
-        """Give a user's signing certificate."""
+        """Return a user's signing certificate."""
         return self.user(one, user) / "msp" / "signcerts" / f"{user}@{one.domain}-cert.pem"
 
     def key(self, one: AnyOrganisation, user: str) -> Path:
-        """Give a user's private key."""
+        """Return a user's private key."""
         return self.user(one, user) / "msp" / "keystore" / "priv_sk"
 
     def profile(self, one: Organisation, ending: str = "json") -> Path:
-        """Give the organisation's connection profile (``json`` or ``yaml``)."""
+        """Return the organisation's connection profile (``json`` or ``yaml``)."""
         return self.organisation(one) / f"connection-{one.label}.{ending}"
 
     def hfc_profile(self, one: Organisation) -> Path:
-        """Give the organisation's connection profile for fabric-sdk-py."""
+        """Return the organisation's connection profile for fabric-sdk-py."""
         return self.organisation(one) / f"hfc-{one.label}.json"
 
     def hfc_store(self, one: Organisation) -> Path:
@@ -85,7 +85,7 @@ class NetworkFolder:
         return self.organisation(one) / "hfc-store"
 
     def wallet(self, one: Organisation, user: str) -> Path:
-        """Give a user's wallet identity."""
+        """Return a user's wallet identity."""
         return self.organisation(one) / "wallet" / f"{user}@{one.domain}.id"
 
     def verification(self, one: Organisation) -> Path:
@@ -93,19 +93,19 @@ class NetworkFolder:
         return self.organisation(one) / "verification"
 
     def block(self, channel: str) -> Path:
-        """Give the channel's genesis block."""
+        """Return the channel's genesis block."""
         return self.root / "channel-artifacts" / f"{channel}.block"
 
     def data(self, node: str) -> Path:
-        """Give a node's ledgers."""
+        """Return a node's ledgers."""
         return self.root / "data" / node
 
     def log(self, node: str) -> Path:
-        """Give a process' log."""
+        """Return a process' log."""
         return self.root / "logs" / f"{node}.log"
 
     def run(self, node: str) -> Path:
-        """Give a process' record: pid, start time, restarts."""
+        """Return a process' record: pid, start time, restarts."""
         return self.root / "run" / f"{node}.json"
 
     @property
@@ -129,7 +129,7 @@ class NetworkFolder:
         return self.root / "chaincodes.json"
 
     def process(self, name: str) -> Path:
-        """Give what should run (`medquorum.network.supervision.processes`), as against `run`, what does."""
+        """Return what should run (`medquorum.network.supervision.processes`), as against `run`, what does."""
         return self.root / "processes" / f"{name}.json"
 
     @property

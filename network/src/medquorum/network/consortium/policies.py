@@ -16,17 +16,17 @@ __all__ = ["any_of", "collections", "endorsement", "governance", "third_of_hospi
 
 
 def any_of(organisations: Iterable[Organisation], role: str) -> str:
-    """Give ``OR('AMSP.role', ...)``."""
+    """Return ``OR('AMSP.role', ...)``."""
     return f"OR({_principals(organisations, role)})"
 
 
 def endorsement(consortium: Consortium) -> str:
-    """Give the chaincode's endorsement policy: any k verifiers' peers, and never a hospital's."""
+    """Return the chaincode's endorsement policy: any k verifiers' peers, and never a hospital's."""
     return f"OutOf({consortium.quorum}, {_principals(consortium.having('verifier'), 'peer')})"
 
 
 def governance(consortium: Consortium, role: str) -> str:
-    """Give k verifiers and a third of the hospitals.
+    """Return k verifiers and a third of the hospitals.
 
     With role ``peer`` for the chaincode's life cycle, with ``admin`` for the channel's configuration.
     """
@@ -43,7 +43,7 @@ def third_of_hospitals(consortium: Consortium) -> int:
 
 
 def collections(consortium: Consortium) -> list[dict[str, Any]]:
-    """Give the private data collections of docs/reference/ledger.md in Fabric's ``collections_config.json`` form.
+    """Return the private data collections of docs/reference/ledger.md in Fabric's ``collections_config.json`` form.
 
     ``updates`` is pushed to every verifier, who needs it at once; ``models`` to two others, the rest pull it on commit.
     """

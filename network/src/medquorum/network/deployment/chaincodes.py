@@ -67,7 +67,7 @@ class Deployment:
         return f"{self.label}.{one.domain}"
 
     def same_definition(self, other: Deployment) -> bool:
-        """Tell whether both need the same approval: all but sequence, port and command."""
+        """Return whether both need the same approval: all but sequence, port and command."""
         return self._approved() == other._approved()
 
     def _approved(self) -> tuple[object, ...]:
@@ -107,14 +107,14 @@ def request(
 
 
 def renewed(deployment: Deployment, consortium: Consortium) -> Deployment:
-    """Give the same deployment for changed members: our own chaincode's collections name them."""
+    """Return the same deployment for changed members: our own chaincode's collections name them."""
     if deployment.name != DEFAULT_NAME or not deployment.collections:
         return deployment
     return replace(deployment, collections=policies.collections(consortium))
 
 
 def command_of(path: Path | None) -> list[str]:
-    """Give the command of a chaincode: a Python file, a package folder, or our own."""
+    """Return the command of a chaincode: a Python file, a package folder, or our own."""
     if path is None:
         return [_own_chaincode()]
     if not path.exists():
@@ -133,7 +133,7 @@ def _own_chaincode() -> str:
 
 
 def chaincode_process(deployment: Deployment, one: Organisation, folder: NetworkFolder) -> tuple[Process, str]:
-    """Give the process that serves one organisation, and its address.
+    """Return the process that serves one organisation, and its address.
 
     Its TLS identity is the peer's; it speaks to nobody without a TLS certificate of its organisation, for it believes
     who it speaks to about creators and state.
@@ -175,7 +175,7 @@ def save(folder: NetworkFolder, deployment: Deployment) -> None:
 
 
 def free_slot(folder: NetworkFolder, deployment: Deployment) -> int:
-    """Give the slot of the same label, else the lowest that no chaincode uses: an upgrade runs beside the old."""
+    """Return the slot of the same label, else the lowest that no chaincode uses: an upgrade runs beside the old."""
     known = deployments(folder).values()
     for one in known:
         if one.label == deployment.label:

@@ -30,12 +30,12 @@ def make_package(label: str) -> bytes:
 
 
 def metadata(label: str) -> bytes:
-    """Give the package's ``metadata.json``."""
+    """Return the package's ``metadata.json``."""
     return _json({"type": "ccaas", "label": label})
 
 
 def package_id(label: str, package: bytes) -> str:
-    """Give the id under which peers know it: the label and the SHA-256 of its bytes."""
+    """Return the id under which peers know it: the label and the SHA-256 of its bytes."""
     return f"{label}:{hashlib.sha256(package).hexdigest()}"
 
 

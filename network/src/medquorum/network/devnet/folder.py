@@ -41,7 +41,7 @@ class DownList:
         self._path = path
 
     def read(self) -> set[str]:
-        """Give the MSP ids."""
+        """Return the MSP ids."""
         return set(json.loads(self._path.read_text())) if self._path.exists() else set()
 
     def write(self, msp_ids: Iterable[str]) -> None:

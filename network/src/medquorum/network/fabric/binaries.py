@@ -38,7 +38,7 @@ class Binaries:
         return found.group(1) if found else "unknown"
 
     def run(self, program: str, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120) -> str:
-        """Run a program to its end and give what it printed (both streams).
+        """Run a program to its end and return what it printed (both streams).
 
         Raises
         ------

@@ -79,7 +79,7 @@ class FabricAuthority:
         return key, x509.load_pem_x509_certificate(certificate)
 
     def _registered(self, method: str, path: str, fields: dict[str, str]) -> Any:
-        """Change the registry with the registrar's signature; gives None where the identity is there already."""
+        """Change the registry with the registrar's signature; return None where the identity is there already."""
         body = json.dumps(fields | {"caname": self._name}).encode()
         signed = [base64.b64encode(part).decode() for part in (_uri(path).encode(), body)]
         payload = ".".join([method, *signed, self._certificate])
@@ -94,7 +94,7 @@ class FabricAuthority:
         hosts: Sequence[str] = (),
         profile: str = "",
     ) -> tuple[bytes, bytes]:
-        """Have a request signed; gives the certificate and the authority's root."""
+        """Have a request signed; return the certificate and the authority's root."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         request = x509.CertificateSigningRequestBuilder().subject_name(subject)
         if hosts:
@@ -107,7 +107,7 @@ class FabricAuthority:
         return base64.b64decode(result["Cert"]), base64.b64decode(result["ServerInfo"]["CAChain"])
 
     def _call(self, method: str, path: str, body: bytes, authorization: str) -> Any:
-        """Give an answer's result; None where the identity is registered already."""
+        """Return an answer's result; None where the identity is registered already."""
         line = http.client.HTTPSConnection("localhost", self._port, context=self._trusted, timeout=REQUEST_TIMEOUT)
         try:
             line.request(method, _uri(path), body, {"authorization": authorization})

@@ -81,7 +81,7 @@ def fabric_ca(server: Path, folder: NetworkFolder, one: AnyOrganisation) -> Iter
 
 @contextmanager
 def _running(server: Path, home: Path, second: Path, marked: Mapping[str, str]) -> Iterator[int]:
-    """Run the server with its second authority's configuration, ``marked`` as the network's; gives its port."""
+    """Run the server with its second authority's configuration, ``marked`` as the network's; return its port."""
     port, operations = _free_ports()
     log = home / "server.log"
     command = [str(server), "start", "--home", str(home), "--cafiles", str(second)]

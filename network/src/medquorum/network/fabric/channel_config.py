@@ -51,7 +51,7 @@ class Change:
         return cls(change.config_update, tuple(change.signatures))
 
     def envelope(self) -> bytes:
-        """Give the file's bytes."""
+        """Return the file's bytes."""
         channel = self.content.channel_id
         data = configtx_pb2.ConfigUpdateEnvelope(config_update=self.update, signatures=self.signatures)
         header = common_pb2.ChannelHeader(channel_id=channel, type=common_pb2.CONFIG_UPDATE)
@@ -84,7 +84,7 @@ def members_of(config: configtx_pb2.Config) -> list[str]:
 
 
 def make_change(client: AdminClient, running: configtx_pb2.Config) -> Change | None:
-    """Give the change that makes the running channel what the consortium's file and public files say; None if it is.
+    """Return the change that makes the running channel what the consortium's file and public files say; None if it is.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def make_change(client: AdminClient, running: configtx_pb2.Config) -> Change | N
 
 
 def applied(change: Change, running: configtx_pb2.Config) -> bool:
-    """Tell whether the running channel has become what a change makes it."""
+    """Return whether the running channel has become what a change makes it."""
     content = change.content
     return _reached(content.read_set, content.write_set, running.channel_group)
 

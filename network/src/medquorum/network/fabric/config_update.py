@@ -58,14 +58,14 @@ def read(path: Path) -> Change:
 
 
 def followed(client: AdminClient, change: Change, asked: Organisation) -> bool:
-    """Tell whether the running channel has become what the change makes it already."""
+    """Return whether the running channel has become what the change makes it already."""
     return applied(change, fetch(client, asked))
 
 
 def sign(client: AdminClient, change: Change, one: Organisation) -> tuple[Change, list[str]]:
     """Sign for an organisation, only what its own consortium file and collected bundles would make themselves.
 
-    Gives the change with its genuine signatures, and what is wrong with those that were dropped.
+    Returns the change with its genuine signatures, and what is wrong with those that were dropped.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def sign(client: AdminClient, change: Change, one: Organisation) -> tuple[Change
 
 
 def submit(client: AdminClient, change: Change, sender: Organisation) -> list[str]:
-    """Send a change to the orderers, and wait until it holds; gives what is wrong with the signatures left out.
+    """Send a change to the orderers, and wait until it holds; return what is wrong with the signatures left out.
 
     Raises
     ------

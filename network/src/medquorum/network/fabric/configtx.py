@@ -30,7 +30,7 @@ Document = dict[str, Any]
 
 
 def configtx(consortium: Consortium, folder: NetworkFolder) -> Document:
-    """Give the document ``configtxgen`` reads."""
+    """Return the document ``configtxgen`` reads."""
     bft = consortium.consensus == "BFT"
     profile = {
         "Policies": _meta_policies(admins="ALL Admins"),
@@ -51,7 +51,7 @@ def configtx(consortium: Consortium, folder: NetworkFolder) -> Document:
 
 
 def make_genesis(consortium: Consortium, folder: NetworkFolder, binaries: Binaries) -> bool:
-    """Write ``configtx.yaml`` and the genesis block unless the block is there; tells whether it was made."""
+    """Write ``configtx.yaml`` and the genesis block unless the block is there; return whether it was made."""
     channel = consortium.channel.name
     block = folder.block(channel)
     if block.exists():
@@ -97,7 +97,7 @@ def _orderer(consortium: Consortium, folder: NetworkFolder) -> Document:
 
 
 def _smartbft_options(batch_interval_ms: int) -> Document:
-    """Give the options: in BFT the batch interval cuts blocks, a dead leader is replaced after 2 + 5 seconds."""
+    """Return the options: in BFT the batch interval cuts blocks, a dead leader is replaced after 2 + 5 seconds."""
     return {
         "RequestBatchMaxInterval": f"{batch_interval_ms}ms",
         "RequestForwardTimeout": "2s",

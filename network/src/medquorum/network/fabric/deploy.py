@@ -87,7 +87,7 @@ def deploy(
 
 
 def _is_committed(client: AdminClient, wanted: Deployment, asked: Organisation) -> bool:
-    """Tell whether the channel's definition is the wanted one; if others committed it, ``asked`` approves it now."""
+    """Return whether the channel's definition is the wanted one; if others committed it, ``asked`` approves it now."""
     before = deployments(client.folder).get(wanted.name)
     if wanted.sequence == 0:
         return False
@@ -101,7 +101,7 @@ def _is_committed(client: AdminClient, wanted: Deployment, asked: Organisation) 
 def _approve(
     lifecycle: Lifecycle, works: list[Organisation], consortium: Consortium, progress: Progress
 ) -> tuple[list[Organisation], list[Organisation]]:
-    """Approve for the organisations; gives those that did, and those of the whole consortium that can endorse."""
+    """Approve for the organisations; return those that did, and those of the whole consortium that can endorse."""
     wanted = lifecycle.deployment
     lifecycle.write_collections()
     with progress.step(f"approve {wanted.name} {wanted.version}, sequence {wanted.sequence}"):
@@ -187,7 +187,7 @@ def _those_that_can(
 
 
 def _lacking(approved: dict[str, bool], consortium: Consortium) -> str:
-    """Say what the approvals lack of k verifiers and a third of the hospitals; empty when they suffice."""
+    """Return what the approvals lack of k verifiers and a third of the hospitals; empty when they suffice."""
     verifiers = sum(approved.get(one.msp_id, False) for one in consortium.having("verifier"))
     hospitals = sum(approved.get(one.msp_id, False) for one in consortium.having("hospital"))
     third = policies.third_of_hospitals(consortium)

@@ -22,7 +22,7 @@ def check_genesis(client: AdminClient) -> list[str]:
     """Check that the genesis block is what the consortium's file and the public files here make it.
 
     A hospital that joins a running channel is in its file, not in the block. In its folder the block is held against
-    the file without the hospitals that the block lacks; gives their names.
+    the file without the hospitals that the block lacks; return their names.
 
     Raises
     ------

@@ -89,7 +89,7 @@ class Lifecycle:
                 raise
 
     def committed_sequence(self, asked: Organisation) -> int:
-        """Give the sequence of the committed definition, 0 when there is none."""
+        """Return the sequence of the committed definition, 0 when there is none."""
         channel = ["--channelID", self.deployment.channel, "--name", self.deployment.name, "--output", "json"]
         try:
             answer = self.client.peer(asked, "lifecycle", "chaincode", "querycommitted", *channel)

@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 
 def peer_process(one: Organisation, peer: Peer, folder: NetworkFolder, binaries: Binaries, version: str) -> Process:
-    """Write an organisation's ``core.yaml`` for that version of Fabric, and give its peer's process."""
+    """Write an organisation's ``core.yaml`` for that version of Fabric, and return its peer's process."""
     filters = ["DefaultAuth", "ExpirationCheck"] + ([] if version.startswith("2.") else ["TimeWindowCheck"])
     handlers = {"peer": {"handlers": {"authFilters": [{"name": name} for name in filters]}}}
     document = _merge(_merge(_template("core.yaml"), handlers), _peer(one, peer, folder))
@@ -36,7 +36,7 @@ def peer_process(one: Organisation, peer: Peer, folder: NetworkFolder, binaries:
 def orderer_process(
     one: OrdererOrganisation, consortium: Consortium, folder: NetworkFolder, binaries: Binaries
 ) -> Process:
-    """Write an orderer organisation's ``orderer.yaml`` and give its orderer's process."""
+    """Write an orderer organisation's ``orderer.yaml`` and return its orderer's process."""
     document = _merge(_template("orderer.yaml"), _orderer(one, consortium, folder))
     home = _save(folder, one.node, "orderer.yaml", document)
     # Only Fabric 2.5 knows this key; it must be an environment variable, as 3.x refuses unknown keys in the file.

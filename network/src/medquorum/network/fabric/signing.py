@@ -57,7 +57,7 @@ def merge(changes: Iterable[Change]) -> Change:
 def genuine(change: Change, running: configtx_pb2.Config) -> tuple[Change, list[str]]:
     """Keep one signature of each organisation that its administrator made, by the MSPs of the running channel.
 
-    Gives the change, and for each signature that was dropped whose it claims to be and what is wrong with it.
+    Returns the change, and for each signature that was dropped whose it claims to be and what is wrong with it.
     """
     msps = Msps(_msps(running))
     kept: dict[str, configtx_pb2.ConfigSignature] = {}
@@ -75,7 +75,7 @@ def genuine(change: Change, running: configtx_pb2.Config) -> tuple[Change, list[
 
 
 def satisfied(running: configtx_pb2.Config, msp_ids: Iterable[str]) -> bool:
-    """Tell whether administrators of these organisations satisfy the running channel's Application/Admins."""
+    """Return whether administrators of these organisations satisfy the running channel's Application/Admins."""
     policy = running.channel_group.groups[APPLICATION].policies["Admins"].policy
     envelope = policies_pb2.SignaturePolicyEnvelope.FromString(policy.value)
     roles = [msp_principal_pb2.MSPRole.FromString(one.principal) for one in envelope.identities]

@@ -113,7 +113,7 @@ def _name(common_name: str, unit: str | None, organisation: str | None = None) -
 
 
 def general_name(host: str) -> x509.GeneralName:
-    """Give a host as a subject's alternative name: its address, or its name."""
+    """Return a host as a subject's alternative name: its address, or its name."""
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:

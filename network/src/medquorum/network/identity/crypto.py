@@ -60,7 +60,7 @@ def generate(consortium: Consortium, folder: NetworkFolder, validity: Validity |
 def generate_one(
     one: AnyOrganisation, folder: NetworkFolder, issuers: Issuers | None = None, *, validity: Validity | None = None
 ) -> bool:
-    """Make an organisation's Admin, User1, node and service; tells whether it was made now.
+    """Make an organisation's Admin, User1, node and service; return whether it was made now.
 
     An organisation whose folder exists keeps its keys; a service that is new gets its certificate where the TLS
     authority is. Without ``issuers`` two authorities are made too, their keys in ``ca`` and ``tlsca``.
@@ -113,7 +113,7 @@ def enrol_user(
 
 
 def node_ou_config(authority_file: str) -> str:
-    """Give the MSP's ``config.yaml`` that classifies certificates by their organisational unit."""
+    """Return the MSP's ``config.yaml`` that classifies certificates by their organisational unit."""
     lines = ["NodeOUs:", "  Enable: true"]
     for unit in ("client", "peer", "admin", "orderer"):
         lines += [

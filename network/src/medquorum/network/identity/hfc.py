@@ -32,7 +32,7 @@ def write(folder: NetworkFolder, one: Organisation, document: Document, users: S
 
 
 def profile(folder: NetworkFolder, one: Organisation, document: Document, users: Sequence[str]) -> Document:
-    """Give the organisation's profile for hfc, made of the general ``document``."""
+    """Return the organisation's profile for hfc, made of the general ``document``."""
     store = str(folder.hfc_store(one))
     named = {
         user: {"cert": str(folder.certificate(one, user)), "private_key": str(folder.key(one, user))} for user in users

@@ -46,7 +46,7 @@ class Identity:
         return self.msp_id, self.certificate.fingerprint(hashes.SHA256()).hex()
 
     def matches(self, pem: bytes) -> bool:
-        """Say whether a PEM text holds this certificate."""
+        """Return whether a PEM text holds this certificate."""
         try:
             return x509.load_pem_x509_certificate(pem) == self.certificate
         except ValueError:

@@ -25,7 +25,7 @@ REMEDY = "docs/reference/network.md, Another authority, lists the files and what
 
 
 def is_own(folder: NetworkFolder, one: AnyOrganisation) -> bool:
-    """Tell whether the folder holds the organisation's private keys, not only its public files."""
+    """Return whether the folder holds the organisation's private keys, not only its public files."""
     return folder.key(one, "Admin").exists()
 
 

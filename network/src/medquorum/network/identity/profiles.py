@@ -53,7 +53,7 @@ def write_known(consortium: Consortium, folder: NetworkFolder) -> None:
 
 
 def profile(consortium: Consortium, folder: NetworkFolder, one: Organisation) -> Document:
-    """Give an organisation's connection profile; its own peer first, then the others in the channel."""
+    """Return an organisation's connection profile; its own peer first, then the others in the channel."""
     own = one if one.peer else next(other for other in consortium.having("verifier") if other.peer)
     known = [own, *(other for other in consortium.members if other is not own)]
     roles = {"endorsingPeer": True, "chaincodeQuery": True, "ledgerQuery": True, "eventSource": True}
@@ -83,7 +83,7 @@ def profile(consortium: Consortium, folder: NetworkFolder, one: Organisation) ->
 
 
 def wallet_identity(folder: NetworkFolder, one: Organisation, user: str) -> Document:
-    """Give a user's identity in the SDKs' file wallet format."""
+    """Return a user's identity in the SDKs' file wallet format."""
     return {
         "credentials": {
             "certificate": folder.certificate(one, user).read_text(),

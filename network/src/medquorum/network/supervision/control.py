@@ -52,7 +52,7 @@ def switch(folder: NetworkFolder, names: Iterable[str], on: bool) -> None:
 
 
 def bring_down(folder: NetworkFolder, *, purge: bool = False) -> int:
-    """End exactly what `supervise` started, a crashed supervisor's children too; gives how many processes ended.
+    """End exactly what `supervise` started, a crashed supervisor's children too; return how many processes ended.
 
     With ``purge`` the folder keeps only the consortium file and the verification sets.
     """

@@ -26,7 +26,7 @@ def serves(operations_port: int) -> bool:
 
 
 def listens(host: str, port: int) -> bool:
-    """Tell whether something accepts connections there."""
+    """Return whether something accepts connections there."""
     try:
         with socket.create_connection((host, port), timeout=TIMEOUT):
             return True

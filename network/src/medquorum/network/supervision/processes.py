@@ -47,7 +47,7 @@ class Process:
         _write(folder.process(self.name), asdict(self))
 
     def switched(self, on: bool) -> Process:
-        """Give the same process, to be run or not."""
+        """Return the same process, to be run or not."""
         return replace(self, enabled=on)
 
 
@@ -92,7 +92,7 @@ def records(folder: NetworkFolder) -> dict[str, Record]:
 
 
 def alive(record: Record) -> psutil.Process | None:
-    """Give the recorded process if it still runs; a stranger that got its pid has another start time."""
+    """Return the recorded process if it still runs; a stranger that got its pid has another start time."""
     try:
         process = psutil.Process(record.pid)
         same = abs(process.create_time() - record.started) < CLOCK_TOLERANCE
@@ -115,7 +115,7 @@ def marked(folder: NetworkFolder) -> list[psutil.Process]:
 
 
 def end(victims: Iterable[psutil.Process], patience: float = 10.0) -> int:
-    """Ask processes to end, kill those that have not after ``patience`` seconds; gives their number."""
+    """Ask processes to end, kill those that have not after ``patience`` seconds; return their number."""
     asked = list(victims)
     for process in asked:
         _signal(process, signal.SIGTERM)
@@ -127,7 +127,7 @@ def end(victims: Iterable[psutil.Process], patience: float = 10.0) -> int:
 
 
 def _ended(process: psutil.Process) -> bool:
-    """Tell whether a process has ended; its parent may take its time to collect it."""
+    """Return whether a process has ended; its parent may take its time to collect it."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -164,7 +164,7 @@ class Supervisor:
             )
 
     async def _watch(self, child: asyncio.subprocess.Process, ended: asyncio.Event) -> int:
-        """Wait for the child's own end, or end it when asked to; gives its exit code."""
+        """Wait for the child's own end, or end it when asked to; return its exit code."""
         exit_ = asyncio.create_task(child.wait())
         asked = asyncio.create_task(ended.wait())
         await asyncio.wait({exit_, asked}, return_when=asyncio.FIRST_COMPLETED)

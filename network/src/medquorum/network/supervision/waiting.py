@@ -16,7 +16,7 @@ POLL = 0.03  # seconds
 
 
 def becomes_true(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until a condition holds, at most so many seconds; tells whether it does."""
+    """Wait until a condition holds, at most so many seconds; return whether it does."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_result(lambda held: not held),
         wait=tenacity.wait_fixed(POLL),
@@ -40,7 +40,7 @@ def await_true(condition: Callable[[], bool], seconds: float, what: str, log: Pa
 
 
 def last_lines(path: Path, count: int = 5) -> str:
-    """Give the last lines of a log, joined by `` | ``."""
+    """Return the last lines of a log, joined by `` | ``."""
     if not path.exists():
         return "no log"
     return " | ".join(path.read_text(errors="replace").splitlines()[-count:])

@@ -19,12 +19,12 @@ _STEPS = ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000F0F0
 
 
 def word_count(elements: int) -> int:
-    """Give the words a plane of this many elements takes."""
+    """Return the words a plane of this many elements takes."""
     return (elements + 63) // 64
 
 
 def planes(values: IntArray, bits: int) -> Words:
-    """Give the low ``bits`` bit planes of (n,) elements, lowest first.
+    """Return the low ``bits`` bit planes of (n,) elements, lowest first.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def planes(values: IntArray, bits: int) -> Words:
 
 
 def spread(plane: Words, count: int) -> IntArray:
-    """Give a plane's first ``count`` bits as int64 elements 0 or 1."""
+    """Return a plane's first ``count`` bits as int64 elements 0 or 1."""
     kernels = library()
     if kernels is not None:
         result = np.empty(count, dtype=np.int64)

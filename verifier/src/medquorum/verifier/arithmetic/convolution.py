@@ -23,10 +23,10 @@ class Convolution:
 
     Parameters
     ----------
-    weights : ndarray of int64 (outputs, inputs, rows, columns)
+    weights
+        Array of int64 (outputs, inputs, rows, columns).
         The taps of ``geometry.live`` only.
-    geometry : Geometry
-    bits : int
+    bits
         The sums are right modulo 2^bits; up to 52 a compiled kernel serves, where there is one.
     """
 
@@ -41,7 +41,7 @@ class Convolution:
         self._shape = *geometry.output, weights.shape[0]
 
     def __call__(self, values: IntArray) -> IntArray:
-        """Give the sums (n, rows, columns, outputs) of values (n, h, w, inputs)."""
+        """Return the sums (n, rows, columns, outputs) of values (n, h, w, inputs)."""
         result = np.empty((values.shape[0], *self._shape), dtype=np.int64)
         self._products(values, result)
         return result
@@ -74,7 +74,7 @@ class _Pure:
 
 
 def _patches(values: IntArray, rows: Run, columns: Run, stride: int) -> IntArray:
-    """Give the windows of (n, h, w, c) values as a matrix (n · places, taps · c)."""
+    """Return the windows of (n, h, w, c) values as a matrix (n · places, taps · c)."""
     part = values[:, rows.start :, columns.start :, :]
     by_image, by_row, by_column, by_channel = part.strides
     view = np.lib.stride_tricks.as_strided(

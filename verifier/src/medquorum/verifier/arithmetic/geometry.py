@@ -17,10 +17,8 @@ class Geometry:
 
     Attributes
     ----------
-    height, width : int
+    height, width
         Input places.
-    kernel : (int, int)
-    stride, padding : int
     """
 
     height: int

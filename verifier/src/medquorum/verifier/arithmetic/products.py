@@ -32,9 +32,8 @@ class Gathered:
 
     Parameters
     ----------
-    library : Library
-    weights : ndarray of int64 (outputs, inputs, rows, columns)
-    geometry : Geometry
+    weights
+        Array of int64 (outputs, inputs, rows, columns).
     """
 
     def __init__(self, library: Library, weights: IntArray, geometry: Geometry) -> None:
@@ -88,7 +87,7 @@ class Gathered:
 
 
 def _offsets(rows: tuple[int, int, int], columns: tuple[int, int, int], images: int, size: tuple[int, int]) -> IntArray:
-    """Give the places of a grid of (first, count, step) rows and columns in images of a size, one after the other."""
+    """Return the places of a grid of (first, count, step) rows and columns in images of a size, one after the other."""
     (top, height, down), (left, width, right) = rows, columns
     image, row, column = np.ogrid[:images, :height, :width]
     return np.ascontiguousarray(

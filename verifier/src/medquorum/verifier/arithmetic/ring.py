@@ -21,7 +21,7 @@ _FEW = 32
 
 
 def byte_width(bits: int) -> int:
-    """Give the bytes one element of Z_2^bits takes on the wire."""
+    """Return the bytes one element of Z_2^bits takes on the wire."""
     return (bits + 7) // 8
 
 
@@ -45,12 +45,12 @@ def matmul(left: IntArray, right: IntArray) -> IntArray:
 
 
 def pack(values: IntArray, bits: int) -> bytes:
-    """Give the low bytes of every element, little-endian, ``byte_width(bits)`` each."""
+    """Return the low bytes of every element, little-endian, ``byte_width(bits)`` each."""
     return low_bytes(values, bits).tobytes()
 
 
 def low_bytes(values: IntArray, bits: int) -> npt.NDArray[np.uint8]:
-    """Give what :func:`pack` gives as an array."""
+    """Return what :func:`pack` gives as an array."""
     flat = np.ascontiguousarray(values, dtype="<i8").reshape(-1)
     kernels = library()
     if kernels is not None:
@@ -87,5 +87,5 @@ def unpack(raw: bytes | memoryview, shape: Sequence[int], bits: int) -> IntArray
 
 @cache
 def _low(width: int) -> np.dtype[np.void]:
-    """Give the type that sees the low bytes of an 8-byte element."""
+    """Return the type that sees the low bytes of an 8-byte element."""
     return np.dtype({"names": ["low"], "formats": [f"V{width}"], "offsets": [0], "itemsize": 8})

@@ -23,7 +23,7 @@ class Along(NamedTuple):
 
 
 def along(size: int, kernel: int, stride: int, padding: int) -> Along:
-    """Give the windows along an axis of ``size`` places."""
+    """Return the windows along an axis of ``size`` places."""
     starts, taps = [], []
     for run in runs(size, kernel, stride, padding):
         starts += [run.start + place * stride for place in range(run.places)]

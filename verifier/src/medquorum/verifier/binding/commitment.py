@@ -32,7 +32,7 @@ class ShareContext:
     layout: str
 
     def commitment(self, party: str, value: bytes) -> str:
-        """Give the hex SHA-256 of tag ‖ context ‖ party ‖ value, where value is the salt and the payload."""
+        """Return the hex SHA-256 of tag ‖ context ‖ party ‖ value, where value is the salt and the payload."""
         named = [self.task, self.round, self.hospital, party, self.base, self.layout]
         return hashlib.sha256(_TAG + canonical.encode(named) + value).hexdigest()
 
@@ -57,11 +57,11 @@ def commit_shares(
 
     Parameters
     ----------
-    context : ShareContext
-    parties : (str, str)
+    parties
         MSP ids of P0 and P1.
-    update : ndarray of int64 (n,)
-    secret : bytes
+    update
+        Array of int64 (n,).
+    secret
         Drawn from the operating system for this update and kept: seed and salts follow from it, so that a hospital
         that was killed uploads what it committed to.
     """
@@ -76,14 +76,14 @@ def commit_shares(
 
 
 def share_bytes(index: int, parameters: int) -> int:
-    """Give the bytes of the value that party ``index`` is handed: the salt, then a seed or the vector."""
+    """Return the bytes of the value that party ``index`` is handed: the salt, then a seed or the vector."""
     return SALT_BYTES + (SEED_BYTES if index == 0 else 8 * parameters)
 
 
 def open_share(
     context: ShareContext, party: str, index: int, value: bytes, commitment: str, parameters: int
 ) -> IntArray:
-    """Check a value against the ledger's commitment and give the share (parameters,) it holds.
+    """Check a value against the ledger's commitment and return the share (parameters,) it holds.
 
     Raises
     ------

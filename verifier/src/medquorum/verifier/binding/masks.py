@@ -23,12 +23,12 @@ _TAG = b"medquorum masks v1"
 
 
 def update_mask(seeds: tuple[bytes, bytes], name: MaterialId, parameters: int) -> IntArray:
-    """Give the mask u (parameters,) of an update, from the seeds shared with P0 and P1."""
+    """Return the mask u (parameters,) of an update, from the seeds shared with P0 and P1."""
     return GateDealer(seeds, name.of_update()).mask((parameters,))
 
 
 def masks_hash(task: str, round_number: int, accepted: Sequence[str], salt: bytes, total: IntArray) -> str:
-    """Give the hex SHA-256 of tag ‖ [task, round, accepted] ‖ salt ‖ the masks' sum (parameters,), little-endian."""
+    """Return the hex SHA-256 of tag ‖ [task, round, accepted] ‖ salt ‖ the masks' sum (parameters,), little-endian."""
     digest = hashlib.sha256(_TAG + canonical.encode([task, round_number, list(accepted)]) + salt)
     digest.update(total.astype("<i8", copy=False).data)
     return digest.hexdigest()

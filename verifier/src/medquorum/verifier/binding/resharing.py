@@ -27,13 +27,12 @@ class AggregationContext:
 
     Parameters
     ----------
-    task : str
-    round : int
-    base : str
+    base
         Hash of the round's base model.
-    updates : sequence of (hospital, commitment)
+    updates
+        Sequence of (hospital, commitment).
         The accepted set as the ledger fixed it, in its order.
-    nodes : sequence of str
+    nodes
         MSP ids of the chosen nodes, sorted.
     """
 
@@ -48,7 +47,7 @@ class AggregationContext:
         ).hexdigest()
 
     def label(self, party: str) -> bytes:
-        """Give the label of a party's streams."""
+        """Return the label of a party's streams."""
         return canonical.encode(["reshare", self.set, list(self.nodes), party])
 
 
@@ -57,12 +56,12 @@ def reshares(context: AggregationContext, party: str, secret: bytes, total: IntA
 
     Parameters
     ----------
-    context : AggregationContext
-    party : str
+    party
         The party's MSP id.
-    secret : bytes
+    secret
         Drawn from the operating system for this round and kept.
-    total : ndarray of int64 (parameters,)
+    total
+        Array of int64 (parameters,).
 
     Returns
     -------
@@ -81,12 +80,12 @@ def reshares(context: AggregationContext, party: str, secret: bytes, total: IntA
 
 
 def reshare_bytes(nodes: Sequence[str], node: str, parameters: int) -> int:
-    """Give the bytes of the re-share that one of the chosen nodes gets."""
+    """Return the bytes of the re-share that one of the chosen nodes gets."""
     return SEED_BYTES if node != nodes[-1] else 8 * parameters
 
 
 def open_reshare(context: AggregationContext, party: str, node: str, payload: bytes, parameters: int) -> IntArray:
-    """Give the re-share (parameters,) that a node got from a party.
+    """Return the re-share (parameters,) that a node got from a party.
 
     Raises
     ------

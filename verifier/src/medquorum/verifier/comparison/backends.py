@@ -19,7 +19,7 @@ Chosen: TypeAlias = Comparing | Literal["auto"]
 
 
 def back_end(comparing: Comparing, name: MaterialId) -> Comparison:
-    """Give a new back end for the batches of the verification called ``name``."""
+    """Return a new back end for the batches of the verification called ``name``."""
     return Tree() if comparing == "tree" else Fss(fss_key(name))
 
 
@@ -32,5 +32,5 @@ def comparing_named(name: object) -> Comparing:
 
 
 def fss_key(name: MaterialId) -> bytes:
-    """Give what the generator's public key of a verification is made of, in all its attempts."""
+    """Return what the generator's public key of a verification is made of, in all its attempts."""
     return canonical.encode(["medquorum fss v1", name.task, name.round, name.hospital])

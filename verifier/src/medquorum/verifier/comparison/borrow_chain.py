@@ -18,7 +18,7 @@ _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def mask_products(masks: Words) -> Words:
-    """Give the products of all subsets of (k, ...) masks as (2^k, ...); subset S has index Σ 2^i over its members."""
+    """Return the products of all subsets of (k, ...) masks as (2^k, ...); subset S has index Σ 2^i over its members."""
     result = np.full((1, *masks.shape[1:]), _ONES)
     for mask in masks:
         result = np.concatenate([result, result & mask])
@@ -26,13 +26,15 @@ def mask_products(masks: Words) -> Words:
 
 
 def chain_products(generate: Words, subsets: Words) -> Words:
-    """Give the products a chain needs of its generate wires' masks, ready to be shared.
+    """Return the products a chain needs of its generate wires' masks, ready to be shared.
 
     Parameters
     ----------
-    generate : (k, ...)
+    generate
+        (k, ...).
         Masks of the generate wires, lowest first.
-    subsets : (2^(k-1), ...)
+    subsets
+        (2^(k-1), ...).
         :func:`mask_products` of the masks of the propagate wires 1 to k - 1.
 
     Returns
@@ -44,12 +46,12 @@ def chain_products(generate: Words, subsets: Words) -> Words:
 
 
 def carried(public: Words, subsets: Words, products: Words) -> Words:
-    """Give the shares of a wire times every subset's mask product, from the dealt shares of both."""
+    """Return the shares of a wire times every subset's mask product, from the dealt shares of both."""
     return (public & subsets) ^ products
 
 
 def product(start: Words, propagate: Words) -> Words:
-    """Multiply a carried wire with the public-masked propagate wires, lowest first; gives shares."""
+    """Multiply a carried wire with the public-masked propagate wires, lowest first; return shares."""
     for public in propagate:
         start = (public & start[0::2]) ^ start[1::2]
     result: Words = start[0]
@@ -57,11 +59,12 @@ def product(start: Words, propagate: Words) -> Words:
 
 
 def chain(generate: Words, propagate: Words, subsets: Words, products: Words) -> Words:
-    """Give shares of the borrow out of a chain: g_k-1 + p_k-1·(g_k-2 + p_k-2·(... g_0)) modulo 2.
+    """Return shares of the borrow out of a chain: g_k-1 + p_k-1·(g_k-2 + p_k-2·(... g_0)) modulo 2.
 
     Parameters
     ----------
-    generate, propagate : (k, ...), (k - 1, ...)
+    generate, propagate
+        (k, ...), (k - 1, ...).
         Public masked wires, lowest first; propagate wire j - 1 belongs to place j.
     subsets, products
         The party's shares of what :func:`mask_products` and :func:`chain_products` gave the dealer.

@@ -28,7 +28,7 @@ _BLOCK = 1 << 13
 
 
 def blocks(bits: int) -> int:
-    """Give the 16-byte blocks of a key's public part for numbers of this many bits."""
+    """Return the 16-byte blocks of a key's public part for numbers of this many bits."""
     return max(0, bits - LEAF_BITS) + 1
 
 
@@ -48,15 +48,15 @@ def _child(key: FixedKey, seed: Words, level: int, side: Words) -> _Node:
 
 
 def generate(key: FixedKey, roots: tuple[Words, Words], alpha: IntArray, bits: int) -> Words:
-    """Give the public part of keys for [x < alpha], 0 <= x, alpha < 2^bits.
+    """Return the public part of keys for [x < alpha], 0 <= x, alpha < 2^bits.
 
     Parameters
     ----------
-    key : FixedKey
-    roots : pair of ndarray of uint64 (2, n)
+    roots
+        Pair of ndarray of uint64 (2, n).
         The parties' secret uniform blocks.
-    alpha : ndarray of int64 (n,)
-    bits : int
+    alpha
+        Array of int64 (n,).
 
     Returns
     -------
@@ -98,7 +98,7 @@ def _generate(key: FixedKey, roots: tuple[Words, Words], points: Words, bits: in
 
 
 def _below(points: Words) -> Words:
-    """Give 128-bit masks (2, n) whose bit j is [j < point modulo 128]."""
+    """Return 128-bit masks (2, n) whose bit j is [j < point modulo 128]."""
     place = points & np.uint64(127)
     full = ~np.uint64(0)
     upper = place >= np.uint64(64)
@@ -107,18 +107,18 @@ def _below(points: Words) -> Words:
 
 
 def evaluate(key: FixedKey, party: int, root: Words, public: Words, values: IntArray, bits: int) -> Words:
-    """Give a party's shares modulo 2 of [x < alpha].
+    """Return a party's shares modulo 2 of [x < alpha].
 
     Parameters
     ----------
-    key : FixedKey
-    party : int
-    root : ndarray of uint64 (2, n)
+    root
+        Array of uint64 (2, n).
         The party's secret block.
-    public : ndarray of uint64 (blocks(bits), 2, n)
-    values : ndarray of int64 (n,)
+    public
+        Array of uint64 (blocks(bits), 2, n).
+    values
+        Array of int64 (n,).
         x; bits from ``bits`` on do not matter.
-    bits : int
 
     Returns
     -------

@@ -29,7 +29,7 @@ class Fss:
 
     Parameters
     ----------
-    context : bytes
+    context
         Names the verification; makes the generator's public key.
     """
 
@@ -37,7 +37,7 @@ class Fss:
         self._key = FixedKey(context)
 
     def deal(self, dealer: GateDealer, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
-        """Deal for ``masks`` r (n,) and give each position's one-bit masks."""
+        """Deal for ``masks`` r (n,) and return each position's one-bit masks."""
         count = masks.shape[0]
         for position in positions:
             first, second = (dealer.own((2, count), party).view(np.uint64) for party in (0, 1))
@@ -49,7 +49,7 @@ class Fss:
     def borrows(
         self, party: Party, randomness: GateRandomness, public: IntArray, positions: Sequence[int]
     ) -> list[IntArray]:
-        """Give each position's borrow + one-bit mask modulo 2."""
+        """Return each position's borrow + one-bit mask modulo 2."""
         count = public.shape[0]
         shares = np.zeros((len(positions), word_count(count)), dtype=np.uint64)
         for row, position in zip(shares, positions, strict=True):
@@ -61,7 +61,7 @@ class Fss:
         return [spread(plane, count) for plane in opened]
 
     def cost(self, count: int, positions: Sequence[int]) -> Cost:
-        """Give what the borrows of ``count`` numbers cost."""
+        """Return what the borrows of ``count`` numbers cost."""
         keys = sum(16 * dcf.blocks(position) for position in positions)
         return Cost(1, 8 * word_count(count) * len(positions), keys * count)
 

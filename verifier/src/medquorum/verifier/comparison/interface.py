@@ -22,10 +22,9 @@ class Cost(NamedTuple):
 
     Attributes
     ----------
-    rounds : int
-    sent : int
+    sent
         Bytes to the other party.
-    material : int
+    material
         Bytes from the dealer, to P1 where the parties get unequal numbers.
     """
 
@@ -38,15 +37,15 @@ class Comparison(Protocol):
     """Opens borrows under fresh one-bit masks that the dealer knows."""
 
     def deal(self, dealer: GateDealer, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
-        """Deal for ``masks`` r (n,) and give each position's one-bit masks (n,), 0 or 1."""
+        """Deal for ``masks`` r (n,) and return each position's one-bit masks (n,), 0 or 1."""
         ...
 
     def borrows(
         self, party: Party, randomness: GateRandomness, public: IntArray, positions: Sequence[int]
     ) -> list[IntArray]:
-        """Give, for ``public`` c (n,) and each position, borrow + one-bit mask modulo 2 (n,), known to both parties."""
+        """Return borrow + one-bit mask modulo 2 (n,), known to both, for ``public`` c (n,) and each position."""
         ...
 
     def cost(self, count: int, positions: Sequence[int]) -> Cost:
-        """Give what the borrows of ``count`` numbers at these positions cost."""
+        """Return what the borrows of ``count`` numbers at these positions cost."""
         ...

@@ -23,7 +23,7 @@ class FixedKey:
 
     Parameters
     ----------
-    context : bytes
+    context
         Names the verification.
     """
 
@@ -37,9 +37,11 @@ class FixedKey:
 
         Parameters
         ----------
-        seeds : ndarray of uint64 (2, n)
+        seeds
+            Array of uint64 (2, n).
             Low words, then high words.
-        tweak : uint64 or ndarray of uint64 (n,)
+        tweak
+            uint64 or ndarray of uint64 (n,).
             Changes the low word.
 
         Returns

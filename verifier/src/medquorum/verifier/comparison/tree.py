@@ -57,7 +57,7 @@ def _layout(positions: Sequence[int]) -> _Layout:
 
 
 def _chunks(values: IntArray, layout: _Layout) -> Words:
-    """Give the bits as (chunks, 4, words): chunk from low to high, bit in chunk, missing bits 0."""
+    """Return the bits as (chunks, 4, words): chunk from low to high, bit in chunk, missing bits 0."""
     found = planes(values, layout.top)
     padded = np.zeros((_CHUNK * layout.chunks, found.shape[1]), dtype=np.uint64)
     padded[: layout.low] = found[: layout.low]
@@ -67,7 +67,7 @@ def _chunks(values: IntArray, layout: _Layout) -> Words:
 
 
 def _tables(chunk_bits: Words) -> Words:
-    """Give the one-hot tables of chunks (chunks, 4, words) without their first place: (15 · chunks, words)."""
+    """Return the one-hot tables of chunks (chunks, 4, words) without their first place: (15 · chunks, words)."""
     chunks, _, words = chunk_bits.shape
     kernels = library()
     if kernels is not None:
@@ -84,7 +84,7 @@ class Tree:
     """The back end; it has no state."""
 
     def deal(self, dealer: GateDealer, masks: IntArray, positions: Sequence[int]) -> list[IntArray]:
-        """Deal for ``masks`` r (n,) and give each position's one-bit masks."""
+        """Deal for ``masks`` r (n,) and return each position's one-bit masks."""
         layout = _layout(positions)
         count, words = masks.shape[0], word_count(masks.shape[0])
         dealer.share_planes(_tables(_chunks(masks, layout)))
@@ -104,7 +104,7 @@ class Tree:
     def borrows(
         self, party: Party, randomness: GateRandomness, public: IntArray, positions: Sequence[int]
     ) -> list[IntArray]:
-        """Give each position's borrow + one-bit mask modulo 2."""
+        """Return each position's borrow + one-bit mask modulo 2."""
         layout = _layout(positions)
         count, words = public.shape[0], word_count(public.shape[0])
         below, equal = _leaves(party, randomness, _chunks(public, layout))
@@ -126,7 +126,7 @@ class Tree:
         return [spread(low, count), *found] if len(positions) == 2 else found
 
     def cost(self, count: int, positions: Sequence[int]) -> Cost:
-        """Give what the borrows of ``count`` numbers cost."""
+        """Return what the borrows of ``count`` numbers cost."""
         layout = _layout(positions)
         planes = ((1 << _CHUNK) - 1) * layout.chunks + _chain_planes(layout.low_chunks)
         opened = layout.opened + 1
@@ -138,12 +138,12 @@ class Tree:
 
 
 def _chain_planes(count: int) -> int:
-    """Give the planes that are dealt for a chain of so many generate wires."""
+    """Return the planes that are dealt for a chain of so many generate wires."""
     return (1 << (count - 1)) - 1 + (1 << count) - 1
 
 
 def _leaves(party: Party, randomness: GateRandomness, chunk_bits: Words) -> tuple[Words, Words]:
-    """Look the public chunks (chunks, 4, words) up in the shared tables; give shares of "below" and "equal"."""
+    """Look the public chunks (chunks, 4, words) up in the shared tables; return shares of "below" and "equal"."""
     chunks, _, words = chunk_bits.shape
     size = 1 << _CHUNK
     kernels = library()
@@ -172,7 +172,7 @@ def _wires(opened: Words, layout: _Layout) -> tuple[Words, Words]:
 
 
 def _upper(generate: Words, propagate: Words, layout: _Layout) -> tuple[Words, Words]:
-    """Give the upper groups' wires as (4, groups, words): place in group, group."""
+    """Return the upper groups' wires as (4, groups, words): place in group, group."""
     shape = (layout.groups, _FAN, generate.shape[1])
     return (
         generate[layout.low_chunks :].reshape(shape).transpose(1, 0, 2),
@@ -181,7 +181,7 @@ def _upper(generate: Words, propagate: Words, layout: _Layout) -> tuple[Words, W
 
 
 def _deal_chain(dealer: GateDealer, generate: Words, propagate: Words) -> Words:
-    """Share the mask products of a chain; give the subsets' ones."""
+    """Share the mask products of a chain; return the subsets' ones."""
     subsets = mask_products(propagate)
     products = chain_products(generate, subsets)
     dealer.share_planes(subsets[1:].reshape(-1, subsets.shape[-1]))
@@ -190,7 +190,7 @@ def _deal_chain(dealer: GateDealer, generate: Words, propagate: Words) -> Words:
 
 
 def _take_chain(party: Party, randomness: GateRandomness, generate: Words, propagate: Words) -> tuple[Words, Words]:
-    """Give shares of a chain's borrow, and the shares of its propagate masks' products."""
+    """Return shares of a chain's borrow, and the shares of its propagate masks' products."""
     count, rest = generate.shape[0], generate.shape[1:]
     each = int(np.prod(rest[:-1], dtype=np.int64))
     subsets = np.empty((1 << (count - 1), *rest), dtype=np.uint64)

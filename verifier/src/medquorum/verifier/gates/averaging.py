@@ -56,7 +56,7 @@ class Averaging:
         return Rescale(shift, 64 - shift, 64, Form.BOUNDED)
 
     def deal(self, dealer: Callable[[str], GateDealer], comparison: Comparison) -> Iterator[GateDealer]:
-        """Deal for every chunk of the parameters; gives each gate when it is complete."""
+        """Deal for every chunk of the parameters; return each gate when it is complete."""
         gate = self._gate
         for start, stop in self._chunks():
             chunk = dealer(f"average/{start}")
@@ -71,13 +71,15 @@ class Averaging:
         base: Mapping[str, IntArray],
         share: IntArray,
     ) -> IntArray:
-        """Give the party's share (parameters,) of w'.
+        """Return the party's share (parameters,) of w'.
 
         Parameters
         ----------
-        base : mapping of tensor name to int64 array
+        base
+            Mapping of tensor name to int64 array.
             w, known to both.
-        share : ndarray of int64 (parameters,)
+        share
+            Array of int64 (parameters,).
             The party's share of the sum of the updates.
         """
         gate = self._gate
@@ -100,7 +102,7 @@ class Averaging:
             yield start, min(start + CHUNK, total)
 
     def _constants(self, shift: int) -> tuple[IntArray, ...]:
-        """Give for every parameter: factors of w and S, what is added, the multiplier, the lowest value."""
+        """Return for every parameter: factors of w and S, what is added, the multiplier, the lowest value."""
         table = {spec.kind: self._of(spec.kind, shift) for spec in self.layout}
         columns = zip(*(table[spec.kind] for spec in self.layout), strict=True)
         sizes = [spec.size for spec in self.layout]

@@ -34,9 +34,9 @@ class Correctness:
 
     Attributes
     ----------
-    classes, width : int
+    classes, width
         width: signed bits of a logit.
-    per_class : bool
+    per_class
         True to give the bit at the label's class: the table then also runs over the places, turned back by s.
     """
 
@@ -73,16 +73,15 @@ class Correctness:
         logits: IntArray,
         labels: IntArray | None,
     ) -> IntArray:
-        """Give shares modulo 2^32 of the number of correct images, (1,), or of each class' ones, (classes,).
+        """Return shares modulo 2^32 of the number of correct images, (1,), or of each class' ones, (classes,).
 
         Parameters
         ----------
-        party : Party
-        randomness : GateRandomness
-        comparison : Comparison
-        logits : ndarray of int64 (n, classes)
+        logits
+            Array of int64 (n, classes).
             Shares modulo 2^width.
-        labels : ndarray of int64 (n,) or None
+        labels
+            Array of int64 (n,) or None.
             P0's; None at P1.
         """
         images = logits.shape[0]
@@ -114,5 +113,5 @@ class Correctness:
 
 
 def _places(uniform: IntArray, classes: int) -> IntArray:
-    """Give places that are uniform but for 2^-55."""
+    """Return places that are uniform but for 2^-55."""
     return (uniform.view(np.uint64) % np.uint64(classes)).astype(np.int64)

@@ -45,14 +45,14 @@ def decide(
 
     Parameters
     ----------
-    party : Party
-    randomness : GateRandomness
-    comparison : Comparison
-    counts : ndarray of int64 (c,)
+    counts
+        Array of int64 (c,).
         Shares modulo 2^32.
-    needed : ndarray of int64 (c,) or None
+    needed
+        Array of int64 (c,) or None.
         P0's minima; None at P1.
-    fails : ndarray of int64 (1,)
+    fails
+        Array of int64 (1,).
         Share modulo 2^32 of the number of conditions that failed before.
 
     Raises

@@ -20,7 +20,7 @@ class Entry:
 
     Attributes
     ----------
-    ring : int
+    ring
         Bits that the first layer's sums need.
     """
 

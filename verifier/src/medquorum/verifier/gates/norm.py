@@ -72,7 +72,7 @@ def beyond(
     masked: Mapping[str, Masked],
     limit: int,
 ) -> IntArray:
-    """Give the party's share (1,) modulo 2^32 of a number that is 0 iff the sum of squares is at most ``limit``."""
+    """Return the party's share (1,) modulo 2^32 of a number that is 0 iff the sum of squares is at most ``limit``."""
     sums = []
     for name, part in _parts(layout):
         known = masked[name].public.reshape(-1)[part] - base[name].reshape(-1)[part]

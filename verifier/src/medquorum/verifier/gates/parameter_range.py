@@ -30,7 +30,7 @@ _POSITIONS = (64,)
 
 
 def bounds(layout: Sequence[TensorSpec], part: slice) -> tuple[IntArray, IntArray]:
-    """Give the lowest value and the number of allowed values of the parameters of a slice."""
+    """Return the lowest value and the number of allowed values of the parameters of a slice."""
     lowest, allowed = zip(*_pieces(layout, part), strict=True)
     return np.concatenate(lowest), np.concatenate(allowed)
 
@@ -57,7 +57,7 @@ def deal_outside(dealer: GateDealer, comparison: Comparison, masks: IntArray, al
 def outside(
     party: Party, randomness: GateRandomness, comparison: Comparison, public: IntArray, lowest: IntArray
 ) -> IntArray:
-    """Give the party's share (1,) modulo 2^32 of the number of parameters of a chunk that lie outside."""
+    """Return the party's share (1,) modulo 2^32 of the number of parameters of a chunk that lie outside."""
     shifted = public - lowest
     first = comparison.borrows(party, randomness, shifted, _POSITIONS)[0]
     second = comparison.borrows(party, randomness, shifted, _POSITIONS)[0]

@@ -52,10 +52,8 @@ class Rescale:
 
     Attributes
     ----------
-    shift, width : int
-    ring : int
+    ring
         Bits of the output's ring.
-    form : Form
     """
 
     shift: int
@@ -116,7 +114,7 @@ class Rescale:
                 dealer.share(values * sign, bits)
 
     def evaluate(self, party: Party, randomness: GateRandomness, comparison: Comparison, share: IntArray) -> IntArray:
-        """Give the party's share of the result, in the input's shape."""
+        """Return the party's share of the result, in the input's shape."""
         if party.index == 0 and self._half:
             share = share + np.uint64(self._half).astype(np.int64)
         public = party.open(randomness.mask(share.shape), share, self.bits).reshape(-1)
@@ -168,7 +166,7 @@ class Rescale:
         return result
 
     def _public_part(self, public: IntArray, borrows: list[IntArray]) -> tuple[IntArray, list[tuple[IntArray, int]]]:
-        """Give what is known of y, and the public factors and rings of the dealt bits that complete it."""
+        """Return what is known of y, and the public factors and rings of the dealt bits that complete it."""
         known = self._quotient(public) - np.int64(self._half >> self.shift)
         factors = []
         if self.shift:
@@ -182,14 +180,14 @@ class Rescale:
         return known, factors
 
     def _quotient(self, values: IntArray) -> IntArray:
-        """Give floor(value / 2^shift) of values modulo 2^m."""
+        """Return floor(value / 2^shift) of values modulo 2^m."""
         return values >> np.int64(self.shift) & np.int64((1 << (64 - self.shift)) - 1) if self.shift else values
 
     def _top(self, values: IntArray) -> IntArray:
         return values >> np.int64(self.bits - 1) & np.int64(1)
 
     def _secret_part(self, randomness: GateRandomness, count: int, factors: list[tuple[IntArray, int]]) -> IntArray:
-        """Give the share of the dealt bits times their public factors, less that of floor(r / 2^shift)."""
+        """Return the share of the dealt bits times their public factors, less that of floor(r / 2^shift)."""
         total = -randomness.share((count,), self.ring)
         for factor, bits in factors:
             total += factor * randomness.share((count,), bits)

@@ -50,7 +50,7 @@ class Step(Protocol):
         wire: Wire,
         entry: Wire,
     ) -> Wire:
-        """Give the party's shares of the step's output."""
+        """Return the party's shares of the step's output."""
         ...
 
 
@@ -93,7 +93,7 @@ class Linear:
         wire: Wire,
         entry: Wire,
     ) -> Wire:
-        """Give shares of the sums, plus the offset."""
+        """Return shares of the sums, plus the offset."""
         total = weights.apply(self.name, _opened(party, randomness, wire, self.ring))
         if self.shortcut is not None:
             total += weights.apply(self.shortcut, _opened(party, randomness, entry, self.ring))

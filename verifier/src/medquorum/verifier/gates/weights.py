@@ -27,8 +27,7 @@ class Weights:
 
     Parameters
     ----------
-    party : int
-    ring : int
+    ring
         The layers' sums are right modulo 2^ring, ring < 64.
     """
 
@@ -42,7 +41,7 @@ class Weights:
         self._layers[name] = Layer(Convolution(weights.skewed, geometry, self._ring + 1), bias)
 
     def apply(self, name: str, values: Masked) -> IntArray:
-        """Give the party's share of the layer's sums and bias, plus the offset the dealer knows."""
+        """Return the party's share of the layer's sums and bias, plus the offset the dealer knows."""
         layer = self._layers[name]
         total = layer.convolution(values.skewed)
         if self._party == 1:
@@ -73,7 +72,7 @@ class DealerWeights:
         self._layers[name] = DealerLayer(Convolution(skew, geometry, self._ring), bias)
 
     def offset(self, name: str, wire: DealerView) -> IntArray:
-        """Give what the layer's shares add up to beyond its sums and bias."""
+        """Return what the layer's shares add up to beyond its sums and bias."""
         layer = self._layers[name]
         if wire.skew is None:
             raise ValueError("the layer's input has not been opened")

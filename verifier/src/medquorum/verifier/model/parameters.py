@@ -46,7 +46,7 @@ def open_parameters(party: Party, randomness: GateRandomness, share: IntArray) -
 
 
 def tensors(flat: IntArray, layout: Sequence[TensorSpec]) -> dict[str, IntArray]:
-    """Give views of the tensors in a vector of all parameters."""
+    """Return views of the tensors in a vector of all parameters."""
     result: dict[str, IntArray] = {}
     start = 0
     for spec in layout:
@@ -56,14 +56,14 @@ def tensors(flat: IntArray, layout: Sequence[TensorSpec]) -> dict[str, IntArray]
 
 
 def _live(affine: Affine, values: IntArray) -> IntArray:
-    """Give a weight tensor's live taps as (outputs, inputs, rows, columns)."""
+    """Return a weight tensor's live taps as (outputs, inputs, rows, columns)."""
     if affine.layer.op == "dense":
         return values.reshape(affine.layer.outputs, *affine.held)
     return values[(slice(None), slice(None), *affine.geometry.live)]
 
 
 def _gates(program: Program) -> tuple[Rescale, Rescale]:
-    """Give the truncations of a folded batch normalisation: of the gain and of the weights."""
+    """Return the truncations of a folded batch normalisation: of the gain and of the weights."""
     shift = FRACTION_BITS + program.lambda_bits
     gain = Rescale(shift, 64 - shift, 64, Form.BOUNDED)
     return gain, Rescale(FRACTION_BITS, 64 - FRACTION_BITS, program.ring, Form.BOUNDED)
@@ -76,17 +76,15 @@ def deal_weights(
     masks: Mapping[str, MaskShares],
     result: DealerWeights,
 ) -> Iterator[GateDealer]:
-    """Deal for all layers and add them to ``result``; gives each gate when it is complete.
+    """Deal for all layers and add them to ``result``; return each gate when it is complete.
 
     Parameters
     ----------
-    dealer : callable
-        Gives the gate of a name.
-    comparison : Comparison
-    subject : Subject
-    masks : mapping of tensor name to MaskShares
+    dealer
+        Returns the gate of a name.
+    masks
+        Mapping of tensor name to MaskShares.
         Of the parameters of r.
-    result : DealerWeights
     """
     program, mixture = subject.program, subject.mixture
     other = np.int64(mixture.other)
@@ -121,18 +119,17 @@ def open_weights(
     base: Mapping[str, IntArray],
     masked: Mapping[str, Masked],
 ) -> Weights:
-    """Give the party's form of every layer of p, from the opened parameters of r.
+    """Return the party's form of every layer of p, from the opened parameters of r.
 
     Parameters
     ----------
-    party : Party
-    randomness : callable
-        Gives the material of a gate's name.
-    comparison : Comparison
-    subject : Subject
-    base : mapping of tensor name to int64 array
+    randomness
+        Returns the material of a gate's name.
+    base
+        Mapping of tensor name to int64 array.
         w, known to both.
-    masked : mapping of tensor name to Masked
+    masked
+        Mapping of tensor name to Masked.
         From :func:`open_parameters`.
     """
     program, mixture = subject.program, subject.mixture
@@ -204,7 +201,7 @@ class _Folding:
         return weights, bias
 
     def _times(self, first: Masked, second: Masked) -> IntArray:
-        """Give shares of a product, less the product of the masks."""
+        """Return shares of a product, less the product of the masks."""
         share = -first.public * second.mask - second.public * first.mask
         return share + first.public * second.public if self._party.index == 0 else share
 

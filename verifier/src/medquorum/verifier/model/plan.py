@@ -20,7 +20,7 @@ class Mixture:
 
     Attributes
     ----------
-    numerator, bits : int
+    numerator, bits
         A and k.
     """
 
@@ -39,10 +39,8 @@ class Subject:
 
     Attributes
     ----------
-    key : str
+    key
         Unique in the plan.
-    program : Program
-    mixture : Mixture
     """
 
     key: str
@@ -56,13 +54,11 @@ class Plan:
 
     Attributes
     ----------
-    layout : tuple of TensorSpec
-    subjects : tuple of Subject
-    norm : int or None
+    norm
         Largest allowed sum of squares of r - w over the mixed tensors, in units of 2^-32.
-    per_class : bool
+    per_class
         True when a rule needs correct images per class.
-    averaging : Averaging or None
+    averaging
         Where the hidden vector is a sum of verified updates, and the model that it leads to is evaluated: that one is
         within RANGE as the updates are, so that nothing is checked again.
     """
@@ -79,10 +75,10 @@ class Plan:
         return sum(spec.size for spec in self.layout)
 
     def correctness(self, subject: Subject) -> Correctness:
-        """Give the gate that follows a subject's logits."""
+        """Return the gate that follows a subject's logits."""
         return Correctness(subject.program.classes, subject.program.width, self.per_class)
 
     def chunks(self, size: int) -> Iterator[slice]:
-        """Give consecutive slices of all parameters."""
+        """Return consecutive slices of all parameters."""
         for start in range(0, self.parameters, size):
             yield slice(start, min(start + size, self.parameters))

@@ -33,18 +33,18 @@ def make_plan(
 
     Parameters
     ----------
-    description : ModelDescription
-    subjects : sequence of "mixed" (p) or "own" (r)
+    subjects
+        Sequence of "mixed" (p) or "own" (r).
         Models the task's rule evaluates.
-    lambda_numerator, lambda_bits : int
+    lambda_numerator, lambda_bits
         λ = A / 2^k.
-    grayscale : bool
+    grayscale
         True when the images have one channel.
-    norm : int or None
+    norm
         Bound on the L2 norm of r - w in thousandths of a unit.
-    per_class : bool
+    per_class
         True when the rule needs correct images per class.
-    updates : int
+    updates
         Evaluate the model that the sum of so many updates leads to; 0: one update.
 
     Raises

@@ -26,15 +26,13 @@ class Affine:
 
     Attributes
     ----------
-    layer : Conv or Dense
-    norm : BatchNorm or None
+    norm
         Folded into it.
-    geometry : Geometry
-    held : (int, int, int)
+    held
         (c, h, w) of the input as the steps hold it: flatten leaves it.
-    grayscale : bool
+    grayscale
         True when the input is one channel repeated: the weights are summed over the channels.
-    rounds : bool
+    rounds
         True when its bias carries the truncation's half; a shortcut's does not.
     """
 
@@ -52,12 +50,11 @@ class Program:
 
     Attributes
     ----------
-    steps : tuple of Step
-    layers : tuple of Affine
-    image : (int, int, int)
+    image
         (h, w, c) of the images as the parties hold them, c = 1 for grayscale ones.
-    pixels : ndarray of int64 (256,)
-    classes, width, ring, lambda_bits : int
+    pixels
+        Array of int64 (256,).
+    classes, width, ring, lambda_bits
         width: signed bits of an activation; ring: bits that sums before truncation need.
     """
 
@@ -90,10 +87,9 @@ def compile_program(description: ModelDescription, *, lambda_bits: int, grayscal
 
     Parameters
     ----------
-    description : ModelDescription
-    lambda_bits : int
+    lambda_bits
         k of the evaluated mixture's λ = A/2^k; 0 for a model alone.
-    grayscale : bool
+    grayscale
         True when the images have one channel, repeated to the model's.
     """
     width = activation_bits(lambda_bits)
@@ -192,5 +188,5 @@ def _form(following: Step | _Rectify | None) -> Form:
 
 
 def _is_identity(step: Step | _Rectify) -> bool:
-    """Tell whether an average covers one place only: its value is the input's."""
+    """Return whether an average covers one place only: its value is the input's."""
     return isinstance(step, Average) and prod(step.kernel) == 1 and step.stride == 1 and not step.opens

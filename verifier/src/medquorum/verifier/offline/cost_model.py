@@ -34,7 +34,7 @@ class _Gate(NamedTuple):
 
 
 def batch_cost(plan: Plan, images: int, comparing: Comparing) -> Cost:
-    """Give what all comparisons of a batch cost under a back end."""
+    """Return what all comparisons of a batch cost under a back end."""
     chosen = back_end(comparing, _NAME)
     compared = [one for gate in _gates(plan) for one in gate.comparisons]
     costs = [chosen.cost(count * images, positions) for count, positions in compared]
@@ -42,7 +42,7 @@ def batch_cost(plan: Plan, images: int, comparing: Comparing) -> Cost:
 
 
 def fitting_batch(plan: Plan, wanted: int, comparing: Comparing, limit: int = CREDIT) -> int:
-    """Give how many images may be evaluated together, at most ``wanted``.
+    """Return how many images may be evaluated together, at most ``wanted``.
 
     A gate's material for a party is one message, and all of it waits there: of ``limit`` bytes at most, or one image's.
     """
@@ -56,7 +56,7 @@ def fitting_batch(plan: Plan, wanted: int, comparing: Comparing, limit: int = CR
 
 
 def in_batches(images: int, batch: int) -> list[slice]:
-    """Give the images of every batch of at most so many."""
+    """Return the images of every batch of at most so many."""
     return [slice(start, min(start + batch, images)) for start in range(0, images, batch)]
 
 
@@ -93,5 +93,5 @@ class _Shapes(DealerWeights):
         }
 
     def offset(self, name: str, wire: DealerView) -> IntArray:
-        """Give zeros in the shape of the layer's output."""
+        """Return zeros in the shape of the layer's output."""
         return np.zeros((wire.shape[0], *self._outputs[name]), dtype=np.int64)

@@ -35,16 +35,16 @@ class Dealer:
 
     Parameters
     ----------
-    seeds : (bytes, bytes)
+    seeds
         Shared with P0 and with P1, fresh for this verification.
-    name : MaterialId
+    name
         Of the verification; its batch and gate do not matter.
-    plan : Plan
-    comparison : Comparison
+    comparison
         Back end for the batches; what is done once per model always uses the tree, whose material is 40 times smaller.
-    weights : mapping of subject to DealerWeights or None
+    weights
+        Mapping of subject to DealerWeights or None.
         Where they are to be kept; new ones unless given.
-    mask_seeds : (bytes, bytes) or None
+    mask_seeds
         Of the mask of the update's parameters, the same in all attempts; the verification's own unless given.
     """
 

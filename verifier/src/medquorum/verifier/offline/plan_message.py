@@ -33,20 +33,21 @@ class PlanDocument(BaseModel):
 
     Attributes
     ----------
-    parties : pair of str
+    parties
         MSP ids of P0 and P1.
-    model : ModelDescription
-    subjects : tuple of "mixed" or "own"
+    subjects
+        Tuple of "mixed" or "own".
     lambda_numerator, lambda_bits, grayscale, norm, per_class
         As for :func:`medquorum.verifier.model.planning.make_plan`.
-    comparison : "tree" or "fss"
-    batch, images : int
+    comparison
+        "tree" or "fss".
+    batch, images
         Images in a batch, and in all.
-    first_batch : int
+    first_batch
         Batches before it were evaluated in an earlier attempt.
-    needed : int
+    needed
         Minima of the decision; 0 when counts are opened.
-    updates : int
+    updates
         As for :func:`medquorum.verifier.model.planning.make_plan`.
     """
 
@@ -69,7 +70,7 @@ class PlanDocument(BaseModel):
 
     @classmethod
     def parse(cls, document: object) -> Self:
-        """Check a document and give it as types.
+        """Check a document and return it as types.
 
         Raises
         ------
@@ -99,11 +100,11 @@ class PlanDocument(BaseModel):
         return self
 
     def document(self) -> dict[str, Any]:
-        """Give the plan as plain values."""
+        """Return the plan as plain values."""
         return self.model_dump(mode="json", by_alias=True)
 
     def plan(self) -> Plan:
-        """Give the plan that dealer and parties follow.
+        """Return the plan that dealer and parties follow.
 
         Raises
         ------
@@ -122,11 +123,11 @@ class PlanDocument(BaseModel):
         )
 
     def back_end(self, name: MaterialId) -> Comparison:
-        """Give a new back end for the batches of the verification called ``name``."""
+        """Return a new back end for the batches of the verification called ``name``."""
         return back_end(self.comparison, name)
 
     def batches(self) -> list[tuple[int, slice]]:
-        """Give the number and the images of every batch that is to be evaluated."""
+        """Return the number and the images of every batch that is to be evaluated."""
         parts = in_batches(self.images, fitting_batch(self.plan(), self.batch, self.comparison))
         return list(enumerate(parts))[self.first_batch :]
 

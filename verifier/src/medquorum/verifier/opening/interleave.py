@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 
 
 def pairs(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Give consecutive items two by two, the last one alone where their number is odd."""
+    """Return consecutive items two by two, the last one alone where their number is odd."""
     for start in range(0, len(items), 2):
         yield items[start : start + 2]
 

@@ -22,11 +22,11 @@ class Party:
 
     Parameters
     ----------
-    index : int
+    index
         0 or 1.
-    transport : Transport
+    transport
         The line to the other party.
-    audit : callable or None
+    audit
         Told of every masked share before it leaves.
     """
 
@@ -36,7 +36,7 @@ class Party:
         self._audit = audit
 
     def over(self, transport: Transport) -> Party:
-        """Give this party on another line."""
+        """Return this party on another line."""
         party = copy(self)
         party.transport = transport
         return party
@@ -66,7 +66,7 @@ class Party:
         return ring.reduce(ring.unpack(own if self.index == owner else message, value.shape, bits), bits)
 
     def announce(self, owner: int, message: bytes) -> bytes:
-        """Give ``owner``'s message to both parties."""
+        """Send ``owner``'s message to both parties."""
         answer = self.transport.exchange(message if self.index == owner else b"")
         return message if self.index == owner else answer
 

@@ -26,7 +26,7 @@ class Recorded(WrappedTransport):
         super().send(message)
 
     def receive(self) -> bytes:
-        """Give the other party's next message, and hash it with the own one of its round."""
+        """Return the other party's next message, and hash it with the own one of its round."""
         answer = super().receive()
         message = self._unanswered.popleft()
         for part in (message, answer) if self._index == 0 else (answer, message):
@@ -35,6 +35,6 @@ class Recorded(WrappedTransport):
         return answer
 
     def digest(self) -> str:
-        """Give the hex SHA-256 of all rounds that have ended since the last call."""
+        """Return the hex SHA-256 of all rounds that have ended since the last call."""
         result, self._digest = self._digest.hexdigest(), hashlib.sha256()
         return result

@@ -36,11 +36,11 @@ class Transport(Protocol):
         ...
 
     def receive(self) -> bytes:
-        """Give the other party's next message."""
+        """Return the other party's next message."""
         ...
 
     def exchange(self, message: bytes) -> bytes:
-        """Send a message and give the other party's of the same round."""
+        """Send a message and return the other party's of the same round."""
         ...
 
 
@@ -70,11 +70,11 @@ class WrappedTransport:
         self._transport.send(message)
 
     def receive(self) -> bytes:
-        """Give the other party's next message."""
+        """Return the other party's next message."""
         return self._transport.receive()
 
     def exchange(self, message: bytes) -> bytes:
-        """Send a message and give the other party's of the same round."""
+        """Send a message and return the other party's of the same round."""
         self.send(message)
         return self.receive()
 
@@ -96,7 +96,7 @@ class InProcess:
         self._outgoing.put(message)
 
     def receive(self) -> bytes:
-        """Give the other party's next message.
+        """Return the other party's next message.
 
         Raises
         ------
@@ -113,17 +113,17 @@ class InProcess:
         return answer
 
     def exchange(self, message: bytes) -> bytes:
-        """Send a message and give the other party's of the same round; raises as :meth:`receive`."""
+        """Send a message and return the other party's of the same round; raises as :meth:`receive`."""
         self.send(message)
         return self.receive()
 
     def close(self) -> None:
-        """Tell the other party that no more messages come."""
+        """Signal to the other party that no more messages come."""
         self._outgoing.put(None)
 
 
 def in_process() -> tuple[InProcess, InProcess]:
-    """Give the two ends of a connection between two threads of this process."""
+    """Return the two ends of a connection between two threads of this process."""
     first: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     second: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     return InProcess(first, second), InProcess(second, first)

@@ -20,7 +20,7 @@ class Channel:
 
     Parameters
     ----------
-    credit : int
+    credit
         A message waits to be sent until it and all that wait to be received are at most so many bytes, or it is alone.
     """
 

@@ -19,15 +19,13 @@ class MaterialId:
 
     Attributes
     ----------
-    task : str
-    round : int
-    hospital : str
+    hospital
         MSP id.
-    attempt : int
+    attempt
         Grows whenever a verification or a batch of it is begun anew.
-    batch : int
+    batch
         Batch of images, or MODEL_BATCH.
-    gate : str
+    gate
         Layer and gate, unique in the program.
     """
 
@@ -47,5 +45,5 @@ class MaterialId:
         return replace(self, attempt=0, batch=MODEL_BATCH, gate="parameters")
 
     def label(self, party: int) -> bytes:
-        """Give the bytes that key a party's stream for this gate."""
+        """Return the bytes that key a party's stream for this gate."""
         return canonical.encode([self.task, self.round, self.hospital, self.attempt, self.batch, self.gate, party])

@@ -36,7 +36,7 @@ class Mask:
     opened: bool = False
 
     def open_once(self) -> IntArray:
-        """Give the share for hiding a value.
+        """Return the share for hiding a value.
 
         Raises
         ------
@@ -73,9 +73,8 @@ class GateDealer:
 
     Parameters
     ----------
-    seeds : (bytes, bytes)
+    seeds
         The seeds shared with P0 and P1.
-    name : MaterialId
     """
 
     def __init__(self, seeds: tuple[bytes, bytes], name: MaterialId) -> None:
@@ -85,20 +84,20 @@ class GateDealer:
         self._common: list[bytes | memoryview] = []
 
     def mask(self, shape: Sequence[int]) -> IntArray:
-        """Give a fresh uniform mask: the sum of both parties' streams."""
+        """Return a fresh uniform mask: the sum of both parties' streams."""
         return self.mask_shares(shape).total
 
     def mask_shares(self, shape: Sequence[int]) -> MaskShares:
-        """Give both parties' shares of a fresh uniform mask."""
+        """Return both parties' shares of a fresh uniform mask."""
         first, second = (stream.words(prod(shape)).reshape(shape) for stream in self._streams)
         return MaskShares(first, second)
 
     def private_mask(self, shape: Sequence[int], owner: int) -> IntArray:
-        """Give a fresh uniform mask that one party knows."""
+        """Return a fresh uniform mask that one party knows."""
         return self.own(shape, owner)
 
     def own(self, shape: Sequence[int], party: int) -> IntArray:
-        """Give uniform elements that only one party knows."""
+        """Return uniform elements that only one party knows."""
         return self._streams[party].words(prod(shape)).reshape(shape)
 
     def share(self, values: IntArray, bits: int) -> None:
@@ -107,7 +106,7 @@ class GateDealer:
         self._corrections.append(ring.low_bytes(values - own, bits).data)
 
     def mask_planes(self, count: int, words: int) -> Words:
-        """Give fresh uniform bit planes: both parties' streams added modulo 2."""
+        """Return fresh uniform bit planes: both parties' streams added modulo 2."""
         return self._streams[0].planes(count, words) ^ self._streams[1].planes(count, words)
 
     def share_planes(self, planes: Words) -> None:
@@ -120,7 +119,7 @@ class GateDealer:
         self._common.append(raw)
 
     def messages(self) -> tuple[bytes, bytes]:
-        """Give the messages to P0 and to P1."""
+        """Return the messages to P0 and to P1."""
         length = sum(len(part) for part in self._common).to_bytes(8, "little")
         return b"".join([length, *self._common]), b"".join([length, *self._common, *self._corrections])
 
@@ -130,12 +129,11 @@ class GateRandomness:
 
     Parameters
     ----------
-    party : int
+    party
         0 or 1.
-    seed : bytes
+    seed
         Shared with the dealer.
-    name : MaterialId
-    message : bytes or memoryview
+    message
         What the dealer sent for this gate.
 
     Raises

@@ -29,7 +29,7 @@ def share(values: IntArray, label: bytes, seed: bytes | None = None) -> Shares:
 
 
 def expand(seed: bytes, label: bytes, count: int) -> IntArray:
-    """Give the share of ``count`` elements that a seed stands for."""
+    """Return the share of ``count`` elements that a seed stands for."""
     return Stream(seed, b"share" + label).words(count)
 
 

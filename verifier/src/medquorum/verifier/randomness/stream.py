@@ -28,9 +28,9 @@ class Stream:
 
     Parameters
     ----------
-    seed : bytes
+    seed
         32 secret bytes.
-    label : bytes
+    label
         What the stream is for; different labels give independent streams.
     """
 
@@ -39,7 +39,7 @@ class Stream:
         self._cipher = Cipher(algorithms.AES256(key), modes.CTR(bytes(16))).encryptor()
 
     def words(self, count: int) -> IntArray:
-        """Give the next ``count`` uniform elements of Z_2^64."""
+        """Return the next ``count`` uniform elements of Z_2^64."""
         result = np.empty(count + 2, dtype=np.int64)
         view = result.view(np.uint8).data
         for start in range(0, 8 * count, len(_BLOCK)):
@@ -48,5 +48,5 @@ class Stream:
         return result[:count]
 
     def planes(self, count: int, words: int) -> Words:
-        """Give ``count`` uniform bit planes of ``words`` words."""
+        """Return ``count`` uniform bit planes of ``words`` words."""
         return self.words(count * words).view(np.uint64).reshape(count, words)

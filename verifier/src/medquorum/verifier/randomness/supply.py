@@ -17,14 +17,13 @@ class Supply:
 
     Parameters
     ----------
-    party : int
-    seed : bytes
+    seed
         Shared with the dealer.
-    receive : callable
-        Gives the dealer's next (name, message).
-    consume : callable
+    receive
+        Returns the dealer's next (name, message).
+    consume
         Called with a name before its material is first used; raises MaterialError when it was used before.
-    mask_seed : bytes or None
+    mask_seed
         Of the mask of the update's parameters, the same in all attempts; the verification's own unless given.
     """
 
@@ -45,7 +44,7 @@ class Supply:
         self._consume = self._remember if consume is None else consume
 
     def randomness(self, name: MaterialId) -> GateRandomness:
-        """Give the material of this gate.
+        """Return the material of this gate.
 
         Raises
         ------
@@ -55,7 +54,7 @@ class Supply:
         return GateRandomness(self._party, self._seed, name, self._next(name))
 
     def randomness_of_update(self, name: MaterialId) -> GateRandomness:
-        """Give the material of the gate that opens the update's parameters; raises as :meth:`randomness`."""
+        """Return the material of the gate that opens the update's parameters; raises as :meth:`randomness`."""
         return GateRandomness(self._party, self._mask_seed, name.of_update(), self._next(name))
 
     def _next(self, name: MaterialId) -> bytes | memoryview:

@@ -16,9 +16,11 @@ class Masked:
 
     Attributes
     ----------
-    public : ndarray of int64
+    public
+        Array of int64.
         x + mask, the same for both parties.
-    mask : ndarray of int64
+    mask
+        Array of int64.
         The party's share of the mask.
     """
 
@@ -26,7 +28,7 @@ class Masked:
     mask: IntArray = field(repr=False)
 
     def share(self, party: int) -> IntArray:
-        """Give the party's share of x."""
+        """Return the party's share of x."""
         return self.public - self.mask if party == 0 else -self.mask
 
     @property
@@ -49,11 +51,13 @@ class DealerView:
 
     Attributes
     ----------
-    shape : tuple of int
+    shape
         (n, h, w, c).
-    offset : ndarray of int64 or None
+    offset
+        Array of int64 or None.
         The shares add up to the value plus this; None is 0.
-    skew : ndarray of int64 or None
+    skew
+        Array of int64 or None.
         Of the masked form: P0's share of the mask less P1's.
     """
 

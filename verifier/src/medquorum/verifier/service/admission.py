@@ -30,8 +30,8 @@ class Admission(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in
 
     Parameters
     ----------
-    caller : callable
-        Gives a call's MSP id, or ends the call.
+    caller
+        Returns a call's MSP id, or ends the call.
     """
 
     def __init__(self, caller: Callable[[grpc.ServicerContext], str]) -> None:
@@ -42,7 +42,7 @@ class Admission(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in
     def intercept_service(
         self, continuation: Callable[[Any], grpc.RpcMethodHandler[Any, Any] | None], handler_call_details: Any
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Give the handler of a call, within the limit."""
+        """Return the handler of a call, within the limit."""
         return around(continuation(handler_call_details), self._admitted)
 
     @contextmanager

@@ -25,13 +25,13 @@ class Boundary(grpc.ServerInterceptor):  # type: ignore[type-arg]  # generic in 
     def intercept_service(
         self, continuation: Callable[[Any], Handler | None], handler_call_details: Any
     ) -> Handler | None:
-        """Give the handler of a call, guarded."""
+        """Return the handler of a call, guarded."""
         method = handler_call_details.method
         return around(continuation(handler_call_details), lambda context: _guarded(method, context))
 
 
 def around(handler: Any, enter: Callable[[grpc.ServicerContext], AbstractContextManager[None]]) -> Handler | None:
-    """Give a handler that does its work inside what ``enter`` gives for the call; None for none."""
+    """Return a handler that does its work inside what ``enter`` gives for the call; None for none."""
     if handler is None:
         return None
     kind = "_".join("stream" if one else "unary" for one in (handler.request_streaming, handler.response_streaming))

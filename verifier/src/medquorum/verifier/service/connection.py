@@ -71,14 +71,13 @@ def reach(
 
     Parameters
     ----------
-    credentials : Credentials
-    address : str
+    address
         ``host:port``.
-    peer : str
+    peer
         Its MSP id.
-    timeout : float
+    timeout
         Seconds within which it must be there.
-    call : callable
+    call
         Gets the channel, which it owns when it succeeds, and the seconds it may take.
 
     Raises
@@ -105,7 +104,7 @@ def reach(
 
 
 def _is_absent(error: BaseException) -> bool:
-    """Tell whether a call failed because nobody is there yet: worth another try."""
+    """Return whether a call failed because nobody is there yet: worth another try."""
     return (
         isinstance(error, grpc.RpcError)
         and isinstance(error, grpc.Call)
@@ -115,7 +114,7 @@ def _is_absent(error: BaseException) -> bool:
 
 
 def failure(error: grpc.RpcError, address: str, peer: str) -> ProtocolError:
-    """Give a failed call's error: the service's own refusal, or why it could not be asked."""
+    """Return a failed call's error: the service's own refusal, or why it could not be asked."""
     if not isinstance(error, grpc.Call):
         return ProtocolError(f"the call to {peer} at {address} was ended", "Look at its log")
     details = error.details() or ""

@@ -29,17 +29,16 @@ class Delivery(Message):
 
     Attributes
     ----------
-    kind : "ready", "reshare" or "sum"
+    kind
+        "ready", "reshare" or "sum".
         Nothing, to see that the node is there; a party's re-share; another node's sum.
-    task : str
-    round : int
-    set : str
+    set
         Hash of the accepted set (:class:`medquorum.verifier.binding.resharing.AggregationContext`).
-    nodes : tuple of str
+    nodes
         MSP ids of the nodes that the parties have chosen.
-    masked : str or None
+    masked
         With a re-share: hash of the sum of the accepted updates' masked parameters, as the party opened them.
-    messages : int
+    messages
         With a re-share the payload and, where the node does not get it from elsewhere, that sum.
     """
 
@@ -55,7 +54,7 @@ class Delivery(Message):
 
 
 Sizes = Callable[[str, Delivery], Sequence[int]]
-"""Called with the sender's MSP id and the header; gives the most bytes of each message that follows."""
+"""Called with the sender's MSP id and the header; returns the most bytes of each message that follows."""
 Take = Callable[[str, Delivery, Sequence[bytes]], None]
 """Called with the sender's MSP id, the header and the messages."""
 
@@ -65,9 +64,9 @@ class Deliveries:
 
     Parameters
     ----------
-    sizes : callable
+    sizes
         Raises a MedquorumError to refuse a delivery before anything of it is read.
-    take : callable
+    take
         Takes a delivery, in the call's thread; raises a MedquorumError to refuse it. It is called again with the same
         one when an answer was lost.
     """
@@ -77,7 +76,7 @@ class Deliveries:
         self._take = take
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
-        """Give the gRPC handler."""
+        """Return the gRPC handler."""
 
         def put(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             sender = caller(context)

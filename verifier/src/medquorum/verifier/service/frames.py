@@ -15,7 +15,7 @@ LONGEST = 2 << 30
 
 
 def split(message: bytes | memoryview, header: bytes = b"") -> Iterator[bytes]:
-    """Give the frames of ``header`` (at most 1 MiB) and message as one message."""
+    """Return the frames of ``header`` (at most 1 MiB) and message as one message."""
     view, first = memoryview(message), FRAME - len(header)
     yield b"".join([(len(header) + len(message)).to_bytes(8, "little"), header, view[:first]])
     for start in range(first, len(message), FRAME):
@@ -23,7 +23,7 @@ def split(message: bytes | memoryview, header: bytes = b"") -> Iterator[bytes]:
 
 
 def split_all(messages: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the frames of messages, one after the other."""
+    """Return the frames of messages, one after the other."""
     for message in messages:
         yield from split(message)
 
@@ -33,9 +33,9 @@ def read_message(next_frame: Callable[[], bytes], longest: int = LONGEST) -> byt
 
     Parameters
     ----------
-    next_frame : callable
-        Gives the next frame; what it raises passes through.
-    longest : int
+    next_frame
+        Returns the next frame; what it raises passes through.
+    longest
         Most bytes that are taken.
 
     Raises

@@ -25,11 +25,12 @@ class Credentials:
 
     Attributes
     ----------
-    certificate, key : bytes
+    certificate, key
         PEM, the own TLS certificate and its key.
-    authorities : mapping of MSP id to sequence of bytes
+    authorities
+        Mapping of MSP id to sequence of bytes.
         PEM, the TLS authorities of every organisation, intermediate ones too.
-    organisations : Path or None
+    organisations
         The folder from which the authorities were read, and can be read again (`newest`).
     """
 
@@ -44,9 +45,9 @@ class Credentials:
 
         Parameters
         ----------
-        tls : Path
+        tls
             Holds ``server.crt`` and ``server.key``, or ``client.crt`` and ``client.key``.
-        organisations : Path
+        organisations
             Holds ``<domain>/msp/tlscacerts/*.pem``, ``tlsintermediatecerts`` where an organisation has any, and
             ``<domain>/connection-*.json`` of every organisation.
 
@@ -65,7 +66,7 @@ class Credentials:
     def newest(self) -> Credentials:
         """Read the organisations' authorities again: members join and leave while a service runs.
 
-        Gives this very object when nothing has changed, or when they were not read from a folder.
+        Returns this very object when nothing has changed, or when they were not read from a folder.
 
         Raises
         ------
@@ -103,7 +104,7 @@ class Credentials:
             raise ConfigError(f"a TLS certificate cannot be read: {error}", "Run `medquorum-network doctor`") from error
 
     def roots(self, msp_id: str) -> bytes:
-        """Give one organisation's TLS authorities as one PEM text.
+        """Return one organisation's TLS authorities as one PEM text.
 
         Raises
         ------
@@ -119,7 +120,7 @@ class Credentials:
         return b"\n".join(found)
 
     def msp_of(self, certificate: bytes) -> str | None:
-        """Give the organisation whose authority issued a PEM certificate, None when none or more than one did."""
+        """Return the organisation whose authority issued a PEM certificate, None when none or more than one did."""
         found = x509.load_pem_x509_certificate(certificate)
         issuers = [
             msp_id
@@ -130,7 +131,7 @@ class Credentials:
 
 
 def caller(context: grpc.ServicerContext, credentials: Credentials) -> str:
-    """Give the MSP id of a call's client; ends the call with UNAUTHENTICATED when no organisation issued its name."""
+    """Return the MSP id of a call's client; ends the call with UNAUTHENTICATED when no organisation issued its name."""
     found = cast(Mapping[str, Sequence[bytes]], context.auth_context()).get("x509_pem_cert")
     msp_id = credentials.msp_of(found[0]) if found else None
     if msp_id is None:

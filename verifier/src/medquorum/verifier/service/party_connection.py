@@ -50,16 +50,15 @@ class PartyConnection:
 
     Parameters
     ----------
-    hang_up : callable
+    hang_up
         Ends the call at once.
-    patience : float
+    patience
         Seconds of silence of the other party after which the connection counts as broken.
 
     Attributes
     ----------
-    bytes_sent, bytes_received : int
+    bytes_sent, bytes_received
         Of messages, without frames.
-    rounds : int
     """
 
     def __init__(self, hang_up: Callable[[], object], patience: float) -> None:
@@ -74,7 +73,7 @@ class PartyConnection:
         self._incoming: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
 
     def exchange(self, message: bytes) -> bytes:
-        """Send a message and give the other party's of the same round; raises as :meth:`receive`."""
+        """Send a message and return the other party's of the same round; raises as :meth:`receive`."""
         self.send(message)
         return self.receive()
 
@@ -89,7 +88,7 @@ class PartyConnection:
         self._outgoing.put(message)
 
     def receive(self, patience: float | None = None) -> bytes:
-        """Give the other party's next message.
+        """Return the other party's next message.
 
         Raises
         ------
@@ -101,7 +100,7 @@ class PartyConnection:
         return message
 
     def frames(self) -> Iterator[bytes]:
-        """Give the frames of what is sent, until the connection is closed."""
+        """Return the frames of what is sent, until the connection is closed."""
         return split_all(iter(self._outgoing.get, None))
 
     def read(self, incoming: Iterator[bytes]) -> None:
@@ -157,7 +156,7 @@ class PartyListener:
 
     Parameters
     ----------
-    patience : float
+    patience
         Seconds of silence after which a connection counts as broken.
     """
 
@@ -189,7 +188,7 @@ class PartyListener:
         return connection
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
-        """Give the gRPC handler."""
+        """Return the gRPC handler."""
 
         def opened(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
             return self._open(caller(context), requests, context)
@@ -219,15 +218,13 @@ def connect_party(
 
     Parameters
     ----------
-    credentials : Credentials
-    address : str
+    address
         ``host:port`` of P0's service.
-    peer : str
+    peer
         P0's MSP id.
-    name : str
-    timeout : float
+    timeout
         Seconds within which P0 must have accepted.
-    patience : float
+    patience
         Seconds of silence after which the connection counts as broken.
 
     Raises

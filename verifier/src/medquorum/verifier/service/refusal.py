@@ -22,7 +22,7 @@ _LONGEST = 1000
 
 
 def outward(error: Exception) -> tuple[str, str]:
-    """Give the cause and remedy that another organisation is told.
+    """Return the cause and remedy that another organisation is told.
 
     What the protocol or the ledger says is told as it is; of anything else, the own disk, peer or configuration, only
     the class.
@@ -41,7 +41,7 @@ def refuse(context: grpc.ServicerContext, error: Exception) -> NoReturn:
 
 
 def refusal(details: str) -> ProtocolError | None:
-    """Give the error that a service refused with, of an unknown class ProtocolError; None when the text is none."""
+    """Return the error that a service refused with, of an unknown class ProtocolError; None when the text is none."""
     try:
         document = canonical.decode(details)
     except ContractError:
@@ -53,5 +53,5 @@ def refusal(details: str) -> ProtocolError | None:
 
 
 def _plain(text: str) -> str:
-    """Give a text that any status can carry and any terminal show: printable ASCII of bounded length."""
+    """Return a text that any status can carry and any terminal show: printable ASCII of bounded length."""
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:_LONGEST])

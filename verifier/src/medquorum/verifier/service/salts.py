@@ -32,15 +32,15 @@ class Salts:
 
     Parameters
     ----------
-    give : callable
-        Called with the node's MSP id, task and round; gives the salt, or raises a MedquorumError to refuse.
+    give
+        Called with the node's MSP id, task and round; returns the salt, or raises a MedquorumError to refuse.
     """
 
     def __init__(self, give: Callable[[str, str, int], bytes]) -> None:
         self._give = give
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
-        """Give the gRPC handler."""
+        """Return the gRPC handler."""
 
         def take(raw: bytes, context: grpc.ServicerContext) -> bytes:
             question = _Question.decode(raw)

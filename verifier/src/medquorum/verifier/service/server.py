@@ -31,7 +31,7 @@ class Service(Protocol):
     """What a server offers."""
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
-        """Give the gRPC handler; ``caller`` gives a call's MSP id, or ends the call."""
+        """Return the gRPC handler; ``caller`` gives a call's MSP id, or ends the call."""
         ...
 
 
@@ -43,10 +43,8 @@ class Server:
 
     Parameters
     ----------
-    credentials : Credentials
-    address : str
+    address
         ``host:port``; with port 0 the system takes a free one. ``address`` is the one in use once entered.
-    services : sequence of Service
     """
 
     def __init__(self, credentials: Credentials, address: str, services: Sequence[Service]) -> None:
@@ -100,7 +98,7 @@ class Server:
         self._pool.shutdown()
 
     def _changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Give what TLS is to use from now on, None while nothing has changed; gRPC asks before each handshake."""
+        """Return what TLS is to use from now on, None while nothing has changed; gRPC asks before each handshake."""
         try:
             newest = self._credentials.newest()
         except ConfigError as error:

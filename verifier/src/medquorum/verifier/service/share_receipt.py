@@ -34,10 +34,10 @@ class ShareReceiptService:
 
     Parameters
     ----------
-    asker : str
+    asker
         MSP id of P0, the only one that is answered.
-    holds : callable
-        Tells for task, round and hospital whether the share was uploaded and fits its commitment.
+    holds
+        Returns for task, round and hospital whether the share was uploaded and fits its commitment.
     """
 
     def __init__(self, asker: str, holds: Callable[[str, int, str], bool]) -> None:
@@ -45,7 +45,7 @@ class ShareReceiptService:
         self._holds = holds
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
-        """Give the gRPC handler."""
+        """Return the gRPC handler."""
 
         def ask(raw: bytes, context: grpc.ServicerContext) -> bytes:
             msp_id = caller(context)

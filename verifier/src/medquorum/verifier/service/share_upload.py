@@ -22,7 +22,7 @@ from medquorum.verifier.service.identity import Credentials
 __all__ = ["Longest", "ShareUpload", "Take", "upload_share"]
 
 Longest = Callable[[str, int, str], int]
-"""Called with task, round and hospital (MSP id); gives the most bytes of the value."""
+"""Called with task, round and hospital (MSP id); returns the most bytes of the value."""
 Take = Callable[[str, int, str, bytes], None]
 """Called with task, round, hospital (MSP id) and value."""
 _SERVICE = "medquorum.ShareUpload"
@@ -42,9 +42,9 @@ class ShareUpload:
 
     Parameters
     ----------
-    longest : callable
+    longest
         Raises a MedquorumError (ShareError) to refuse an upload before its value is read.
-    take : callable
+    take
         Takes a value, in the call's thread; raises a MedquorumError (ShareError) to refuse it, which is raised again at
         the hospital. It is called again with the same value when an answer was lost.
     """
@@ -54,7 +54,7 @@ class ShareUpload:
         self._take = take
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
-        """Give the gRPC handler."""
+        """Return the gRPC handler."""
 
         def put(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             hospital = caller(context)

@@ -28,14 +28,13 @@ class _Bandwidth(Message):
 
 
 def earlier(index: int, own: Comparing | None, other: Comparing | None) -> Comparing | None:
-    """Give the back end of an earlier attempt, by P0's journal alone; None before its first.
+    """Return the back end of an earlier attempt, by P0's journal alone; None before its first.
 
     Parameters
     ----------
-    index : int
-    own : str or None
+    own
         What the own journal names.
-    other : str or None
+    other
         What the other party says that its journal names.
     """
     return own if index == 0 else other
@@ -48,13 +47,11 @@ def measured(
 
     Parameters
     ----------
-    index : int
-    exchange : callable
+    exchange
         Sends a message to the other party and gives its own.
-    plan : Plan
-    batch, images : int
+    batch, images
         Images in a batch, at most, and in all.
-    bandwidth : callable
+    bandwidth
         Measures the dealer's link: bytes a second.
 
     Raises

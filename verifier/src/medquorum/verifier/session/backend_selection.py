@@ -48,7 +48,7 @@ def probe(exchange: Callable[[bytes], bytes]) -> Link:
 
 
 def choose(plan: Plan, batch: int, images: int, links: Links) -> Comparing:
-    """Give the back end whose comparisons of an image take less time on the links, in batches of at most ``batch``.
+    """Return the back end whose comparisons of an image take less time on the links, in batches of at most ``batch``.
 
     A batch takes rounds · exchange + sent bytes / bandwidth + dealt bytes / dealer's bandwidth, where there are several
     rounds · exchange / 2: two wait at once. The first named wins a tie.

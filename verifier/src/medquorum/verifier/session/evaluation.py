@@ -44,15 +44,11 @@ class Evaluation:
 
     Parameters
     ----------
-    party : Party
-    supply : Supply
-    name : MaterialId
+    name
         Of the verification; its batch and gate do not matter.
-    plan : Plan
-    comparison : Comparison
+    comparison
         Back end for the batches, the dealer's.
-    trace : callable or None
-    keep : callable or None
+    keep
         Given the update's opened masked parameters before anything is computed from them.
     """
 
@@ -81,9 +77,11 @@ class Evaluation:
 
         Parameters
         ----------
-        base : mapping of tensor name to int64 array
+        base
+            Mapping of tensor name to int64 array.
             w.
-        share : ndarray of int64 (parameters,)
+        share
+            Array of int64 (parameters,).
             The party's share of r in layout order, or of the sum of the updates that the plan averages.
 
         Returns
@@ -131,11 +129,13 @@ class Evaluation:
 
         Parameters
         ----------
-        parts : sequence of (int, slice)
+        parts
+            Sequence of (int, slice).
             Number and images of each batch.
-        samples : pair of ndarrays or None
+        samples
+            Pair of ndarrays or None.
             P0's images (n, h, w) or (n, h, w, c) of uint8 and labels (n,) of int64, of all batches; None at P1.
-        finished : callable
+        finished
             Called after each batch, in the order of their numbers.
         """
         for pair in pairs(parts):

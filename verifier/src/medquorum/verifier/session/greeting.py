@@ -34,19 +34,21 @@ class Greeting(Message):
 
     Attributes
     ----------
-    attempts : int
+    attempts
         Number of the last attempt begun.
-    batches : tuple of int
+    batches
         Of each batch finished, the attempt that it was finished in.
-    comparing : "tree", "fss" or None
+    comparing
+        "tree", "fss" or None.
         The last attempt's comparison back end.
-    facts : mapping of str to str
+    facts
+        Mapping of str to str.
         Hashes of what both must agree on.
-    images, share : bool
+    images, share
         Whether the party has P0's images, and its share.
-    refusals : int
+    refusals
         Times in a row that it was refused material.
-    statement : BaseCounts or None
+    statement
         P0's.
     """
 

@@ -34,7 +34,7 @@ class Journal:
 
     Parameters
     ----------
-    path : Path
+    path
         In a folder that is there. Readable by its owner only: shares of counts are secrets.
 
     Raises

@@ -35,14 +35,19 @@ class Inputs:
 
     Attributes
     ----------
-    base : mapping of tensor name to int64 array
-    shares : pair of ndarray of int64 (parameters,)
+    base
+        Mapping of tensor name to int64 array.
+    shares
+        Pair of ndarray of int64 (parameters,).
         Of the update, to P0 and P1.
-    images : ndarray of uint8 (n, h, w) or (n, h, w, c)
-    labels : ndarray of int64 (n,)
-    batch : int
+    images
+        Array of uint8 (n, h, w) or (n, h, w, c).
+    labels
+        Array of int64 (n,).
+    batch
         Images in a batch.
-    needed : ndarray of int64 or None
+    needed
+        Array of int64 or None.
         P0's minima for the counts of all subjects, one after the other: only the verdict's bit is opened. None opens
         whether all conditions on the parameters hold, and the counts if they do.
     """
@@ -61,11 +66,10 @@ class Costs:
 
     Attributes
     ----------
-    seconds, processor : float
+    seconds, processor
         Passed time, and time of its own thread on a processor.
-    sent, material : int
+    sent, material
         Bytes it sent to the other party, and bytes the dealer sent it; the dealer's are 0 and all it sent.
-    rounds : int
     """
 
     seconds: float = 0.0
@@ -81,9 +85,10 @@ class Outcome:
 
     Attributes
     ----------
-    accepted : bool
+    accepted
         The verdict's bit; without minima: whether RANGE and norm hold.
-    counts : ndarray of int64 or None
+    counts
+        Array of int64 or None.
         Opened counts of all subjects, one after the other; None where only the bit was opened or it is 0.
     """
 
@@ -102,7 +107,7 @@ class Report(NamedTuple):
 
 
 def verify(plan: Plan, inputs: Inputs, comparison: Callable[[], Comparison], **options: Any) -> tuple[Outcome, Outcome]:
-    """Verify one update and give what each party learnt; arguments of :func:`measure`."""
+    """Verify one update and return what each party learnt; arguments of :func:`measure`."""
     return measure(plan, inputs, comparison, **options).outcomes
 
 
@@ -115,17 +120,16 @@ def measure(
     audits: tuple[Audit | None, Audit | None] = (None, None),
     seeds: tuple[bytes, bytes] | None = None,
 ) -> Report:
-    """Verify one update and give what was learnt and what it cost.
+    """Verify one update and return what was learnt and what it cost.
 
     Parameters
     ----------
-    plan : Plan
-    inputs : Inputs
-    comparison : callable
+    comparison
         Makes the back end; dealer and parties get one each.
-    traces, audits : pairs of callables or None
+    traces, audits
+        Pairs of callables or None.
         Told of each party's shares, and of what it opens.
-    seeds : (bytes, bytes) or None
+    seeds
         The dealer's seeds for the parties; from the operating system unless given.
     """
     seeds = (new_seed(), new_seed()) if seeds is None else seeds

@@ -41,7 +41,7 @@ class Material(Protocol):
     mask_seed: bytes
 
     def receive(self) -> tuple[MaterialId, bytes | memoryview]:
-        """Give the next gate's message."""
+        """Return the next gate's message."""
         ...
 
     def close(self) -> None:
@@ -55,16 +55,16 @@ class VerificationSpec:
 
     Attributes
     ----------
-    name : MaterialId
+    name
         Task, round and hospital.
-    facts : mapping
+    facts
         JSON values compared before anything else: update, data-set commitment, plan.
-    plan : Plan
-    comparison : "tree", "fss" or "auto"
+    comparison
+        "tree", "fss" or "auto".
         The back end; with "auto" P0 chooses by the measured links, once for all attempts.
-    images, batch : int
+    images, batch
         Images in the verification set, and at most in a batch.
-    only_bit : bool
+    only_bit
         True to open the verdict's bit alone, False for the counts.
     """
 
@@ -82,7 +82,7 @@ class VerificationSpec:
         return sum(1 + (s.program.classes if self.plan.per_class else 0) for s in self.plan.subjects)
 
     def batches(self, comparing: Comparing) -> list[slice]:
-        """Give the batches' images under a back end."""
+        """Return the batches' images under a back end."""
         return in_batches(self.images, fitting_batch(self.plan, self.batch, comparing))
 
 
@@ -92,16 +92,20 @@ class PartyInputs:
 
     Attributes
     ----------
-    base : mapping of tensor name to int64 array
+    base
+        Mapping of tensor name to int64 array.
         w, known to all.
-    share : ndarray of int64 (parameters,) or None
+    share
+        Array of int64 (parameters,) or None.
         None where none was uploaded that fits its commitment.
-    samples : pair of ndarrays or None
+    samples
+        Pair of ndarrays or None.
         P0's images (n, h, w) or (n, h, w, c) of uint8, and labels (n,) of int64; None there too where it lacks the
         committed ones.
-    minima : ndarray of int64 (conditions,) or None
+    minima
+        Array of int64 (conditions,) or None.
         P0's, where only the bit is opened.
-    statement : BaseCounts or None
+    statement
         What P0 tells P1: in disclosure mode count the base model's counts.
     """
 
@@ -118,19 +122,19 @@ class OpenedResult:
 
     Attributes
     ----------
-    disputed : bool
+    disputed
         A party had no share that fits its commitment; nothing else was done.
-    holds : bool
+    holds
         The verdict's bit; in disclosure mode count whether RANGE and norm hold.
-    counts : tuple of int
+    counts
         In disclosure mode count, where these hold: ``VerificationSpec.conditions`` counts.
-    statement : BaseCounts or None
+    statement
         P0's.
-    transcript : str
+    transcript
         Hex SHA-256 of all that was exchanged; equal at both parties.
-    refused : bool
+    refused
         A party gets no material for good, from the dealer or by its own journal; nothing was evaluated.
-    without_images : bool
+    without_images
         P0 says that it has no images; nothing else was done.
     """
 
@@ -148,21 +152,19 @@ class Session:
 
     Parameters
     ----------
-    index : int
+    index
         0 or 1.
-    transport : Transport
+    transport
         To the other party.
-    journal : Journal or None
+    journal
         None where this party's cannot be read: then it must not use any material.
-    spec : VerificationSpec
-    inputs : PartyInputs
-    material : callable
+    material
         Asks the dealer, for an attempt's number, its first batch and its comparison back end.
-    bandwidth : callable
+    bandwidth
         Measures the dealer's link: bytes a second.
-    progress : callable
+    progress
         Told of images done and in all: at the start, when the model itself is done, after each batch.
-    keep : callable or None
+    keep
         Given the opened masked parameters R in every attempt, before anything is computed from them.
     """
 
@@ -252,7 +254,7 @@ class Session:
         return OpenedResult(False, holds, tuple(int(count) for count in opened), statement, _transcript(digests))
 
     def _comparing(self, own: Comparing | None, other: Comparing | None) -> Comparing:
-        """Give the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""
+        """Return the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""
         spec = self._spec
         if spec.comparison != "auto":
             return spec.comparison
@@ -279,7 +281,7 @@ class Session:
         self._progress(finished[-1].stop if finished else 0, self._spec.images)
 
     def _greet(self) -> tuple[Greeting, int]:
-        """Compare specs, and tell the other party how far this one is; give its word, and the most refusals."""
+        """Compare specs, and tell the other party how far this one is; return its word, and the most refusals."""
         journal, inputs = self._journal, self._inputs
         own = Greeting(
             attempts=0 if journal is None else journal.attempts,

@@ -38,7 +38,7 @@ class RoundEvaluator:
         self._verification = verification
 
     def base(self) -> Generator[DataRequest, bytes, modelformat.Tensors]:
-        """Give the base model's tensors; a base that is out of range stops the round (``RangeError``)."""
+        """Return the base model's tensors; a base that is out of range stops the round (``RangeError``)."""
         packed = self.node.bases.get(self.current.base)
         if packed is None:
             packed = yield DataRequest("model", self.current.base)
@@ -78,7 +78,7 @@ class RoundEvaluator:
         )
 
     def digest(self, hospital: str) -> Generator[DataRequest, bytes, str]:
-        """Give the SHA-256 of an update's parameters without salt."""
+        """Return the SHA-256 of an update's parameters without salt."""
         commitment = self.current.commitments[hospital]
         found = self.node.digests.get(commitment)
         if found is None:
@@ -162,7 +162,7 @@ class RunningSum:
         self._sums: dict[str, IntArray] = {}
 
     def over(self, names: tuple[str, ...]) -> Generator[DataRequest, bytes, dict[str, IntArray]]:
-        """Give the sum over the names; those added before are not read again when the names go on from them."""
+        """Return the sum over the names; those added before are not read again when the names go on from them."""
         if names[: len(self._names)] != self._names:
             self._names, self._sums = (), {}
         for name in names[len(self._names) :]:

@@ -19,7 +19,7 @@ COLLECTION = "models"
 
 
 def is_there(context: Context, store: Store, chunks: Sequence[Chunk], index: int) -> bool:
-    """Tell whether a chunk of a model need not be sent: the store has it, or an earlier one of the list is equal."""
+    """Return whether a chunk of a model need not be sent: the store has it, or an earlier one of the list is equal."""
     if chunks[index] in chunks[:index]:
         return True
     key = context.key("chunk", *chunks[index])

@@ -42,7 +42,7 @@ def find_aggregates(context: Context, task: Task, number: int) -> list[Aggregate
 
 
 def agreed(context: Context, task: Task, current: Round) -> Aggregate:
-    """Give the result that ends a round (:func:`final`).
+    """Return the result that ends a round (:func:`final`).
 
     Raises
     ------
@@ -143,7 +143,7 @@ def attest_aggregate(context: Context, task: TaskId, round_number: RoundNumber, 
 
 
 def _finding(task: Task, result: NewModel) -> dict[str, Any]:
-    """Give what a verifier attests, in the task's disclosure mode."""
+    """Return what a verifier attests, in the task's disclosure mode."""
     prepared: dict[str, Any] = {"model": result.model, "worse": is_worse(task, result.base, result.correct)}
     return (
         prepared if task.disclosure == "bit" else prepared | {"counts": {"base": result.base, "model": result.correct}}
@@ -157,7 +157,7 @@ def _aggregating(context: Context, task: Task, number: int) -> Round:
 
 
 def _prepared(context: Context, task: Task, current: Round) -> NewModel:
-    """Give what this process computed; its memory decides between an answer and a refusal, never about a read."""
+    """Return what this process computed; its memory decides between an answer and a refusal, never about a read."""
     result = context.node.new_models.get(aggregate_key(task, current))
     if result is None:
         raise ContractError(

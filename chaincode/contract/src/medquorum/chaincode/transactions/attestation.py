@@ -85,7 +85,7 @@ def _check_attester(context: Context, task: Task, current: Round, hospital: str)
 
 
 def _fields(task: Task, result: Any) -> dict[str, Any]:
-    """Tell the result from what it is bound to, which only an encrypted task's has."""
+    """Separate the result from what it is bound to, which only an encrypted task's has."""
     if task.encrypted is None or not isinstance(result, dict):
         return {"result": result}
     bound = {name: result[name] for name in EVALUATION if name in result}
@@ -113,7 +113,7 @@ def _check_reason(task: Task, result: Result) -> None:
 
 
 def both_found(context: Context, task: Task, current: Round, attestation: Attestation) -> bool:
-    """Check an encrypted task's attestation; tell whether the other party's result is there and equal.
+    """Check an encrypted task's attestation; return whether the other party's result is there and equal.
 
     Raises
     ------

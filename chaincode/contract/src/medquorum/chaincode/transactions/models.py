@@ -20,7 +20,7 @@ __all__ = ["get_chunk", "read_manifest", "store_of", "transient_chunk"]
 
 
 def store_of(context: Context, model: str, store: Store) -> Store:
-    """Give where a model's chunks belong: where its manifest says, in ``store`` while it has none."""
+    """Return where a model's chunks belong: where its manifest says, in ``store`` while it has none."""
     known = context.find(Model, model)
     return store if known is None else known.store
 
@@ -121,7 +121,7 @@ def read_model_chunk(context: Context, model: HashText, index: Index) -> Answer:
 
 @evaluate
 def read_stored_chunks(context: Context, manifest: Json, store: Word) -> Answer:
-    """Tell whether a model's upload has begun, and which chunks, by index, need not be sent: {begun, stored}."""
+    """Return whether a model's upload has begun, and which chunks, by index, need not be sent: {begun, stored}."""
     described, place = read_manifest(manifest), _store(store)
     name, chunks = model_hash(described.layout, described.chunks), chunks_of(described.chunks, described.length)
     place = store_of(context, name, place)
@@ -132,7 +132,7 @@ def read_stored_chunks(context: Context, manifest: Json, store: Word) -> Answer:
 
 
 def _has_begun(context: Context, model: str) -> bool:
-    """Tell whether somebody has begun to store a model and, after a purge, to store it again."""
+    """Return whether somebody has begun to store a model and, after a purge, to store it again."""
     return context.find(Model, model) is not None and context.find(Purged, model) is None
 
 

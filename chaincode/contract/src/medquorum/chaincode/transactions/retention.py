@@ -23,7 +23,7 @@ from medquorum.errors import ContractError
 
 @transaction
 def purge_models(context: Context, task: TaskId) -> Answer:
-    """Purge the task's models older than its latest ``keep_models``; gives their hashes."""
+    """Purge the task's models older than its latest ``keep_models``; return their hashes."""
     document = get_task(context, task)
     check_coordinator(context, document)
     if document.keep_models == 0:

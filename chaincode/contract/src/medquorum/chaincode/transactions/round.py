@@ -149,7 +149,7 @@ def read_current_round(context: Context, task: TaskId) -> Answer:
 
 
 def _base(context: Context, task: Task, number: int) -> str:
-    """Give the model a new round builds on, if this round is the next one."""
+    """Return the model a new round builds on, if this round is the next one."""
     if number > task.rounds:
         raise ContractError("ROUND_ORDER", f"the task {task.task} has {task.rounds} rounds")
     if context.find(Round, task.task, number) is not None:
@@ -176,7 +176,7 @@ def _coordinated(context: Context, task: str, number: int) -> Round:
 
 
 def _outcome(context: Context, task: Task, number: int, hospital: str) -> Outcome:
-    """Say what became of a candidate; where all have attested they differ, and nothing more comes."""
+    """Report what became of a candidate; where all have attested they differ, and nothing more comes."""
     verdict = find_verdict(context, task.task, number, hospital)
     if verdict is not None:
         return "accepted" if verdict.accepted else "refused"

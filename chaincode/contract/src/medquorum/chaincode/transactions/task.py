@@ -79,7 +79,7 @@ def list_tasks(context: Context) -> Answer:
 
 
 def _layout(fields: Any) -> tuple[str, int]:
-    """Check the model description and the rule; give the layout's hash and a model's length in bytes."""
+    """Check the model description and the rule; return the layout's hash and a model's length in bytes."""
     if not isinstance(fields, dict):
         raise ContractError("BAD_TASK", "the document is not a JSON object")
     try:

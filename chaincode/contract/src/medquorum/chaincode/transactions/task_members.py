@@ -44,13 +44,13 @@ def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Ans
 
 
 def _remaining_coordinators(task: Task, consortium: Consortium) -> dict[str, Any]:
-    """Give the coordinator and standby that may coordinate still: one at least, for it is who calls."""
+    """Return the coordinator and standby that may coordinate still: one at least, for it is who calls."""
     coordinator, *standby = (msp for msp in (task.coordinator, task.standby) if msp in consortium.having("coordinator"))
     return {"coordinator": coordinator, "standby": standby[0] if standby else None}
 
 
 def _remaining_nodes(task: Task, consortium: Consortium) -> dict[str, Any]:
-    """Give the field ``encrypted`` without aggregators that are no members any more; nothing in a plain task.
+    """Return the field ``encrypted`` without aggregators that are no members any more; nothing in a plain task.
 
     The parties stay in it: the task cannot go on without them, so check_roles refuses where one was expelled.
     """

@@ -125,7 +125,7 @@ def _evaluator(context: Context, task: Task, current: Round) -> RoundEvaluator:
 
 
 def _prepared(context: Context, number: int, key: Any) -> tuple[rules.Verdict, ...]:
-    """Give what this process evaluated; its memory decides between an answer and a refusal, never about a read."""
+    """Return what this process evaluated; its memory decides between an answer and a refusal, never about a read."""
     verdicts = context.node.verdicts.get(key)
     if verdicts is None:
         raise ContractError(

@@ -48,7 +48,7 @@ def attest_round(context: Context, task: TaskId, round_number: RoundNumber, roun
 
 
 def _results(current: Round, round_result: Any) -> dict[str, dict[str, Any]]:
-    """Give each candidate's result with what the whole evaluation was bound to."""
+    """Return each candidate's result with what the whole evaluation was bound to."""
     fields = {"results", "dataset", "transcript"}
     if (
         not isinstance(round_result, dict)

@@ -39,7 +39,7 @@ def verification_set(images: Images, classes: int | None = None) -> Verification
 
 
 def describe(verification: VerificationSet) -> dict[str, Any]:
-    """Say what a task needs to know of a set; nothing of its images."""
+    """Return what a task needs to know of a set; nothing of its images."""
     shape = verification.images.shape
     return {
         "commitment": verification.commitment(),

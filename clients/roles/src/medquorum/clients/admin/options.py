@@ -62,7 +62,7 @@ def rule_document(text: str) -> dict[str, Any]:
 
 
 def placed(settings: object, placement: str) -> dict[str, Any]:
-    """Give a task's settings for encryption with another placement; ConfigError where it is not encrypted."""
+    """Return a task's settings for encryption with another placement; ConfigError where it is not encrypted."""
     if not isinstance(settings, dict):
         raise ConfigError("only an encrypted task has a placement", "Give its parties and dealer with --settings")
     return settings | {"placement": placement}

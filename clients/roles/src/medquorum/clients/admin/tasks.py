@@ -70,7 +70,7 @@ def task_document(
 def store_model(
     ledger: Ledger, transactions: Transactions, layout: str, packed: bytes, store: str, report: Report
 ) -> str:
-    """Store the chunks of a packed model that are not on the ledger yet; gives its hash.
+    """Store the chunks of a packed model that are not on the ledger yet; return its hash.
 
     An upload that was cut off goes on where it ended; chunks that any model has in the store are not sent again.
     """

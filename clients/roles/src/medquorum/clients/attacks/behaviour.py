@@ -45,9 +45,9 @@ class Occasion:
     train
         Trains from the base on images and gives raw parameters, int64 (n,).
     earlier
-        Gives the first update this hospital ever made, None when there is none.
+        Returns the first update this hospital ever made, None when there is none.
     accomplices
-        Gives an accomplice's update of this round, None while there is none.
+        Returns an accomplice's update of this round, None while there is none.
     """
 
     round: int

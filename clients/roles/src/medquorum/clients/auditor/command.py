@@ -133,12 +133,12 @@ def show_round(
 
 
 def listed(taking_part: Iterable[str], status: RoundStatus) -> list[str]:
-    """Give who took part in a round: its hospitals of today, and those that handed in and have left since."""
+    """Return who took part in a round: its hospitals of today, and those that handed in and have left since."""
     return sorted({*taking_part, *status.updates})
 
 
 def _said_of(current: Round | None) -> str:
-    """Say how a round stands, why, and who attested another model than the one it ended with."""
+    """Report how a round stands, why, and who attested another model than the one it ended with."""
     if current is None:
         return "not open"
     others = "" if current.differing is None else f"another result: {', '.join(current.differing)}"

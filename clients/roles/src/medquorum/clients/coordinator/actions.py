@@ -135,7 +135,7 @@ def _aggregation(task: Task, current: Round, status: RoundStatus, waited: float,
 
 
 def _overdue(task: Task, status: RoundStatus, deadline: float) -> str:
-    """Say what a round waited for in vain."""
+    """Report what a round waited for in vain."""
     if task.encrypted is not None and status.masks is None:
         return f"{task.encrypted.dealer} attested no masks within {deadline:g} s"
     missing = [node for node in nodes(task) if node not in status.aggregates]

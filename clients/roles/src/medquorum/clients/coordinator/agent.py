@@ -39,7 +39,7 @@ class Coordinator:
     patience
         Seconds an action must have been due before it is done: 0 for the coordinator, more for its standby.
     clock
-        Gives seconds that never run backwards.
+        Returns seconds that never run backwards.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Coordinator:
         self._purged = 0
 
     def step(self) -> float | None:
-        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        """Do what is due now; return the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
         if status is not None and status.round is not None and status.round.state in ("open", "aggregating"):
             self._task = self._ledger.task(self._task.task)  # hospitals may have joined or left, nodes been expelled
@@ -117,7 +117,7 @@ class Coordinator:
         self._purged = round_number
 
     def _waited(self, status: RoundStatus | None) -> float:
-        """Give the seconds since the round was first seen in its state, and tell when it has changed."""
+        """Return the seconds since the round was first seen in its state, and report when it has changed."""
         current = None if status is None else status.round
         now = self._clock()
         state = (0, "none") if current is None else (current.round, current.state)
@@ -165,7 +165,7 @@ class Coordinator:
 
 
 def refused(status: RoundStatus, current: Round) -> dict[str, str]:
-    """Say why each candidate that is not accepted is not: the verdict's reason, or what became of the update."""
+    """Report why each candidate that is not accepted is not: the verdict's reason, or what became of the update."""
     reasons: dict[str, str] = {}
     for hospital in current.candidates:
         if hospital not in current.accepted:

@@ -59,7 +59,7 @@ class Images:
         return int(self.labels.max()) + 1
 
     def take(self, chosen: npt.NDArray[np.int64]) -> Images:
-        """Give the chosen images, in that order."""
+        """Return the chosen images, in that order."""
         return Images(self.pixels[chosen], self.labels[chosen])
 
     @classmethod
@@ -88,7 +88,7 @@ def read_shard(path: Path) -> Images:
 
 
 def part_of(arrays: Mapping[str, npt.NDArray[Any]], part: str, path: Path) -> Images:
-    """Give the images under one prefix (``train_``), naming the file in what goes wrong."""
+    """Return the images under one prefix (``train_``), naming the file in what goes wrong."""
     missing = [name for name in (f"{part}images", f"{part}labels") if name not in arrays]
     if missing:
         raise DataError(f"{path} lacks {missing[0]}", "The layout is MedMNIST's: train_images, train_labels, ...")

@@ -75,7 +75,7 @@ class Hospital:
         self._packed: tuple[str, bytes] = ("", b"")
 
     def step(self) -> float | None:
-        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        """Do what is due now; return the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
         self._report_verdict(status)
         if status is not None and status.round is not None:
@@ -138,7 +138,7 @@ class Hospital:
         )
 
     def _stored(self, round_number: int, base: str) -> StoredUpdate | None:
-        """Give the round's update: the one a killed process left, or a new one, on disk before it is sent."""
+        """Return the round's update: the one a killed process left, or a new one, on disk before it is sent."""
         stored = self._store.load(round_number)
         if stored is not None and stored.base == base:
             return stored
@@ -159,7 +159,7 @@ class Hospital:
         check_round(self._ledger, self._ledger.task(self._task.task), current)
 
     def _model(self, model: str) -> bytes:
-        """Give a checked model, read from the ledger once."""
+        """Return a checked model, read from the ledger once."""
         if self._packed[0] != model:
             start = time.monotonic()
             self._packed = (model, fetch_model(self._ledger, self._task, model))
@@ -190,7 +190,7 @@ class Hospital:
             self._report.event("global_model", round=number, model=model, accuracy=accuracy)
 
     def _report_verdict(self, status: RoundStatus | None) -> None:
-        """Say what became of an update, also when the next round is already open."""
+        """Report what became of an update, also when the next round is already open."""
         awaited = self._known.awaited
         if awaited is None or status is None or status.round is None or status.round.round < awaited:
             return

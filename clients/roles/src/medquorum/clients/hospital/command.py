@@ -158,7 +158,7 @@ def _run(
 
 
 def _sender(connection: Connection, session: Session, task: Task) -> ShareUploader | None:
-    """Give what uploads shares, in an encrypted task."""
+    """Return what uploads shares, in an encrypted task."""
     if task.encrypted is None:
         return None
     from medquorum.clients.hospital.share_uploader import ShareUploader
@@ -175,7 +175,7 @@ def _verification(
     sender: ShareUploader,
     store: UpdateStore,
 ) -> OwnVerification | None:
-    """Give what verifies the own updates with P0, where the task has each hospital do so."""
+    """Return what verifies the own updates with P0, where the task has each hospital do so."""
     if task.encrypted is None or not task.encrypted.semi_honest:
         return None
     from medquorum.clients.hospital.process import own_verification

@@ -95,7 +95,7 @@ _REMEDY = "Do not use it: compare with another organisation's peer"
 
 
 def _back_to_maker(ledger: Ledger, task: Task, number: int | None) -> list[Round]:
-    """Give the asked round and, as long as they kept their base, those before it, each checked against the one before.
+    """Return the asked round and, as long as they kept their base, those before it, each checked against the last.
 
     The last one made the model; where none did it is round 1, and the model is the initial one.
     """

@@ -21,7 +21,7 @@ __all__ = ["classify", "model_of_round", "task_status"]
 
 
 def task_status(ledger: Ledger, task: str) -> dict[str, Any]:
-    """Say where a task stands for the own hospital: the round, its update and verdict, its score so far."""
+    """Return where a task stands for the own hospital: the round, its update and verdict, its score so far."""
     status = ledger.current_status(task)
     score = ledger.value("ReadScores", task).get(ledger.msp)
     if status is None or status.round is None:

@@ -46,7 +46,7 @@ def status(
     state: StateFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say where a task stands, and what became of the own updates."""
+    """Show where a task stands, and what became of the own updates."""
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
         session.report.event("status", **model_access.task_status(session.ledger, task))
 

@@ -34,11 +34,11 @@ class ShareUploader:
         self._sent: set[tuple[int, str]] = set()
 
     def commitments(self, round_number: int, update: StoredUpdate) -> Mapping[str, str]:
-        """Give what ``SubmitUpdate`` binds the hospital to, by party."""
+        """Return what ``SubmitUpdate`` binds the hospital to, by party."""
         return {party: one.commitment for party, one in self._values(round_number, update).items()}
 
     def second_share(self, round_number: int, update: StoredUpdate) -> IntArray:
-        """Give the second party's share (parameters,) itself."""
+        """Return the second party's share (parameters,) itself."""
         second = self._settings.parties[1]
         value = self._values(round_number, update)[second]
         context = self._context(round_number, update)

@@ -86,14 +86,14 @@ class Trainer:
         return None if made is None else parameters.pack_flat(self._model.description, made)
 
     def accuracy(self, packed: bytes) -> float | None:
-        """Give the accuracy of a packed model on the test images, None without any."""
+        """Return the accuracy of a packed model on the test images, None without any."""
         if self._test is None:
             return None
         parameters.load(self._model, packed)
         return round(accuracy(self._model, self._test), 6)
 
     def oldest_needed(self, round_number: int) -> int:
-        """Give the first round whose update must stay on disk when ``round_number`` comes next."""
+        """Return the first round whose update must stay on disk when ``round_number`` comes next."""
         return round_number - 1 if self._behaviour is honest else 1
 
     def _trained(self, round_number: int, base: bytes, images: Images, seed: int) -> Raw:

@@ -67,7 +67,7 @@ class UpdateStore:
         return update
 
     def load(self, round_number: int) -> StoredUpdate | None:
-        """Give the update of a round, None when none was stored to the end.
+        """Return the update of a round, None when none was stored to the end.
 
         Raises
         ------
@@ -90,12 +90,12 @@ class UpdateStore:
         return update
 
     def first(self) -> StoredUpdate | None:
-        """Give the earliest update still stored."""
+        """Return the earliest update still stored."""
         rounds = self._rounds()
         return self.load(rounds[0]) if rounds else None
 
     def latest(self) -> int | None:
-        """Give the last round whose update is stored."""
+        """Return the last round whose update is stored."""
         return max(self._rounds(), default=None)
 
     def prune(self, before: int) -> None:

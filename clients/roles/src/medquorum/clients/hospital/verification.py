@@ -36,7 +36,7 @@ class OwnShare:
         self._store = store
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
-        """Give the share (parameters,); None when the update is not on this disk any more."""
+        """Return the share (parameters,); None when the update is not on this disk any more."""
         update = None if status.round is None else self._store.load(status.round.round)
         return None if status.round is None or update is None else self._sender.second_share(status.round.round, update)
 
@@ -61,7 +61,7 @@ class OwnVerification:
         self._control = control
 
     def step(self, status: RoundStatus, round_number: int) -> float:
-        """Verify the round's update with P0 while there is no verdict; gives the seconds to the next look."""
+        """Verify the round's update with P0 while there is no verdict; return the seconds to the next look."""
         self._verification.prune(round_number)
         if status.round is None or status.round.state != "verifying" or self._msp in status.verdicts:
             return RESYNC_INTERVAL

@@ -111,10 +111,10 @@ def expected_form(name: str, read: Callable[[], Read]) -> Read:
 
 
 def ended(round_number: Round) -> bool:
-    """Tell whether nothing more happens in a round."""
+    """Return whether nothing more happens in a round."""
     return round_number.state in ENDED
 
 
 def result_of(round_number: Round) -> str:
-    """Give the hash of the model the next round starts from."""
+    """Return the hash of the model the next round starts from."""
     return round_number.model if round_number.state == "closed" and round_number.model else round_number.base

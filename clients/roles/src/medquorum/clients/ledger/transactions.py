@@ -36,7 +36,7 @@ def quorums(verifiers: Sequence[str], size: int, first: str = "") -> list[tuple[
 
 
 def differs(error: EndorseError) -> bool:
-    """Tell whether endorsers were all reached but answered different things."""
+    """Return whether endorsers were all reached but answered different things."""
     return any("do not match" in text for text in (error.cause, *(detail.message for detail in error.details)))
 
 

@@ -72,7 +72,7 @@ class Configuration:
 
 
 def is_configuration(entry: Entry) -> bool:
-    """Tell whether an entry sets the channel's configuration."""
+    """Return whether an entry sets the channel's configuration."""
     return bool(entry.channel_header.type == HeaderType.CONFIG)
 
 

@@ -85,7 +85,7 @@ def _form(payload: bytes, signature: bytes) -> bytes:
 
 
 def _is_unread(rest: bytes) -> bool:
-    """Tell whether bytes hold only fields that an envelope does not have."""
+    """Return whether bytes hold only fields that an envelope does not have."""
     try:
         found = Envelope.FromString(rest)
     except DecodeError:

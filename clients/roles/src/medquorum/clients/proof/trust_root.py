@@ -36,7 +36,7 @@ class EndorserHistory:
     since: Sequence[tuple[int, Endorsers]]
 
     def at(self, block: int) -> Endorsers:
-        """Give those of a block; who reads the consortium and comes after a change of it in its block is invalid."""
+        """Return those of a block; who reads the consortium and comes after a change of it in its block is invalid."""
         first, *later = self.since
         return [first[1], *(endorsers for start, endorsers in later if start < block)][-1]
 

@@ -59,11 +59,11 @@ class LoopControl:
         self._stopping = threading.Event()
 
     def wake(self) -> None:
-        """Say that something happened."""
+        """Signal that something happened."""
         self._set.set()
 
     def stop(self) -> None:
-        """Say that the process shall end."""
+        """Signal that the process shall end."""
         self._stopping.set()
         self._set.set()
 
@@ -85,7 +85,7 @@ class LoopControl:
             raise Stopped
 
     def await_true(self, condition: Callable[[], bool], seconds: float, look: float) -> bool:
-        """Look every ``look`` seconds until the condition holds, at most ``seconds``; tell whether it did."""
+        """Look every ``look`` seconds until the condition holds, at most ``seconds``; return whether it did."""
         give_up = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > give_up:

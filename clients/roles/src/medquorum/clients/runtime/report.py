@@ -30,7 +30,7 @@ class Pace:
         self._first: tuple[int, float] | None = None
 
     def seconds_left(self, done: int, total: int) -> float | None:
-        """Give the seconds left at ``done`` of ``total``; None before anything is done, which restarts the clock."""
+        """Return the seconds left at ``done`` of ``total``; None before anything is done, which restarts the clock."""
         now = self._clock()
         if self._first is None or done <= self._first[0]:
             self._first = done, now
@@ -91,7 +91,7 @@ class Report:
 
 
 def _bar(phase: str, done: int, total: int, unit: str, fields: Mapping[str, Any]) -> str:
-    """Give a progress as a line for people; of its fields hospital, seconds left and bytes."""
+    """Return a progress as a line for people; of its fields hospital, seconds left and bytes."""
     full = BAR * done // max(total, 1)
     parts = [
         f"{phase} {fields.get('hospital', '')}".strip(),

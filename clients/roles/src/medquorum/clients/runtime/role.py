@@ -23,7 +23,7 @@ Step = Callable[[], float | None]
 
 @contextmanager
 def stopping_on_signals() -> Iterator[LoopControl]:
-    """Give a loop control that SIGINT and SIGTERM stop; the second one ends the process at once."""
+    """Return a loop control that SIGINT and SIGTERM stop; the second one ends the process at once."""
     control = LoopControl()
     numbers: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}

@@ -50,11 +50,11 @@ class Session:
         return self.ledger.msp
 
     def transactions(self, task: Task) -> Transactions:
-        """Give the writing side for a task: endorsed by its verifiers, the own organisation first if it is one."""
+        """Return the writing side for a task: endorsed by its verifiers, the own organisation first if it is one."""
         return Transactions(self.ledger.contract, task.verifiers, task.quorum, self.msp)
 
     def consortium_transactions(self) -> Transactions:
-        """Give the writing side for what concerns no task."""
+        """Return the writing side for what concerns no task."""
         consortium = self.ledger.consortium()
         return Transactions(self.ledger.contract, consortium.having("verifier"), consortium.quorum, self.msp)
 

@@ -59,12 +59,12 @@ class DescribedModel(nn.Module):
         self._network = self._path(description.layers)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Give the logits."""
+        """Return the logits."""
         result: torch.Tensor = self._network(inputs)
         return result
 
     def tensors(self) -> dict[str, Floats]:
-        """Give every parameter by its name in the layout, as float64 of the layout's shape."""
+        """Return every parameter by its name in the layout, as float64 of the layout's shape."""
         found: dict[str, Floats] = {}
         for name, module in self._named.items():
             for attribute, tensor in _described(module).items():

@@ -39,13 +39,13 @@ def parameters_of(model: DescribedModel) -> bytes:
 
 
 def load(model: DescribedModel, packed: bytes) -> None:
-    """Give a module the parameters of a packed model; ModelError when the length is wrong."""
+    """Return a module the parameters of a packed model; ModelError when the length is wrong."""
     tensors = modelformat.unpack(model.description, packed)
     model.load_tensors({name: fixedpoint.decode(values) for name, values in tensors.items()})
 
 
 def flatten(packed: bytes) -> Raw:
-    """Give packed parameters as one vector, int64 (n,)."""
+    """Return packed parameters as one vector, int64 (n,)."""
     return np.frombuffer(packed, "<i4").astype(np.int64)
 
 

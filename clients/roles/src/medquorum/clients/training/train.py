@@ -69,7 +69,7 @@ def train(model: DescribedModel, images: Images, recipe: Recipe, seed: int, prog
 
 
 def predict(model: DescribedModel, images: Images, batch: int = 256) -> npt.NDArray[np.int64]:
-    """Give the likeliest class of each image, int64 (n,)."""
+    """Return the likeliest class of each image, int64 (n,)."""
     model.to(_device()).eval()
     table = _table(model).to(_device())
     found = []
@@ -80,7 +80,7 @@ def predict(model: DescribedModel, images: Images, batch: int = 256) -> npt.NDAr
 
 
 def accuracy(model: DescribedModel, images: Images) -> float:
-    """Give the share of images classified as labelled, in [0, 1]."""
+    """Return the share of images classified as labelled, in [0, 1]."""
     return float(np.mean(predict(model, images) == images.labels))
 
 
@@ -89,7 +89,7 @@ def _device() -> torch.device:
 
 
 def _table(model: DescribedModel) -> torch.Tensor:
-    """Give the number each of the 256 gray levels stands for, float32."""
+    """Return the number each of the 256 gray levels stands for, float32."""
     return torch.tensor(model.description.pixels, dtype=torch.float32) / (1 << 16)
 
 
@@ -98,7 +98,7 @@ def _numbers(pixels: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
 
 
 def _inputs(model: DescribedModel, images: Images) -> torch.Tensor:
-    """Give the pixels in the model's shape; grayscale images feed three channels as equal ones ([SMV])."""
+    """Return the pixels in the model's shape; grayscale images feed three channels as equal ones ([SMV])."""
     channels, height, width = model.description.input
     pixels = torch.from_numpy(images.pixels)
     if tuple(pixels.shape[2:]) != (height, width) or pixels.shape[1] not in (1, channels):

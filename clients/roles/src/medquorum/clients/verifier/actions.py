@@ -192,6 +192,6 @@ def _model(task: Task, current: Round, status: RoundStatus, verifier: str, memor
 
 
 def _place(task: Task, verifier: str, index: int) -> int:
-    """Give a verifier's place in line for the item ``index``: 0 is designated."""
+    """Return a verifier's place in line for the item ``index``: 0 is designated."""
     verifiers = sorted(task.verifiers)
     return (verifiers.index(verifier) - index) % len(verifiers)

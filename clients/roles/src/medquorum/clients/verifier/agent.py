@@ -77,7 +77,7 @@ class Verifier:
         self._found = _Found()
 
     def step(self) -> float | None:
-        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        """Do what is due now; return the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
         action = actions.next_action(self._task, status, self._ledger.msp, self._memory(status), self._takeover)
         match action:

@@ -26,7 +26,7 @@ REMEMBERED_BLOCKS = 256
 
 
 def block_events(block: Any) -> list[Any]:
-    """Give the events (``protos.ChaincodeEvent``) of a block's valid transactions, in their order."""
+    """Return the events (``protos.ChaincodeEvent``) of a block's valid transactions, in their order."""
     events = []
     for data, code in zip(block.data.data, validation_codes(block), strict=True):
         if code != TxValidationCode.VALID or not _endorsed(data):
@@ -45,7 +45,7 @@ class BlockEvents:
         self._known: dict[int, asyncio.Task[list[Any]]] = {}
 
     async def of(self, number: int) -> list[Any]:
-        """Give the events of a block that exists."""
+        """Return the events of a block that exists."""
         if number not in self._known:
             if len(self._known) >= REMEMBERED_BLOCKS:
                 del self._known[next(iter(self._known))]
@@ -96,7 +96,7 @@ def _matcher(request: Any) -> Callable[[Any], bool]:
 
 
 def _endorsed(data: bytes) -> bool:
-    """Say whether an envelope is an endorsed transaction (the first block holds the configuration)."""
+    """Return whether an envelope is an endorsed transaction (the first block holds the configuration)."""
     try:
         header = Payload.FromString(Envelope.FromString(data).payload).header
         return bool(ChannelHeader.FromString(header.channel_header).type == HeaderType.ENDORSER_TRANSACTION)

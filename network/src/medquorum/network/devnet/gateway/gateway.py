@@ -52,7 +52,7 @@ class Gateway:
         self._registry = registry
 
     async def evaluate(self, request: Any) -> Any:
-        """Run a transaction on one peer and give its result.
+        """Run a transaction on one peer and return its result.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class Gateway:
         raise CallError(last.code, message, details)
 
     async def endorse(self, request: Any) -> Any:
-        """Gather equal endorsements that satisfy the policies, and give the transaction to sign.
+        """Gather equal endorsements that satisfy the policies, and return the transaction to sign.
 
         Raises
         ------

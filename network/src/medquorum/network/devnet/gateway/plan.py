@@ -20,7 +20,7 @@ MISMATCH = "ProposalResponsePayloads do not match"
 
 
 def layouts(policies: Sequence[Any], peers: Mapping[str, Identity]) -> list[frozenset[str]]:
-    """Give the smallest sets of organisations whose peers together satisfy every policy.
+    """Return the smallest sets of organisations whose peers together satisfy every policy.
 
     ``peers`` are those that may be asked. None of the sets contains another.
     """
@@ -57,7 +57,7 @@ class Plan:
     _failed: set[str] = field(default_factory=set)
 
     def next(self) -> list[str] | None:
-        """Give the organisations still to ask for the first layout that can be completed; None without one.
+        """Return the organisations still to ask for the first layout that can be completed; None without one.
 
         An empty list says that the layout is complete.
         """
@@ -67,7 +67,7 @@ class Plan:
         return None
 
     def complete(self) -> list[Any]:
-        """Give the endorsements of the completed layout."""
+        """Return the endorsements of the completed layout."""
         layout = next(one for one in self.layouts if one <= self.endorsements.keys())
         return [endorsement for msp, endorsement in self.endorsements.items() if msp in layout]
 

@@ -57,7 +57,7 @@ class Registry:
         return endorser
 
     def evaluators(self, chaincode: str, organisations: Sequence[str]) -> list[Endorser]:
-        """Give the peers for an evaluation in the order of trial, the own one first.
+        """Return the peers for an evaluation in the order of trial, the own one first.
 
         Raises
         ------

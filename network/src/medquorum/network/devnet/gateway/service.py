@@ -59,14 +59,14 @@ class GatewayService:
         self._bft = bft
 
     async def Evaluate(self, request: Any, context: Context) -> Any:
-        """Run a transaction and give its result; nothing is ordered."""
+        """Run a transaction and return its result; nothing is ordered."""
         try:
             return await self._gateway.evaluate(request)
         except CallError as error:
             await fail(context, error)
 
     async def Endorse(self, request: Any, context: Context) -> Any:
-        """Gather endorsements and give the transaction to sign."""
+        """Gather endorsements and return the transaction to sign."""
         try:
             return await self._gateway.endorse(request)
         except CallError as error:
@@ -147,6 +147,6 @@ class GatewayService:
 
 
 def _quorum(nodes: int) -> int:
-    """Give SmartBFT's quorum: any two of that size share an honest node."""
+    """Return SmartBFT's quorum: any two of that size share an honest node."""
     faulty = (nodes - 1) // 3
     return math.ceil((nodes + faulty + 1) / 2)

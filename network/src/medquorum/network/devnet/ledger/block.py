@@ -39,12 +39,12 @@ def header_bytes(header: Any) -> bytes:
 
 
 def header_hash(header: Any) -> bytes:
-    """Give the block's hash, which the next header names."""
+    """Return the block's hash, which the next header names."""
     return hashlib.sha256(header_bytes(header)).digest()
 
 
 def data_hash(data: Sequence[bytes]) -> bytes:
-    """Give the SHA-256 of the concatenated envelopes."""
+    """Return the SHA-256 of the concatenated envelopes."""
     whole = hashlib.sha256()
     for one in data:
         whole.update(one)
@@ -87,7 +87,7 @@ def sign_header(header: Any, value: bytes, signer: Signer, consenter: int | None
 
 
 def validation_codes(block: Any) -> bytes:
-    """Give the block's TRANSACTIONS_FILTER."""
+    """Return the block's TRANSACTIONS_FILTER."""
     return bytes(block.metadata.metadata[BlockMetadataIndex.TRANSACTIONS_FILTER])
 
 

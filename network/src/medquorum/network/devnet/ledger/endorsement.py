@@ -24,7 +24,7 @@ Slot = tuple[str, str, bytes]
 
 
 def key_policy(metadata: bytes) -> bytes:
-    """Give the key-level endorsement policy from a key's stored metadata; empty when it has none."""
+    """Return the key-level endorsement policy from a key's stored metadata; empty when it has none."""
     for entry in KVMetadataWrite.FromString(metadata).entries:
         if entry.name == VALIDATION_PARAMETER:
             return bytes(entry.value)
@@ -32,7 +32,7 @@ def key_policy(metadata: bytes) -> bytes:
 
 
 def signers(transaction: Parsed, msps: Msps) -> list[Identity]:
-    """Give the endorsers whose signatures over the response payload hold."""
+    """Return the endorsers whose signatures over the response payload hold."""
     found = []
     for endorsement in transaction.endorsements:
         try:
@@ -59,7 +59,7 @@ class EndorsementCheck:
     _changed: set[Slot] = field(default_factory=set)
 
     def code(self, transaction: Parsed) -> int:
-        """Give VALID, ENDORSEMENT_POLICY_FAILURE or INVALID_CHAINCODE."""
+        """Return VALID, ENDORSEMENT_POLICY_FAILURE or INVALID_CHAINCODE."""
         identities = signers(transaction, self.msps)
         written = {one.name for one in transaction.namespaces if one.writes} | {transaction.chaincode}
         for name in sorted(written):
@@ -74,7 +74,7 @@ class EndorsementCheck:
         return int(TxValidationCode.VALID)
 
     def changed(self, slot: Slot) -> bool:
-        """Say whether the block has already changed a key's policy."""
+        """Return whether the block has already changed a key's policy."""
         return slot in self._changed
 
 

@@ -47,7 +47,7 @@ def history(state: State, files: BlockFiles, namespace: str, key: str) -> Iterat
 
 
 def action_of(envelope: bytes) -> tuple[Any, Any]:
-    """Give the channel header and the ``ChaincodeAction`` of a committed transaction that is well-formed."""
+    """Return the channel header and the ``ChaincodeAction`` of a committed transaction that is well-formed."""
     payload = Payload.FromString(Envelope.FromString(envelope).payload)
     transaction = Transaction.FromString(payload.data)
     endorsed = ChaincodeActionPayload.FromString(transaction.actions[0].payload).action

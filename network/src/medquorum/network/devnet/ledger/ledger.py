@@ -40,7 +40,7 @@ class Members:
     down: set[str] = field(default_factory=set)
 
     def eligible(self, collection_policy: Any) -> list[str]:
-        """Give the MSP ids whose peer is a member of a collection."""
+        """Return the MSP ids whose peer is a member of a collection."""
         return [msp for msp, peer in self.peers.items() if policy.satisfied(collection_policy, [peer])]
 
 
@@ -96,7 +96,7 @@ class Ledger:
             self._append([envelope], bytes([TxValidationCode.VALID]), Updates())
 
     def commit(self, envelopes: Sequence[bytes]) -> tuple[int, list[tuple[str, int]]]:
-        """Validate a batch and append it; gives the block's number, and each transaction's id and code."""
+        """Validate a batch and append it; return the block's number, and each transaction's id and code."""
         number = self.height
         parsed = [self._parse(data) for data in envelopes]
         with self.store.snapshot() as connection:
@@ -132,7 +132,7 @@ class Ledger:
             return fault
 
     def _check(self, parsed: Sequence[Parsed | Malformed], state: State) -> list[int]:
-        """Give each transaction's code before serialization: form, repeated id, endorsement policies."""
+        """Return each transaction's code before serialization: form, repeated id, endorsement policies."""
         definitions = self.definitions.current()
         check = EndorsementCheck(definitions, tuple(self.members.peers), state, self.msps)
         codes, seen = [], set[str]()
@@ -167,7 +167,7 @@ class Ledger:
     def _private(
         self, updates: Updates, tx_id: str, namespace: str, collection: str, wanted: bytes, version: Version
     ) -> None:
-        """Give a collection's members their private data; note who lacks it and when it ends."""
+        """Return a collection's members their private data; note who lacks it and when it ends."""
         definition = self.definitions.get(namespace)
         config = definition.collection(collection) if definition else None
         if config is None:
@@ -223,7 +223,7 @@ class Ledger:
 
 
 def private_writes(namespace: str, collection: str, writes: Any, version: Version) -> Iterable[PrivateWrite]:
-    """Give the writes of a private write set (``KVRWSet``)."""
+    """Return the writes of a private write set (``KVRWSet``)."""
     written = {write.key for write in writes.writes}
     for write in writes.writes:
         value = None if write.is_delete or not write.value else bytes(write.value)

@@ -26,7 +26,7 @@ class Serializer:
     updates: Updates = field(default_factory=Updates)
 
     def code(self, transaction: Parsed) -> int:
-        """Give VALID, MVCC_READ_CONFLICT or PHANTOM_READ_CONFLICT."""
+        """Return VALID, MVCC_READ_CONFLICT or PHANTOM_READ_CONFLICT."""
         for one in transaction.namespaces:
             if not all(self._fresh(one.name, read) for read in one.public.reads):
                 return int(TxValidationCode.MVCC_READ_CONFLICT)

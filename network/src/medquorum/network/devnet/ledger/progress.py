@@ -33,7 +33,7 @@ class Progress:
             await self._grown.wait()
 
     async def outcome(self, tx_id: str) -> tuple[int, int]:
-        """Wait for a transaction's commit; gives its block and validation code."""
+        """Wait for a transaction's commit; return its block and validation code."""
         waiter: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(tx_id, set()).add(waiter)  # before the query, so that no commit falls between
         try:

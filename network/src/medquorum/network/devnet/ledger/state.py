@@ -23,7 +23,7 @@ PRIVATE_RANGE = (
 
 
 def key_hash(key: str) -> bytes:
-    """Give the SHA-256 under which a private key is public."""
+    """Return the SHA-256 under which a private key is public."""
     return hashlib.sha256(key.encode()).digest()
 
 
@@ -59,7 +59,7 @@ class State:
         return Value(row[0], b"", (row[1], row[2]))
 
     def missing(self, msp_id: str, namespace: str, collection: str, version: Version) -> bool:
-        """Say whether an organisation lacks the private data of a transaction."""
+        """Return whether an organisation lacks the private data of a transaction."""
         found = self._connection.execute(
             "SELECT 1 FROM missing WHERE msp = ? AND namespace = ? AND collection = ? AND block = ? AND position = ?",
             (msp_id, namespace, collection, *version),
@@ -108,7 +108,7 @@ class State:
         return row[0] if row else None
 
     def tip(self) -> tuple[int, bytes] | None:
-        """Give the last block's number and hash; None before the first."""
+        """Return the last block's number and hash; None before the first."""
         row: tuple[int, bytes] | None = self._connection.execute(
             "SELECT number, hash FROM block ORDER BY number DESC LIMIT 1"
         ).fetchone()

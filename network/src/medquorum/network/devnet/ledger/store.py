@@ -82,7 +82,7 @@ class Store:
         self.writer.execute("COMMIT")
 
     def open_snapshot(self) -> sqlite3.Connection:
-        """Give a connection that sees the database as it is now until ``close_snapshot``."""
+        """Return a connection that sees the database as it is now until ``close_snapshot``."""
         with self._guard:
             connection = self._idle.pop() if self._idle else None
         connection = connection or self._connect()

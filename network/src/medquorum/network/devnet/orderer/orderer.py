@@ -126,7 +126,7 @@ class Orderer:
                 return
 
     async def _batch(self, first: bytes, deadline: float) -> tuple[list[bytes], bytes | None, bool]:
-        """Collect a batch; gives also a transaction that did not fit any more, and whether the end was asked for."""
+        """Collect a batch; return also a transaction that did not fit any more, and whether the end was asked for."""
         batch, size = [first], len(first)
         while len(batch) < self._channel.max_message_count and size < self._channel.preferred_max_bytes:
             try:

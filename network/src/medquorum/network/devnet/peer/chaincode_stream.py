@@ -90,7 +90,7 @@ class ChaincodeStream:
         return stream
 
     async def execute(self, message: Any, handler: RequestHandler) -> Any:
-        """Run one transaction; gives the chaincode's COMPLETED or ERROR message.
+        """Run one transaction; return the chaincode's COMPLETED or ERROR message.
 
         Raises
         ------

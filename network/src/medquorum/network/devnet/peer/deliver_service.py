@@ -112,7 +112,7 @@ class DeliverService:
         return caller, seek
 
     def _bounds(self, seek: Any) -> tuple[int, int | None]:
-        """Give the first and the last block; None stands for no end."""
+        """Return the first and the last block; None stands for no end."""
         newest = self._ledger.height - 1
         positions = {"oldest": 0, "newest": newest, "next_commit": newest + 1}
         first = positions.get(seek.start.WhichOneof("Type"), seek.start.specified.number)

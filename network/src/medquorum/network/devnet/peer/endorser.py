@@ -72,7 +72,7 @@ class Endorser:
         self._dialling: dict[str, asyncio.Lock] = {}
 
     def serves(self, chaincode: str) -> bool:
-        """Say whether this peer has a chaincode."""
+        """Return whether this peer has a chaincode."""
         if system_chaincode.is_system(chaincode):
             return True
         definition = self._ledger.definitions.get(chaincode)
@@ -229,7 +229,7 @@ class Endorser:
             raise Refused(f"execute failed: {error}") from error
 
     async def _stream(self, name: str, definition: Definition) -> ChaincodeStream:
-        """Give the running chaincode's stream, dialling it where there is none."""
+        """Return the running chaincode's stream, dialling it where there is none."""
         identifier = definition.package_id
         lock = self._dialling.setdefault(identifier, asyncio.Lock())
         async with lock:

@@ -23,7 +23,7 @@ WRITES = (
 
 
 def private_data(ledger: Ledger, number: int, msp_id: str, caller: Identity) -> dict[int, Any]:
-    """Give each transaction's ``TxPvtReadWriteSet`` by its position.
+    """Return each transaction's ``TxPvtReadWriteSet`` by its position.
 
     It holds the collections that the organisation has and whose member policy the caller satisfies; what was purged or
     has expired is gone.

@@ -101,7 +101,7 @@ def unpack(message: Any) -> SignedProposal:
 
 
 def in_time(timestamp: Any) -> bool:
-    """Say whether a timestamp lies within the peer's time window around now."""
+    """Return whether a timestamp lies within the peer's time window around now."""
     now = datetime.datetime.now(datetime.UTC).timestamp()
     return bool(abs(timestamp.seconds - now) <= TIME_WINDOW.total_seconds())
 

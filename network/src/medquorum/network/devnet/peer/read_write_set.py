@@ -92,7 +92,7 @@ class ReadWriteSet:
         return sorted(self._namespaces)
 
     def private(self) -> Any | None:
-        """Give the ``TxPvtReadWriteSet``; None without private writes."""
+        """Return the ``TxPvtReadWriteSet``; None without private writes."""
         sets = []
         for name in sorted(self._namespaces):
             parts = [
@@ -105,7 +105,7 @@ class ReadWriteSet:
         return TxPvtReadWriteSet(ns_pvt_rwset=sets) if sets else None
 
     def public(self) -> Any:
-        """Give the ``TxReadWriteSet``: public reads and writes, and the hashes of private ones."""
+        """Return the ``TxReadWriteSet``: public reads and writes, and the hashes of private ones."""
         return TxReadWriteSet(ns_rwset=[_public(name, self._namespaces[name]) for name in sorted(self._namespaces)])
 
 

@@ -141,7 +141,7 @@ class Requests:
         return self._first(self._entries(found))
 
     def _page(self, start: str, end: str, size: int) -> bytes:
-        """Give one page at once; the bookmark is the key after it, empty at the end."""
+        """Return one page at once; the bookmark is the key after it, empty at the end."""
         found = self._simulator.page(self._namespace, start, end)
         page = list(itertools.islice(found, size or TOTAL_LIMIT))
         following = next(found, None) if size else None
@@ -187,7 +187,7 @@ class Requests:
         return bytes(shim.QueryResponse(has_more=False, id=query).SerializeToString())
 
     def _batch(self, query: str) -> bytes:
-        """Give the next results; one entry is read ahead to know whether there are more."""
+        """Return the next results; one entry is read ahead to know whether there are more."""
         entries = self._queries[query]
         results = [shim.QueryResultBytes(resultBytes=one) for one in itertools.islice(entries, RESULT_BATCH)]
         ahead = next(entries, None) if len(results) == RESULT_BATCH else None

@@ -45,7 +45,7 @@ class Simulator:
         self._read_only_query = ""
 
     def close(self) -> None:
-        """Give the snapshot back."""
+        """Return the snapshot back."""
         self._ledger.store.close_snapshot(self._connection)
 
     def get(self, namespace: str, collection: str, key: str) -> bytes:

@@ -20,7 +20,7 @@ OK, ERROR = 200, 500
 
 
 def is_system(chaincode: str) -> bool:
-    """Say whether a chaincode is the peer's own."""
+    """Return whether a chaincode is the peer's own."""
     return chaincode == "qscc"
 
 

@@ -13,15 +13,15 @@ WRITERS = ("admin", "client")
 
 
 def may_write(identity: Identity, organisations: Collection[str]) -> bool:
-    """Say whether an identity satisfies the Writers policy: an admin or client of one of the organisations."""
+    """Return whether an identity satisfies the Writers policy: an admin or client of one of the organisations."""
     return identity.msp_id in organisations and identity.role in WRITERS
 
 
 def may_order(identity: Identity, organisations: Collection[str]) -> bool:
-    """Say whether an identity satisfies the channel's own Writers policy, which admits anyone of the orderers too."""
+    """Return whether an identity satisfies the channel's own Writers policy, which also admits the orderers."""
     return identity.msp_id not in organisations or identity.role in WRITERS
 
 
 def may_read(identity: Identity, organisations: Collection[str]) -> bool:
-    """Say whether an identity satisfies the Readers policy: anyone of one of the organisations but its orderers."""
+    """Return whether an identity satisfies the Readers policy: anyone of one of the organisations but its orderers."""
     return identity.msp_id in organisations and identity.role in (*WRITERS, "peer")

@@ -78,7 +78,7 @@ class Definition(_Document):
     package_id: str
 
     def endorsement(self, peers: Sequence[str]) -> Any:
-        """Give the chaincode-level endorsement policy; ``peers`` are the MSP ids with a peer."""
+        """Return the chaincode-level endorsement policy; ``peers`` are the MSP ids with a peer."""
         if self.policy:
             return parse(self.policy)
         return out_of(len(peers) // 2 + 1, [f"{msp}.peer" for msp in peers])
@@ -109,7 +109,7 @@ class Definitions:
         self._current: Mapping[str, Definition] = {}
 
     def current(self) -> Mapping[str, Definition]:
-        """Give every definition by chaincode name, from the file as it is now; a malformed file changes nothing.
+        """Return every definition by chaincode name, from the file as it is now; a malformed file changes nothing.
 
         Raises
         ------

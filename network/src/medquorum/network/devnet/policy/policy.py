@@ -58,7 +58,7 @@ def read(data: bytes) -> Any | None:
 
 
 def satisfied(envelope: Any, identities: Sequence[Identity]) -> bool:
-    """Say whether distinct, valid identities satisfy a policy; each identity counts for one principal at most.
+    """Return whether distinct, valid identities satisfy a policy; each identity counts for one principal at most.
 
     Greedy and in order, as in Fabric: an identity is used by the first principal that takes it.
     """
@@ -67,7 +67,7 @@ def satisfied(envelope: Any, identities: Sequence[Identity]) -> bool:
 
 
 def member_organisations(envelope: Any) -> frozenset[str]:
-    """Give the MSP ids a policy names."""
+    """Return the MSP ids a policy names."""
     found = set()
     for principal in envelope.identities:
         if principal.principal_classification == MSPPrincipal.ROLE:
@@ -128,7 +128,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 
 
 def _rule(tokens: list[tuple[str, str]], at: int, envelope: Any, text: str) -> tuple[Any, int]:
-    """Read one rule from position ``at``; gives it with the position after it."""
+    """Read one rule from position ``at``; return it with the position after it."""
     kind, value = tokens[at] if at < len(tokens) else ("end", "")
     if kind == "name":
         return _principal(value, envelope, text), at + 1

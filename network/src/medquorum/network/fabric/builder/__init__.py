@@ -45,7 +45,7 @@ def install(folder: NetworkFolder) -> None:
 
 
 def set_target(folder: NetworkFolder, one: Organisation, label: str, address: str) -> None:
-    """Tell an organisation's builder where its chaincode of that label listens, and with which TLS files to call it."""
+    """Inform an organisation's builder where its chaincode of that label listens, and which TLS files to use."""
     tls = folder.node_tls(one)
     path = targets_file(folder, one)
     targets = json.loads(path.read_text()) if path.exists() else {}

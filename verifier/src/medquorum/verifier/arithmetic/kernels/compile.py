@@ -27,12 +27,12 @@ _PATIENCE = 300.0
 
 
 def library_file(level: str) -> Path:
-    """Give the place of a level's library."""
+    """Return the place of a level's library."""
     return FOLDER / f"medquorum-{level}.so"
 
 
 def source_digest() -> str:
-    """Give the hex SHA-256 of this file and of all C sources: a library says which it was made from."""
+    """Return the hex SHA-256 of this file and of all C sources: a library says which it was made from."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for path in _sources():
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -40,7 +40,7 @@ def source_digest() -> str:
 
 
 def compile_kernels() -> list[Path]:
-    """Compile all libraries beside their sources and give them; none where the machine is no x86-64 Linux.
+    """Compile all libraries beside their sources and return them; none where the machine is no x86-64 Linux.
 
     Raises
     ------

@@ -36,7 +36,7 @@ class Library:
 
     Parameters
     ----------
-    level : str
+    level
         "avx512" or "avx2".
 
     Raises
@@ -55,7 +55,7 @@ class Library:
             raise ValueError("it was compiled from other sources")
 
     def has(self, name: str) -> bool:
-        """Tell whether this level has a function: some are worth while with AVX-512 only."""
+        """Return whether this level has a function: some are worth while with AVX-512 only."""
         return hasattr(self._library, name)
 
     def call(self, name: str, *arguments: Argument) -> None:
@@ -72,7 +72,7 @@ def _converted(argument: Argument) -> ctypes.c_void_p | ctypes.c_int64:
 
 
 def library() -> Library | None:
-    """Give the library in use, None for the pure path; chosen once for each value of the environment variable.
+    """Return the library in use, None for the pure path; chosen once for each value of the environment variable.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def path_in_use() -> str:
 
 
 def usable_levels() -> list[str]:
-    """Give the levels that this processor runs and that are there, best first."""
+    """Return the levels that this processor runs and that are there, best first."""
     return [level for level in LEVELS if isinstance(_loaded(level), Library)]
 
 
@@ -111,7 +111,7 @@ def _chosen(highest: str) -> Library | None:
 
 @cache
 def _loaded(level: str) -> Library | str:
-    """Give a level's library, or why there is none."""
+    """Return a level's library, or why there is none."""
     missing = _FLAGS[level] - _processor_flags()
     if missing:
         return f"the processor lacks {', '.join(sorted(missing))}"
@@ -123,7 +123,7 @@ def _loaded(level: str) -> Library | str:
 
 @cache
 def _processor_flags() -> set[str]:
-    """Give the instruction sets that processor and kernel offer, as Linux names them."""
+    """Return the instruction sets that processor and kernel offer, as Linux names them."""
     try:
         lines = _CPUINFO.read_text().splitlines()
     except OSError:

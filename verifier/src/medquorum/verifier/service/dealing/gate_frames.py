@@ -13,13 +13,13 @@ _LENGTH = 4
 
 
 def gate_header(name: MaterialId) -> bytes:
-    """Give what goes before a gate's message."""
+    """Return what goes before a gate's message."""
     header = canonical.encode([name.batch, name.gate])
     return len(header).to_bytes(_LENGTH, "little") + header
 
 
 def decode_gate(verification: MaterialId, raw: bytes) -> tuple[MaterialId, memoryview]:
-    """Give a gate's name in the verification, and its message.
+    """Return a gate's name in the verification, and its message.
 
     Raises
     ------

@@ -34,9 +34,9 @@ class Material:
 
     Attributes
     ----------
-    seed : bytes
+    seed
         32 secret bytes shared with the dealer.
-    mask_seed : bytes
+    mask_seed
         As many, of the mask of the update's parameters: the same in all attempts.
     """
 
@@ -109,7 +109,7 @@ class Material:
 
 
 def _message(frames: Iterator[bytes]) -> bytes | None:
-    """Give the next message, None at the end."""
+    """Return the next message, None at the end."""
     try:
         return read_message(lambda: next(frames))
     except StopIteration:

@@ -18,7 +18,7 @@ class Record:
 
     Parameters
     ----------
-    path : Path
+    path
         One name a line; made when missing. A last line without its end is of a crash before anything was sent.
     """
 

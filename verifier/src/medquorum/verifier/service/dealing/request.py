@@ -21,15 +21,12 @@ class DealRequest(Message):
 
     Attributes
     ----------
-    task : str
-    round : int
-    hospital : str
+    hospital
         MSP id, or the name of a sum of updates.
-    attempt : int
+    attempt
         Grows with every try; an attempt is dealt once.
-    party : int
+    party
         0 or 1.
-    plan : PlanDocument
     """
 
     called: ClassVar[str] = "request to the dealer"

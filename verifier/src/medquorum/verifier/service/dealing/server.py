@@ -69,7 +69,7 @@ class _Meeting:
             channel.close()
 
     def frames(self, party: int) -> Iterator[bytes]:
-        """Give a party's frames: both its seeds, then every gate's message under its name."""
+        """Return a party's frames: both its seeds, then every gate's message under its name."""
         yield from split(self.seeds[party] + self.mask_seeds[party])
         while True:
             try:
@@ -87,15 +87,15 @@ class Dealings:
 
     Parameters
     ----------
-    record : Path
+    record
         File of the attempts that were dealt; no other dealer may use it.
-    approve : callable
+    approve
         Called with every request, in its call's thread; raises a MedquorumError to refuse it, as when the ledger does
         not know the task, its parties, this dealer or this plan.
-    mask_seeds : callable
-        Gives the seeds of the mask of an update's parameters, on the disk before they are returned: the same in every
+    mask_seeds
+        Returns the seeds of the mask of an update's parameters, on the disk before they are returned: the same in every
         attempt. By default each attempt has its own.
-    patience : float
+    patience
         Seconds for which a party waits for the other one.
     """
 
@@ -115,7 +115,7 @@ class Dealings:
         self._changed = threading.Condition()
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
-        """Give the gRPC handler."""
+        """Return the gRPC handler."""
 
         def deal(raw: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
             request = self._request(raw, caller(context))

@@ -48,11 +48,11 @@ class Sharing:
         write_durably(place, value)
 
     def has(self, *names: str) -> bool:
-        """Tell whether all of these came."""
+        """Return whether all of these came."""
         return all((self._folder / name).exists() for name in names)
 
     def read(self, name: str) -> bytes:
-        """Give what came."""
+        """Return what came."""
         return (self._folder / name).read_bytes()
 
 
@@ -82,7 +82,7 @@ class Inbox:
         return sharing
 
     def sharings(self, round_number: int) -> list[Sharing]:
-        """Give all that came in a round."""
+        """Return all that came in a round."""
         found = sorted(self._place(round_number).glob("*/nodes.json"))
         return [Sharing(place.parent, json.loads(place.read_bytes())) for place in found]
 

@@ -10,11 +10,11 @@ __all__ = ["active_nodes", "task_nodes"]
 
 
 def task_nodes(ledger: Ledger, task: str) -> list[str]:
-    """Give the nodes that the task names today, of whom a majority has to attest."""
+    """Return the nodes that the task names today, of whom a majority has to attest."""
     return nodes(ledger.task(task))
 
 
 def active_nodes(ledger: Ledger, task: str) -> list[str]:
-    """Give those of the task's nodes that are members of the consortium."""
+    """Return those of the task's nodes that are members of the consortium."""
     members = ledger.consortium().members
     return [node for node in task_nodes(ledger, task) if node in members]

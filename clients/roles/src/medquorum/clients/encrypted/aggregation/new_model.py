@@ -35,7 +35,7 @@ class ModelPublisher:
     Parameters
     ----------
     base
-        Gives the base model of that hash and, at P0, its accuracy counts.
+        Returns the base model of that hash and, at P0, its accuracy counts.
     images
         P0's.
     folder
@@ -59,7 +59,7 @@ class ModelPublisher:
         self._report = report
 
     def accuracy(self, current: Round, packed: bytes) -> Mapping[str, Any] | None:
-        """Say how a packed new model does, which is public: P0's part of the attestation, None at P1."""
+        """Return how a packed new model does, which is public: P0's part of the attestation, None at P1."""
         _, counts = self._base(current.base)
         if self._images is None or counts is None:
             return None

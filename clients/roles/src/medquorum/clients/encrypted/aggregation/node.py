@@ -62,7 +62,7 @@ class Node:
     salt
         Asks the dealer for a round's salt.
     base
-        Gives the base model of that hash.
+        Returns the base model of that hash.
     accuracy
         P0's: says of a packed new model what it attests; everybody else's gives None.
     folder
@@ -97,7 +97,7 @@ class Node:
         self._sent: set[tuple[int, tuple[str, ...], str]] = set()
 
     def sizes(self, sender: str, header: Delivery) -> tuple[int, ...]:
-        """Give the bytes of each message of a delivery, as its header announces it.
+        """Return the bytes of each message of a delivery, as its header announces it.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class Node:
         self._control.wake()
 
     def step(self) -> float | None:
-        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        """Do what is due now; return the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
         if status is None or status.round is None:
             return RESYNC_INTERVAL
@@ -220,7 +220,7 @@ class Node:
         return sharing.has("masked.vector", *(f"{party}.reshare" for party in self._task.verifiers))
 
     def _opened(self, current: Round, masks: Masks, sharing: Sharing) -> bool:
-        """Attest what follows when all nodes' sums are there. Tells whether it did."""
+        """Attest what follows when all nodes' sums are there; return whether it did."""
         if not sharing.has(*(f"{node}.sum" for node in sharing.nodes)):
             return False
         with self._report.phase("aggregation", round=current.round, nodes=list(sharing.nodes)):
@@ -243,7 +243,7 @@ class Node:
         return first + second
 
     def _published(self, current: Round, sharing: Sharing, attested: Container[str]) -> bool:
-        """Send the own sum to the other nodes that may need it and have not got it yet; tell whether all have it."""
+        """Send the own sum to the other nodes that may need it and have not got it yet; return whether all have it."""
         own = f"{self._ledger.msp}.sum"
         if not sharing.has(own):
             sharing.keep(own, self._sum(current, sharing).astype("<i8").tobytes())

@@ -44,13 +44,13 @@ def fix_set(folder: Path, current: Round) -> None:
 
 
 def opening_parties(task: Task) -> list[str]:
-    """Give the parties that opened the accepted updates' masked parameters: P0 alone where hospitals were P1."""
+    """Return the parties that opened the accepted updates' masked parameters: P0 alone where hospitals were P1."""
     if task.encrypted is None:
         return []
     return task.encrypted.parties[:1] if task.encrypted.semi_honest else task.encrypted.parties
 
 
 def context_of(current: Round, nodes: Sequence[str]) -> AggregationContext:
-    """Give what re-shares of a round belong to, among these nodes."""
+    """Return what re-shares of a round belong to, among these nodes."""
     updates = [(hospital, current.commitments[hospital]) for hospital in current.accepted]
     return AggregationContext(current.task, current.round, current.base, updates, sorted(nodes))

@@ -80,7 +80,7 @@ class Resharer:
         self._since = 0.0
 
     def due(self, status: RoundStatus) -> bool:
-        """Tell whether the nodes are still to be given their re-shares, or some node seems to be gone."""
+        """Return whether the nodes are still to be given their re-shares, or some node seems to be gone."""
         current = status.round
         if current is None or current.state != "aggregating":
             return False
@@ -92,7 +92,7 @@ class Resharer:
         return status.masks is not None and bool(silent) and time.monotonic() - self._since > SILENT_NODE_TIMEOUT
 
     def share(self, transport: Transport, status: RoundStatus) -> None:
-        """Give the nodes that both parties reach their re-shares of the accepted updates' sum.
+        """Return the nodes that both parties reach their re-shares of the accepted updates' sum.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class Resharer:
         return chosen
 
     def _reached(self, current: Round) -> list[str]:
-        """Give the nodes that answer; one that was expelled cannot attest, whether it answers or not."""
+        """Return the nodes that answer; one that was expelled cannot attest, whether it answers or not."""
         known = active_nodes(self._ledger, self._task.task)
 
         def there(node: str) -> bool:
@@ -168,7 +168,7 @@ class Resharer:
         return total
 
     def _secret(self, current: Round) -> bytes:
-        """Give what the round's re-shares follow from, the same after a restart."""
+        """Return what the round's re-shares follow from, the same after a restart."""
         place = round_folder(self._folder, current.round) / "reshare.secret"
         if not place.exists():
             make_private_folder(place.parent)

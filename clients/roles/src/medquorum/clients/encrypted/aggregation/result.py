@@ -22,24 +22,25 @@ __all__ = ["masked_hash", "mismatch_of", "model_name", "next_packed"]
 
 
 def masked_hash(masked: bytes) -> str:
-    """Give the hex SHA-256 of the sum of masked parameters, little-endian int64."""
+    """Return the hex SHA-256 of the sum of masked parameters, little-endian int64."""
     return hashlib.sha256(masked).hexdigest()
 
 
 def mismatch_of(masks: Masks, said: Sequence[str], masked: bytes, salt: bytes, total: IntArray) -> Mismatch | None:
-    """Say why the opened sum is not that of what was evaluated; None where it is.
+    """Return why the opened sum is not that of what was evaluated; None where it is.
 
     Parameters
     ----------
-    masks : Masks
+    masks
         What the dealer attested.
-    said : sequence of str
+    said
         The parties' hashes of ``masked``.
-    masked : bytes
+    masked
         Sum of R_i = r_i + u_i over the accepted updates, little-endian int64.
-    salt : bytes
+    salt
         The dealer's.
-    total : ndarray of int64 (parameters,)
+    total
+        Array of int64 (parameters,).
         The opened sum of r_i.
     """
     own = masked_hash(masked)
@@ -51,7 +52,7 @@ def mismatch_of(masks: Masks, said: Sequence[str], masked: bytes, salt: bytes, t
 
 
 def next_packed(task: Task, base: Tensors, total: IntArray, count: int) -> bytes:
-    """Give the packed next model from the sum (parameters,) of ``count`` updates."""
+    """Return the packed next model from the sum (parameters,) of ``count`` updates."""
     description = modelformat.parse(task.model)
     sums: dict[str, IntArray] = {}
     start = 0
@@ -65,5 +66,5 @@ def next_packed(task: Task, base: Tensors, total: IntArray, count: int) -> bytes
 
 
 def model_name(task: Task, packed: bytes) -> str:
-    """Give the hash of a packed model of a task."""
+    """Return the hash of a packed model of a task."""
     return modelformat.model_hash(task.layout, modelformat.chunk_hashes(packed))

@@ -31,7 +31,7 @@ NODE_TIMEOUT = 2.0
 def aggregating(
     connection: Connection, session: Session, task: Task, control: LoopControl, listen: str | None
 ) -> Iterator[Step]:
-    """Give the node's step; its service listens as long as the context lasts.
+    """Return the node's step; its service listens as long as the context lasts.
 
     Raises
     ------

@@ -49,7 +49,7 @@ HOSPITAL_TIMEOUT = 120.0
 
 @contextmanager
 def dealing(connection: Connection, session: Session, task: Task, listen: str | None) -> Iterator[Step]:
-    """Give the dealer's step; its service listens as long as the context lasts.
+    """Return the dealer's step; its service listens as long as the context lasts.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def party(
     listen: str | None,
     share_patience: float,
 ) -> Iterator[Step]:
-    """Give a party's step; its service listens as long as the context lasts."""
+    """Return a party's step; its service listens as long as the context lasts."""
     settings = settings_of(task)
     index = settings.parties.index(session.msp)
     other = settings.parties[1 - index]

@@ -32,7 +32,7 @@ def check_request(ledger: Ledger, task: Task, request: DealRequest) -> None:
 
 
 def _known(ledger: Ledger, request: DealRequest) -> bool:
-    """Tell whether the task has this hospital, or so many; only else ask who the frozen candidates are."""
+    """Return whether the task has this hospital, or so many; only else ask who the frozen candidates are."""
 
     def fits(hospitals: set[str]) -> bool:
         return request.plan.updates <= len(hospitals) if request.plan.updates else request.hospital in hospitals

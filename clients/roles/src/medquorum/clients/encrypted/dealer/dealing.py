@@ -33,7 +33,7 @@ class MaskAttestor:
         self._gone = 0
 
     def step(self) -> float | None:
-        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        """Do what is due now; return the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
         if status is None or status.round is None:
             return RESYNC_INTERVAL
@@ -46,7 +46,7 @@ class MaskAttestor:
         return RESYNC_INTERVAL
 
     def salt(self, node: str, task: str, round_number: int) -> bytes:
-        """Give a node the salt of a round whose masks are attested.
+        """Return a node the salt of a round whose masks are attested.
 
         Raises
         ------

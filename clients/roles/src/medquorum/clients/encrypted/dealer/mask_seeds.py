@@ -27,16 +27,16 @@ class MaskSeeds:
         self._folder = folder
 
     def of(self, name: MaterialId) -> tuple[bytes, bytes]:
-        """Give the seeds shared with P0 and P1 for an update's mask, drawn and kept when first asked for."""
+        """Return the seeds shared with P0 and P1 for an update's mask, drawn and kept when first asked for."""
         raw = self._kept(name.round, f"{name.hospital}.seeds", lambda: new_seed() + new_seed())
         return raw[:SEED_BYTES], raw[SEED_BYTES:]
 
     def draw_salt(self, round_number: int) -> bytes:
-        """Give the salt to attest a round's masks with, drawn and kept the first time."""
+        """Return the salt to attest a round's masks with, drawn and kept the first time."""
         return self._kept(round_number, "salt", new_seed)
 
     def salt(self, round_number: int) -> bytes:
-        """Give the salt that a round's masks were attested with.
+        """Return the salt that a round's masks were attested with.
 
         Raises
         ------
@@ -49,7 +49,7 @@ class MaskSeeds:
         return place.read_bytes()
 
     def total(self, task: str, round_number: int, accepted: Sequence[str], parameters: int) -> IntArray:
-        """Give the sum (parameters,) of the accepted updates' masks.
+        """Return the sum (parameters,) of the accepted updates' masks.
 
         Raises
         ------

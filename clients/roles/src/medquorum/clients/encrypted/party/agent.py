@@ -53,7 +53,7 @@ class Party:
     sessions
         At P0, where each hospital is P1 of its own update; the witness then has only the sum to make.
     connect
-        Gives a connection of this name to the other party; ProtocolError when there is none within some seconds.
+        Returns a connection of this name to the other party; ProtocolError when there is none within some seconds.
     share_patience
         Seconds after the submissions' close that a share may still take to come.
     missing
@@ -95,7 +95,7 @@ class Party:
         self._seen: tuple[int, str, float] = (0, "", 0.0)
 
     def step(self) -> float | None:
-        """Do what is due now; gives the seconds to the next look, None when the task ended."""
+        """Do what is due now; return the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
         if status is None or status.round is None:
             return RESYNC_INTERVAL
@@ -133,13 +133,13 @@ class Party:
         return time.monotonic() - self._seen[2]
 
     def _something_to_compute(self, status: RoundStatus, current: Round) -> bool:
-        """Tell whether the other party is needed: P0 serves as long as P1 may ask."""
+        """Return whether the other party is needed: P0 serves as long as P1 may ask."""
         if current.state == "verifying":
             return not settings_of(self._task).semi_honest and bool(self._due(status, current))
         return self._resharer.due(status)
 
     def _due(self, status: RoundStatus, current: Round) -> list[str]:
-        """Give the candidates to verify, those first whose share has come: one that never comes holds nobody up.
+        """Return the candidates to verify, those first whose share has come: one that never comes holds nobody up.
 
         Where both have attested, they differ, and nothing is left to do. Where P1 alone has, P0 may have lost its
         result: after a while P1 leads that verification again.

@@ -19,9 +19,10 @@ class Next(Message):
 
     Attributes
     ----------
-    do : "verify", "round", "sum" or "rest"
+    do
+        "verify", "round", "sum" or "rest".
         Verify one update, judge a whole round, share the accepted updates' sum anew, nothing.
-    hospitals : tuple of str
+    hospitals
         The update's hospital, or the round's candidates in the order in which they are verified.
     """
 
@@ -38,7 +39,7 @@ class Next(Message):
 
 
 def send_json(transport: Transport, following: Next) -> None:
-    """Say what is next to the other party, which hears it."""
+    """Report what is next to the other party, which hears it."""
     transport.exchange(following.encode())
 
 

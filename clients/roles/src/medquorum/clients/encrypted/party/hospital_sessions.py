@@ -57,7 +57,7 @@ class ConfirmedShares:
         self._control = control
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
-        """Give P0's share (parameters,), or None when not both have come within some seconds."""
+        """Return P0's share (parameters,), or None when not both have come within some seconds."""
         end = time.monotonic() + seconds
         share = self._shares.wait(status, hospital, seconds)
         if share is None or status.round is None:

@@ -53,7 +53,7 @@ class PrivateImages:
 
 
 def mounted(path: Path, task: Task) -> tuple[PrivateImages | None, DataError | None]:
-    """Give the task's images, or why they are not there: then every round is to say so on the ledger."""
+    """Return the task's images, or why they are not there: then every round is to say so on the ledger."""
     try:
         return PrivateImages(path, task), None
     except DataError as error:

@@ -38,7 +38,7 @@ def keep_masked(folder: Path, round_number: int, hospital: str, masked: IntArray
 
 
 def masked_sum(folder: Path, round_number: int, accepted: Sequence[str], parameters: int) -> bytes:
-    """Give the sum of the accepted updates' R as little-endian int64.
+    """Return the sum of the accepted updates' R as little-endian int64.
 
     Raises
     ------

@@ -22,7 +22,7 @@ __all__ = ["attestation_result", "base_statement", "minima", "read_counts", "scr
 
 
 def _update_rule(task: Task) -> rules.PerUpdate:
-    """Give the task's rule, which judges updates one by one.
+    """Return the task's rule, which judges updates one by one.
 
     Raises
     ------
@@ -36,14 +36,14 @@ def _update_rule(task: Task) -> rules.PerUpdate:
 
 
 def base_statement(base: AccuracyCounts) -> BaseCounts:
-    """Give what P0 tells P1 of the base model in disclosure mode count."""
+    """Return what P0 tells P1 of the base model in disclosure mode count."""
     return BaseCounts(
         correct=base.correct, per_class_correct=base.per_class_correct, per_class_total=base.per_class_total
     )
 
 
 def minima(task: Task, base: AccuracyCounts, spec: VerificationSpec) -> IntArray:
-    """Give P0's least counts in the order of ``VerificationSpec.conditions``."""
+    """Return P0's least counts in the order of ``VerificationSpec.conditions``."""
     least = least_counts(_update_rule(task), base)
     values: list[int] = []
     for subject in spec.plan.subjects:
@@ -53,7 +53,7 @@ def minima(task: Task, base: AccuracyCounts, spec: VerificationSpec) -> IntArray
 
 
 def attestation_result(task: Task, hospital: str, opened: OpenedResult, spec: VerificationSpec) -> dict[str, Any]:
-    """Give the attested result: accepted, reason and, in disclosure mode count, counts and quality."""
+    """Return the attested result: accepted, reason and, in disclosure mode count, counts and quality."""
     reason = unevaluated(opened)
     if reason is not None:
         return {"accepted": False, "reason": reason}
@@ -66,7 +66,7 @@ def attestation_result(task: Task, hospital: str, opened: OpenedResult, spec: Ve
 
 
 def unevaluated(opened: OpenedResult) -> str | None:
-    """Give the reason where nothing was evaluated."""
+    """Return the reason where nothing was evaluated."""
     if opened.without_images:
         return DATASET
     if opened.disputed:
@@ -77,7 +77,7 @@ def unevaluated(opened: OpenedResult) -> str | None:
 def screened(
     task: Task, hospital: str, opened: OpenedResult, spec: VerificationSpec
 ) -> tuple[AccuracyCounts, rules.Candidate]:
-    """Give the base model's accuracy counts and the candidate, from what was opened in disclosure mode count."""
+    """Return the base model's accuracy counts and the candidate, from what was opened in disclosure mode count."""
     base = _stated_counts(opened.statement, spec)
     if not opened.holds:
         # One bit says that RANGE and norm hold; which of them failed stays secret.

@@ -12,7 +12,7 @@ __all__ = ["prune_rounds", "round_folder"]
 
 
 def round_folder(folder: Path, round_number: int) -> Path:
-    """Give where a round's files lie."""
+    """Return where a round's files lie."""
     return folder / f"{round_number:06d}"
 
 

@@ -39,7 +39,7 @@ class ShareStore:
         self._arrived = threading.Condition()
 
     def longest(self, task: str, round_number: int, hospital: str) -> int:
-        """Give the bytes of the share that a hospital uploads.
+        """Return the bytes of the share that a hospital uploads.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class ShareStore:
             self._arrived.notify_all()
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
-        """Give the share (parameters,), or None when none has come within some seconds."""
+        """Return the share (parameters,), or None when none has come within some seconds."""
         round_number = 0 if status.round is None else status.round.round
         place = self._place(round_number, hospital)
         with self._arrived:
@@ -88,7 +88,7 @@ class ShareStore:
         return self._opened(status, hospital, place.read_bytes())
 
     def holds(self, round_number: int, hospital: str) -> bool:
-        """Tell whether a hospital's share has come."""
+        """Return whether a hospital's share has come."""
         return self._place(round_number, hospital).exists()
 
     def prune(self, before: int) -> None:
@@ -96,7 +96,7 @@ class ShareStore:
         prune_rounds(self._folder, before)
 
     def _expected(self, round_number: int, hospital: str) -> bool:
-        """Tell whether a hospital takes part in a round, or did when it submitted: what it handed in stays."""
+        """Return whether a hospital takes part in a round, or did when it submitted: what it handed in stays."""
         task = self._ledger.task(self._task.task)
         return (
             hospital in task.taking_part(round_number)

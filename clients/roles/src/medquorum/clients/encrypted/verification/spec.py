@@ -25,7 +25,7 @@ _SUM = "sum of "
 
 
 def settings_of(task: Task) -> Encrypted:
-    """Give an encrypted task's settings.
+    """Return an encrypted task's settings.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def settings_of(task: Task) -> Encrypted:
 def plan_document(
     task: Task, hospital: str, first_batch: int = 0, updates: int = 0, comparing: Comparing = "tree"
 ) -> PlanDocument:
-    """Give what the dealer needs to know of an update's verification; nothing of it is secret.
+    """Return what the dealer needs to know of an update's verification; nothing of it is secret.
 
     With ``updates`` the model that the sum of so many updates leads to is evaluated, instead of one update.
     ``comparing`` counts where the task leaves the back end to the parties.
@@ -80,7 +80,7 @@ def make_sum_spec(task: Task, status: RoundStatus, hospitals: Sequence[str]) -> 
 
 
 def is_sum(name: str) -> bool:
-    """Tell whether a verification's name is one of several updates together; no MSP id has a space."""
+    """Return whether a verification's name is one of several updates together; no MSP id has a space."""
     return re.fullmatch(f"{_SUM}[0-9a-f]{{32}}", name) is not None
 
 

@@ -39,7 +39,7 @@ class Shares(Protocol):
     """A party's shares of updates."""
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
-        """Give the share (parameters,), or None when none has come within some seconds."""
+        """Return the share (parameters,), or None when none has come within some seconds."""
         ...
 
 
@@ -82,7 +82,7 @@ class Verification:
         self._base: tuple[str, Tensors, AccuracyCounts | None] | None = None
 
     def verify(self, transport: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
-        """Verify a candidate and give what to attest; as :meth:`evaluate`."""
+        """Verify a candidate and return what to attest; as :meth:`evaluate`."""
         opened, spec = self.evaluate(transport, status, hospital, patience)
         bound = {"update": commitment(status, hospital), "dataset": self._task.dataset, "transcript": opened.transcript}
         return attestation_result(self._task, hospital, opened, spec) | bound
@@ -90,7 +90,7 @@ class Verification:
     def evaluate(
         self, transport: Transport, status: RoundStatus, hospital: str, patience: float
     ) -> tuple[OpenedResult, VerificationSpec]:
-        """Evaluate a candidate's update and give what was opened.
+        """Evaluate a candidate's update and return what was opened.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class Verification:
         prune_rounds(self._folder, before)
 
     def base(self, model: str) -> tuple[Tensors, AccuracyCounts | None]:
-        """Give the round's base model and, at P0, its accuracy counts."""
+        """Return the round's base model and, at P0, its accuracy counts."""
         if self._base is None or self._base[0] != model:
             tensors = modelformat.unpack(
                 modelformat.parse(self._task.model), fetch_model(self._ledger, self._task, model)
@@ -142,7 +142,7 @@ class Verification:
         return self._base[1], self._base[2]
 
     def _progress(self, transport: Transport, round_number: int, hospital: str) -> Callable[[int, int], None]:
-        """Give what reports images done; a process that shall end does so there: its journal goes on."""
+        """Return what reports images done; a process that shall end does so there: its journal goes on."""
         sent, received, pace = transport.bytes_sent, transport.bytes_received, Pace()
 
         def progress(done: int, total: int) -> None:
@@ -204,7 +204,7 @@ def _journal(path: Path) -> Journal | None:
 
 
 def commitment(status: RoundStatus, hospital: str) -> str:
-    """Give the frozen commitment of a candidate's update."""
+    """Return the frozen commitment of a candidate's update."""
     if status.round is None:
         raise ProtocolError("there is no round to verify in")
     return status.round.commitments[hospital]

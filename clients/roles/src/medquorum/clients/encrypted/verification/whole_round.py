@@ -31,7 +31,7 @@ def verify_round(
     hospitals: Sequence[str],
     patience: Callable[[], float],
 ) -> dict[str, Any]:
-    """Verify these candidates, all of a round, in this order; give what to attest with AttestRound.
+    """Verify these candidates, all of a round, in this order; return what to attest with AttestRound.
 
     Raises
     ------
