@@ -167,6 +167,7 @@ def test_a_transaction_sent_twice_runs_once(serve_chaincode: Serve) -> None:
         assert refused.message.startswith("BUSY: this transaction is still running")
         chaincode.release.set()
         assert peer.invoke("F", tx_id="other").payload == b"nothing"
+        assert all(chaincode.ended.acquire(timeout=5) for _ in range(2))
         assert len(chaincode.outcomes) == 2
 
 
