@@ -10,6 +10,11 @@ from typing import Any
 
 import pytest
 
+from medquorum.chaincode.evaluation_jobs.evaluator import verdict_key
+from medquorum.chaincode.jobs import Memo, Need, Steps
+from medquorum.core import canonical
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
 from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
 from medquorum_testing.memory_stub import creator
 
@@ -51,6 +56,25 @@ def test_attested_and_stored(make: Make, refused: Refused) -> None:
     ended = demo.submit(B, "CloseRound", "demo", 1, "")
     assert (ended["state"], ended["model"], ended["reason"]) == ("closed", result["model"], None)
     refused("ROUND_STATE", demo.read, A, "PrepareAggregate", "demo", 1)
+
+
+def test_a_verdict_still_under_way_is_not_taken_for_the_new_model(make: Make) -> None:
+    """A slow verifier may still judge the very updates whose mean is asked for."""
+    demo = aggregating(make())
+    task = Task.decode(canonical.encode(demo.read(A, "ReadTask", "demo")))
+    current = Round.decode(canonical.encode(demo.read(A, "ReadRound", "demo", 1)))
+
+    def judged() -> Steps[tuple[str, ...]]:
+        yield Need("update", H2)
+        return ("a verdict",)
+
+    def nothing(need: Need) -> bytes:
+        raise LookupError(need.name)
+
+    key = verdict_key(task, current, current.accepted)
+    with pytest.raises(LookupError):
+        demo.nodes[A].workshop.advance(Memo(1), key, lambda: (judged(), 2), nothing)
+    assert demo.prepare(A, "PrepareAggregate", "demo", 1)["state"] == "ready"
 
 
 def test_private_store(make: Make) -> None:

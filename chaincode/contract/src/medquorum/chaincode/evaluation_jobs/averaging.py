@@ -16,8 +16,8 @@ __all__ = ["aggregate_key", "average"]
 
 
 def aggregate_key(task: Task, current: Round) -> Hashable:
-    """Name a new model by everything it depends on."""
-    return verdict_key(task, current, current.accepted)
+    """Name a new model by everything it depends on; not as the verdicts on the same updates, which are other jobs."""
+    return ("new model", verdict_key(task, current, current.accepted))
 
 
 def average(evaluator: RoundEvaluator) -> tuple[Steps[NewModel], int]:
