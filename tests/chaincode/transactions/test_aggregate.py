@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from medquorum.chaincode.evaluation_jobs.evaluator import verdict_key
-from medquorum.chaincode.jobs import Memo, Need, Steps
+from medquorum.chaincode.jobs import DataRequest, LruCache, Steps
 from medquorum.core import canonical
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
@@ -65,15 +65,15 @@ def test_a_verdict_still_under_way_is_not_taken_for_the_new_model(make: Make) ->
     current = Round.decode(canonical.encode(demo.read(A, "ReadRound", "demo", 1)))
 
     def judged() -> Steps[tuple[str, ...]]:
-        yield Need("update", H2)
+        yield DataRequest("update", H2)
         return ("a verdict",)
 
-    def nothing(need: Need) -> bytes:
-        raise LookupError(need.name)
+    def nothing(request: DataRequest) -> bytes:
+        raise LookupError(request.name)
 
     key = verdict_key(task, current, current.accepted)
     with pytest.raises(LookupError):
-        demo.nodes[A].workshop.advance(Memo(1), key, lambda: (judged(), 2), nothing)
+        demo.nodes[A].job_runner.advance(LruCache(1), key, lambda: (judged(), 2), nothing)
     assert demo.prepare(A, "PrepareAggregate", "demo", 1)["state"] == "ready"
 
 
