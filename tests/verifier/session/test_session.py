@@ -309,9 +309,9 @@ def test_the_journals_own_entry_is_synced(tmp_path, monkeypatch):
         "[" * 100_000,
     ],
 )
-def test_a_file_that_is_no_journal_is_refused(tmp_path, transport):
+def test_a_file_that_is_no_journal_is_refused(tmp_path, line):
     path = tmp_path / "a.journal"
-    path.write_text(transport + "\n")
+    path.write_text(line + "\n")
     with pytest.raises(MaterialError, match="not a verification's journal"):
         Journal(path)
 
