@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Audit every round of a task: ``python audit.py network TASK ROUNDS``; exit code 40 where something is not proven.
 
-Each round is checked first, its hash chain and signatures, with ``medquorum auditor verify``. Only then is told what
-became of its updates.
+Each round is checked first, its blocks, signatures and documents, with ``medquorum auditor verify``. Only then is told
+what became of its updates.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(network: Path, task: str, rounds: int) -> None:
         chosen = ["--task", task, "--round", str(number)]
         proven = auditor(network, "verify", *chosen)
         endorsers = sorted({name for row in proven for name in row["endorsed_by"]})
-        print(f"round {number}: {len(proven)} transactions proven, endorsed by {', '.join(endorsers)}")
+        print(f"round {number}: {len(proven)} documents proven, endorsed by {', '.join(endorsers)}")
         for row in auditor(network, "round", *chosen):
             counts = row["counts"] or {}
             print(f"  {row['hospital']}: {row['outcome']} {row['reason'] or ''} {json.dumps(counts)}")

@@ -50,7 +50,7 @@ def test_every_round_is_audited(kind: str, tmp_path: Path) -> None:
         printed = example.run("\n".join(audit), 280)
     finally:
         example.run(take_down, 60)
-    proven = re.findall(r"round (\d): (\d+) transactions proven, endorsed by VerifierAMSP, VerifierBMSP", printed)
+    proven = re.findall(r"round (\d): (\d+) documents proven, endorsed by VerifierAMSP, VerifierBMSP", printed)
     assert [number for number, _ in proven] == ["1", "2"]
     assert len(re.findall(r"^  Hospital\dMSP: (?:accepted|refused)", printed, re.MULTILINE)) == 6
     assert re.search(r"^refused: Hospital1MSP \d, Hospital2MSP \d, Hospital3MSP \d$", printed, re.MULTILINE)

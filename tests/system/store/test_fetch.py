@@ -339,8 +339,8 @@ def test_an_auditor_verifies_by_the_own_consortium_file(
         if code:
             assert told["check"] == "consortium"
         else:
-            assert all(len(row["endorsed_by"]) >= 2 for row in told["proven"])
-            assert len(told["genesis"]) == 64
+            assert all(len(row["endorsed_by"]) >= 2 for row in told)
+            assert {len(row["genesis"]) for row in told} == {64}
 
 
 def roots(organizations: Path, label: str) -> list[x509.Certificate]:

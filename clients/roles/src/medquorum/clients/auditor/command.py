@@ -205,9 +205,8 @@ def verify(
         chain = Chain(session.network, trust)
         check_claims(chain, session.ledger, [Claim("task", document)], endorser_history(chain, session.ledger, root))
         endorsers = Endorsers(document.verifiers, document.quorum, root.authorities)
-        rows = [asdict(one) for one in audit_round(chain, session.ledger, document, number, endorsers)]
-    first = f"block 0 is {chain.genesis.hex()}" if chain.genesis else ""
-    if as_json:
-        print(json.dumps({"genesis": chain.genesis.hex() if chain.genesis else None, "proven": rows}))
-    else:
-        _show(rows, f"{task} round {number}: chain and {len(rows)} documents PASSED; {first}", as_json=False)
+        found = list(audit_round(chain, session.ledger, document, number, endorsers))
+    genesis = chain.genesis.hex() if chain.genesis else ""
+    rows = [asdict(one) | ({"genesis": genesis} if as_json else {}) for one in found]
+    title = f"{task} round {number}: chain from block 0 ({genesis}) and {len(rows)} documents PASSED"
+    _show(rows, title, as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from medquorum.clients.proof.envelope import REMEDY
-from medquorum.clients.proof.identity import Identity
+from medquorum.clients.proof.identity import REMEMBERED, Identity
 from medquorum.core.x509 import chained, issued
 from medquorum.errors import CheckFailed, ConfigError
 from medquorum.gateway import read_profile
@@ -32,7 +33,7 @@ class Authorities:
         intermediates: Certificates | None = None,
         revocations: Mapping[str, list[Revocations]] | None = None,
     ) -> None:
-        self._issuers = {msp: chained(found, (intermediates or {}).get(msp, [])) for msp, found in roots.items()}
+        self._issuers = {msp: tuple(chained(found, (intermediates or {}).get(msp, []))) for msp, found in roots.items()}
         self._revocations = revocations or {}
 
     @classmethod
@@ -79,7 +80,7 @@ class Authorities:
         CheckFailed
             It did not, had revoked it by then, or the organisation is not known.
         """
-        path = authority_path(identity.certificate, self._issuers.get(identity.msp_id, []))
+        path = authority_path(identity.certificate, self._issuers.get(identity.msp_id, ()))
         if path is None:
             raise CheckFailed(
                 f"a certificate that claims to be of {identity.msp_id} was not issued by its authority",
@@ -89,7 +90,10 @@ class Authorities:
         check_unrevoked(path, self._revocations.get(identity.msp_id, []), identity.msp_id, moment)
 
 
-def authority_path(certificate: x509.Certificate, issuers: Sequence[x509.Certificate]) -> list[x509.Certificate] | None:
+@lru_cache(REMEMBERED)
+def authority_path(
+    certificate: x509.Certificate, issuers: tuple[x509.Certificate, ...]
+) -> tuple[x509.Certificate, ...] | None:
     """Return a certificate and the authorities above it, a root last; None where no chain leads to one."""
     path = [certificate]
     while len(path) <= len(issuers) + 1:
@@ -97,7 +101,7 @@ def authority_path(certificate: x509.Certificate, issuers: Sequence[x509.Certifi
         if above is None or above == path[-1]:
             break
         path.append(above)
-    return path if len(path) > 1 else None
+    return tuple(path) if len(path) > 1 else None
 
 
 def check_unrevoked(

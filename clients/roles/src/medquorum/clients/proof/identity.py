@@ -18,7 +18,7 @@ from fabric_protos.msp.identities_pb2 import SerializedIdentity
 from medquorum.clients.proof.envelope import REMEDY, read_message
 from medquorum.errors import CheckFailed
 
-__all__ = ["ORDERS", "Identity", "check_signature", "read_identity"]
+__all__ = ["ORDERS", "REMEMBERED", "Identity", "check_signature", "read_identity"]
 
 ORDERS = {
     "secp256r1": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
@@ -26,6 +26,7 @@ ORDERS = {
 }
 """Orders of the curves Fabric signs on."""
 REMEMBERED = 4096
+"""Certificates that are kept once they were read or checked."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Msp:
     """One organisation's authorities; ``roles`` by organisational unit, with the authority that must have issued it."""
 
     msp_id: str
-    issuers: Sequence[x509.Certificate] = field(repr=False)
+    issuers: tuple[x509.Certificate, ...] = field(repr=False)
     roles: Mapping[str, tuple[str, x509.Certificate | None]] = field(repr=False)
     revocations: Sequence[x509.CertificateRevocationList] = field(repr=False)
 
@@ -90,7 +90,7 @@ def read_msp(value: bytes, what: str) -> Msp:
     config = read_message(FabricMSPConfig, read_message(MSPConfig, value, what).config, what)
     try:
         roots, between = ([_certificate(pem) for pem in one] for one in (config.root_certs, config.intermediate_certs))
-        issuers = chained(roots, between)
+        issuers = tuple(chained(roots, between))
         revocations = [read_revocations(raw) for raw in config.revocation_list]
         units = {role: getattr(config.fabric_node_ous, f"{role}_ou_identifier") for role in ROLES}
         roles = {
