@@ -10,23 +10,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from medquorum.clients.cli import app as medquorum
 from medquorum.network.cli.main import app as medquorum_network
+from medquorum_federation.__main__ import app as quickstart
+from medquorum_federation.experiments import app as experiments
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
     {
         *ROOT.glob("*.md"),
         *(ROOT / "docs").rglob("*.md"),
-        *(path for folder in ("*", "*/*") for path in ROOT.glob(f"{folder}/README.md")),
+        *(path for folder in ("[!.]*", "[!.]*/[!.]*") for path in ROOT.glob(f"{folder}/README.md")),
     }
 )
 COMMANDS = {
     "medquorum": get_command(medquorum),
     "medquorum-network": get_command(medquorum_network),
+    "./scripts/quickstart": get_command(quickstart),
+    "./scripts/experiments": get_command(experiments),
 }
 
 LINE, CELL, WORDS, NUMBERS, README_LINES = 160, 200, 90, 25, 120
@@ -34,7 +38,8 @@ LINE, CELL, WORDS, NUMBERS, README_LINES = 160, 200, 90, 25, 120
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^\s*```")
 BULLET = re.compile(r"^\s*([-*]|\d+\.)\s")
-INLINE_CODE = re.compile(r"`(medquorum(?:-network)? [^`]+)`")
+COMMAND = re.compile(f"(?:{'|'.join(map(re.escape, COMMANDS))}) \\S.*")
+INLINE_CODE = re.compile(r"`([^`]+)`")
 
 
 class Line(NamedTuple):
@@ -86,15 +91,26 @@ def commands(document: Path) -> Iterator[tuple[int, str]]:
     held, start = "", 0
     for line in lines(document):
         if not line.fenced:
-            yield from ((line.number, found) for found in INLINE_CODE.findall(line.text))
+            yield from ((line.number, code) for code in INLINE_CODE.findall(line.text) if COMMAND.fullmatch(code))
             continue
         text = line.text.strip().removeprefix("$ ")
-        if held or re.match(r"medquorum(-network)? [a-z]", text):
+        if held or COMMAND.fullmatch(text):
             start = start or line.number
             held += text.removesuffix("\\")
             if not text.endswith("\\"):
                 yield start, held
                 held, start = "", 0
+
+
+def options(command: TyperCommand) -> set[str]:
+    """Return the names of a command's own options."""
+    return {"--help", *(name for option in command.params for name in (*option.opts, *option.secondary_opts))}
+
+
+def all_options(command: TyperCommand) -> set[str]:
+    """Return the names of the options of a command and of all commands below it."""
+    below = command.commands.values() if isinstance(command, TyperGroup) else ()
+    return options(command).union(*(all_options(one) for one in below))
 
 
 def unknown_words(command_line: str) -> list[str]:
@@ -109,7 +125,7 @@ def unknown_words(command_line: str) -> list[str]:
         if word not in command.commands:
             return [word]
         command = command.commands[word]
-    known = {"--help", *(name for option in command.params for name in (*option.opts, *option.secondary_opts))}
+    known = options(command)
     return [word for word in rest if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known]
 
 
@@ -148,6 +164,12 @@ def test_paragraphs_are_short_and_numbers_standby_tables(document: Path) -> None
 def test_commands_have_the_options_that_are_named(document: Path) -> None:
     wrong = [(number, line, words) for number, line in commands(document) if (words := unknown_words(line))]
     assert not wrong
+
+
+def test_options_exist_that_are_named_by_themselves(document: Path) -> None:
+    known = set().union(*(all_options(command) for command in COMMANDS.values()))
+    named = [code.split()[0] for line in lines(document) for code in INLINE_CODE.findall(line.text) if code[:2] == "--"]
+    assert [option for option in named if option not in known] == []
 
 
 def test_readme_is_read_at_one_go() -> None:
