@@ -125,7 +125,9 @@ def check_tensors(description: ModelDescription, tensors: Mapping[str, npt.NDArr
                 "Train the model of the task's description",
             )
         if not np.issubdtype(tensors[name].dtype, np.signedinteger):
-            raise ModelError(f"tensor {name} holds {tensors[name].dtype}", "Encode it with chaincode.fixedpoint.encode")
+            raise ModelError(
+                f"tensor {name} holds {tensors[name].dtype}", "Encode it with medquorum.core.fixedpoint.encode"
+            )
 
 
 def check_range(description: ModelDescription, tensors: Mapping[str, npt.NDArray[np.integer]]) -> None:

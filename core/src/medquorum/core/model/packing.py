@@ -51,7 +51,7 @@ def unpack(description: ModelDescription, raw: bytes) -> Tensors:
     if len(raw) != expected:
         raise ModelError(
             f"a packed model has {len(raw)} bytes instead of {expected}",
-            "Pack it with chaincode.modelformat.pack for the task's description",
+            "Pack it with medquorum.core.model.pack for the task's description",
         )
     flat = np.frombuffer(raw, dtype="<i4")
     tensors: Tensors = {}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from medquorum.chaincode.context import Context, sha256
 from medquorum.chaincode.jobs import DataRequest
-from medquorum.chaincode.transactions.models import get_chunk
-from medquorum.chaincode.transactions.update import COLLECTION, private_key
+from medquorum.chaincode.state.chunks import get_chunk
+from medquorum.chaincode.state.updates import COLLECTION, private_key
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task

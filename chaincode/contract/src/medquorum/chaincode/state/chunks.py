@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from medquorum.chaincode.context import Context
-from medquorum.core.documents.chunk import Chunk, Holder, Store, StoredChunk
+from medquorum.core.documents.chunk import Chunk, Holder, Store, StoredChunk, chunk_sizes, chunks_of
+from medquorum.core.documents.model import Model
+from medquorum.core.model import from_stored_form
 
-__all__ = ["COLLECTION", "drop_chunks", "is_there", "put_chunk", "read_chunk", "stored_chunks"]
+__all__ = ["COLLECTION", "drop_chunks", "get_chunk", "is_there", "put_chunk", "read_chunk", "stored_chunks"]
 
 COLLECTION = "models"
 
@@ -81,3 +83,10 @@ def stored_chunks(context: Context, model: str, count: int, store: Store) -> lis
     """Read which of a model's chunks are in a store: the hash of each, None for the missing ones."""
     notes = [context.find(StoredChunk, model, index, store) for index in range(count)]
     return [None if note is None else note.hash for note in notes]
+
+
+def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
+    """Return a chunk of a model as it is packed, None where the store lacks it."""
+    chunks = chunks_of(manifest.chunks, manifest.length)
+    stored = read_chunk(context, manifest.model, chunks, index, manifest.store)
+    return None if stored is None else from_stored_form(stored, chunk_sizes(manifest.length)[index])

@@ -9,27 +9,20 @@ from medquorum.chaincode.access import check_member
 from medquorum.chaincode.arguments import HashText, Index, Json, Word
 from medquorum.chaincode.context import Context, sha256
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
-from medquorum.chaincode.state.chunks import is_there, put_chunk, read_chunk, stored_chunks
+from medquorum.chaincode.state.chunks import is_there, put_chunk, stored_chunks
 from medquorum.core.documents.chunk import Store, chunk_sizes, chunks_of
 from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.model import Manifest, Model, Purged
 from medquorum.core.model import from_stored_form, model_hash
 from medquorum.errors import ContractError, ModelError
 
-__all__ = ["get_chunk", "read_manifest", "store_of", "transient_chunk"]
+__all__ = ["read_manifest", "store_of", "transient_chunk"]
 
 
 def store_of(context: Context, model: str, store: Store) -> Store:
     """Return where a model's chunks belong: where its manifest says, in ``store`` while it has none."""
     known = context.find(Model, model)
     return store if known is None else known.store
-
-
-def get_chunk(context: Context, manifest: Model, index: int) -> bytes | None:
-    """Read one chunk."""
-    chunks = chunks_of(manifest.chunks, manifest.length)
-    stored = read_chunk(context, manifest.model, chunks, index, manifest.store)
-    return None if stored is None else from_stored_form(stored, chunk_sizes(manifest.length)[index])
 
 
 def read_manifest(fields: Any) -> Manifest:

@@ -10,21 +10,13 @@ from medquorum.chaincode.arguments import Index, Json, RoundNumber, TaskId
 from medquorum.chaincode.context import Context, sha256
 from medquorum.chaincode.dispatch import Answer, transaction
 from medquorum.chaincode.state.rounds import get_round
+from medquorum.chaincode.state.updates import COLLECTION, private_key
 from medquorum.chaincode.state.verdicts import open_verdict
 from medquorum.chaincode.transactions.task import check_coordinator, check_hospital, get_task
 from medquorum.core.documents.round import ENDED
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import SALT_BYTES, Update, chunk_of
 from medquorum.errors import ContractError, ModelError
-
-__all__ = ["COLLECTION", "private_key"]
-
-COLLECTION = "updates"
-
-
-def private_key(context: Context, task: str, number: int, hospital: str, index: int) -> str:
-    """Make the key of a chunk in the private collection."""
-    return context.key("update", task, number, hospital, index)
 
 
 @transaction
