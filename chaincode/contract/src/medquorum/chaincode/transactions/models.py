@@ -9,7 +9,7 @@ from medquorum.chaincode.access import check_member
 from medquorum.chaincode.arguments import HashText, Index, Json, Word
 from medquorum.chaincode.context import Context, sha256
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
-from medquorum.chaincode.state.chunks import is_there, put_chunk, stored_chunks
+from medquorum.chaincode.state.chunks import is_there, put_chunk, read_chunk, stored_chunks
 from medquorum.core.documents.chunk import Store, chunk_sizes, chunks_of
 from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.model import Manifest, Model, Purged
