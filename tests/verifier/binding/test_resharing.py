@@ -38,7 +38,7 @@ def test_they_follow_from_secret_set_and_choice():
     assert reshares(context(), PARTY, SECRET, total) == first
     others = [
         reshares(context(4), PARTY, SECRET, total),
-        reshares(context(round=2), PARTY, SECRET, total),
+        reshares(context(round_number=2), PARTY, SECRET, total),
         reshares(context(updates=UPDATES[:1]), PARTY, SECRET, total),
         reshares(context(), "VerifierBMSP", SECRET, total),
         reshares(context(), PARTY, bytes(32), total),
