@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -65,6 +66,24 @@ def test_impatient_caller_hears_of_progress_and_comes_back(runner: JobRunner) ->
         gate.set()
         answer = runner.advance(cache, "key", start, load, TIMEOUT)
     assert answer == 3
+
+
+def test_a_transaction_does_not_wait_for_a_long_step(runner: JobRunner) -> None:
+    """No block is committed at a peer while a transaction runs."""
+    cache: LruCache[int] = LruCache(4)
+    gate = threading.Event()
+
+    def slow() -> Steps[int]:
+        data = yield DataRequest("update", "abc")
+        gate.wait(TIMEOUT)
+        return len(data)
+
+    start = time.monotonic()
+    answers = [runner.advance(cache, "key", lambda: (slow(), 1), load) for _ in range(3)]
+    waited = time.monotonic() - start
+    gate.set()
+    assert all(isinstance(answer, Progress) for answer in answers)
+    assert waited < 1.5
 
 
 def test_missing_data_leaves_the_computation_where_it_was(runner: JobRunner) -> None:

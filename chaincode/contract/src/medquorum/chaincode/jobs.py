@@ -2,9 +2,10 @@
 """Long computations beside the transactions: one thread, resumable steps, results remembered.
 
 A computation is a generator. It yields the name of the bytes it needs next (a ``DataRequest``) and is sent them. Only a
-transaction can read the ledger and only for as long as it runs, so the transactions that wait for a computation
-bring it its bytes, and one that would run too long answers "working" and is asked again. Between steps a computation
-holds no thread, and at most ``waiting`` sets of bytes are held for the thread.
+transaction can read the ledger and only for as long as it runs, so the transactions that ask for a computation
+bring it its bytes. None of them waits for long: a transaction holds its peer's ledger for reading as long as it runs,
+and no block is committed meanwhile. It answers "working" and is asked again. Between steps a computation holds no
+thread, and at most ``waiting`` sets of bytes are held for the thread.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ __all__ = ["DataRequest", "JobRunner", "LruCache", "Progress", "Steps"]
 
 R = TypeVar("R")
 
-ADVANCE_TIMEOUT = 2.0
-"""Seconds a transaction brings a job forward before it answers that the job is still running."""
+ADVANCE_TIMEOUT = 0.05
+"""Seconds a transaction brings a job forward before it answers that the job is still running: short steps follow each
+other in one transaction, and the peer's next block does not wait for a long one."""
 IDLE_LIMIT = 600.0
 
 

@@ -30,6 +30,8 @@ Item = TypeVar("Item")
 PARALLEL = 8
 """Verdicts on their way at the same time."""
 PARALLEL_CHUNKS = 2
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
+"""Seconds between two questions whether the own chaincode has finished: twice as long each time it has not moved on."""
 RETRY_DELAY = 0.5
 """Seconds before other verifiers that are not ready are asked again."""
 STILL_COMING = frozenset({"BUSY", "DATA_MISSING", "NOT_READY"})
@@ -191,15 +193,18 @@ class Verifier:
         return RETRY_DELAY
 
     def _prepared(self, name: str, round_number: int, *arguments: str) -> dict[str, Any]:
-        """Ask the own chaincode until it has finished; each question waits there for a while."""
+        """Ask the own chaincode until it has finished; it answers at once, so the pauses are here."""
+        pause, done = FIRST_PAUSE, -1
         while True:
-            self._control.check()
             answer: dict[str, Any] = self._ledger.value(name, self._task.task, str(round_number), *arguments)
             if answer["state"] == "ready":
                 return answer
             self._report.progress(
                 name, answer["done"], answer["total"], round=round_number, hospital=" ".join(arguments)
             )
+            pause = FIRST_PAUSE if answer["done"] != done else min(2 * pause, LONGEST_PAUSE)
+            done = answer["done"]
+            self._control.pause(pause)
 
     def _agreed(self, send: Callable[[], bytes], hospitals: Iterable[str]) -> bool:
         """Send a verdict; False when another verifier is not ready or they differ."""

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A verifier's client asks its chaincode again and again; the pauses are the client's, never the chaincode's."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+
+from medquorum.chaincode.jobs import DataRequest, LruCache, Steps
+from medquorum.clients.runtime.reconcile import LoopControl
+from medquorum.clients.runtime.report import Report
+from medquorum.clients.verifier.agent import Verifier
+from medquorum_testing.consortium_ledger import A, B
+from medquorum_testing.small_federation import Federation
+
+
+class Counted(LoopControl):
+    """Notes the pauses instead of making them; after eight of them ``then`` is called."""
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+        self._then = then
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if len(self.pauses) == 8:
+            self._then()
+
+
+def test_pauses_grow_while_nothing_moves_on(federate: Callable[..., Federation]) -> None:
+    federation = federate(rounds=1, rule={"name": "prefix", "slack": 0})
+    for verifier in (A, B):
+        del federation.agents[verifier]
+    while (current := federation.ledger(A).current_round("demo")) is None or current.state != "verifying":
+        for agent in federation.agents.values():
+            agent.step()
+    gate = threading.Event()
+
+    def other() -> Steps[int]:
+        gate.wait(60)
+        return 0
+        yield DataRequest("update", "")  # never asked for
+
+    federation.consortium.nodes[A].job_runner.advance(LruCache(1), "other", lambda: (other(), 1), lambda _: b"")
+    control = Counted(gate.set)
+    report = Report("verifier", A, as_json=True, stream=io.StringIO())
+    writing = federation.transactions(A)
+    agent = Verifier(federation.ledger(A), writing, federation.task, report, control, takeover=5)
+    assert agent.step() == 0
+    assert control.pauses[:6] == [0.05, 0.1, 0.2, 0.4, 0.5, 0.5]
+    assert max(control.pauses) == 0.5
