@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import importlib.util
 import platform
 import shutil
 from pathlib import Path
@@ -33,10 +32,7 @@ def anew():
         one.cache_clear()
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("ziglang") is None or platform.machine() != "x86_64",
-    reason="the environment has no compiler: scripts/environment.sh installs it",
-)
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the kernels are for x86-64")
 def test_an_installed_environment_has_compiled_kernels():
     assert all(compiling.library_file(level).exists() for level in LEVELS)
     for level in usable_levels():
