@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -64,12 +65,14 @@ class RememberedLedger(Ledger):
         super().__init__(*arguments)
         self._answers: dict[tuple[str, ...], bytes] = {}
         self.renamed: dict[str, str] = {}
+        self.told: dict[str, Callable[[bytes], bytes]] = {}
+        """How a lying peer changes its answers, by the function asked."""
 
     def read(self, name: str, *arguments: str) -> bytes:
         key = (name, *arguments)
         if key not in self._answers:
             self._answers[key] = super().read(name, *arguments)
-        answer = self._answers[key]
+        answer = self.told.get(name, lambda unchanged: unchanged)(self._answers[key])
         for before, after in self.renamed.items():
             answer = answer.replace(before.encode(), after.encode())
         return answer
@@ -84,9 +87,9 @@ class Audited:
     task: Any
     numbers: dict[str, int]
 
-    def audit(self, chain: Chain) -> list[Evidence]:
-        """Audit round 1 as the blocks of a chain show it."""
-        self.ledger.renamed = chain.renamed
+    def audit(self, chain: Chain, **told: Callable[[bytes], bytes]) -> list[Evidence]:
+        """Audit round 1 as the blocks of a chain show it, and a peer that changes its answers."""
+        self.ledger.renamed, self.ledger.told = chain.renamed, told
         numbers = self.numbers | {new: self.numbers[old] for old, new in chain.renamed.items()}
         peer: Any = LyingPeer(chain.blocks, numbers)
         trust = Trust("mychannel", "medquorum", chain.authorities, chain.genesis)
@@ -148,6 +151,47 @@ def test_a_bent_chain_is_found_and_the_bend_named(audited: Audited, bend: Bend) 
     with pytest.raises(CheckFailed, match=(chain.bft and bend.bft) or bend.words) as caught:
         audited.audit(chain)
     assert caught.value.check
+
+
+def changed(place: str, change: Callable[[Any], object]) -> Callable[[bytes], bytes]:
+    """Change a part of an answer."""
+
+    def call(answer: bytes) -> bytes:
+        document = json.loads(answer)
+        change(document[place] if place else document)
+        return json.dumps(document).encode()
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("place", "change", "words", "check"),
+    [
+        (
+            "updates",
+            lambda found: found.clear(),
+            "has updates of Hospital1MSP, the peer shows others: nobody",
+            "update",
+        ),
+        ("verdicts", lambda found: found.clear(), "has verdicts on Hospital1MSP, the peer shows others", "verdict"),
+        ("verdicts", lambda found: found["Hospital1MSP"].update(accepted=False), "has verdicts on", "verdict"),
+        ("verdicts", lambda found: found["Hospital1MSP"].update(rule="none2"), "not the latest", "verdict"),
+        ("round", lambda found: found.update(reason="another"), "not the latest in the history", "round"),
+        ("round", lambda found: found.update(base="0" * 64), "the one before ended with", "round"),
+        ("aggregates", lambda found: found.clear(), "attested by 0 of", "attestation"),
+    ],
+)
+def test_a_peer_that_tells_another_round_is_found(
+    audited: Audited, place: str, change: Callable[[Any], object], words: str, check: str
+) -> None:
+    with pytest.raises(CheckFailed, match=words) as caught:
+        audited.audit(audited.copy(), ReadRoundStatus=changed(place, change))
+    assert caught.value.check == check
+
+
+def test_a_peer_that_tells_no_history_is_found(audited: Audited) -> None:
+    with pytest.raises(CheckFailed, match="not the latest in the history"):
+        audited.audit(audited.copy(), ReadHistory=lambda _: b"[]")
 
 
 def test_there_are_at_least_thirty_ways() -> None:

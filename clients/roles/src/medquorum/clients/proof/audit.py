@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.models import check_round
 from medquorum.clients.ledger.round_status import RoundStatus, expected_form, result_of
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Evidence, Version, Write, history, prove
@@ -17,6 +18,10 @@ from medquorum.core.documents.task import Task
 from medquorum.errors import CheckFailed
 
 __all__ = ["audit_round", "round_writes"]
+
+JUDGED = ("accepted", "refused")
+"""Outcomes that a verdict gives."""
+_REMEDY = "Do not use it: tell the consortium, and compare with another organisation's peer"
 
 
 def audit_round(chain: Chain, ledger: Ledger, task: Task, number: int, endorsers: Endorsers) -> Iterator[Evidence]:
@@ -43,25 +48,51 @@ def round_writes(ledger: Ledger, task: Task, number: int) -> dict[str, list[Writ
     Raises
     ------
     CheckFailed
-        The peer answers a document that is not the latest in the history of its key.
+        The peer answers a document that is not the latest in the history of its key, or hides one of the round's.
     """
     status = ledger.status(task.task, number)
     if status.round is None:
         raise CheckFailed(f"round {number} of {task.task} is not open", "Ask for an earlier one", check="round")
+    check_complete(status, status.round)
+    check_round(ledger, task, status.round)
     wanted: dict[str, list[Write]] = {}
     for kind, attributes, document in _documents(ledger, status, status.round):
         versions = history(ledger, kind, list(attributes))
         name = " ".join((kind, *map(str, attributes)))
         if document is not None and (not versions or versions[0]["document"] != document.plain()):
             raise CheckFailed(
-                f"{name} is not the latest in the history of its key on the own peer",
-                "Do not use it: tell the consortium, and compare with another organisation's peer",
-                check=kind,
+                f"{name} is not the latest in the history of its key on the own peer", _REMEDY, check=kind
             )
         for version in versions:
             write = Write(name, kind, composite_key(kind, attributes), _value(kind, version))
             wanted.setdefault(str(version["tx_id"]), []).append(write)
     return wanted
+
+
+def check_complete(status: RoundStatus, current: Round) -> None:
+    """Check that a peer shows the update of every candidate and every verdict, as the round itself has them.
+
+    Raises
+    ------
+    CheckFailed
+        One is missing or another one.
+    """
+    updates = {hospital: update.commitment for hospital, update in status.updates.items()}
+    if current.commitments and updates != current.commitments:
+        raise CheckFailed(
+            f"round {current.round} has updates of {_names(current.commitments)}, the peer shows others: "
+            f"{_names(updates)}",
+            _REMEDY,
+            check="update",
+        )
+    verdicts = {hospital: verdict.accepted for hospital, verdict in status.verdicts.items()}
+    outcomes = {hospital: outcome == "accepted" for hospital, outcome in current.outcomes.items() if outcome in JUDGED}
+    if current.outcomes and verdicts != outcomes:
+        raise CheckFailed(
+            f"round {current.round} has verdicts on {_names(outcomes)}, the peer shows others: {_names(verdicts)}",
+            _REMEDY,
+            check="verdict",
+        )
 
 
 def _documents(
@@ -77,6 +108,10 @@ def _documents(
     found += [ledger.manifest(result_of(current))] if result_of(current) != current.base else []
     for document in found:
         yield document.kind, document.attributes, document
+
+
+def _names(given: Iterable[str]) -> str:
+    return ", ".join(sorted(given)) or "nobody"
 
 
 def _value(kind: str, version: Version) -> bytes | None:
