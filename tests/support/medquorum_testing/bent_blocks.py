@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from fabric_protos.common.common_pb2 import (
     BlockMetadataIndex,
+    ChannelHeader,
     Envelope,
+    HeaderType,
     Metadata,
     OrdererBlockMetadata,
     Payload,
@@ -392,15 +394,23 @@ def _left_out(chain: Chain) -> None:
     chain.raw = bytes(chain.blocks[1].data.data[0])
 
 
-def _configuration(chain: Chain, changed: Callable[[Any], object], *, signature: bytes = b"") -> None:
-    """Change the first configuration; the caller does not know block 0 beforehand."""
-    envelope = Envelope.FromString(chain.blocks[0].data.data[0])
-    payload = Payload.FromString(envelope.payload)
-    config = ConfigEnvelope.FromString(payload.data)
-    changed(config.config.channel_group)
-    payload.data = config.SerializeToString(deterministic=True)
-    envelope.payload, envelope.signature = payload.SerializeToString(), signature
-    chain.blocks[0].data.data[0] = envelope.SerializeToString()
+def _configurations(chain: Chain, changed: Callable[[Any], object]) -> None:
+    """Change every configuration alike; the caller does not know block 0 beforehand."""
+    chain.genesis = None
+    for block in chain.blocks:
+        envelope = Envelope.FromString(block.data.data[0])
+        payload = Payload.FromString(envelope.payload)
+        if ChannelHeader.FromString(payload.header.channel_header).type != HeaderType.CONFIG:
+            continue
+        config = ConfigEnvelope.FromString(payload.data)
+        changed(config.config.channel_group)
+        payload.data = config.SerializeToString(deterministic=True)
+        envelope.payload = payload.SerializeToString()
+        creator = SignatureHeader.FromString(payload.header.signature_header).creator
+        for one in chain.keys.orderers if block.header.number else ():
+            if SerializedIdentity.FromString(creator).mspid == one.msp_id:
+                envelope.signature = one.sign(envelope.payload)
+        block.data.data[0] = envelope.SerializeToString()
 
 
 def _msp(group: Any, msp: str, changed: Callable[[Any], object]) -> None:
@@ -416,8 +426,7 @@ def _msp(group: Any, msp: str, changed: Callable[[Any], object]) -> None:
 def _revoked_in_channel(chain: Chain) -> None:
     endorser = Parts(chain.raw, chain.keys).endorsers[0]
     crl = chain.keys.revocation(endorser.msp_id, endorser.serialized).public_bytes(Encoding.PEM)
-    chain.genesis = None
-    _configuration(chain, lambda group: _msp(group, endorser.msp_id, lambda msp: msp.revocation_list.append(crl)))
+    _configurations(chain, lambda group: _msp(group, endorser.msp_id, lambda msp: msp.revocation_list.append(crl)))
 
 
 def _revoked_in_folder(chain: Chain) -> None:
@@ -439,16 +448,18 @@ def _false_authority(chain: Chain) -> None:
         for role in ("client", "peer", "admin", "orderer"):
             getattr(config.fabric_node_ous, f"{role}_ou_identifier").certificate = authority.pem
 
-    _configuration(chain, lambda group: _msp(group, msp, changed))
+    _configurations(chain, lambda group: _msp(group, msp, changed))
 
 
 def _signed_genesis(chain: Chain) -> None:
     chain.genesis = None
-    _configuration(chain, lambda group: None, signature=b"signed")
+    chain.blocks[0].data.data[0] += _field(2, b"signed")
 
 
 def _other_genesis(chain: Chain) -> None:
-    _configuration(chain, lambda group: setattr(group, "version", group.version + 1))
+    known = chain.genesis
+    _configurations(chain, lambda group: setattr(group, "version", group.version + 1))
+    chain.genesis = known
 
 
 def _second_configuration(chain: Chain) -> None:

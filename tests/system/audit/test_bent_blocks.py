@@ -22,6 +22,7 @@ from medquorum.clients.proof.evidence import Evidence, history
 from medquorum.clients.proof.trust_root import read_root
 from medquorum.clients.proof.walk import Trust
 from medquorum.errors import CheckFailed
+from medquorum.network.cli.main import main
 from medquorum_testing.bent_blocks import BENDS, Bend, Chain
 from medquorum_testing.block_forger import Keys, copied, reseal
 from medquorum_testing.ledger_rounds import HOSPITAL, LedgerRounds
@@ -107,6 +108,8 @@ def audited(
     kind, consensus = request.param
     running = networks.start(kind, hospitals=1, consensus=consensus)
     with LedgerRounds(running, tmp_path_factory.mktemp("bent"), "bent") as rounds:
+        if kind == "fabric":  # so that the round lies after a change of the channel's configuration
+            assert main(["hospital", "add", "Hospital2", "--quiet", "--dir", str(running.folder.root)]) == 0
         rounds.play(1)
         ledger = RememberedLedger(rounds.outbox(HOSPITAL), "Hospital1MSP")
         verdict = history(ledger, "verdict", ["bent", 1, "Hospital1MSP"])[0]["tx_id"]
