@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from fabric_protos.common.common_pb2 import ChannelHeader, Envelope, Payload
+from fabric_protos.common.common_pb2 import ChannelHeader, Envelope, Header, Payload
+from fabric_protos.gateway.gateway_pb2 import SubmitRequest
+from fabric_protos.peer.proposal_pb2 import Proposal
 
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.proof import reader
@@ -110,6 +112,7 @@ def audited(
     with LedgerRounds(running, tmp_path_factory.mktemp("bent"), "bent") as rounds:
         if kind == "fabric":  # so that the round lies after a change of the channel's configuration
             assert main(["hospital", "add", "Hospital2", "--quiet", "--dir", str(running.folder.root)]) == 0
+        order_odd(rounds.network(HOSPITAL))
         rounds.play(1)
         ledger = RememberedLedger(rounds.outbox(HOSPITAL), "Hospital1MSP")
         verdict = history(ledger, "verdict", ["bent", 1, "Hospital1MSP"])[0]["tx_id"]
@@ -124,6 +127,21 @@ def audited(
     running.network.down(purge=True)
 
 
+def order_odd(network: Any) -> None:
+    """Have a member order an envelope with a field more than its parts, and no transaction in it: nobody hinders it."""
+    client, proposal = network._client, network.get_contract("medquorum").new_proposal("Odd")
+    header = Header.FromString(Proposal.FromString(proposal._signed.proposal_bytes).header)
+    payload = Payload(header=header, data=b"no transaction").SerializeToString()
+    whole = Envelope(payload=payload, signature=client.identity.sign(payload)).SerializeToString() + b"\x7a\x04more"
+    request = SubmitRequest(
+        transaction_id=proposal.transaction_id,
+        channel_id=network.channel,
+        prepared_transaction=Envelope.FromString(whole),
+    )
+    client.submit(request, None)
+    assert not network.new_commit(proposal.transaction_id).status(30).successful
+
+
 def _ids(blocks: list[Any]) -> Iterator[tuple[int, int, str]]:
     for number, block in enumerate(blocks):
         for index, raw in enumerate(block.data.data):
@@ -135,6 +153,16 @@ def test_a_true_chain_passes(audited: Audited) -> None:
     found = audited.audit(audited.copy())
     assert {"round", "update", "verdict", "aggregate", "model"} == {one.wrote.split()[0] for one in found}
     assert all(len(one.endorsed_by) >= 2 for one in found)
+
+
+def test_the_chain_has_an_odd_envelope_and_is_read_from_anywhere(audited: Audited) -> None:
+    chain, number = audited.copy(), audited.chain.number
+    peer: Any = LyingPeer(chain.blocks, {})
+    read = reader.Chain(peer, Trust("mychannel", "medquorum", chain.authorities, chain.genesis))
+    whole = list(read.walk(0, number))
+    assert any(one.entry.more for tip in whole for one in tip.transactions)
+    (late,) = read.walk(number, number)
+    assert (late.hash, late.configuration.block) == (whole[-1].hash, whole[-1].configuration.block)
 
 
 def test_a_chain_that_the_forger_sealed_anew_passes(audited: Audited) -> None:
