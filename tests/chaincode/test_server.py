@@ -31,6 +31,14 @@ def test_bad_msp(msp: str) -> None:
         make_node({"MEDQUORUM_MSP_ID": msp})
 
 
+def test_founding_hash() -> None:
+    node = make_node({"MEDQUORUM_MSP_ID": "AMSP", "MEDQUORUM_CONSORTIUM_HASH": "5" * 64})
+    assert node.founding == "5" * 64
+    node.job_runner.close()
+    with pytest.raises(ConfigError, match="MEDQUORUM_CONSORTIUM_HASH is"):
+        make_node({"MEDQUORUM_MSP_ID": "AMSP", "MEDQUORUM_CONSORTIUM_HASH": "consortium.toml"})
+
+
 def test_missing_directory(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not a directory"):
         make_node({"MEDQUORUM_MSP_ID": "AMSP", "MEDQUORUM_VERIFICATION_DIR": str(tmp_path / "none")})

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from medquorum.chaincode.contract import Contract
+from medquorum.core.documents.consortium import Consortium as Founded
 from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, MEMBERS, A, B, Consortium
 
 
@@ -30,6 +34,7 @@ def test_once(make: Callable[..., Consortium], refused: Callable[..., str]) -> N
     [
         {"quorum": 3},
         {"quorum": 0},
+        {"quorum": 1},
         {"quorum": True},
         {"quorum": "2"},
         {"members": {}},
@@ -67,7 +72,7 @@ def test_k_equal_approvals_change_it(make: Callable[..., Consortium], refused: C
         "approved": [A],
         "required": 2,
     }
-    other = {"quorum": 1, "members": MEMBERS}
+    other = {"quorum": 2, "members": MEMBERS}
     assert demo.submit(B, "UpdateConsortium", other, unit="admin")["approved"] == [B]
     assert demo.submit(A, "UpdateConsortium", document, unit="admin")["approved"] == [A], "one voice counts once"
     assert demo.submit(B, "UpdateConsortium", document, unit="admin")["sequence"] == 2
@@ -75,10 +80,38 @@ def test_k_equal_approvals_change_it(make: Callable[..., Consortium], refused: C
     assert demo.submit(B, "UpdateConsortium", document, unit="admin")["approved"] == [B], "old approvals are spent"
 
 
-def test_a_verifier_endorses_only_a_consortium_that_names_it(
+def test_a_verifier_founds_only_the_consortium_it_was_told(
     make: Callable[..., Consortium], refused: Callable[..., str]
 ) -> None:
-    """A hospital that is faster than the coordinator cannot leave the true verifiers out."""
-    document = {"quorum": 1, "members": {HOSPITALS[0]: ["coordinator", "verifier"]}}
-    text = refused("ACCESS_DENIED", make().submit, HOSPITALS[0], "InitConsortium", document, unit="admin")
-    assert f"{A} endorses nothing" in text
+    """A hospital that is faster than the coordinator leaves nobody out and makes itself nothing."""
+    hospital = HOSPITALS[0]
+    alone = {"quorum": 1, "members": {hospital: ["coordinator", "verifier"]}}
+    crowned = {"quorum": 2, "members": MEMBERS | {hospital: ["hospital", "coordinator"]}}
+    dealt = {"quorum": 2, "members": MEMBERS | {DEALER: ["auditor", "dealer"]}}
+    demo = make()
+    for document in (alone, crowned, dealt):
+        text = refused("BAD_CONSORTIUM", demo.submit, hospital, "InitConsortium", document, unit="admin")
+        assert f"{A} expects the consortium" in text
+    reordered = {"quorum": 2, "members": {msp: roles[::-1] for msp, roles in MEMBERS.items()}}
+    demo.submit(hospital, "InitConsortium", reordered, unit="admin")
+
+
+def test_a_chaincode_that_was_told_nothing_founds_nothing(
+    make: Callable[..., Consortium], refused: Callable[..., str]
+) -> None:
+    demo = make()
+    for msp, node in demo.nodes.items():
+        demo.ledger.organisations[msp].chaincode = Contract(replace(node, founding=None))
+    assert "expects the consortium of nobody" in refused("BAD_CONSORTIUM", demo.init)
+
+
+@pytest.mark.parametrize(("verifiers", "least"), [(1, 1), (2, 2), (5, 2)])
+def test_no_verifier_of_several_decides_alone(verifiers: int, least: int) -> None:
+    members = {f"V{number}MSP": ["verifier", "coordinator"] for number in range(verifiers)}
+    for quorum in range(verifiers + 3):
+        fields = {"sequence": 1, "quorum": quorum, "members": members}
+        if least <= quorum <= verifiers:
+            Founded.model_validate(fields)
+        else:
+            with pytest.raises(ValidationError):
+                Founded.model_validate(fields)

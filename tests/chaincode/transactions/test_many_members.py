@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from medquorum_testing.consortium_ledger import MEMBERS, A, B, Consortium
+from medquorum_testing.consortium_ledger import DEALER, MEMBERS, A, B, Consortium
 
 MANY = sorted(f"Hospital{number:03d}".ljust(61, "x") + "MSP" for number in range(256))
 
@@ -13,7 +13,7 @@ MANY = sorted(f"Hospital{number:03d}".ljust(61, "x") + "MSP" for number in range
 def test_one_of_256_hospitals_can_be_expelled(make: Callable[..., Consortium]) -> None:
     demo = make()
     assert {len(hospital) for hospital in MANY} == {64}
-    members = {msp: MEMBERS[msp] for msp in (A, B)} | {hospital: ["hospital"] for hospital in MANY}
+    members = {msp: MEMBERS[msp] for msp in (A, B, DEALER)} | {hospital: ["hospital"] for hospital in MANY}
     demo.submit(A, "InitConsortium", {"quorum": 2, "members": members}, unit="admin")
     demo.put_model(demo.model())
     demo.submit(A, "CreateTask", demo.task(hospitals=MANY))

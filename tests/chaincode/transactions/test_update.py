@@ -13,6 +13,7 @@ import pytest
 from medquorum.core import model as modelformat
 from medquorum.core.documents.update import private_value
 from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, SALT, A, B, Consortium
+from medquorum_testing.memory_stub import creator
 
 H1, H2, H3 = HOSPITALS
 
@@ -179,6 +180,37 @@ def test_purge(opened: Consortium, refused: Callable[..., str]) -> None:
     assert not any(organisation.private for organisation in opened.ledger.organisations.values())
     assert opened.submit(B, "PurgeUpdates", "demo", 1) == {"purged": 0}
     assert H1 in opened.read(A, "ReadRoundStatus", "demo", 1)["updates"], "hashes stay"
+
+
+def test_a_chunk_is_put_once(opened: Consortium, refused: Callable[..., str]) -> None:
+    """Each further version would lie in every verifier's private store until somebody purges it."""
+    value = private_value(SALT, opened.model(1))
+    for _ in range(3):
+        assert opened.submit(H1, "PutUpdateChunk", "demo", 1, 0, chunk=value) == {
+            "hash": hashlib.sha256(value).hexdigest()
+        }
+    again = opened.ledger.simulate(A, creator(H1), "PutUpdateChunk", "demo", "1", "0", transient={"chunk": value})
+    assert not again.private_writes
+    other = private_value(bytes(32), opened.model(1))
+    refused("ALREADY_PUT", opened.submit, H1, "PutUpdateChunk", "demo", 1, 0, chunk=other)
+    opened.submit(H1, "SubmitUpdate", "demo", 1, update(opened))
+
+
+def test_puts_beside_each_other_conflict(opened: Consortium) -> None:
+    """Both read that nothing is there: the later one in a block is invalid."""
+    value = private_value(SALT, opened.model(1))
+    first = opened.ledger.simulate(A, creator(H1), "PutUpdateChunk", "demo", "1", "0", transient={"chunk": value})
+    assert [place for place, _ in first.private_writes.items()] == first.hash_reads
+
+
+def test_purge_takes_what_a_hospital_left_that_never_submitted(opened: Consortium) -> None:
+    """Also when it has left the task, and the consortium, since."""
+    opened.put(H1, opened.model(1))
+    opened.expel(H1)
+    opened.submit(A, "UpdateHospitals", "demo", [H2, H3])
+    opened.submit(A, "AbortRound", "demo", 1, "a test")
+    assert opened.submit(A, "PurgeUpdates", "demo", 1) == {"purged": 1}
+    assert not any(organisation.private for organisation in opened.ledger.organisations.values())
 
 
 def test_task_that_keeps_its_updates(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:

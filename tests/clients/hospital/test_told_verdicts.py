@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,25 @@ def test_a_hospital_killed_before_its_update_is_on_the_ledger_is_told_so(federat
     federation.run()
     assert [event["round"] for event in federation.events(FIRST, "late")] == [1]
     assert federation.events(FIRST, "verdict") == []
+
+
+def test_a_hospital_whose_disk_was_lost_goes_on_with_the_next_round(federate: Callable[..., Federation]) -> None:
+    """What it put of another update cannot be replaced; nobody else waits, and it does not end."""
+    federation = federate(rounds=2)
+
+    def lose(call: str) -> None:
+        if call.startswith("SubmitUpdate demo 1"):
+            raise Killed
+
+    federation.contract(FIRST).before = lose
+    federation.agents["coordinator"].step()
+    with pytest.raises(Killed):
+        federation.agents[FIRST].step()
+    shutil.rmtree(federation.folder / FIRST)
+    federation.start(FIRST)
+    federation.run()
+    rounds = [federation.ledger(A).round("demo", number) for number in (1, 2)]
+    assert [FIRST in round_number.outcomes for round_number in rounds] == [False, True]
 
 
 class EncryptedHospital:

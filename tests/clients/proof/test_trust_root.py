@@ -46,10 +46,10 @@ def test_each_change_is_endorsed_by_those_before_and_judges_from_its_block(monke
         version(1, ["AMSP", "BMSP"], 2),
         version(2, ["AMSP", "BMSP"], 2, "NewMSP"),
         version(3, ["AMSP", "BMSP", "CMSP"], 3),
-        version(4, ["AMSP", "BMSP", "CMSP"], 1),
+        version(4, ["AMSP", "BMSP", "CMSP"], 2),
     )
     assert asked == [(3, 2), (4, 3)], "a hospital more changes nothing about who endorses"
-    assert [found.at(block).quorum for block in (0, 20, 30, 31, 40, 41, 999)] == [2, 2, 2, 3, 3, 1, 1]
+    assert [found.at(block).quorum for block in (0, 20, 30, 31, 40, 41, 999)] == [2, 2, 2, 3, 3, 2, 2]
     assert found.at(31).verifiers == ["AMSP", "BMSP", "CMSP"]
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import Consortium, load, sample, write
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.deployment.chaincodes import chaincode_process, request
 
 SMALL = """
 name = "test"
@@ -121,6 +123,29 @@ def test_a_quorum_above_the_verifiers_is_refused(tmp_path: Path) -> None:
     path.write_text(SMALL.format(top="", verifier="", rest="").replace("quorum = 1", "quorum = 2"))
     with pytest.raises(ConfigError, match="quorum 2 is above"):
         load(path)
+
+
+def test_one_of_three_verifiers_is_no_quorum(tmp_path: Path) -> None:
+    path = tmp_path / "consortium.toml"
+    write(sample("small").model_copy(update={"quorum": 1}), path)
+    with pytest.raises(ConfigError, match="one of 3 verifiers would decide alone"):
+        load(path)
+
+
+def test_the_founding_hash_is_of_quorum_and_roles_and_not_of_hospitals_that_join() -> None:
+    small = sample("small")
+    assert sample("small", hospitals=5).founding_hash == small.founding_hash
+    assert small.model_copy(update={"quorum": 3}).founding_hash != small.founding_hash
+    *others, hospital = small.organisations
+    crowned = hospital.model_copy(update={"roles": ["hospital", "coordinator"]})
+    assert small.model_copy(update={"organisations": [*others, crowned]}).founding_hash != small.founding_hash
+
+
+def test_every_chaincode_process_is_told_the_founding_hash(tmp_path: Path) -> None:
+    small, folder = sample("small"), NetworkFolder(tmp_path)
+    wanted = request(small, command=["true"])
+    found = {chaincode_process(wanted, one, small, folder)[0].env["MEDQUORUM_CONSORTIUM_HASH"] for one in small.members}
+    assert found == {small.founding_hash}
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:

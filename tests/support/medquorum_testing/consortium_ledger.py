@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from medquorum.chaincode.contract import Contract
-from medquorum.chaincode.jobs import JobRunner
 from medquorum.chaincode.node import Node
 from medquorum.chaincode.verification_sets import VerificationSets
 from medquorum.core import model as modelformat
 from medquorum.core.dataset import VerificationSet
 from medquorum.core.documents.chunk import chunk_sizes
+from medquorum.core.documents.consortium import founding_hash
 from medquorum.core.documents.update import private_value
 from medquorum.core.model import catalogue
 from medquorum.shim import PeerError, create_composite_key
@@ -57,7 +57,11 @@ class Consortium:
         self.set = verification_set()
         folder.mkdir(parents=True, exist_ok=True)
         self.set.write(folder / "set.safetensors")
-        self.nodes = {msp: Node(msp, VerificationSets(folder if msp in self.verifiers else None)) for msp in members}
+        self.members = MEMBERS | {verifier: ["coordinator", "verifier"] for verifier in self.verifiers}
+        founding = founding_hash(quorum, self.members)
+        self.nodes = {
+            msp: Node(msp, VerificationSets(folder if msp in self.verifiers else None), founding) for msp in members
+        }
         for msp, node in self.nodes.items():
             self.ledger.join(msp, Contract(node))
         self.description = modelformat.parse(self.document())
@@ -75,7 +79,7 @@ class Consortium:
         """Forget everything the organisation's chaincode process remembered."""
         old = self.nodes[msp]
         old.job_runner.close()
-        self.nodes[msp] = Node(msp, old.sets, JobRunner())
+        self.nodes[msp] = Node(msp, old.sets, old.founding)
         self.ledger.organisations[msp].chaincode = Contract(self.nodes[msp])
 
     @staticmethod
@@ -92,8 +96,7 @@ class Consortium:
         return json.loads(self.ledger.evaluate(msp, creator(msp), function, *map(text, args)))
 
     def init(self) -> None:
-        members = MEMBERS | {verifier: ["coordinator", "verifier"] for verifier in self.verifiers}
-        self.submit(A, "InitConsortium", {"quorum": self.quorum, "members": members}, unit="admin")
+        self.submit(A, "InitConsortium", {"quorum": self.quorum, "members": self.members}, unit="admin")
 
     def expel(self, *msps: str) -> None:
         """Have a quorum of verifiers take organisations out of the consortium."""

@@ -46,12 +46,11 @@ def test_malformed_updates_are_refused_and_the_hospital_may_still_submit(fed: Fe
     sound = private_value(bytes(32), raw(fed, 0))
     for chunk, index in ((sound[:-1], 0), (sound + b"\0", 0), (sound * 2, 0), (b"", 0), (sound, 1)):
         refused("BAD_CHUNK", fed, "Hospital1", "PutUpdateChunk", number, index, chunk=chunk)
-    fed.transactions("Hospital1").submit("PutUpdateChunk", fed.name, number, 0, chunk=sound)
     base, layout, chunks = fed.current.base, fed.task.layout, [hashlib.sha256(sound).hexdigest()]
     for code, document in {
         "STALE_BASE": {"base": "0" * 64, "layout": layout, "chunks": chunks},
         "BAD_LAYOUT": {"base": base, "layout": "0" * 64, "chunks": chunks},
-        "CHUNK_MISMATCH": {"base": base, "layout": layout, "chunks": ["0" * 64]},
+        "DATA_MISSING": {"base": base, "layout": layout, "chunks": chunks},
         "BAD_UPDATE": {"base": base, "layout": layout},
     }.items():
         refused(code, fed, "Hospital1", "SubmitUpdate", number, document)
@@ -59,6 +58,24 @@ def test_malformed_updates_are_refused_and_the_hospital_may_still_submit(fed: Fe
     assert fed.finished().accepted == EVERYONE
     [update] = fed.versions("update", number, EVERYONE[0])
     assert update["chunks"] == fed.handed_over("Hospital1", number)
+
+
+def test_what_was_put_is_not_replaced(fed: Federation) -> None:
+    """Not by another client of the hospital either: its process finds the round taken and goes on with the next."""
+    fed.roles["Hospital1"].freeze()
+    number = fed.opened()
+    sound, other = (private_value(bytes([salt] * 32), raw(fed, 0)) for salt in (0, 1))
+    for _ in range(2):
+        fed.transactions("Hospital1").submit("PutUpdateChunk", fed.name, number, 0, chunk=sound)
+    refused("ALREADY_PUT", fed, "Hospital1", "PutUpdateChunk", number, 0, chunk=other)
+    document: dict[str, object] = {"base": fed.current.base, "layout": fed.task.layout}
+    wrong, right = ({"chunks": [hashlib.sha256(value).hexdigest()]} for value in (other, sound))
+    refused("CHUNK_MISMATCH", fed, "Hospital1", "SubmitUpdate", number, document | wrong)
+    fed.transactions("Hospital1").submit("SubmitUpdate", fed.name, number, document | right)
+    fed.roles["Hospital1"].thaw()
+    assert fed.finished().candidates == EVERYONE
+    [update] = fed.versions("update", number, EVERYONE[0])
+    assert update["chunks"] == right["chunks"]
 
 
 def test_a_second_and_a_late_submission_are_refused(fed: Federation) -> None:

@@ -37,6 +37,8 @@ class Node:
 
     msp_id: str
     sets: VerificationSets
+    founding: str | None = None
+    """The :func:`~medquorum.core.documents.consortium.founding_hash` of the first consortium it endorses."""
     job_runner: JobRunner = field(default_factory=JobRunner)
     bases: LruCache[bytes] = field(default_factory=lambda: LruCache(MODELS))
     base_counts: LruCache[AccuracyCounts] = field(default_factory=lambda: LruCache(RESULTS))

@@ -16,7 +16,7 @@ import structlog
 from medquorum.chaincode.contract import Contract
 from medquorum.chaincode.node import Node
 from medquorum.chaincode.verification_sets import VerificationSets
-from medquorum.core.documents.fields import MSP_PATTERN
+from medquorum.core.documents.fields import HASH_PATTERN, MSP_PATTERN
 from medquorum.core.startup import prepare_process
 from medquorum.errors import ConfigError, MedquorumError, NetworkError
 from medquorum.shim import ListenError, ServerSettings, ShimError, serve
@@ -25,12 +25,12 @@ __all__ = ["main", "make_node", "make_settings"]
 
 
 def make_node(environment: Mapping[str, str] = os.environ) -> Node:
-    """Read ``MEDQUORUM_MSP_ID`` and, for verifiers, ``MEDQUORUM_VERIFICATION_DIR``.
+    """Read ``MEDQUORUM_MSP_ID`` and, for verifiers, ``MEDQUORUM_VERIFICATION_DIR`` and ``MEDQUORUM_CONSORTIUM_HASH``.
 
     Raises
     ------
     ConfigError
-        The MSP id is missing or malformed, or the directory does not exist.
+        The MSP id is missing or malformed, the hash is none, or the directory does not exist.
     """
     msp_id = environment.get("MEDQUORUM_MSP_ID", "").strip()
     if not re.fullmatch(MSP_PATTERN, msp_id):
@@ -43,7 +43,13 @@ def make_node(environment: Mapping[str, str] = os.environ) -> Node:
         raise ConfigError(
             f"MEDQUORUM_VERIFICATION_DIR={named} is not a directory", "Create it and put the verification set into it"
         )
-    return Node(msp_id, VerificationSets(directory))
+    founding = environment.get("MEDQUORUM_CONSORTIUM_HASH", "").strip() or None
+    if founding is not None and not re.fullmatch(HASH_PATTERN, founding):
+        raise ConfigError(
+            f"MEDQUORUM_CONSORTIUM_HASH is {founding!r}",
+            "Set it to the founding hash of the consortium, or leave it out",
+        )
+    return Node(msp_id, VerificationSets(directory), founding)
 
 
 def make_settings(environment: Mapping[str, str] = os.environ) -> ServerSettings:

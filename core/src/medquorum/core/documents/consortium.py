@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from medquorum.core import canonical
 from medquorum.core.documents.document import Attribute, Document
 from medquorum.core.documents.fields import Hash, MspId
 
-__all__ = ["Consortium", "ConsortiumProposal", "Role"]
+__all__ = ["Consortium", "ConsortiumProposal", "Role", "founding_hash", "least_quorum"]
 
 MAX_ORGANISATIONS = 512
 MAX_SEQUENCE = 999_999
@@ -21,6 +24,24 @@ Roles = Annotated[list[Role], Field(min_length=1)]
 # One organisation in both roles of a pair would undo what the pair keeps apart: the images from the hospitals, the
 # dealer's randomness from the parties.
 APART = (("hospital", "verifier"), ("dealer", "verifier"), ("dealer", "hospital"))
+
+
+def least_quorum(verifiers: int) -> int:
+    """Return the smallest quorum: two, so that no verifier decides alone where there are others.
+
+    A majority would be more than the two parties of an encrypted task, who are its only verifiers.
+    """
+    return min(2, verifiers)
+
+
+def founding_hash(quorum: int, members: Mapping[str, Collection[str]]) -> str:
+    """Return the SHA-256 of what a verifier expects of the first consortium, in hex.
+
+    That is the quorum and who has which roles. Those that are hospitals and nothing else are left out: they decide
+    nothing alone, and join and leave while the processes run that were told this hash.
+    """
+    roles = [[msp, sorted(members[msp])] for msp in sorted(members) if set(members[msp]) != {"hospital"}]
+    return sha256(b"medquorum consortium v1" + canonical.encode([quorum, roles])).hexdigest()
 
 
 class Consortium(Document):
@@ -42,8 +63,9 @@ class Consortium(Document):
                     raise ValueError(f"{msp} cannot be both {one} and {other}")
         if not self.having("coordinator"):
             raise ValueError("no organisation is coordinator")
-        if self.quorum > len(self.having("verifier")):
-            raise ValueError(f"a quorum of {self.quorum} needs as many verifiers, not {len(self.having('verifier'))}")
+        verifiers = len(self.having("verifier"))
+        if not least_quorum(verifiers) <= self.quorum <= verifiers:
+            raise ValueError(f"a quorum of {self.quorum} of {verifiers} verifiers is less than two or too many")
         return self
 
     def having(self, role: Role) -> list[str]:

@@ -28,7 +28,7 @@ class Task(Document):
     """One training: who takes part, what is trained, how an update is judged."""
 
     kind: ClassVar[str] = "task"
-    optional: ClassVar[frozenset[str]] = frozenset({"encrypted", "joined"})
+    optional: ClassVar[frozenset[str]] = frozenset({"encrypted", "joined", "left"})
 
     task: TaskName
     model: dict[str, JsonValue]
@@ -58,6 +58,8 @@ class Task(Document):
     keep_updates: bool
     created_by: MspId
     joined: dict[MspId, RoundIndex] | None = None
+    left: dict[MspId, RoundIndex] | None = None
+    """The last round there was when a hospital left: it may have put chunks until then."""
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -80,6 +82,10 @@ class Task(Document):
         """List the hospitals of a round: those that joined later take part from the round after."""
         joined = self.joined or {}
         return [hospital for hospital in self.hospitals if joined.get(hospital, 1) <= number]
+
+    def gone_since(self, number: int) -> list[str]:
+        """List the hospitals that may have taken part in a round and have left since."""
+        return [hospital for hospital, last in (self.left or {}).items() if last >= number]
 
     @property
     def mode(self) -> Mode:

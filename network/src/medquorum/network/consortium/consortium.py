@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from medquorum.core.documents.consortium import founding_hash, least_quorum
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.defaults import expand
@@ -193,6 +194,11 @@ class Consortium(_Table):
         """The members of the channel and the orderer organisations."""
         return (*self.organisations, *self.orderers)
 
+    @property
+    def founding_hash(self) -> str:
+        """What a verifier's chaincode is told to expect of the ledger's first consortium."""
+        return founding_hash(self.quorum, {one.msp_id: one.roles for one in self.organisations})
+
     def having(self, role: Role) -> tuple[Organisation, ...]:
         """Organisations with a role, in the file's order."""
         return tuple(o for o in self.organisations if role in o.roles)
@@ -225,6 +231,8 @@ class Consortium(_Table):
         verifiers = self.having("verifier")
         if self.quorum > len(verifiers):
             raise ValueError(f"quorum {self.quorum} is above the number of verifiers, {len(verifiers)}")
+        if self.quorum < least_quorum(len(verifiers)):
+            raise ValueError(f"with quorum {self.quorum} one of {len(verifiers)} verifiers would decide alone")
         if not self.having("coordinator"):
             raise ValueError("no organisation has the role coordinator")
         for one in (*verifiers, *self.having("hospital")):

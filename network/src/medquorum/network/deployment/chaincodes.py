@@ -132,7 +132,9 @@ def _own_chaincode() -> str:
     return found
 
 
-def chaincode_process(deployment: Deployment, one: Organisation, folder: NetworkFolder) -> tuple[Process, str]:
+def chaincode_process(
+    deployment: Deployment, one: Organisation, consortium: Consortium, folder: NetworkFolder
+) -> tuple[Process, str]:
     """Return the process that serves one organisation, and its address.
 
     Its TLS identity is the peer's; it speaks to nobody without a TLS certificate of its organisation, for it believes
@@ -154,6 +156,7 @@ def chaincode_process(deployment: Deployment, one: Organisation, folder: Network
         "CHAINCODE_TLS_CERT": str(tls / "server.crt"),
         "CHAINCODE_CLIENT_CA_CERT": str(folder.tls_ca(one)),
         "MEDQUORUM_MSP_ID": one.msp_id,
+        "MEDQUORUM_CONSORTIUM_HASH": consortium.founding_hash,
     }
     if "verifier" in one.roles:
         env["MEDQUORUM_VERIFICATION_DIR"] = str(folder.verification(one))

@@ -59,7 +59,7 @@ def deploy(consortium: Consortium, folder: NetworkFolder, wanted: Deployment, pr
     endpoints = {}
     with progress.step(f"{len(consortium.members)} chaincode processes"):
         for one in consortium.members:
-            process, address = chaincode_process(wanted, one, folder)
+            process, address = chaincode_process(wanted, one, consortium, folder)
             process.save(folder)
             tls = folder.node_tls(one)
             endpoints[one.msp_id] = {

@@ -159,7 +159,7 @@ def _commit(lifecycle: Lifecycle, sender: Organisation, endorsers: list[Organisa
 def _start(client: AdminClient, wanted: Deployment, members: list[Organisation], organisation: str | None) -> None:
     folder = client.folder
     for one in members:
-        process, address = chaincode_process(wanted, one, folder)
+        process, address = chaincode_process(wanted, one, client.consortium, folder)
         process.save(folder)
         builder.set_target(folder, one, wanted.label, address)
     control.supervise(folder, organisation)

@@ -7,7 +7,7 @@ from medquorum.chaincode.access import check_client
 from medquorum.chaincode.arguments import Json
 from medquorum.chaincode.context import Context, sha256
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
-from medquorum.core.documents.consortium import Consortium, ConsortiumProposal
+from medquorum.core.documents.consortium import Consortium, ConsortiumProposal, founding_hash
 from medquorum.errors import ContractError
 
 
@@ -20,9 +20,12 @@ def init_consortium(context: Context, document: Json) -> Answer:
     consortium = Consortium.from_argument("BAD_CONSORTIUM", document, sequence=1)
     if context.msp not in consortium.members:
         raise ContractError("ACCESS_DENIED", f"{context.msp} is not a member of the consortium it proposes")
-    if context.node.msp_id not in consortium.having("verifier"):
+    found, expected = founding_hash(consortium.quorum, consortium.members), context.node.founding
+    if found != expected:
         raise ContractError(
-            "ACCESS_DENIED", f"{context.node.msp_id} endorses nothing that does not name it as a verifier", "Name it"
+            "BAD_CONSORTIUM",
+            f"{context.node.msp_id} expects the consortium {expected or 'of nobody'}, this is {found}",
+            "Send the members, roles and quorum of consortium.toml: MEDQUORUM_CONSORTIUM_HASH of the process is theirs",
         )
     return _replace(context, consortium)
 

@@ -54,7 +54,9 @@ def create_task(context: Context, document: Json) -> Answer:
     layout, length = _layout(given)
     if isinstance(given, dict) and given.pop("layout", layout) != layout:
         raise ContractError("BAD_TASK", f"layout is not the model description's, which is {layout}")
-    task = Task.from_argument("BAD_TASK", given, layout=layout, length=length, created_by=context.msp, joined=None)
+    task = Task.from_argument(
+        "BAD_TASK", given, layout=layout, length=length, created_by=context.msp, joined=None, left=None
+    )
     _check_numbers(task, consortium.quorum)
     check_roles(task, consortium)
     check_encrypted(task, consortium)

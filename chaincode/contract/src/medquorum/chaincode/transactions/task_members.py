@@ -24,18 +24,20 @@ def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Ans
     document = get_task(context, task)
     check_coordinator(context, document)
     current = latest_round(context, task, document.rounds)
-    following = 1 if current is None else current.round + 1
+    latest = 0 if current is None else current.round
     before = document.joined or {}
     consortium = context.get(Consortium)
-    given = document.model_dump() | {"hospitals": hospitals, "joined": None}
+    given = document.model_dump() | {"hospitals": hospitals, "joined": None, "left": None}
     given |= _remaining_coordinators(document, consortium) | _remaining_nodes(document, consortium)
     changed = Task.from_argument("BAD_TASK", given)
     joined = {
-        hospital: before.get(hospital, 1) if hospital in document.hospitals else following
+        hospital: before.get(hospital, 1) if hospital in document.hospitals else latest + 1
         for hospital in changed.hospitals
     }
     later = {hospital: number for hospital, number in joined.items() if number > 1}
-    changed = changed.model_copy(update={"joined": later or None})
+    left = (document.left or {}) | dict.fromkeys(document.hospitals, latest)
+    gone = {hospital: last for hospital, last in left.items() if last and hospital not in changed.hospitals}
+    changed = changed.model_copy(update={"joined": later or None, "left": gone or None})
     check_roles(changed, consortium)
     check_encrypted(changed, consortium)
     context.put(changed)

@@ -21,7 +21,7 @@ from medquorum.errors import ContractError, ModelError
 
 @transaction
 def put_update_chunk(context: Context, task: TaskId, round_number: RoundNumber, index: Index) -> Answer:
-    """Hand over one chunk of the caller's update: transient ``chunk`` = its private value."""
+    """Hand over one chunk of the caller's update, once: transient ``chunk`` = its private value."""
     document = _open_task(context, task, round_number)
     document.expect("plain", "Upload a share to each party, then send SubmitUpdate with their commitments")
     sizes = document.chunk_sizes
@@ -36,8 +36,17 @@ def put_update_chunk(context: Context, task: TaskId, round_number: RoundNumber, 
             f"chunk {index}: {error.cause}",
             f"Send a {SALT_BYTES}-byte salt and the stored form of {sizes[index]} bytes of parameters",
         ) from error
-    context.put_private(COLLECTION, private_key(context, task, round_number, context.msp, index), value)
-    return {"hash": sha256(value)}
+    key, digest = private_key(context, task, round_number, context.msp, index), sha256(value)
+    found = context.private_hash(COLLECTION, key)
+    if found is None:
+        context.put_private(COLLECTION, key, value)
+    elif found != digest:
+        raise ContractError(
+            "ALREADY_PUT",
+            f"chunk {index} is {found} in the collection already, not {digest}",
+            "Send the same bytes again, or another update in the next round",
+        )
+    return {"hash": digest}
 
 
 @transaction
@@ -105,7 +114,7 @@ def purge_updates(context: Context, task: TaskId, round_number: RoundNumber) -> 
     if document.keep_updates:
         raise ContractError("KEEP_UPDATES", f"the task {task} keeps its updates")
     purged = 0
-    for hospital in sorted({*document.hospitals, *ended.candidates}):
+    for hospital in sorted({*document.hospitals, *ended.candidates, *document.gone_since(round_number)}):
         for index in range(len(document.chunk_sizes)):
             key = private_key(context, task, round_number, hospital, index)
             if context.private_hash(COLLECTION, key) is not None:
