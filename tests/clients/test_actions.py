@@ -52,6 +52,9 @@ def task(**changes: Any) -> Task:
     return Task.model_validate(fields | changes)
 
 
+OPEN = Round.model_validate({"task": "demo", "round": 1, "state": "open", "base": BASE})
+
+
 def status(state: str, number: int = 1, submitted: list[str] = HOSPITALS, **parts: Any) -> RoundStatus:
     candidates = [] if state == "open" else submitted
     model = parts.pop("model", None)
@@ -99,8 +102,8 @@ def attested(*verifiers: str) -> dict[str, Attestation]:
     [
         (None, hospital.AwaitRound(1)),
         (RoundStatus(round=None), hospital.AwaitRound(1)),
-        (status("open", submitted=[]), hospital.Submit(1, BASE)),
-        (status("open", submitted=[SECOND]), hospital.Submit(1, BASE)),
+        (status("open", submitted=[]), hospital.Submit(OPEN)),
+        (status("open", submitted=[SECOND]), hospital.Submit(OPEN)),
         (status("open", submitted=[FIRST]), hospital.AwaitVerdict(1)),
         (status("verifying", submitted=[FIRST]), hospital.AwaitVerdict(1)),
         (status("verifying", submitted=[SECOND]), hospital.Late(1)),

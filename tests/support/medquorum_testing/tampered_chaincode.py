@@ -2,7 +2,7 @@
 """Our chaincode, but not as agreed: ``python tampered_chaincode.py WAY...`` is what a corrupt organisation runs.
 
 ``turned``: every verdict is the opposite; ``counted``: its counts are wrong; ``averaged``: the new model is another;
-``forging``: the transaction Forge writes whatever it is told.
+``forging``: the transaction Forge writes whatever it is told; ``noting``: as agreed, but every call is in its log.
 """
 
 from __future__ import annotations
@@ -54,11 +54,20 @@ class Forging(Contract):
         return success(b"")
 
 
+class Noting(Contract):
+    """Names every transaction that is asked for on standard error, as ``called NAME``."""
+
+    def invoke(self, stub: Stub) -> Response:
+        print("called", stub.get_args()[0].decode(), file=sys.stderr, flush=True)
+        return super().invoke(stub)
+
+
 WAYS: dict[str, Callable[[], Any]] = {
     "turned": lambda: patch.object(rules, "judge", turned).start(),
     "counted": lambda: patch.object(rules, "judge", counted).start(),
     "averaged": lambda: patch.object(evaluator, "next_model", averaged).start(),
     "forging": lambda: patch.object(server, "Contract", Forging).start(),
+    "noting": lambda: patch.object(server, "Contract", Noting).start(),
 }
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from medquorum.chaincode.arguments import RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate
 from medquorum.chaincode.state.chunks import stored_chunks
+from medquorum.chaincode.state.rounds import latest_round
 from medquorum.chaincode.state.verdicts import list_verdicts
 from medquorum.chaincode.transactions.models import store_of
 from medquorum.chaincode.transactions.task import get_task
@@ -16,14 +17,26 @@ from medquorum.core.documents.aggregate import Aggregate, leading
 from medquorum.core.documents.attestation import Attestation
 from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
 
 
 @evaluate
 def read_round_status(context: Context, task: TaskId, round_number: RoundNumber) -> Answer:
     """Read the round with its updates, verdicts, attestations, masks, aggregates and stored chunks of the new model."""
+    return _status(context, get_task(context, task), round_number, context.find(Round, task, round_number))
+
+
+@evaluate
+def read_current_status(context: Context, task: TaskId) -> Answer:
+    """Read the status of the last round that was opened, null before the first."""
     document = get_task(context, task)
-    current = context.find(Round, task, round_number)
+    latest = latest_round(context, task, document.rounds)
+    return None if latest is None else _status(context, document, latest.round, latest)
+
+
+def _status(context: Context, document: Task, round_number: int, current: Round | None) -> dict[str, Any]:
+    task = document.task
     aggregates = context.list(Aggregate, task, round_number)
     first = leading(aggregates)
     masks = context.find(Masks, task, round_number)

@@ -76,4 +76,6 @@ def run(
         transactions = session.transactions(task)
         return Coordinator(session.ledger, transactions, task, deadlines, session.report, patience=patience).step
 
-    run_role("coordinator", Connection(profile, identity, channel, state, as_json, verbose), task, EVENTS, make)
+    run_role(
+        "coordinator", Connection(profile, identity, channel, state, as_json, verbose), task, lambda _: EVENTS, make
+    )

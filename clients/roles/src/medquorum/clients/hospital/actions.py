@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medquorum.clients.ledger.round_status import RoundStatus, ended, result_of
+from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 
 __all__ = ["Action", "AwaitRound", "AwaitVerdict", "Late", "Leave", "Submit", "next_action"]
@@ -13,10 +14,9 @@ __all__ = ["Action", "AwaitRound", "AwaitVerdict", "Late", "Leave", "Submit", "n
 
 @dataclass(frozen=True)
 class Submit:
-    """Train on the model ``base`` and submit the update of this round."""
+    """Train on the round's base and submit the update."""
 
-    round: int
-    base: str
+    round: Round
 
 
 @dataclass(frozen=True)
@@ -67,4 +67,4 @@ def next_action(task: Task, status: RoundStatus | None, hospital: str) -> Action
         return AwaitRound(current.round + 1)
     if hospital in status.updates:
         return AwaitVerdict(current.round)
-    return Submit(current.round, current.base) if current.state == "open" else Late(current.round)
+    return Submit(current) if current.state == "open" else Late(current.round)

@@ -80,11 +80,11 @@ class Hospital:
         self._report_verdict(status)
         if status is not None and status.round is not None:
             structlog.contextvars.bind_contextvars(round=status.round.round)
-            self._report_model(status.round)
+            self._report_model(status, status.round)
         match next_action(self._task, status, self._ledger.msp):
-            case Submit(round_number, base):
-                self._check(self._ledger.round(self._task.task, round_number))
-                return self._submit(round_number, base)
+            case Submit(current):
+                self._check(current)
+                return self._submit(current.round, current.base)
             case AwaitVerdict(round_number):
                 self._known.awaited = None if round_number == self._known.verdict else round_number
                 return self._help(status, round_number)
@@ -158,9 +158,9 @@ class Hospital:
             for done, _ in enumerate(pool.map(put, enumerate(update.values)), start=1):
                 self._report.progress("upload", done, len(update.chunks), round=round_number)
 
-    def _check(self, current: Round) -> None:
+    def _check(self, current: Round, status: RoundStatus | None = None) -> None:
         """Check a round against the task as it is now: nodes may have been expelled since the process started."""
-        check_round(self._ledger, self._ledger.task(self._task.task), current)
+        check_round(self._ledger, self._ledger.task(self._task.task), current, status)
 
     def _model(self, model: str) -> bytes:
         """Return a checked model, read from the ledger once."""
@@ -170,12 +170,16 @@ class Hospital:
             self._report.event("phase", phase="fetch", seconds=round(time.monotonic() - start, 4), model=model)
         return self._packed[1]
 
-    def _report_model(self, current: Round) -> None:
+    def _report_model(self, status: RoundStatus, current: Round) -> None:
         """Check the model each round ended with and say how good it is, also when the next round is already open."""
         latest = current.round if ended(current) else current.round - 1
         for number in range(self._known.model if self._known.model is not None else latest, latest + 1):
-            finished = current if number == current.round else self._ledger.round(self._task.task, max(number, 1))
-            self._check(finished)
+            if number == current.round:
+                finished = current
+                self._check(current, status)
+            else:
+                finished = self._ledger.round(self._task.task, max(number, 1))
+                self._check(finished)
             self._report_quality(number, result_of(finished) if number else self._task.initial_model)
             self._known.model = number + 1
 

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["adversary", "hospital"]
 
-EVENTS = frozenset({"RoundOpened", "SubmissionsClosed", "VerdictsClosed", "RoundClosed", "RoundAborted"})
+PLAIN_EVENTS = frozenset({"RoundOpened", "VerdictsClosed", "RoundClosed", "RoundAborted"})
+ENCRYPTED_EVENTS = PLAIN_EVENTS | {"SubmissionsClosed"}
+"""Then a hospital that is a party begins to verify."""
 
 hospital = typer.Typer(no_args_is_help=True, help="Train on the own images, submit, check and use the common model.")
 adversary = typer.Typer(no_args_is_help=True, help="A simulated adversary, to see that it is refused.")
@@ -154,7 +156,11 @@ def _run(
         verification = None if sender is None else _verification(connection, session, task, control, sender, store)
         return Hospital(session.ledger, transactions, task, trainer, store, session.report, sender, verification).step
 
-    run_role(role, connection, task_name, EVENTS, make)
+    run_role(role, connection, task_name, _events, make)
+
+
+def _events(task: Task) -> frozenset[str]:
+    return PLAIN_EVENTS if task.encrypted is None else ENCRYPTED_EVENTS
 
 
 def _sender(connection: Connection, session: Session, task: Task) -> ShareUploader | None:

@@ -96,8 +96,8 @@ class Ledger:
 
     def current_status(self, task: str) -> RoundStatus | None:
         """Read everything about the latest round, None before the first."""
-        current = self.current_round(task)
-        return None if current is None else self.status(task, current.round)
+        found = self.value("ReadCurrentStatus", task)
+        return None if found is None else RoundStatus.read(found)
 
     def manifest(self, model: str) -> Model:
         """Read what a model consists of."""

@@ -7,7 +7,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 
 from medquorum.clients.ledger.ledger import Ledger
-from medquorum.clients.ledger.round_status import result_of
+from medquorum.clients.ledger.round_status import RoundStatus, result_of
 from medquorum.core import model as modelformat
 from medquorum.core.documents.aggregate import final, nodes
 from medquorum.core.documents.chunk import chunk_sizes
@@ -92,8 +92,13 @@ def _checked(stored: bytes, manifest: Model, index: int) -> bytes:
     return chunk
 
 
-def check_round(ledger: Ledger, task: Task, current: Round) -> None:
+def check_round(ledger: Ledger, task: Task, current: Round, status: RoundStatus | None = None) -> None:
     """Check that a round continues the one before it, and that its new model is attested as the contract asks.
+
+    Parameters
+    ----------
+    status
+        The round's, where it has been read already.
 
     Raises
     ------
@@ -110,7 +115,7 @@ def check_round(ledger: Ledger, task: Task, current: Round) -> None:
     model = result_of(current)
     if model == current.base:
         return
-    aggregates = list(ledger.status(task.task, current.round).aggregates.values())
+    aggregates = list((status or ledger.status(task.task, current.round)).aggregates.values())
     result = final(task, aggregates)
     if result is None or result.model != model:
         attestor = sum(aggregate.model == model for aggregate in aggregates)

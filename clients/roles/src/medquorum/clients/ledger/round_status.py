@@ -26,7 +26,9 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class RoundStatus:
-    """Everything about one round (``ReadRoundStatus``): every client derives its next action from it.
+    """Everything about one round (``ReadRoundStatus``, of the latest ``ReadCurrentStatus``).
+
+    Every client derives its next action from it.
 
     Parameters
     ----------

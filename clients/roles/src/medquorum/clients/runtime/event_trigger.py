@@ -27,7 +27,7 @@ class EventTrigger:
     ----------
     names
         The events a role's next action depends on: with tens of clients, a look at the ledger on every event costs the
-        peers more than the round itself.
+        peers more than the round itself. May be set anew; who does so looks at the ledger afterwards.
     checkpoint
         The file that holds where to go on after a restart; written by ``handled``, after the action.
     """
@@ -38,7 +38,7 @@ class EventTrigger:
         self._network = network
         self._chaincode = chaincode
         self._control = control
-        self._names = names
+        self.names = names
         self._checkpoint = FileCheckpointer(checkpoint)
         self._closed = threading.Event()
         self._stream: EventStream[ChaincodeEvent] | None = None
@@ -82,7 +82,7 @@ class EventTrigger:
             self._control.wake()  # what happened before the stream was open is looked up
             for event in self._stream:
                 self.seen = event
-                if event.name in self._names:
+                if event.name in self.names:
                     self._control.wake()
                 if self._closed.is_set():
                     return

@@ -46,7 +46,7 @@ def run_role(
     role: str,
     connection: Connection,
     task_name: str,
-    events: Collection[str],
+    events: Callable[[Task], Collection[str]],
     make: Callable[[Session, Task, LoopControl], Step],
 ) -> None:
     """Run a role in a task until the task ended or the process is asked to stop.
@@ -54,7 +54,7 @@ def run_role(
     Parameters
     ----------
     events
-        The chaincode events the role's next action depends on, beside ``TaskCreated``.
+        Returns the chaincode events the role's next action in a task depends on.
     make
         Makes the role's step once the task is known.
 
@@ -68,9 +68,11 @@ def run_role(
         session.report.event("started", task=task_name)
         try:
             with EventTrigger(
-                session.network, CHAINCODE, control, {"TaskCreated", *events}, session.state / "checkpoint.json"
+                session.network, CHAINCODE, control, {"TaskCreated"}, session.state / "checkpoint.json"
             ) as trigger:
-                step = make(session, _found_task(session, task_name, control), control)
+                task = _found_task(session, task_name, control)
+                trigger.names = events(task)
+                step = make(session, task, control)
                 reconcile(_handling(session, trigger, step), control)
         except Stopped:
             session.report.event("stopped", task=task_name)

@@ -16,6 +16,7 @@ __all__ = [
     "Attest",
     "AttestModel",
     "Building",
+    "Computing",
     "Judging",
     "Leave",
     "Memory",
@@ -103,6 +104,7 @@ class Leave:
 
 Judging = Prepare | PrepareRound | Verify | VerifyRound | Attest
 Building = Aggregate | StoreChunks | AttestModel
+Computing = Prepare | PrepareRound | Aggregate
 Action = Judging | Building | Wait | Leave
 
 

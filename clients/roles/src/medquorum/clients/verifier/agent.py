@@ -81,16 +81,21 @@ class Verifier:
     def step(self) -> float | None:
         """Do what is due now; return the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
-        action = actions.next_action(self._task, status, self._ledger.msp, self._memory(status), self._takeover)
-        match action:
-            case actions.Leave():
-                self._report.event("finished", task=self._task.task)
-                return None
-            case actions.Wait(seconds):
-                return seconds
-            case actions.Aggregate() | actions.AttestModel() | actions.StoreChunks():
-                return self._build(action)
-        return self._judge(action)
+        while True:
+            action = actions.next_action(self._task, status, self._ledger.msp, self._memory(status), self._takeover)
+            match action:
+                case actions.Leave():
+                    self._report.event("finished", task=self._task.task)
+                    return None
+                case actions.Wait(seconds):
+                    return seconds
+                case actions.Aggregate() | actions.AttestModel() | actions.StoreChunks():
+                    pause = self._build(action)
+                case _:
+                    pause = self._judge(action)
+            # What the own chaincode has computed is on no ledger: what comes next follows from the same status.
+            if pause or not isinstance(action, actions.Computing):
+                return pause
 
     def _judge(self, action: actions.Judging) -> float:
         match action:

@@ -28,19 +28,8 @@ from medquorum.errors import ConfigError
 
 __all__ = ["verifier"]
 
-EVENTS = frozenset(
-    {
-        "SubmissionsClosed",
-        "UpdateVerified",
-        "RoundVerified",
-        "VerdictAttested",
-        "VerdictsClosed",
-        "MasksAttested",
-        "ModelAttested",
-        "RoundClosed",
-        "RoundAborted",
-    }
-)
+PLAIN_EVENTS = frozenset({"SubmissionsClosed", "VerdictAttested", "VerdictsClosed", "RoundClosed", "RoundAborted"})
+ENCRYPTED_EVENTS = PLAIN_EVENTS | {"UpdateVerified", "RoundVerified", "MasksAttested", "ModelAttested"}
 
 verifier = typer.Typer(no_args_is_help=True, help="Have updates judged, verdicts and the new model written.")
 
@@ -80,4 +69,9 @@ def run(
         return Verifier(session.ledger, transactions, task, session.report, control, takeover=takeover).step
 
     with ExitStack() as stack:
-        run_role("verifier", connection, task, EVENTS, make)
+        run_role("verifier", connection, task, _events, make)
+
+
+def _events(task: Task) -> frozenset[str]:
+    """Return what a verifier acts on: what others verify and store of a plain task it sees when it takes over."""
+    return PLAIN_EVENTS if task.encrypted is None else ENCRYPTED_EVENTS

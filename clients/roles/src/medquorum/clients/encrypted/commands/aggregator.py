@@ -57,4 +57,4 @@ def run(
         return stack.enter_context(aggregating(connection, session, task, control, listen))
 
     with ExitStack() as stack:
-        run_role("aggregator", connection, task, EVENTS, make)
+        run_role("aggregator", connection, task, lambda _: EVENTS, make)

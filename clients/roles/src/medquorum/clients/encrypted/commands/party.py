@@ -40,6 +40,7 @@ EVENTS = frozenset(
         "RoundAborted",
     }
 )
+DEALER_EVENTS = frozenset({"VerdictsClosed", "RoundClosed", "RoundAborted"})
 
 ImagesFile: TypeAlias = Annotated[
     Path | None, typer.Option("--images", help="P0's verification set  [default: verification/TASK.safetensors]")
@@ -88,7 +89,7 @@ def run_witness(
         return stack.enter_context(party(connection, session, task, control, None, listen, share_patience))
 
     with ExitStack() as stack:
-        run_role("witness", connection, task, EVENTS, make)
+        run_role("witness", connection, task, lambda _: EVENTS, make)
 
 
 @dealer.command("run")
@@ -111,4 +112,4 @@ def run_dealer(
         return stack.enter_context(dealing(connection, session, task, listen))
 
     with ExitStack() as stack:
-        run_role("dealer", connection, task, {"VerdictsClosed", "RoundClosed", "RoundAborted"}, make)
+        run_role("dealer", connection, task, lambda _: DEALER_EVENTS, make)
