@@ -11,7 +11,6 @@ from functools import cached_property
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from fabric_protos.msp import identities_pb2
-from google.protobuf.message import DecodeError
 
 from medquorum.shim.errors import ChaincodeError
 
@@ -54,7 +53,7 @@ class ClientIdentity:
             identity = identities_pb2.SerializedIdentity.FromString(creator)
             self.certificate = x509.load_pem_x509_certificate(identity.id_bytes)
             self._subject, self._issuer = self.certificate.subject, self.certificate.issuer  # read only here
-        except (DecodeError, ValueError, x509.InvalidVersion) as error:
+        except Exception as error:  # a broken certificate is ValueError, TypeError, InvalidVersion, by what is broken
             raise ChaincodeError("BAD_IDENTITY", "the creator of the proposal is not an X.509 identity") from error
         if not identity.mspid:
             raise ChaincodeError("BAD_IDENTITY", "the creator of the proposal names no MSP")
@@ -86,7 +85,7 @@ class ClientIdentity:
             return {str(name): str(value) for name, value in attributes.items()}
         except x509.ExtensionNotFound:
             return {}
-        except (ValueError, AttributeError, RecursionError, x509.DuplicateExtension) as error:
+        except Exception as error:  # as above
             raise ChaincodeError("BAD_IDENTITY", "the attributes in the certificate cannot be read") from error
 
 

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import (
     AnyOrganisation,
@@ -95,7 +93,7 @@ def read(path: Path, folder: NetworkFolder) -> Bundle:
         model = MODELS[document["kind"]]
         files = {str(name): str(text) for name, text in document["files"].items()}
         bundle = Bundle(model.model_validate(document["entry"]), files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         remedy = "Ask for the file that `org export` wrote"
         raise ConfigError(f"{path} is no organisation's bundle: {error!r:.200}", remedy) from error
     _check_paths(bundle, folder, str(path))

@@ -17,6 +17,7 @@ __all__ = ["read_idx", "read_mnist"]
 
 UNSIGNED_BYTE = 0x08
 LARGEST = 1 << 31
+MOST_AXES = 4
 HEADER = 4 + 4 * 255
 
 
@@ -42,7 +43,7 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         raise DataError(f"{path} is not an idx file of unsigned bytes", "Fetch the file again")
     start = 4 + 4 * raw[3]
     shape = [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
-    if math.prod(shape) > LARGEST or len(raw) != start + math.prod(shape):
+    if len(shape) > MOST_AXES or not 0 < math.prod(shape) <= LARGEST or len(raw) != start + math.prod(shape):
         raise DataError(f"{path} holds {len(raw) - start} bytes, its header says {shape}", "Fetch the file again")
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every transaction of the contract, plain and encrypted, with bent arguments; nothing of it is committed."""
+
+import json
+from typing import Any
+
+from medquorum_testing.consortium_ledger import HOSPITALS, A, Consortium
+from medquorum_testing.encrypted_consortium import EncryptedConsortium
+from medquorum_testing.fuzzing import scratch_file
+from medquorum_testing.memory_stub import MemoryLedger, MemoryStub, creator
+
+SENT: list[dict[str, Any]] = []
+
+
+def recorded(consortium: Consortium, number: int) -> Consortium:
+    """Play a round, and begin the next; note all that is sent."""
+    simulate = MemoryLedger.simulate
+
+    def noted(self: MemoryLedger, peer: str, sender: bytes, function: str, *args: str, transient: Any = None) -> Any:
+        if sender not in SENDERS:
+            SENDERS.append(sender)
+        given = {key: value.hex() for key, value in (transient or {}).items()}
+        by = SENDERS.index(sender)
+        SENT.append({"ledger": number, "peer": peer, "by": by, "function": function, "args": args, "with": given})
+        return simulate(self, peer, sender, function, *args, transient=transient or {})
+
+    MemoryLedger.simulate = noted  # type: ignore[method-assign]
+    try:
+        consortium.begin()
+        consortium.play(1, {hospital: consortium.good_update(seed) for seed, hospital in enumerate(HOSPITALS)})
+        consortium.submit(A, "OpenRound", "demo", 2)
+        consortium.hand_in(HOSPITALS[0], consortium.good_update(9), 2)
+    finally:
+        MemoryLedger.simulate = simulate  # type: ignore[method-assign]
+    return consortium
+
+
+SENDERS = [creator("StrangerMSP", "admin")]
+FOLDER = scratch_file("sets")
+MADE = [Consortium(FOLDER / "plain"), EncryptedConsortium(FOLDER / "encrypted")]
+LEDGERS = [recorded(consortium, number).ledger for number, consortium in enumerate(MADE)]
+SEEDS = list(dict.fromkeys(json.dumps(one).encode() for one in SENT if not one["function"].startswith("Prepare")))
+
+
+def run(data: bytes) -> None:
+    try:
+        one = json.loads(data)
+        ledger = LEDGERS[one["ledger"] % 2]
+        sender = SENDERS[one["by"] % len(SENDERS)]
+        organisation = ledger.organisations[one["peer"]]
+        arguments = [str(value).encode(errors="surrogatepass") for value in one["args"]]
+        transient = {str(key): bytes.fromhex(value) for key, value in one["with"].items()}
+        function = str(one["function"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return  # not even a call
+    if not function.startswith("Prepare"):  # it begins work in the background
+        name = function.encode(errors="replace")
+        organisation.chaincode.invoke(MemoryStub(ledger, one["peer"], sender, [name, *arguments], transient))

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A minute of bent inputs for all parsers; ``scripts/fuzz`` takes an hour."""
+
+from __future__ import annotations
+
+import secrets
+from random import Random
+
+import pytest
+
+from medquorum.errors import DataError
+from medquorum_testing.fuzzing import Target, fuzz, load, names
+from medquorum_testing.mutation import mutated
+
+SECONDS = 60
+
+
+@pytest.mark.parametrize("name", names())
+def test_nothing_foreign_is_raised(name: str) -> None:
+    target = load(name)
+    count, found = fuzz(target, SECONDS / len(names()), secrets.randbits(32))
+    assert found is None, str(found)
+    assert count > len(target.seeds), "no bent input was tried"
+
+
+def test_a_foreign_exception_is_found_and_can_be_repeated() -> None:
+    def run(data: bytes) -> None:
+        if b'"a":9' in data and b"[" * 40 in data:
+            raise KeyError("foreign")
+        raise DataError("the project's own")
+
+    target = Target("example", [b'{"a":1,"b":[2,"text"],"c":{"d":null}}'], run)
+    count, found = fuzz(target, 60, 7)
+    assert found is not None
+    assert (found.number, "KeyError" in found.what, "--seed 7 --only" in str(found)) == (count, True, True)
+    assert fuzz(target, 0, 7, found.number)[1] == found
+
+
+def test_mutations_follow_from_the_seed_and_differ() -> None:
+    seeds = [b'{"a":1,"b":[2,"text"]}', bytes(range(100))]
+    made = [mutated(Random(number), seeds) for number in range(500)]
+    assert made == [mutated(Random(number), seeds) for number in range(500)]
+    assert len(set(made)) > 400

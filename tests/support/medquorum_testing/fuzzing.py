@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the parsers on bent inputs: ``scripts/fuzz [--minutes N] [--seed S] [TARGET ...]``.
+
+A target is a module ``tests/fuzz/targets/NAME.py`` with ``SEEDS`` (list of bytes) and ``run(data)``, which may raise
+nothing but the project's own errors. An input follows from target, seed and number alone: ``--only NUMBER`` repeats it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import resource
+import secrets
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Annotated
+
+import structlog
+import typer
+
+from medquorum.errors import MedquorumError
+from medquorum.gateway import FabricError
+from medquorum.shim import ShimError
+from medquorum_testing.mutation import mutated
+from medquorum_testing.places import TESTS
+
+__all__ = ["Found", "Target", "fuzz", "load", "names", "scratch_file"]
+
+OWN = (MedquorumError, FabricError, ShimError)
+SLOW = 10.0
+"""Seconds that no input may take."""
+MEMORY = 8 << 30
+"""Bytes that no input may make a command's process reach."""
+TARGETS = TESTS / "fuzz" / "targets"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A parser and inputs it takes."""
+
+    name: str
+    seeds: Sequence[bytes]
+    run: Callable[[bytes], None]
+
+
+@dataclass(frozen=True)
+class Found:
+    """An input at which a target did what it must not."""
+
+    target: str
+    seed: int
+    number: int
+    data: bytes
+    what: str
+
+    def __str__(self) -> str:
+        again = f"scripts/fuzz {self.target} --seed {self.seed} --only {self.number}"
+        return f"{self.what}\n{self.target}, again with: {again}\ninput: {self.data[:2000]!r}"
+
+
+def names() -> list[str]:
+    """Return the targets' names."""
+    return sorted(path.stem for path in TARGETS.glob("[a-z]*.py"))
+
+
+@cache
+def load(name: str) -> Target:
+    """Import a target."""
+    spec = importlib.util.spec_from_file_location(f"fuzz_target_{name}", TARGETS / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise ValueError(f"there is no target {name}; there are {', '.join(names())}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Target(name, module.SEEDS, module.run)
+
+
+def fuzz(target: Target, seconds: float, seed: int, first: int = 0) -> tuple[int, Found | None]:
+    """Run a target on its seeds, then on bent inputs; return how many, and the first at which it failed."""
+    end = time.monotonic() + seconds
+    with _quiet():
+        for number, data in _inputs(target, seed, first):
+            begun = time.monotonic()
+            try:
+                target.run(data)
+            except OWN:
+                pass
+            except Exception:
+                return number, Found(target.name, seed, number, data, traceback.format_exc(limit=-8))
+            now = time.monotonic()
+            if now - begun > SLOW:
+                return number, Found(target.name, seed, number, data, f"took {now - begun:.1f} s")
+            if now > end:
+                return number + 1, None
+    raise AssertionError("inputs have no end")
+
+
+def scratch_file(name: str) -> Path:
+    """Return a path in a folder of this process, for parsers that read files."""
+    return Path(_FOLDER.name) / name
+
+
+def _inputs(target: Target, seed: int, first: int) -> Iterator[tuple[int, bytes]]:
+    number = first
+    while True:
+        if number < len(target.seeds):
+            yield number, target.seeds[number]
+        else:
+            yield number, mutated(Random(f"{target.name}:{seed}:{number}"), target.seeds)
+        number += 1
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what is logged and warned of: thousands of refusals."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        structlog.configure(**before)
+
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+
+
+def main(
+    targets: Annotated[list[str] | None, typer.Argument(help=f"Some of: {', '.join(names())}  [default: all]")] = None,
+    minutes: Annotated[float, typer.Option(help="For all targets together")] = 60,
+    seed: Annotated[int | None, typer.Option(help="As an earlier run printed it  [default: a new one]")] = None,
+    only: Annotated[int | None, typer.Option(help="Only the input of that number")] = None,
+) -> None:
+    """Run parsers on bent inputs; every one that raises a foreign exception is printed, with how to see it again."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    chosen = targets or names()
+    seed = secrets.randbits(32) if seed is None else seed
+    print(f"seed {seed}, {minutes / len(chosen):.2f} minutes each")
+    failed = False
+    for name in chosen:
+        seconds = 60 * minutes / len(chosen) if only is None else 0
+        count, found = fuzz(load(name), seconds, seed, only or 0)
+        print(f"{name:24} {count - (only or 0):>10} inputs  {'FAILED' if found else 'nothing foreign'}", flush=True)
+        if found:
+            failed = True
+            print(found, flush=True)
+    raise typer.Exit(int(failed))
+
+
+if __name__ == "__main__":
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app()
