@@ -7,16 +7,16 @@ from medquorum.verifier.session.greeting import Greeting, hashed
 from medquorum.verifier.session.journal import Journal
 from medquorum.verifier.session.session import PartyInputs, Session
 from medquorum_testing.fuzzing import scratch_file
-from medquorum_testing.one_session import CASE, order
+from medquorum_testing.one_session import CASE, spec
 
-ORDER = order("tree", only_bit=False)
-SECRETS = PartyInputs(CASE.base, CASE.flat())
+SPEC = spec("tree", only_bit=False)
+INPUTS = PartyInputs(CASE.base, CASE.flat())
 PATH = scratch_file("greeted.journal")
 GREETING = Greeting(
     attempts=0,
     batches=(),
     comparing=None,
-    facts=hashed(ORDER.facts),
+    facts=hashed(SPEC.facts),
     images=True,
     refusals=0,
     share=True,
@@ -28,7 +28,7 @@ SEEDS = [
 ]
 
 
-class Line:
+class Transport:
     """The other party's messages: its greeting again and again."""
 
     def __init__(self, said: bytes) -> None:
@@ -54,4 +54,4 @@ def no_material(*_: object) -> None:
 def run(data: bytes) -> None:
     PATH.unlink(missing_ok=True)
     for index in (0, 1):
-        Session(index, Line(data), Journal(PATH), ORDER, SECRETS, no_material, lambda: 1e9).run()
+        Session(index, Transport(data), Journal(PATH), SPEC, INPUTS, no_material, lambda: 1e9).run()

@@ -48,7 +48,7 @@ SERVICES = [
 ]
 METHODS = [
     "ShareUpload/PutShare",
-    "Holding/Ask",
+    "ShareReceipt/Ask",
     "Salts/Take",
     "Aggregation/Put",
     "PartyConnection/Open",
