@@ -176,6 +176,12 @@ def test_a_configuration_left_out_is_found(made: MemoryChain) -> None:
         list(chain_of(made).walk(0, 2))
 
 
+def test_another_ordering_service_is_refused(made: MemoryChain) -> None:
+    made.configure(lambda group: group.groups["Orderer"].values.pop("ConsensusType"))
+    with pytest.raises(CheckFailed, match="has blocks ordered by nobody"):
+        list(chain_of(made).walk(0, 1))
+
+
 def test_two_orderers_with_one_id_are_refused() -> None:
     made = MemoryChain(bft=True)
 

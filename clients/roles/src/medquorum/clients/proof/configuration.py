@@ -22,7 +22,8 @@ from medquorum.errors import CheckFailed
 
 __all__ = ["BFT", "Configuration", "is_configuration", "read_configuration", "time_of"]
 
-BFT = "BFT"
+BFT, RAFT = "BFT", "etcdraft"
+"""Names of the ordering services whose signatures are known."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,10 @@ def read_configuration(entry: Entry, number: int) -> Configuration:
     config = read_message(ConfigEnvelope, entry.data, what).config
     groups = config.channel_group.groups
     consensus = _value(ConsensusType, groups["Orderer"], "ConsensusType", what).type
+    if consensus not in (BFT, RAFT):
+        raise CheckFailed(
+            f"{what} has blocks ordered by {consensus or 'nobody'}", f"Known are {RAFT} and {BFT}", check="block"
+        )
     mapping = _value(Orderers, groups["Orderer"], "Orderers", what).consenter_mapping if consensus == BFT else ()
     consenters = {
         one.id: bytes(SerializedIdentity(mspid=one.msp_id, id_bytes=one.identity).SerializeToString())

@@ -23,7 +23,7 @@ from medquorum.clients.proof.authorities import Authorities
 from medquorum.clients.proof.chain import header_bytes
 from medquorum.clients.proof.configuration import BFT, Configuration
 from medquorum.clients.proof.envelope import REMEDY, read_message
-from medquorum.clients.proof.identity import check_signature
+from medquorum.clients.proof.identity import Identity, check_signature
 from medquorum.errors import CheckFailed
 
 __all__ = ["bft_quorum", "check_block_signatures", "last_configuration"]
@@ -53,12 +53,8 @@ def last_configuration(block: Any) -> int:
 
 def check_block_signatures(
     block: Any, configuration: Configuration, authorities: Authorities, moment: datetime
-) -> list[str]:
+) -> None:
     """Check that enough orderers of the configuration before it signed a block, and nobody else.
-
-    Returns
-    -------
-    The orderers that signed, by name.
 
     Raises
     ------
@@ -68,21 +64,19 @@ def check_block_signatures(
     metadata = _signatures(block)
     header, what = header_bytes(block.header), _what(block)
     is_bft = configuration.consensus == BFT
-    signers = []
+    signers: list[Identity] = []
     for one in metadata.signatures:
         said = one.identifier_header if is_bft else one.signature_header
         creator = _consenter(said, configuration, what) if is_bft else read_message(SignatureHeader, said, what).creator
         identity = configuration.identify(creator, ("orderer",), authorities, moment, what)
         check_signature(identity, metadata.value + said + header, one.signature, what)
-        signers.append(str(identity))
+        signers.append(identity)
     needed = bft_quorum(len(configuration.consenters)) if is_bft else 1
-    if len(set(signers)) != len(signers):
+    if len({one.certificate for one in signers}) != len(signers):
         raise CheckFailed(f"{what} is signed twice by one orderer", REMEDY, check="signature")
     if len(signers) < needed:
-        raise CheckFailed(
-            f"{what} is signed by {', '.join(signers) or 'no orderer'}, {needed} have to", REMEDY, check="signature"
-        )
-    return signers
+        names = ", ".join(map(str, signers)) or "no orderer"
+        raise CheckFailed(f"{what} is signed by {names}, {needed} have to", REMEDY, check="signature")
 
 
 def _consenter(header: bytes, configuration: Configuration, what: str) -> bytes:
