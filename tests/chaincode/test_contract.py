@@ -36,7 +36,7 @@ def test_metadata_describes_every_transaction(demo: Consortium) -> None:
         "tag": ["SUBMIT", "submitTx"],
         "parameters": [
             {"name": "task", "required": True, "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,31}$"}},
-            {"name": "round", "required": True, "schema": {"type": "integer", "minimum": 1, "maximum": 999999}},
+            {"name": "round_number", "required": True, "schema": {"type": "integer", "minimum": 1, "maximum": 999999}},
             {"name": "document", "required": True, "schema": {"type": "object"}},
         ],
         "returns": {

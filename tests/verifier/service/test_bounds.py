@@ -65,7 +65,7 @@ MESSAGES: dict[type[Message], dict[str, Any]] = {
     salts._Question: {"task": "demo", "round": 1},
     share_receipt._Question: {"task": "demo", "round": 1, "hospital": "H1MSP"},
     share_upload._Header: {"task": "demo", "round": 1},
-    party_connection._Header: {"line": "demo/1"},
+    party_connection._Header: {"connection": "demo/1"},
     Next: {"do": "verify", "hospitals": ["H1MSP"]},
     _Reached: {"set": HASH, "nodes": ["AMSP"]},
 }
