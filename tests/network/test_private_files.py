@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from medquorum.clients.data.images import Images, write_shard
-from medquorum.core.private_files import others_may_write, write_private
+from medquorum.core.private_files import make_private_folder, others_may_write, write_private
 from medquorum.errors import ConfigError
+from medquorum.gateway.files import write_durably
 from medquorum.network.cli.doctor import examine
 from medquorum.network.consortium.consortium import sample, write
 from medquorum.network.consortium.paths import NetworkFolder
@@ -24,6 +25,9 @@ from medquorum.network.devnet.ledger.block_file import BlockFiles
 from medquorum.network.devnet.ledger.store import Store
 from medquorum.network.devnet.ledger.transient import TransientStore
 from medquorum.network.supervision.processes import Process, processes
+from medquorum.verifier.service.dealing.record import Record
+from medquorum.verifier.session.journal import Journal
+from medquorum_testing.consortium_ledger import verification_set
 from medquorum_testing.networks import free_port_base
 
 UMASKS = (0o000, 0o002, 0o022)
@@ -67,6 +71,16 @@ def test_images_are_their_owners(umask: int, tmp_path: Path) -> None:
     write_shard(path, images)
     write_shard(tmp_path / "new" / "hospital1.npz", images)
     path.parent.chmod(0o700)
+    assert open_to_others(tmp_path) == []
+
+
+def test_what_is_kept_between_rounds_is_its_owners(umask: int, tmp_path: Path) -> None:
+    Record(tmp_path / "dealer" / "tasks" / "demo" / "dealt").use(b"one")
+    journal = tmp_path / "party" / "a.journal"
+    make_private_folder(journal.parent)
+    Journal(journal).begin(1, 0, "tree")
+    write_durably(journal.with_name("checkpoint.json"), b"{}")
+    verification_set(4).write(journal.with_name("set.safetensors"))
     assert open_to_others(tmp_path) == []
 
 

@@ -45,7 +45,7 @@ class Submissions:
     def __init__(self, gateway: Gateway, folder: Path | str, *, status_timeout: float = 10) -> None:
         self._gateway = gateway
         self._folder = Path(folder)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._status_timeout = status_timeout
 
     def submit(self, transaction: Transaction, *, patience: float = 60) -> Status:

@@ -25,6 +25,7 @@ from medquorum.clients.runtime.session import CHANNEL, Session, open_session
 from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
 from medquorum.core.model import catalogue
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ConfigError, DataError
 
 __all__ = ["admin"]
@@ -105,7 +106,7 @@ def commit_dataset(
     if file.suffix != ".safetensors" and not out:
         raise ConfigError("the set's salt would be lost", "Name the verifiers' files with --out")
     for path in out or ():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         verification.write(path)
     summary = describe(verification)
     print(json.dumps(summary) if as_json else "\n".join(f"{key}: {value}" for key, value in summary.items()))

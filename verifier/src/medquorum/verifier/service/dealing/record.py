@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from medquorum.core.files import sync_folder
+from medquorum.core.private_files import make_private_folder
 from medquorum.errors import DataError, MaterialError
 
 __all__ = ["Record"]
@@ -26,7 +27,8 @@ class Record:
         self._path = path
         self._guard = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(path.parent)
+            path.touch(mode=0o600)
             with path.open("a+b") as file:
                 file.seek(0)
                 whole = file.read()
