@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: network.sh VERB [flags]
+Usage: scripts/network.sh VERB [flags]
   prereq | doctor            check binaries, ports, certificates, disk, memory
   up [createChannel]         start everything and join the channel        --network fabric|devnet, --org NAME, -c NAME
   createChannel              make a channel (-c NAME) and join everyone

@@ -145,7 +145,9 @@ def show(found: list[Row], goals: list[Row], console: Console) -> None:
 
 def main() -> None:
     """Measure, print and, with ``--json FILE``, write the rows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "scripts/bench encrypted", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--model", choices=tuple(catalogue.MODELS), action="append", help="default: all")
     parser.add_argument("--batch", type=int, action="append", help=f"default: {', '.join(map(str, BATCHES))}")

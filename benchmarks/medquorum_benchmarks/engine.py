@@ -85,7 +85,7 @@ def rows(model: str, back_end: str, batch: int) -> dict[str, Any]:
 
 def main() -> None:
     """Print a table and, with ``--json FILE``, write the rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser("scripts/bench engine", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--model", choices=tuple(catalogue.MODELS), action="append", help="default: all")
     options = parser.parse_args()

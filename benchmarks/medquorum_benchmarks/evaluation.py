@@ -88,7 +88,7 @@ def measure(name: str, net: nn.Module, batch: int) -> dict[str, Any]:
 
 def main() -> None:
     """Print a table and, with ``--json FILE``, write the rows."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser("scripts/bench evaluation", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -114,7 +114,9 @@ def plot(found: list[Row], place: Path) -> None:
 
 def main() -> None:
     """Measure, print, draw with ``--plot FILE`` and write the rows with ``--json FILE``."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "scripts/bench images", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE")
     parser.add_argument("--model", choices=tuple(catalogue.MODELS), action="append", help="default: resnet18")

@@ -119,7 +119,9 @@ def _span(won: tuple[float, float] | None) -> str:
 
 def main() -> None:
     """Measure, print and, with ``--json FILE``, write the rows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        "scripts/bench wan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--model", choices=tuple(catalogue.MODELS), action="append", help="default: mlp, lenet")
     parser.add_argument("--batch", type=int, action="append", help="default: 1, 32")

@@ -15,8 +15,9 @@ from rich.console import Console
 
 from medquorum.errors import ConfigError
 
+from .checks import check_runs
 from .command import run_command
-from .network import choose_network, running_network
+from .network import check_folder, choose_network, running_network
 from .options import ATTACKS, MODELS, Options
 from .report import plot, print_report
 from .run import new_task_name, train
@@ -93,6 +94,8 @@ def _train(options: Options, json_file: Path | None) -> None:
     console = Console()
     kind = choose_network(options.network, console)
     directory = options.directory.resolve()
+    consortium = check_folder(directory, kind, options.hospitals, options.port_base)
+    check_runs([options], kind, directory, consortium)
     with running_network(directory, kind, options.hospitals, port_base=options.port_base, keep=options.keep) as network:
         network_up = time.monotonic() - started
         task = new_task_name(network, options)
@@ -132,4 +135,4 @@ def _first_message(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    run_command(app)
+    run_command(app, "scripts/quickstart")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -23,23 +24,30 @@ class _Interrupted(MedquorumError):
     exit_code = 130
 
 
-def run_command(app: Callable[[], object]) -> None:
-    """Run ``app``; SIGTERM ends it as Ctrl-C does. Exit codes are those of ``medquorum.errors``, 130 if interrupted."""
+def run_command(app: Callable[..., object], name: str = "") -> None:
+    """Run ``app``; SIGTERM ends it as Ctrl-C does. Exit codes are those of ``medquorum.errors``, 130 if interrupted.
+
+    Parameters
+    ----------
+    name
+        What was typed to run a typer program; empty for any other.
+    """
     prepare_process()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs begin with SIGINT ignored
         signal.signal(number, _interrupt)
     try:
-        app()
+        app(prog_name=name) if name else app()
     except MedquorumError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+        if error.cause:  # else a command that was run has told it
+            Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         sys.exit(error.exit_code)
 
 
 def run_main(main: Callable[..., None]) -> None:
     """Run a program of one command as `run_command` does."""
-    app = typer.Typer(add_completion=False)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(main)
-    run_command(app)
+    run_command(app, f"scripts/bench {Path(sys.argv[0]).stem}")
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -13,14 +13,17 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from medquorum.errors import ConfigError
+from medquorum.network.consortium.consortium import sample
 
+from .checks import check_runs
 from .command import run_command
 from .comparison import console_table, markdown, plot_curves
 from .grids import GRIDS, Cell
-from .network import choose_network, running_network
+from .network import check_folder, choose_network, running_network
 from .options import MODELS, Options
 from .run import train
-from .simulation import simulate
+
+HOSPITALS = 10
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -65,12 +68,19 @@ def experiments(
     chosen = [int(seed) for seed in seeds.split(",")]
     due = [(cell, seed) for seed in chosen for cell in wanted if not grid.place(cell, seed).exists()]
     simulated = [(cell, seed) for cell, seed in due if in_process or "reference" in cells[cell]]
+    on_network = [each for each in due if each not in simulated]
+    place = directory.resolve()
+    chosen_kind = choose_network(network, console) if on_network else "devnet"
+    consortium = (
+        check_folder(place, chosen_kind, HOSPITALS, port_base)
+        if on_network
+        else sample("quickstart", hospitals=HOSPITALS)
+    )
+    check_runs((grid.options(cell, seed) for cell, seed in due), chosen_kind, place, consortium)
     for cell, seed in simulated:
         grid.simulate(cell, seed)
-    on_network = [each for each in due if each not in simulated]
     if on_network:
-        chosen_kind = choose_network(network, console)
-        with running_network(directory.resolve(), chosen_kind, 10, port_base=port_base) as running:
+        with running_network(place, chosen_kind, HOSPITALS, port_base=port_base) as running:
             for cell, seed in on_network:
                 grid.train(running, cell, seed)
     grid.conclude(chosen)
@@ -93,11 +103,11 @@ class _Grid:
 
     def simulate(self, cell: str, seed: int) -> None:
         """Run a cell in this process."""
+        from .simulation import simulate  # torch takes seconds to import
+
         self._console.print(f"{cell}, seed {seed}: simulated")
         reference = self._cells[cell].get("reference")
-        self._write(
-            cell, seed, simulate(self._options(cell, seed), task=self._task(cell, seed, 1), reference=reference)
-        )
+        self._write(cell, seed, simulate(self.options(cell, seed), task=self._task(cell, seed, 1), reference=reference))
 
     def train(self, running: Any, cell: str, seed: int) -> None:
         """Run a cell on the network."""
@@ -105,7 +115,7 @@ class _Grid:
         # A cell that was cut off left its task half done: its name is not used again.
         attempt = next(n for n in itertools.count(1) if not self._attempt(cell, seed, n).exists())
         task = self._task(cell, seed, attempt)
-        report = train(self._options(cell, seed), running, task, self._attempt(cell, seed, attempt), self._console)
+        report = train(self.options(cell, seed), running, task, self._attempt(cell, seed, attempt), self._console)
         self._write(cell, seed, report.as_dict())
 
     def conclude(self, seeds: list[int]) -> None:
@@ -120,7 +130,8 @@ class _Grid:
         plot_curves(title, found, self._folder / "accuracy.png")
         self._console.print(f"Table: {self._folder / 'table.md'}   plot: {self._folder / 'accuracy.png'}")
 
-    def _options(self, cell: str, seed: int) -> Options:
+    def options(self, cell: str, seed: int) -> Options:
+        """Return a cell's options, checked."""
         given = {key: value for key, value in self._cells[cell].items() if key != "reference"}
         try:
             return Options.model_validate(self._shared | given | {"seed": seed})
@@ -141,4 +152,4 @@ class _Grid:
 
 
 if __name__ == "__main__":
-    run_command(app)
+    run_command(app, "scripts/experiments")

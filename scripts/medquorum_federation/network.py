@@ -13,12 +13,15 @@ from typing import Any
 from rich.console import Console
 
 from medquorum.errors import BinaryMissing, ConfigError
-from medquorum.network.consortium.consortium import load
+from medquorum.network.consortium.consortium import Consortium, load, sample
+from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.fabric.binaries import find
+from medquorum.network.supervision.ports import check_ports
+from medquorum.network.supervision.processes import marked
 
 from .processes import run_tool
 
-__all__ = ["Network", "choose_network", "running_network"]
+__all__ = ["Network", "check_folder", "choose_network", "running_network"]
 
 
 @dataclass(frozen=True)
@@ -84,16 +87,11 @@ def running_network(
     """Bring the quickstart's network up with its chaincode, and down on leaving unless ``keep``.
 
     A folder that was there before keeps its data, and a network that ran before goes on running.
-
-    Raises
-    ------
-    ConfigError
-        The folder holds a network with fewer hospitals.
     """
     place = ("--dir", str(directory))
     found = (directory / "consortium.toml").exists()
     if found:
-        _check_hospitals(directory, hospitals)
+        _tell_of_more(directory, hospitals)
     else:
         ports = ("--port-base", str(port_base)) if port_base is not None else ()
         run_tool("medquorum.network", "init", "--sample", "quickstart", "--hospitals", str(hospitals), *ports, *place)
@@ -107,14 +105,41 @@ def running_network(
             run_tool("medquorum.network", "down", *([] if found else ["--purge"]), *place)
 
 
-def _check_hospitals(directory: Path, wanted: int) -> None:
-    organisations = load(directory / "consortium.toml").organisations
-    count = sum("hospital" in organisation.roles for organisation in organisations)
-    if count < wanted:
+def check_folder(directory: Path, kind: str, hospitals: int, port_base: int | None = None) -> Consortium:
+    """Return the consortium that a run in this folder will have; the folder need not exist yet.
+
+    Raises
+    ------
+    ConfigError
+        It holds a network with fewer hospitals, or of another kind.
+    NetworkError
+        Somebody else listens on a port of a network that does not run yet.
+    """
+    folder = NetworkFolder(directory)
+    if not folder.consortium.exists():
+        consortium = sample("quickstart", hospitals=hospitals, port_base=port_base)
+        check_ports(consortium, folder, services=True)
+        return consortium
+    consortium = load(folder.consortium)
+    count = len(consortium.having("hospital"))
+    if count < hospitals:
         raise ConfigError(
-            f"the network in {directory} has {count} hospitals, not {wanted}",
+            f"the network in {directory} has {count} hospitals, not {hospitals}",
             "Choose another folder with --dir, or fewer with --hospitals",
         )
+    brought_up = folder.kind.read_text().strip() if folder.kind.exists() else kind
+    if brought_up != kind:
+        raise ConfigError(
+            f"the network in {directory} is of kind {brought_up}, not {kind}",
+            f"Choose another folder with --dir, or --network {brought_up}",
+        )
+    if not marked(folder):
+        check_ports(consortium, folder, services=True)
+    return consortium
+
+
+def _tell_of_more(directory: Path, wanted: int) -> None:
+    count = len(load(directory / "consortium.toml").having("hospital"))
     if count > wanted:
         Console(stderr=True, soft_wrap=True).print(
             f"The network in {directory} has {count} hospitals: all their peers run, {wanted} of them train. "

@@ -18,7 +18,19 @@ from typing import Any
 
 from medquorum.errors import MedquorumError, NetworkError
 
-__all__ = ["Roles", "run_tool"]
+__all__ = ["Roles", "ToolFailed", "run_tool"]
+
+
+class ToolFailed(MedquorumError):
+    """A command of the project ended with an error: its own text and exit code. No text: it is on the terminal."""
+
+    def __init__(self, said: str, exit_code: int) -> None:
+        super().__init__(said)
+        self.exit_code = exit_code
+
+
+ERROR = "error: "
+"""How every command line of the project begins the line of its error."""
 
 
 def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
@@ -26,17 +38,22 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
 
     Raises
     ------
+    ToolFailed
+        It ended with an error, which is passed on as it is.
     NetworkError
-        It exited with an error; the cause is its own message.
+        It ended in any other way than with an error of the project's.
     """
     command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None, text=True)
-    if done.returncode != 0:
-        said = (done.stderr or "").strip() or done.stdout.strip() or "its message is above"
-        raise NetworkError(
-            f"'{module} {' '.join(arguments[:2])}' failed with exit code {done.returncode}: {said[-2000:]}"
-        )
-    return done.stdout
+    if done.returncode == 0:
+        return done.stdout
+    if not quiet and done.returncode > 0:
+        raise ToolFailed("", done.returncode)
+    said = (done.stderr or "").strip()
+    errors = [line for line in said.splitlines() if line.startswith(ERROR)]
+    if errors:
+        raise ToolFailed(errors[-1].removeprefix(ERROR), done.returncode)
+    raise NetworkError(f"'{module} {' '.join(arguments[:2])}' ended with {done.returncode}: {said[-2000:]}")
 
 
 @contextmanager

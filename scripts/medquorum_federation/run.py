@@ -18,17 +18,12 @@ from .disk import check_disk, peer_growth
 from .live import LiveView
 from .network import Network
 from .options import Options
-from .processes import Roles, run_tool
+from .processes import Roles, ToolFailed, run_tool
 from .report import Report, Round
 from .schedule import adversary_schedule
+from .settings import FIRST_VERIFIER, VERIFIERS, more_nodes, task_settings
 
 __all__ = ["new_task_name", "train"]
-
-VERIFIERS = ("verifiera", "verifierb")
-FIRST_VERIFIER = VERIFIERS[0]
-DEALER = "dealer"
-BATCH = {"mlp": 500, "lenet": 128, "resnet18": 32}
-"""Images evaluated together under encryption: measured, docs/results/encrypted.md."""
 
 Show = Callable[[str, dict[str, Any]], None]
 
@@ -145,15 +140,10 @@ class _Run:
             kind = "witness" if encrypted and index == 1 else "verifier"
             roles.start(verifier, [kind, "run", *self._as(verifier), *common])
         roles.start("coordinator", ["coordinator", "run", *self._as(FIRST_VERIFIER, "coordinator"), *common])
-        for node in self._more_nodes if encrypted else ():
+        for node in more_nodes(self._options) if encrypted else ():
             roles.start(f"aggregator-{node}", ["aggregator", "run", *self._as(node, f"aggregator-{node}"), *common])
         for number in range(1, self._options.hospitals + 1):
             roles.start(f"hospital{number}", [*self._hospital(number), *common])
-
-    @property
-    def _more_nodes(self) -> list[str]:
-        """Hospitals that are aggregation nodes beside the parties."""
-        return [f"hospital{number}" for number in range(1, self._options.nodes - 1)]
 
     def _hospital(self, number: int) -> list[str]:
         name = f"hospital{number}"
@@ -234,7 +224,7 @@ class _Run:
         file.write_text(json.dumps(self._network.consortium_document()))
         try:
             self._admin("init-consortium", str(file), *self._as(FIRST_VERIFIER, "admin"))
-        except NetworkError as error:
+        except ToolFailed as error:
             if "CONSORTIUM_EXISTS" not in error.cause:
                 raise
 
@@ -258,26 +248,9 @@ class _Run:
         return self._admin("create-task", *self._as(FIRST_VERIFIER, "admin"), *flags)
 
     def _settings(self, dealt: dict[str, Any]) -> Path:
-        """Write the task's further fields: disclosure, and who verifies where under encryption."""
-        options = self._options
-        fields: dict[str, Any] = {"disclosure": options.disclosure}
-        if options.verification == "encrypted":
-            parties = [self._network.msp_id(verifier) for verifier in VERIFIERS]
-            serving = (*VERIFIERS, DEALER, *self._more_nodes)
-            fields |= {
-                "verification": "encrypted",
-                "minimum_accepted": options.minimum_accepted,
-                "encrypted": {
-                    "parties": parties,
-                    "dealer": self._network.msp_id(DEALER),
-                    "aggregators": [*parties, *(self._network.msp_id(node) for node in self._more_nodes)],
-                    "services": {self._network.msp_id(name): self._network.service(name) for name in serving},
-                    "comparison": options.comparison,
-                    "batch": BATCH[options.model],
-                    "grayscale": dealt["image"][0] == 1,
-                    "placement": options.placement,
-                },
-            }
+        """Write the task's further fields into a file."""
+        network = self._network
+        fields = task_settings(self._options, dealt["image"][0], network.msp_id, network.service)
         place = self._folder / "task.json"
         place.write_text(json.dumps(fields))
         return place

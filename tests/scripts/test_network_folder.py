@@ -9,15 +9,15 @@ import pytest
 
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import sample, write
-from medquorum_federation.network import running_network
+from medquorum_federation.network import check_folder, running_network
 
 
 def test_too_few_hospitals_are_refused_and_too_many_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(sample("quickstart", hospitals=4), tmp_path / "consortium.toml")
-    with pytest.raises(ConfigError, match="has 4 hospitals, not 5"), running_network(tmp_path, "devnet", 5):
-        pass
+    with pytest.raises(ConfigError, match="has 4 hospitals, not 5"):
+        check_folder(tmp_path, "devnet", 5)
     called: list[str] = []
     monkeypatch.setattr(
         "medquorum_federation.network.run_tool",

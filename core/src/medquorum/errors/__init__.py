@@ -23,7 +23,7 @@ too; ``clients/roles/src/medquorum/clients/cli.py`` has the gateway's exit codes
 from __future__ import annotations
 
 import traceback
-from typing import Any, ClassVar
+from typing import Any
 
 __all__ = [
     "BinaryMissing",
@@ -49,7 +49,7 @@ __version__ = "0.1.0"
 class MedquorumError(Exception):
     """Base of all errors: ``cause`` says what went wrong, ``remedy`` what to do about it (may be empty)."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(self, cause: str, remedy: str = "") -> None:
         super().__init__(cause)

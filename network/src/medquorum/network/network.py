@@ -18,6 +18,7 @@ from medquorum.network.fabric import deploy as fabric
 from medquorum.network.fabric.client import AdminClient
 from medquorum.network.identity import crypto
 from medquorum.network.supervision import control
+from medquorum.network.supervision.ports import check_ports
 from medquorum.network.supervision.processes import processes
 from medquorum.network.supervision.progress import Progress
 
@@ -71,6 +72,7 @@ class Network:
             raise ConfigError(
                 f"{self.folder.root} holds a network of kind {self.kind}", "Use another folder, or `down --purge` first"
             )
+        check_ports(self.consortium, self.folder)
         fabric_programs = binaries.find() if chosen == "fabric" else None
         self.folder.kind.write_text(chosen + "\n")
         if fabric_programs is None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import resource
 import shutil
 import ssl
@@ -26,7 +25,7 @@ from medquorum.network.deployment.package import metadata
 from medquorum.network.fabric import binaries
 from medquorum.network.fabric.builder import builder_folder
 from medquorum.network.fabric.ca_server import CONFIGURATION
-from medquorum.network.supervision.health import listens
+from medquorum.network.supervision.ports import is_local, local_ports, occupants
 from medquorum.network.supervision.processes import marked
 
 __all__ = ["Finding", "examine"]
@@ -102,24 +101,17 @@ def _binaries(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding
 
 
 def _ports(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
-    ours = {c.laddr.port for process in marked(folder) for c in _connections(process) if c.status == psutil.CONN_LISTEN}
-    wanted = [(o.host, port) for o in consortium.orderers for port in o.ports]
-    wanted += [(o.peer.host, port) for o in consortium.members if o.peer for port in o.peer.ports]
-    taken = [port for host, port in wanted if port not in ours and _is_local(host) and listens(host, port)]
-    services = [(one, one.service) for one in consortium.organisations if one.service]
-    wanted += [(service.host, service.port) for _, service in services]
-    taken += [
-        service.port
-        for one, service in services
-        if _is_local(service.host)
-        and listens(service.host, service.port)
-        and not _shows(service, folder.service_tls(one) / "server.crt")
-    ]
+    wanted = local_ports(consortium, services=True)
+    taken = occupants(wanted, {process.pid for process in marked(folder)})
+    for one in consortium.organisations:
+        if one.service and one.service.port in taken and _shows(one.service, folder.service_tls(one) / "server.crt"):
+            del taken[one.service.port]
     if taken:
         remedy = "End what listens there, or take other ports (`init --port-base`)"
-        yield Finding("ports", False, f"in use by others: {', '.join(map(str, sorted(taken)))}", remedy)
+        named = ", ".join(f"{port} by {process}" for port, process in taken.items())
+        yield Finding("ports", False, f"in use: {named}", remedy)
     else:
-        yield Finding("ports", True, f"{len(ours)} used by this network, none of {len(wanted)} by others")
+        yield Finding("ports", True, f"none of {len(wanted)} is used by others")
 
 
 def _shows(service: Service, certificate: Path) -> bool:
@@ -229,8 +221,8 @@ def _disk(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
 
 
 def _memory(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
-    peers = sum(1 for one in consortium.members if one.peer and _is_local(one.peer.host))
-    orderers = sum(1 for one in consortium.orderers if _is_local(one.host))
+    peers = sum(1 for one in consortium.members if one.peer and is_local(one.peer.host))
+    orderers = sum(1 for one in consortium.orderers if is_local(one.host))
     needed = peers * (MEMORY_GB["peer"] + MEMORY_GB["chaincode"]) + orderers * MEMORY_GB["orderer"]
     used = sum(process.memory_info().rss for process in marked(folder)) / 1e9
     available = psutil.virtual_memory().available / 1e9 + used
@@ -274,16 +266,3 @@ def _keys(folder: NetworkFolder) -> list[Path]:
 
 def _written(folder: NetworkFolder) -> list[Path]:
     return [path for part in (folder.organizations, folder.root / "data") for path in part.glob("*/*")]
-
-
-def _connections(process: psutil.Process) -> list[Any]:
-    try:
-        return list(process.net_connections(kind="tcp"))
-    except psutil.Error:  # ended meanwhile
-        return []
-
-
-def _is_local(host: str) -> bool:
-    local = {"localhost", os.uname().nodename}
-    local |= {address.address for addresses in psutil.net_if_addrs().values() for address in addresses}
-    return host in local

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -57,12 +58,14 @@ def load(name: str, folder: Path | None = None, seed: int = 0) -> Source:
 
 
 def _digits(seed: int) -> Source:
-    from sklearn.datasets import load_digits  # slow to import, and only digits needs it
-
-    digits = load_digits()
+    # Its file alone: to import scikit-learn takes seconds.
+    package = find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("digits are a file of scikit-learn", name="sklearn")
+    table = np.loadtxt(Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz", delimiter=",")
     # 17 gray levels 0..16 become 0..255.
-    pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-    return _shuffled(Images.from_arrays(pixels, digits.target), seed)
+    pixels = np.rint(table[:, :-1] * (255 / 16)).astype(np.uint8)
+    return _shuffled(Images.from_arrays(pixels.reshape(-1, 8, 8), table[:, -1].astype(np.int64)), seed)
 
 
 def _mnist(folder: Path | None) -> Source:
