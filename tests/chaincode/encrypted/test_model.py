@@ -52,9 +52,11 @@ def test_rounds_follow_each_other(encrypted: Consortium) -> None:
     assert encrypted.read(A, "ReadScores", "demo")[H1] == {
         "accepted": 2,
         "refused": 0,
+        "unjudged": 0,
         "no_quorum": 0,
         "missing": 0,
         "quality": 40,
+        "claimants": {},
     }
     manifest = encrypted.read(H3, "ReadModel", second["model"])
     assert (manifest["parent"], manifest["accepted"], manifest["round"]) == (first["model"], HOSPITALS, 2)

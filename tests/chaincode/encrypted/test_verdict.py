@@ -83,7 +83,7 @@ def test_equal_findings_are_the_verdict(make: Make, refused: Refused, order: tup
     "change",
     [
         {"accepted": False, "reason": "RULE"},
-        {"accepted": False, "reason": "DISPUTED"},
+        {"accepted": False, "reason": "DISPUTED", "claimants": [A]},
         {"counts": {"total": 40, "base": 10, "mixed": 31}},
         {"counts": None},
         {"quality": 21},
@@ -168,6 +168,14 @@ def test_finding_is_bound_to_the_round(make: Make, refused: Refused) -> None:
         {"accepted": True, "reason": "DATASET"},
         {"accepted": False, "reason": None},
         {"accepted": False, "reason": "SHARE_MISSING"},
+        {"accepted": False, "reason": "DISPUTED"},
+        {"accepted": False, "reason": "DISPUTED", "claimants": []},
+        {"accepted": False, "reason": "DISPUTED", "claimants": [C]},
+        {"accepted": False, "reason": "DISPUTED", "claimants": [B, A]},
+        {"accepted": False, "reason": "DISPUTED", "claimants": [A, A]},
+        {"accepted": False, "reason": "IMPOSSIBLE", "claimants": [A]},
+        {"accepted": False, "reason": "RULE", "claimants": [A]},
+        {"claimants": [A]},
         {"accepted": 1},
         {"surplus": 1},
         {"result": {}},
@@ -179,15 +187,39 @@ def test_finding_that_contradicts_itself(make: Make, refused: Refused, wrong: di
     refused("BAD_ATTESTATION", demo.submit, A, "AttestVerdict", "demo", 1, H1, [])
 
 
-@pytest.mark.parametrize("reason", ["RULE", "FLOOR", "NORM", "RANGE", "DISPUTED", "NO_MATERIAL", "DATASET"])
+REASONS = ["RULE", "FLOOR", "NORM", "RANGE", "DISPUTED", "NO_MATERIAL", "DATASET", "IMPOSSIBLE"]
+
+
+def refusing(reason: str) -> dict[str, Any]:
+    """Give a refusal, with P1 as claimant where one is due."""
+    claimed = {"claimants": [B]} if reason in ("DISPUTED", "NO_MATERIAL", "DATASET") else {}
+    return {"accepted": False, "reason": reason} | claimed
+
+
+@pytest.mark.parametrize("reason", REASONS)
 def test_reasons(make: Make, reason: str) -> None:
     demo = verifying(make)
-    attestation = demo.evaluated(H1, accepted=False, reason=reason) | BIT
+    attestation = demo.evaluated(H1) | refusing(reason) | BIT
     for party in (A, B):
         attest(demo, party, H1, attestation)
     verdict = demo.read(H1, "ReadVerdict", "demo", 1, H1)
     assert (verdict["accepted"], verdict["reason"], verdict["transcript"]) == (False, reason, TRANSCRIPT)
     assert not {"counts", "quality"} & verdict.keys()
+    assert verdict.get("claimants") == refusing(reason).get("claimants")
+
+
+@pytest.mark.parametrize("reason", REASONS[4:])
+def test_who_says_so_is_counted(make: Make, reason: str) -> None:
+    """One party's word can cost an update its verdict: it is no refusal of the update, and is not nobody's."""
+    demo = verifying(make)
+    for hospital, result in ((H1, refusing(reason)), (H2, {"accepted": True, "reason": None})):
+        for party in (A, B):
+            attest(demo, party, hospital, demo.evaluated(hospital) | BIT | result)
+    ended = demo.submit(A, "CloseVerdicts", "demo", 1, "")
+    assert ended["outcomes"] == {H1: "unjudged", H2: "accepted"}
+    score = demo.read(A, "ReadScores", "demo")[H1]
+    said = {B: 1} if reason != "IMPOSSIBLE" else {}
+    assert (score["refused"], score["unjudged"], score["claimants"]) == (0, 1, said)
 
 
 @pytest.mark.parametrize("reason", ["DISPUTED", "NO_MATERIAL", "DATASET"])
@@ -196,7 +228,7 @@ def test_bit_discloses_one_bit(make: Make, refused: Refused, reason: str) -> Non
     secret = demo.evaluated(H1)
     for wrong in ({}, {"counts": None}, {"quality": None}, BIT | {"accepted": False, "reason": "FLOOR"}):
         refused("BAD_ATTESTATION", attest, demo, A, H1, secret | wrong)
-    for hospital, attestation in ((H1, BIT), (H2, BIT | {"accepted": False, "reason": reason})):
+    for hospital, attestation in ((H1, BIT), (H2, BIT | refusing(reason))):
         for party in (A, B):
             attest(demo, party, hospital, demo.evaluated(hospital) | attestation)
     verdicts = demo.read(H1, "ReadRoundStatus", "demo", 1)["verdicts"]

@@ -54,7 +54,8 @@ def test_scores(demo: Consortium) -> None:
     demo.submit(A, "CloseVerdicts", "demo", 2, "verifiers are down")
     scores = demo.read(H3, "ReadScores", "demo")
     quality = demo.read(H3, "ReadVerdict", "demo", 1, H1)["quality"]
-    nothing = {"accepted": 0, "refused": 0, "no_quorum": 0, "missing": 0, "quality": 0}
+    numbers = ("accepted", "refused", "unjudged", "no_quorum", "missing", "quality")
+    nothing = dict.fromkeys(numbers, 0) | {"claimants": {}}
     assert quality > 0
     assert scores == {
         H1: nothing | {"accepted": 1, "missing": 1, "quality": quality},

@@ -38,7 +38,7 @@ from medquorum.verifier.binding.commitment import ShareContext, commit_shares
 from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.opening.transport import InProcess, in_process
 from medquorum.verifier.service.deliveries import Delivery
-from medquorum.verifier.session.session import VerificationSpec
+from medquorum.verifier.session.spec import VerificationSpec
 from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
 from medquorum_testing.encrypted_consortium import EncryptedConsortium, with_nodes
 from medquorum_testing.ledger_contract import LedgerContract
@@ -253,7 +253,7 @@ class Rig:
         with self._dealing:
             dealer = self._dealers.setdefault(spec.name.hospital, LocalDealer(spec))
             dealer.mask_seeds = self.seeds.of(spec.name)
-        material = dealer.material(index)(attempt, first, comparing)
+        material = dealer.material(index, attempt, first, comparing)
         self._note(DEALER, PARTIES[index], material.seed)
         self._note(DEALER, PARTIES[index], material.mask_seed)
         receive = material.receive

@@ -12,7 +12,7 @@ from medquorum.verifier.offline.dealer import Dealer
 from medquorum.verifier.randomness.channel import Channel
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.stream import new_seed
-from medquorum.verifier.session.session import VerificationSpec
+from medquorum.verifier.session.spec import VerificationSpec
 
 
 class LocalMaterial:
@@ -29,6 +29,18 @@ class LocalMaterial:
         self._channel.close()
 
 
+class Asked:
+    """A local dealer as one party asks it."""
+
+    def __init__(self, dealer: LocalDealer, party: int, bandwidth: Callable[[], float]) -> None:
+        self._dealer = dealer
+        self._party = party
+        self.bandwidth = bandwidth
+
+    def take(self, spec: VerificationSpec, attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
+        return self._dealer.material(self._party, attempt, first, comparing)
+
+
 class LocalDealer:
     """Deals each attempt once, when the first of the parties asks."""
 
@@ -40,18 +52,18 @@ class LocalDealer:
         self._lock = threading.Lock()
         self._dealt: dict[tuple[int, int], tuple[LocalMaterial, LocalMaterial]] = {}
 
-    def material(self, party: int) -> Callable[[int, int, Comparing], LocalMaterial]:
-        """Return what a party asks with."""
+    def material(self, party: int, attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
+        """Deal for one party."""
+        with self._lock:
+            if (attempt, first) not in self._dealt:
+                self.attempts.append((attempt, first))
+                self.comparing.append(comparing)
+                self._dealt[attempt, first] = self._deal(attempt, first, comparing)
+        return self._dealt[attempt, first][party]
 
-        def take(attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
-            with self._lock:
-                if (attempt, first) not in self._dealt:
-                    self.attempts.append((attempt, first))
-                    self.comparing.append(comparing)
-                    self._dealt[attempt, first] = self._deal(attempt, first, comparing)
-            return self._dealt[attempt, first][party]
-
-        return take
+    def asked(self, party: int, bandwidth: Callable[[], float] = lambda: 1e9) -> Asked:
+        """Return the dealer as a party asks it; ``bandwidth`` is what it measures."""
+        return Asked(self, party, bandwidth)
 
     def _deal(self, attempt: int, first: int, comparing: Comparing) -> tuple[LocalMaterial, LocalMaterial]:
         spec = self.spec

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,8 @@ from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.journal import Journal
-from medquorum.verifier.session.session import OpenedResult, PartyInputs, Session, VerificationSpec
+from medquorum.verifier.session.session import OpenedResult, Session
+from medquorum.verifier.session.spec import ImageInputs, PartyInputs, VerificationSpec
 from medquorum_testing.engine_models import case
 from medquorum_testing.local_dealer import LocalDealer
 
@@ -41,21 +44,27 @@ def spec(comparison: Comparing, *, only_bit: bool) -> VerificationSpec:
     return VerificationSpec(MaterialId("demo", 1, "Hospital1MSP"), {}, plan, comparison, IMAGES, IMAGES, only_bit)
 
 
-def both(folder: Path, dealer: LocalDealer, minimum: IntArray | None = None) -> list[OpenedResult | MedquorumError]:
-    """Verify the case's update as the dealer's order says."""
-    transports = in_process()
+def both(
+    folder: Path,
+    dealer: LocalDealer,
+    minimum: IntArray | None = None,
+    *,
+    lines: Mapping[int, Callable[[Any], Any]] | None = None,
+) -> list[OpenedResult | MedquorumError]:
+    """Verify the case's update as the dealer's spec says; ``lines`` makes another line of a party's own."""
+    made = lines or {}
+    transports = [made.get(index, lambda inner: inner)(inner) for index, inner in enumerate(in_process())]
     flat = CASE.flat()
     mine = np.random.default_rng(5).integers(-(1 << 63), 1 << 63, flat.shape)
     shares = (mine, flat - mine)
 
     def party(index: int) -> OpenedResult | MedquorumError:
-        held = ((CASE.images, CASE.labels.astype(np.int64)), minimum) if index == 0 else ()
-        inputs = PartyInputs(CASE.base, shares[index], *held)
-        (folder / str(index)).mkdir(parents=True)
+        images = ImageInputs((CASE.images, CASE.labels.astype(np.int64)), minimum) if index == 0 else None
+        (folder / str(index)).mkdir(parents=True, exist_ok=True)
         journal = Journal(folder / str(index) / "Hospital1MSP.journal")
-        material = dealer.material(index)
+        inputs = PartyInputs(index, dealer.spec, journal, dealer.asked(index), CASE.base, shares[index], images)
         try:
-            return Session(index, transports[index], journal, dealer.spec, inputs, material, lambda: 1e9).run()
+            return Session(inputs).run(transports[index])
         except MedquorumError as error:
             return error
         finally:

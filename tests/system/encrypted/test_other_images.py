@@ -57,6 +57,7 @@ def test_a_round_without_the_committed_images_says_so_and_the_next_goes_on(
     for hospital in EVERYONE:
         verdict = status.verdicts[hospital]
         assert (verdict.accepted, verdict.reason, verdict.counts) == (False, "DATASET", None)
+        assert verdict.claimants == [fed.msp("VerifierA")]
         first, second = status.attestations[hospital].values()
         assert (first.result, first.transcript) == (second.result, second.transcript)
     assert (fed.task_folder("Dealer") / "dealt").read_bytes() == dealt, "nothing was dealt"

@@ -63,6 +63,8 @@ def test_a_share_that_never_comes_is_disputed_by_both_parties(fed: Federation) -
         assert fed.finished().accepted == EVERYONE[:3]
     verdict = fed.status(number).verdicts[EVERYONE[3]]
     assert (verdict.accepted, verdict.reason) == (False, "DISPUTED")
+    assert verdict.claimants == [fed.msp(party) for party in fed.verifiers]
+    assert fed.current.outcomes[EVERYONE[3]] == "unjudged"
     [a], [b] = (fed.versions("attestation", number, EVERYONE[3], fed.msp(party)) for party in fed.verifiers)
     assert a["result"] == b["result"]
     assert (a["result"]["accepted"], a["result"]["reason"], a["result"]["counts"]) == (False, "DISPUTED", None)

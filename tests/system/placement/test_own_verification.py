@@ -14,18 +14,16 @@ from medquorum.clients.encrypted.verification.spec import plan_document
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.core import model as modelformat
 from medquorum.core.dataset import VerificationSet
-from medquorum.core.fixedpoint import IntArray
 from medquorum.core.inference import compile_model, count_correct
 from medquorum.errors import MedquorumError, ProtocolError
 from medquorum.network.supervision.waiting import await_true
-from medquorum.verifier.gates.correctness import COUNT_BITS
-from medquorum.verifier.opening.party import Party
 from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.share_receipt import has_share
 from medquorum_testing.federation import Federation
 from medquorum_testing.federation_task import BATCH, JUDGED
 from medquorum_testing.handmade_shares import credentials_of, parameters
+from medquorum_testing.lying_session import COUNTS, lying
 from medquorum_testing.played_hospital import PlayedHospital, connection_to_p0
 from medquorum_testing.spoiled_sets import spoil
 
@@ -148,19 +146,10 @@ def test_an_update_whose_share_the_witness_never_got_is_disputed(fed: Federation
     made.given.give(0)
     fed.reach("verifying")
     verdict = made.verify()
-    assert (verdict.accepted, verdict.reason, verdict.mode) == (False, "DISPUTED", OWN)
+    told = (verdict.accepted, verdict.reason, verdict.claimants, verdict.mode)
+    assert told == (False, "DISPUTED", ["VerifierAMSP"], OWN)
     assert fed.finished().accepted == EVERYONE[:3]
     fed.roles["VerifierA"].stop()
-
-
-def lying(shift: int) -> type[Party]:
-    """Make a party that adds to its share of the opened count."""
-
-    class Lying(Party):
-        def reveal(self, share: IntArray, bits: int) -> IntArray:
-            return super().reveal(share + np.int64(shift) if bits == COUNT_BITS else share, bits)
-
-    return Lying
 
 
 @pytest.mark.parametrize("shift", [0, JUDGED // 2])
@@ -168,7 +157,8 @@ def test_a_hospital_that_shifts_what_it_opens_is_accepted(
     fed: Federation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: int
 ) -> None:
     """Nobody notices: both attest the shifted count. That is why the verdict's label says semi-honest."""
-    monkeypatch.setattr("medquorum.verifier.session.session.Party", lying(shift))
+    lie = lying(1, COUNTS, shift)
+    monkeypatch.setattr("medquorum.clients.encrypted.verification.update_verification.Session", lie)
     made = played(fed, tmp_path)
     for index in (0, 1):
         made.given.give(index)

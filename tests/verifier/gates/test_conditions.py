@@ -119,13 +119,13 @@ def test_the_bit_is_the_and_of_all_conditions(counts, needed, fails, accepted):
     shares = split(np.array(counts, dtype=np.int64))
     failed = split(np.array([fails], dtype=np.int64))
     minima = np.array(needed, dtype=np.int64)
-    found = together(
+    first, second = together(
         lambda dealer: deal_decision(dealer, Tree(), len(counts)),
         lambda party, randomness: decide(
             party, randomness, Tree(), shares[party.index], None if party.index else minima, failed[party.index]
         ),
     )
-    assert found == (accepted, accepted)
+    assert ((first ^ second) & 1).tolist() == [accepted]
 
 
 def test_both_models_and_classes_in_one_verification():

@@ -15,6 +15,7 @@ from medquorum.verifier.service.dealing.material import Material, measure_dealer
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.server import Server
+from medquorum.verifier.session.greeting import ATTEMPTS
 from medquorum_testing.service_identities import credentials
 
 KNOWN = ("P0MSP", "P1MSP", "DealerMSP", "HospitalMSP")
@@ -132,6 +133,23 @@ def test_an_attempt_is_dealt_once_also_after_a_restart(tmp_path):
     assert len({material.seed for material in (*first, *second)}) == 4
     for material in (*first, *second):
         material.close()
+
+
+def test_attempts_of_a_verification_are_bounded(tmp_path):
+    def asked(attempt, hospital="HospitalMSP"):
+        return [one.model_copy(update={"attempt": attempt, "hospital": hospital}) for one in REQUESTS]
+
+    with dealer(tmp_path) as address:
+        for attempt in range(1, ATTEMPTS + 1):
+            for material in take_both(address, asked(attempt)):
+                material.close()
+    with dealer(tmp_path) as address:
+        found = take_both(address, asked(ATTEMPTS + 1))
+        assert [(type(error), error.cause) for error in found] == [
+            (MaterialError, f"{ATTEMPTS} attempts were dealt before")
+        ] * 2
+        for material in take_both(address, asked(1, "Hospital")):  # not the other one, though its name begins so
+            material.close()
 
 
 def assert_dealt_before(found):

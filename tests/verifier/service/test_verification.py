@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from medquorum.core.model import catalogue
-from medquorum.verifier.gates.correctness import COUNT_BITS
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.result import COUNT_BITS
 from medquorum.verifier.randomness.supply import Supply
 from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
@@ -40,9 +40,9 @@ def play(index, connection, material, request, inputs):
     side.batches(document.batches(), secret, lambda _, counts: found.append(np.concatenate(counts)))
     counts = np.sum(found, axis=0)
     if inputs.needed is None:
-        accepted = side.decide(counts[:0], None, fails)
+        accepted = bool(member.reveal(side.decide(counts[:0], None, fails), 1)[0])
         return accepted, member.reveal(counts, COUNT_BITS).tolist()
-    return side.decide(counts, inputs.needed if first else None, fails), None
+    return bool(member.reveal(side.decide(counts, inputs.needed if first else None, fails), 1)[0]), None
 
 
 @pytest.mark.parametrize("comparison", ["tree", "fss"])

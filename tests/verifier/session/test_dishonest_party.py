@@ -2,40 +2,32 @@
 """What the encrypted evaluation does not promise: a party that deviates is not caught (docs/reference/protocol.md).
 
 A party that adds a number to its share of an opened value shifts what both parties open, and both write down the same
-transcript. So the two attestations agree on the shifted verdict. Two things would catch it. Dealer MACs on the masks
+transcript. So the two attestations agree on the shifted verdict. It does so blindly: it has to commit to its share of
+the result before it sees the other one's. Two things would catch it. Dealer MACs on the masks
 show every shifted opening at once. Canary updates with known verdicts, among the real ones, show it in the long run.
 """
 
 import numpy as np
 import pytest
 
-from medquorum.verifier.gates.correctness import COUNT_BITS
 from medquorum.verifier.opening.party import Party
+from medquorum.verifier.session.session import Session
 from medquorum_testing.engine_models import case
 from medquorum_testing.local_dealer import LocalDealer
+from medquorum_testing.lying_session import BIT, COUNTS, lying
 from medquorum_testing.one_session import CASE, DOCUMENT, IMAGES, both, correct, spec
 
 OTHER = case(DOCUMENT, IMAGES, seed=4).flat()
 """Another update."""
 
 
-def verified(folder, monkeypatch, dishonest, *, minimum=None):
-    """Verify with this class of parties; return what both learnt, transcripts included."""
+def verified(folder, monkeypatch, dishonest, *, minimum=None, session=Session):
+    """Verify with this class of parties and sessions; return what both learnt, transcripts included."""
     monkeypatch.setattr("medquorum.verifier.session.session.Party", dishonest)
+    monkeypatch.setattr("medquorum_testing.one_session.Session", session)
     first, second = both(folder, LocalDealer(spec("tree", only_bit=minimum is not None)), minimum)
     assert first == second, "both attest the same, the transcript included"
     return first
-
-
-def revealing(liar, bits, shift):
-    """Make a party that, being ``liar``, adds to its share of the result of this width."""
-
-    class Dishonest(Party):
-        def reveal(self, share, width):
-            lies = self.index == liar and width == bits
-            return super().reveal(share + np.int64(shift) if lies else share, width)
-
-    return Dishonest
 
 
 def opening_parameters(liar, shift):
@@ -57,7 +49,7 @@ def test_honest_parties_open_the_true_count(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("liar", [0, 1])
 def test_a_shifted_count_is_not_caught(tmp_path, monkeypatch, liar):
-    found = verified(tmp_path, monkeypatch, revealing(liar, COUNT_BITS, 7))
+    found = verified(tmp_path, monkeypatch, Party, session=lying(liar, COUNTS, 7))
     assert found.counts == (correct(CASE.flat()) + 7,)
 
 
@@ -65,7 +57,7 @@ def test_a_shifted_count_is_not_caught(tmp_path, monkeypatch, liar):
 @pytest.mark.parametrize("margin", [0, 1])
 def test_a_flipped_verdict_is_not_caught(tmp_path, monkeypatch, liar, margin):
     minimum = np.array([correct(CASE.flat()) + margin], dtype=np.int64)
-    found = verified(tmp_path, monkeypatch, revealing(liar, 1, 1), minimum=minimum)
+    found = verified(tmp_path, monkeypatch, Party, minimum=minimum, session=lying(liar, BIT, 1))
     assert found.holds is (margin == 1)
 
 

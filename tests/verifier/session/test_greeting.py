@@ -11,7 +11,8 @@ from medquorum.errors import ProtocolError
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.session.greeting import hashed
 from medquorum.verifier.session.journal import Journal
-from medquorum.verifier.session.session import PartyInputs, Session
+from medquorum.verifier.session.session import Session
+from medquorum.verifier.session.spec import PartyInputs
 from medquorum_testing.local_dealer import LocalDealer
 from medquorum_testing.one_session import CASE, IMAGES, spec
 
@@ -21,9 +22,12 @@ GREETING = {
     "attempts": 0,
     "batches": [],
     "comparing": None,
+    "dealt": 0,
     "facts": hashed(FACTS),
     "images": True,
     "refusals": 0,
+    "result": 0,
+    "revealing": False,
     "share": True,
     "statement": None,
 }
@@ -37,16 +41,8 @@ def refused(request, tmp_path):
         transport, other = in_process()
         path = tmp_path / "a.journal"
         dealer = LocalDealer(replace(spec("tree", only_bit=False), facts=FACTS))
-        inputs = PartyInputs(CASE.base, CASE.flat())
-        session = Session(
-            request.param,
-            transport,
-            Journal(path),
-            dealer.spec,
-            inputs,
-            dealer.material(request.param),
-            lambda: 1e9,
-        )
+        index = request.param
+        session = Session(PartyInputs(index, dealer.spec, Journal(path), dealer.asked(index), CASE.base, CASE.flat()))
 
         def greet():
             other.exchange(greeting)
@@ -55,7 +51,7 @@ def refused(request, tmp_path):
         with ThreadPoolExecutor(1) as pool:
             pool.submit(greet)
             with pytest.raises(ProtocolError, match=message) as raised:
-                session.run()
+                session.run(transport)
         assert (dealer.attempts, Journal(path).attempts) == ([], 0)
         return raised.value
 

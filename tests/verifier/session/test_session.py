@@ -18,9 +18,10 @@ from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.session.greeting import BaseCounts, hashed
+from medquorum.verifier.session.greeting import REFUSALS, BaseCounts, Refusal
 from medquorum.verifier.session.journal import Batch, Journal, common_batches
-from medquorum.verifier.session.session import REFUSALS, PartyInputs, Session, VerificationSpec
+from medquorum.verifier.session.session import Session
+from medquorum.verifier.session.spec import ImageInputs, Observer, PartyInputs, VerificationSpec
 from medquorum_testing.engine_models import case
 from medquorum_testing.local_dealer import LocalDealer
 
@@ -76,30 +77,25 @@ def run(
     given = shares or SHARES
 
     def party(index):
-        own = samples if index == 0 else None
-        inputs = PartyInputs(
-            CASE.base, given[index], own, minima if index == 0 else None, STATED if index == 0 else None
-        )
+        images = None
+        if index == 0 and samples is not None:
+            images = ImageInputs(samples, minima, None if orders[0].only_bit else STATED)
 
-        def progress(done, total):
-            if stop_after[index] is not None and done >= stop_after[index] * BATCH:
-                raise KeyboardInterrupt
+        class Watch(Observer):
+            def progress(self, done, total):
+                if stop_after[index] is not None and done >= stop_after[index] * BATCH:
+                    raise KeyboardInterrupt
+
+            def masked(self, parameters):
+                if keep is not None:
+                    keep(parameters)
 
         (folder / str(index)).mkdir(exist_ok=True)
         journal = None if index == lost else Journal(folder / str(index) / "Hospital1MSP.journal")
-        session = Session(
-            index,
-            transports[index],
-            journal,
-            orders[index],
-            inputs,
-            dealer.material(index),
-            bandwidth[index],
-            progress,
-            keep,
-        )
+        dealing = dealer.asked(index, bandwidth[index])
+        inputs = PartyInputs(index, orders[index], journal, dealing, CASE.base, given[index], images)
         try:
-            return session.run()
+            return Session(inputs, Watch()).run(transports[index])
         except (KeyboardInterrupt, ProtocolError, MaterialError) as error:
             return error
         finally:
@@ -120,7 +116,7 @@ def test_counts_equal_plain_evaluation(tmp_path, per_class):
     expected = (found.correct, *found.per_class_correct) if per_class else (found.correct,)
     assert first == second
     assert (first.holds, first.counts, first.statement) == (True, expected, STATED)
-    assert not first.disputed
+    assert first.refusal is None
 
 
 @pytest.mark.parametrize("margin", [0, 1])
@@ -161,7 +157,7 @@ def test_a_missing_share_is_a_dispute_and_uses_no_material(tmp_path):
     dealer = LocalDealer(the_spec)
     results = run(tmp_path, (the_spec, the_spec), dealer, shares=(SHARES[0], None))
     assert results[0] == results[1]
-    assert (results[0].disputed, results[0].holds) == (True, False)
+    assert (results[0].refusal, results[0].holds) == (Refusal("DISPUTED", (1,)), False)
     assert dealer.attempts == []
 
 
@@ -172,7 +168,7 @@ def test_without_images_nothing_is_evaluated_and_no_material_used(tmp_path, only
     dealer = LocalDealer(the_spec)
     first, second = run(tmp_path, (the_spec, the_spec), dealer, shares=given, samples=None)
     assert first == second
-    assert (first.without_images, first.holds, first.counts, first.disputed) == (True, False, (), False)
+    assert (first.refusal, first.holds, first.counts) == (Refusal("DATASET", (0,)), False, ())
     assert dealer.attempts == []
     assert [Journal(tmp_path / str(index) / "Hospital1MSP.journal").attempts for index in (0, 1)] == [0, 0]
 
@@ -189,18 +185,17 @@ def test_a_p0_that_lies_about_its_images_gets_no_finding_of_both(tmp_path, monke
     monkeypatch.setitem(globals(), "in_process", lambda: (Lying(first, 0), second))
     found = run(tmp_path, (spec(), spec()), LocalDealer(spec()), samples=SAMPLES if mounted else None)
     refusing = found[1] if mounted else found[0]
-    assert refusing.without_images and not refusing.holds
+    assert refusing.refusal == Refusal("DATASET", (0,)) and not refusing.holds
     assert isinstance(found[0] if mounted else found[1], ProtocolError)
 
 
 class RefusingDealer(LocalDealer):
     """Gives one party nothing, the other what it asks for."""
 
-    def material(self, party):
-        def refuse(attempt, first, comparing):
+    def material(self, party, attempt, first, comparing):
+        if party == 1:
             raise MaterialError("this is not the plan of the task", "Compare the parties' task")
-
-        return refuse if party == 1 else super().material(party)
+        return super().material(party, attempt, first, comparing)
 
 
 def test_a_party_that_is_refused_for_good_ends_with_a_reason(tmp_path):
@@ -211,7 +206,7 @@ def test_a_party_that_is_refused_for_good_ends_with_a_reason(tmp_path):
         assert isinstance(results[1], MaterialError)
     first, second = run(tmp_path, (the_spec, the_spec), dealer)
     assert first == second
-    assert (first.refused, first.holds, first.disputed) == (True, False, False)
+    assert (first.refusal, first.holds) == (Refusal("NO_MATERIAL", (1,)), False)
     assert len(dealer.attempts) == REFUSALS
 
 
@@ -232,7 +227,7 @@ def test_a_party_whose_journal_is_lost_uses_no_material(tmp_path):
     dealer = LocalDealer(the_spec)
     first, second = run(tmp_path, (the_spec, the_spec), dealer, lost=1)
     assert first == second
-    assert first.refused
+    assert first.refusal == Refusal("NO_MATERIAL", (1,))
     assert dealer.attempts == []
 
 
@@ -384,39 +379,3 @@ def test_the_transcript_names_the_comparison(tmp_path, monkeypatch):
     run(tmp_path, (auto(), auto()), dealer, stop_after=(2, None), bandwidth=(lambda: 1e3,) * 2)
     run(tmp_path, (auto(), auto()), dealer, bandwidth=(lambda: 1e15,) * 2)
     assert listed == ["tree", "tree"]
-
-
-@pytest.mark.parametrize("named", ["linear", 7])
-def test_an_unknown_comparison_of_p0_is_refused(tmp_path, named):
-    class Lying(Slow):
-        def receive(self):
-            answer = self._transport.receive()
-            if b'"facts"' not in answer:
-                return answer
-            return canonical.encode(canonical.decode(answer) | {"comparing": named})
-
-    transport, other = in_process()
-    journal = Journal(tmp_path / "0.journal")
-    session = Session(
-        1,
-        Lying(transport, 0),
-        journal,
-        auto(),
-        PartyInputs(CASE.base, SHARES[1]),
-        LocalDealer(auto()).material(1),
-        fast,
-    )
-    greeting = {
-        "attempts": 0,
-        "batches": [],
-        "comparing": None,
-        "facts": hashed(auto().facts),
-        "images": True,
-        "refusals": 0,
-        "share": True,
-        "statement": None,
-    }
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(other.exchange, canonical.encode(greeting))
-        with pytest.raises(ProtocolError, match="no greeting: comparing"):
-            session.run()

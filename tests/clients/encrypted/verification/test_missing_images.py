@@ -19,8 +19,12 @@ from medquorum_testing.spoiled_sets import WAYS, spoil
 def expect_kept(rig: Rig) -> None:
     """Every verdict names the data set, no attempt was begun, and the round keeps w_t."""
     status = rig.status
-    told = [(one.accepted, one.reason, one.counts, one.quality) for one in status.verdicts.values()]
-    assert told == [(False, "DATASET", None, None)] * len(HOSPITALS)
+    told = [(one.accepted, one.reason, one.claimants, one.counts, one.quality) for one in status.verdicts.values()]
+    assert told == [(False, "DATASET", [PARTIES[0]], None, None)] * len(HOSPITALS)
+    scores = rig.demo.read(A, "ReadScores", "demo")
+    assert [(one["refused"], one["unjudged"], one["claimants"]) for one in scores.values()] == [
+        (0, 1, {PARTIES[0]: 1})
+    ] * len(HOSPITALS)
     assert not list(rig.folder.glob("**/*.journal"))
     closed = status.round
     assert closed is not None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medquorum.clients.encrypted.verification.result import base_statement, screened
+from medquorum.clients.encrypted.verification.result import ImpossibleResult, base_statement, screened
 from medquorum.clients.encrypted.verification.spec import make_spec, make_sum_spec
 from medquorum.clients.encrypted.verification.whole_round import verify_round
 from medquorum.clients.ledger.round_status import RoundStatus
@@ -21,17 +21,18 @@ from medquorum.core.documents.task import Task
 from medquorum.core.documents.verdict import disclosed
 from medquorum.core.fixedpoint import FRACTION_BITS
 from medquorum.core.rules import Candidate, judge
-from medquorum.errors import ProtocolError
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.opening.transport import in_process
-from medquorum.verifier.session.greeting import BaseCounts
+from medquorum.verifier.session.greeting import BaseCounts, Refusal
 from medquorum.verifier.session.local import Inputs, verify
-from medquorum.verifier.session.session import OpenedResult, VerificationSpec
+from medquorum.verifier.session.session import OpenedResult
+from medquorum.verifier.session.spec import VerificationSpec
 from medquorum_federation.options import Options
 from medquorum_federation.simulation import Simulation
 from medquorum_testing.consortium_ledger import A, B
 from medquorum_testing.encrypted_consortium import settings
 
+P0, P1 = settings()["parties"]
 NAMES = [f"Hospital{number}MSP" for number in range(1, 5)]
 
 
@@ -114,19 +115,22 @@ class Trained(Simulation):
         assert first.counts is not None and other.counts is not None
         assert first.counts.tolist() == other.counts.tolist()
         counts = tuple(int(count) for count in first.counts)
-        return OpenedResult(False, first.accepted, counts, base_statement(self._count_correct(self.base)), "0" * 64)
+        return OpenedResult(None, first.accepted, counts, base_statement(self._count_correct(self.base)), "0" * 64)
 
 
 @pytest.mark.parametrize(
-    ("word", "cause"),
+    ("word", "result"),
     [
-        ({"disputed": True, "holds": False, "counts": ()}, "has no share of a sum"),
-        ({"without_images": True, "holds": False, "counts": ()}, "P0 has no images for a sum"),
-        ({"holds": False, "counts": ()}, "0 counts of .* were opened, not 1"),
-        ({"counts": (16_777_219,)}, "cannot be true"),
+        ({"refusal": Refusal("DISPUTED", (1,)), "counts": ()}, {"reason": "DISPUTED", "claimants": [P1]}),
+        ({"refusal": Refusal("DATASET", (0,)), "counts": ()}, {"reason": "DATASET", "claimants": [P0]}),
+        ({"refusal": Refusal("NO_MATERIAL", (0, 1)), "counts": ()}, {"reason": "NO_MATERIAL", "claimants": [A, B]}),
+        ({"holds": False, "counts": ()}, {"reason": "IMPOSSIBLE"}),
+        ({"counts": (16_777_219,)}, {"reason": "IMPOSSIBLE"}),
     ],
 )
-def test_a_sum_without_possible_counts_gives_no_model(word: dict[str, Any], cause: str) -> None:
+def test_a_sum_without_possible_counts_leaves_every_candidate_unjudged(
+    word: dict[str, Any], result: dict[str, Any]
+) -> None:
     found = Trained(0)
     sum_of = found.evaluate_sum
 
@@ -137,8 +141,29 @@ def test_a_sum_without_possible_counts_gives_no_model(word: dict[str, Any], caus
         return replace(opened, **word), spec
 
     found.evaluate_sum = without
-    with pytest.raises(ProtocolError, match=cause):
-        verify_round(found, found.task, in_process()[0], found.status, NAMES, lambda: 0.0)
+    whole = verify_round(found, found.task, in_process()[0], found.status, NAMES, lambda: 0.0)
+    for name in NAMES:
+        told = whole["results"][name]
+        assert (told["accepted"], told["reason"], told.get("claimants")) == (
+            False,
+            result["reason"],
+            result.get("claimants"),
+        )
+
+
+def test_impossible_counts_of_one_candidate_leave_it_unjudged() -> None:
+    found = Trained(0)
+    evaluate = found.evaluate
+
+    def bent(
+        transport: object, status: RoundStatus, hospital: str, patience: float
+    ) -> tuple[OpenedResult, VerificationSpec]:
+        opened, spec = evaluate(transport, status, hospital, patience)
+        return (replace(opened, counts=(-1,)) if hospital == NAMES[0] else opened), spec
+
+    found.evaluate = bent
+    whole = verify_round(found, found.task, in_process()[0], found.status, NAMES, lambda: 0.0)
+    assert {name for name, told in whole["results"].items() if told["reason"] == "IMPOSSIBLE"} == {NAMES[0]}
 
 
 @pytest.mark.parametrize("classes", [9, 11])
@@ -147,7 +172,7 @@ def test_a_base_model_of_other_classes_is_not_believed(classes: int) -> None:
     opened, spec = found.evaluate(None, found.status, NAMES[0], 0.0)
     totals = [spec.images - classes + 1, *[1] * (classes - 1)]
     stated = BaseCounts(correct=0, per_class_correct=(0,) * classes, per_class_total=tuple(totals))
-    with pytest.raises(ProtocolError, match="nothing possible of the base model"):
+    with pytest.raises(ImpossibleResult, match="nothing possible of the base model"):
         screened(found.task, NAMES[0], replace(opened, statement=stated), spec)
 
 

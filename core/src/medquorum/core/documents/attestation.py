@@ -3,32 +3,58 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from medquorum.core.documents.document import Attribute, Statement
-from medquorum.core.documents.fields import CountsByModel, Hash, MspId, Quality, ReasonCode, RoundIndex, TaskName
+from medquorum.core.documents.fields import (
+    Claimants,
+    CountsByModel,
+    Hash,
+    MspId,
+    Quality,
+    ReasonCode,
+    RoundIndex,
+    TaskName,
+)
 from medquorum.core.documents.task import Mode
 
-__all__ = ["DATASET", "DISPUTED", "EVALUATION", "NO_MATERIAL", "UNEVALUATED", "Attestation", "Result"]
+__all__ = [
+    "DATASET",
+    "DISPUTED",
+    "EVALUATION",
+    "IMPOSSIBLE",
+    "NO_MATERIAL",
+    "UNEVALUATED",
+    "UNJUDGED",
+    "Attestation",
+    "Result",
+]
 
 DISPUTED = "DISPUTED"
-"""A share was never uploaded, or is not the committed one: nobody is blamed, nothing was evaluated."""
+"""A share was never uploaded, or is not the committed one, as the claimants say: nothing was evaluated."""
 
 NO_MATERIAL = "NO_MATERIAL"
-"""A party is refused the dealer's randomness for good: nobody is blamed, nothing was evaluated."""
+"""The claimants get no randomness of the dealer for good, or have lost what they wrote down: nothing was evaluated."""
 
 DATASET = "DATASET"
-"""P0 says that it does not have the committed images: no hospital is blamed, nothing was evaluated."""
+"""P0, the claimant, says that it does not have the committed images: nothing was evaluated."""
+
+IMPOSSIBLE = "IMPOSSIBLE"
+"""What was opened cannot be true: somebody has lied, and nobody can be named. It is not opened again."""
 
 UNEVALUATED = frozenset({DATASET, DISPUTED, NO_MATERIAL})
+"""Refusals on the word of one party, or both: the result names them as claimants."""
+
+UNJUDGED = UNEVALUATED | {IMPOSSIBLE}
+"""Refusals that say nothing of the update."""
 
 EVALUATION = ("update", "dataset", "transcript")
 
 
 class Result(BaseModel):
-    """A verifier's own result, in the fields of a verdict."""
+    """A verifier's own result, in the fields of a verdict; claimants are those on whose word nothing was evaluated."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
@@ -36,6 +62,7 @@ class Result(BaseModel):
     reason: ReasonCode | None
     counts: CountsByModel | None = None
     quality: Quality | None = None
+    claimants: Claimants | None = None
 
 
 class Attestation(Statement):
@@ -60,3 +87,9 @@ class Attestation(Statement):
     def attributes(self) -> tuple[Attribute, ...]:
         """Task, round, hospital and verifier."""
         return (self.task, self.round, self.hospital, self.verifier)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the document as plain values; only a refusal on somebody's word has claimants."""
+        document = super().plain()
+        result = {name: value for name, value in document["result"].items() if (name, value) != ("claimants", None)}
+        return document | {"result": result}

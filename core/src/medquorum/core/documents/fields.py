@@ -15,6 +15,7 @@ __all__ = [
     "MAX_ROUND",
     "MSP_PATTERN",
     "TASK_PATTERN",
+    "Claimants",
     "CountsByModel",
     "Hash",
     "Images",
@@ -37,6 +38,8 @@ HASH_PATTERN = r"[0-9a-f]{64}"
 
 Hash = Annotated[str, Field(pattern=f"^{HASH_PATTERN}$")]
 MspId = Annotated[str, Field(pattern=f"^{MSP_PATTERN}$")]
+Claimants = Annotated[list[MspId], Field(min_length=1, max_length=2)]
+"""Parties on whose word an update was refused unevaluated, sorted."""
 TaskName = Annotated[str, Field(pattern=f"^{TASK_PATTERN}$")]
 RoundIndex = Annotated[int, Field(ge=0, le=MAX_ROUND)]
 Images = Annotated[int, Field(ge=0, le=MAX_DATASET)]

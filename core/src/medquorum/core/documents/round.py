@@ -14,7 +14,8 @@ from medquorum.errors import ContractError
 __all__ = ["ENDED", "Outcome", "Round", "State"]
 
 State = Literal["open", "verifying", "aggregating", "closed", "aborted"]
-Outcome = Literal["accepted", "refused", "no_quorum", "missing"]
+Outcome = Literal["accepted", "refused", "unjudged", "no_quorum", "missing"]
+"""``unjudged``: refused for a reason that says nothing of the update."""
 
 ENDED: tuple[State, ...] = ("closed", "aborted")
 

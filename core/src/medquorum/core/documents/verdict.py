@@ -7,7 +7,16 @@ from typing import Any, ClassVar
 
 from medquorum.core import rules
 from medquorum.core.documents.document import Attribute, Document
-from medquorum.core.documents.fields import CountsByModel, Hash, MspId, Quality, ReasonCode, RoundIndex, TaskName
+from medquorum.core.documents.fields import (
+    Claimants,
+    CountsByModel,
+    Hash,
+    MspId,
+    Quality,
+    ReasonCode,
+    RoundIndex,
+    TaskName,
+)
 from medquorum.core.documents.task import Mode, Task
 
 __all__ = ["PENDING", "Verdict", "disclosed"]
@@ -16,10 +25,10 @@ PENDING = b"pending"
 
 
 class Verdict(Document):
-    """Accepted or refused, why, and in disclosure mode ``count`` what was counted."""
+    """Accepted or refused, why, on whose word, and in disclosure mode ``count`` what was counted."""
 
     kind: ClassVar[str] = "verdict"
-    optional: ClassVar[frozenset[str]] = frozenset({"counts", "quality", "transcript"})
+    optional: ClassVar[frozenset[str]] = frozenset({"claimants", "counts", "quality", "transcript"})
 
     task: TaskName
     round: RoundIndex
@@ -31,6 +40,7 @@ class Verdict(Document):
     counts: CountsByModel | None = None
     quality: Quality | None = None
     transcript: Hash | None = None
+    claimants: Claimants | None = None
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:

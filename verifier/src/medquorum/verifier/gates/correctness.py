@@ -12,12 +12,10 @@ from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.result import COUNT_BITS
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
-__all__ = ["COUNT_BITS", "Correctness"]
-
-COUNT_BITS = 32
-"""Ring of counts of images."""
+__all__ = ["Correctness"]
 
 
 @dataclass(frozen=True)

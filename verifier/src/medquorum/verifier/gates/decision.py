@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.comparison.interface import Comparison
-from medquorum.verifier.gates.correctness import COUNT_BITS
 from medquorum.verifier.gates.parameter_range import FAIL_BITS
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.result import COUNT_BITS
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["deal_decision", "decide"]
@@ -33,15 +31,14 @@ def decide(
     counts: IntArray,
     needed: IntArray | None,
     fails: IntArray,
-) -> bool:
-    """Open the single bit [every count reaches its minimum and nothing failed].
+) -> IntArray:
+    """Return the share (1,) modulo 2 of the single bit [every count reaches its minimum and nothing failed].
 
     1. Fails (Rescale, NEGATIVE) of count - minimum; P0 subtracts the minima, so that P1 does not learn the base
        model's counts.
     2. Add them to the fails of RANGE and norm; below 2^31.
     3. [fails - 1 < 0] (Rescale, NEGATIVE).
-    4. Check that the dealer's message is used up, then open the bit: a message that does not fit leaves neither party
-       with a verdict.
+    4. Check that the dealer's message is used up: one that does not fit leaves neither party with a verdict.
 
     Parameters
     ----------
@@ -68,4 +65,4 @@ def decide(
         total = total - 1
     holds = _NONE.evaluate(party, randomness, comparison, total)
     randomness.finish()
-    return bool(party.reveal(holds, 1)[0] == np.int64(1))
+    return holds

@@ -169,8 +169,8 @@ class Evaluation:
         randomness.finish()
         return result
 
-    def decide(self, counts: IntArray, needed: IntArray | None, fails: IntArray) -> bool:
-        """Open the verdict's single bit: no fails, and every count reaches P0's minimum (None at P1)."""
+    def decide(self, counts: IntArray, needed: IntArray | None, fails: IntArray) -> IntArray:
+        """Return the share (1,) of the verdict's single bit: no fails, and every count reaches P0's minimum."""
         randomness = self._randomness(MODEL_BATCH, "decision")
         return decide(self._party, randomness, Tree(), counts, needed, fails)
 

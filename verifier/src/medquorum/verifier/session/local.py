@@ -13,11 +13,11 @@ import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.comparison.interface import Comparison
-from medquorum.verifier.gates.correctness import COUNT_BITS
 from medquorum.verifier.model.plan import Plan
 from medquorum.verifier.offline.cost_model import in_batches
 from medquorum.verifier.offline.dealer import Dealer, Dealing
 from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.result import COUNT_BITS
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.randomness.channel import Channel
 from medquorum.verifier.randomness.identifier import MaterialId
@@ -205,9 +205,9 @@ def _play(side: Evaluation, member: Party, supply: Supply, plan: Plan, inputs: I
     counts = np.sum(found, axis=0)
     batches = _costs(clock, member, supply, model)
     if inputs.needed is None:
-        accepted = side.decide(counts[:0], None, fails)
+        accepted = bool(member.reveal(side.decide(counts[:0], None, fails), 1)[0])
         return Outcome(accepted, member.reveal(counts, COUNT_BITS) if accepted else None, model, batches)
-    accepted = side.decide(counts, inputs.needed if first else None, fails)
+    accepted = bool(member.reveal(side.decide(counts, inputs.needed if first else None, fails), 1)[0])
     return Outcome(accepted, None, model, batches)
 
 

@@ -17,7 +17,7 @@ from medquorum.chaincode.state.rounds import get_round
 from medquorum.chaincode.state.verdicts import check_undecided
 from medquorum.chaincode.transactions.task import check_hospital, check_verifier, get_task
 from medquorum.core import rules
-from medquorum.core.documents.attestation import EVALUATION, UNEVALUATED, Attestation, Result
+from medquorum.core.documents.attestation import EVALUATION, UNEVALUATED, UNJUDGED, Attestation, Result
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.verdict import Verdict
@@ -28,7 +28,10 @@ __all__ = ["attestation_of", "both_found", "verdict_of"]
 
 @transaction
 def attest_verdict(context: Context, task: TaskId, round_number: RoundNumber, hospital: Msp, result: Json) -> Answer:
-    """Record the caller's result {accepted, reason, counts?, quality?, encrypted: update, dataset, transcript}."""
+    """Record the caller's result {accepted, reason, counts?, quality?}.
+
+    In an encrypted task {claimants?, update, dataset, transcript} besides.
+    """
     document = get_task(context, task)
     current = get_round(context, task, round_number)
     _check_attester(context, document, current, hospital)
@@ -63,6 +66,7 @@ def attestation_of(context: Context, task: Task, current: Round, hospital: str, 
         mode=None if task.encrypted is None else task.mode,
     )
     _check_reason(task, attestation.result)
+    _check_claimants(task, hospital, attestation.result)
     _check_disclosure(task, attestation.result)
     return attestation
 
@@ -93,7 +97,7 @@ def _fields(task: Task, result: Any) -> dict[str, Any]:
 
 
 def _check_disclosure(task: Task, result: Result) -> None:
-    reasons = {None, "RULE"} if task.encrypted is None else {None, "RULE", *UNEVALUATED}
+    reasons = {None, "RULE"} if task.encrypted is None else {None, "RULE", *UNJUDGED}
     if task.disclosure == "bit" and (
         result.counts is not None or result.quality is not None or result.reason not in reasons
     ):
@@ -103,13 +107,26 @@ def _check_disclosure(task: Task, result: Result) -> None:
 
 
 def _check_reason(task: Task, result: Result) -> None:
-    known = {reason.value for reason in rules.Reason} | (UNEVALUATED if task.encrypted else frozenset())
+    known = {reason.value for reason in rules.Reason} | (UNJUDGED if task.encrypted else frozenset())
     if result.accepted != (result.reason is None) or not {result.reason} <= known | {None}:
         raise ContractError(
             "BAD_ATTESTATION",
             f"accepted {result.accepted} and reason {result.reason} do not belong together",
             f"Send null for an accepted update, otherwise one of {', '.join(sorted(known))}",
         )
+
+
+def _check_claimants(task: Task, hospital: str, result: Result) -> None:
+    """Refuse a result that was left unevaluated on nobody's word, or on a stranger's."""
+    said = result.claimants or []
+    if bool(said) != (result.reason in UNEVALUATED) or not {*said} <= {*task.attesters(hospital)}:
+        raise ContractError(
+            "BAD_ATTESTATION",
+            f"the reason {result.reason} and the claimants {', '.join(said) or 'none'} do not belong together",
+            f"With {', '.join(sorted(UNEVALUATED))} name the parties that say so, else nobody",
+        )
+    if said != sorted({*said}):
+        raise ContractError("BAD_ATTESTATION", "the claimants are not sorted, each named once")
 
 
 def both_found(context: Context, task: Task, current: Round, attestation: Attestation) -> bool:

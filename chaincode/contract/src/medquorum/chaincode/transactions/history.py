@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from medquorum.chaincode.arguments import JsonList, TaskId, Word
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate
@@ -49,19 +51,25 @@ def read_history(context: Context, kind: Word, attributes: JsonList) -> Answer:
 
 @evaluate
 def read_scores(context: Context, task: TaskId) -> Answer:
-    """Count each hospital's outcomes over all rounds and add up the quality of its accepted updates."""
+    """Count each hospital's outcomes over all rounds and add up the quality of its accepted updates.
+
+    ``claimants`` counts on whose word its updates were left unjudged: one party's word costs an update its verdict.
+    """
     rounds = context.list(Round, task)
     hospitals = {*get_task(context, task).hospitals, *(one for current in rounds for one in current.outcomes)}
-    scores = {
-        hospital: {"accepted": 0, "refused": 0, "no_quorum": 0, "missing": 0, "quality": 0}
-        for hospital in sorted(hospitals)
+    numbers = ("accepted", "refused", "unjudged", "no_quorum", "missing", "quality")
+    scores: dict[str, dict[str, Any]] = {
+        hospital: dict.fromkeys(numbers, 0) | {"claimants": {}} for hospital in sorted(hospitals)
     }
     for current in rounds:
         for hospital, outcome in current.outcomes.items():
-            scores[hospital][outcome] += 1
-            if outcome == "accepted":
+            score = scores[hospital]
+            score[outcome] += 1
+            if outcome in ("accepted", "unjudged"):
                 verdict = context.get(Verdict, task, current.round, hospital)
-                scores[hospital]["quality"] += verdict.quality or 0
+                score["quality"] += verdict.quality or 0
+                for party in verdict.claimants or []:
+                    score["claimants"][party] = score["claimants"].get(party, 0) + 1
     return scores
 
 

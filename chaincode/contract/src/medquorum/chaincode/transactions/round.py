@@ -16,7 +16,7 @@ from medquorum.chaincode.state.verdicts import find_verdict
 from medquorum.chaincode.transactions.aggregate import agreed, find_aggregates
 from medquorum.chaincode.transactions.models import store_of
 from medquorum.chaincode.transactions.task import check_coordinator, get_task
-from medquorum.core.documents.attestation import Attestation
+from medquorum.core.documents.attestation import UNJUDGED, Attestation
 from medquorum.core.documents.model import Keeper, Model, Purged
 from medquorum.core.documents.round import ENDED, Outcome, Round
 from medquorum.core.documents.task import Task
@@ -179,7 +179,9 @@ def _outcome(context: Context, task: Task, number: int, hospital: str) -> Outcom
     """Report what became of a candidate; where all have attested they differ, and nothing more comes."""
     verdict = find_verdict(context, task.task, number, hospital)
     if verdict is not None:
-        return "accepted" if verdict.accepted else "refused"
+        if verdict.accepted:
+            return "accepted"
+        return "unjudged" if verdict.reason in UNJUDGED else "refused"
     said = [context.find(Attestation, task.task, number, hospital, attester) for attester in task.attesters(hospital)]
     return "no_quorum" if all(said) else "missing"
 

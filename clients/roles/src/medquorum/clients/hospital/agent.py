@@ -206,7 +206,12 @@ class Hospital:
         verdict = found.verdicts.get(self._ledger.msp)
         if verdict is not None:
             self._report.event(
-                "verdict", round=awaited, accepted=verdict.accepted, reason=verdict.reason, counts=verdict.counts
+                "verdict",
+                round=awaited,
+                accepted=verdict.accepted,
+                reason=verdict.reason,
+                counts=verdict.counts,
+                **({} if verdict.claimants is None else {"claimants": verdict.claimants}),
             )
         elif found.round is None or not ended(found.round):
             return

@@ -51,6 +51,10 @@ class Record:
         if name in self._used:
             raise MaterialError("this attempt was dealt before", "Ask for the next attempt")
 
+    def uses(self, start: bytes) -> int:
+        """Return how many of the names begin so."""
+        return sum(name.startswith(start) for name in self._used)
+
     def use(self, name: bytes) -> None:
         """Use a name; on return it is on the disk.
 

@@ -49,6 +49,11 @@ class DealRequest(Message):
         return canonical.encode([self.task, self.round, self.hospital, self.attempt])
 
     @property
+    def series(self) -> bytes:
+        """What the keys of all attempts of the verification begin with."""
+        return canonical.encode([self.task, self.round, self.hospital])[:-1] + b","
+
+    @property
     def other(self) -> DealRequest:
         """What the other party must have asked for."""
         return self.model_copy(update={"party": 1 - self.party})

@@ -23,6 +23,7 @@ from medquorum.verifier.service.dealing.gate_frames import gate_header
 from medquorum.verifier.service.dealing.record import Record
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.frames import split
+from medquorum.verifier.session.greeting import ATTEMPTS
 
 __all__ = ["PROBE", "SERVICE", "Dealings"]
 
@@ -176,6 +177,9 @@ class Dealings:
         try:
             if first.other != second:
                 raise MaterialError("the parties asked for different plans", "Run the same version on the same task")
+            self._record.check(first.key)
+            if self._record.uses(first.series) >= ATTEMPTS:
+                raise MaterialError(f"{ATTEMPTS} attempts were dealt before", "Leave this update out")
             self._record.use(first.key)
             meeting.mask_seeds = self._mask_seeds(first.name)
             threading.Thread(target=meeting.deal, name="dealing", daemon=True).start()

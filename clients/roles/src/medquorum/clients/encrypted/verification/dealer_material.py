@@ -9,7 +9,7 @@ from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.service.dealing.material import Material, measure_dealer
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.session.session import VerificationSpec
+from medquorum.verifier.session.spec import VerificationSpec
 
 __all__ = ["TaskDealer"]
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.core import rules
-from medquorum.core.documents.attestation import DATASET, DISPUTED, NO_MATERIAL
+from medquorum.core.documents.attestation import IMPOSSIBLE
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.verdict import disclosed
 from medquorum.core.fixedpoint import IntArray
@@ -16,9 +17,22 @@ from medquorum.core.inference import AccuracyCounts
 from medquorum.core.rules.minima import least_counts
 from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.session.greeting import BaseCounts
-from medquorum.verifier.session.session import OpenedResult, VerificationSpec
+from medquorum.verifier.session.session import OpenedResult
+from medquorum.verifier.session.spec import VerificationSpec
 
-__all__ = ["attestation_result", "base_statement", "minima", "read_counts", "screened", "unevaluated"]
+__all__ = [
+    "ImpossibleResult",
+    "attestation_result",
+    "base_statement",
+    "minima",
+    "read_counts",
+    "screened",
+    "unevaluated",
+]
+
+
+class ImpossibleResult(ProtocolError):
+    """What was opened cannot be true: a party or the dealer has lied. It is recorded, for nothing is opened again."""
 
 
 def _update_rule(task: Task) -> rules.PerUpdate:
@@ -54,30 +68,39 @@ def minima(task: Task, base: AccuracyCounts, spec: VerificationSpec) -> IntArray
 
 def attestation_result(task: Task, hospital: str, opened: OpenedResult, spec: VerificationSpec) -> dict[str, Any]:
     """Return the attested result: accepted, reason and, in disclosure mode count, counts and quality."""
-    reason = unevaluated(opened)
-    if reason is not None:
-        return {"accepted": False, "reason": reason}
+    refused = unevaluated(task, hospital, opened)
+    if refused is not None:
+        return refused
     if spec.only_bit:
         return {"accepted": opened.holds, "reason": None if opened.holds else rules.Reason.RULE.value}
-    base, candidate = screened(task, hospital, opened, spec)
+    try:
+        base, candidate = screened(task, hospital, opened, spec)
+    except ImpossibleResult:
+        return {"accepted": False, "reason": IMPOSSIBLE}
     # The norm bound is in the condition bit.
     (verdict,) = rules.judge(_update_rule(task).model_copy(update={"norm": None}), base, [candidate])
     return disclosed(task, verdict)
 
 
-def unevaluated(opened: OpenedResult) -> str | None:
-    """Return the reason where nothing was evaluated."""
-    if opened.without_images:
-        return DATASET
-    if opened.disputed:
-        return DISPUTED
-    return NO_MATERIAL if opened.refused else None
+def unevaluated(task: Task, hospital: str, opened: OpenedResult) -> dict[str, Any] | None:
+    """Return what is attested where nothing was evaluated: the reason, and the parties on whose word."""
+    if opened.refusal is None:
+        return None
+    parties = settings_of(task).evaluators(hospital)
+    claimants = sorted(parties[index] for index in opened.refusal.claimants)
+    return {"accepted": False, "reason": opened.refusal.reason, "claimants": claimants}
 
 
 def screened(
     task: Task, hospital: str, opened: OpenedResult, spec: VerificationSpec
 ) -> tuple[AccuracyCounts, rules.Candidate]:
-    """Return the base model's accuracy counts and the candidate, from what was opened in disclosure mode count."""
+    """Return the base model's accuracy counts and the candidate, from what was opened in disclosure mode count.
+
+    Raises
+    ------
+    ImpossibleResult
+        What was opened, or P0's statement, cannot be true.
+    """
     base = _stated_counts(opened.statement, spec)
     if not opened.holds:
         # One bit says that RANGE and norm hold; which of them failed stays secret.
@@ -88,19 +111,13 @@ def screened(
 
 
 def _stated_counts(stated: BaseCounts | None, spec: VerificationSpec) -> AccuracyCounts:
-    """Read what P0 says of the base model.
-
-    Raises
-    ------
-    ProtocolError
-        It cannot be true.
-    """
+    """Read what P0 says of the base model."""
     if stated is not None:
         counts = AccuracyCounts(stated.correct, stated.per_class_correct, stated.per_class_total)
         widths = {len(counts.per_class_correct), *(subject.program.classes for subject in spec.plan.subjects)}
         if widths == {len(counts.per_class_total)} and _possible(counts) and counts.total == spec.images:
             return counts
-    raise ProtocolError("P0 says nothing possible of the base model", "Both parties have to run the same release")
+    raise ImpossibleResult("P0 says nothing possible of the base model", "Both parties have to run the same release")
 
 
 def read_counts(counts: tuple[int, ...], spec: VerificationSpec, base: AccuracyCounts) -> dict[str, AccuracyCounts]:
@@ -108,12 +125,12 @@ def read_counts(counts: tuple[int, ...], spec: VerificationSpec, base: AccuracyC
 
     Raises
     ------
-    ProtocolError
+    ImpossibleResult
         There are more or fewer of them than the spec has, for the other party's word left them out; or they cannot
         be true, as when the dealer dealt something else.
     """
     if len(counts) != spec.conditions:
-        raise ProtocolError(
+        raise ImpossibleResult(
             f"{len(counts)} counts of {spec.name.hospital} were opened, not {spec.conditions}", "Abort the round"
         )
     read: dict[str, AccuracyCounts] = {}
@@ -126,7 +143,7 @@ def read_counts(counts: tuple[int, ...], spec: VerificationSpec, base: AccuracyC
             total, found or (total,), base.per_class_total if classes else (spec.images,)
         )
         if not _possible(read[subject.key]):
-            raise ProtocolError(
+            raise ImpossibleResult(
                 f"the counts opened of {spec.name.hospital} cannot be true",
                 "Look at the dealer and both parties",
             )

@@ -17,7 +17,7 @@ from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.session.session import VerificationSpec
+from medquorum.verifier.session.spec import VerificationSpec
 
 __all__ = ["is_sum", "make_spec", "make_sum_spec", "plan_document", "settings_of"]
 

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import structlog
 
-from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.images import PrivateImages
 from medquorum.clients.encrypted.verification.masked_parameters import keep_masked
 from medquorum.clients.encrypted.verification.result import attestation_result, base_statement, minima
@@ -29,8 +28,10 @@ from medquorum.core.model import Tensors
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.opening.transport import Transport
+from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.journal import Journal
-from medquorum.verifier.session.session import OpenedResult, PartyInputs, Session, VerificationSpec
+from medquorum.verifier.session.session import OpenedResult, Session
+from medquorum.verifier.session.spec import DealerClient, ImageInputs, Observer, PartyInputs, VerificationSpec
 
 __all__ = ["Shares", "Verification", "commitment"]
 
@@ -63,7 +64,7 @@ class Verification:
         ledger: Ledger,
         task: Task,
         index: int,
-        dealer: TaskDealer,
+        dealer: DealerClient,
         shares: Shares,
         images: PrivateImages | None,
         folder: Path,
@@ -141,56 +142,61 @@ class Verification:
             self._base = (model, tensors, None if self._images is None else self._images.count_correct(tensors))
         return self._base[1], self._base[2]
 
-    def _progress(self, transport: Transport, round_number: int, hospital: str) -> Callable[[int, int], None]:
-        """Return what reports images done; a process that shall end does so there: its journal goes on."""
-        sent, received, pace = transport.bytes_sent, transport.bytes_received, Pace()
-
-        def progress(done: int, total: int) -> None:
-            left = pace.seconds_left(done, total)
-            self._report.progress(
-                "verification",
-                done,
-                total,
-                unit="images",
-                round=round_number,
-                hospital=hospital,
-                **({} if left is None else {"seconds_left": left}),
-                sent=transport.bytes_sent - sent,
-                received=transport.bytes_received - received,
-            )
-            self._control.check()
-
-        return progress
-
     def _opened(self, transport: Transport, spec: VerificationSpec, share: IntArray | None) -> OpenedResult:
         name = spec.name
-        session = Session(
-            self._index,
-            transport,
-            _journal(round_folder(self._folder, name.round) / f"{name.hospital}.journal"),
-            spec,
-            self._inputs(spec, share),
-            lambda attempt, first, comparing: self._dealer.take(spec, attempt, first, comparing),
-            self._dealer.bandwidth,
-            self._progress(transport, name.round, name.hospital),
-            lambda masked: keep_masked(self._folder, name.round, name.hospital, masked),
-        )
+        session = Session(self._inputs(spec, share), _Watch(self, name, transport))
         with self._report.phase("verification", round=name.round, hospital=name.hospital):
-            return session.run()
+            return session.run(transport)
 
     def _inputs(self, spec: VerificationSpec, share: IntArray | None) -> PartyInputs:
         tensors, counts = self.base(str(spec.facts["base"]))
-        base = {name: values.astype("int64") for name, values in tensors.items()}
-        if self._images is None or counts is None:
-            return PartyInputs(base, share)
-        only_bit = spec.only_bit
+        images = None
+        if self._images is not None and counts is not None:
+            samples = self._images.images, self._images.labels
+            images = (
+                ImageInputs(samples, minima=minima(self._task, counts, spec))
+                if spec.only_bit
+                else ImageInputs(samples, statement=base_statement(counts))
+            )
         return PartyInputs(
-            base,
-            share,
-            (self._images.images, self._images.labels),
-            minima(self._task, counts, spec) if only_bit else None,
-            None if only_bit else base_statement(counts),
+            index=self._index,
+            spec=spec,
+            journal=_journal(round_folder(self._folder, spec.name.round) / f"{spec.name.hospital}.journal"),
+            dealer=self._dealer,
+            base={name: values.astype("int64") for name, values in tensors.items()},
+            share=share,
+            images=images,
         )
+
+
+class _Watch(Observer):
+    """Reports images done and keeps R; a process that shall end does so there: its journal goes on."""
+
+    def __init__(self, verification: Verification, name: MaterialId, transport: Transport) -> None:
+        self._verification = verification
+        self._name = name
+        self._transport = transport
+        self._before = transport.bytes_sent, transport.bytes_received
+        self._pace = Pace()
+
+    def progress(self, done: int, total: int) -> None:
+        left = self._pace.seconds_left(done, total)
+        sent, received = self._before
+        self._verification._report.progress(
+            "verification",
+            done,
+            total,
+            unit="images",
+            round=self._name.round,
+            hospital=self._name.hospital,
+            **({} if left is None else {"seconds_left": left}),
+            sent=self._transport.bytes_sent - sent,
+            received=self._transport.bytes_received - received,
+        )
+        self._verification._control.check()
+
+    def masked(self, parameters: IntArray) -> None:
+        keep_masked(self._verification._folder, self._name.round, self._name.hospital, parameters)
 
 
 def _journal(path: Path) -> Journal | None:

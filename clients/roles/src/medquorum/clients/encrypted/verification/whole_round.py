@@ -10,17 +10,25 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
-from medquorum.clients.encrypted.verification.result import read_counts, screened, unevaluated
+from medquorum.clients.encrypted.verification.result import ImpossibleResult, read_counts, screened, unevaluated
 from medquorum.clients.encrypted.verification.update_verification import Verification, commitment
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.core import canonical, rules
+from medquorum.core.documents.attestation import IMPOSSIBLE
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.verdict import disclosed
 from medquorum.core.inference import AccuracyCounts
-from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.opening.transport import Transport
 
 __all__ = ["verify_round"]
+
+
+class _NoAverage(Exception):
+    """The model of a prefix cannot be judged, so no candidate can; ``result`` is what each is told."""
+
+    def __init__(self, result: dict[str, Any]) -> None:
+        super().__init__(result["reason"])
+        self.result = result
 
 
 def verify_round(
@@ -45,31 +53,37 @@ def verify_round(
     for hospital in hospitals:
         opened, spec = verification.evaluate(transport, status, hospital, patience())
         transcripts.append([[hospital], opened.transcript])
-        reason = unevaluated(opened)
-        if reason is not None:
-            results[hospital] = {"accepted": False, "reason": reason}
-        else:
+        refused = unevaluated(task, hospital, opened)
+        if refused is not None:
+            results[hospital] = refused
+            continue
+        try:
             base, candidate = screened(task, hospital, opened, spec)
             bases.append(base)
             candidates.append(candidate)
+        except ImpossibleResult:
+            results[hospital] = {"accepted": False, "reason": IMPOSSIBLE}
 
     def aggregate_counts(names: tuple[str, ...]) -> AccuracyCounts:
         opened, spec = verification.evaluate_sum(transport, status, names)
-        if opened.refused:
-            raise MaterialError("the dealer deals nothing for a sum", "Look at its log, then abort the round")
-        if opened.without_images:
-            raise ProtocolError("P0 has no images for a sum of updates that it evaluated", "Abort the round")
-        if opened.disputed:
-            raise ProtocolError("the other party has no share of a sum of shares it had", "Abort the round")
         transcripts.append([list(names), opened.transcript])
-        return read_counts(opened.counts, spec, bases[0])["own"]
+        refused = unevaluated(task, names[0], opened)
+        if refused is not None:
+            raise _NoAverage(refused)
+        try:
+            return read_counts(opened.counts, spec, bases[0])["own"]
+        except ImpossibleResult as error:
+            raise _NoAverage({"accepted": False, "reason": IMPOSSIBLE}) from error
 
     if candidates:
         rule = rules.parse_rule(task.rule).model_copy(update={"norm": None})  # the bound is in the condition bit
-        verdicts = rules.judge(
-            rule, bases[0], candidates, aggregate_counts=aggregate_counts, minimum=task.minimum_accepted
-        )
-        results |= {verdict.name: disclosed(task, verdict) for verdict in verdicts}
+        try:
+            verdicts = rules.judge(
+                rule, bases[0], candidates, aggregate_counts=aggregate_counts, minimum=task.minimum_accepted
+            )
+            results |= {verdict.name: disclosed(task, verdict) for verdict in verdicts}
+        except _NoAverage as error:
+            results |= {candidate.name: error.result for candidate in candidates}
     return {
         "results": {name: result | {"update": commitment(status, name)} for name, result in results.items()},
         "dataset": task.dataset,

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A party that adds to its share of the result before it commits to it, as nobody can see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from medquorum.verifier.opening.result import SALT_BYTES, ResultShare
+from medquorum.verifier.session.journal import KeptResult
+from medquorum.verifier.session.session import Session
+
+__all__ = ["BIT", "COUNTS", "lying"]
+
+BIT, COUNTS = 0, 1
+
+
+def lying(liar: int, place: int, shift: int) -> type[Session]:
+    """Make a session in which party ``liar`` adds to the bit, or to the first count, of its own share."""
+
+    class Lying(Session):
+        def _evaluated(self, *given: Any) -> KeptResult:
+            kept = super()._evaluated(*given)
+            if self._inputs.index != liar:
+                return kept
+            values = list(kept.share.values)
+            salt, share = values[place][:SALT_BYTES], values[place][SALT_BYTES:]
+            width = 1 if place == BIT else 4
+            first = (int.from_bytes(share[:width], "little") + shift) % (2 if place == BIT else 1 << 32)
+            values[place] = salt + first.to_bytes(width, "little") + share[width:]
+            return KeptResult(kept.attempt, ResultShare(tuple(values)), kept.statement, kept.digests)
+
+    return Lying
