@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What network operators send one another: consortium files, organisations' bundles, changes of the channel."""
 
+from medquorum.clients.proof.trust_root import read_root
 from medquorum.errors import MedquorumError
 from medquorum.network.consortium.consortium import load, sample, write
 from medquorum.network.consortium.paths import NetworkFolder
@@ -19,6 +20,8 @@ SEEDS = [
     bundle.export(FOLDER, CONSORTIUM.organisation("Hospital1")).text.encode(),
     bundle.export(FOLDER, CONSORTIUM.orderers[0]).text.encode(),
     b"[" * 2000 + b"]" * 2000,
+    b"name = " + b"[" * 2000,
+    b"quorum = inf\norganisations = []\norderers = []",
 ]
 
 
@@ -28,9 +31,14 @@ def taken() -> None:
     bundle.store(found, CONSORTIUM, FOLDER)
 
 
+def endorsers() -> None:
+    """Read what an auditor believes."""
+    read_root(FOLDER.organizations / "peerOrganizations", PATH)
+
+
 def run(data: bytes) -> None:
     PATH.write_bytes(data)
-    for read in (lambda: load(PATH), taken, lambda: config_update.read(PATH)):
+    for read in (lambda: load(PATH), taken, lambda: config_update.read(PATH), endorsers):
         try:
             read()
         except MedquorumError:

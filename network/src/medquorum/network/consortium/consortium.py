@@ -318,7 +318,7 @@ def _find(organisations: Sequence[One], name: str) -> One:
 def _parse(text: str, source: str, changes: dict[str, Any]) -> Consortium:
     try:
         return Consortium.model_validate(expand(tomllib.loads(text), changes))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{source} is not TOML: {error}", "Correct that line") from error
     except ValidationError as error:
         found = "; ".join(f"{_place(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors()[:5])

@@ -261,7 +261,7 @@ def tasks(
 def _read_document(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except Exception as error:  # the parser lets more out than its own errors
         raise ConfigError(f"{path} cannot be read: {error}", "Write it as JSON or YAML") from error
     if not isinstance(document, dict):
         raise DataError(f"{path} holds no object", "Write it as JSON or YAML with named fields")

@@ -52,7 +52,7 @@ def rule_document(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text) if text.startswith("{") else {"name": text}
         rules.parse_rule(document)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"the rule {text} is not JSON: {error}") from error
     except MedquorumError as error:
         raise ConfigError(

@@ -83,7 +83,7 @@ class UpdateStore:
                 record["base"], (place / "parameters.bin").read_bytes(), (place / "salts.bin").read_bytes()
             )
             intact = record["chunks"] == update.chunks
-        except (OSError, ValueError, KeyError, TypeError, ModelError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, ModelError) as error:
             raise DataError(f"the stored update in {place} cannot be read: {error}", f"Remove {place}") from error
         if not intact:
             raise DataError(f"the stored update in {place} was changed", f"Remove {place} to train again")

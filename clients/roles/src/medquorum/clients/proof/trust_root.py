@@ -63,7 +63,7 @@ def read_root(organizations: Path, consortium: Path | None) -> Endorsers:
         quorum = int(document["quorum"])
         beside = organizations.absolute().parent / "ordererOrganizations"
         orderers = {one["msp_id"]: beside / one["domain"] for one in document["orderers"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ConfigError(
             f"{place} does not say who the verifiers are: {error!r}",
             "Give the network's consortium.toml, in full as `medquorum-network` writes it, with --consortium",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from medquorum.errors import ConfigError
 from medquorum.network.devnet.policy.policy import out_of, parse
@@ -147,7 +147,7 @@ def read(path: Path) -> Mapping[str, Definition]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         definitions = {name: Definition.model_validate(entry) for name, entry in document.items()}
-    except (ValueError, ValidationError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise ConfigError(f"{path} is no chaincode list: {error}", "Deploy the chaincode again") from error
     for definition in definitions.values():
         for policy in (definition.policy, *(c.policy for c in definition.collections)):
