@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from medquorum.clients.encrypted.aggregation.record import context_of
+from medquorum.clients.encrypted.aggregation.record import context_of, note_opening
 from medquorum.errors import MaterialError, ProtocolError, ShareError
 from medquorum.verifier.binding.resharing import reshare_bytes
 from medquorum.verifier.service.deliveries import Delivery
@@ -49,6 +49,19 @@ def test_only_the_accepted_updates_are_summed(make: Make, monkeypatch: pytest.Mo
     rig.share()
     rig.attest_masks()
     assert {one["model"] for one in rig.run().values()} == {rig.expected([H1, H3])}
+
+
+@pytest.mark.parametrize("node", PARTIES)
+def test_a_node_that_opened_a_sum_too_like_this_one_publishes_nothing(make: Make, node: str) -> None:
+    """The contract refuses such a set; where the ledger shows it all the same, the difference would be an update."""
+    rig = aggregating(make)
+    assert rig.status.round is not None
+    larger = rig.status.round.model_copy(update={"round": 7, "accepted": [*HOSPITALS, "Hospital4MSP"]})
+    note_opening(rig.folder / node / "opened", larger, 3)
+    rig.share()
+    rig.attest_masks()
+    assert rig.run() == {}
+    assert not list((rig.folder / node).rglob(f"{node}.sum"))
 
 
 def test_too_few_accepted_keep_the_base_and_open_nothing(make: Make) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medquorum.clients.encrypted.aggregation.record import fix_set
+from medquorum.clients.encrypted.aggregation.record import fix_set, note_opening
 from medquorum.clients.encrypted.party.control_messages import receive_json
 from medquorum.clients.encrypted.verification.masked_parameters import keep_masked, masked_sum
 from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
@@ -38,6 +38,19 @@ def test_one_set_a_round_for_ever(tmp_path: Path) -> None:
     fix_set(tmp_path / "sums", first)
     with pytest.raises(MaterialError, match="3 other updates of round 1"):
         fix_set(tmp_path / "sums", aggregating("Hospital1MSP", "Hospital2MSP"))
+
+
+def test_a_node_opens_no_second_sum_that_differs_by_few(tmp_path: Path) -> None:
+    """Whatever its peer says; after a restart, and on another base it may."""
+    four = aggregating(*(f"Hospital{number}MSP" for number in range(1, 5)))
+    three = aggregating(*(f"Hospital{number}MSP" for number in range(2, 5))).model_copy(update={"round": 2})
+    for _ in range(2):
+        note_opening(tmp_path / "opened", four, 3)
+    for _ in range(2):
+        with pytest.raises(MaterialError, match="4 other updates on the base of round 2 was opened in round 1"):
+            note_opening(tmp_path / "opened", three, 3)
+    note_opening(tmp_path / "opened", four.model_copy(update={"round": 3}), 3)
+    note_opening(tmp_path / "opened", three.model_copy(update={"round": 4, "base": "c" * 64}), 3)
 
 
 def test_one_masked_form_of_an_update_in_all_attempts(tmp_path: Path) -> None:

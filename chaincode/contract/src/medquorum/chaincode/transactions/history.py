@@ -23,6 +23,7 @@ KINDS = {
     "consortiumProposal": 1,
     "masks": 2,
     "model": 1,
+    "opened": 3,
     "purged": 1,
     "round": 2,
     "stored": 3,

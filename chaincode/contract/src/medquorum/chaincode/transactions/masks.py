@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dealer's word on the masks of the accepted updates, before their sum is opened: it binds the sum to them."""
+"""The dealer's word on the masks of the accepted updates, before their sum is opened: it binds the sum to them.
+
+From then on the sum counts as opened, whatever becomes of the round.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from medquorum.chaincode.state.rounds import get_round
 from medquorum.chaincode.transactions.task import get_task
 from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.opened import OVERLAP, OpenedSum, revealing
 from medquorum.errors import ContractError
 
 
@@ -25,7 +29,24 @@ def attest_masks(context: Context, task: TaskId, round_number: RoundNumber, hash
     current.expect("aggregating")
     if context.find(Masks, task, round_number) is not None:
         raise ContractError("ALREADY_ATTESTED", f"the masks of round {round_number} were attested before")
+    beside = revealing(current.accepted, document.minimum_accepted, context.list(OpenedSum, current.base))
+    if beside is not None:
+        raise ContractError(
+            OVERLAP,
+            f"the sum of {len(beside.accepted)} other updates on this base was opened in round {beside.round} of "
+            f"{beside.task}",
+            "Abort the round: the difference of the two sums would tell about few hospitals",
+        )
     attested = Masks(task=task, round=round_number, dealer=context.msp, accepted=current.accepted, hash=hash)
     context.put(attested)
+    context.put(
+        OpenedSum(
+            base=current.base,
+            round=round_number,
+            task=task,
+            accepted=current.accepted,
+            minimum=document.minimum_accepted,
+        )
+    )
     context.event("MasksAttested", task=task, round=round_number)
     return attested.plain()

@@ -18,6 +18,7 @@ from medquorum.chaincode.transactions.models import store_of
 from medquorum.chaincode.transactions.task import check_coordinator, get_task
 from medquorum.core.documents.attestation import UNJUDGED, Attestation
 from medquorum.core.documents.model import Keeper, Model, Purged
+from medquorum.core.documents.opened import OVERLAP, OpenedSum, revealing
 from medquorum.core.documents.round import ENDED, Outcome, Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
@@ -75,8 +76,9 @@ def close_verdicts(context: Context, task: TaskId, round_number: RoundNumber, re
         )
     accepted = [hospital for hospital, outcome in outcomes.items() if outcome == "accepted"]
     fixed = {"outcomes": outcomes, "accepted": accepted}
-    if len(accepted) < document.minimum_accepted:
-        ended = {"state": "closed", "model": current.base, "reason": _because("TOO_FEW", reason)}
+    refused = _refused_sum(context, document, current, accepted)
+    if refused is not None:
+        ended = {"state": "closed", "model": current.base, "reason": _because(refused, reason)}
         return _step(context, "RoundClosed", current.model_copy(update=fixed | ended))
     following = {"state": "aggregating", "reason": reason or None}
     return _step(context, "VerdictsClosed", current.model_copy(update=fixed | following))
@@ -184,6 +186,16 @@ def _outcome(context: Context, task: Task, number: int, hospital: str) -> Outcom
         return "unjudged" if verdict.reason in UNJUDGED else "refused"
     said = [context.find(Attestation, task.task, number, hospital, attester) for attester in task.attesters(hospital)]
     return "no_quorum" if all(said) else "missing"
+
+
+def _refused_sum(context: Context, task: Task, current: Round, accepted: list[str]) -> str | None:
+    """Return why the accepted updates are not added up: too few, or too like a set that was summed on this base."""
+    if len(accepted) < task.minimum_accepted:
+        return "TOO_FEW"
+    if task.encrypted is None:
+        return None  # the verifiers have the updates
+    beside = revealing(accepted, task.minimum_accepted, context.list(OpenedSum, current.base))
+    return None if beside is None else OVERLAP
 
 
 def _because(code: str, reason: str) -> str:

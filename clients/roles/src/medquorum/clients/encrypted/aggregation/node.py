@@ -18,7 +18,7 @@ import structlog
 
 from medquorum.clients.encrypted.aggregation.inbox import Inbox, Sharing
 from medquorum.clients.encrypted.aggregation.membership import task_nodes
-from medquorum.clients.encrypted.aggregation.record import context_of, fix_set, opening_parties
+from medquorum.clients.encrypted.aggregation.record import context_of, fix_set, note_opening, opening_parties
 from medquorum.clients.encrypted.aggregation.result import masked_hash, mismatch_of, model_name, next_packed
 from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
 from medquorum.clients.ledger.ledger import Ledger
@@ -245,6 +245,7 @@ class Node:
     def _published(self, current: Round, sharing: Sharing, attested: Container[str]) -> bool:
         """Send the own sum to the other nodes that may need it and have not got it yet; return whether all have it."""
         own = f"{self._ledger.msp}.sum"
+        note_opening(self._folder / "opened", current, self._task.minimum_accepted)
         if not sharing.has(own):
             sharing.keep(own, self._sum(current, sharing).astype("<i8").tobytes())
         value = sharing.read(own)

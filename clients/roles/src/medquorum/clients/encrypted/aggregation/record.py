@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The set of updates whose sum is opened in a round: fixed by the ledger, written down before anything is sent."""
+"""The sets of updates whose sums are opened: fixed by the ledger, written down before anything is sent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medquorum.core import canonical
+from medquorum.core.documents.opened import OpenedSum, revealing
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.files import write_durably
@@ -15,7 +16,7 @@ from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError
 from medquorum.verifier.binding.resharing import AggregationContext
 
-__all__ = ["context_of", "fix_set", "opening_parties"]
+__all__ = ["context_of", "fix_set", "note_opening", "opening_parties"]
 
 
 def fix_set(folder: Path, current: Round) -> None:
@@ -41,6 +42,34 @@ def fix_set(folder: Path, current: Round) -> None:
             "may have been opened before",
             "Abort the round: opening a second sum would reveal an update",
         )
+
+
+def note_opening(folder: Path, current: Round, minimum: int) -> None:
+    """Write down that a round's sum is being opened, before this node's part of it leaves; kept for ever.
+
+    The ledger holds the same rule; a node does not open a sum that tells about few hospitals on the ledger's word.
+
+    Raises
+    ------
+    MaterialError
+        The sum of a set too much like this one was opened on the same base.
+    """
+    place = folder / f"{current.round:06d}.json"
+    if place.exists():
+        return
+    opened = (OpenedSum.decode(one.read_bytes()) for one in sorted(folder.glob("*.json")))
+    beside = revealing(current.accepted, minimum, [one for one in opened if one.base == current.base])
+    if beside is not None:
+        raise MaterialError(
+            f"the sum of {len(beside.accepted)} other updates on the base of round {current.round} was opened in round "
+            f"{beside.round}",
+            "Abort the round: the difference of the two sums would tell about few hospitals",
+        )
+    opening = OpenedSum(
+        base=current.base, round=current.round, task=current.task, accepted=current.accepted, minimum=minimum
+    )
+    make_private_folder(folder)
+    write_durably(place, opening.encode())
 
 
 def opening_parties(task: Task) -> list[str]:

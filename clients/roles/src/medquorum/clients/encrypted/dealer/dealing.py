@@ -10,6 +10,7 @@ from medquorum.clients.ledger.round_status import ended
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL
 from medquorum.clients.runtime.report import Report
+from medquorum.core.documents.opened import OVERLAP
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError, MaterialError, MedquorumError, ProtocolError
 from medquorum.gateway import GatewayError
@@ -76,5 +77,8 @@ class MaskAttestor:
             self._gone = round_number
             self._report.event("masks_gone", round=round_number, cause=error.cause)
         except ContractError as error:
-            if error.code not in ("ALREADY_ATTESTED", "ROUND_STATE"):
+            if error.code == OVERLAP:
+                self._gone = round_number
+                self._report.event("masks_refused", round=round_number, cause=error.cause)
+            elif error.code not in ("ALREADY_ATTESTED", "ROUND_STATE"):
                 raise
