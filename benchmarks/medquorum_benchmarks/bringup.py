@@ -73,7 +73,7 @@ def bring_up(kind: Kind, consortium: Consortium, folder: Path) -> dict[str, Any]
 def first_transaction(network: Network) -> None:
     """Commit InitConsortium as the first verifier's administrator; peers that have only just met may refuse it."""
     consortium = network.consortium
-    members = {one.msp_id: list(one.roles) for one in consortium.organisations}
+    members = {organisation.msp_id: list(organisation.roles) for organisation in consortium.organisations}
     document = json.dumps({"quorum": consortium.quorum, "members": members})
     profile = network.folder.profile(consortium.having("verifier")[0])
     with connect_profile(profile, "Admin") as gateway:

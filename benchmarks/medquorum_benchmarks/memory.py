@@ -63,7 +63,7 @@ def network_processes(folder: NetworkFolder) -> list[tuple[str, psutil.Process]]
     """Return the network's running processes with their kinds (peer, orderer, chaincode, devnet)."""
     try:
         running = {name: alive(record) for name, record in records(folder).items()}
-        kinds = {one.name: one.kind for one in processes(folder)}
+        kinds = {process.name: process.kind for process in processes(folder)}
     except FileNotFoundError:  # the network is being taken down
         return []
     return [(kinds[name], process) for name, process in running.items() if process and name in kinds]

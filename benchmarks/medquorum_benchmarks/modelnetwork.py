@@ -109,9 +109,12 @@ def bench_network(peers: int, port_base: int, consensus: str = "BFT") -> Iterato
         network.deploy(request(consortium))
         first_transaction(network)
         sessions = {}
-        for one in consortium.members:
+        for organisation in consortium.members:
             connection = Connection(
-                network.folder.profile(one), "User1", consortium.channel.name, folder / "clients" / one.name
+                network.folder.profile(organisation),
+                "User1",
+                consortium.channel.name,
+                folder / "clients" / organisation.name,
             )
-            sessions[one.name] = stack.enter_context(open_session("bench", connection))
+            sessions[organisation.name] = stack.enter_context(open_session("bench", connection))
         yield Bench(network, sessions)

@@ -82,7 +82,7 @@ def _task(options: Options, source: Source, consortium: Consortium) -> Task:
     }
     chosen |= task_settings(options, dataset["image"][0], *_lookups(consortium))
     coordinator = consortium.organisation(FIRST_VERIFIER).msp_id
-    members = {one.msp_id: one.roles for one in consortium.organisations}
+    members = {organisation.msp_id: organisation.roles for organisation in consortium.organisations}
     ledger = Members(sequence=1, quorum=consortium.quorum, members=members)
     document = task_document(ledger, coordinator, model, bytes(length), chosen)
     return Task.from_argument("BAD_TASK", document, layout=layout, length=length, created_by=coordinator, joined=None)

@@ -39,18 +39,18 @@ def _row(cell: str, results: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     )
 
 
-def console_table(name: str, found: Results) -> Table:
+def console_table(name: str, results: Results) -> Table:
     """Return the table for a terminal."""
     table = Table(*HEADINGS, title=f"{name}: final accuracy per seed; sums over rounds and seeds")
-    for row in rows(found):
+    for row in rows(results):
         table.add_row(*row)
     return table
 
 
-def markdown(name: str, found: Results) -> str:
+def markdown(name: str, results: Results) -> str:
     """Return the table as Markdown."""
     lines = [f"# {name}", "", "| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows(found))]) + "\n"
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows(results))]) + "\n"
 
 
 def curve(result: Mapping[str, Any]) -> list[float]:

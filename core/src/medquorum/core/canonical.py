@@ -86,12 +86,12 @@ def _check_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
-    for found in _BRACKETS.finditer(text):
-        if found[0] in "[{":
+    for bracket in _BRACKETS.finditer(text):
+        if bracket[0] in "[{":
             depth += 1
             if depth > MAX_DEPTH:
                 raise ValueError(f"nested deeper than {MAX_DEPTH}")
-        elif found[0] in "]}":
+        elif bracket[0] in "]}":
             depth -= 1
 
 

@@ -42,8 +42,10 @@ def write_private(path: Path, text: str) -> None:
 
 def others_may_write(path: Path) -> bool:
     """Return whether another user than this one and root owns a file or folder, or may write to it."""
-    found = path.stat()
-    if found.st_uid not in (os.geteuid(), 0):
+    stat_result = path.stat()
+    if stat_result.st_uid not in (os.geteuid(), 0):
         return True
-    sticky = stat.S_ISDIR(found.st_mode) and bool(found.st_mode & stat.S_ISVTX)  # as /tmp: nobody else's files
-    return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) and not sticky
+    sticky = stat.S_ISDIR(stat_result.st_mode) and bool(
+        stat_result.st_mode & stat.S_ISVTX
+    )  # as /tmp: nobody else's files
+    return bool(stat_result.st_mode & (stat.S_IWGRP | stat.S_IWOTH)) and not sticky

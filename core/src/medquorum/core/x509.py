@@ -23,14 +23,18 @@ def chained(roots: Sequence[x509.Certificate], intermediates: Sequence[x509.Cert
     """
     issuers, left = list(roots), list(intermediates)
     while left:
-        following = [one for one in left if _is_authority(one) and any(issued(one, known) for known in issuers)]
+        following = [
+            certificate
+            for certificate in left
+            if _is_authority(certificate) and any(issued(certificate, known) for known in issuers)
+        ]
         if not following:
             raise ConfigError(
                 f"the intermediate authority {left[0].subject.rfc4514_string()} is not one of these root authorities'",
                 "Put its root into cacerts or tlscacerts, or take it away",
             )
         issuers += following
-        left = [one for one in left if one not in following]
+        left = [certificate for certificate in left if certificate not in following]
     return issuers
 
 

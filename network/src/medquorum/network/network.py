@@ -79,9 +79,13 @@ class Network:
             embedded.bring_up(self.consortium, self.folder, self.progress)
         else:
             bringup.bring_up(self.consortium, self.folder, fabric_programs, self.progress, organisation)
-        chaincodes = {one.name for one in processes(self.folder, organisation) if one.kind == "chaincode"}
+        chaincodes = {process.name for process in processes(self.folder, organisation) if process.kind == "chaincode"}
         for deployed in deployments(self.folder).values():
-            members = [one for one in self.consortium.members if deployed.process_name(one) in chaincodes]
+            members = [
+                organisation
+                for organisation in self.consortium.members
+                if deployed.process_name(organisation) in chaincodes
+            ]
             with self.progress.step(f"chaincode {deployed.name}"):
                 await_listening(members, deployed, self.folder)
         return chosen
@@ -112,13 +116,13 @@ class Network:
         with self.progress.step("channel configuration"):
             crypto.generate(self.consortium, self.folder)
             config_update.apply(self.client)
-        names = [one.name for one in self.consortium.everyone]
+        names = [organisation.name for organisation in self.consortium.everyone]
         for process in processes(self.folder):
             if process.organisation not in names:
                 self.folder.process(process.name).unlink()
         self.up()
-        for one in deployments(self.folder).values():
-            self.deploy(renewed(one, self.consortium))
+        for deployment in deployments(self.folder).values():
+            self.deploy(renewed(deployment, self.consortium))
 
     def down(self, *, purge: bool = False) -> int:
         """End every process of this network; return their number."""

@@ -62,8 +62,8 @@ def evaluate(function: Function) -> Transaction:
 
 def collect(modules: Sequence[ModuleType]) -> dict[str, Transaction]:
     """Gather the modules' transactions by name."""
-    found = [value for module in modules for value in vars(module).values() if isinstance(value, Transaction)]
-    return {t.name: t for t in sorted(found, key=lambda t: t.name)}
+    transactions = [value for module in modules for value in vars(module).values() if isinstance(value, Transaction)]
+    return {t.name: t for t in sorted(transactions, key=lambda t: t.name)}
 
 
 def _make(function: Function, *, read_only: bool) -> Transaction:

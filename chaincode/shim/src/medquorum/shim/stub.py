@@ -206,10 +206,10 @@ class LedgerStub:
         for first in range(0, len(names), at_once):
             part = [keys.check_key(name) for name in names[first : first + at_once]]
             raw = self._ask(Message.GET_STATE_MULTIPLE, shim.GetStateMultiple(collection=collection, keys=part))
-            found = shim.GetStateMultipleResult.FromString(raw).values
-            if len(found) != len(part):
-                raise PeerError(f"the peer answered {len(found)} values for {len(part)} keys")
-            values += [value or None for value in found]
+            results = shim.GetStateMultipleResult.FromString(raw).values
+            if len(results) != len(part):
+                raise PeerError(f"the peer answered {len(results)} values for {len(part)} keys")
+            values += [value or None for value in results]
         return values
 
     def _get_policy(self, collection: str, key: str) -> bytes | None:

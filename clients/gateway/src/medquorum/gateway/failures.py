@@ -145,8 +145,8 @@ def chaincode_message(error: BaseException) -> str | None:
     """
     if not isinstance(error, GatewayError):
         return None
-    found = next(filter(None, map(_REFUSAL.search, _texts(error))), None)
-    return None if found is None else found[2]
+    match = next(filter(None, map(_REFUSAL.search, _texts(error))), None)
+    return None if match is None else match[2]
 
 
 def peers_unknown(error: BaseException) -> bool:

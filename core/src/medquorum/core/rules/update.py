@@ -64,5 +64,5 @@ def subject(candidate: Candidate, which: Subject) -> AccuracyCounts:
 
 def _floor_refusal(rule: Floor, base: AccuracyCounts, counts: AccuracyCounts) -> Reason | None:
     rows = zip(counts.per_class_correct, base.per_class_correct, base.per_class_total, strict=True)
-    least = ((found, max(1000 * before - rule.floor * total, rule.least * total)) for found, before, total in rows)
-    return Reason.FLOOR if any(1000 * found < wanted for found, wanted in least) else None
+    least = ((correct, max(1000 * before - rule.floor * total, rule.least * total)) for correct, before, total in rows)
+    return Reason.FLOOR if any(1000 * counted < wanted for counted, wanted in least) else None

@@ -73,8 +73,11 @@ def list_(folder: Folder, org: Org = None, channel: Channel = None) -> None:
     """List what is committed on the channel and installed on a peer."""
     network = open_network(folder, channel=channel)
     if network.kind == "devnet":
-        for one in deployments(network.folder).values():
-            print(f"Name: {one.name}, Version: {one.version}, Sequence: {one.sequence}, Package: {one.package_id}")
+        for deployment in deployments(network.folder).values():
+            print(
+                f"Name: {deployment.name}, Version: {deployment.version}, Sequence: {deployment.sequence}, "
+                f"Package: {deployment.package_id}"
+            )
         return
     client, chosen = network.client, _chosen(network.client, org)
     print(
@@ -108,8 +111,8 @@ def invoke(
     client = network.client
     flags = ["-C", network.consortium.channel.name, "-n", name, "-c", call, "--waitForEvent", *client.orderer_flags]
     flags += client.peer_flags(list(network.consortium.having("verifier")))
-    said = client.peer(_chosen(client, org), "chaincode", "invoke", *flags, logging="chaincodeCmd=info:error")
-    print(said.strip().rpartition("-> ")[2])  # the result; before it, one line per peer that committed
+    output = client.peer(_chosen(client, org), "chaincode", "invoke", *flags, logging="chaincodeCmd=info:error")
+    print(output.strip().rpartition("-> ")[2])  # the result; before it, one line per peer that committed
 
 
 @app.command()

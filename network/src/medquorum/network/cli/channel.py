@@ -61,11 +61,11 @@ def make(folder: Folder, out: Annotated[Path, typer.Option(help="The file to wri
 def sign(folder: Folder, file: Change, org: Org = None, channel: Channel = None) -> None:
     """Sign a change, if it is the one that this folder's own consortium.toml and bundles ask for."""
     network = open_network(folder, channel=channel)
-    change, one = config_update.read(file), _own(network, org)
-    if config_update.followed(network.client, change, one):
+    change, organisation = config_update.read(file), _own(network, org)
+    if config_update.followed(network.client, change, organisation):
         print(FOLLOWED)
         return
-    change, dropped = config_update.sign(network.client, change, one)
+    change, dropped = config_update.sign(network.client, change, organisation)
     new = file.with_name(f"{file.name}.new")
     new.write_bytes(change.envelope())
     new.replace(file)
@@ -82,21 +82,25 @@ def submit(
 ) -> None:
     """Bring the signatures together and send the change to the orderers."""
     network = open_network(folder, channel=channel)
-    change, one = signing.merge([config_update.read(file) for file in files]), _own(network, org)
-    if config_update.followed(network.client, change, one):
+    change, organisation = signing.merge([config_update.read(file) for file in files]), _own(network, org)
+    if config_update.followed(network.client, change, organisation):
         print(FOLLOWED)
         return
-    _print_outcome(network, config_update.submit(network.client, change, one))
+    _print_outcome(network, config_update.submit(network.client, change, organisation))
     print("the channel is changed; now `deployCC --org` on every host")
 
 
 def _print_outcome(network: Network, dropped: list[str]) -> None:
-    for one in dropped:
-        network.progress.warn(f"a signature that is not genuine was left out: {one}")
+    for reason in dropped:
+        network.progress.warn(f"a signature that is not genuine was left out: {reason}")
 
 
 def _require_everyone(network: Network) -> None:
-    unknown = [one.name for one in network.consortium.everyone if not network.folder.msp(one).is_dir()]
+    unknown = [
+        organisation.name
+        for organisation in network.consortium.everyone
+        if not network.folder.msp(organisation).is_dir()
+    ]
     if unknown:
         raise ConfigError(f"nothing is known of {', '.join(unknown)}", "Take their bundles in with `org import`")
 
@@ -104,7 +108,7 @@ def _require_everyone(network: Network) -> None:
 def _own(network: Network, name: str | None) -> Organisation:
     if name is None:
         return config_update.own_members(network.consortium, network.folder)[0]
-    one = network.consortium.organisation(name)
-    if not msp_folder.is_own(network.folder, one):
-        raise ConfigError(f"the keys of {one.name} are not in this folder", "Run this on its host")
-    return one
+    organisation = network.consortium.organisation(name)
+    if not msp_folder.is_own(network.folder, organisation):
+        raise ConfigError(f"the keys of {organisation.name} are not in this folder", "Run this on its host")
+    return organisation

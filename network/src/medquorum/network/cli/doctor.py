@@ -103,9 +103,13 @@ def _binaries(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding
 def _ports(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
     wanted = local_ports(consortium, services=True)
     taken = occupants(wanted, {process.pid for process in marked(folder)})
-    for one in consortium.organisations:
-        if one.service and one.service.port in taken and _shows(one.service, folder.service_tls(one) / "server.crt"):
-            del taken[one.service.port]
+    for organisation in consortium.organisations:
+        if (
+            organisation.service
+            and organisation.service.port in taken
+            and _shows(organisation.service, folder.service_tls(organisation) / "server.crt")
+        ):
+            del taken[organisation.service.port]
     if taken:
         remedy = "End what listens there, or take other ports (`init --port-base`)"
         named = ", ".join(f"{port} by {process}" for port, process in taken.items())
@@ -221,8 +225,8 @@ def _disk(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
 
 
 def _memory(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
-    peers = sum(1 for one in consortium.members if one.peer and is_local(one.peer.host))
-    orderers = sum(1 for one in consortium.orderers if is_local(one.host))
+    peers = sum(1 for organisation in consortium.members if organisation.peer and is_local(organisation.peer.host))
+    orderers = sum(1 for organisation in consortium.orderers if is_local(organisation.host))
     needed = peers * (MEMORY_GB["peer"] + MEMORY_GB["chaincode"]) + orderers * MEMORY_GB["orderer"]
     used = sum(process.memory_info().rss for process in marked(folder)) / 1e9
     available = psutil.virtual_memory().available / 1e9 + used
@@ -235,7 +239,7 @@ def _modes(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
     private = [
         folder.devnet,
         folder.root / "data",
-        *(folder.verification(one) for one in consortium.having("verifier")),
+        *(folder.verification(organisation) for organisation in consortium.having("verifier")),
     ]
     loose = [path for path in private if path.exists() and path.stat().st_mode & 0o077]
     if loose:

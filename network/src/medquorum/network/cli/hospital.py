@@ -42,7 +42,7 @@ def add(
         bundle.store(taken, network.consortium, network.folder)
         profiles.write_known(network.consortium, network.folder)
     elif _one_place(network, name):
-        known = [one for one in network.consortium.organisations if one.name == name]
+        known = [organisation for organisation in network.consortium.organisations if organisation.name == name]
         one = known[0] if known else new_hospital(network.consortium, name)
         network = network.with_consortium(with_hospital(network.consortium, one))
     else:
@@ -56,9 +56,9 @@ def remove(folder: Folder, name: str, quiet: Quiet = False) -> None:
     """Expel a hospital: take it out of the file and, where this folder holds everyone's keys, out of the channel."""
     network = _open(folder, quiet)
     network = network.with_consortium(without_hospital(network.consortium, name))
-    said = _follow(network)
+    next_step = _follow(network)
     write(network.consortium, network.folder.consortium)  # last: the same command goes on after what broke off
-    print(said)
+    print(next_step)
 
 
 def _open(folder: Path, quiet: bool) -> Network:
@@ -78,5 +78,9 @@ def _follow(network: Network, newcomer: str = "") -> str:
 
 def _one_place(network: Network, newcomer: str) -> bool:
     """Return whether this folder holds everyone's keys; a newcomer's are made here unless its bundle was taken in."""
-    missing = [one for one in network.consortium.everyone if not msp_folder.is_own(network.folder, one)]
+    missing = [
+        organisation
+        for organisation in network.consortium.everyone
+        if not msp_folder.is_own(network.folder, organisation)
+    ]
     return all(one.name == newcomer and not network.folder.msp(one).is_dir() for one in missing)

@@ -228,7 +228,7 @@ def _open(folder: Path, channel: str | None = None, quiet: bool = False) -> Netw
 
 
 def _kind(word: str | None) -> Kind | None:
-    kind: Kind | None = next((one for one in get_args(Kind) if one == word), None)
+    kind: Kind | None = next((kind for kind in get_args(Kind) if kind == word), None)
     if kind is not None or word is None:
         return kind
     raise ConfigError(f"no network of kind {word!r}", "Give --network fabric or --network devnet")

@@ -38,38 +38,44 @@ WithFabricCa = Annotated[
 def init(folder: Folder, name: Name, with_fabric_ca: WithFabricCa = None, as_json: AsJson = False) -> None:
     """Make one organisation's authorities, keys and certificates in this folder; what is there stays."""
     network = open_network(folder)
-    one = network.consortium.anyone(name)
-    with _issuers(network.folder, one, with_fabric_ca) as issuers:
-        made = crypto.generate_one(one, network.folder, issuers)
-    msp_folder.check_own(network.folder, one)
-    home = network.folder.organisation(one)
-    ca = str(network.folder.fabric_ca(one)) if _has_fabric_ca(network.folder, one) else None
-    document = {"organisation": one.name, "folder": str(home), "made": made, "fabric_ca": ca}
+    organisation = network.consortium.anyone(name)
+    with _issuers(network.folder, organisation, with_fabric_ca) as issuers:
+        made = crypto.generate_one(organisation, network.folder, issuers)
+    msp_folder.check_own(network.folder, organisation)
+    home = network.folder.organisation(organisation)
+    ca = str(network.folder.fabric_ca(organisation)) if _has_fabric_ca(network.folder, organisation) else None
+    document = {"organisation": organisation.name, "folder": str(home), "made": made, "fabric_ca": ca}
     lines = [str(home)] if ca is None else [str(home), f"Fabric CA: {ca}"]
     print(json.dumps(document) if as_json else "\n".join(lines))
 
 
 @contextmanager
-def _issuers(folder: NetworkFolder, one: AnyOrganisation, wanted: bool | None) -> Iterator[crypto.Issuers | None]:
+def _issuers(
+    folder: NetworkFolder, organisation: AnyOrganisation, wanted: bool | None
+) -> Iterator[crypto.Issuers | None]:
     """Return the organisation's Fabric CA where it has one or begins with one, and has something to be issued."""
-    has, others = _has_fabric_ca(folder, one), folder.msp(one).exists() or crypto.has_own_authorities(one, folder)
+    has, others = (
+        _has_fabric_ca(folder, organisation),
+        folder.msp(organisation).exists() or crypto.has_own_authorities(organisation, folder),
+    )
     if (has or others) and wanted not in (None, has):
         raise ConfigError(
-            f"{one.name} began {'with' if has else 'without'} a Fabric CA", "Leave the option out: it keeps what it has"
+            f"{organisation.name} began {'with' if has else 'without'} a Fabric CA",
+            "Leave the option out: it keeps what it has",
         )
     server = find_server()
     chosen = has or (not others and (server is not None if wanted is None else wanted))
-    if not chosen or crypto.is_complete(one, folder):
+    if not chosen or crypto.is_complete(organisation, folder):
         yield None
     elif server is None:
         raise BinaryMissing(f"{SERVER} was not found", REMEDY)
     else:
-        with fabric_ca(server, folder, one) as issuers:
+        with fabric_ca(server, folder, organisation) as issuers:
             yield issuers
 
 
-def _has_fabric_ca(folder: NetworkFolder, one: AnyOrganisation) -> bool:
-    return has_root(folder.fabric_ca(one)) and not crypto.has_own_authorities(one, folder)
+def _has_fabric_ca(folder: NetworkFolder, organisation: AnyOrganisation) -> bool:
+    return has_root(folder.fabric_ca(organisation)) and not crypto.has_own_authorities(organisation, folder)
 
 
 @app.command()
@@ -81,11 +87,11 @@ def export(
 ) -> None:
     """Check the organisation's files and write its public bundle; no private key gets into it."""
     network = open_network(folder)
-    one = network.consortium.anyone(name)
-    made = bundle.export(network.folder, one)
-    path = out or network.folder.root / f"{one.name}.bundle.json"
+    organisation = network.consortium.anyone(name)
+    made = bundle.export(network.folder, organisation)
+    path = out or network.folder.root / f"{organisation.name}.bundle.json"
     path.write_text(made.text, encoding="utf-8")
-    document = {"organisation": one.name, "bundle": str(path), "sha256": made.fingerprint}
+    document = {"organisation": organisation.name, "bundle": str(path), "sha256": made.fingerprint}
     print(json.dumps(document) if as_json else f"{path}\nsha256 {made.fingerprint}")
 
 

@@ -38,7 +38,9 @@ def rows(network: Network) -> list[Row]:
     """Look at every process that should run."""
     known = records(network.folder)
     addresses = _addresses(network)
-    return [_row(one, known.get(one.name), addresses.get(one.name, "")) for one in processes(network.folder)]
+    return [
+        _row(process, known.get(process.name), addresses.get(process.name, "")) for process in processes(network.folder)
+    ]
 
 
 def status(network: Network) -> dict[str, Any]:
@@ -53,8 +55,13 @@ def status(network: Network) -> dict[str, Any]:
         "running": bool(found) and all(row.state == "running" for row in found),
         "supervisors": [record.name for record in supervisors if alive(record)],
         "chaincodes": [
-            {"name": one.name, "version": one.version, "sequence": one.sequence, "package_id": one.package_id}
-            for one in deployments(network.folder).values()
+            {
+                "name": deployment.name,
+                "version": deployment.version,
+                "sequence": deployment.sequence,
+                "package_id": deployment.package_id,
+            }
+            for deployment in deployments(network.folder).values()
         ],
         "processes": [asdict(row) for row in found],
     }
@@ -105,11 +112,11 @@ def _answers(address: str) -> bool:
 
 def _addresses(network: Network) -> dict[str, str]:
     consortium: Consortium = network.consortium
-    found = {one.node: one.address for one in consortium.orderers}
-    found |= {one.node: one.peer.address for one in consortium.members if one.peer}
+    found = {organisation.node: organisation.address for organisation in consortium.orderers}
+    found |= {organisation.node: organisation.peer.address for organisation in consortium.members if organisation.peer}
     for deployment in deployments(network.folder).values():
-        for one in consortium.members:
-            if one.peer:
-                port = one.peer.chaincode_ports[deployment.slot]
-                found[deployment.process_name(one)] = f"{LOOPBACK}:{port}"
+        for organisation in consortium.members:
+            if organisation.peer:
+                port = organisation.peer.chaincode_ports[deployment.slot]
+                found[deployment.process_name(organisation)] = f"{LOOPBACK}:{port}"
     return found

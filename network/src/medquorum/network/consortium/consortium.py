@@ -197,7 +197,9 @@ class Consortium(_Table):
     @property
     def founding_hash(self) -> str:
         """What a verifier's chaincode is told to expect of the ledger's first consortium."""
-        return founding_hash(self.quorum, {one.msp_id: one.roles for one in self.organisations})
+        return founding_hash(
+            self.quorum, {organisation.msp_id: organisation.roles for organisation in self.organisations}
+        )
 
     def having(self, role: Role) -> tuple[Organisation, ...]:
         """Organisations with a role, in the file's order."""
@@ -235,13 +237,13 @@ class Consortium(_Table):
             raise ValueError(f"with quorum {self.quorum} one of {len(verifiers)} verifiers would decide alone")
         if not self.having("coordinator"):
             raise ValueError("no organisation has the role coordinator")
-        for one in (*verifiers, *self.having("hospital")):
-            if one.peer is None:
-                raise ValueError(f"{one.name} is a verifier or hospital and needs a peer")
+        for organisation in (*verifiers, *self.having("hospital")):
+            if organisation.peer is None:
+                raise ValueError(f"{organisation.name} is a verifier or hospital and needs a peer")
         if self.consensus == "BFT" and len(self.orderers) < BFT_MINIMUM:
             raise ValueError(f"BFT needs at least {BFT_MINIMUM} orderers, {len(self.orderers)} given")
         for field in ("name", "msp_id", "domain"):
-            _unique(field, [getattr(one, field) for one in self.everyone])
+            _unique(field, [getattr(organisation, field) for organisation in self.everyone])
         _unique(
             "port",
             [f"{o.peer.host}:{p}" for o in self.members if o.peer for p in o.peer.ports]
@@ -308,10 +310,10 @@ def write(consortium: Consortium, path: Path) -> None:
 
 
 def _find(organisations: Sequence[One], name: str) -> One:
-    for one in organisations:
-        if name in (one.name, one.msp_id, one.domain, one.label):
-            return one
-    known = ", ".join(one.name for one in organisations)
+    for organisation in organisations:
+        if name in (organisation.name, organisation.msp_id, organisation.domain, organisation.label):
+            return organisation
+    known = ", ".join(organisation.name for organisation in organisations)
     raise ConfigError(f"no organisation {name!r} in the consortium", f"Known: {known}")
 
 

@@ -14,7 +14,7 @@ from medquorum.network.consortium.defaults import ORGANISATIONS_OFFSET, STEP
 __all__ = ["new_hospital", "with_hospital", "without_hospital"]
 
 
-def with_hospital(consortium: Consortium, one: Organisation) -> Consortium:
+def with_hospital(consortium: Consortium, organisation: Organisation) -> Consortium:
     """Return the consortium with another hospital, or the same one when exactly that entry is there.
 
     Raises
@@ -22,12 +22,12 @@ def with_hospital(consortium: Consortium, one: Organisation) -> Consortium:
     ConfigError
         When it would be more than a hospital, or its name, MSP id, domain or address is another's.
     """
-    if one.roles != ["hospital"]:
+    if organisation.roles != ["hospital"]:
         remedy = "A newcomer has the role hospital alone; other roles are everyone's decision, made in consortium.toml"
-        raise ConfigError(f"{one.name} asks for the roles {', '.join(one.roles)}", remedy)
-    if one in consortium.organisations:
+        raise ConfigError(f"{organisation.name} asks for the roles {', '.join(organisation.roles)}", remedy)
+    if organisation in consortium.organisations:
         return consortium
-    return _changed(consortium, [*consortium.organisations, one], f"{one.name} cannot be added")
+    return _changed(consortium, [*consortium.organisations, organisation], f"{organisation.name} cannot be added")
 
 
 def new_hospital(consortium: Consortium, name: str) -> Organisation:
@@ -39,10 +39,10 @@ def new_hospital(consortium: Consortium, name: str) -> Organisation:
         When the name is none, or taken.
     """
     last = consortium.members[-1]
-    peers = [one.peer for one in consortium.members if one.peer]
+    peers = [organisation.peer for organisation in consortium.members if organisation.peer]
     used = {port for peer in peers for port in peer.ports}
-    used |= {one.service.port for one in consortium.organisations if one.service}
-    used |= {port for one in consortium.orderers for port in one.ports}
+    used |= {organisation.service.port for organisation in consortium.organisations if organisation.service}
+    used |= {port for organisation in consortium.orderers for port in organisation.ports}
     base = min(used) + ORGANISATIONS_OFFSET
     while used & set(range(base, base + STEP)):
         base += STEP
@@ -75,25 +75,25 @@ def without_hospital(consortium: Consortium, name: str) -> Consortium:
         When it is none, or when no rule that needs it could be satisfied any more: the last hospital, the last
         coordinator.
     """
-    one = consortium.organisation(name)
-    if "hospital" not in one.roles:
-        raise ConfigError(f"{one.name} is no hospital", f"Hospitals: {_names(consortium)}")
+    organisation = consortium.organisation(name)
+    if "hospital" not in organisation.roles:
+        raise ConfigError(f"{organisation.name} is no hospital", f"Hospitals: {_names(consortium)}")
     if len(consortium.having("hospital")) == 1:
         raise ConfigError(
-            f"{one.name} is the last hospital: changes would fall to the verifiers alone",
+            f"{organisation.name} is the last hospital: changes would fall to the verifiers alone",
             "Add another hospital first, or end the consortium with `down`",
         )
-    rest = [other for other in consortium.organisations if other is not one]
-    return _changed(consortium, rest, f"{one.name} cannot be removed")
+    rest = [other for other in consortium.organisations if other is not organisation]
+    return _changed(consortium, rest, f"{organisation.name} cannot be removed")
 
 
 def _changed(consortium: Consortium, organisations: list[Organisation], what: str) -> Consortium:
     try:
         return Consortium.model_validate(consortium.model_copy(update={"organisations": organisations}).model_dump())
     except ValidationError as error:
-        reasons = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+        reasons = "; ".join(fault["msg"].removeprefix("Value error, ") for fault in error.errors())
         raise ConfigError(f"{what}: {reasons}", "Change consortium.toml so that every rule can be satisfied") from error
 
 
 def _names(consortium: Consortium) -> str:
-    return ", ".join(one.name for one in consortium.having("hospital"))
+    return ", ".join(organisation.name for organisation in consortium.having("hospital"))

@@ -27,70 +27,74 @@ class NetworkFolder:
         """Certificates and keys of everyone, in cryptogen's layout."""
         return self.root / "organizations"
 
-    def organisation(self, one: AnyOrganisation) -> Path:
+    def organisation(self, organisation: AnyOrganisation) -> Path:
         """One organisation's folder."""
-        kind = "peerOrganizations" if isinstance(one, Organisation) else "ordererOrganizations"
-        return self.organizations / kind / one.domain
+        kind = "peerOrganizations" if isinstance(organisation, Organisation) else "ordererOrganizations"
+        return self.organizations / kind / organisation.domain
 
-    def fabric_ca(self, one: AnyOrganisation) -> Path:
+    def fabric_ca(self, organisation: AnyOrganisation) -> Path:
         """Home of the organisation's Fabric CA, where it has one."""
-        return self.organizations / "fabric-ca" / one.domain
+        return self.organizations / "fabric-ca" / organisation.domain
 
-    def msp(self, one: AnyOrganisation) -> Path:
+    def msp(self, organisation: AnyOrganisation) -> Path:
         """Return the organisation's verifying MSP: what the others need to know of it."""
-        return self.organisation(one) / "msp"
+        return self.organisation(organisation) / "msp"
 
-    def node(self, one: AnyOrganisation) -> Path:
+    def node(self, organisation: AnyOrganisation) -> Path:
         """Folder of the organisation's peer or orderer: ``msp/`` and ``tls/{ca.crt,server.crt,server.key}``."""
-        return self.organisation(one) / ("peers" if isinstance(one, Organisation) else "orderers") / one.node
+        return (
+            self.organisation(organisation)
+            / ("peers" if isinstance(organisation, Organisation) else "orderers")
+            / organisation.node
+        )
 
-    def node_tls(self, one: AnyOrganisation) -> Path:
+    def node_tls(self, organisation: AnyOrganisation) -> Path:
         """``ca.crt``, ``server.crt``, ``server.key`` of the node (and of its chaincode process)."""
-        return self.node(one) / "tls"
+        return self.node(organisation) / "tls"
 
-    def signing_certificate(self, one: AnyOrganisation) -> Path:
+    def signing_certificate(self, organisation: AnyOrganisation) -> Path:
         """Return the node's own signing certificate."""
-        return self.node(one) / "msp" / "signcerts" / f"{one.node}-cert.pem"
+        return self.node(organisation) / "msp" / "signcerts" / f"{organisation.node}-cert.pem"
 
-    def service_tls(self, one: Organisation) -> Path:
+    def service_tls(self, organisation: Organisation) -> Path:
         """``ca.crt``, ``server.crt``, ``server.key`` of what the organisation serves to others (shares, material)."""
-        return self.organisation(one) / "services" / one.service_node / "tls"
+        return self.organisation(organisation) / "services" / organisation.service_node / "tls"
 
-    def tls_ca(self, one: AnyOrganisation) -> Path:
+    def tls_ca(self, organisation: AnyOrganisation) -> Path:
         """Certificate of the organisation's TLS authority."""
-        return self.organisation(one) / "tlsca" / f"tlsca.{one.domain}-cert.pem"
+        return self.organisation(organisation) / "tlsca" / f"tlsca.{organisation.domain}-cert.pem"
 
-    def user(self, one: AnyOrganisation, user: str) -> Path:
+    def user(self, organisation: AnyOrganisation, user: str) -> Path:
         """Folder of a user (``Admin``, ``User1``): ``msp/`` and ``tls/{ca.crt,client.crt,client.key}``."""
-        return self.organisation(one) / "users" / f"{user}@{one.domain}"
+        return self.organisation(organisation) / "users" / f"{user}@{organisation.domain}"
 
-    def certificate(self, one: AnyOrganisation, user: str) -> Path:
+    def certificate(self, organisation: AnyOrganisation, user: str) -> Path:
         """Return a user's signing certificate."""
-        return self.user(one, user) / "msp" / "signcerts" / f"{user}@{one.domain}-cert.pem"
+        return self.user(organisation, user) / "msp" / "signcerts" / f"{user}@{organisation.domain}-cert.pem"
 
-    def key(self, one: AnyOrganisation, user: str) -> Path:
+    def key(self, organisation: AnyOrganisation, user: str) -> Path:
         """Return a user's private key."""
-        return self.user(one, user) / "msp" / "keystore" / "priv_sk"
+        return self.user(organisation, user) / "msp" / "keystore" / "priv_sk"
 
-    def profile(self, one: Organisation, ending: str = "json") -> Path:
+    def profile(self, organisation: Organisation, ending: str = "json") -> Path:
         """Return the organisation's connection profile (``json`` or ``yaml``)."""
-        return self.organisation(one) / f"connection-{one.label}.{ending}"
+        return self.organisation(organisation) / f"connection-{organisation.label}.{ending}"
 
-    def hfc_profile(self, one: Organisation) -> Path:
+    def hfc_profile(self, organisation: Organisation) -> Path:
         """Return the organisation's connection profile for fabric-sdk-py."""
-        return self.organisation(one) / f"hfc-{one.label}.json"
+        return self.organisation(organisation) / f"hfc-{organisation.label}.json"
 
-    def hfc_store(self, one: Organisation) -> Path:
+    def hfc_store(self, organisation: Organisation) -> Path:
         """Folder in which fabric-sdk-py keeps state of its own."""
-        return self.organisation(one) / "hfc-store"
+        return self.organisation(organisation) / "hfc-store"
 
-    def wallet(self, one: Organisation, user: str) -> Path:
+    def wallet(self, organisation: Organisation, user: str) -> Path:
         """Return a user's wallet identity."""
-        return self.organisation(one) / "wallet" / f"{user}@{one.domain}.id"
+        return self.organisation(organisation) / "wallet" / f"{user}@{organisation.domain}.id"
 
-    def verification(self, one: Organisation) -> Path:
+    def verification(self, organisation: Organisation) -> Path:
         """Folder of the verification sets a verifier's chaincode mounts."""
-        return self.organisation(one) / "verification"
+        return self.organisation(organisation) / "verification"
 
     def block(self, channel: str) -> Path:
         """Return the channel's genesis block."""

@@ -70,4 +70,4 @@ def _collection(name: str, members: Iterable[Organisation], pushed_to: int, cons
 
 def _principals(organisations: Iterable[Organisation], role: str) -> str:
     """Name the organisations' roles by MSP id, whatever their order in the file: every host writes the same policy."""
-    return ", ".join(f"'{msp_id}.{role}'" for msp_id in sorted(one.msp_id for one in organisations))
+    return ", ".join(f"'{msp_id}.{role}'" for msp_id in sorted(organisation.msp_id for organisation in organisations))

@@ -62,9 +62,9 @@ class Deployment:
         """Name and version, as in Fabric's package labels."""
         return f"{self.name}_{self.version}"
 
-    def process_name(self, one: Organisation) -> str:
+    def process_name(self, organisation: Organisation) -> str:
         """Name of the process that serves an organisation."""
-        return f"{self.label}.{one.domain}"
+        return f"{self.label}.{organisation.domain}"
 
     def same_definition(self, other: Deployment) -> bool:
         """Return whether both need the same approval: all but sequence, port and command."""
@@ -133,20 +133,20 @@ def _own_chaincode() -> str:
 
 
 def chaincode_process(
-    deployment: Deployment, one: Organisation, consortium: Consortium, folder: NetworkFolder
+    deployment: Deployment, organisation: Organisation, consortium: Consortium, folder: NetworkFolder
 ) -> tuple[Process, str]:
     """Return the process that serves one organisation, and its address.
 
     Its TLS identity is the peer's; it speaks to nobody without a TLS certificate of its organisation, for it believes
     who it speaks to about creators and state.
     """
-    if one.peer is None:
-        raise ConfigError(f"{one.name} has no peer", "Chaincode runs beside a peer")
-    if deployment.slot >= len(one.peer.chaincode_ports):
+    if organisation.peer is None:
+        raise ConfigError(f"{organisation.name} has no peer", "Chaincode runs beside a peer")
+    if deployment.slot >= len(organisation.peer.chaincode_ports):
         remedy = "Add a port to chaincode_ports in consortium.toml"
-        raise ConfigError(f"{one.name} has no port left for {deployment.label}", remedy)
-    address = f"{LOOPBACK}:{one.peer.chaincode_ports[deployment.slot]}"
-    tls = folder.node_tls(one)
+        raise ConfigError(f"{organisation.name} has no port left for {deployment.label}", remedy)
+    address = f"{LOOPBACK}:{organisation.peer.chaincode_ports[deployment.slot]}"
+    tls = folder.node_tls(organisation)
     env = {
         "CHAINCODE_SERVER_ADDRESS": address,
         "CHAINCODE_ID": deployment.package_id,
@@ -154,13 +154,15 @@ def chaincode_process(
         "CHAINCODE_TLS_DISABLED": "false",
         "CHAINCODE_TLS_KEY": str(tls / "server.key"),
         "CHAINCODE_TLS_CERT": str(tls / "server.crt"),
-        "CHAINCODE_CLIENT_CA_CERT": str(folder.tls_ca(one)),
-        "MEDQUORUM_MSP_ID": one.msp_id,
+        "CHAINCODE_CLIENT_CA_CERT": str(folder.tls_ca(organisation)),
+        "MEDQUORUM_MSP_ID": organisation.msp_id,
         "MEDQUORUM_CONSORTIUM_HASH": consortium.founding_hash,
     }
-    if "verifier" in one.roles:
-        env["MEDQUORUM_VERIFICATION_DIR"] = str(folder.verification(one))
-    return Process(deployment.process_name(one), one.name, "chaincode", deployment.command, env), address
+    if "verifier" in organisation.roles:
+        env["MEDQUORUM_VERIFICATION_DIR"] = str(folder.verification(organisation))
+    return Process(
+        deployment.process_name(organisation), organisation.name, "chaincode", deployment.command, env
+    ), address
 
 
 def deployments(folder: NetworkFolder) -> dict[str, Deployment]:
@@ -203,11 +205,11 @@ def await_listening(organisations: Iterable[Organisation], deployment: Deploymen
     StartTimeout
         Naming the first that does not, with the end of its log.
     """
-    for one in organisations:
-        if one.peer:
-            log = folder.log(deployment.process_name(one))
-            ready = functools.partial(health.listens, LOOPBACK, one.peer.chaincode_ports[deployment.slot])
-            await_true(ready, START_SECONDS, f"the chaincode of {one.name} does not listen", log)
+    for organisation in organisations:
+        if organisation.peer:
+            log = folder.log(deployment.process_name(organisation))
+            ready = functools.partial(health.listens, LOOPBACK, organisation.peer.chaincode_ports[deployment.slot])
+            await_true(ready, START_SECONDS, f"the chaincode of {organisation.name} does not listen", log)
 
 
 def _read_collections(path: Path) -> list[dict[str, Any]]:

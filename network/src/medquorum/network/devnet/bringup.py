@@ -42,11 +42,11 @@ def bring_up(consortium: Consortium, folder: NetworkFolder, progress: Progress) 
         command = [sys.executable, "-m", "medquorum.network.devnet", "--dir", str(folder.root)]
         Process(DEVNET, DEVNET, DEVNET, command, {}).save(folder)
         control.supervise(folder)
-        for one in consortium.members:
-            if one.peer:
+        for organisation in consortium.members:
+            if organisation.peer:
                 # Also there when the organisation's peer is switched down.
-                ready = functools.partial(health.listens, one.peer.host, one.peer.operations_port)
-                await_true(ready, START_SECONDS, f"{one.name}'s address does not answer", folder.log(DEVNET))
+                ready = functools.partial(health.listens, organisation.peer.host, organisation.peer.operations_port)
+                await_true(ready, START_SECONDS, f"{organisation.name}'s address does not answer", folder.log(DEVNET))
 
 
 def deploy(consortium: Consortium, folder: NetworkFolder, wanted: Deployment, progress: Progress) -> Deployment:
@@ -58,13 +58,13 @@ def deploy(consortium: Consortium, folder: NetworkFolder, wanted: Deployment, pr
     wanted = replace(wanted, sequence=sequence)
     endpoints = {}
     with progress.step(f"{len(consortium.members)} chaincode processes"):
-        for one in consortium.members:
-            process, address = chaincode_process(wanted, one, consortium, folder)
+        for organisation in consortium.members:
+            process, address = chaincode_process(wanted, organisation, consortium, folder)
             process.save(folder)
-            tls = folder.node_tls(one)
-            endpoints[one.msp_id] = {
+            tls = folder.node_tls(organisation)
+            endpoints[organisation.msp_id] = {
                 "address": address,
-                "root_cert": str(folder.tls_ca(one)),
+                "root_cert": str(folder.tls_ca(organisation)),
                 "client_cert": str(tls / "server.crt"),
                 "client_key": str(tls / "server.key"),
             }

@@ -53,8 +53,10 @@ class Devnet:
         self._bft = self._consortium.consensus == "BFT"
         self._orderer = Orderer(self.ledger, channel, self._committer, self._progress.committed, bft=self._bft)
         self._events = BlockEvents(self.ledger)
-        self._endorsers = {one.msp_id: self._endorser(one) for one in self._consortium.members}
-        self._servers = [self._server(one) for one in self._consortium.members]
+        self._endorsers = {
+            organisation.msp_id: self._endorser(organisation) for organisation in self._consortium.members
+        }
+        self._servers = [self._server(organisation) for organisation in self._consortium.members]
         self._operations = [self._operation(server) for server in self._servers]
 
     async def start(self) -> None:
@@ -117,11 +119,18 @@ class Devnet:
 
     def _open(self) -> Ledger:
         consortium, folder = self._consortium, self._folder
-        application = [Msp.load(one.msp_id, folder.msp(one)) for one in consortium.organisations]
-        ordering = [Msp.load(one.msp_id, folder.msp(one)) for one in consortium.orderers]
+        application = [
+            Msp.load(organisation.msp_id, folder.msp(organisation)) for organisation in consortium.organisations
+        ]
+        ordering = [Msp.load(organisation.msp_id, folder.msp(organisation)) for organisation in consortium.orderers]
         msps = Msps([*application, *ordering])
-        peers = {one.msp_id: msps.identity(self._signer(one).serialized) for one in consortium.members}
-        orderers = [Signer.load(one.msp_id, folder.node(one) / "msp") for one in consortium.orderers]
+        peers = {
+            organisation.msp_id: msps.identity(self._signer(organisation).serialized)
+            for organisation in consortium.members
+        }
+        orderers = [
+            Signer.load(organisation.msp_id, folder.node(organisation) / "msp") for organisation in consortium.orderers
+        ]
         bft = consortium.consensus == "BFT"
         ledger = Ledger(
             folder.devnet,
@@ -135,17 +144,17 @@ class Devnet:
         ledger.genesis(genesis_envelope(consortium.channel.name, application, ordering, orderers if bft else ()))
         return ledger
 
-    def _signer(self, one: Organisation) -> Signer:
-        return Signer.load(one.msp_id, self._folder.node(one) / "msp")
+    def _signer(self, organisation: Organisation) -> Signer:
+        return Signer.load(organisation.msp_id, self._folder.node(organisation) / "msp")
 
-    def _endorser(self, one: Organisation) -> Endorser:
-        address = one.peer.address if one.peer else ""
-        endorser = Endorser(self.ledger, self._signer(one), address, self._folder.root, self._readers)
-        endorser.up = one.msp_id not in self.ledger.members.down
+    def _endorser(self, organisation: Organisation) -> Endorser:
+        address = organisation.peer.address if organisation.peer else ""
+        endorser = Endorser(self.ledger, self._signer(organisation), address, self._folder.root, self._readers)
+        endorser.up = organisation.msp_id not in self.ledger.members.down
         return endorser
 
-    def _server(self, one: Organisation) -> PeerServer:
-        endorser = self._endorsers[one.msp_id]
+    def _server(self, organisation: Organisation) -> PeerServer:
+        endorser = self._endorsers[organisation.msp_id]
         registry = Registry(self.ledger, endorser, self._endorsers)
         gateway = GatewayService(
             Gateway(self.ledger, registry),
@@ -156,7 +165,13 @@ class Devnet:
             self._consortium.orderers,
             bft=self._bft,
         )
-        return PeerServer(one, self._folder, endorser, gateway, DeliverService(self.ledger, self._progress, one.msp_id))
+        return PeerServer(
+            organisation,
+            self._folder,
+            endorser,
+            gateway,
+            DeliverService(self.ledger, self._progress, organisation.msp_id),
+        )
 
     def _operation(self, server: PeerServer) -> Operations:
         return Operations(server.operations, lambda: server.up, partial(self.switch, server))

@@ -68,7 +68,7 @@ def bring_up(
             nodes.orderer_process(orderer_of, consortium, folder, binaries).save(folder)
     with progress.step(f"{len(orderers)} orderers and {len(peers)} peers"):
         control.supervise(folder, organisation)
-        ports = {one.node: one.operations_port for one in orderers}
+        ports = {organisation.node: organisation.operations_port for organisation in orderers}
         ports |= {one.node: one.peer.operations_port for one in peers if one.peer}
         for node, port in ports.items():
             await_true(
@@ -91,7 +91,7 @@ def create_channel(
     with progress.step(f"channel {channel}"):
         _prepare_genesis(consortium, folder, binaries, organisation)
         nodes_of: list[AnyOrganisation] = [*peers, *orderers]
-        if organisation and not all(is_joined(client, one, channel) for one in nodes_of):
+        if organisation and not all(is_joined(client, node, channel) for node in nodes_of):
             later = check_genesis(client)
             if later:
                 progress.warn(f"{', '.join(later)} came after the founding: not in the genesis block")
@@ -112,7 +112,9 @@ def _prepare_keys(consortium: Consortium, folder: NetworkFolder, progress: Progr
             profiles.write_all(consortium, folder)
         return
     foreign = [
-        one.name for one in consortium.everyone if folder.msp(one).is_dir() and not msp_folder.is_own(folder, one)
+        organisation.name
+        for organisation in consortium.everyone
+        if folder.msp(organisation).is_dir() and not msp_folder.is_own(folder, organisation)
     ]
     if foreign:
         raise ConfigError(
@@ -134,6 +136,6 @@ def _prepare_genesis(
 
 
 def _chosen(consortium: Consortium, name: str | None) -> tuple[list[Organisation], list[OrdererOrganisation]]:
-    peers = [one for one in consortium.members if name in (None, one.name)]
-    orderers = [one for one in consortium.orderers if name in (None, one.name)]
+    peers = [organisation for organisation in consortium.members if name in (None, organisation.name)]
+    orderers = [organisation for organisation in consortium.orderers if name in (None, organisation.name)]
     return peers, orderers

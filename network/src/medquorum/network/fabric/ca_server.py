@@ -57,7 +57,7 @@ def has_root(home: Path) -> bool:
 
 
 @contextmanager
-def fabric_ca(server: Path, folder: NetworkFolder, one: AnyOrganisation) -> Iterator[Issuers]:
+def fabric_ca(server: Path, folder: NetworkFolder, organisation: AnyOrganisation) -> Iterator[Issuers]:
     """Run an organisation's Fabric CA while it issues; what its home holds already stays.
 
     Raises
@@ -65,8 +65,8 @@ def fabric_ca(server: Path, folder: NetworkFolder, one: AnyOrganisation) -> Iter
     NetworkError
         The server ends, does not answer (`StartTimeout`) or refuses.
     """
-    home = folder.fabric_ca(one)
-    names = [f"{kind}.{one.domain}" for kind in Issuers._fields]
+    home = folder.fabric_ca(organisation)
+    names = [f"{kind}.{organisation.domain}" for kind in Issuers._fields]
     files = [home / CONFIGURATION, home / Issuers._fields[1] / CONFIGURATION]
     for name, file in zip(names, files, strict=True):
         if not file.exists():

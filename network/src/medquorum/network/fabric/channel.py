@@ -29,35 +29,39 @@ _retried = tenacity.retry(
 
 
 @_retried
-def is_joined(client: AdminClient, one: AnyOrganisation, channel: str) -> bool:
+def is_joined(client: AdminClient, organisation: AnyOrganisation, channel: str) -> bool:
     """Ask an organisation's running node whether it is in the channel."""
-    if isinstance(one, Organisation):
-        return channel in client.peer(one, "channel", "list").splitlines()
-    answer = client.osnadmin(one, "channel", "list", "--channelID", channel)
+    if isinstance(organisation, Organisation):
+        return channel in client.peer(organisation, "channel", "list").splitlines()
+    answer = client.osnadmin(organisation, "channel", "list", "--channelID", channel)
     status = _status(answer)
     if status not in (FOUND, UNKNOWN):
         raise NetworkError(
-            f"{one.name} does not list {channel}: {answer.strip()}", f"See {client.folder.log(one.node)}"
+            f"{organisation.name} does not list {channel}: {answer.strip()}",
+            f"See {client.folder.log(organisation.node)}",
         )
     return status == FOUND
 
 
 @_retried
-def join_orderer(client: AdminClient, one: OrdererOrganisation, channel: str) -> bool:
+def join_orderer(client: AdminClient, organisation: OrdererOrganisation, channel: str) -> bool:
     """Join an orderer through its admin port (mutual TLS); False when it was in the channel already."""
     block = client.folder.block(channel)
-    answer = client.osnadmin(one, "channel", "join", "--channelID", channel, "--config-block", str(block))
+    answer = client.osnadmin(organisation, "channel", "join", "--channelID", channel, "--config-block", str(block))
     status = _status(answer)
     if status not in (CREATED, ALREADY_THERE):
-        raise NetworkError(f"{one.name} did not join {channel}: {answer.strip()}", f"See {client.folder.log(one.node)}")
+        raise NetworkError(
+            f"{organisation.name} did not join {channel}: {answer.strip()}",
+            f"See {client.folder.log(organisation.node)}",
+        )
     return status == CREATED
 
 
 @_retried
-def join_peer(client: AdminClient, one: Organisation, channel: str) -> bool:
+def join_peer(client: AdminClient, organisation: Organisation, channel: str) -> bool:
     """Join an organisation's peer from the genesis block; False when it was in the channel already."""
     try:
-        client.peer(one, "channel", "join", "-b", str(client.folder.block(channel)))
+        client.peer(organisation, "channel", "join", "-b", str(client.folder.block(channel)))
     except NetworkError as error:
         if "already exists" in error.cause:
             return False
@@ -65,7 +69,7 @@ def join_peer(client: AdminClient, one: Organisation, channel: str) -> bool:
     return True
 
 
-def await_caught_up(client: AdminClient, one: Organisation) -> None:
+def await_caught_up(client: AdminClient, organisation: Organisation) -> None:
     """Wait until an organisation's peer has the blocks an orderer has now; where no orderer answers, there is no wait.
 
     Raises
@@ -74,16 +78,21 @@ def await_caught_up(client: AdminClient, one: Organisation) -> None:
         It is still fetching after `CATCH_UP` seconds.
     """
     try:
-        block = client.fetch_block(one, "newest")
+        block = client.fetch_block(organisation, "newest")
     except NetworkError:
         return
     newest = common_pb2.Block.FromString(block).header.number
-    log = client.folder.log(one.node)
-    await_true(lambda: _height(client, one) > newest, CATCH_UP, f"{one.name}'s peer still fetches blocks", log)
+    log = client.folder.log(organisation.node)
+    await_true(
+        lambda: _height(client, organisation) > newest,
+        CATCH_UP,
+        f"{organisation.name}'s peer still fetches blocks",
+        log,
+    )
 
 
-def _height(client: AdminClient, one: Organisation) -> int:
-    answer = client.peer(one, "channel", "getinfo", "-c", client.consortium.channel.name)
+def _height(client: AdminClient, organisation: Organisation) -> int:
+    answer = client.peer(organisation, "channel", "getinfo", "-c", client.consortium.channel.name)
     return int(document_in(answer)["height"])
 
 

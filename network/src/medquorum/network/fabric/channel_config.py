@@ -134,8 +134,8 @@ def _reached(read: configtx_pb2.ConfigGroup, write: configtx_pb2.ConfigGroup, no
             return False
     return all(
         name in now.groups
-        and (_reached(read.groups[name], one, now.groups[name]) if name in read.groups else now.groups[name] == one)
-        for name, one in write.groups.items()
+        and (_reached(read.groups[name], group, now.groups[name]) if name in read.groups else now.groups[name] == group)
+        for name, group in write.groups.items()
     )
 
 

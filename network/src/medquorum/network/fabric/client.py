@@ -26,48 +26,56 @@ class AdminClient:
     folder: NetworkFolder
     binaries: Binaries
 
-    def peer(self, one: Organisation, *arguments: str, user: str = "Admin", logging: str = "error") -> str:
+    def peer(self, organisation: Organisation, *arguments: str, user: str = "Admin", logging: str = "error") -> str:
         """Run ``peer ...`` as a user of the organisation, against its own peer."""
-        if one.peer is None:
-            raise ConfigError(f"{one.name} has no peer", "Name an organisation that runs one")
+        if organisation.peer is None:
+            raise ConfigError(f"{organisation.name} has no peer", "Name an organisation that runs one")
         env = {
-            "FABRIC_CFG_PATH": str(self.folder.config / one.node),
-            "CORE_PEER_ADDRESS": one.peer.address,
-            "CORE_PEER_LOCALMSPID": one.msp_id,
-            "CORE_PEER_MSPCONFIGPATH": str(self.folder.user(one, user) / "msp"),
-            "CORE_PEER_TLS_ROOTCERT_FILE": str(self.folder.tls_ca(one)),
+            "FABRIC_CFG_PATH": str(self.folder.config / organisation.node),
+            "CORE_PEER_ADDRESS": organisation.peer.address,
+            "CORE_PEER_LOCALMSPID": organisation.msp_id,
+            "CORE_PEER_MSPCONFIGPATH": str(self.folder.user(organisation, user) / "msp"),
+            "CORE_PEER_TLS_ROOTCERT_FILE": str(self.folder.tls_ca(organisation)),
             "FABRIC_LOGGING_SPEC": logging,
         }
         return self.binaries.run("peer", *arguments, env=env)
 
-    def osnadmin(self, one: OrdererOrganisation, *arguments: str) -> str:
+    def osnadmin(self, organisation: OrdererOrganisation, *arguments: str) -> str:
         """Run ``osnadmin ...`` with mutual TLS against an orderer's admin port."""
-        tls = self.folder.user(one, "Admin") / "tls"
-        files = ["--ca-file", str(self.folder.tls_ca(one))]
+        tls = self.folder.user(organisation, "Admin") / "tls"
+        files = ["--ca-file", str(self.folder.tls_ca(organisation))]
         files += ["--client-cert", str(tls / "client.crt"), "--client-key", str(tls / "client.key")]
-        return self.binaries.run("osnadmin", *arguments, "-o", one.admin_address, *files)
+        return self.binaries.run("osnadmin", *arguments, "-o", organisation.admin_address, *files)
 
-    def fetch_block(self, one: Organisation, which: str) -> bytes:
+    def fetch_block(self, organisation: Organisation, which: str) -> bytes:
         """Fetch the channel's ``newest`` or ``config`` block (a serialised common.Block) from an orderer."""
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch, "block")
             channel = ["-c", self.consortium.channel.name]
-            self.peer(one, "channel", "fetch", which, str(path), *channel, *self.orderer_flags)
+            self.peer(organisation, "channel", "fetch", which, str(path), *channel, *self.orderer_flags)
             return path.read_bytes()
 
     @property
     def orderer_flags(self) -> list[str]:
         """``-o`` and its TLS root: the first orderer that can be reached; the first of all leads a fresh channel."""
         orderers = self.consortium.orderers
-        first = next((one for one in orderers if health.listens(one.host, one.port)), orderers[0])
+        first = next(
+            (organisation for organisation in orderers if health.listens(organisation.host, organisation.port)),
+            orderers[0],
+        )
         return ["-o", first.address, "--tls", "--cafile", str(self.folder.tls_ca(first))]
 
     def peer_flags(self, organisations: list[Organisation]) -> list[str]:
         """``--peerAddresses`` and ``--tlsRootCertFiles`` of several organisations."""
         flags = []
-        for one in organisations:
-            if one.peer:
-                flags += ["--peerAddresses", one.peer.address, "--tlsRootCertFiles", str(self.folder.tls_ca(one))]
+        for organisation in organisations:
+            if organisation.peer:
+                flags += [
+                    "--peerAddresses",
+                    organisation.peer.address,
+                    "--tlsRootCertFiles",
+                    str(self.folder.tls_ca(organisation)),
+                ]
         return flags
 
 

@@ -28,7 +28,7 @@ def own_members(consortium: Consortium, folder: NetworkFolder) -> list[Organisat
     ConfigError
         When there is none.
     """
-    found = [one for one in consortium.members if msp_folder.is_own(folder, one)]
+    found = [organisation for organisation in consortium.members if msp_folder.is_own(folder, organisation)]
     if not found:
         raise ConfigError(f"{folder.root} holds no keys of an organisation with a peer", "Run this on such a host")
     return found
@@ -62,7 +62,7 @@ def followed(client: AdminClient, change: Change, asked: Organisation) -> bool:
     return applied(change, fetch(client, asked))
 
 
-def sign(client: AdminClient, change: Change, one: Organisation) -> tuple[Change, list[str]]:
+def sign(client: AdminClient, change: Change, organisation: Organisation) -> tuple[Change, list[str]]:
     """Sign for an organisation, only what its own consortium file and collected bundles would make themselves.
 
     Returns the change with its genuine signatures, and what is wrong with those that were dropped.
@@ -72,13 +72,13 @@ def sign(client: AdminClient, change: Change, one: Organisation) -> tuple[Change
     ConfigError
         When the change is another one.
     """
-    running = fetch(client, one)
+    running = fetch(client, organisation)
     own = make_change(client, running)
     if own is None or own.content != change.content:
         remedy = "Bring consortium.toml and the bundles up to date (`hospital add`), or do not sign it"
         raise ConfigError("the change is not the one that this folder's consortium.toml asks for", remedy)
     change, dropped = signing.genuine(change, running)
-    return signing.sign(change, one, client.folder), dropped
+    return signing.sign(change, organisation, client.folder), dropped
 
 
 def submit(client: AdminClient, change: Change, sender: Organisation) -> list[str]:

@@ -37,7 +37,7 @@ def configtx(consortium: Consortium, folder: NetworkFolder) -> Document:
         "Capabilities": {"V3_0" if bft else "V2_0": True},
         "Orderer": _orderer(consortium, folder),
         "Application": {
-            "Organizations": [_peer_organisation(one, folder) for one in consortium.organisations],
+            "Organizations": [_peer_organisation(organisation, folder) for organisation in consortium.organisations],
             "Policies": {
                 **_meta_policies(admins=""),
                 "Admins": _signature(policies.governance(consortium, "admin")),
@@ -82,11 +82,11 @@ def _orderer(consortium: Consortium, folder: NetworkFolder) -> Document:
             "AbsoluteMaxBytes": channel.absolute_max_bytes,
             "PreferredMaxBytes": channel.preferred_max_bytes,
         },
-        "Organizations": [_orderer_organisation(one, folder) for one in consortium.orderers],
+        "Organizations": [_orderer_organisation(organisation, folder) for organisation in consortium.orderers],
         "Policies": {**_meta_policies(admins="MAJORITY Admins"), "BlockValidation": _meta("ANY Writers")},
         "Capabilities": {"V2_0": True},
     }
-    consenters = [_consenter(one, folder) for one in consortium.orderers]
+    consenters = [_consenter(organisation, folder) for organisation in consortium.orderers]
     if consortium.consensus == "raft":
         return document | {"EtcdRaft": {"Consenters": consenters, "Options": _raft_options()}}
     mapping = [
@@ -123,38 +123,43 @@ def _raft_options() -> Document:
     }
 
 
-def _consenter(one: OrdererOrganisation, folder: NetworkFolder) -> Document:
-    certificate = str(folder.node_tls(one) / "server.crt")
-    return {"Host": one.host, "Port": one.port, "ClientTLSCert": certificate, "ServerTLSCert": certificate}
-
-
-def _organisation(one: AnyOrganisation, folder: NetworkFolder, rules: dict[str, str]) -> Document:
+def _consenter(organisation: OrdererOrganisation, folder: NetworkFolder) -> Document:
+    certificate = str(folder.node_tls(organisation) / "server.crt")
     return {
-        "Name": one.name,
-        "ID": one.msp_id,
-        "MSPDir": str(folder.msp(one)),
+        "Host": organisation.host,
+        "Port": organisation.port,
+        "ClientTLSCert": certificate,
+        "ServerTLSCert": certificate,
+    }
+
+
+def _organisation(organisation: AnyOrganisation, folder: NetworkFolder, rules: dict[str, str]) -> Document:
+    return {
+        "Name": organisation.name,
+        "ID": organisation.msp_id,
+        "MSPDir": str(folder.msp(organisation)),
         "Policies": {name: _signature(rule) for name, rule in rules.items()},
     }
 
 
-def _peer_organisation(one: Organisation, folder: NetworkFolder) -> Document:
-    msp = one.msp_id
+def _peer_organisation(organisation: Organisation, folder: NetworkFolder) -> Document:
+    msp = organisation.msp_id
     rules = {
         "Readers": f"OR('{msp}.admin', '{msp}.peer', '{msp}.client')",
         "Writers": f"OR('{msp}.admin', '{msp}.client')",
         "Admins": f"OR('{msp}.admin')",
         "Endorsement": f"OR('{msp}.peer')",
     }
-    document = _organisation(one, folder, rules)
-    if one.peer:
-        document["AnchorPeers"] = [{"Host": one.peer.host, "Port": one.peer.port}]
+    document = _organisation(organisation, folder, rules)
+    if organisation.peer:
+        document["AnchorPeers"] = [{"Host": organisation.peer.host, "Port": organisation.peer.port}]
     return document
 
 
-def _orderer_organisation(one: OrdererOrganisation, folder: NetworkFolder) -> Document:
-    msp = one.msp_id
+def _orderer_organisation(organisation: OrdererOrganisation, folder: NetworkFolder) -> Document:
+    msp = organisation.msp_id
     rules = {"Readers": f"OR('{msp}.member')", "Writers": f"OR('{msp}.member')", "Admins": f"OR('{msp}.admin')"}
-    return _organisation(one, folder, rules) | {"OrdererEndpoints": [one.address]}
+    return _organisation(organisation, folder, rules) | {"OrdererEndpoints": [organisation.address]}
 
 
 def _meta_policies(admins: str) -> Document:

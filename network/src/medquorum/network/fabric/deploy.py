@@ -112,7 +112,11 @@ def _approve(
         raise NetworkError(
             f"approved but not committed: {lacking}", "Run deployCC for the others (`--org`), then again"
         )
-    return works, [one for one in consortium.members if approved.get(one.msp_id) and _reachable(one)]
+    return works, [
+        organisation
+        for organisation in consortium.members
+        if approved.get(organisation.msp_id) and _reachable(organisation)
+    ]
 
 
 def _approvals(lifecycle: Lifecycle, works: list[Organisation]) -> dict[str, bool]:
@@ -170,31 +174,33 @@ def _those_that_can(
 ) -> list[Organisation]:
     """Act for every organisation; those that fail are named, all failing is an error."""
 
-    def attempt(one: Organisation) -> MedquorumError | None:
+    def attempt(organisation: Organisation) -> MedquorumError | None:
         try:
-            action(one)
+            action(organisation)
         except MedquorumError as error:
             return error
         return None
 
-    failures = dict(zip((one.name for one in organisations), in_parallel(attempt, organisations), strict=True))
+    failures = dict(
+        zip((organisation.name for organisation in organisations), in_parallel(attempt, organisations), strict=True)
+    )
     failed = {name: error for name, error in failures.items() if error}
     if len(failed) == len(organisations):
         raise next(iter(failed.values()))
     for name, error in failed.items():
         progress.warn(f"{name} is left out: {error}")
-    return [one for one in organisations if one.name not in failed]
+    return [organisation for organisation in organisations if organisation.name not in failed]
 
 
 def _lacking(approved: dict[str, bool], consortium: Consortium) -> str:
     """Return what the approvals lack of k verifiers and a third of the hospitals; empty when they suffice."""
-    verifiers = sum(approved.get(one.msp_id, False) for one in consortium.having("verifier"))
-    hospitals = sum(approved.get(one.msp_id, False) for one in consortium.having("hospital"))
+    verifiers = sum(approved.get(organisation.msp_id, False) for organisation in consortium.having("verifier"))
+    hospitals = sum(approved.get(organisation.msp_id, False) for organisation in consortium.having("hospital"))
     third = policies.third_of_hospitals(consortium)
     if verifiers >= consortium.quorum and hospitals >= third:
         return ""
     return f"approved by {verifiers} verifiers and {hospitals} hospitals; {consortium.quorum} and {third} are needed"
 
 
-def _reachable(one: Organisation) -> bool:
-    return one.peer is not None and health.listens(one.peer.host, one.peer.port)
+def _reachable(organisation: Organisation) -> bool:
+    return organisation.peer is not None and health.listens(organisation.peer.host, organisation.peer.port)

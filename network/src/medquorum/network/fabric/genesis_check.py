@@ -40,10 +40,14 @@ def check_genesis(client: AdminClient) -> list[str]:
     except (DecodeError, IndexError) as error:
         raise ConfigError(f"{block} is no configuration block", "Copy the founder's again") from error
     founders = members_of(given)
-    later = [one for one in consortium.organisations if one.name not in founders and one.roles == ["hospital"]]
+    later = [
+        organisation
+        for organisation in consortium.organisations
+        if organisation.name not in founders and organisation.roles == ["hospital"]
+    ]
     if not any(msp_folder.is_own(folder, one) for one in later):
         later = []
-    rest = [one for one in consortium.organisations if one not in later]
+    rest = [organisation for organisation in consortium.organisations if organisation not in later]
     made = generated(replace(client, consortium=consortium.model_copy(update={"organisations": rest})))
     found = differences(given.channel_group, made.channel_group)
     if found:

@@ -35,29 +35,29 @@ class Lifecycle:
     client: AdminClient
     deployment: Deployment
 
-    def install(self, one: Organisation, package: Path) -> None:
+    def install(self, organisation: Organisation, package: Path) -> None:
         """Install the package on an organisation's peer, which runs its external builder."""
         try:
-            self.client.peer(one, "lifecycle", "chaincode", "install", str(package))
+            self.client.peer(organisation, "lifecycle", "chaincode", "install", str(package))
         except NetworkError as error:
             if "already successfully installed" not in error.cause:
                 raise
 
     @_until_ordered
-    def approve(self, one: Organisation) -> None:
+    def approve(self, organisation: Organisation) -> None:
         """Approve the definition for an organisation."""
         flags = [*self._definition(), "--package-id", self.deployment.package_id, *self.client.orderer_flags]
         try:
-            self.client.peer(one, "lifecycle", "chaincode", "approveformyorg", *flags)
+            self.client.peer(organisation, "lifecycle", "chaincode", "approveformyorg", *flags)
         except NetworkError as error:
             approved_before = "attempted to redefine" in error.cause and "different parameters" not in error.cause
             if not approved_before:
                 raise
 
-    def approve_committed(self, one: Organisation) -> bool:
+    def approve_committed(self, organisation: Organisation) -> bool:
         """Approve for an organisation what the others have committed; False when that is another definition."""
         try:
-            self.approve(one)
+            self.approve(organisation)
         except NetworkError as error:
             if "with different parameters" in error.cause:
                 return False
@@ -79,8 +79,16 @@ class Lifecycle:
     @_until_ordered
     def initialise(self, endorsers: list[Organisation]) -> None:
         """Call the function that the definition wants to be called first, endorsed by the organisations' peers."""
-        one = self.deployment
-        flags = ["-C", one.channel, "-n", one.name, "--isInit", "-c", json.dumps({"function": one.init, "Args": []})]
+        deployment = self.deployment
+        flags = [
+            "-C",
+            deployment.channel,
+            "-n",
+            deployment.name,
+            "--isInit",
+            "-c",
+            json.dumps({"function": deployment.init, "Args": []}),
+        ]
         flags += ["--waitForEvent", *self.client.orderer_flags, *self.client.peer_flags(endorsers)]
         try:
             self.client.peer(endorsers[0], "chaincode", "invoke", *flags)
@@ -106,13 +114,13 @@ class Lifecycle:
 
     @property
     def _collections(self) -> Path:
-        one = self.deployment
-        return self.client.folder.packages / f"{one.name}_{one.sequence}_collections.json"
+        deployment = self.deployment
+        return self.client.folder.packages / f"{deployment.name}_{deployment.sequence}_collections.json"
 
     def _definition(self) -> list[str]:
-        one = self.deployment
-        flags = ["--channelID", one.channel, "--name", one.name, "--version", one.version]
-        flags += ["--sequence", str(one.sequence), "--signature-policy", one.policy]
-        if one.collections:
+        deployment = self.deployment
+        flags = ["--channelID", deployment.channel, "--name", deployment.name, "--version", deployment.version]
+        flags += ["--sequence", str(deployment.sequence), "--signature-policy", deployment.policy]
+        if deployment.collections:
             flags += ["--collections-config", str(self._collections)]
-        return [*flags, "--init-required"] if one.init else flags
+        return [*flags, "--init-required"] if deployment.init else flags

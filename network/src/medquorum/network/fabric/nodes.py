@@ -23,42 +23,44 @@ GO_LIMITS = {"GOMEMLIMIT": "400MiB"}
 Document = dict[str, Any]
 
 
-def peer_process(one: Organisation, peer: Peer, folder: NetworkFolder, binaries: Binaries, version: str) -> Process:
+def peer_process(
+    organisation: Organisation, peer: Peer, folder: NetworkFolder, binaries: Binaries, version: str
+) -> Process:
     """Write an organisation's ``core.yaml`` for that version of Fabric, and return its peer's process."""
     filters = ["DefaultAuth", "ExpirationCheck"] + ([] if version.startswith("2.") else ["TimeWindowCheck"])
     handlers = {"peer": {"handlers": {"authFilters": [{"name": name} for name in filters]}}}
-    document = _merge(_merge(_template("core.yaml"), handlers), _peer(one, peer, folder))
-    home = _save(folder, one.node, "core.yaml", document)
-    env = {**GO_LIMITS, "FABRIC_CFG_PATH": str(home), BUILDER_VARIABLE: str(targets_file(folder, one))}
-    return Process(one.node, one.name, "peer", [str(binaries.path("peer")), "node", "start"], env)
+    document = _merge(_merge(_template("core.yaml"), handlers), _peer(organisation, peer, folder))
+    home = _save(folder, organisation.node, "core.yaml", document)
+    env = {**GO_LIMITS, "FABRIC_CFG_PATH": str(home), BUILDER_VARIABLE: str(targets_file(folder, organisation))}
+    return Process(organisation.node, organisation.name, "peer", [str(binaries.path("peer")), "node", "start"], env)
 
 
 def orderer_process(
-    one: OrdererOrganisation, consortium: Consortium, folder: NetworkFolder, binaries: Binaries
+    organisation: OrdererOrganisation, consortium: Consortium, folder: NetworkFolder, binaries: Binaries
 ) -> Process:
     """Write an orderer organisation's ``orderer.yaml`` and return its orderer's process."""
-    document = _merge(_template("orderer.yaml"), _orderer(one, consortium, folder))
-    home = _save(folder, one.node, "orderer.yaml", document)
+    document = _merge(_template("orderer.yaml"), _orderer(organisation, consortium, folder))
+    home = _save(folder, organisation.node, "orderer.yaml", document)
     # Only Fabric 2.5 knows this key; it must be an environment variable, as 3.x refuses unknown keys in the file.
     env = {**GO_LIMITS, "FABRIC_CFG_PATH": str(home), "ORDERER_GENERAL_BOOTSTRAPMETHOD": "none"}
-    return Process(one.node, one.name, "orderer", [str(binaries.path("orderer"))], env)
+    return Process(organisation.node, organisation.name, "orderer", [str(binaries.path("orderer"))], env)
 
 
-def _peer(one: Organisation, peer: Peer, folder: NetworkFolder) -> Document:
-    tls, data, bind = folder.node_tls(one), folder.data(one.node), _bind(peer.host)
+def _peer(organisation: Organisation, peer: Peer, folder: NetworkFolder) -> Document:
+    tls, data, bind = folder.node_tls(organisation), folder.data(organisation.node), _bind(peer.host)
     root = {"file": str(tls / "ca.crt")}
     files = {"cert": {"file": str(tls / "server.crt")}, "key": {"file": str(tls / "server.key")}, "rootcert": root}
     return {
         "peer": {
-            "id": one.node,
+            "id": organisation.node,
             "listenAddress": f"{bind}:{peer.port}",
             "address": peer.address,
             "chaincodeListenAddress": f"{LOOPBACK}:{peer.chaincode_listen_port}",
             "gossip": {"bootstrap": peer.address, "endpoint": peer.address, "externalEndpoint": peer.address},
             "tls": files,
             "fileSystemPath": str(data),
-            "mspConfigPath": str(folder.node(one) / "msp"),
-            "localMspId": one.msp_id,
+            "mspConfigPath": str(folder.node(organisation) / "msp"),
+            "localMspId": organisation.msp_id,
         },
         "chaincode": {
             "externalBuilders": [
@@ -74,25 +76,25 @@ def _peer(one: Organisation, peer: Peer, folder: NetworkFolder) -> Document:
     }
 
 
-def _orderer(one: OrdererOrganisation, consortium: Consortium, folder: NetworkFolder) -> Document:
-    tls, data, bind = folder.node_tls(one), folder.data(one.node), _bind(one.host)
+def _orderer(organisation: OrdererOrganisation, consortium: Consortium, folder: NetworkFolder) -> Document:
+    tls, data, bind = folder.node_tls(organisation), folder.data(organisation.node), _bind(organisation.host)
     files = {"Certificate": str(tls / "server.crt"), "PrivateKey": str(tls / "server.key")}
     roots = [str(folder.tls_ca(other)) for other in consortium.orderers]
     return {
         "General": {
             "ListenAddress": bind,
-            "ListenPort": one.port,
+            "ListenPort": organisation.port,
             "TLS": files | {"RootCAs": roots},
             "Cluster": {"ClientCertificate": files["Certificate"], "ClientPrivateKey": files["PrivateKey"]},
-            "LocalMSPDir": str(folder.node(one) / "msp"),
-            "LocalMSPID": one.msp_id,
+            "LocalMSPDir": str(folder.node(organisation) / "msp"),
+            "LocalMSPID": organisation.msp_id,
         },
         "FileLedger": {"Location": str(data)},
         "Consensus": {"WALDir": str(data / "wal"), "SnapDir": str(data / "snapshots")},
-        "Operations": {"ListenAddress": f"{LOOPBACK}:{one.operations_port}"},
+        "Operations": {"ListenAddress": f"{LOOPBACK}:{organisation.operations_port}"},
         "Admin": {
-            "ListenAddress": f"{LOOPBACK}:{one.admin_port}",
-            "TLS": files | {"ClientRootCAs": [str(folder.tls_ca(one))]},
+            "ListenAddress": f"{LOOPBACK}:{organisation.admin_port}",
+            "TLS": files | {"ClientRootCAs": [str(folder.tls_ca(organisation))]},
         },
     }
 

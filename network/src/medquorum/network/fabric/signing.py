@@ -23,11 +23,11 @@ __all__ = ["genuine", "merge", "satisfied", "sign", "signers"]
 NONCE_BYTES = 24
 
 
-def sign(change: Change, one: Organisation, folder: NetworkFolder) -> Change:
+def sign(change: Change, organisation: Organisation, folder: NetworkFolder) -> Change:
     """Add the signature of an organisation's administrator; a second one of the same organisation adds nothing."""
-    if one.msp_id in signers(change):
+    if organisation.msp_id in signers(change):
         return change
-    signer = Signer.load(one.msp_id, folder.user(one, "Admin") / "msp")
+    signer = Signer.load(organisation.msp_id, folder.user(organisation, "Admin") / "msp")
     header = common_pb2.SignatureHeader(creator=signer.serialized, nonce=secrets.token_bytes(NONCE_BYTES))
     signed = header.SerializeToString()
     signature = configtx_pb2.ConfigSignature(signature_header=signed, signature=signer.sign(signed + change.update))
@@ -36,7 +36,7 @@ def sign(change: Change, one: Organisation, folder: NetworkFolder) -> Change:
 
 def signers(change: Change) -> list[str]:
     """List the MSP ids whose signatures the change carries, genuine or not (`genuine`)."""
-    return [_creator(one) for one in change.signatures]
+    return [_creator(signature) for signature in change.signatures]
 
 
 def merge(changes: Iterable[Change]) -> Change:
@@ -50,7 +50,7 @@ def merge(changes: Iterable[Change]) -> Change:
     first, *others = changes
     if any(other.update != first.update for other in others):
         raise ConfigError("the files hold different changes", "Submit copies of one file only")
-    found = {one.SerializeToString(): one for change in (first, *others) for one in change.signatures}
+    found = {signature.SerializeToString(): signature for change in (first, *others) for signature in change.signatures}
     return replace(first, signatures=tuple(found.values()))
 
 
@@ -62,15 +62,15 @@ def genuine(change: Change, running: configtx_pb2.Config) -> tuple[Change, list[
     msps = Msps(_msps(running))
     kept: dict[str, configtx_pb2.ConfigSignature] = {}
     dropped = []
-    for one in change.signatures:
+    for signature in change.signatures:
         try:
-            creator = common_pb2.SignatureHeader.FromString(one.signature_header).creator
-            identity = msps.authenticate(creator, one.signature_header + change.update, one.signature)
+            creator = common_pb2.SignatureHeader.FromString(signature.signature_header).creator
+            identity = msps.authenticate(creator, signature.signature_header + change.update, signature.signature)
             if identity.role != "admin":
                 raise IdentityError(f"signed by {identity.msp_id}'s {identity.role}, not by an administrator")
-            kept.setdefault(identity.msp_id, one)
+            kept.setdefault(identity.msp_id, signature)
         except (IdentityError, DecodeError) as error:
-            dropped.append(f"{_claimed(one)}: {error}")
+            dropped.append(f"{_claimed(signature)}: {error}")
     return replace(change, signatures=tuple(kept.values())), dropped
 
 
@@ -78,7 +78,7 @@ def satisfied(running: configtx_pb2.Config, msp_ids: Iterable[str]) -> bool:
     """Return whether administrators of these organisations satisfy the running channel's Application/Admins."""
     policy = running.channel_group.groups[APPLICATION].policies["Admins"].policy
     envelope = policies_pb2.SignaturePolicyEnvelope.FromString(policy.value)
-    roles = [msp_principal_pb2.MSPRole.FromString(one.principal) for one in envelope.identities]
+    roles = [msp_principal_pb2.MSPRole.FromString(identity.principal) for identity in envelope.identities]
     return _holds(envelope.rule, [role.msp_identifier for role in roles], set(msp_ids))
 
 

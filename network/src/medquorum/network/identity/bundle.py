@@ -58,7 +58,7 @@ class Bundle:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def export(folder: NetworkFolder, one: AnyOrganisation) -> Bundle:
+def export(folder: NetworkFolder, organisation: AnyOrganisation) -> Bundle:
     """Collect an organisation's public files from its own folder.
 
     Raises
@@ -66,13 +66,13 @@ def export(folder: NetworkFolder, one: AnyOrganisation) -> Bundle:
     ConfigError
         When a file is missing or wrong, or one of them holds a private key.
     """
-    msp_folder.check_own(folder, one)
-    home = folder.organisation(one)
-    paths = [path for path in sorted(folder.msp(one).rglob("*")) if path.is_file()]
-    paths += [folder.tls_ca(one), *_consenter(folder, one)]
+    msp_folder.check_own(folder, organisation)
+    home = folder.organisation(organisation)
+    paths = [path for path in sorted(folder.msp(organisation).rglob("*")) if path.is_file()]
+    paths += [folder.tls_ca(organisation), *_consenter(folder, organisation)]
     files = {path.relative_to(home).as_posix(): _text(path) for path in paths}
-    bundle = Bundle(one, files)
-    _check_paths(bundle, folder, str(folder.msp(one)))
+    bundle = Bundle(organisation, files)
+    _check_paths(bundle, folder, str(folder.msp(organisation)))
     return bundle
 
 
@@ -109,20 +109,22 @@ def store(bundle: Bundle, consortium: Consortium, folder: NetworkFolder) -> bool
         When its entry differs from the consortium file's, its certificates do not belong together, another
         organisation has one of its authorities, or the folder holds other files of that organisation.
     """
-    one = bundle.organisation
-    agreed = consortium.anyone(one.name)
-    if agreed != one:
+    organisation = bundle.organisation
+    agreed = consortium.anyone(organisation.name)
+    if agreed != organisation:
         remedy = "Agree on one consortium.toml, then export again"
-        raise ConfigError(f"the bundle of {one.name} has another entry than consortium.toml: {one}", remedy)
-    home = folder.organisation(one)
+        raise ConfigError(
+            f"the bundle of {organisation.name} has another entry than consortium.toml: {organisation}", remedy
+        )
+    home = folder.organisation(organisation)
     if home.exists():
         different = [name for name, text in bundle.files.items() if _stored(home / name) != text]
         if different:
             remedy = "If the organisation renewed its certificates, delete that folder first"
-            raise ConfigError(f"{home} holds another {different[0]} than the bundle of {one.name}", remedy)
+            raise ConfigError(f"{home} holds another {different[0]} than the bundle of {organisation.name}", remedy)
         return False
-    msp_folder.check_public(bundle.files, one)
-    msp_folder.check_stranger(bundle.files, one, folder)
+    msp_folder.check_public(bundle.files, organisation)
+    msp_folder.check_stranger(bundle.files, organisation, folder)
     for name, text in bundle.files.items():
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,17 +132,19 @@ def store(bundle: Bundle, consortium: Consortium, folder: NetworkFolder) -> bool
     return True
 
 
-def _consenter(folder: NetworkFolder, one: AnyOrganisation) -> list[Path]:
+def _consenter(folder: NetworkFolder, organisation: AnyOrganisation) -> list[Path]:
     """Name the certificates by which the channel's configuration knows an orderer; none for other organisations."""
-    if isinstance(one, Organisation):
+    if isinstance(organisation, Organisation):
         return []
-    return [folder.signing_certificate(one), folder.node_tls(one) / "server.crt"]
+    return [folder.signing_certificate(organisation), folder.node_tls(organisation) / "server.crt"]
 
 
 def _check_paths(bundle: Bundle, folder: NetworkFolder, source: str) -> None:
-    one = bundle.organisation
-    home = folder.organisation(one)
-    named = {path.relative_to(home).as_posix() for path in (folder.tls_ca(one), *_consenter(folder, one))}
+    organisation = bundle.organisation
+    home = folder.organisation(organisation)
+    named = {
+        path.relative_to(home).as_posix() for path in (folder.tls_ca(organisation), *_consenter(folder, organisation))
+    }
     for name, text in bundle.files.items():
         if name not in named and not _PUBLIC.fullmatch(name):
             raise ConfigError(f"{source} holds {name}, which is no public file", "Keep only the public MSP in msp/")

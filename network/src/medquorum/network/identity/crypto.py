@@ -54,11 +54,19 @@ def generate(consortium: Consortium, folder: NetworkFolder, validity: Validity |
 
     Returns the names of the organisations made.
     """
-    return [one.name for one in consortium.everyone if generate_one(one, folder, validity=validity)]
+    return [
+        organisation.name
+        for organisation in consortium.everyone
+        if generate_one(organisation, folder, validity=validity)
+    ]
 
 
 def generate_one(
-    one: AnyOrganisation, folder: NetworkFolder, issuers: Issuers | None = None, *, validity: Validity | None = None
+    organisation: AnyOrganisation,
+    folder: NetworkFolder,
+    issuers: Issuers | None = None,
+    *,
+    validity: Validity | None = None,
 ) -> bool:
     """Make an organisation's Admin, User1, node and service; return whether it was made now.
 
@@ -66,49 +74,56 @@ def generate_one(
     authority is. Without ``issuers`` two authorities are made too, their keys in ``ca`` and ``tlsca``.
     """
     lasting = validity or Validity.years()
-    made = not folder.msp(one).is_dir()
+    made = not folder.msp(organisation).is_dir()
     if made:
-        _organisation(one, folder, issuers or _own_authorities(one, folder, lasting))
-    if isinstance(one, Organisation) and one.service and not is_complete(one, folder):
+        _organisation(organisation, folder, issuers or _own_authorities(organisation, folder, lasting))
+    if isinstance(organisation, Organisation) and organisation.service and not is_complete(organisation, folder):
         if issuers is not None:
-            _service(one, one.service, folder, issuers.tlsca)
-        elif has_own_authorities(one, folder):
-            _service(one, one.service, folder, load_authority(folder, one, "tlsca", lasting))
+            _service(organisation, organisation.service, folder, issuers.tlsca)
+        elif has_own_authorities(organisation, folder):
+            _service(organisation, organisation.service, folder, load_authority(folder, organisation, "tlsca", lasting))
     return made
 
 
-def is_complete(one: AnyOrganisation, folder: NetworkFolder) -> bool:
+def is_complete(organisation: AnyOrganisation, folder: NetworkFolder) -> bool:
     """Whether `generate_one` has nothing to make."""
-    if not folder.msp(one).is_dir():
+    if not folder.msp(organisation).is_dir():
         return False
-    return not (isinstance(one, Organisation) and one.service) or (folder.service_tls(one) / "server.crt").exists()
+    return (
+        not (isinstance(organisation, Organisation) and organisation.service)
+        or (folder.service_tls(organisation) / "server.crt").exists()
+    )
 
 
-def has_own_authorities(one: AnyOrganisation, folder: NetworkFolder) -> bool:
+def has_own_authorities(organisation: AnyOrganisation, folder: NetworkFolder) -> bool:
     """Whether authorities that `generate_one` made are in the folder: not another site's, not a Fabric CA's."""
-    return (folder.organisation(one) / "tlsca" / "priv_sk").exists()
+    return (folder.organisation(organisation) / "tlsca" / "priv_sk").exists()
 
 
 def load_authority(
-    folder: NetworkFolder, one: AnyOrganisation, kind: str = "ca", validity: Validity | None = None
+    folder: NetworkFolder, organisation: AnyOrganisation, kind: str = "ca", validity: Validity | None = None
 ) -> Authority:
     """Read an organisation's signing (``ca``) or TLS (``tlsca``) authority, and how long what it issues holds."""
-    home = folder.organisation(one) / kind
+    home = folder.organisation(organisation) / kind
     key = serialization.load_pem_private_key((home / "priv_sk").read_bytes(), None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{home / 'priv_sk'} is no ECDSA key")
-    certificate = x509.load_pem_x509_certificate((home / f"{kind}.{one.domain}-cert.pem").read_bytes())
+    certificate = x509.load_pem_x509_certificate((home / f"{kind}.{organisation.domain}-cert.pem").read_bytes())
     return Authority(key, certificate, validity or Validity.years())
 
 
 def enrol_user(
-    folder: NetworkFolder, one: AnyOrganisation, user: str, unit: str = "client", validity: Validity | None = None
+    folder: NetworkFolder,
+    organisation: AnyOrganisation,
+    user: str,
+    unit: str = "client",
+    validity: Validity | None = None,
 ) -> Path:
     """Make another user (with its own ``validity``, for one that is short-lived or expired); returns its folder."""
-    home = folder.user(one, user)
-    name = f"{user}@{one.domain}"
-    ca, tlsca = (load_authority(folder, one, kind, validity) for kind in ("ca", "tlsca"))
-    _member(home, name, unit, (), one, Issuers(ca, tlsca))
+    home = folder.user(organisation, user)
+    name = f"{user}@{organisation.domain}"
+    ca, tlsca = (load_authority(folder, organisation, kind, validity) for kind in ("ca", "tlsca"))
+    _member(home, name, unit, (), organisation, Issuers(ca, tlsca))
     return home
 
 
@@ -124,36 +139,57 @@ def node_ou_config(authority_file: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _organisation(one: AnyOrganisation, folder: NetworkFolder, issuers: Issuers) -> None:
-    home = folder.organisation(one)
+def _organisation(organisation: AnyOrganisation, folder: NetworkFolder, issuers: Issuers) -> None:
+    home = folder.organisation(organisation)
     for kind, issuer in zip(issuers._fields, issuers, strict=True):
-        _write(home / kind / f"{kind}.{one.domain}-cert.pem", issuer.pem)
-    for user, unit in USERS if isinstance(one, Organisation) else USERS[:1]:
-        _member(folder.user(one, user), f"{user}@{one.domain}", unit, (), one, issuers)
-    if isinstance(one, OrdererOrganisation):
-        _member(folder.node(one), one.node, "orderer", _hosts(one.node, one.host), one, issuers)
-    elif one.peer:
-        _member(folder.node(one), one.node, "peer", _hosts(one.node, one.peer.host), one, issuers)
-    _msp(folder.msp(one), one.domain, issuers)  # last: its presence says the organisation is complete
+        _write(home / kind / f"{kind}.{organisation.domain}-cert.pem", issuer.pem)
+    for user, unit in USERS if isinstance(organisation, Organisation) else USERS[:1]:
+        _member(folder.user(organisation, user), f"{user}@{organisation.domain}", unit, (), organisation, issuers)
+    if isinstance(organisation, OrdererOrganisation):
+        _member(
+            folder.node(organisation),
+            organisation.node,
+            "orderer",
+            _hosts(organisation.node, organisation.host),
+            organisation,
+            issuers,
+        )
+    elif organisation.peer:
+        _member(
+            folder.node(organisation),
+            organisation.node,
+            "peer",
+            _hosts(organisation.node, organisation.peer.host),
+            organisation,
+            issuers,
+        )
+    _msp(folder.msp(organisation), organisation.domain, issuers)  # last: its presence says the organisation is complete
 
 
-def _service(one: Organisation, service: Service, folder: NetworkFolder, tlsca: Issuer) -> None:
-    _tls(folder.service_tls(one), one.service_node, _hosts(one.service_node, service.host), tlsca)
+def _service(organisation: Organisation, service: Service, folder: NetworkFolder, tlsca: Issuer) -> None:
+    _tls(
+        folder.service_tls(organisation),
+        organisation.service_node,
+        _hosts(organisation.service_node, service.host),
+        tlsca,
+    )
 
 
 def _hosts(node: str, host: str) -> tuple[str, ...]:
     return (node, node.partition(".")[0], host, "localhost", "127.0.0.1")
 
 
-def _own_authorities(one: AnyOrganisation, folder: NetworkFolder, validity: Validity) -> Issuers:
-    made = [new_authority(kind, one.domain, validity) for kind in Issuers._fields]
+def _own_authorities(organisation: AnyOrganisation, folder: NetworkFolder, validity: Validity) -> Issuers:
+    made = [new_authority(kind, organisation.domain, validity) for kind in Issuers._fields]
     for kind, authority in zip(Issuers._fields, made, strict=True):
-        _write_key(folder.organisation(one) / kind / "priv_sk", authority.key)
+        _write_key(folder.organisation(organisation) / kind / "priv_sk", authority.key)
     return Issuers(*made)
 
 
-def _member(home: Path, name: str, unit: str, hosts: Sequence[str], one: AnyOrganisation, issuers: Issuers) -> None:
-    _msp(home / "msp", one.domain, issuers)
+def _member(
+    home: Path, name: str, unit: str, hosts: Sequence[str], organisation: AnyOrganisation, issuers: Issuers
+) -> None:
+    _msp(home / "msp", organisation.domain, issuers)
     key, certificate = issuers.ca.issue(name, unit)
     _write_key(home / "msp" / "keystore" / "priv_sk", key)
     _write(home / "msp" / "signcerts" / f"{name}-cert.pem", certificate.public_bytes(serialization.Encoding.PEM))

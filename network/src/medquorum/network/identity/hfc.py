@@ -21,14 +21,16 @@ __all__ = ["profile", "write"]
 Document = dict[str, Any]
 
 
-def write(folder: NetworkFolder, one: Organisation, document: Document, users: Sequence[str]) -> None:
+def write(folder: NetworkFolder, organisation: Organisation, document: Document, users: Sequence[str]) -> None:
     """Write the profile made of the general ``document``, and the users into the wallet."""
-    folder.hfc_profile(one).write_text(json.dumps(profile(folder, one, document, users), indent=2) + "\n")
-    folder.hfc_store(one).mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.hfc_profile(organisation).write_text(
+        json.dumps(profile(folder, organisation, document, users), indent=2) + "\n"
+    )
+    folder.hfc_store(organisation).mkdir(mode=0o700, parents=True, exist_ok=True)
     for user in users:
-        identity = folder.wallet(one, user).with_suffix("")
-        write_private(identity / "private_sk", folder.key(one, user).read_text())
-        (identity / "enrollmentCert.pem").write_text(folder.certificate(one, user).read_text())
+        identity = folder.wallet(organisation, user).with_suffix("")
+        write_private(identity / "private_sk", folder.key(organisation, user).read_text())
+        (identity / "enrollmentCert.pem").write_text(folder.certificate(organisation, user).read_text())
 
 
 def profile(folder: NetworkFolder, one: Organisation, document: Document, users: Sequence[str]) -> Document:
@@ -49,7 +51,7 @@ def profile(folder: NetworkFolder, one: Organisation, document: Document, users:
 def _without_scheme(nodes: Document) -> Document:
     return {
         name: {
-            key: value.removeprefix("grpcs://") if key in ("url", "eventUrl") else value for key, value in one.items()
+            key: value.removeprefix("grpcs://") if key in ("url", "eventUrl") else value for key, value in node.items()
         }
-        for name, one in nodes.items()
+        for name, node in nodes.items()
     }

@@ -24,9 +24,9 @@ TLS = ("msp/tlscacerts/", "msp/tlsintermediatecerts/")
 REMEDY = "docs/reference/network.md, Another authority, lists the files and what they must hold"
 
 
-def is_own(folder: NetworkFolder, one: AnyOrganisation) -> bool:
+def is_own(folder: NetworkFolder, organisation: AnyOrganisation) -> bool:
     """Return whether the folder holds the organisation's private keys, not only its public files."""
-    return folder.key(one, "Admin").exists()
+    return folder.key(organisation, "Admin").exists()
 
 
 def require(consortium: Consortium, folder: NetworkFolder, own: AnyOrganisation) -> None:
@@ -40,13 +40,13 @@ def require(consortium: Consortium, folder: NetworkFolder, own: AnyOrganisation)
     if not is_own(folder, own):
         raise ConfigError(f"{folder.organisation(own)} has no keys", f"Make them with `org init {own.name}`")
     check_own(folder, own)
-    others = [one for one in consortium.everyone if one.name != own.name]
+    others = [organisation for organisation in consortium.everyone if organisation.name != own.name]
     unknown = [one.name for one in others if not folder.tls_ca(one).exists()]
     if unknown:
         raise ConfigError(f"nothing is known of {', '.join(unknown)}", "Take their bundles in with `org import`")
 
 
-def check_own(folder: NetworkFolder, one: AnyOrganisation) -> None:
+def check_own(folder: NetworkFolder, organisation: AnyOrganisation) -> None:
     """Check an organisation's folder on its own host: public files, users, node and service.
 
     Raises
@@ -54,27 +54,27 @@ def check_own(folder: NetworkFolder, one: AnyOrganisation) -> None:
     ConfigError
         Naming the first file that is missing or does not fit.
     """
-    home = folder.organisation(one)
-    paths = [path for path in folder.msp(one).rglob("*") if path.is_file()] + [folder.tls_ca(one)]
-    signing, tls = folder.signing_certificate(one), folder.node_tls(one)
-    if not isinstance(one, Organisation):
+    home = folder.organisation(organisation)
+    paths = [path for path in folder.msp(organisation).rglob("*") if path.is_file()] + [folder.tls_ca(organisation)]
+    signing, tls = folder.signing_certificate(organisation), folder.node_tls(organisation)
+    if not isinstance(organisation, Organisation):
         paths += [signing, tls / "server.crt"]
     public = {path.relative_to(home).as_posix(): _read(path) for path in paths}
-    check_public(public, one)
+    check_public(public, organisation)
     authorities = _authorities(public, *SIGNING)
     tls_authorities = _authorities(public, *TLS)
-    _pair(folder.certificate(one, "Admin"), folder.key(one, "Admin"), authorities, unit="admin")
-    host = _host(one)
+    _pair(folder.certificate(organisation, "Admin"), folder.key(organisation, "Admin"), authorities, unit="admin")
+    host = _host(organisation)
     if host:
-        unit = "peer" if isinstance(one, Organisation) else "orderer"
-        _pair(signing, folder.node(one) / "msp" / "keystore" / "priv_sk", authorities, unit=unit)
+        unit = "peer" if isinstance(organisation, Organisation) else "orderer"
+        _pair(signing, folder.node(organisation) / "msp" / "keystore" / "priv_sk", authorities, unit=unit)
         _pair(tls / "server.crt", tls / "server.key", tls_authorities, host=host)
-    if isinstance(one, Organisation) and one.service:
-        served = folder.service_tls(one)
-        _pair(served / "server.crt", served / "server.key", tls_authorities, host=one.service.host)
+    if isinstance(organisation, Organisation) and organisation.service:
+        served = folder.service_tls(organisation)
+        _pair(served / "server.crt", served / "server.key", tls_authorities, host=organisation.service.host)
 
 
-def check_public(files: dict[str, str], one: AnyOrganisation) -> None:
+def check_public(files: dict[str, str], organisation: AnyOrganisation) -> None:
     """Check an organisation's public files, given as texts by path.
 
     Raises
@@ -84,20 +84,20 @@ def check_public(files: dict[str, str], one: AnyOrganisation) -> None:
     """
     authorities = _authorities(files, *SIGNING)
     tls_authorities = _authorities(files, *TLS)
-    _check_units(files, one.name)
+    _check_units(files, organisation.name)
     tls_ca = next((text for name, text in files.items() if name.startswith("tlsca/")), "")
     if tls_ca.strip() not in {_pem(authority) for authority in tls_authorities}:
-        raise ConfigError(f"the TLS authority of {one.name} is not in its msp/tlscacerts", REMEDY)
-    if isinstance(one, Organisation):
+        raise ConfigError(f"the TLS authority of {organisation.name} is not in its msp/tlscacerts", REMEDY)
+    if isinstance(organisation, Organisation):
         return
     for name, text in files.items():
         if name.endswith("/tls/server.crt"):
-            _check_issued(_certificate(text, name), name, tls_authorities, host=one.host)
+            _check_issued(_certificate(text, name), name, tls_authorities, host=organisation.host)
         elif "/msp/signcerts/" in name:
             _check_issued(_certificate(text, name), name, authorities, unit="orderer")
 
 
-def check_stranger(files: dict[str, str], one: AnyOrganisation, folder: NetworkFolder) -> None:
+def check_stranger(files: dict[str, str], organisation: AnyOrganisation, folder: NetworkFolder) -> None:
     """Check that no other organisation of the folder has an authority of these files: an authority is its name.
 
     Compared are the keys: a second certificate of another's key would vouch for the same certificates.
@@ -109,7 +109,7 @@ def check_stranger(files: dict[str, str], one: AnyOrganisation, folder: NetworkF
     """
     own = {_public(authority): authority for authority in _authorities(files, *SIGNING, *TLS)}
     for home in sorted(folder.organizations.glob("*/*")):
-        if home == folder.organisation(one):
+        if home == folder.organisation(organisation):
             continue
         known = {path.relative_to(home).as_posix(): path for path in (home / "msp").glob("*certs/*")}
         for name, path in known.items():
@@ -119,13 +119,15 @@ def check_stranger(files: dict[str, str], one: AnyOrganisation, folder: NetworkF
             if found:
                 subject = found.subject.rfc4514_string()
                 remedy = "Each organisation has authorities of its own: ask it for another bundle"
-                raise ConfigError(f"{subject} in the bundle of {one.name} is an authority of {home.name}", remedy)
+                raise ConfigError(
+                    f"{subject} in the bundle of {organisation.name} is an authority of {home.name}", remedy
+                )
 
 
-def _host(one: AnyOrganisation) -> str | None:
-    if isinstance(one, Organisation):
-        return one.peer.host if one.peer else None
-    return one.host
+def _host(organisation: AnyOrganisation) -> str | None:
+    if isinstance(organisation, Organisation):
+        return organisation.peer.host if organisation.peer else None
+    return organisation.host
 
 
 def _authorities(files: dict[str, str], *places: str) -> list[x509.Certificate]:
@@ -138,9 +140,9 @@ def _authorities(files: dict[str, str], *places: str) -> list[x509.Certificate]:
     return found
 
 
-def _is_authority(one: x509.Certificate) -> bool:
+def _is_authority(certificate: x509.Certificate) -> bool:
     try:
-        return one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):  # ValueError: an extension is malformed
         return False
 
@@ -176,20 +178,20 @@ def _pair(
 
 
 def _check_issued(
-    one: x509.Certificate, name: str, authorities: Iterable[x509.Certificate], *, unit: str = "", host: str = ""
+    certificate: x509.Certificate, name: str, authorities: Iterable[x509.Certificate], *, unit: str = "", host: str = ""
 ) -> None:
-    if not any(issued(one, authority) for authority in authorities):
+    if not any(issued(certificate, authority) for authority in authorities):
         raise ConfigError(f"{name} is not issued by the organisation's authority", REMEDY)
-    units = [str(a.value) for a in one.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
+    units = [str(a.value) for a in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
     if unit and unit not in units:
         raise ConfigError(f"{name} has not the organisational unit {unit}", REMEDY)
-    if host and host not in _hosts(one):
+    if host and host not in _hosts(certificate):
         raise ConfigError(f"{name} is not for {host}, the address in consortium.toml", REMEDY)
 
 
-def _hosts(one: x509.Certificate) -> set[str]:
+def _hosts(certificate: x509.Certificate) -> set[str]:
     try:
-        names = one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return set()
     addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
@@ -203,12 +205,12 @@ def _certificate(text: str, name: str) -> x509.Certificate:
         raise ConfigError(f"{name} is no certificate", REMEDY) from error
 
 
-def _public(one: x509.Certificate) -> bytes:
-    return one.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def _public(certificate: x509.Certificate) -> bytes:
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _pem(one: x509.Certificate) -> str:
-    return one.public_bytes(Encoding.PEM).decode().strip()
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(Encoding.PEM).decode().strip()
 
 
 def _read(path: Path) -> str:

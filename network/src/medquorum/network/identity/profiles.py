@@ -27,16 +27,18 @@ Document = dict[str, Any]
 
 def write_all(consortium: Consortium, folder: NetworkFolder) -> None:
     """Write every organisation's profiles, and the wallets of those whose keys are here."""
-    for one in consortium.organisations:
-        document = profile(consortium, folder, one)
-        folder.profile(one).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-        folder.profile(one, "yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-        if one in consortium.having("verifier"):
-            make_private_folder(folder.verification(one))
-        own = [user for user, _ in USERS if folder.key(one, user).exists()]
+    for organisation in consortium.organisations:
+        document = profile(consortium, folder, organisation)
+        folder.profile(organisation).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        folder.profile(organisation, "yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        if organisation in consortium.having("verifier"):
+            make_private_folder(folder.verification(organisation))
+        own = [user for user, _ in USERS if folder.key(organisation, user).exists()]
         for user in own:
-            write_private(folder.wallet(one, user), json.dumps(wallet_identity(folder, one, user), indent=2))
-        hfc.write(folder, one, document, own)
+            write_private(
+                folder.wallet(organisation, user), json.dumps(wallet_identity(folder, organisation, user), indent=2)
+            )
+        hfc.write(folder, organisation, document, own)
 
 
 def write_known(consortium: Consortium, folder: NetworkFolder) -> None:
@@ -45,24 +47,28 @@ def write_known(consortium: Consortium, folder: NetworkFolder) -> None:
     A service takes an organisation's MSP id from its profile, so one whose MSP is here needs it. Before a verifier is
     known none is written for those without a peer.
     """
-    known = [one for one in consortium.everyone if folder.tls_ca(one).exists()]
-    verifier = any(one in known for one in consortium.having("verifier"))
-    organisations = [one for one in consortium.organisations if one in known and (one.peer or verifier)]
-    orderers = [one for one in consortium.orderers if one in known]
+    known = [organisation for organisation in consortium.everyone if folder.tls_ca(organisation).exists()]
+    verifier = any(organisation in known for organisation in consortium.having("verifier"))
+    organisations = [
+        organisation
+        for organisation in consortium.organisations
+        if organisation in known and (organisation.peer or verifier)
+    ]
+    orderers = [organisation for organisation in consortium.orderers if organisation in known]
     write_all(consortium.model_copy(update={"organisations": organisations, "orderers": orderers}), folder)
 
 
-def profile(consortium: Consortium, folder: NetworkFolder, one: Organisation) -> Document:
+def profile(consortium: Consortium, folder: NetworkFolder, organisation: Organisation) -> Document:
     """Return an organisation's connection profile; its own peer first, then the others in the channel."""
-    own = one if one.peer else next(other for other in consortium.having("verifier") if other.peer)
+    own = organisation if organisation.peer else next(other for other in consortium.having("verifier") if other.peer)
     known = [own, *(other for other in consortium.members if other is not own)]
     roles = {"endorsingPeer": True, "chaincodeQuery": True, "ledgerQuery": True, "eventSource": True}
     return {
-        "name": f"{consortium.name}-{one.label}",
+        "name": f"{consortium.name}-{organisation.label}",
         "version": "1.0.0",
         "x-type": "hlfv1",
         "client": {
-            "organization": one.name,
+            "organization": organisation.name,
             "connection": {"timeout": {"peer": {"endorser": "300"}, "orderer": "300"}},
         },
         "channels": {
@@ -73,37 +79,37 @@ def profile(consortium: Consortium, folder: NetworkFolder, one: Organisation) ->
         },
         "organizations": {
             other.name: {"mspid": other.msp_id, "peers": [(other if other.peer else own).node]}
-            for other in [one, *(other for other in known if other is not one)]
+            for other in [organisation, *(other for other in known if other is not organisation)]
         },
         "orderers": {o.node: _endpoint(o, o.address, folder, "ORDERER") for o in consortium.orderers},
         "peers": {other.node: _endpoint(other, other.peer.address, folder, "PEER") for other in known if other.peer},
         "certificateAuthorities": {},
-        **({"medquorum": {"service": one.service.address}} if one.service else {}),
+        **({"medquorum": {"service": organisation.service.address}} if organisation.service else {}),
     }
 
 
-def wallet_identity(folder: NetworkFolder, one: Organisation, user: str) -> Document:
+def wallet_identity(folder: NetworkFolder, organisation: Organisation, user: str) -> Document:
     """Return a user's identity in the SDKs' file wallet format."""
     return {
         "credentials": {
-            "certificate": folder.certificate(one, user).read_text(),
-            "privateKey": folder.key(one, user).read_text(),
+            "certificate": folder.certificate(organisation, user).read_text(),
+            "privateKey": folder.key(organisation, user).read_text(),
         },
-        "mspId": one.msp_id,
+        "mspId": organisation.msp_id,
         "type": "X.509",
         "version": 1,
     }
 
 
-def _endpoint(one: AnyOrganisation, address: str, folder: NetworkFolder, kind: str) -> Document:
+def _endpoint(organisation: AnyOrganisation, address: str, folder: NetworkFolder, kind: str) -> Document:
     return {
         "url": f"grpcs://{address}",
         **({"eventUrl": f"grpcs://{address}"} if kind == "PEER" else {}),
-        "tlsCACerts": {"path": str(folder.tls_ca(one)), "pem": folder.tls_ca(one).read_text()},
+        "tlsCACerts": {"path": str(folder.tls_ca(organisation)), "pem": folder.tls_ca(organisation).read_text()},
         "grpcOptions": {
-            "ssl-target-name-override": one.node,
-            "hostnameOverride": one.node,
-            "grpc.ssl_target_name_override": one.node,
+            "ssl-target-name-override": organisation.node,
+            "hostnameOverride": organisation.node,
+            "grpc.ssl_target_name_override": organisation.node,
             "grpc.max_receive_message_length": MESSAGE_LIMIT,
             "grpc.max_send_message_length": MESSAGE_LIMIT,
         },

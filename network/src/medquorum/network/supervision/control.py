@@ -26,7 +26,7 @@ SECTIONS = ("data", "logs", "run", "config", "processes", "channel-artifacts", "
 
 def supervise(folder: NetworkFolder, organisation: str | None = None) -> None:
     """Start the supervisor, or make the running one read ``processes/`` again; returns when that is so."""
-    wanted = [one for one in processes(folder, organisation) if one.enabled]
+    wanted = [process for process in processes(folder, organisation) if process.enabled]
     running = _supervisors(folder)
     if not running:
         _start(folder, organisation)
@@ -42,7 +42,7 @@ def supervise(folder: NetworkFolder, organisation: str | None = None) -> None:
 
 def switch(folder: NetworkFolder, names: Iterable[str], on: bool) -> None:
     """Stop or start single processes; they stay so until switched back, also over ``down`` and ``up``."""
-    chosen = {one.name: one for one in processes(folder)}
+    chosen = {process.name: process for process in processes(folder)}
     wanted = list(names)
     for name in wanted:
         if name not in chosen:
@@ -58,7 +58,7 @@ def bring_down(folder: NetworkFolder, *, purge: bool = False) -> int:
     """
     before = marked(folder)
     end(_supervisors(folder).values(), patience=25)
-    end([one for record in records(folder).values() if (one := alive(record))])
+    end([process for record in records(folder).values() if (process := alive(record))])
     end(marked(folder))
     shutil.rmtree(folder.root / "run", ignore_errors=True)
     if purge:
@@ -91,8 +91,8 @@ def _runs(folder: NetworkFolder, process: Process) -> bool:
 
 
 def _unwanted(folder: NetworkFolder) -> list[str]:
-    wanted = {one.name for one in processes(folder) if one.enabled}
-    known = {name: one for name, one in records(folder).items() if one.organisation}
+    wanted = {process.name for process in processes(folder) if process.enabled}
+    known = {name: record for name, record in records(folder).items() if record.organisation}
     return [name for name, one in known.items() if name not in wanted and one.state != "stopped"]
 
 

@@ -32,9 +32,16 @@ def check_ports(consortium: Consortium, folder: NetworkFolder, *, services: bool
 
 def local_ports(consortium: Consortium, *, services: bool = False) -> list[int]:
     """Return the ports of the nodes that are on this host; with ``services`` also those of services."""
-    found = [port for one in consortium.orderers if is_local(one.host) for port in one.ports]
-    found += [port for one in consortium.members if one.peer and is_local(one.peer.host) for port in one.peer.ports]
-    served = [one.service for one in consortium.organisations if one.service] if services else []
+    found = [port for organisation in consortium.orderers if is_local(organisation.host) for port in organisation.ports]
+    found += [
+        port
+        for organisation in consortium.members
+        if organisation.peer and is_local(organisation.peer.host)
+        for port in organisation.peer.ports
+    ]
+    served = (
+        [organisation.service for organisation in consortium.organisations if organisation.service] if services else []
+    )
     return found + [service.port for service in served if is_local(service.host)]
 
 

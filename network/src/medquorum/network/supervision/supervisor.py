@@ -69,14 +69,14 @@ class Supervisor:
         log.info("supervisor started", processes=len(self._keepers))
         await self._stop.wait()
         async with self._reloading:
-            await asyncio.gather(*(self._end(one) for one in list(self._keepers)))
+            await asyncio.gather(*(self._end(keeper) for keeper in list(self._keepers)))
         self.folder.run(name).unlink(missing_ok=True)
         log.info("supervisor ended")
 
     async def reload(self) -> None:
         """Start what is new, end what is gone or switched off, restart what changed."""
         async with self._reloading:
-            wanted = {one.name: one for one in processes(self.folder, self.organisation) if one.enabled}
+            wanted = {process.name: process for process in processes(self.folder, self.organisation) if process.enabled}
             stale = [name for name, (process, _, _) in self._keepers.items() if wanted.get(name) != process]
             await asyncio.gather(*(self._end(name) for name in stale))
             for name, process in wanted.items():
@@ -97,7 +97,7 @@ class Supervisor:
 
     def _end_orphans(self) -> None:
         """End what a supervisor that crashed left running: two peers must not share a ledger."""
-        known = {name: one for name, one in records(self.folder).items() if one.organisation != SUPERVISOR}
+        known = {name: record for name, record in records(self.folder).items() if record.organisation != SUPERVISOR}
         mine = {name: one for name, one in known.items() if self.organisation in (None, one.organisation)}
         count = end([process for one in mine.values() if (process := alive(one))], STOP_TIMEOUT)
         for name in mine:

@@ -77,9 +77,9 @@ def unpack(raw: bytes | memoryview, shape: Sequence[int], bits: int) -> IntArray
         )
     kernels = library()
     if kernels is not None:
-        found = np.empty(count, dtype=np.int64)
-        kernels.call("unpack", np.frombuffer(raw, dtype=np.uint8), found, count, width)
-        return found.reshape(shape)
+        values = np.empty(count, dtype=np.int64)
+        kernels.call("unpack", np.frombuffer(raw, dtype=np.uint8), values, count, width)
+        return values.reshape(shape)
     result = np.zeros(count, dtype="<i8")
     result.view(_low(width))["low"] = np.frombuffer(raw, dtype=f"V{width}")
     return result.reshape(shape)

@@ -43,7 +43,7 @@ class AggregationContext:
         self.round = round_number
         self.nodes = tuple(nodes)
         self.set = hashlib.sha256(
-            canonical.encode([task, round_number, base, [list(one) for one in updates]])
+            canonical.encode([task, round_number, base, [list(update) for update in updates]])
         ).hexdigest()
 
     def label(self, party: str) -> bytes:

@@ -58,11 +58,11 @@ def _layout(positions: Sequence[int]) -> _Layout:
 
 def _chunks(values: IntArray, layout: _Layout) -> Words:
     """Return the bits as (chunks, 4, words): chunk from low to high, bit in chunk, missing bits 0."""
-    found = planes(values, layout.top)
-    padded = np.zeros((_CHUNK * layout.chunks, found.shape[1]), dtype=np.uint64)
-    padded[: layout.low] = found[: layout.low]
+    bit_planes = planes(values, layout.top)
+    padded = np.zeros((_CHUNK * layout.chunks, bit_planes.shape[1]), dtype=np.uint64)
+    padded[: layout.low] = bit_planes[: layout.low]
     start = _CHUNK * layout.low_chunks
-    padded[start : start + layout.top - layout.low] = found[layout.low :]
+    padded[start : start + layout.top - layout.low] = bit_planes[layout.low :]
     return padded.reshape(layout.chunks, _CHUNK, -1)
 
 
@@ -98,8 +98,8 @@ class Tree:
             _deal_chain(dealer, outputs[: layout.groups + 1], outputs[layout.groups + 1 :])
             low = outputs[0]
         result = dealer.mask_planes(1, words)[0]
-        found = [spread(result, count)]
-        return [spread(low, count), *found] if len(positions) == 2 else found
+        borrows = [spread(result, count)]
+        return [spread(low, count), *borrows] if len(positions) == 2 else borrows
 
     def borrows(
         self, party: Party, randomness: GateRandomness, public: IntArray, positions: Sequence[int]
@@ -122,8 +122,8 @@ class Tree:
             share, _ = _take_chain(party, randomness, outputs[: layout.groups + 1], outputs[layout.groups + 1 :])
             low = outputs[0]
         result = party.open_planes(randomness.mask_planes(1, words), share[np.newaxis])[0]
-        found = [spread(result, count)]
-        return [spread(low, count), *found] if len(positions) == 2 else found
+        borrows = [spread(result, count)]
+        return [spread(low, count), *borrows] if len(positions) == 2 else borrows
 
     def cost(self, count: int, positions: Sequence[int]) -> Cost:
         """Return what the borrows of ``count`` numbers cost."""

@@ -36,7 +36,7 @@ class _Gate(NamedTuple):
 def batch_cost(plan: Plan, images: int, comparing: Comparing) -> Cost:
     """Return what all comparisons of a batch cost under a back end."""
     chosen = back_end(comparing, _NAME)
-    compared = [one for gate in _gates(plan) for one in gate.comparisons]
+    compared = [comparison for gate in _gates(plan) for comparison in gate.comparisons]
     costs = [chosen.cost(count * images, positions) for count, positions in compared]
     return Cost(*(sum(column) for column in zip(*costs, strict=True))) if costs else Cost(0, 0, 0)
 

@@ -58,10 +58,10 @@ class Supply:
         return GateRandomness(self._party, self._mask_seed, name.of_update(), self._next(name))
 
     def _next(self, name: MaterialId) -> bytes | memoryview:
-        found, message = self._receive()
-        if found != name:
+        received, message = self._receive()
+        if received != name:
             raise MaterialError(
-                f"the dealer's next material is for {found}, not for {name}",
+                f"the dealer's next material is for {received}, not for {name}",
                 "Begin the batch anew with a new attempt number",
             )
         self._consume(name)

@@ -34,7 +34,9 @@ def around(handler: Any, enter: Callable[[grpc.ServicerContext], AbstractContext
     """Return a handler that does its work inside what ``enter`` gives for the call; None for none."""
     if handler is None:
         return None
-    kind = "_".join("stream" if one else "unary" for one in (handler.request_streaming, handler.response_streaming))
+    kind = "_".join(
+        "stream" if streaming else "unary" for streaming in (handler.request_streaming, handler.response_streaming)
+    )
     serve = getattr(handler, kind)
 
     def single(request: Any, context: grpc.ServicerContext) -> Any:

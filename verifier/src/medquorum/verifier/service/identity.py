@@ -111,13 +111,13 @@ class Credentials:
         ConfigError
             The organisation is unknown.
         """
-        found = self.authorities.get(msp_id)
-        if not found:
+        roots = self.authorities.get(msp_id)
+        if not roots:
             raise ConfigError(
                 f"no TLS authority of {msp_id} is known",
                 f"Add its msp/tlscacerts; known: {', '.join(sorted(self.authorities)) or 'none'}",
             )
-        return b"\n".join(found)
+        return b"\n".join(roots)
 
     def msp_of(self, certificate: bytes) -> str | None:
         """Return the organisation whose authority issued a PEM certificate, None when none or more than one did."""
@@ -132,8 +132,8 @@ class Credentials:
 
 def caller(context: grpc.ServicerContext, credentials: Credentials) -> str:
     """Return the MSP id of a call's client; ends the call with UNAUTHENTICATED when no organisation issued its name."""
-    found = cast(Mapping[str, Sequence[bytes]], context.auth_context()).get("x509_pem_cert")
-    msp_id = credentials.msp_of(found[0]) if found else None
+    certificates = cast(Mapping[str, Sequence[bytes]], context.auth_context()).get("x509_pem_cert")
+    msp_id = credentials.msp_of(certificates[0]) if certificates else None
     if msp_id is None:
         context.abort(grpc.StatusCode.UNAUTHENTICATED, "no single organisation's TLS authority issued this certificate")
     return msp_id
@@ -158,7 +158,9 @@ def _authorities(home: Path) -> list[bytes]:
         for kind in ("tlscacerts", "tlsintermediatecerts")
     )
     try:
-        chained(*([x509.load_pem_x509_certificate(pem) for pem in found] for found in (roots, intermediates)))
+        chained(
+            *([x509.load_pem_x509_certificate(pem) for pem in authorities] for authorities in (roots, intermediates))
+        )
     except ValueError as error:
         raise ConfigError(f"a TLS certificate cannot be read: {error}", f"Look into {home.parent}") from error
     return roots + intermediates
@@ -179,7 +181,7 @@ def _msp_id(home: Path) -> str:
         raise ConfigError(f"{home} holds no connection-*.json", "`medquorum-network up` writes it")
     try:
         document = json.loads(_read(profiles[0]))
-        found = document["organizations"][document["client"]["organization"]]["mspid"]
+        msp_id = document["organizations"][document["client"]["organization"]]["mspid"]
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{profiles[0]} is no connection profile: {error!r}", "Take the network's own") from error
-    return str(found)
+    return str(msp_id)

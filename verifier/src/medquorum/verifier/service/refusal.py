@@ -17,7 +17,7 @@ from medquorum.errors import ContractError, MaterialError, ProtocolError, ShareE
 
 __all__ = ["outward", "refusal", "refuse"]
 
-_CLASSES: Final = {one.__name__: one for one in (ProtocolError, MaterialError, ShareError)}
+_CLASSES: Final = {kind.__name__: kind for kind in (ProtocolError, MaterialError, ShareError)}
 _LONGEST = 1000
 
 
@@ -34,7 +34,7 @@ def outward(error: Exception) -> tuple[str, str]:
 
 def refuse(context: grpc.ServicerContext, error: Exception) -> NoReturn:
     """End a call with an error that :func:`refusal` gives again at the client; others than these as ProtocolError."""
-    name = next((one.__name__ for one in type(error).__mro__ if one.__name__ in _CLASSES), ProtocolError.__name__)
+    name = next((kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _CLASSES), ProtocolError.__name__)
     code = grpc.StatusCode.FAILED_PRECONDITION if isinstance(error, ShareError) else grpc.StatusCode.ABORTED
     cause, remedy = map(_plain, outward(error))
     context.abort(code, canonical.encode({"cause": cause, "error": name, "remedy": remedy}).decode())

@@ -146,8 +146,8 @@ class Evaluation:
         side._turn = turn
         side._party = self._party.over(ByTurns(self._party.transport, turn))
         own = None if samples is None else (samples[0][part], samples[1][part])
-        found = [side._correct(number, subject, part.stop - part.start, own) for subject in self._plan.subjects]
-        finished(number, found)
+        counts = [side._correct(number, subject, part.stop - part.start, own) for subject in self._plan.subjects]
+        finished(number, counts)
 
     def _correct(self, batch: int, subject: Subject, count: int, samples: Samples | None) -> IntArray:
         program, weights = subject.program, self._weights[subject.key]

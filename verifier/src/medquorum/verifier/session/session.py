@@ -171,8 +171,10 @@ class Session:
         done = len(journal.batches)
         self._report_progress(parts[:done])
 
-        def finish(number: int, found: Sequence[IntArray]) -> None:
-            counts = [c for own in found for c in ((own.sum(keepdims=True), own) if spec.plan.per_class else (own,))]
+        def finish(number: int, batch_counts: Sequence[IntArray]) -> None:
+            counts = [
+                c for own in batch_counts for c in ((own.sum(keepdims=True), own) if spec.plan.per_class else (own,))
+            ]
             values = np.concatenate(counts) if counts else np.zeros(0, dtype=np.int64)
             journal.finish(Batch(attempt.number, values, transport.digest()))
             self._report_progress(parts[: number + 1])

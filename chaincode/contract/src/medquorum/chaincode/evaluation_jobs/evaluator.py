@@ -49,11 +49,11 @@ class RoundEvaluator:
     def base_counts(self, base: modelformat.Tensors) -> AccuracyCounts:
         """Evaluate the base model, once for all updates of the round."""
         key = (sha256(self.task.encode()), self.current.base)
-        found = self.node.base_counts.get(key)
-        if found is None:
-            found = self.count_correct(base)
-            self.node.base_counts.put(key, found)
-        return found
+        counts = self.node.base_counts.get(key)
+        if counts is None:
+            counts = self.count_correct(base)
+            self.node.base_counts.put(key, counts)
+        return counts
 
     def count_correct(self, base: modelformat.Tensors, update: modelformat.Tensors | None = None) -> AccuracyCounts:
         """Evaluate a model, or the mixture of base and update."""
@@ -80,11 +80,11 @@ class RoundEvaluator:
     def digest(self, hospital: str) -> Generator[DataRequest, bytes, str]:
         """Return the SHA-256 of an update's parameters without salt."""
         commitment = self.current.commitments[hospital]
-        found = self.node.digests.get(commitment)
-        if found is None:
-            found = sha256((yield DataRequest("update", hospital)))
-            self.node.digests.put(commitment, found)
-        return found
+        digest = self.node.digests.get(commitment)
+        if digest is None:
+            digest = sha256((yield DataRequest("update", hospital)))
+            self.node.digests.put(commitment, digest)
+        return digest
 
     def candidate(self, base: modelformat.Tensors, hospital: str) -> Generator[DataRequest, bytes, rules.Candidate]:
         """Screen and evaluate one update; what is wrong with it becomes the candidate's problem, never an error."""

@@ -25,8 +25,8 @@ def is_there(context: Context, store: Store, chunks: Sequence[Chunk], index: int
     if chunks[index] in chunks[:index]:
         return True
     key = context.key("chunk", *chunks[index])
-    found = context.private_hash(COLLECTION, key) if store == "private" else context.stub.get_state(key)
-    return found is not None
+    stored = context.private_hash(COLLECTION, key) if store == "private" else context.stub.get_state(key)
+    return stored is not None
 
 
 def put_chunk(

@@ -37,8 +37,8 @@ __all__ = ["agreed", "find_aggregates"]
 
 def find_aggregates(context: Context, task: Task, number: int) -> list[Aggregate]:
     """Read the attestations of the task's nodes, by fixed keys."""
-    found = [context.find(Aggregate, task.task, number, node) for node in nodes(task)]
-    return [aggregate for aggregate in found if aggregate is not None]
+    aggregates = [context.find(Aggregate, task.task, number, node) for node in nodes(task)]
+    return [aggregate for aggregate in aggregates if aggregate is not None]
 
 
 def agreed(context: Context, task: Task, current: Round) -> Aggregate:
@@ -53,10 +53,10 @@ def agreed(context: Context, task: Task, current: Round) -> Aggregate:
     quorum = context.get(Consortium).quorum
     result = final(task, aggregates, quorum)
     if result is None:
-        said = ", ".join(f"{a.verifier} {a.mismatch or a.model[:12]}" for a in aggregates) or "nobody attested"
+        statements = ", ".join(f"{a.verifier} {a.mismatch or a.model[:12]}" for a in aggregates) or "nobody attested"
         who = "" if task.encrypted is None else ", both parties' among them,"
         needed = f"{required(task, quorum)} equal attestations{who} are needed"
-        raise ContractError("NO_MAJORITY", f"{needed} ({said})", "Attest, or abort the round")
+        raise ContractError("NO_MAJORITY", f"{needed} ({statements})", "Attest, or abort the round")
     return result
 
 
@@ -112,9 +112,9 @@ def put_aggregate_chunk(
     if not isinstance(described, dict) or described.keys() != {"chunks"}:
         raise ContractError("BAD_MODEL", "the model is not described as {chunks}")
     manifest = read_manifest(described | {"layout": document.layout, "length": document.length})
-    found = model_hash(manifest.layout, manifest.chunks)
-    if found != result.model:
-        raise ContractError("BAD_MODEL", f"these are the chunks of {found}, the verifiers attested {result.model}")
+    computed = model_hash(manifest.layout, manifest.chunks)
+    if computed != result.model:
+        raise ContractError("BAD_MODEL", f"these are the chunks of {computed}, the verifiers attested {result.model}")
     stored = transient_chunk(context, manifest, index)
     store = store_of(context, result.model, document.model_store)
     put_chunk(context, result.model, chunks_of(manifest.chunks, manifest.length), index, store, stored)
@@ -195,14 +195,14 @@ def _check_node(context: Context, task: Task, current: Round, attested: Aggregat
         _check_disclosure(task, attested.accuracy)
 
 
-def _check_disclosure(task: Task, said: Accuracy) -> None:
-    counts = said.counts
+def _check_disclosure(task: Task, accuracy: Accuracy) -> None:
+    counts = accuracy.counts
     if task.disclosure == "bit":
         if counts is not None:
             raise ContractError(
                 "BAD_ATTESTATION", f"the task {task.task} discloses no counts", "Send model and worse only"
             )
-    elif counts is None or said.worse != is_worse(task, counts.base, counts.model):
+    elif counts is None or accuracy.worse != is_worse(task, counts.base, counts.model):
         raise ContractError(
             "BAD_ATTESTATION", "worse and the counts do not belong together", "Send PrepareAggregate's result"
         )

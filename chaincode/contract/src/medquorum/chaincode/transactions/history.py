@@ -57,7 +57,7 @@ def read_scores(context: Context, task: TaskId) -> Answer:
     ``claimants`` counts on whose word its updates were left unjudged: one party's word costs an update its verdict.
     """
     rounds = context.list(Round, task)
-    hospitals = {*get_task(context, task).hospitals, *(one for current in rounds for one in current.outcomes)}
+    hospitals = {*get_task(context, task).hospitals, *(outcome for current in rounds for outcome in current.outcomes)}
     numbers = ("accepted", "refused", "unjudged", "no_quorum", "missing", "quality")
     scores: dict[str, dict[str, Any]] = {
         hospital: dict.fromkeys(numbers, 0) | {"claimants": {}} for hospital in sorted(hospitals)

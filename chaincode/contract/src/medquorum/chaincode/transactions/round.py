@@ -184,8 +184,10 @@ def _outcome(context: Context, task: Task, number: int, hospital: str) -> Outcom
         if verdict.accepted:
             return "accepted"
         return "unjudged" if verdict.reason in UNJUDGED else "refused"
-    said = [context.find(Attestation, task.task, number, hospital, attester) for attester in task.attesters(hospital)]
-    return "no_quorum" if all(said) else "missing"
+    attestations = [
+        context.find(Attestation, task.task, number, hospital, attester) for attester in task.attesters(hospital)
+    ]
+    return "no_quorum" if all(attestations) else "missing"
 
 
 def _refused_sum(context: Context, task: Task, current: Round, accepted: list[str]) -> str | None:

@@ -37,13 +37,13 @@ def put_update_chunk(context: Context, task: TaskId, round_number: RoundNumber, 
             f"Send a {SALT_BYTES}-byte salt and the stored form of {sizes[index]} bytes of parameters",
         ) from error
     key, digest = private_key(context, task, round_number, context.msp, index), sha256(value)
-    found = context.private_hash(COLLECTION, key)
-    if found is None:
+    stored = context.private_hash(COLLECTION, key)
+    if stored is None:
         context.put_private(COLLECTION, key, value)
-    elif found != digest:
+    elif stored != digest:
         raise ContractError(
             "ALREADY_PUT",
-            f"chunk {index} is {found} in the collection already, not {digest}",
+            f"chunk {index} is {stored} in the collection already, not {digest}",
             "Send the same bytes again, or another update in the next round",
         )
     return {"hash": digest}
@@ -81,16 +81,16 @@ def _check_chunks(context: Context, task: Task, update: Update) -> None:
         raise ContractError("BAD_LAYOUT", f"an update has {len(task.chunk_sizes)} chunks, not {len(update.chunks)}")
     for index, chunk in enumerate(update.chunks):
         key = private_key(context, task.task, update.round, update.hospital, index)
-        found = context.private_hash(COLLECTION, key)
-        if found is None:
+        stored = context.private_hash(COLLECTION, key)
+        if stored is None:
             raise ContractError(
                 "DATA_MISSING",
                 f"chunk {index} is not in the collection of {context.node.msp_id}",
                 "Put the chunk; where that is done, the endorsing peer lags behind: try again",
             )
-        if found != chunk:
+        if stored != chunk:
             raise ContractError(
-                "CHUNK_MISMATCH", f"chunk {index} is {chunk} in the update and {found} in the collection"
+                "CHUNK_MISMATCH", f"chunk {index} is {chunk} in the update and {stored} in the collection"
             )
 
 

@@ -180,8 +180,8 @@ def scores(
 ) -> None:
     """Show every hospital's counts and summed quality over all rounds."""
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        found = session.ledger.value("ReadScores", task)
-    _show([{"hospital": hospital, **score} for hospital, score in found.items()], f"{task} scores", as_json=as_json)
+        scores = session.ledger.value("ReadScores", task)
+    _show([{"hospital": hospital, **score} for hospital, score in scores.items()], f"{task} scores", as_json=as_json)
 
 
 @auditor.command("verify")
@@ -205,8 +205,8 @@ def verify(
         chain = Chain(session.network, trust)
         check_claims(chain, session.ledger, [Claim("task", document)], endorser_history(chain, session.ledger, root))
         endorsers = Endorsers(document.verifiers, document.quorum, root.authorities)
-        found = list(audit_round(chain, session.ledger, document, number, endorsers))
+        rounds = list(audit_round(chain, session.ledger, document, number, endorsers))
     genesis = chain.genesis.hex() if chain.genesis else ""
-    rows = [asdict(one) | ({"genesis": genesis} if as_json else {}) for one in found]
+    rows = [asdict(one) | ({"genesis": genesis} if as_json else {}) for one in rounds]
     title = f"{task} round {number}: chain from block 0 ({genesis}) and {len(rows)} documents PASSED"
     _show(rows, title, as_json=as_json)

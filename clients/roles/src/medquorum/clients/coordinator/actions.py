@@ -122,13 +122,13 @@ def _verdicts(task: Task, current: Round, status: RoundStatus, waited: float, de
 
 
 def _aggregation(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
-    found = final(task, list(status.aggregates.values()))
+    agreed = final(task, list(status.aggregates.values()))
     # A model that the round does not take is not stored: the round keeps the base.
-    if found is not None and (found.keeps_base or len(status.stored_chunks) == status.chunks):
+    if agreed is not None and (agreed.keeps_base or len(status.stored_chunks) == status.chunks):
         return CloseRound(current.round, "")
-    if found is None and {*nodes(task)} <= status.aggregates.keys():
-        said = ", ".join(f"{a.verifier} {a.mismatch or a.model[:12]}" for a in status.aggregates.values())
-        return Abort(current.round, f"no majority of equal models: {said}")
+    if agreed is None and {*nodes(task)} <= status.aggregates.keys():
+        statements = ", ".join(f"{a.verifier} {a.mismatch or a.model[:12]}" for a in status.aggregates.values())
+        return Abort(current.round, f"no majority of equal models: {statements}")
     if waited < deadline:
         return Wait(deadline - waited)
     return Abort(current.round, _overdue(task, status, deadline))

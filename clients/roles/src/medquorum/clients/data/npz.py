@@ -34,8 +34,8 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            found = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-            wanted = {name: entry for name, entry in found.items() if name.endswith(("images", "labels"))}
+            members = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+            wanted = {name: entry for name, entry in members.items() if name.endswith(("images", "labels"))}
             most = min(LARGEST, max(SMALL, MOST_PACKED * path.stat().st_size))
             if (size := sum(_size(archive, entry) for entry in wanted.values())) > most:
                 raise DataError(f"{path} says it holds {size} bytes of images", f"At most {most} are read; divide it")

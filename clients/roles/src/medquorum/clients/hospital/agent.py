@@ -202,8 +202,8 @@ class Hospital:
         awaited = self._known.awaited
         if awaited is None or status is None or status.round is None or status.round.round < awaited:
             return
-        found = status if status.round.round == awaited else self._ledger.status(self._task.task, awaited)
-        verdict = found.verdicts.get(self._ledger.msp)
+        awaited_status = status if status.round.round == awaited else self._ledger.status(self._task.task, awaited)
+        verdict = awaited_status.verdicts.get(self._ledger.msp)
         if verdict is not None:
             self._report.event(
                 "verdict",
@@ -213,12 +213,12 @@ class Hospital:
                 counts=verdict.counts,
                 **({} if verdict.claimants is None else {"claimants": verdict.claimants}),
             )
-        elif found.round is None or not ended(found.round):
+        elif awaited_status.round is None or not ended(awaited_status.round):
             return
-        elif self._ledger.msp not in found.updates:
+        elif self._ledger.msp not in awaited_status.updates:
             self._report_late(awaited)
         else:
-            outcome = found.round.outcomes.get(self._ledger.msp, found.round.state)
+            outcome = awaited_status.round.outcomes.get(self._ledger.msp, awaited_status.round.state)
             self._report.event("verdict", round=awaited, accepted=False, reason=outcome, counts=None)
         self._known.awaited, self._known.verdict = None, awaited
 

@@ -66,8 +66,8 @@ def fetch_proven(chain: Chain, ledger: Ledger, task: Task, number: int | None, r
     _check_manifest(ledger, task, manifest)
     endorsers = endorser_history(chain, ledger, root)
     evidence = check_claims(chain, ledger, [Claim("task", task), Claim("manifest", manifest)], endorsers)
-    claims = [Claim("round", one) for one in rounds]
-    made = next((one.round for one in rounds if result_of(one) != one.base), 0)
+    claims = [Claim("round", round_) for round_ in rounds]
+    made = next((round_.round for round_ in rounds if result_of(round_) != round_.base), 0)
     if made:
         aggregates = ledger.status(task.task, made).aggregates.values()
         claims += [Claim("attestation", aggregate) for aggregate in aggregates if aggregate.model == model]

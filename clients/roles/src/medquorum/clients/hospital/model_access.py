@@ -79,6 +79,6 @@ def classify(task: Task, packed: bytes, path: Path) -> dict[str, Any]:
     images = Images.from_arrays(pixels, np.zeros(pixels.shape[:1], int) if labels is None else labels)
     model = DescribedModel(modelformat.parse(task.model))
     parameters.load(model, packed)
-    found = predict(model, images)
-    accuracy = None if labels is None else float(np.mean(found == images.labels))
-    return {"images": len(images), "accuracy": accuracy, "classes": found.tolist()}
+    classes = predict(model, images)
+    accuracy = None if labels is None else float(np.mean(classes == images.labels))
+    return {"images": len(images), "accuracy": accuracy, "classes": classes.tolist()}

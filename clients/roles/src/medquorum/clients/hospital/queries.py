@@ -84,10 +84,10 @@ def fetch(
     trust = Trust(channel, CHAINCODE, root.authorities, read_genesis(organizations, channel, genesis))
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
         document = session.ledger.task(task)
-        found = fetch_proven(Chain(session.network, trust), session.ledger, document, number, root)
-        write_model(out, document, found)
-        fields = {"model": found.model, "round": found.round, "bytes": len(found.packed), "file": str(out)}
-        session.report.event("model_fetched", **fields, evidence=[asdict(item) for item in found.evidence])
+        proven = fetch_proven(Chain(session.network, trust), session.ledger, document, number, root)
+        write_model(out, document, proven)
+        fields = {"model": proven.model, "round": proven.round, "bytes": len(proven.packed), "file": str(out)}
+        session.report.event("model_fetched", **fields, evidence=[asdict(item) for item in proven.evidence])
 
 
 def predict(

@@ -35,7 +35,7 @@ class ShareUploader:
 
     def commitments(self, round_number: int, update: StoredUpdate) -> Mapping[str, str]:
         """Return what ``SubmitUpdate`` binds the hospital to, by party."""
-        return {party: one.commitment for party, one in self._values(round_number, update).items()}
+        return {party: share.commitment for party, share in self._values(round_number, update).items()}
 
     def second_share(self, round_number: int, update: StoredUpdate) -> IntArray:
         """Return the second party's share (parameters,) itself."""

@@ -65,8 +65,8 @@ class OwnVerification:
         self._verification.prune(round_number)
         if status.round is None or status.round.state != "verifying" or self._msp in status.verdicts:
             return RESYNC_INTERVAL
-        said = status.attestations.get(self._msp, {})
-        if len(said) == len(self._task.attesters(self._msp)):
+        attested = status.attestations.get(self._msp, {})
+        if len(attested) == len(self._task.attesters(self._msp)):
             return RESYNC_INTERVAL  # both have attested, and differ
         try:
             self._control.unless_stopped(lambda: self._verify(status, round_number))

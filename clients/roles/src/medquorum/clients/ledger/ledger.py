@@ -83,8 +83,8 @@ class Ledger:
 
     def current_round(self, task: str) -> Round | None:
         """Read the latest round, None before the first."""
-        found = self.value("ReadCurrentRound", task)
-        return None if found is None else read_document(Round, found)
+        value = self.value("ReadCurrentRound", task)
+        return None if value is None else read_document(Round, value)
 
     def round(self, task: str, number: int) -> Round:
         """Read one round."""
@@ -96,8 +96,8 @@ class Ledger:
 
     def current_status(self, task: str) -> RoundStatus | None:
         """Read everything about the latest round, None before the first."""
-        found = self.value("ReadCurrentStatus", task)
-        return None if found is None else RoundStatus.read(found)
+        value = self.value("ReadCurrentStatus", task)
+        return None if value is None else RoundStatus.read(value)
 
     def manifest(self, model: str) -> Model:
         """Read what a model consists of."""
@@ -132,11 +132,11 @@ class Ledger:
 def contract_error(error: BaseException) -> ContractError | None:
     """Return the contract's own refusal (``CODE: cause. remedy``), None where the error is not one."""
     message = chaincode_message(error)
-    found = None if message is None else _REFUSAL.fullmatch(message)
-    if found is None:
+    match = None if message is None else _REFUSAL.fullmatch(message)
+    if match is None:
         return None
-    cause, _, remedy = found[2].partition(". ")
-    return ContractError(found[1], cause, remedy)
+    cause, _, remedy = match[2].partition(". ")
+    return ContractError(match[1], cause, remedy)
 
 
 def refusal_of(call: Callable[[], Result]) -> Result:

@@ -71,9 +71,9 @@ def check_manifest(manifest: Model, task: Task, model: str) -> None:
         raise CheckFailed(
             f"the manifest of model {model} has the layout {manifest.layout}, not {layout}", _REMEDY, check="manifest"
         )
-    found = modelformat.model_hash(manifest.layout, manifest.chunks)
-    if manifest.model != model or found != model:
-        raise CheckFailed(f"the manifest of model {model} describes the model {found}", _REMEDY, check="manifest")
+    computed = modelformat.model_hash(manifest.layout, manifest.chunks)
+    if manifest.model != model or computed != model:
+        raise CheckFailed(f"the manifest of model {model} describes the model {computed}", _REMEDY, check="manifest")
 
 
 _REMEDY = "Do not use it: tell the consortium, and compare with another organisation's peer"
@@ -84,10 +84,10 @@ def _checked(stored: bytes, manifest: Model, index: int) -> bytes:
         chunk = modelformat.from_stored_form(stored, chunk_sizes(manifest.length)[index])
     except ModelError as error:
         raise CheckFailed(f"chunk {index} of model {manifest.model}: {error.cause}", _REMEDY, check="chunk") from error
-    found = hashlib.sha256(chunk).hexdigest()
-    if found != manifest.chunks[index]:
+    digest = hashlib.sha256(chunk).hexdigest()
+    if digest != manifest.chunks[index]:
         raise CheckFailed(
-            f"chunk {index} of model {manifest.model} is {found}, not {manifest.chunks[index]}", _REMEDY, check="chunk"
+            f"chunk {index} of model {manifest.model} is {digest}, not {manifest.chunks[index]}", _REMEDY, check="chunk"
         )
     return chunk
 

@@ -33,7 +33,9 @@ class Authorities:
         intermediates: Certificates | None = None,
         revocations: Mapping[str, list[Revocations]] | None = None,
     ) -> None:
-        self._issuers = {msp: tuple(chained(found, (intermediates or {}).get(msp, []))) for msp, found in roots.items()}
+        self._issuers = {
+            msp: tuple(chained(certificates, (intermediates or {}).get(msp, []))) for msp, certificates in roots.items()
+        }
         self._revocations = revocations or {}
 
     @classmethod
@@ -97,7 +99,7 @@ def authority_path(
     """Return a certificate and the authorities above it, a root last; None where no chain leads to one."""
     path = [certificate]
     while len(path) <= len(issuers) + 1:
-        above = next((one for one in issuers if issued(path[-1], one)), None)
+        above = next((certificate for certificate in issuers if issued(path[-1], certificate)), None)
         if above is None or above == path[-1]:
             break
         path.append(above)
@@ -115,9 +117,9 @@ def check_unrevoked(
         One does.
     """
     for certificate, authority in pairwise(path):
-        for one in revocations:
-            entry = one.get_revoked_certificate_by_serial_number(certificate.serial_number)
-            if entry is None or not _signed_by(one, authority):
+        for revocation in revocations:
+            entry = revocation.get_revoked_certificate_by_serial_number(certificate.serial_number)
+            if entry is None or not _signed_by(revocation, authority):
                 continue
             if moment is None or entry.revocation_date_utc <= moment:
                 raise CheckFailed(

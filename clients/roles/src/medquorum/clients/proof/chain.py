@@ -35,9 +35,9 @@ def check_link(block: Any, number: int, previous: bytes | None) -> bytes:
     CheckFailed
         The number or one of the hashes is another one.
     """
-    found = block.header.number
-    if found != number:
-        raise CheckFailed(f"block {number} is missing: the peer gave {found}", REMEDY, check="block")
+    block_number = block.header.number
+    if block_number != number:
+        raise CheckFailed(f"block {number} is missing: the peer gave {block_number}", REMEDY, check="block")
     if hashlib.sha256(b"".join(block.data.data)).digest() != block.header.data_hash:
         raise CheckFailed(f"the transactions of block {number} are not those its header names", REMEDY, check="block")
     if previous is not None and block.header.previous_hash != previous:

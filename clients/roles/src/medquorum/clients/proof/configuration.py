@@ -97,8 +97,8 @@ def read_configuration(entry: Entry, number: int) -> Configuration:
         )
     mapping = _value(Orderers, groups["Orderer"], "Orderers", what).consenter_mapping if consensus == BFT else ()
     consenters = {
-        one.id: bytes(SerializedIdentity(mspid=one.msp_id, id_bytes=one.identity).SerializeToString())
-        for one in mapping
+        key.id: bytes(SerializedIdentity(mspid=key.msp_id, id_bytes=key.identity).SerializeToString())
+        for key in mapping
     }
     if len(consenters) != len(mapping):
         raise CheckFailed(f"{what} gives two orderers one id", REMEDY, check="block")

@@ -87,10 +87,10 @@ def _form(payload: bytes, signature: bytes) -> bytes:
 def _is_unread(rest: bytes) -> bool:
     """Return whether bytes hold only fields that an envelope does not have."""
     try:
-        found = Envelope.FromString(rest)
+        envelope = Envelope.FromString(rest)
     except DecodeError:
         return False
-    return not found.payload and not found.signature and found.SerializeToString() == rest
+    return not envelope.payload and not envelope.signature and envelope.SerializeToString() == rest
 
 
 def _entry(envelope: Any, what: str, *, more: bool) -> Entry:

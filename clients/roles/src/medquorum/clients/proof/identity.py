@@ -94,7 +94,7 @@ def _identity(msp_id: str, certificate: x509.Certificate) -> Identity:
     return Identity(
         msp_id,
         str(names[0].value) if names else "somebody",
-        tuple(str(one.value) for one in subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)),
+        tuple(str(attribute.value) for attribute in subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)),
         certificate.not_valid_before_utc,
         certificate.not_valid_after_utc,
         is_authority,

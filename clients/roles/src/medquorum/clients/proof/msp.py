@@ -54,9 +54,9 @@ class Msp:
         check_unrevoked(path, self.revocations, self.msp_id)
         roles = [self.roles[unit] for unit in identity.units if unit in self.roles]
         if len(roles) != 1 or roles[0][1] not in (None, path[1]):
-            said = ", ".join(identity.units) or "none"
+            units = ", ".join(identity.units) or "none"
             raise CheckFailed(
-                f"the certificate of {identity} has not exactly one role (units: {said})", REMEDY, check="signature"
+                f"the certificate of {identity} has not exactly one role (units: {units})", REMEDY, check="signature"
             )
         return roles[0][0]
 

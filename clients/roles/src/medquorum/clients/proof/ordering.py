@@ -65,14 +65,14 @@ def check_block_signatures(
     header, what = header_bytes(block.header), _what(block)
     is_bft = configuration.consensus == BFT
     signers: list[Identity] = []
-    for one in metadata.signatures:
-        said = one.identifier_header if is_bft else one.signature_header
+    for signature in metadata.signatures:
+        said = signature.identifier_header if is_bft else signature.signature_header
         creator = _consenter(said, configuration, what) if is_bft else read_message(SignatureHeader, said, what).creator
         identity = configuration.identify(creator, ("orderer",), authorities, moment, what)
-        check_signature(identity, metadata.value + said + header, one.signature, what)
+        check_signature(identity, metadata.value + said + header, signature.signature, what)
         signers.append(identity)
     needed = bft_quorum(len(configuration.consenters)) if is_bft else 1
-    if len({one.certificate for one in signers}) != len(signers):
+    if len({signer.certificate for signer in signers}) != len(signers):
         raise CheckFailed(f"{what} is signed twice by one orderer", REMEDY, check="signature")
     if len(signers) < needed:
         names = ", ".join(map(str, signers)) or "no orderer"

@@ -76,8 +76,8 @@ class Chain:
             needed.append(at)
             named = last_configuration(self._block(at))
             at = named if named < at else at - 1
-        for one in reversed(needed):
-            tip = skip(self._block(one), tip, self.trust)
+        for needed_round in reversed(needed):
+            tip = skip(self._block(needed_round), tip, self.trust)
         return tip
 
     def _block(self, number: int) -> Any:

@@ -108,7 +108,9 @@ def read_result(transaction: BlockTransaction, chaincode: str) -> Result:
     action = read_message(ChaincodeAction, response.extension, what)
     if {*_chaincodes(entry, step, what), action.chaincode_id.name} != {chaincode} or action.response.status != 200:
         raise CheckFailed(f"{what} is not a success of the chaincode {chaincode}", REMEDY, check="signature")
-    endorsements = tuple((bytes(one.endorser), bytes(one.signature)) for one in step.action.endorsements)
+    endorsements = tuple(
+        (bytes(endorsement.endorser), bytes(endorsement.signature)) for endorsement in step.action.endorsements
+    )
     return Result(transaction.id, signed, endorsements, _writes(action.results, chaincode, what))
 
 
@@ -126,9 +128,13 @@ def _chaincodes(entry: Entry, step: Any, what: str) -> tuple[str, str]:
 
 
 def _writes(results: bytes, chaincode: str, what: str) -> dict[str, bytes | None]:
-    spaces = [one for one in read_message(TxReadWriteSet, results, what).ns_rwset if one.namespace == chaincode]
-    writes = [write for one in spaces for write in read_message(KVRWSet, one.rwset, what).writes]
-    found = {write.key: None if write.is_delete else bytes(write.value) for write in writes}
-    if len(spaces) > 1 or len(found) != len(writes):
+    spaces = [
+        namespace
+        for namespace in read_message(TxReadWriteSet, results, what).ns_rwset
+        if namespace.namespace == chaincode
+    ]
+    writes = [write for namespace in spaces for write in read_message(KVRWSet, namespace.rwset, what).writes]
+    written = {write.key: None if write.is_delete else bytes(write.value) for write in writes}
+    if len(spaces) > 1 or len(written) != len(writes):
         raise CheckFailed(f"{what} writes a key twice", REMEDY, check="block")
-    return found
+    return written

@@ -59,10 +59,12 @@ def read_root(organizations: Path, consortium: Path | None) -> Endorsers:
     place = organizations.absolute().parent.parent / "consortium.toml" if consortium is None else consortium
     try:
         document = tomllib.loads(place.read_text(encoding="utf-8"))
-        verifiers = [one["msp_id"] for one in document["organisations"] if "verifier" in one["roles"]]
+        verifiers = [
+            organisation["msp_id"] for organisation in document["organisations"] if "verifier" in organisation["roles"]
+        ]
         quorum = int(document["quorum"])
         beside = organizations.absolute().parent / "ordererOrganizations"
-        orderers = {one["msp_id"]: beside / one["domain"] for one in document["orderers"]}
+        orderers = {organisation["msp_id"]: beside / organisation["domain"] for organisation in document["orderers"]}
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ConfigError(
             f"{place} does not say who the verifiers are: {error!r}",
@@ -117,7 +119,7 @@ def endorser_history(chain: Chain, ledger: Ledger, root: Endorsers) -> EndorserH
         for version in reversed(history(ledger, "consortium", []))
         if version["document"] is not None
     ]
-    known = [index for index, one in enumerate(versions) if _power(one) == (list(root.verifiers), root.quorum)]
+    known = [index for index, version in enumerate(versions) if _power(version) == (list(root.verifiers), root.quorum)]
     if not known:
         raise CheckFailed(
             f"the ledger never had the quorum of {root.quorum} of {', '.join(root.verifiers)}",

@@ -129,9 +129,9 @@ def _next(entry: Entry, number: int, tip: Tip, trust: Trust) -> Configuration:
 
 
 def _check_channel(entry: Entry, trust: Trust, what: str) -> None:
-    found = entry.channel_header.channel_id
-    if found != trust.channel:
-        raise CheckFailed(f"{what} is of the channel {found!r}, not {trust.channel!r}", REMEDY, check="block")
+    channel_id = entry.channel_header.channel_id
+    if channel_id != trust.channel:
+        raise CheckFailed(f"{what} is of the channel {channel_id!r}, not {trust.channel!r}", REMEDY, check="block")
 
 
 def _transactions(block: Any, entries: list[Entry]) -> list[BlockTransaction]:
@@ -157,7 +157,9 @@ def _code(code: int) -> str:
 def _stating(transactions: tuple[BlockTransaction, ...], changes: list[Entry], trust: Trust) -> list[Entry]:
     """Return the entries whose time counts: configurations, and valid transactions of the chaincode."""
     return changes + [
-        one.entry for one in transactions if one.code == "VALID" and _chaincode(one.entry) == trust.chaincode
+        transaction.entry
+        for transaction in transactions
+        if transaction.code == "VALID" and _chaincode(transaction.entry) == trust.chaincode
     ]
 
 

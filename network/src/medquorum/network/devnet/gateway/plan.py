@@ -68,7 +68,7 @@ class Plan:
 
     def complete(self) -> list[Any]:
         """Return the endorsements of the completed layout."""
-        layout = next(one for one in self.layouts if one <= self.endorsements.keys())
+        layout = next(layout for layout in self.layouts if layout <= self.endorsements.keys())
         return [endorsement for msp, endorsement in self.endorsements.items() if msp in layout]
 
     def endorsed(self, msp_id: str, address: str, response: Any) -> None:

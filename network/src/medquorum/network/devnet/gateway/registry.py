@@ -118,7 +118,7 @@ class Registry:
 
     def _layouts(self, policies: Sequence[Any], able: Sequence[str]) -> list[frozenset[str]]:
         """Remember the answers: a majority of many organisations has many layouts, and they are asked for often."""
-        key = (tuple(one.SerializeToString() for one in policies), tuple(able))
+        key = (tuple(policy.SerializeToString() for policy in policies), tuple(able))
         if key not in self._known:
             if len(self._known) >= CACHE_SIZE:
                 self._known.clear()

@@ -61,16 +61,16 @@ class EndorsementCheck:
     def code(self, transaction: Parsed) -> int:
         """Return VALID, ENDORSEMENT_POLICY_FAILURE or INVALID_CHAINCODE."""
         identities = signers(transaction, self.msps)
-        written = {one.name for one in transaction.namespaces if one.writes} | {transaction.chaincode}
+        written = {namespace.name for namespace in transaction.namespaces if namespace.writes} | {transaction.chaincode}
         for name in sorted(written):
             definition = self.definitions.get(name)
             if definition is None:
                 return int(TxValidationCode.INVALID_CHAINCODE)
-            sets = [one for one in transaction.namespaces if one.name == name]
+            sets = [namespace for namespace in transaction.namespaces if namespace.name == name]
             if not _NamespaceCheck(self, name, definition, identities).holds(sets):
                 return int(TxValidationCode.ENDORSEMENT_POLICY_FAILURE)
-        for one in transaction.namespaces:
-            self._changed.update(slot for slot in _slots(one, metadata_only=True))
+        for namespace in transaction.namespaces:
+            self._changed.update(slot for slot in _slots(namespace, metadata_only=True))
         return int(TxValidationCode.VALID)
 
     def changed(self, slot: Slot) -> bool:
@@ -92,7 +92,7 @@ class _NamespaceCheck:
         self._key_level = False
 
     def holds(self, sets: Sequence[NamespaceSet]) -> bool:
-        slots = [slot for one in sets for slot in _slots(one)]
+        slots = [slot for namespace in sets for slot in _slots(namespace)]
         if not all(self._slot(slot) for slot in slots):
             return False
         return self._key_level or bool(self._verdicts) or self._chaincode()
@@ -127,12 +127,12 @@ class _NamespaceCheck:
         return self._verdicts[name]
 
 
-def _slots(one: NamespaceSet, *, metadata_only: bool = False) -> list[Slot]:
+def _slots(namespace: NamespaceSet, *, metadata_only: bool = False) -> list[Slot]:
     """List what a transaction writes in a namespace, values then metadata, public then private."""
-    slots = [] if metadata_only else [(one.name, "", w.key.encode()) for w in one.public.writes]
-    slots += [(one.name, "", w.key.encode()) for w in one.public.metadata_writes]
-    for collection in one.collections:
+    slots = [] if metadata_only else [(namespace.name, "", w.key.encode()) for w in namespace.public.writes]
+    slots += [(namespace.name, "", w.key.encode()) for w in namespace.public.metadata_writes]
+    for collection in namespace.collections:
         if not metadata_only:
-            slots += [(one.name, collection.name, bytes(w.key_hash)) for w in collection.hashed.hashed_writes]
-        slots += [(one.name, collection.name, bytes(w.key_hash)) for w in collection.hashed.metadata_writes]
+            slots += [(namespace.name, collection.name, bytes(w.key_hash)) for w in collection.hashed.hashed_writes]
+        slots += [(namespace.name, collection.name, bytes(w.key_hash)) for w in collection.hashed.metadata_writes]
     return slots

@@ -27,25 +27,27 @@ class Serializer:
 
     def code(self, transaction: Parsed) -> int:
         """Return VALID, MVCC_READ_CONFLICT or PHANTOM_READ_CONFLICT."""
-        for one in transaction.namespaces:
-            if not all(self._fresh(one.name, read) for read in one.public.reads):
+        for namespace in transaction.namespaces:
+            if not all(self._fresh(namespace.name, read) for read in namespace.public.reads):
                 return int(TxValidationCode.MVCC_READ_CONFLICT)
-            if not all(self._unchanged(one.name, query) for query in one.public.range_queries_info):
+            if not all(self._unchanged(namespace.name, query) for query in namespace.public.range_queries_info):
                 return int(TxValidationCode.PHANTOM_READ_CONFLICT)
             if not all(
-                self._fresh_hash(one.name, c.name, read) for c in one.collections for read in c.hashed.hashed_reads
+                self._fresh_hash(namespace.name, c.name, read)
+                for c in namespace.collections
+                for read in c.hashed.hashed_reads
             ):
                 return int(TxValidationCode.MVCC_READ_CONFLICT)
         return int(TxValidationCode.VALID)
 
     def apply(self, transaction: Parsed, version: Version) -> None:
         """Add a valid transaction's writes."""
-        for one in transaction.namespaces:
-            self._apply_public(one, version)
-            for collection in one.collections:
-                self._apply_hashed(one.name, collection.name, collection.hashed, version)
+        for namespace in transaction.namespaces:
+            self._apply_public(namespace, version)
+            for collection in namespace.collections:
+                self._apply_hashed(namespace.name, collection.name, collection.hashed, version)
                 if collection.private_hash:
-                    self.updates.collections.append((one.name, collection.name, collection.private_hash, version))
+                    self.updates.collections.append((namespace.name, collection.name, collection.private_hash, version))
 
     def _fresh(self, namespace: str, read: Any) -> bool:
         if (namespace, read.key) in self.updates.public:
@@ -82,18 +84,18 @@ class Serializer:
         for _, key, version in heapq.merge(stored, new):
             yield key, version
 
-    def _apply_public(self, one: NamespaceSet, version: Version) -> None:
-        metadata = {write.key: write.entries for write in one.public.metadata_writes}
-        for write in one.public.writes:
+    def _apply_public(self, namespace: NamespaceSet, version: Version) -> None:
+        metadata = {write.key: write.entries for write in namespace.public.metadata_writes}
+        for write in namespace.public.writes:
             value = None if write.is_delete or not write.value else bytes(write.value)
             entries = metadata.pop(write.key, None)
-            kept = self._public(one.name, write.key)
-            self.updates.public[one.name, write.key] = _written(value, entries, kept, version)
-            self.updates.history.append((one.name, write.key, version))
+            kept = self._public(namespace.name, write.key)
+            self.updates.public[namespace.name, write.key] = _written(value, entries, kept, version)
+            self.updates.history.append((namespace.name, write.key, version))
         for key, entries in metadata.items():
-            kept = self._public(one.name, key)
+            kept = self._public(namespace.name, key)
             if kept is not None and kept.value is not None:  # metadata on an absent key is lost
-                self.updates.public[one.name, key] = _written(kept.value, entries, kept, version)
+                self.updates.public[namespace.name, key] = _written(kept.value, entries, kept, version)
 
     def _apply_hashed(self, namespace: str, collection: str, hashed: Any, version: Version) -> None:
         metadata = {bytes(write.key_hash): write.entries for write in hashed.metadata_writes}

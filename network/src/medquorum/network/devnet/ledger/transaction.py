@@ -173,13 +173,13 @@ def _event(result: Any) -> Any | None:
 def _namespaces(results: bytes) -> tuple[NamespaceSet, ...]:
     code = TxValidationCode.BAD_RWSET
     sets = []
-    for one in _read(TxReadWriteSet, results, code).ns_rwset:
+    for namespace in _read(TxReadWriteSet, results, code).ns_rwset:
         collections = tuple(
             CollectionSet(c.collection_name, _read(HashedRWSet, c.hashed_rwset, code), bytes(c.pvt_rwset_hash))
-            for c in one.collection_hashed_rwset
+            for c in namespace.collection_hashed_rwset
         )
-        sets.append(NamespaceSet(one.namespace, _read(KVRWSet, one.rwset, code), collections))
-    if len({one.name for one in sets}) != len(sets):
+        sets.append(NamespaceSet(namespace.namespace, _read(KVRWSet, namespace.rwset, code), collections))
+    if len({namespace.name for namespace in sets}) != len(sets):
         raise Malformed(TxValidationCode.ILLEGAL_WRITESET, "duplicate namespace in the read-write set")
     return tuple(sets)
 

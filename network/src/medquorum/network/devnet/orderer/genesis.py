@@ -51,11 +51,11 @@ def genesis_envelope(
 
 
 def _mapping(consenters: Sequence[Signer]) -> Any:
-    identities = [SerializedIdentity.FromString(one.serialized) for one in consenters]
+    identities = [SerializedIdentity.FromString(consenter.serialized) for consenter in consenters]
     return Orderers(
         consenter_mapping=[
-            Consenter(id=number, msp_id=one.mspid, identity=one.id_bytes)
-            for number, one in enumerate(identities, start=1)
+            Consenter(id=number, msp_id=identity.mspid, identity=identity.id_bytes)
+            for number, identity in enumerate(identities, start=1)
         ]
     )
 

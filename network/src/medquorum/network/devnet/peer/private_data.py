@@ -57,8 +57,8 @@ def _message(namespaces: dict[str, dict[str, Any]]) -> Any:
         NsPvtReadWriteSet(
             namespace=name,
             collection_pvt_rwset=[
-                CollectionPvtReadWriteSet(collection_name=coll, rwset=one.SerializeToString())
-                for coll, one in collections.items()
+                CollectionPvtReadWriteSet(collection_name=coll, rwset=collection.SerializeToString())
+                for coll, collection in collections.items()
             ],
         )
         for name, collections in namespaces.items()

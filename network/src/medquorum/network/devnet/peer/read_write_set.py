@@ -96,9 +96,9 @@ class ReadWriteSet:
         sets = []
         for name in sorted(self._namespaces):
             parts = [
-                CollectionPvtReadWriteSet(collection_name=coll, rwset=_private(one))
-                for coll, one in sorted(self._namespaces[name].collections.items())
-                if one.writes or one.metadata
+                CollectionPvtReadWriteSet(collection_name=coll, rwset=_private(collection))
+                for coll, collection in sorted(self._namespaces[name].collections.items())
+                if collection.writes or collection.metadata
             ]
             if parts:
                 sets.append(NsPvtReadWriteSet(namespace=name, collection_pvt_rwset=parts))
@@ -118,12 +118,12 @@ def _version(version: Version | None) -> Any | None:
     return VersionMessage(block_num=version[0], tx_num=version[1]) if version else None
 
 
-def _public(name: str, one: _Namespace) -> Any:
+def _public(name: str, namespace: _Namespace) -> Any:
     public = KVRWSet(
-        reads=[read_message(key, version) for key, version in sorted(one.reads.items())],
-        range_queries_info=one.ranges,
-        writes=[KVWrite(key=key, is_delete=not value, value=value) for key, value in sorted(one.writes.items())],
-        metadata_writes=[KVMetadataWrite(key=k, entries=_entries(m)) for k, m in sorted(one.metadata.items())],
+        reads=[read_message(key, version) for key, version in sorted(namespace.reads.items())],
+        range_queries_info=namespace.ranges,
+        writes=[KVWrite(key=key, is_delete=not value, value=value) for key, value in sorted(namespace.writes.items())],
+        metadata_writes=[KVMetadataWrite(key=k, entries=_entries(m)) for k, m in sorted(namespace.metadata.items())],
     )
     hashed = [
         CollectionHashedReadWriteSet(
@@ -131,14 +131,16 @@ def _public(name: str, one: _Namespace) -> Any:
             hashed_rwset=_hashed(part).SerializeToString(),
             pvt_rwset_hash=hashlib.sha256(_private(part)).digest() if part.writes or part.metadata else b"",
         )
-        for coll, part in sorted(one.collections.items())
+        for coll, part in sorted(namespace.collections.items())
     ]
     return NsReadWriteSet(namespace=name, rwset=public.SerializeToString(), collection_hashed_rwset=hashed)
 
 
-def _hashed(one: _Collection) -> Any:
+def _hashed(collection: _Collection) -> Any:
     return HashedRWSet(
-        hashed_reads=[KVReadHash(key_hash=key_hash(k), version=_version(v)) for k, v in sorted(one.reads.items())],
+        hashed_reads=[
+            KVReadHash(key_hash=key_hash(k), version=_version(v)) for k, v in sorted(collection.reads.items())
+        ],
         hashed_writes=[
             KVWriteHash(
                 key_hash=key_hash(key),
@@ -146,18 +148,21 @@ def _hashed(one: _Collection) -> Any:
                 value_hash=hashlib.sha256(value).digest() if value else b"",
                 is_purge=purge,
             )
-            for key, (value, purge) in sorted(one.writes.items())
+            for key, (value, purge) in sorted(collection.writes.items())
         ],
         metadata_writes=[
-            KVMetadataWriteHash(key_hash=key_hash(k), entries=_entries(m)) for k, m in sorted(one.metadata.items())
+            KVMetadataWriteHash(key_hash=key_hash(k), entries=_entries(m))
+            for k, m in sorted(collection.metadata.items())
         ],
     )
 
 
-def _private(one: _Collection) -> bytes:
+def _private(collection: _Collection) -> bytes:
     message = KVRWSet(
-        writes=[KVWrite(key=key, is_delete=not value, value=value) for key, (value, _) in sorted(one.writes.items())],
-        metadata_writes=[KVMetadataWrite(key=key) for key in sorted(one.metadata)],
+        writes=[
+            KVWrite(key=key, is_delete=not value, value=value) for key, (value, _) in sorted(collection.writes.items())
+        ],
+        metadata_writes=[KVMetadataWrite(key=key) for key in sorted(collection.metadata)],
     )
     return bytes(message.SerializeToString())
 

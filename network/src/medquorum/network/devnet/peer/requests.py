@@ -189,7 +189,7 @@ class Requests:
     def _batch(self, query: str) -> bytes:
         """Return the next results; one entry is read ahead to know whether there are more."""
         entries = self._queries[query]
-        results = [shim.QueryResultBytes(resultBytes=one) for one in itertools.islice(entries, RESULT_BATCH)]
+        results = [shim.QueryResultBytes(resultBytes=entry) for entry in itertools.islice(entries, RESULT_BATCH)]
         ahead = next(entries, None) if len(results) == RESULT_BATCH else None
         if ahead is None:
             del self._queries[query]

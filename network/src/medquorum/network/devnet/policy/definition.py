@@ -85,9 +85,9 @@ class Definition(_Document):
 
     def collection(self, name: str) -> Collection | None:
         """Find a collection; ``_implicit_org_<MSP>`` is every organisation's own."""
-        for one in self.collections:
-            if one.name == name:
-                return one
+        for collection in self.collections:
+            if collection.name == name:
+                return collection
         if name.startswith(IMPLICIT):
             msp = name.removeprefix(IMPLICIT)
             return Collection.model_validate(

@@ -45,7 +45,7 @@ def parse(text: str) -> Any:
 
 def out_of(count: int, principals: Sequence[str]) -> Any:
     """Make the policy that ``count`` of the named principals (``AMSP.peer``) must sign."""
-    return parse(f"OutOf({count}, {', '.join(repr(one) for one in principals)})")
+    return parse(f"OutOf({count}, {', '.join(repr(principal) for principal in principals)})")
 
 
 def read(data: bytes) -> Any | None:

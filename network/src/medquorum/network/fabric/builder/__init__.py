@@ -27,9 +27,9 @@ def builder_folder(folder: NetworkFolder) -> Path:
     return folder.config / "builder"
 
 
-def targets_file(folder: NetworkFolder, one: Organisation) -> Path:
+def targets_file(folder: NetworkFolder, organisation: Organisation) -> Path:
     """Where a peer's builder looks its chaincodes' addresses up."""
-    return folder.config / one.node / "chaincodes.json"
+    return folder.config / organisation.node / "chaincodes.json"
 
 
 def install(folder: NetworkFolder) -> None:
@@ -44,14 +44,14 @@ def install(folder: NetworkFolder) -> None:
         path.chmod(0o755)
 
 
-def set_target(folder: NetworkFolder, one: Organisation, label: str, address: str) -> None:
+def set_target(folder: NetworkFolder, organisation: Organisation, label: str, address: str) -> None:
     """Inform an organisation's builder where its chaincode of that label listens, and which TLS files to use."""
-    tls = folder.node_tls(one)
-    path = targets_file(folder, one)
+    tls = folder.node_tls(organisation)
+    path = targets_file(folder, organisation)
     targets = json.loads(path.read_text()) if path.exists() else {}
     targets[label] = {
         "address": address,
-        "root_cert": str(folder.tls_ca(one)),
+        "root_cert": str(folder.tls_ca(organisation)),
         "client_cert": str(tls / "server.crt"),
         "client_key": str(tls / "server.key"),
     }

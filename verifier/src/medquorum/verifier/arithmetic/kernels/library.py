@@ -84,8 +84,8 @@ def library() -> Library | None:
 
 def path_in_use() -> str:
     """Name the path in use: "avx512", "avx2" or "pure"."""
-    found = library()
-    return PURE if found is None else found.level
+    kernels = library()
+    return PURE if kernels is None else kernels.level
 
 
 def usable_levels() -> list[str]:
@@ -100,10 +100,10 @@ def _chosen(highest: str) -> Library | None:
         raise ConfigError(f"{VARIABLE} is {highest!r}", f"Set it to one of {', '.join(allowed)}, or unset it")
     reasons = []
     for level in allowed[allowed.index(highest) : -1]:
-        found = _loaded(level)
-        if isinstance(found, Library):
-            return found
-        reasons.append(f"{level}: {found}")
+        loaded = _loaded(level)
+        if isinstance(loaded, Library):
+            return loaded
+        reasons.append(f"{level}: {loaded}")
     if reasons:
         log.warning("no compiled kernels: encrypted verification is slower", reason="; ".join(reasons))
     return None

@@ -83,8 +83,8 @@ class Inbox:
 
     def sharings(self, round_number: int) -> list[Sharing]:
         """Return all that came in a round."""
-        found = sorted(self._place(round_number).glob("*/nodes.json"))
-        return [Sharing(place.parent, json.loads(place.read_bytes())) for place in found]
+        choices = sorted(self._place(round_number).glob("*/nodes.json"))
+        return [Sharing(place.parent, json.loads(place.read_bytes())) for place in choices]
 
     def _place(self, round_number: int) -> Path:
         return round_folder(self._folder, round_number) / "aggregation"

@@ -73,8 +73,8 @@ class ModelPublisher:
 
         ``task`` is the task as it is now: its nodes may be fewer than when the process started.
         """
-        current, found = status.round, final(task, list(status.aggregates.values()))
-        if current is None or found is None or found.keeps_base:
+        current, agreed = status.round, final(task, list(status.aggregates.values()))
+        if current is None or agreed is None or agreed.keeps_base:
             return RESYNC_INTERVAL
         missing = [i for i in range(status.chunks) if i not in status.stored_chunks]
         if not missing or (index == 1 and waited < TAKEOVER):

@@ -274,8 +274,8 @@ class Node:
             return all(list(pool.map(send, due)))
 
     def _result(self, current: Round, masks: Masks, sharing: Sharing, total: IntArray) -> Mapping[str, Any]:
-        said = [sharing.read(f"{party}.masked").decode() for party in opening_parties(self._task)]
-        mismatch = mismatch_of(masks, said, sharing.read("masked.vector"), self._salt(current.round), total)
+        masked_hashes = [sharing.read(f"{party}.masked").decode() for party in opening_parties(self._task)]
+        mismatch = mismatch_of(masks, masked_hashes, sharing.read("masked.vector"), self._salt(current.round), total)
         if mismatch is not None:
             return {"model": current.base, "mismatch": mismatch}
         packed = next_packed(self._task, self._base(current.base), total, len(current.accepted))

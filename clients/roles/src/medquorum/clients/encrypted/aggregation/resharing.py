@@ -136,7 +136,7 @@ class Resharer:
             return True
 
         with ThreadPoolExecutor(len(known)) as pool:
-            return [node for node, found in zip(known, pool.map(there, known), strict=True) if found]
+            return [node for node, reachable in zip(known, pool.map(there, known), strict=True) if reachable]
 
     def _give(self, status: RoundStatus, current: Round, chosen: Sequence[str]) -> None:
         parameters = self._task.length // 4

@@ -26,7 +26,9 @@ def masked_hash(masked: bytes) -> str:
     return hashlib.sha256(masked).hexdigest()
 
 
-def mismatch_of(masks: Masks, said: Sequence[str], masked: bytes, salt: bytes, total: IntArray) -> Mismatch | None:
+def mismatch_of(
+    masks: Masks, masked_hashes: Sequence[str], masked: bytes, salt: bytes, total: IntArray
+) -> Mismatch | None:
     """Return why the opened sum is not that of what was evaluated; None where it is.
 
     Parameters
@@ -44,11 +46,11 @@ def mismatch_of(masks: Masks, said: Sequence[str], masked: bytes, salt: bytes, t
         The opened sum of r_i.
     """
     own = masked_hash(masked)
-    if not all(hmac.compare_digest(own, one) for one in said):
+    if not all(hmac.compare_digest(own, one) for one in masked_hashes):
         return "MASKED_SUMS"
     hidden = np.frombuffer(masked, dtype="<i8") - total
-    found = masks_hash(masks.task, masks.round, masks.accepted, salt, hidden)
-    return None if hmac.compare_digest(found, masks.hash) else "MASKS"
+    digest = masks_hash(masks.task, masks.round, masks.accepted, salt, hidden)
+    return None if hmac.compare_digest(digest, masks.hash) else "MASKS"
 
 
 def next_packed(task: Task, base: Tensors, total: IntArray, count: int) -> bytes:

@@ -71,8 +71,8 @@ class MaskAttestor:
         try:
             with self._report.phase("masks", round=round_number):
                 total = self._seeds.total(self._task.task, round_number, accepted, self._task.length // 4)
-                found = masks_hash(self._task.task, round_number, accepted, self._seeds.draw_salt(round_number), total)
-            self._transactions.submit("AttestMasks", self._task.task, round_number, found)
+                digest = masks_hash(self._task.task, round_number, accepted, self._seeds.draw_salt(round_number), total)
+            self._transactions.submit("AttestMasks", self._task.task, round_number, digest)
         except MaterialError as error:
             self._gone = round_number
             self._report.event("masks_gone", round=round_number, cause=error.cause)

@@ -148,8 +148,8 @@ class Party:
         own = self._ledger.msp
         due: list[str] = []
         for hospital in current.candidates:
-            said = status.attestations.get(hospital, {})
-            done = own in said and len(said) >= parties
+            attested = status.attestations.get(hospital, {})
+            done = own in attested and len(attested) >= parties
             if hospital not in status.verdicts and not done:
                 due.append(hospital)
         return sorted(due, key=lambda hospital: (not self._shares.holds(current.round, hospital), hospital))
@@ -200,18 +200,18 @@ class Party:
         """P0: do what P1 says; attest while the next update is verified."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             attestations: list[Future[None]] = []
-            while (said := receive_json(connection)).do != "rest":
+            while (request := receive_json(connection)).do != "rest":
                 self._control.check()
-                status = self._status_in(round_number, "aggregating" if said.do == "sum" else "verifying")
-                if said.do == "sum":
+                status = self._status_in(round_number, "aggregating" if request.do == "sum" else "verifying")
+                if request.do == "sum":
                     self._resharer.share(connection, status)
                     break
-                if said.do == "round":
+                if request.do == "round":
                     self._attestor.attest_round(
-                        round_number, self._verify_round(connection, status, list(said.hospitals))
+                        round_number, self._verify_round(connection, status, list(request.hospitals))
                     )
                     break
-                (hospital,) = said.hospitals
+                (hospital,) = request.hospitals
                 result = self._verification.verify(connection, status, hospital, self._patience())
                 attestations.append(pool.submit(self._attestor.attest, round_number, hospital, result))
             for attested in attestations:
@@ -234,8 +234,8 @@ class Party:
                 self._remember(status.round)
                 return status
             if time.monotonic() > give_up:
-                found = "not there" if status.round is None else status.round.state
+                state_here = "not there" if status.round is None else status.round.state
                 raise ProtocolError(
-                    f"round {round_number} is {found}, the other party says {state}", "Compare both peers"
+                    f"round {round_number} is {state_here}, the other party says {state}", "Compare both peers"
                 )
             self._control.sleep(POLL_INTERVAL)

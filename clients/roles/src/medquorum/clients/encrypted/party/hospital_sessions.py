@@ -128,38 +128,38 @@ class HospitalSessions:
         for hospital in due:
             known = self._serving.get(hospital)
             if known is None or not known.thread.is_alive():
-                one = self._serving[hospital] = _Serving()
-                arguments = (one, status, round_number, hospital, patience)
-                one.thread = threading.Thread(target=self._run, args=arguments, name=hospital, daemon=True)
-                one.thread.start()
+                attempt = self._serving[hospital] = _Serving()
+                arguments = (attempt, status, round_number, hospital, patience)
+                attempt.thread = threading.Thread(target=self._run, args=arguments, name=hospital, daemon=True)
+                attempt.thread.start()
 
     def close(self) -> None:
         """Break off what is still being verified: the round has gone on, or the process ends."""
-        for one in self._serving.values():
-            one.over.set()
-        for one in self._serving.values():
-            if one.connection is not None:
-                one.connection.hang_up()
-                one.thread.join(JOIN_TIMEOUT)
+        for attempt in self._serving.values():
+            attempt.over.set()
+        for attempt in self._serving.values():
+            if attempt.connection is not None:
+                attempt.connection.hang_up()
+                attempt.thread.join(JOIN_TIMEOUT)
         self._serving.clear()
 
     def _attest(self, current: int) -> None:
-        found = [self._found.get() for _ in range(self._found.qsize())]
+        results = [self._found.get() for _ in range(self._found.qsize())]
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(lambda one: self._attestor.attest(*one), (one for one in found if one[0] == current)))
+            list(pool.map(lambda one: self._attestor.attest(*one), (one for one in results if one[0] == current)))
 
     def _run(
-        self, one: _Serving, status: RoundStatus, round_number: int, hospital: str, patience: Callable[[], float]
+        self, attempt: _Serving, status: RoundStatus, round_number: int, hospital: str, patience: Callable[[], float]
     ) -> None:
         try:
             with closing(
                 self._connect(connection_name(self._task, round_number, hospital), hospital)
-            ) as one.connection:
+            ) as attempt.connection:
                 self._shares.wait(status, hospital, patience())
-                with self._slots, _limited(one.connection, self._longest):
-                    if one.over.is_set():
+                with self._slots, _limited(attempt.connection, self._longest):
+                    if attempt.over.is_set():
                         return
-                    result = self._verification.verify(one.connection, status, hospital, 0)
+                    result = self._verification.verify(attempt.connection, status, hospital, 0)
             self._found.put((round_number, hospital, result))
         except (Stopped, GatewayError, CommitError) as error:
             structlog.get_logger().info(

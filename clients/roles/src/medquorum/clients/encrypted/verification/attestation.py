@@ -57,14 +57,14 @@ class Attestor:
         for hospital, result in round_result["results"].items():
             self._report.event("attested", round=round_number, hospital=hospital, accepted=result["accepted"])
 
-    def await_first(self, round_number: int, first: str, found: Results) -> None:
+    def await_first(self, round_number: int, first: str, results: Results) -> None:
         """Wait until the attestations of the party ``first`` about the same transcripts are on the ledger."""
         give_up = time.monotonic() + AGREEMENT_TIMEOUT
         while time.monotonic() < give_up:
             attestations = self._ledger.status(self._task.task, round_number).attestations
-            there = (attestations.get(hospital, {}).get(first) for hospital in found)
+            there = (attestations.get(hospital, {}).get(first) for hospital in results)
             if all(
-                a is not None and a.transcript == f["transcript"] for a, f in zip(there, found.values(), strict=True)
+                a is not None and a.transcript == f["transcript"] for a, f in zip(there, results.values(), strict=True)
             ):
                 return
             self._control.sleep(POLL_INTERVAL)

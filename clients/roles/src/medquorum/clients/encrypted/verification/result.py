@@ -106,8 +106,8 @@ def screened(
         # One bit says that RANGE and norm hold; which of them failed stays secret.
         reason = rules.Reason.RANGE if rules.parse_rule(task.rule).norm is None else rules.Reason.RANGE_OR_NORM
         return base, rules.Candidate(hospital, reason)
-    found = read_counts(opened.counts, spec, base)
-    return base, rules.Candidate(hospital, mixed=found.get("mixed"), own=found.get("own"))
+    counts = read_counts(opened.counts, spec, base)
+    return base, rules.Candidate(hospital, mixed=counts.get("mixed"), own=counts.get("own"))
 
 
 def _stated_counts(stated: BaseCounts | None, spec: VerificationSpec) -> AccuracyCounts:
@@ -138,9 +138,9 @@ def read_counts(counts: tuple[int, ...], spec: VerificationSpec, base: AccuracyC
     for subject in spec.plan.subjects:
         total = next(left)
         classes = subject.program.classes if spec.plan.per_class else 0
-        found = tuple(next(left) for _ in range(classes))
+        per_class = tuple(next(left) for _ in range(classes))
         read[subject.key] = AccuracyCounts(
-            total, found or (total,), base.per_class_total if classes else (spec.images,)
+            total, per_class or (total,), base.per_class_total if classes else (spec.images,)
         )
         if not _possible(read[subject.key]):
             raise ImpossibleResult(
