@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +19,7 @@ from medquorum.errors import ConfigError
 
 from .checks import check_runs
 from .command import run_command
-from .network import check_folder, choose_network, running_network
+from .network import check_folder, choose_network, running_network, trial_folder
 from .options import ATTACKS, MODELS, Options
 from .report import plot, print_report
 from .run import new_task_name, train
@@ -93,13 +95,16 @@ def _train(options: Options, json_file: Path | None) -> None:
     started = time.monotonic()
     console = Console()
     kind = choose_network(options.network, console)
-    directory = options.directory.resolve()
-    consortium = check_folder(directory, kind, options.hospitals, options.port_base)
-    check_runs([options], kind, directory, consortium)
-    with running_network(directory, kind, options.hospitals, port_base=options.port_base, keep=options.keep) as network:
+    with ExitStack() as held:
+        directory = held.enter_context(trial_folder(options.directory.resolve()))
+        consortium = check_folder(directory, kind, options.hospitals, options.port_base)
+        check_runs([options], kind, directory, consortium)
+        network = held.enter_context(
+            running_network(directory, kind, options.hospitals, port_base=options.port_base, keep=options.keep)
+        )
         network_up = time.monotonic() - started
         task = new_task_name(network, options)
-        folder = (options.results / f"{task}-{time.strftime('%Y%m%d-%H%M%S')}").resolve()
+        folder = _new_folder(options.results.resolve(), f"{task}-{time.strftime('%Y%m%d-%H%M%S')}")
         report = train(options, network, task, folder, console)
     report.seconds.install = float(os.environ.get("INSTALL_SECONDS", "0"))
     report.seconds.network_up = network_up
@@ -110,6 +115,18 @@ def _train(options: Options, json_file: Path | None) -> None:
     if json_file:
         report.write(json_file)
     _say_where_next(console, folder, directory, options.keep)
+
+
+def _new_folder(results: Path, name: str) -> Path:
+    """Make a folder that no run beside this one has made in the same second."""
+    for number in itertools.count(1):
+        folder = results / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        break
+    return folder
 
 
 def _say_where_next(console: Console, folder: Path, directory: Path, kept: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from .checks import check_runs
 from .command import run_command
 from .comparison import console_table, markdown, plot_curves
 from .grids import GRIDS, Cell
-from .network import check_folder, choose_network, running_network
+from .network import check_folder, choose_network, running_network, trial_folder
 from .options import MODELS, Options
 from .run import train
 
@@ -69,18 +70,17 @@ def experiments(
     due = [(cell, seed) for seed in chosen for cell in wanted if not grid.place(cell, seed).exists()]
     simulated = [(cell, seed) for cell, seed in due if in_process or "reference" in cells[cell]]
     on_network = [each for each in due if each not in simulated]
-    place = directory.resolve()
     chosen_kind = choose_network(network, console) if on_network else "devnet"
-    consortium = (
-        check_folder(place, chosen_kind, HOSPITALS, port_base)
-        if on_network
-        else sample("quickstart", hospitals=HOSPITALS)
-    )
-    check_runs((grid.options(cell, seed) for cell, seed in due), chosen_kind, place, consortium)
-    for cell, seed in simulated:
-        grid.simulate(cell, seed)
-    if on_network:
-        with running_network(place, chosen_kind, HOSPITALS, port_base=port_base) as running:
+    with ExitStack() as held:
+        place, consortium = directory.resolve(), sample("quickstart", hospitals=HOSPITALS)
+        if on_network:
+            place = held.enter_context(trial_folder(place))
+            consortium = check_folder(place, chosen_kind, HOSPITALS, port_base)
+        check_runs((grid.options(cell, seed) for cell, seed in due), chosen_kind, place, consortium)
+        for cell, seed in simulated:
+            grid.simulate(cell, seed)
+        if on_network:
+            running = held.enter_context(running_network(place, chosen_kind, HOSPITALS, port_base=port_base))
             for cell, seed in on_network:
                 grid.train(running, cell, seed)
     grid.conclude(chosen)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,18 @@ from typing import Any
 from rich.console import Console
 
 from medquorum.errors import BinaryMissing, ConfigError
-from medquorum.network.consortium.consortium import Consortium, load, sample
+from medquorum.network.consortium.consortium import Consortium, load, sample, write
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.fabric.binaries import find
-from medquorum.network.supervision.ports import check_ports
+from medquorum.network.supervision.ports import check_ports, local_ports
 from medquorum.network.supervision.processes import marked
+from medquorum.network.supervision.reservation import FIRST_PORT, reserved_folder, reserved_ports
 
 from .processes import run_tool
 
-__all__ = ["Network", "check_folder", "choose_network", "running_network"]
+__all__ = ["Network", "check_folder", "choose_network", "running_network", "trial_folder"]
+
+MARKER = "made-by-quickstart"
 
 
 @dataclass(frozen=True)
@@ -81,28 +85,49 @@ def choose_network(wanted: str | None, console: Console) -> str:
 
 
 @contextmanager
+def trial_folder(wanted: Path) -> Iterator[Path]:
+    """Yield the network's folder for a trial: the one that is wanted, or one beside it while another trial uses it."""
+    with reserved_folder(wanted) as folder:
+        if folder != wanted:
+            _say(f"Another trial runs in {wanted}: this one takes {folder}.")
+        yield folder
+
+
+@contextmanager
 def running_network(
     directory: Path, kind: str, hospitals: int, *, port_base: int | None = None, keep: bool = False
 ) -> Iterator[Network]:
     """Bring the quickstart's network up with its chaincode, and down on leaving unless ``keep``.
 
-    A folder that was there before keeps its data, and a network that ran before goes on running.
+    A folder that was there before keeps its data, and a network that ran before goes on running. Without ``port_base``
+    a new network takes a block of ports that nobody uses.
     """
-    place = ("--dir", str(directory))
-    found = (directory / "consortium.toml").exists()
-    if found:
-        _tell_of_more(directory, hospitals)
-    else:
-        ports = ("--port-base", str(port_base)) if port_base is not None else ()
-        run_tool("medquorum.network", "init", "--sample", "quickstart", "--hospitals", str(hospitals), *ports, *place)
-    ran = found and bool(json.loads(run_tool("medquorum.network", "status", "--json", *place))["supervisors"])
-    try:
-        run_tool("medquorum.network", "up", "--network", kind, *place, quiet=False)
-        run_tool("medquorum.network", "deployCC", *place, quiet=False)
-        yield Network(directory, kind)
-    finally:
-        if not keep and not ran:
-            run_tool("medquorum.network", "down", *([] if found else ["--purge"]), *place)
+    with ExitStack() as held:
+        folder = NetworkFolder(directory)
+        if _is_outdated(folder, kind, hospitals):
+            aside = directory.with_name(f"{directory.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
+            _say(f"{directory} is of an earlier trial with other options, which does not run: moved to {aside}.")
+            directory.rename(aside)
+        found = folder.consortium.exists()
+        if found:
+            _tell_of_more(directory, hospitals)
+        else:
+            base = held.enter_context(reserved_ports(_block(hospitals))) if port_base is None else port_base
+            if port_base is None and base != FIRST_PORT:
+                _say(
+                    f"Ports from {FIRST_PORT} are in use: this network takes {base} to {base + _block(hospitals) - 1}."
+                )
+            write(sample("quickstart", hospitals=hospitals, port_base=base), folder.consortium)
+            (directory / MARKER).write_text("The quickstart made this folder; it may move it aside.\n")
+        options = ("--dir", str(directory))
+        ran = found and bool(json.loads(run_tool("medquorum.network", "status", "--json", *options))["supervisors"])
+        try:
+            run_tool("medquorum.network", "up", "--network", kind, *options, quiet=False)
+            run_tool("medquorum.network", "deployCC", *options, quiet=False)
+            yield Network(directory, kind)
+        finally:
+            if not keep and not ran:
+                run_tool("medquorum.network", "down", *([] if found else ["--purge"]), *options)
 
 
 def check_folder(directory: Path, kind: str, hospitals: int, port_base: int | None = None) -> Consortium:
@@ -111,14 +136,15 @@ def check_folder(directory: Path, kind: str, hospitals: int, port_base: int | No
     Raises
     ------
     ConfigError
-        It holds a network with fewer hospitals, or of another kind.
+        It holds a network with fewer hospitals, or of another kind, that runs or that is not the quickstart's.
     NetworkError
         Somebody else listens on a port of a network that does not run yet.
     """
     folder = NetworkFolder(directory)
-    if not folder.consortium.exists():
+    if not folder.consortium.exists() or _is_outdated(folder, kind, hospitals):
         consortium = sample("quickstart", hospitals=hospitals, port_base=port_base)
-        check_ports(consortium, folder, services=True)
+        if port_base is not None:
+            check_ports(consortium, folder, services=True)
         return consortium
     consortium = load(folder.consortium)
     count = len(consortium.having("hospital"))
@@ -127,8 +153,7 @@ def check_folder(directory: Path, kind: str, hospitals: int, port_base: int | No
             f"the network in {directory} has {count} hospitals, not {hospitals}",
             "Choose another folder with --dir, or fewer with --hospitals",
         )
-    brought_up = folder.kind.read_text().strip() if folder.kind.exists() else kind
-    if brought_up != kind:
+    if (brought_up := _kind(folder) or kind) != kind:
         raise ConfigError(
             f"the network in {directory} is of kind {brought_up}, not {kind}",
             f"Choose another folder with --dir, or --network {brought_up}",
@@ -138,11 +163,33 @@ def check_folder(directory: Path, kind: str, hospitals: int, port_base: int | No
     return consortium
 
 
+def _is_outdated(folder: NetworkFolder, kind: str, hospitals: int) -> bool:
+    """Return whether a folder is of an earlier trial with other options, and nothing runs in it."""
+    if not (folder.root / MARKER).exists() or not folder.consortium.exists() or marked(folder):
+        return False
+    count = len(load(folder.consortium).having("hospital"))
+    return count != hospitals or (_kind(folder) or kind) != kind
+
+
+def _kind(folder: NetworkFolder) -> str:
+    """Return what a folder was brought up as; empty before."""
+    return folder.kind.read_text().strip() if folder.kind.exists() else ""
+
+
+def _block(hospitals: int) -> int:
+    """Return how many ports a network takes from its first one on."""
+    base = FIRST_PORT
+    return max(local_ports(sample("quickstart", hospitals=hospitals, port_base=base), services=True)) - base + 1
+
+
 def _tell_of_more(directory: Path, wanted: int) -> None:
     count = len(load(directory / "consortium.toml").having("hospital"))
     if count > wanted:
-        Console(stderr=True, soft_wrap=True).print(
+        _say(
             f"The network in {directory} has {count} hospitals: all their peers run, {wanted} of them train. "
-            "Another --dir begins with a network of that size.",
-            highlight=False,
+            "Another --dir begins with a network of that size."
         )
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(text, highlight=False, markup=False)

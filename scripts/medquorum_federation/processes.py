@@ -44,7 +44,13 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
         It ended in any other way than with an error of the project's.
     """
     command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE if quiet else None, text=True)
+    done = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if quiet else None,
+        text=True,
+        env=without_proxies(),
+    )
     if done.returncode == 0:
         return done.stdout
     if not quiet and done.returncode > 0:
@@ -54,6 +60,11 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
     if errors:
         raise ToolFailed(errors[-1].removeprefix(ERROR), done.returncode)
     raise NetworkError(f"'{module} {' '.join(arguments[:2])}' ended with {done.returncode}: {said[-2000:]}")
+
+
+def without_proxies() -> dict[str, str]:
+    """Return this process' environment without proxies, of which a network on one host has no use."""
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 
 @contextmanager
@@ -105,7 +116,7 @@ class Roles:
                 stderr=log,
                 text=True,
                 start_new_session=True,
-                env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=without_proxies() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )
             self._processes[role] = process
             threading.Thread(target=self._read, args=(role, process), daemon=True).start()

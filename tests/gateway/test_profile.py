@@ -229,3 +229,22 @@ def test_the_samples_environment(tmp_path: Path, certificate: bytes, key_pem: by
         connect_environment(environment | {"KEY_DIRECTORY_PATH": str(tmp_path / "absent")})
     with pytest.raises(ConfigError, match="cannot be read"):
         connect_environment(environment | {"TLS_CERT_PATH": str(tmp_path / "absent")})
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [(None, "environment"), ("none", "none"), ("proxy.example.com:3128", "proxy.example.com:3128")],
+)
+def test_a_profile_says_which_proxy_is_used(given: str | None, read: str, tmp_path: Path) -> None:
+    document = copy.deepcopy(PROFILE)
+    if given is not None:
+        document["client"]["proxy"] = given
+    assert read_profile(write(tmp_path, document)).proxy == read
+
+
+@pytest.mark.parametrize("wrong", ["http://proxy:3128", "proxy", "user:secret@proxy:3128", 3128])
+def test_a_proxy_of_another_form_is_refused(wrong: object, tmp_path: Path) -> None:
+    document = copy.deepcopy(PROFILE)
+    document["client"]["proxy"] = wrong
+    with pytest.raises(ConfigError, match=r"client\.proxy"):
+        read_profile(write(tmp_path, document))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import grpc
 
+from medquorum.gateway.proxy import Proxy, route
+
 __all__ = ["shared_channel", "tls_channel"]
 
 MESSAGE_BYTES = 100 * 1024 * 1024
@@ -19,7 +21,9 @@ KEEPALIVE_TIMEOUT_MS = 20_000
 LONGEST_RECONNECT_MS = 5_000
 
 
-def tls_channel(endpoint: str, root_certificates: bytes, server_name: str = "") -> grpc.Channel:
+def tls_channel(
+    endpoint: str, root_certificates: bytes, server_name: str = "", proxy: Proxy = "environment"
+) -> grpc.Channel:
     """Make a TLS channel with Fabric's message limit (100 MiB) both ways and keepalive.
 
     Parameters
@@ -30,6 +34,8 @@ def tls_channel(endpoint: str, root_certificates: bytes, server_name: str = "") 
         PEM of the CA that issued the peer's TLS certificate.
     server_name
         The name in that certificate when it is not the host (``ssl-target-name-override``).
+    proxy
+        ``none``, ``environment`` or ``host:port``; loopback addresses are reached without one.
     """
     options: list[tuple[str, str | int]] = [
         ("grpc.max_send_message_length", MESSAGE_BYTES),
@@ -39,6 +45,7 @@ def tls_channel(endpoint: str, root_certificates: bytes, server_name: str = "") 
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.max_reconnect_backoff_ms", LONGEST_RECONNECT_MS),
+        *route(endpoint, proxy).options,
     ]
     if server_name:
         options.append(("grpc.ssl_target_name_override", server_name))
@@ -52,15 +59,15 @@ class _Shared:
     users: int
 
 
-_channels: dict[tuple[str, bytes, str], _Shared] = {}
+_channels: dict[tuple[str, bytes, str, Proxy], _Shared] = {}
 _lock = threading.Lock()
 
 
 def shared_channel(
-    endpoint: str, root_certificates: bytes, server_name: str = ""
+    endpoint: str, root_certificates: bytes, server_name: str = "", proxy: Proxy = "environment"
 ) -> tuple[grpc.Channel, Callable[[], None]]:
     """Return the process' one channel to an endpoint, and what to call when done with it; the last user closes it."""
-    key = (endpoint, root_certificates, server_name)
+    key = (endpoint, root_certificates, server_name, proxy)
     with _lock:
         if key not in _channels:
             _channels[key] = _Shared(tls_channel(*key), 0)

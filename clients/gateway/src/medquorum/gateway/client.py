@@ -40,26 +40,30 @@ class Deadlines:
 class Client:
     """One identity's calls over one channel; safe to use from several threads."""
 
-    def __init__(self, channel: grpc.Channel, identity: SigningIdentity, deadlines: Deadlines) -> None:
+    def __init__(
+        self, channel: grpc.Channel, identity: SigningIdentity, deadlines: Deadlines, proxied: str = ""
+    ) -> None:
+        """``proxied``: who named the proxy that the channel goes through, for the error where it does not."""
         self.identity = identity
         self._deadlines = deadlines
+        self._proxied = proxied
         self._gateway = GatewayStub(channel)
         self._deliver = DeliverStub(channel)
 
     def evaluate(self, request: Any, timeout: float | None) -> Any:
         """Call Evaluate; raises ``GatewayError``."""
         method, deadline = self._gateway.Evaluate, self._deadlines.evaluate_timeout if timeout is None else timeout
-        return _call(method, request, deadline, GatewayError, "evaluate", request.transaction_id)
+        return self._call(method, request, deadline, GatewayError, "evaluate", request.transaction_id)
 
     def endorse(self, request: Any, timeout: float | None) -> Any:
         """Call Endorse; raises ``EndorseError``."""
         method, deadline = self._gateway.Endorse, self._deadlines.endorse_timeout if timeout is None else timeout
-        return _call(method, request, deadline, EndorseError, "endorse", request.transaction_id)
+        return self._call(method, request, deadline, EndorseError, "endorse", request.transaction_id)
 
     def submit(self, request: Any, timeout: float | None) -> Any:
         """Call Submit; raises ``SubmitError``."""
         method, deadline = self._gateway.Submit, self._deadlines.submit_timeout if timeout is None else timeout
-        return _call(method, request, deadline, SubmitError, "submit", request.transaction_id)
+        return self._call(method, request, deadline, SubmitError, "submit", request.transaction_id)
 
     def commit_status(self, request: Any, timeout: float | None, transaction_id: str) -> Any:
         """Call CommitStatus; raises ``CommitStatusError``."""
@@ -67,7 +71,7 @@ class Client:
             self._gateway.CommitStatus,
             self._deadlines.commit_status_timeout if timeout is None else timeout,
         )
-        return _call(method, request, deadline, CommitStatusError, "commit status", transaction_id)
+        return self._call(method, request, deadline, CommitStatusError, "commit status", transaction_id)
 
     def chaincode_events(self, request: Any, timeout: float | None) -> Any:
         """Open the stream of ChaincodeEvents."""
@@ -78,11 +82,10 @@ class Client:
         requests: Iterator[Any] = iter([envelope])
         return getattr(self._deliver, method)(requests, timeout=timeout)
 
-
-def _call(
-    method: Any, request: Any, deadline: float, kind: type[GatewayError], action: str, transaction_id: str
-) -> Any:
-    try:
-        return method(request, timeout=deadline)
-    except grpc.RpcError as error:
-        raise gateway_error(error, kind, action, transaction_id) from error
+    def _call(
+        self, method: Any, request: Any, deadline: float, kind: type[GatewayError], action: str, transaction_id: str
+    ) -> Any:
+        try:
+            return method(request, timeout=deadline)
+        except grpc.RpcError as error:
+            raise gateway_error(error, kind, action, transaction_id, self._proxied) from error

@@ -68,6 +68,7 @@ _CODE_REMEDIES = {
     "PERMISSION_DENIED": "Check the identity and the signature: the channel's policy does not let it in",
     "UNIMPLEMENTED": "This network does not offer the service",
 }
+_UNREACHED = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 _DENIED = re.compile(r"access denied|identity expired|data during check policy")
 _REFUSAL = re.compile(r"chaincode response (\d+), (.*)", re.DOTALL)
 
@@ -114,9 +115,12 @@ def error_details(trailer: bytes) -> list[ErrorDetail]:
 
 
 def gateway_error(
-    error: grpc.RpcError, kind: type[GatewayError], action: str, transaction_id: str = ""
+    error: grpc.RpcError, kind: type[GatewayError], action: str, transaction_id: str = "", proxied: str = ""
 ) -> GatewayError:
-    """Make the error of a failed call: ``action`` says what was tried (``endorse``)."""
+    """Make the error of a failed call: ``action`` says what was tried (``endorse``).
+
+    ``proxied`` names where the connection's proxy is set, empty without one.
+    """
     call = cast(grpc.Call, error)
     code = call.code().name
     text = call.details() or ""
@@ -125,6 +129,11 @@ def gateway_error(
         if key == STATUS_TRAILER and isinstance(value, bytes):
             details += error_details(value)
     remedy = _remedy(code, [text, *(detail.message for detail in details)])
+    if proxied and code in _UNREACHED and not details:
+        remedy = (
+            f"{remedy}. The connection goes through the proxy that {proxied} names: check it, put the peer's host into "
+            "no_proxy, or set the profile's client.proxy to none"
+        )
     return kind(f"{action} failed, {code}: {text}", remedy, code=code, details=details, transaction_id=transaction_id)
 
 

@@ -16,6 +16,7 @@ from medquorum.gateway.client import Client, Deadlines, Timeouts
 from medquorum.gateway.errors import ConfigError
 from medquorum.gateway.gateway import Gateway
 from medquorum.gateway.identity import Signer, SigningIdentity, X509Identity, sha256
+from medquorum.gateway.proxy import Proxy, route
 from medquorum.gateway.wallet import read_identity
 
 __all__ = ["Profile", "connect_peer", "connect_profile", "read_profile"]
@@ -23,6 +24,7 @@ __all__ = ["Profile", "connect_peer", "connect_profile", "read_profile"]
 
 class _Client(BaseModel):
     organization: str
+    proxy: Proxy = "environment"
 
 
 class _Organization(BaseModel):
@@ -62,6 +64,7 @@ class Profile:
     endpoint: str
     root_certificates: bytes
     server_name: str
+    proxy: Proxy = "environment"
 
 
 def read_profile(path: Path | str) -> Profile:
@@ -92,6 +95,7 @@ def read_profile(path: Path | str) -> Profile:
         endpoint=_endpoint(file, peer.url),
         root_certificates=_roots(file, peer.roots),
         server_name=peer.grpc_options.override or peer.grpc_options.hostname,
+        proxy=stored.client.proxy,
     )
 
 
@@ -130,8 +134,10 @@ def connect_profile(
 
 def connect_peer(profile: Profile, identity: X509Identity, signer: Signer, **timeouts: Unpack[Timeouts]) -> Gateway:
     """Connect over the process' shared channel to a peer; closing the gateway lets the channel go."""
-    channel, release = shared_channel(profile.endpoint, profile.root_certificates, profile.server_name)
-    return Gateway(Client(channel, SigningIdentity(identity, signer, sha256), Deadlines(**timeouts)), release)
+    channel, release = shared_channel(profile.endpoint, profile.root_certificates, profile.server_name, profile.proxy)
+    signing = SigningIdentity(identity, signer, sha256)
+    proxied = route(profile.endpoint, profile.proxy).named_by
+    return Gateway(Client(channel, signing, Deadlines(**timeouts), proxied), release)
 
 
 def _label(wallet: Path, label: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from typing import Protocol, TypeVar
 
 import grpc
@@ -33,6 +34,7 @@ _CLIENT: list[tuple[str, int]] = [
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_retries", 0),
 ]
+_NO_PROXY = ("grpc.enable_http_proxy", 0)
 
 
 class Incoming(Iterator[bytes], Protocol):
@@ -55,7 +57,16 @@ def connect(credentials: Credentials, address: str, peer: str) -> grpc.Channel:
     """
     known = credentials if peer in credentials.authorities else credentials.newest()
     secure = grpc.ssl_channel_credentials(known.roots(peer), known.key, known.certificate)
-    return grpc.secure_channel(address, secure, _CLIENT)
+    return grpc.secure_channel(address, secure, _CLIENT + ([_NO_PROXY] if _is_loopback(address) else []))
+
+
+def _is_loopback(address: str) -> bool:
+    """Return whether ``host:port`` is this host's own: a proxy of the environment would look for it on its own host."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 Result = TypeVar("Result")

@@ -62,15 +62,16 @@ class ChaincodeStream:
         ExecutionError
             When nothing answers, or another chaincode does.
         """
+        options = [*OPTIONS, ("grpc.enable_http_proxy", 0)]  # chaincode runs on the peer's own host
         if endpoint.root_cert:
             pem = [
                 None if name is None else (folder / name).read_bytes()
                 for name in (endpoint.root_cert, endpoint.client_key, endpoint.client_cert)
             ]
             credentials = grpc.ssl_channel_credentials(*pem)
-            channel = grpc.aio.secure_channel(endpoint.address, credentials, OPTIONS)
+            channel = grpc.aio.secure_channel(endpoint.address, credentials, options)
         else:
-            channel = grpc.aio.insecure_channel(endpoint.address, OPTIONS)
+            channel = grpc.aio.insecure_channel(endpoint.address, options)
         stream = cls(channel, ChaincodeStub(channel).Connect())
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
