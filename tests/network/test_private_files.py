@@ -28,7 +28,7 @@ from medquorum.network.supervision.processes import Process, processes
 from medquorum.verifier.service.dealing.record import Record
 from medquorum.verifier.session.journal import Journal
 from medquorum_testing.consortium_ledger import verification_set
-from medquorum_testing.networks import free_port_base
+from medquorum_testing.networks import free_port_base, need_fabric
 
 UMASKS = (0o000, 0o002, 0o022)
 
@@ -84,15 +84,21 @@ def test_what_is_kept_between_rounds_is_its_owners(umask: int, tmp_path: Path) -
     assert open_to_others(tmp_path) == []
 
 
-@pytest.mark.parametrize("umask", UMASKS, ids=oct)
-def test_a_networks_folder_is_its_owners(tmp_path: Path, umask: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "umask"),
+    [*(("devnet", umask) for umask in UMASKS), pytest.param("fabric", 0o000, marks=pytest.mark.fabric)],
+    ids=lambda value: value if isinstance(value, str) else oct(value),
+)
+def test_a_networks_folder_is_its_owners(tmp_path: Path, kind: str, umask: int) -> None:
     """As the command lines leave it: a trial network with a deployed chaincode, and a divided data set."""
+    if kind == "fabric":
+        need_fabric()
     folder = tmp_path / "network"
     network = [sys.executable, "-m", "medquorum.network"]
     commands = [
         [*network, "init", "--dir", str(folder), "--sample", "small", "--hospitals", "1",
          "--port-base", str(free_port_base(150))],
-        [*network, "up", "--dir", str(folder), "--network", "devnet"],
+        [*network, "up", "--dir", str(folder), "--network", kind],
         [*network, "deployCC", "--dir", str(folder)],
         [sys.executable, "-m", "medquorum.clients", "data", "split", "--data", "digits", "--hospitals", "2",
          "--out", str(tmp_path / "data")],
@@ -103,7 +109,7 @@ def test_a_networks_folder_is_its_owners(tmp_path: Path, umask: int) -> None:
         # A program has to be one: its folder is closed.
         found = [line for line in open_to_others(tmp_path) if not line.startswith("network/config/builder/bin/")]
         assert found == []
-        assert {path.name for path in folder.glob("devnet/**/*.db*")} != set()
+        assert list(folder.glob("devnet/**/*.db*" if kind == "devnet" else "data/**/ledgersData/**/*"))
         failed = [one.line for one in examine(folder) if one.check in ("private data", "what runs") and not one.passed]
         assert failed == []
     finally:
