@@ -78,6 +78,19 @@ def test_silent_connections_are_dropped_and_hold_up_nobody(party, taken):
     assert [given[3] for given in taken] == [b"value"]
 
 
+def test_a_members_idle_connection_is_closed(taken, monkeypatch):
+    monkeypatch.setattr("medquorum.verifier.service.server.IDLE_MS", 300)
+    services = [ShareUpload(lambda *_: 1 << 20, lambda *given: taken.append(given))]
+    with Server(PARTY, "127.0.0.1:0", services) as server, connect(HOSPITAL, server.address, "P0MSP") as channel:
+        states = []
+        channel.subscribe(states.append, try_to_connect=True)
+        await_true(lambda: grpc.ChannelConnectivity.READY in states, TIMEOUT, "it does not connect")
+        ready = states.index(grpc.ChannelConnectivity.READY)
+        await_true(lambda: grpc.ChannelConnectivity.IDLE in states[ready:], TIMEOUT, "it stays open")
+        upload_share(OTHER, server.address, "P0MSP", "task", 1, b"value", 5)
+    assert len(taken) == 1
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_call_that_sends_no_header_is_ended(party, stalled, monkeypatch, method):
     for module in ("share_upload", "party_connection"):

@@ -24,6 +24,8 @@ _SPARE = 64
 _GRACE = 2.0
 HANDSHAKE_MS = 3_000
 """Within which a connection must have shown its certificate: silent ones would use the process' files up."""
+IDLE_MS = 60_000
+"""For which a connection may be without a call: its certificate does not make files free."""
 log = structlog.get_logger(__name__)
 
 
@@ -60,6 +62,7 @@ class Server:
                 ("grpc.so_reuseport", 0),  # a second server on the port would take half of the calls
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
                 ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
+                ("grpc.max_connection_idle_ms", IDLE_MS),
             ],
             interceptors=[Boundary(), Admission(lambda context: caller(context, self._credentials))],
             maximum_concurrent_rpcs=calls,
