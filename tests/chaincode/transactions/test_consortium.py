@@ -21,6 +21,7 @@ def test_once(make: Callable[..., Consortium], refused: Callable[..., str]) -> N
     demo.init()
     assert demo.read(HOSPITALS[0], "ReadConsortium") == {
         "docType": "consortium",
+        "ledger_format": 2,
         "sequence": 1,
         "quorum": 2,
         "members": MEMBERS,

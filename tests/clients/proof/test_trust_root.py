@@ -20,7 +20,7 @@ ROOT = Endorsers(["AMSP", "BMSP"], 2, NOBODY)
 
 def version(sequence: int, verifiers: list[str], quorum: int, hospital: str = "HMSP") -> dict[str, Any]:
     members = {hospital: ["hospital"]} | {msp: ["coordinator", "verifier"] for msp in verifiers}
-    return {"docType": "consortium", "sequence": sequence, "quorum": quorum, "members": members}
+    return {"docType": "consortium", "ledger_format": 2, "sequence": sequence, "quorum": quorum, "members": members}
 
 
 def followed(

@@ -119,7 +119,7 @@ def forgeries(fed: Federation, number: int) -> list[Forgery]:
     verdict = {"task": fed.name, "round": number, "hospital": EVERYONE[0], "accepted": True, "reason": None}
     verdict |= {"docType": "verdict", "mode": "plain", "rule": "slack", "counts": {"total": 60, "base": 1, "mixed": 60}}
     members = {EVERYONE[0]: ["coordinator"], EVERYONE[1]: ["verifier"]}
-    consortium = {"docType": "consortium", "sequence": 2, "quorum": 1, "members": members}
+    consortium = {"docType": "consortium", "ledger_format": 2, "sequence": 2, "quorum": 1, "members": members}
     return [
         ("verdict", [*place, EVERYONE[0]], canonical.encode(verdict), ""),
         ("round", place, canonical.encode(current | final), ""),

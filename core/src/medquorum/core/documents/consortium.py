@@ -48,6 +48,7 @@ class Consortium(Document):
     """The organisations and their roles; ``quorum`` (k) verifiers endorse every transaction."""
 
     kind: ClassVar[str] = "consortium"
+    names_format: ClassVar[bool] = True
 
     sequence: Annotated[int, Field(ge=1, le=MAX_SEQUENCE)]
     quorum: Annotated[int, Field(ge=1, le=MAX_ORGANISATIONS)]

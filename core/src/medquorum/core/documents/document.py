@@ -11,9 +11,12 @@ from medquorum.core import canonical
 from medquorum.core.documents.fields import MspId
 from medquorum.errors import ContractError
 
-__all__ = ["Attribute", "Document", "Statement", "composite_key", "key_attributes"]
+__all__ = ["LEDGER_FORMAT", "Attribute", "Document", "Statement", "composite_key", "key_attributes"]
 
 Attribute = str | int
+
+LEDGER_FORMAT = 2
+"""The form of all documents of a channel; it goes up when a release changes one. Format 1 (0.1) did not name itself."""
 
 
 def key_attributes(attributes: tuple[Attribute, ...]) -> list[str]:
@@ -36,6 +39,8 @@ class Document(BaseModel):
 
     kind: ClassVar[str]
     optional: ClassVar[frozenset[str]] = frozenset()
+    names_format: ClassVar[bool] = False
+    """Whether the document has the field ``ledger_format``: those do that everything else begins with."""
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -49,8 +54,9 @@ class Document(BaseModel):
 
     def plain(self) -> dict[str, Any]:
         """Return the document as plain values with its ``docType``."""
+        head = {"docType": self.kind} | ({"ledger_format": LEDGER_FORMAT} if self.names_format else {})
         fields = self.model_dump()
-        return {"docType": self.kind} | {k: v for k, v in fields.items() if v is not None or k not in self.optional}
+        return head | {k: v for k, v in fields.items() if v is not None or k not in self.optional}
 
     def encode(self) -> bytes:
         """Return the document's canonical bytes."""
@@ -59,8 +65,27 @@ class Document(BaseModel):
     @classmethod
     def decode(cls, raw: bytes) -> Self:
         """Read a document of this kind from the state."""
-        fields = canonical.decode(raw)
-        del fields["docType"]
+        return cls.from_plain(canonical.decode(raw))
+
+    @classmethod
+    def from_plain(cls, value: dict[str, Any]) -> Self:
+        """Read what `plain` returns.
+
+        Raises
+        ------
+        ContractError
+            ``LEDGER_FORMAT``: another release made this channel.
+        ValueError, KeyError
+            It is no such document.
+        """
+        fields = dict(value)
+        kind = fields.pop("docType")
+        if kind != cls.kind:
+            raise ValueError(f"it is a {kind}")
+        found = fields.pop("ledger_format", 1) if cls.names_format else LEDGER_FORMAT
+        if found != LEDGER_FORMAT:
+            cause = f"the {kind} on this channel is of ledger format {found}; this release reads {LEDGER_FORMAT}"
+            raise ContractError("LEDGER_FORMAT", cause, "Use the release that made the channel, or start a new channel")
         return cls.model_validate(fields)
 
     @classmethod

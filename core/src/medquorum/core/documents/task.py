@@ -28,6 +28,7 @@ class Task(Document):
     """One training: who takes part, what is trained, how an update is judged."""
 
     kind: ClassVar[str] = "task"
+    names_format: ClassVar[bool] = True
     optional: ClassVar[frozenset[str]] = frozenset({"encrypted", "joined", "left"})
 
     task: TaskName

@@ -88,14 +88,10 @@ def read_document(kind: type[D], value: Any) -> D:
     ------
     CheckFailed
         It is not such a document.
+    ContractError
+        ``LEDGER_FORMAT``: another release made the channel.
     """
-
-    def read() -> D:
-        if value["docType"] != kind.kind:
-            raise ValueError(f"it is a {value['docType']}")
-        return kind.model_validate({name: item for name, item in value.items() if name != "docType"})
-
-    return expected_form(kind.kind, read)
+    return expected_form(kind.kind, lambda: kind.from_plain(value))
 
 
 def expected_form(name: str, read: Callable[[], Read]) -> Read:
@@ -112,11 +108,11 @@ def expected_form(name: str, read: Callable[[], Read]) -> Read:
         ) from error
 
 
-def ended(round_number: Round) -> bool:
+def ended(round_: Round) -> bool:
     """Return whether nothing more happens in a round."""
-    return round_number.state in ENDED
+    return round_.state in ENDED
 
 
-def result_of(round_number: Round) -> str:
+def result_of(round_: Round) -> str:
     """Return the hash of the model the next round starts from."""
-    return round_number.model if round_number.state == "closed" and round_number.model else round_number.base
+    return round_.model if round_.state == "closed" and round_.model else round_.base
