@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run shows while it goes: one line per round that grows as updates and verdicts come in."""
+"""What a run shows while it goes: one line per round, which on a terminal grows as updates and verdicts come in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["LiveView"]
 
 
 class LiveView:
-    """A table that grows on a terminal; plain lines elsewhere. Use as a context manager."""
+    """A table that grows on a terminal; elsewhere a plain line for each round that ended. Use as a context manager."""
 
     def __init__(self, console: Console, hospitals: int, rounds: int, adversaries: dict[int, frozenset[int]]) -> None:
         self._console = console
@@ -21,6 +21,7 @@ class LiveView:
         self._rounds = rounds
         self._adversaries = adversaries
         self._rows: dict[int, dict[str, Any]] = {}
+        self._told_of: set[int] = set()
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
 
     def __enter__(self) -> LiveView:
@@ -37,7 +38,8 @@ class LiveView:
         number = int(content.get("round") or 0)
         if not number:
             return
-        row = self._rows.setdefault(number, {"submitted": [], "state": "training", "accuracy": None, "refused": {}})
+        empty: dict[str, Any] = {"submitted": [], "state": "training", "accuracy": None, "refused": {}, "ended": False}
+        row = self._rows.setdefault(number, empty)
         match content["event"]:
             case "submitted":
                 row["submitted"].append(role.removeprefix("hospital"))
@@ -46,7 +48,7 @@ class LiveView:
             case "verdicts_closed":
                 row |= {"state": "aggregating", "accepted": content["accepted"], "refused": content["refused"]}
             case "round_closed" | "round_aborted":
-                row |= {"state": content["reason"] or "closed", "accepted": content["accepted"]}
+                row |= {"state": content["reason"] or "closed", "accepted": content["accepted"], "ended": True}
                 row |= {"refused": content["refused"], "counts": content.get("counts"), "images": content.get("images")}
             case "global_model" if content["accuracy"] is not None:
                 row["accuracy"] = content["accuracy"]
@@ -54,21 +56,20 @@ class LiveView:
                 return
         if self._live:
             self._live.update(self._table(), refresh=True)
-        elif content["event"] != "submitted":
+        elif row["ended"] and row["accuracy"] is not None and number not in self._told_of:
+            self._told_of.add(number)
             self._console.print(
                 f"round {number}/{self._rounds}: {self._told(number, row)}", highlight=False, soft_wrap=True
             )
 
     def _told(self, number: int, row: dict[str, Any]) -> str:
-        cells = [f"submitted {len(row['submitted'])}/{self._hospitals}", row["state"]]
-        if "accepted" in row:
-            cells += [f"accepted {len(row['accepted'])}", f"refused {self._refusals(number, row)}"]
-        if row["accuracy"] is not None:
-            cells.append(f"accuracy {row['accuracy']:.1%}")
-        return ", ".join(cells)
+        return (
+            f"submitted {len(row['submitted'])}/{self._hospitals}, {row['state']}, accepted {len(row['accepted'])}, "
+            f"refused {self._refusals(number, row)}, accuracy {row['accuracy']:.1%}"
+        )
 
     def _table(self) -> Table:
-        table = Table(caption="refused: hospital number and reason; [red]red[/red] attacked in that round")
+        table = Table(caption="refused: who and why; [red]red[/red] attacked in that round")
         for heading in ("round", "submitted", "state", "accepted", "refused", "accuracy"):
             table.add_column(heading)
         for number, row in sorted(self._rows.items()):
@@ -77,15 +78,18 @@ class LiveView:
                 f"{len(row['submitted'])}/{self._hospitals}",
                 row["state"],
                 str(len(row["accepted"])) if "accepted" in row else "",
-                self._refusals(number, row),
+                self._refusals(number, row) if "accepted" in row else "",
                 "" if row["accuracy"] is None else f"{row['accuracy']:.1%}",
             )
         return table
 
     def _refusals(self, number: int, row: dict[str, Any]) -> str:
-        told = []
+        """Return how many were refused, and who for which reason."""
+        for_reason: dict[str, list[str]] = {}
         for msp, reason in row["refused"].items():
-            hospital = msp.removeprefix("Hospital").removesuffix("MSP")
-            attacked = hospital.isdigit() and int(hospital) in self._adversaries[number]
-            told.append(f"[red]{hospital} {reason}[/red]" if attacked else f"{hospital} {reason}")
-        return ", ".join(told) or "none"
+            name = msp.removesuffix("MSP")
+            place = name.removeprefix("Hospital")
+            attacked = place.isdigit() and int(place) in self._adversaries[number]
+            for_reason.setdefault(reason, []).append(f"[red]{name}[/red]" if attacked else name)
+        told = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in for_reason.items())
+        return f"{len(row['refused'])} ({told})" if told else "0"
