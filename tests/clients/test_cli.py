@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medquorum import gateway
@@ -31,13 +32,29 @@ def test_data_is_split_and_its_verification_set_committed(
     assert summary["classes"] == 10
     assert [summary["images"][f"hospital{number}"] for number in (1, 2, 3)] == [30, 30, 30]
     mounted = [tmp_path / "a" / "set.safetensors", tmp_path / "b" / "set.safetensors"]
-    commit = ["admin", "commit-dataset", str(tmp_path / "verification.npz"), "--json"]
+    commit = ["admin", "commit-dataset", str(tmp_path / "verification.npz"), "--classes", "10", "--json"]
     assert run(monkeypatch, *commit, *(text for path in mounted for text in ("--out", str(path)))) == 0
     committed = json.loads(capsys.readouterr().out)
     assert mounted[0].read_bytes() == mounted[1].read_bytes()
     assert run(monkeypatch, "admin", "commit-dataset", str(mounted[0]), "--json") == 0
     assert json.loads(capsys.readouterr().out) == committed
     assert committed["image"] == [1, 8, 8]
+    assert sum(committed["images_of_class"]) == committed["images"]
+
+
+def test_a_set_is_committed_with_its_classes_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "set.npz"
+    np.savez(file, images=np.full((5, 4, 4, 3), 90, np.uint8), labels=np.array([0, 0, 2, 2, 2]))
+    commit = ["admin", "commit-dataset", str(file), "--out", str(tmp_path / "set.safetensors")]
+    assert run(monkeypatch, *commit) == 10
+    assert "--classes" in capsys.readouterr().err
+    assert run(monkeypatch, *commit, "--classes", "4") == 0
+    said = capsys.readouterr()
+    assert "images_of_class: [2, 0, 3, 0]" in said.out
+    assert "warning: no image of class 1, 3" in said.err
+    assert "warning: 3 channels are taken for red, green and blue" in said.err
 
 
 def test_errors_are_one_line_with_the_exit_code_of_their_class(
@@ -93,7 +110,7 @@ def test_wrong_attack_options_are_configuration_errors(
 
 def test_the_salt_of_a_set_is_not_thrown_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     run(monkeypatch, "data", "split", "--data", "digits", "--out", str(tmp_path), "--hospitals", "1")
-    assert run(monkeypatch, "admin", "commit-dataset", str(tmp_path / "verification.npz")) == 10
+    assert run(monkeypatch, "admin", "commit-dataset", str(tmp_path / "verification.npz"), "--classes", "10") == 10
 
 
 def test_the_module_runs_and_torch_is_not_imported_for_help() -> None:

@@ -21,7 +21,7 @@ from medquorum_federation.options import Options
 from medquorum_testing.networks import free_port_base
 
 SECONDS = 3
-PIXELS = np.zeros((40, 8, 8), dtype=np.uint8)
+PIXELS = np.full((40, 8, 8), 100, dtype=np.uint8)
 LABELS = np.arange(40) % 2
 
 NOT_STARTED = """
@@ -82,7 +82,7 @@ def test_what_is_wrong_with_a_run_is_said_first(arguments: list[str], code: int,
     ("pixels", "labels", "code", "said"),
     [
         (PIXELS.astype(np.float32), LABELS, 11, "pixels must be"),
-        (PIXELS, LABELS - 1, 11, "labels must lie between"),
+        (PIXELS, LABELS - 1, 11, "label -1 is no class"),
         (PIXELS, LABELS * 300, 11, "301 classes are more than 256"),
         (PIXELS[:, :2, :2], LABELS, 12, ""),
     ],

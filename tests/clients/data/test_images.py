@@ -163,3 +163,37 @@ def test_a_packed_idx_file_is_read_as_far_as_it_may_be(tmp_path: Path, monkeypat
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("pixels", "cause"),
+    [
+        (np.full((2, 4, 4), 4095, np.uint16), "uint16 from 4095 to 4095"),
+        (np.full((2, 4, 4), -1000, np.int16), "int16 from -1000"),
+        (np.full((2, 4, 4), 0.5, np.float32), "float32"),
+        (np.array([[["a"]]]), "<U1"),
+        (np.eye(4, dtype=bool)[None], "bool"),
+        (np.eye(4, dtype=np.uint8)[None], "brightest pixel of all is 1 of 255"),
+        (np.full((2, 4, 4), 16, np.int64), "brightest pixel of all is 16 of 255"),
+    ],
+)
+def test_another_range_of_pixels_is_refused_and_not_told_to_wrap_around(
+    pixels: Any, cause: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "set.npz"
+    np.savez(path, images=pixels, labels=np.zeros(len(pixels), int))
+    with pytest.raises(DataError, match=cause) as caught:
+        read_shard(path)
+    assert "wraps around" in caught.value.remedy
+
+
+def test_a_volume_is_refused_with_a_remedy() -> None:
+    with pytest.raises(DataError) as caught:
+        Images.from_arrays(np.zeros((2, 8, 8, 8), np.uint8), np.zeros(2, int))
+    assert "slice" in caught.value.remedy
+
+
+@pytest.mark.parametrize("label", [-1, 65_536])
+def test_a_label_that_is_no_class_is_named(label: int) -> None:
+    with pytest.raises(DataError, match=f"label {label} is no class"):
+        Images.from_arrays(np.zeros((2, 4, 4), np.uint8), np.array([0, label]))

@@ -85,8 +85,8 @@ def test_digits_are_grayscale_bytes_split_by_the_seed() -> None:
 
 def test_an_npz_file_with_parts_holds_out_val_and_test(tmp_path: Path) -> None:
     parts = {"train": 6, "val": 2, "test": 3}
-    arrays = {f"{part}_images": np.zeros((count, 4, 4, 3), np.uint8) for part, count in parts.items()}
-    arrays |= {f"{part}_labels": np.ones((count, 1), int) for part, count in parts.items()}
+    arrays = {f"{part}_images": np.full((count, 4, 4, 3), 100, np.uint8) for part, count in parts.items()}
+    arrays |= {f"{part}_labels": np.arange(count)[:, None] % 2 for part, count in parts.items()}
     np.savez(tmp_path / "bloodmnist.npz", **arrays)
     for name, folder in ((str(tmp_path / "bloodmnist.npz"), None), ("bloodmnist", tmp_path)):
         source = load(name, folder)
@@ -95,7 +95,7 @@ def test_an_npz_file_with_parts_holds_out_val_and_test(tmp_path: Path) -> None:
 
 def test_an_npz_file_without_parts_is_shuffled_and_split(tmp_path: Path) -> None:
     labels = np.repeat(np.arange(5), 20)
-    np.savez(tmp_path / "mednist.npz", images=np.zeros((100, 4, 4), np.uint8), labels=labels)
+    np.savez(tmp_path / "mednist.npz", images=np.full((100, 4, 4), 100, np.uint8), labels=labels)
     source = load(str(tmp_path / "mednist.npz"))
     assert (len(source.train), len(source.held_out)) == (70, 30)
     assert sorted([*source.train.labels, *source.held_out.labels]) == labels.tolist()
@@ -108,3 +108,10 @@ def test_an_unknown_name_lists_what_there_is(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "medmnist", None)
     with pytest.raises(DataError, match="medmnist package is not installed"):
         load("pneumoniamnist")
+
+
+def test_one_class_alone_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    np.savez(path, images=np.full((20, 8, 8), 100, np.uint8), labels=np.ones(20, int))
+    with pytest.raises(DataError, match="to train on have the label 1"):
+        load(str(path))

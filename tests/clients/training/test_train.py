@@ -74,3 +74,21 @@ def test_images_of_another_task_are_refused(shape: tuple[int, ...], label: int, 
     images = Images(np.zeros((2, *shape), np.uint8), np.full(2, label))
     with pytest.raises(DataError, match=cause):
         train(mlp(), images, Recipe(), 0, silent)
+
+
+def resnet(size: int) -> DescribedModel:
+    model = DescribedModel(modelformat.parse(catalogue.resnet18((1, size, size), 2)))
+    load(model, drawn_model(model.description, 0))
+    return model
+
+
+def test_one_image_that_cannot_be_normalised_is_an_error_with_its_cause() -> None:
+    for count, batch in ((1, 4), (3, 1)):
+        images = Images(np.full((count, 1, 28, 28), 9, np.uint8), np.zeros(count, np.int64))
+        with pytest.raises(DataError, match="a batch of 1 image leaves one value of a channel") as caught:
+            train(resnet(28), images, Recipe(batch=batch), 0, silent)
+        assert "--batch" in caught.value.remedy
+
+
+def test_one_image_is_enough_where_nothing_is_normalised() -> None:
+    train(mlp(), Images(np.full((1, 1, 8, 8), 9, np.uint8), np.zeros(1, np.int64)), Recipe(batch=4), 0, silent)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from medquorum.clients.admin.dataset import describe, open_set
+from medquorum.clients.admin.dataset import describe, open_set, warnings
 from medquorum.clients.admin.options import image_shape, mixing_weight, placed, rule_document
 from medquorum.clients.admin.tasks import store_model, task_document
 from medquorum.clients.ledger.growth import expected_growth
@@ -98,7 +99,7 @@ def update_consortium(
 def commit_dataset(
     file: Annotated[Path, typer.Argument(help="Labelled images (npz), or a mounted set (safetensors) to look up.")],
     out: Annotated[list[Path] | None, typer.Option(help="Where verifiers mount the set; may be repeated.")] = None,
-    classes: Annotated[int | None, typer.Option(min=2, help="Number of classes  [default: as labelled]")] = None,
+    classes: Annotated[int | None, typer.Option(min=2, help="Number of classes; needed with an npz file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the verification set for its verifiers and print its commitment, which the task names."""
@@ -108,6 +109,8 @@ def commit_dataset(
     for path in out or ():
         make_private_folder(path.parent)
         verification.write(path)
+    for warning in warnings(verification):
+        print(f"warning: {warning}", file=sys.stderr)
     summary = describe(verification)
     print(json.dumps(summary) if as_json else "\n".join(f"{key}: {value}" for key, value in summary.items()))
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from medquorum.clients.data.images import Images, read_shard
+from medquorum.clients.data.images import THREE_CHANNELS, Images, read_shard
 from medquorum.core.dataset import VerificationSet
-from medquorum.errors import DataError
+from medquorum.errors import ConfigError, DataError
 
-__all__ = ["describe", "open_set", "verification_set"]
+__all__ = ["describe", "open_set", "verification_set", "warnings"]
 
 
 def open_set(path: Path, classes: int | None) -> VerificationSet:
@@ -22,8 +22,18 @@ def open_set(path: Path, classes: int | None) -> VerificationSet:
     ------
     DataError
         The file cannot be read, or has more classes or labels than a set may have.
+    ConfigError
+        Images without the number of classes: those that happen to be there need not be all.
     """
-    return VerificationSet.read(path) if path.suffix == ".safetensors" else verification_set(read_shard(path), classes)
+    if path.suffix == ".safetensors":
+        return VerificationSet.read(path)
+    images = read_shard(path)
+    if classes is None:
+        raise ConfigError(
+            f"the number of classes is not given; the labels of {path} go to {images.labels.max()}",
+            "Say with --classes how many the model tells apart, also those without an image here",
+        )
+    return verification_set(images, classes)
 
 
 def verification_set(images: Images, classes: int | None = None) -> VerificationSet:
@@ -31,11 +41,32 @@ def verification_set(images: Images, classes: int | None = None) -> Verification
     count = images.classes if classes is None else classes
     if count > 256:
         raise DataError(f"{count} classes are more than 256")
+    if images.classes > count:
+        raise DataError(
+            f"label {images.classes - 1} does not belong to {count} classes",
+            "Number the classes from 0 to --classes - 1",
+        )
+    if len(np.unique(images.labels)) == 1:
+        raise DataError(
+            f"all verification images have the label {images.labels[0]}",
+            "Give images of each class: an update that always says this one would be right",
+        )
     pixels = np.moveaxis(images.pixels, 1, 3)
     if pixels.shape[3] == 1:
         pixels = pixels[..., 0]
     labels = images.labels.astype(np.uint8)
     return VerificationSet(np.ascontiguousarray(pixels), labels, max(2, count), VerificationSet.new_salt())
+
+
+def warnings(verification: VerificationSet) -> list[str]:
+    """Return what is to be told of a set before a task names it: classes without an image, three channels."""
+    missing = [str(label) for label, count in enumerate(_counts(verification)) if not count]
+    found = []
+    if missing:
+        found.append(f"no image of class {', '.join(missing)}: no verdict will notice what an update does to it")
+    if verification.images.ndim == 4:
+        found.append(THREE_CHANNELS)
+    return found
 
 
 def describe(verification: VerificationSet) -> dict[str, Any]:
@@ -46,4 +77,9 @@ def describe(verification: VerificationSet) -> dict[str, Any]:
         "images": len(verification.images),
         "image": [shape[3] if len(shape) == 4 else 1, shape[1], shape[2]],
         "classes": verification.classes,
+        "images_of_class": _counts(verification),
     }
+
+
+def _counts(verification: VerificationSet) -> list[int]:
+    return [int(count) for count in np.bincount(verification.labels, minlength=verification.classes)]

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from medquorum.clients.data.images import write_shard
+from medquorum.clients.data.images import THREE_CHANNELS, write_shard
 from medquorum.clients.data.sources import load
 from medquorum.clients.data.split import deal
 from medquorum.clients.runtime.options import AsJson
@@ -39,6 +40,8 @@ def split(
     """Deal a data set to hospitals; verifiers and the final test get images that no hospital holds."""
     source = load(name, data_dir, seed)
     dealt = deal(source, hospitals, seed=seed, alpha=dirichlet, limit=limit, verification=verification)
+    if source.train.pixels.shape[1] == 3:
+        print(f"warning: {THREE_CHANNELS}", file=sys.stderr)
     parts = {f"hospital{number}": shard for number, shard in enumerate(dealt.shards, start=1)}
     parts |= {"verification": dealt.verification, "test": dealt.test}
     for part, images in parts.items():

@@ -15,9 +15,16 @@ from medquorum.clients.data.npz import read_arrays
 from medquorum.core.private_files import create_private
 from medquorum.errors import DataError
 
-__all__ = ["Images", "part_of", "read_shard", "write_shard"]
+__all__ = ["THREE_CHANNELS", "Images", "part_of", "read_shard", "write_shard"]
 
 LARGEST_CLASS = 65_535
+THREE_CHANNELS = "3 channels are taken for red, green and blue; of a volume store each slice as an image of its own"
+DARKEST = 31
+"""A set whose brightest pixel is no brighter was stored in another range: 0 and 1, or 16 levels."""
+_SCALE = (
+    "Scale to 0..255 before you store them as uint8: of 12 and 16 bits choose a window first, clip, then divide. "
+    "astype alone wraps around"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +55,11 @@ class Images:
         if not len(self.labels):
             raise DataError("the set holds no image")
         if self.labels.min() < 0 or self.labels.max() > LARGEST_CLASS:
-            raise DataError(f"labels must lie between 0 and {LARGEST_CLASS}")
+            wrong = min(self.labels.min(), self.labels.max(), key=lambda label: 0 <= label <= LARGEST_CLASS)
+            raise DataError(
+                f"label {wrong} is no class: labels must lie between 0 and {LARGEST_CLASS}",
+                "Number the classes from 0, and leave out images without one",
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -93,7 +104,10 @@ def part_of(arrays: Mapping[str, npt.NDArray[Any]], part: str, path: Path) -> Im
     if missing:
         raise DataError(f"{path} lacks {missing[0]}", "The layout is MedMNIST's: train_images, train_labels, ...")
     try:
-        return Images.from_arrays(arrays[f"{part}images"], arrays[f"{part}labels"])
+        images = Images.from_arrays(arrays[f"{part}images"], arrays[f"{part}labels"])
+        if (brightest := images.pixels.max()) <= DARKEST:
+            raise DataError(f"the brightest pixel of all is {brightest} of 255", _SCALE)
+        return images
     except DataError as error:
         raise DataError(f"{path}: {error.cause}", error.remedy) from error
 
@@ -112,7 +126,12 @@ def _bytes(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype.kind not in "iu" or (pixels.size and (pixels.min() < 0 or pixels.max() > 255)):
-        raise DataError(f"pixels must be whole numbers 0..255, not {pixels.dtype}", "Store the images as uint8")
+        form = (
+            f"{pixels.dtype} from {pixels.min()} to {pixels.max()}"
+            if pixels.size and pixels.dtype.kind in "biuf"
+            else str(pixels.dtype)
+        )
+        raise DataError(f"pixels must be whole numbers 0..255, not {form}", _SCALE)
     return pixels.astype(np.uint8)
 
 
@@ -123,12 +142,15 @@ def _channels_first(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return np.ascontiguousarray(pixels)
     if pixels.ndim == 4 and pixels.shape[3] in (1, 3):
         return np.ascontiguousarray(np.moveaxis(pixels, 3, 1))
-    raise DataError(f"images of shape {pixels.shape} are not (n, h, w), (n, h, w, 1|3) or (n, 1|3, h, w)")
+    raise DataError(
+        f"images of shape {pixels.shape} are not (n, h, w), (n, h, w, 1|3) or (n, 1|3, h, w)",
+        "Of a volume store each slice as an image of its own",
+    )
 
 
 def _whole_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     if labels.dtype.kind not in "iu":
-        raise DataError(f"labels must be whole numbers, not {labels.dtype}")
+        raise DataError(f"labels must be whole numbers, not {labels.dtype}", "Number the classes from 0, as int64")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:

@@ -16,6 +16,8 @@ from medquorum.errors import DataError
 
 __all__ = ["Source", "load"]
 
+ONE_CLASS = "Give images of at least two classes: with one there is nothing to tell apart"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -46,6 +48,13 @@ def load(name: str, folder: Path | None = None, seed: int = 0) -> Source:
     DataError
         A file or package is missing or not usable.
     """
+    source = _load(name, folder, seed)
+    if source.classes < 2 or len(np.unique(source.train.labels)) < 2:
+        raise DataError(f"all images of {name} to train on have the label {source.train.labels[0]}", ONE_CLASS)
+    return source
+
+
+def _load(name: str, folder: Path | None, seed: int) -> Source:
     if name == "digits":
         return _digits(seed)
     if name == "mnist":

@@ -47,7 +47,7 @@ def train(model: DescribedModel, images: Images, recipe: Recipe, seed: int, prog
     Raises
     ------
     DataError
-        The images are not the model's.
+        The images are not the model's, or too few to normalise.
     """
     torch.manual_seed(seed)
     device = _device()
@@ -62,7 +62,7 @@ def train(model: DescribedModel, images: Images, recipe: Recipe, seed: int, prog
         # A batch of one cannot be normalised: a rest of one image is left out of this epoch.
         for chosen in torch.split(torch.randperm(len(images))[: sum(sizes)], sizes):
             optimizer.clear()
-            loss_of(model(_numbers(pixels[chosen], table)), labels[chosen]).backward()
+            loss_of(_outputs(model, _numbers(pixels[chosen], table)), labels[chosen]).backward()
             optimizer.step()
             done += 1
             progress(done, total)
@@ -109,6 +109,19 @@ def _inputs(model: DescribedModel, images: Images) -> torch.Tensor:
     if images.classes > model.description.classes:
         raise DataError(f"label {images.classes - 1} is no class of the model's {model.description.classes}")
     return pixels.expand(-1, channels, -1, -1)
+
+
+def _outputs(model: DescribedModel, inputs: torch.Tensor) -> torch.Tensor:
+    try:
+        outputs: torch.Tensor = model(inputs)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise DataError(
+            f"a batch of {len(inputs)} image leaves one value of a channel, which BatchNorm cannot normalise",
+            "Train on more images, or in larger batches (--batch)",
+        ) from error
+    return outputs
 
 
 def _batch_sizes(count: int, batch: int) -> list[int]:
