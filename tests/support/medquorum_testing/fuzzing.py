@@ -2,7 +2,8 @@
 """Runs the parsers on bent inputs: ``scripts/fuzz [--minutes N] [--seed S] [TARGET ...]``.
 
 A target is a module ``tests/fuzz/targets/NAME.py`` with ``SEEDS`` (list of bytes) and ``run(data)``, which may raise
-nothing but the project's own errors. An input follows from target, seed and number alone: ``--only NUMBER`` repeats it.
+nothing but the project's own errors. An input follows from target, seed and number: ``--only NUMBER`` makes it again.
+Where a target draws keys of its own it does not; there ``--input FILE`` repeats what a run has kept.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -61,9 +62,12 @@ class Found:
     data: bytes
     what: str
 
-    def __str__(self) -> str:
-        again = f"scripts/fuzz {self.target} --seed {self.seed} --only {self.number}"
-        return f"{self.what}\n{self.target}, again with: {again}\ninput: {self.data[:2000]!r}"
+    def keep(self) -> str:
+        """Write the input to a file, and return what there is to say."""
+        kept = Path(tempfile.gettempdir()) / f"fuzz-{self.target}-{self.seed}-{self.number}"
+        kept.write_bytes(self.data)
+        again = f"scripts/fuzz {self.target} --seed {self.seed} --only {self.number}, or --input {kept}"
+        return f"{self.what}\n{self.target}, again with: {again}\ninput: {self.data[:300]!r}"
 
 
 def names() -> list[str]:
@@ -138,6 +142,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="For all targets together")] = 60,
     seed: Annotated[int | None, typer.Option(help="As an earlier run printed it  [default: a new one]")] = None,
     only: Annotated[int | None, typer.Option(help="Only the input of that number")] = None,
+    kept: Annotated[Path | None, typer.Option("--input", help="Only the input in that file")] = None,
 ) -> None:
     """Run parsers on bent inputs; every one that raises a foreign exception is printed, with how to see it again."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -146,12 +151,14 @@ def main(
     print(f"seed {seed}, {minutes / len(chosen):.2f} minutes each")
     failed = False
     for name in chosen:
-        seconds = 60 * minutes / len(chosen) if only is None else 0
-        count, found = fuzz(load(name), seconds, seed, only or 0)
+        target, seconds = load(name), 60 * minutes / len(chosen)
+        if kept is not None:
+            target, only = replace(target, seeds=[kept.read_bytes()]), 0
+        count, found = fuzz(target, seconds if only is None else 0, seed, only or 0)
         print(f"{name:24} {count - (only or 0):>10} inputs  {'FAILED' if found else 'nothing foreign'}", flush=True)
         if found:
             failed = True
-            print(found, flush=True)
+            print(found.keep(), flush=True)
     raise typer.Exit(int(failed))
 
 

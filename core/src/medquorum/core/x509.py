@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 
 from medquorum.errors import ConfigError
 
-__all__ = ["chained", "issued"]
+__all__ = ["chained", "issued", "read_certificate"]
 
 
 def chained(roots: Sequence[x509.Certificate], intermediates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
@@ -36,6 +36,22 @@ def chained(roots: Sequence[x509.Certificate], intermediates: Sequence[x509.Cert
         issuers += following
         left = [certificate for certificate in left if certificate not in following]
     return issuers
+
+
+def read_certificate(pem: bytes) -> x509.Certificate:
+    """Return a PEM certificate of which every part can be read: the library looks at most of them only when asked.
+
+    Raises
+    ------
+    ValueError
+        It is none, or one of its parts is malformed or of an unknown kind.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        certificate.subject, certificate.issuer, certificate.extensions, certificate.public_key()
+    except Exception as error:  # ValueError, TypeError, InvalidVersion, UnsupportedAlgorithm ..., by what is broken
+        raise ValueError(f"no certificate that can be read: {error or type(error).__name__}") from error
+    return certificate
 
 
 def issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:

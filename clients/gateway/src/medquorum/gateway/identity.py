@@ -59,7 +59,7 @@ class X509Identity:
             raise ConfigError("An identity has no MSP id", "Name the organisation's MSP, such as Org1MSP")
         try:
             x509.load_pem_x509_certificate(self.certificate)
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             raise ConfigError(
                 f"The certificate of {self.msp_id} cannot be read: {error}", "Give the PEM file from signcerts/"
             ) from error

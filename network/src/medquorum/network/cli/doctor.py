@@ -18,6 +18,7 @@ import psutil
 from cryptography import x509
 
 from medquorum.core.private_files import others_may_write
+from medquorum.core.x509 import read_certificate
 from medquorum.errors import BinaryMissing, ConfigError, NetworkError
 from medquorum.network.consortium.consortium import Consortium, Service, load, sample
 from medquorum.network.consortium.paths import NetworkFolder
@@ -134,7 +135,7 @@ def _certificates(consortium: Consortium, folder: NetworkFolder) -> Iterator[Fin
         yield Finding("certificates", True, "none yet; `up` makes them")
         return
     now = datetime.datetime.now(datetime.UTC)
-    ends = {path: x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc for path in found}
+    ends = {path: read_certificate(path.read_bytes()).not_valid_after_utc for path in found}
     soonest = min(ends, key=lambda path: ends[path])
     left = ends[soonest] - now
     where = soonest.relative_to(folder.root)

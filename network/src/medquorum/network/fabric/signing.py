@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from cryptography import x509
 from fabric_protos.common import common_pb2, configtx_pb2, policies_pb2
 from fabric_protos.msp import identities_pb2, msp_config_pb2, msp_principal_pb2
 from google.protobuf.message import DecodeError
 
+from medquorum.core.x509 import read_certificate
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import Organisation
 from medquorum.network.consortium.paths import NetworkFolder
@@ -108,4 +108,4 @@ def _msps(running: configtx_pb2.Config) -> Iterator[Msp]:
             value = msp_config_pb2.MSPConfig.FromString(group.values["MSP"].value)
             msp = msp_config_pb2.FabricMSPConfig.FromString(value.config)
             pems = (*msp.root_certs, *msp.intermediate_certs)
-            yield Msp(msp.name, tuple(x509.load_pem_x509_certificate(pem) for pem in pems))
+            yield Msp(msp.name, tuple(read_certificate(pem) for pem in pems))

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
 from google.protobuf.message import DecodeError
 
-from medquorum.core.x509 import issued
+from medquorum.core.x509 import issued, read_certificate
 
 __all__ = ["ROLES", "Identity", "IdentityError", "Msp", "Msps", "Signer"]
 
@@ -48,7 +48,7 @@ class Identity:
     def matches(self, pem: bytes) -> bool:
         """Return whether a PEM text holds this certificate."""
         try:
-            return x509.load_pem_x509_certificate(pem) == self.certificate
+            return read_certificate(pem) == self.certificate
         except ValueError:
             return False
 
@@ -92,13 +92,13 @@ class Msp:
     def load(cls, msp_id: str, folder: Path) -> Msp:
         """Read ``cacerts``, ``intermediatecerts`` and ``tlscacerts`` of an MSP folder."""
         files = sorted((folder / "cacerts").glob("*.pem")) + sorted((folder / "intermediatecerts").glob("*.pem"))
-        authorities = tuple(x509.load_pem_x509_certificate(file.read_bytes()) for file in files)
+        authorities = tuple(read_certificate(file.read_bytes()) for file in files)
         return cls(msp_id, authorities, tuple(file.read_bytes() for file in sorted((folder / "tlscacerts").glob("*"))))
 
     def identify(self, pem: bytes) -> Identity:
         """Judge a certificate; an unacceptable one gives an identity with a fault."""
         try:
-            certificate = x509.load_pem_x509_certificate(pem)
+            certificate = read_certificate(pem)
         except ValueError as error:
             raise IdentityError("the creator's certificate cannot be read") from error
         subject = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)

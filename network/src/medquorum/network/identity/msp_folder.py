@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from medquorum.core.x509 import issued
+from medquorum.core.x509 import issued, read_certificate
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import AnyOrganisation, Consortium, Organisation
 from medquorum.network.consortium.paths import NetworkFolder
@@ -143,7 +143,7 @@ def _authorities(files: dict[str, str], *places: str) -> list[x509.Certificate]:
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):  # ValueError: an extension is malformed
+    except x509.ExtensionNotFound:
         return False
 
 
@@ -200,7 +200,7 @@ def _hosts(certificate: x509.Certificate) -> set[str]:
 
 def _certificate(text: str, name: str) -> x509.Certificate:
     try:
-        return x509.load_pem_x509_certificate(text.encode())
+        return read_certificate(text.encode())
     except ValueError as error:
         raise ConfigError(f"{name} is no certificate", REMEDY) from error
 

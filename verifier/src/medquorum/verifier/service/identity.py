@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import cast
 
 import grpc
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from medquorum.core.x509 import chained, issued
+from medquorum.core.x509 import chained, issued, read_certificate
 from medquorum.errors import ConfigError
 
 __all__ = ["Credentials", "caller"]
@@ -93,10 +92,10 @@ class Credentials:
         """
         owner: dict[bytes, str] = {}
         try:
-            x509.load_pem_x509_certificate(self.certificate)
+            read_certificate(self.certificate)
             for msp_id, roots in self.authorities.items():
                 for root in roots:
-                    key = x509.load_pem_x509_certificate(root).public_key()
+                    key = read_certificate(root).public_key()
                     raw = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
                     if owner.setdefault(raw, msp_id) != msp_id:
                         raise ConfigError(f"{owner[raw]} and {msp_id} have the same TLS authority", "Give each its own")
@@ -121,11 +120,14 @@ class Credentials:
 
     def msp_of(self, certificate: bytes) -> str | None:
         """Return the organisation whose authority issued a PEM certificate, None when none or more than one did."""
-        found = x509.load_pem_x509_certificate(certificate)
+        try:
+            found = read_certificate(certificate)
+        except ValueError:
+            return None
         issuers = [
             msp_id
             for msp_id, roots in self.authorities.items()
-            if any(issued(found, x509.load_pem_x509_certificate(root)) for root in roots)
+            if any(issued(found, read_certificate(root)) for root in roots)
         ]
         return issuers[0] if len(issuers) == 1 else None
 
@@ -158,9 +160,7 @@ def _authorities(home: Path) -> list[bytes]:
         for kind in ("tlscacerts", "tlsintermediatecerts")
     )
     try:
-        chained(
-            *([x509.load_pem_x509_certificate(pem) for pem in authorities] for authorities in (roots, intermediates))
-        )
+        chained(*([read_certificate(pem) for pem in authorities] for authorities in (roots, intermediates)))
     except ValueError as error:
         raise ConfigError(f"a TLS certificate cannot be read: {error}", f"Look into {home.parent}") from error
     return roots + intermediates
