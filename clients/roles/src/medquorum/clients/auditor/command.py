@@ -205,8 +205,8 @@ def verify(
         chain = Chain(session.network, trust)
         check_claims(chain, session.ledger, [Claim("task", document)], endorser_history(chain, session.ledger, root))
         endorsers = Endorsers(document.verifiers, document.quorum, root.authorities)
-        rounds = list(audit_round(chain, session.ledger, document, number, endorsers))
-    genesis = chain.genesis.hex() if chain.genesis else ""
-    rows = [asdict(one) | ({"genesis": genesis} if as_json else {}) for one in rounds]
+        evidence = list(audit_round(chain, session.ledger, document, number, endorsers))
+    genesis = chain.genesis.hex()
+    rows = [asdict(proven) | ({"genesis": genesis} if as_json else {}) for proven in evidence]
     title = f"{task} round {number}: chain from block 0 ({genesis}) and {len(rows)} documents PASSED"
     _show(rows, title, as_json=as_json)

@@ -97,8 +97,8 @@ def read_configuration(entry: Entry, number: int) -> Configuration:
         )
     mapping = _value(Orderers, groups["Orderer"], "Orderers", what).consenter_mapping if consensus == BFT else ()
     consenters = {
-        key.id: bytes(SerializedIdentity(mspid=key.msp_id, id_bytes=key.identity).SerializeToString())
-        for key in mapping
+        consenter.id: bytes(SerializedIdentity(mspid=consenter.msp_id, id_bytes=consenter.identity).SerializeToString())
+        for consenter in mapping
     }
     if len(consenters) != len(mapping):
         raise CheckFailed(f"{what} gives two orderers one id", REMEDY, check="block")

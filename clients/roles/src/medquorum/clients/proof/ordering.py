@@ -66,10 +66,14 @@ def check_block_signatures(
     is_bft = configuration.consensus == BFT
     signers: list[Identity] = []
     for signature in metadata.signatures:
-        said = signature.identifier_header if is_bft else signature.signature_header
-        creator = _consenter(said, configuration, what) if is_bft else read_message(SignatureHeader, said, what).creator
+        signer_header = signature.identifier_header if is_bft else signature.signature_header
+        creator = (
+            _consenter(signer_header, configuration, what)
+            if is_bft
+            else read_message(SignatureHeader, signer_header, what).creator
+        )
         identity = configuration.identify(creator, ("orderer",), authorities, moment, what)
-        check_signature(identity, metadata.value + said + header, signature.signature, what)
+        check_signature(identity, metadata.value + signer_header + header, signature.signature, what)
         signers.append(identity)
     needed = bft_quorum(len(configuration.consenters)) if is_bft else 1
     if len({signer.certificate for signer in signers}) != len(signers):

@@ -23,13 +23,18 @@ WINDOW = 500
 
 
 class Chain:
-    """Blocks of a channel through one peer; nothing is kept but the walk's end."""
+    """Blocks of a channel through one peer; nothing is kept but its configurations."""
 
     def __init__(self, network: Network, trust: Trust) -> None:
         self._network = network
         self.trust = trust
-        self.genesis: bytes | None = None
-        """The hash of block 0, once it was read."""
+        self._known: dict[int, Tip] = {}
+        """Where walks may begin: the configuration blocks that were checked."""
+
+    @property
+    def genesis(self) -> bytes:
+        """The hash of block 0."""
+        return self._start(0).hash
 
     def walk(self, first: int, last: int) -> Iterator[Tip]:
         """Yield each block from the first to the last, both included, checked.
@@ -67,17 +72,20 @@ class Chain:
             ) from error
 
     def _start(self, number: int) -> Tip:
-        """Return the walk at a block, from block 0 by way of the configuration blocks."""
-        tip = begin(self._block(0), self.trust)
-        self.genesis = tip.hash
-        needed: list[int] = []
+        """Return the walk at a block, from the last configuration block known before it, at first block 0."""
+        if not self._known:
+            self._known[0] = begin(self._block(0), self.trust)
+        ahead: list[int] = []
         at = number
-        while at > 0:
-            needed.append(at)
+        while at not in self._known:
+            ahead.append(at)
             named = last_configuration(self._block(at))
             at = named if named < at else at - 1
-        for needed_round in reversed(needed):
-            tip = skip(self._block(needed_round), tip, self.trust)
+        tip = self._known[at]
+        for at in reversed(ahead):
+            tip = skip(self._block(at), tip, self.trust)
+            if tip.configuration.block == at:
+                self._known[at] = tip
         return tip
 
     def _block(self, number: int) -> Any:
