@@ -230,21 +230,21 @@ def test_only_the_callers_own_file_says_who_is_believed(fetch: Callable[..., Fet
     known = read_root(organizations, None)
     assert (known.verifiers, known.quorum) == (["VerifierAMSP", "VerifierBMSP", "VerifierCMSP"], 2)
 
-    def weaker(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def another(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for version in given:
             if version["document"]["docType"] == "consortium":
-                version["document"]["quorum"] = 1
+                version["document"]["quorum"] = 3
         return given
 
-    failed("consortium", "never had the quorum of 2 of VerifierAMSP", fetch, ReadHistory=weaker)
+    failed("consortium", "never had the quorum of 2 of VerifierAMSP", fetch, ReadHistory=another)
 
-    def also_weaker(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def also_another(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         first = given[0]["document"]
         if first["docType"] != "consortium":
             return given
-        return [given[0] | {"document": first | {"quorum": 1, "sequence": first["sequence"] + 1}}, *given]
+        return [given[0] | {"document": first | {"quorum": 3, "sequence": first["sequence"] + 1}}, *given]
 
-    failed("consortium", "is not what transaction", fetch, ReadHistory=also_weaker)
+    failed("consortium", "is not what transaction", fetch, ReadHistory=also_another)
 
 
 def test_a_forged_signature_is_refused(fetch: Callable[..., Fetched], organizations: Path) -> None:
