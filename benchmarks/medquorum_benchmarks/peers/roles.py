@@ -155,7 +155,8 @@ def _play(
 
 def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> None:
     document = PlanDocument.parse(part["plan"])
-    request = DealRequest(task=TASK, round=1, hospital=HOSPITAL, attempt=1, party=index, plan=document)
+    updates = ((HOSPITAL, "0" * 64),)
+    request = DealRequest(task=TASK, round=1, hospital=HOSPITAL, updates=updates, attempt=1, party=index, plan=document)
     listener = PartyListener()
     with Server(own, f"{part['host']}:0", [listener] if index == 0 else []) as server:
         send_json({"address": server.address})

@@ -11,7 +11,7 @@ import pytest
 
 from medquorum.core import model as modelformat
 from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
-from medquorum_testing.encrypted_consortium import EncryptedConsortium, settings, shares, with_nodes
+from medquorum_testing.encrypted_consortium import NONCE, EncryptedConsortium, settings, shares, with_nodes
 
 H1, H2, H3 = HOSPITALS
 C = "VerifierCMSP"
@@ -120,6 +120,7 @@ def test_update_is_its_commitments(encrypted: Consortium, refused: Refused) -> N
         "base": encrypted.base(),
         "layout": encrypted.layout,
         "shares": shares(packed),
+        "nonce": NONCE,
     }
     assert status["verdicts"] == {H1: "pending"}
     assert encrypted.ledger.events[-1][0] == "UpdateSubmitted"
@@ -130,9 +131,10 @@ def test_update_is_its_commitments(encrypted: Consortium, refused: Refused) -> N
 def test_submission_that_does_not_fit(encrypted: Consortium, refused: Refused) -> None:
     encrypted.begin()
     encrypted.submit(A, "OpenRound", "demo", 1)
-    good = {"base": encrypted.base(), "layout": encrypted.layout, "shares": shares(b"")}
+    good = {"base": encrypted.base(), "layout": encrypted.layout, "shares": shares(b""), "nonce": NONCE}
     own, other = good["shares"][A], "1" * 64
-    chunks = {name: value for name, value in good.items() if name != "shares"} | {"chunks": [other]}
+    bare = {"base": encrypted.base(), "layout": encrypted.layout}
+    chunks = bare | {"chunks": [other]}
     for code, wrong in (
         ("STALE_BASE", good | {"base": other}),
         ("BAD_LAYOUT", good | {"layout": other}),
@@ -144,6 +146,10 @@ def test_submission_that_does_not_fit(encrypted: Consortium, refused: Refused) -
         ("BAD_UPDATE", good | {"shares": [own, other]}),
         ("BAD_UPDATE", good | {"chunks": [other]}),
         ("BAD_UPDATE", chunks),
+        ("BAD_UPDATE", chunks | {"nonce": NONCE}),
+        ("BAD_UPDATE", bare | {"shares": good["shares"]}),
+        ("BAD_UPDATE", good | {"nonce": "9"}),
+        ("BAD_UPDATE", good | {"nonce": None}),
         ("BAD_UPDATE", good | {"shares": None}),
     ):
         refused(code, encrypted.submit, H1, "SubmitUpdate", "demo", 1, wrong)
@@ -156,7 +162,7 @@ def test_submission_that_does_not_fit(encrypted: Consortium, refused: Refused) -
 
 def test_shares_are_for_encrypted_tasks(demo: Consortium, refused: Refused) -> None:
     demo.submit(A, "OpenRound", "demo", 1)
-    update = {"base": demo.base(), "layout": demo.layout, "shares": shares(b"")}
+    update = {"base": demo.base(), "layout": demo.layout, "shares": shares(b""), "nonce": NONCE}
     text = refused("BAD_UPDATE", demo.submit, H1, "SubmitUpdate", "demo", 1, update)
     assert text.endswith("Send {base, layout, chunks}")
 

@@ -23,7 +23,7 @@ from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.training.train import Recipe
 from medquorum_testing.consortium_ledger import HOSPITALS, A, B
-from medquorum_testing.encrypted_consortium import EncryptedConsortium
+from medquorum_testing.encrypted_consortium import NONCE, EncryptedConsortium
 from medquorum_testing.ledger_contract import LedgerContract
 from medquorum_testing.small_federation import Federation, Killed, quarters
 
@@ -116,6 +116,13 @@ def test_a_hospital_whose_disk_was_lost_goes_on_with_the_next_round(federate: Ca
     assert [FIRST in round_number.outcomes for round_number in rounds] == [False, True]
 
 
+class Uploader(ShareUploader):
+    """Has a dealer's nonce without asking."""
+
+    def nonce(self, round_number: int, base: str) -> str:
+        return NONCE
+
+
 class EncryptedHospital:
     """The first hospital of an encrypted task; made anew, it has what is on its disk."""
 
@@ -133,7 +140,7 @@ class EncryptedHospital:
             Trainer(task, FIRST, quarters(40, 0), Recipe(), report, LoopControl()),
             UpdateStore(folder),
             report,
-            ShareUploader(task, task.encrypted, FIRST, nobody_is_dialled, report),
+            Uploader(task, task.encrypted, FIRST, nobody_is_dialled, report),
         )
 
     def verdicts(self) -> list[dict[str, Any]]:

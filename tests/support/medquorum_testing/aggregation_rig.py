@@ -22,8 +22,10 @@ from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
 from medquorum.clients.encrypted.aggregation.node import Node
 from medquorum.clients.encrypted.aggregation.resharing import Resharer
 from medquorum.clients.encrypted.aggregation.result import model_name, next_packed
+from medquorum.clients.encrypted.dealer.approval import Approval
 from medquorum.clients.encrypted.dealer.dealing import MaskAttestor
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
+from medquorum.clients.encrypted.verification.dealer_material import deal_request
 from medquorum.clients.encrypted.verification.images import PrivateImages, mounted
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.update_verification import Verification
@@ -100,6 +102,7 @@ class Rig:
         quiet = Report("test", "", as_json=True, stream=io.StringIO())
         self.report = quiet
         self.mask_attestor = MaskAttestor(self.ledger(DEALER), self.transactions(DEALER), self.task, self.seeds, quiet)
+        self.approval = Approval(self.ledger(DEALER), self.task, "g" * 64, self.seeds)
         self.shares = [
             ShiftedShares(folder / party / "shares", self.ledger(party), self.task, index)
             for index, party in enumerate(PARTIES)
@@ -238,9 +241,14 @@ class Rig:
             self.updates[hospital] = np.frombuffer(packed, dtype="<i4").astype(np.int64)
             context = ShareContext("demo", 1, hospital, base, self.task.layout)
             given = commit_shares(context, PARTIES, self.updates[hospital], os.urandom(32))
+            nonce = self.approval.nonce(hospital, "demo", 1, base)
             shares = {party: one.commitment for party, one in zip(PARTIES, given, strict=True)}
             self.demo.submit(
-                hospital, "SubmitUpdate", "demo", 1, {"base": base, "layout": self.task.layout, "shares": shares}
+                hospital,
+                "SubmitUpdate",
+                "demo",
+                1,
+                {"base": base, "layout": self.task.layout, "shares": shares, "nonce": nonce},
             )
             for party, store, one in zip(PARTIES, self.shares, given, strict=True):
                 self._note(hospital, party, one.value)
@@ -252,6 +260,7 @@ class Rig:
         """Deal for one party; one mask for each update, as the dealer's own service keeps it."""
         with self._dealing:
             dealer = self._dealers.setdefault(spec.name.hospital, LocalDealer(spec))
+            self.approval.check(deal_request(self.task, index, spec, attempt, first, comparing))
             dealer.mask_seeds = self.seeds.of(spec.name)
         material = dealer.material(index, attempt, first, comparing)
         self._note(DEALER, PARTIES[index], material.seed)

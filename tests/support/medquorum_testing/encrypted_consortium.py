@@ -10,6 +10,7 @@ from medquorum.core import model as modelformat
 from medquorum_testing.consortium_ledger import DEALER, A, B, Consortium
 
 TRANSCRIPT = "7" * 64
+NONCE = "9" * 64
 MASKS = "5" * 64
 
 
@@ -43,8 +44,8 @@ class EncryptedConsortium(Consortium):
     def task(self, **changes: Any) -> dict[str, Any]:
         return super().task(verification="encrypted", encrypted=settings(), minimum_accepted=3) | changes
 
-    def hand_in(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = b"") -> None:
-        update = {"base": self.base(number), "layout": self.layout, "shares": shares(salt + packed)}
+    def hand_in(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = b"", nonce: str = NONCE) -> None:
+        update = {"base": self.base(number), "layout": self.layout, "shares": shares(salt + packed), "nonce": nonce}
         self.submit(hospital, "SubmitUpdate", "demo", number, update)
 
     def evaluated(self, hospital: str, number: int = 1, **changes: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from medquorum.clients.runtime.options import Connection
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.binding.commitment import ShareContext, commit_shares
 from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.nonces import take_nonce
 from medquorum.verifier.service.share_upload import upload_share
 from medquorum_testing.federation import Federation
 
@@ -49,8 +50,15 @@ class HandmadeShares:
             "base": self._base,
             "layout": self._fed.task.layout,
             "shares": dict(zip(self.parties, commitments, strict=True)),
+            "nonce": self._nonce(),
         }
         self._fed.transactions(self._hospital).submit("SubmitUpdate", self._fed.name, self._number, document)
+
+    def _nonce(self) -> str:
+        settings = self._fed.task.encrypted
+        assert settings is not None
+        address, own = settings.services[settings.dealer], credentials_of(self._fed, self._hospital)
+        return take_nonce(own, address, settings.dealer, self._fed.name, self._number, self._base, 30)
 
     def give(self, index: int, value: bytes | None = None, *, number: int | None = None, sender: str = "") -> None:
         """Hand a party its share; or another value, under another round's number, with another's certificate."""

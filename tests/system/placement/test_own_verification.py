@@ -113,12 +113,14 @@ def test_a_hospital_is_party_of_its_own_update_only(fed: Federation, tmp_path: P
     settings = fed.task.encrypted
     credentials = credentials_of(fed, "Hospital1")
     plan = plan_document(fed.task, EVERYONE[3])
-    request = DealRequest(task=fed.name, round=number, hospital=EVERYONE[3], attempt=1, party=1, plan=plan)
+    updates = ((EVERYONE[3], fed.current.commitments[EVERYONE[3]]),)
+    named = {"task": fed.name, "round": number, "hospital": EVERYONE[3], "updates": updates, "attempt": 1, "party": 1}
+    request = DealRequest(**named, plan=plan)
     with pytest.raises(MedquorumError, match="party 1 is Hospital4MSP, not Hospital1MSP"):
         Material.take(credentials, settings.services[settings.dealer], settings.dealer, request, 5)
     other = plan_document(fed.task, EVERYONE[0])
     with pytest.raises(MedquorumError, match="this is not the plan of the task"):
-        request = DealRequest(task=fed.name, round=number, hospital=EVERYONE[3], attempt=1, party=1, plan=other)
+        request = DealRequest(**named, plan=other)
         Material.take(credentials, settings.services[settings.dealer], settings.dealer, request, 5)
     holder = settings.parties[1]
     with pytest.raises(MedquorumError, match="only VerifierAMSP is told"):

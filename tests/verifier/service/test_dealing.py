@@ -37,8 +37,10 @@ PLAN = PlanDocument.parse(
         "updates": 0,
     }
 )
+UPDATES = (("HospitalMSP", "c" * 64),)
 REQUESTS = [
-    DealRequest(task="task", round=1, hospital="HospitalMSP", attempt=1, party=party, plan=PLAN) for party in (0, 1)
+    DealRequest(task="task", round=1, hospital="HospitalMSP", updates=UPDATES, attempt=1, party=party, plan=PLAN)
+    for party in (0, 1)
 ]
 OWN = {name: credentials(name, KNOWN) for name in KNOWN}
 

@@ -69,7 +69,15 @@ def test_sockets_give_what_one_process_gives(tmp_path, comparison, needed):
     )
     assert PlanDocument.parse(document.document()) == document
     requests = [
-        DealRequest(task="task", round=1, hospital="HospitalMSP", attempt=1, party=index, plan=document)
+        DealRequest(
+            task="task",
+            round=1,
+            hospital="HospitalMSP",
+            updates=(("HospitalMSP", "c" * 64),),
+            attempt=1,
+            party=index,
+            plan=document,
+        )
         for index in (0, 1)
     ]
     listener = PartyListener()

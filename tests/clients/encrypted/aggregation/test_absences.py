@@ -88,7 +88,7 @@ def test_without_the_dealer_nothing_is_attested_until_it_is_back(make: Make) -> 
 
 def test_a_dealer_that_lost_its_seeds_attests_nothing(make: Make) -> None:
     rig = aggregating(make)
-    for place in (rig.folder / DEALER / "000001").glob("*.seeds"):
+    for place in (rig.folder / DEALER / "000001").glob("*.mask"):
         place.unlink()
     rig.share()
     rig.attest_masks()

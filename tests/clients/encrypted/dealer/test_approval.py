@@ -1,26 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the dealer deals for: hospitals of the task, and candidates of the round that have left since."""
+"""What the dealer deals for: the updates that the ledger froze, each under the nonce it gave, each mask once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from medquorum.clients.encrypted.dealer.approval import check_request
-from medquorum.clients.encrypted.verification.spec import make_sum_spec, plan_document
+from medquorum.clients.encrypted.dealer.approval import Approval
+from medquorum.clients.encrypted.dealer.mask_seeds import MaskContext, MaskSeeds
+from medquorum.clients.encrypted.verification.dealer_material import deal_request
+from medquorum.clients.encrypted.verification.spec import make_spec, make_sum_spec, plan_document
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.gateway import GatewayError
+from medquorum.verifier.binding.masks import update_mask
+from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A
 from medquorum_testing.encrypted_consortium import EncryptedConsortium, settings
 from medquorum_testing.ledger_contract import LedgerContract
 
 H1, H2, H3 = HOSPITALS
-Make = Callable[..., tuple[EncryptedConsortium, Ledger]]
+GENESIS = "a" * 64
+
+
+class Dealing(NamedTuple):
+    """A ledger, what its dealer reads of it, and what it approves."""
+
+    demo: EncryptedConsortium
+    ledger: Ledger
+    approval: Approval
+    seeds: MaskSeeds
+
+    def request(self, hospital: str, updates: tuple[str, ...] = (), **changes: Any) -> DealRequest:
+        task, status = self.ledger.task("demo"), self.ledger.status("demo", 1)
+        spec = make_sum_spec(task, status, updates) if updates else make_spec(task, status, hospital)
+        return deal_request(task, 0, spec, 1, 0, "tree").model_copy(update=changes)
+
+
+Make = Callable[..., Dealing]
 
 
 @pytest.fixture
@@ -28,67 +50,147 @@ def verifying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Make a round whose candidates are all three hospitals, of which the first one has left the task since."""
     monkeypatch.setattr("medquorum.chaincode.transactions.task.LEAST_IN_A_SUM", 2)
 
-    def make(**task: Any) -> tuple[EncryptedConsortium, Ledger]:
-        demo = EncryptedConsortium(tmp_path / "ledger")
+    def make(
+        channel: str = GENESIS, ledger: str = "ledger", dealer: str = "dealer", salt: bytes = b"", **task: Any
+    ) -> Dealing:
+        demo = EncryptedConsortium(tmp_path / ledger)
         demo.begin(minimum_accepted=2, **task)
         demo.submit(A, "OpenRound", "demo", 1)
+        reader = Ledger(LedgerContract(demo, DEALER), DEALER, A)
+        seeds = MaskSeeds(tmp_path / dealer)
+        approval = Approval(reader, reader.task("demo"), channel, seeds)
         for hospital in HOSPITALS:
-            demo.hand_in(hospital, hospital.encode())
+            nonce = approval.nonce(hospital, "demo", 1, demo.base())
+            demo.hand_in(hospital, hospital.encode(), salt=salt, nonce=nonce)
         demo.submit(A, "CloseSubmissions", "demo", 1, "")
         demo.submit(A, "UpdateHospitals", "demo", [H2, H3])
-        return demo, Ledger(LedgerContract(demo, DEALER), DEALER, A)
+        return Dealing(demo, reader, approval, seeds)
 
     return make
 
 
-def request(ledger: Ledger, hospital: str, updates: int = 0, **changes: Any) -> DealRequest:
-    plan = plan_document(ledger.task("demo"), hospital, updates=updates)
-    return DealRequest(
-        **{"task": "demo", "round": 1, "hospital": hospital, "attempt": 1, "party": 0, "plan": plan} | changes
-    )
-
-
 def test_a_candidate_that_left_still_gets_material(verifying: Make) -> None:
-    _, ledger = verifying()
-    task = ledger.task("demo")
+    dealing = verifying()
+    task = dealing.ledger.task("demo")
     for hospital in HOSPITALS:
-        check_request(ledger, task, request(ledger, hospital))
+        dealing.approval.check(dealing.request(hospital))
     for other in (
-        request(ledger, "Hospital9MSP"),
-        request(ledger, H1, plan=plan_document(task, H1, first_batch=3), task="other"),
-        request(ledger, H2, plan=plan_document(task, H2, updates=2)),
+        dealing.request(H1).model_copy(update={"hospital": "Hospital9MSP"}),
+        dealing.request(H1, plan=plan_document(task, H1, first_batch=3), task="other"),
+        dealing.request(H2, plan=plan_document(task, H2, updates=2)),
+        dealing.request(H2).model_copy(update={"updates": ((H2, "0" * 64),)}),
+        dealing.request(H2).model_copy(update={"updates": ((H3, "0" * 64),)}),
+        dealing.request(H2).model_copy(
+            update={"updates": (*dealing.request(H2).updates, *dealing.request(H3).updates)}
+        ),
     ):
         with pytest.raises(MaterialError, match="is not the plan of the task demo"):
-            check_request(ledger, task, other)
+            dealing.approval.check(other)
 
 
-def test_a_hospital_that_left_gets_none_in_a_later_round(verifying: Make) -> None:
-    demo, ledger = verifying()
-    demo.submit(A, "AbortRound", "demo", 1, "next")
-    demo.submit(A, "OpenRound", "demo", 2)
+def test_nothing_is_dealt_in_another_round(verifying: Make) -> None:
+    dealing = verifying()
+    wanted = dealing.request(H1)
+    dealing.demo.submit(A, "AbortRound", "demo", 1, "next")
     with pytest.raises(MaterialError):
-        check_request(ledger, ledger.task("demo"), request(ledger, H1, round=2))
+        dealing.approval.check(wanted)
+    dealing.demo.submit(A, "OpenRound", "demo", 2)
+    with pytest.raises(ProtocolError, match="round 2 is open here"):
+        dealing.approval.check(wanted.model_copy(update={"round": 2}))
 
 
-def test_sums_are_of_as_many_updates_as_there_are_candidates(verifying: Make) -> None:
-    _, ledger = verifying(rule={"name": "prefix", "slack": 0}, encrypted=settings())
-    task = ledger.task("demo")
-    name = make_sum_spec(task, ledger.status("demo", 1), HOSPITALS).name.hospital
-    for updates in (1, 3):
-        check_request(ledger, task, request(ledger, name, updates))
-    with pytest.raises(MaterialError):
-        check_request(ledger, task, request(ledger, name, 4))
+def test_sums_are_of_candidates_as_they_were_frozen(verifying: Make) -> None:
+    dealing = verifying(rule={"name": "prefix", "slack": 0}, encrypted=settings())
+    for updates in ((H1,), (H3, H1, H2)):
+        dealing.approval.check(dealing.request("", updates))
+    wanted = dealing.request("", (H1, H2))
+    first, second = wanted.updates
+    for other in (
+        wanted.model_copy(update={"updates": (second, first)}),
+        wanted.model_copy(update={"updates": (first, (H2, "0" * 64))}),
+        wanted.model_copy(update={"updates": (first,)}),
+    ):
+        with pytest.raises(MaterialError):
+            dealing.approval.check(other)
+
+
+def test_nonces_are_for_who_takes_part_in_the_open_round(verifying: Make) -> None:
+    dealing = verifying()
+    base = dealing.demo.base()
+    with pytest.raises(ProtocolError, match="round 1 is not open"):
+        dealing.approval.nonce(H2, "demo", 1, base)
+    dealing.demo.submit(A, "AbortRound", "demo", 1, "next")
+    dealing.demo.submit(A, "OpenRound", "demo", 2)
+    nonce = dealing.approval.nonce(H2, "demo", 2, base)
+    assert nonce == dealing.approval.nonce(H2, "demo", 2, base) != dealing.approval.nonce(H3, "demo", 2, base)
+    for hospital, task, number, model in (
+        (H1, "demo", 2, base),
+        (A, "demo", 2, base),
+        (H2, "other", 2, base),
+        (H2, "demo", 3, base),
+        (H2, "demo", 2, "0" * 64),
+    ):
+        with pytest.raises(ProtocolError):
+            dealing.approval.nonce(hospital, task, number, model)
+
+
+def test_another_ledgers_update_gets_no_mask_of_this_one(verifying: Make) -> None:
+    """A network made anew, with a task of the same name and a dealer that kept its folder (fault 3)."""
+    first = verifying(channel=GENESIS)
+    first.approval.check(first.request(H2))
+    kept = first.seeds.of(MaterialId("demo", 1, H2))
+    with pytest.raises(MaterialError, match="for another channel, task or base model"):
+        verifying(channel="b" * 64, ledger="other", salt=b"other")
+    second = verifying(channel="b" * 64, ledger="third", dealer="another folder", salt=b"other")
+    second.approval.check(second.request(H2))
+    assert not {*kept} & {*second.seeds.of(MaterialId("demo", 1, H2))}
+    stolen = Approval(second.ledger, second.ledger.task("demo"), "b" * 64, first.seeds)
+    with pytest.raises(MaterialError, match="for another channel, task or base model"):
+        stolen.check(second.request(H2))
+    assert first.seeds.of(MaterialId("demo", 1, H2)) == kept
+
+
+def test_a_mask_is_dealt_for_one_commitment(tmp_path: Path) -> None:
+    seeds, context = MaskSeeds(tmp_path), MaskContext(GENESIS, "t" * 64, 1, "b" * 64, H1)
+    nonce = seeds.nonce(context)
+    name = MaterialId("demo", 1, H1)
+    with pytest.raises(MaterialError, match="is gone"):
+        seeds.of(name)
+    with pytest.raises(MaterialError, match="names another nonce"):
+        seeds.bind(context, "c" * 64, "0" * 64)
+    seeds.bind(context, "c" * 64, nonce)
+    for again in (seeds, MaskSeeds(tmp_path)):
+        again.bind(context, "c" * 64, nonce)
+        with pytest.raises(MaterialError, match="was dealt for another update"):
+            again.bind(context, "d" * 64, nonce)
+        assert again.of(name) == seeds.of(name)
+    with pytest.raises(MaterialError, match="the nonce of Hospital2MSP in round 1 is gone"):
+        seeds.bind(replace(context, hospital=H2), "c" * 64, nonce)
+
+
+@pytest.mark.parametrize("field", ["channel", "task", "round", "base", "hospital"])
+def test_all_that_a_mask_is_for_changes_it(tmp_path: Path, field: str) -> None:
+    context = MaskContext(GENESIS, "t" * 64, 1, "b" * 64, H1)
+    other = replace(context, **{field: 2 if field == "round" else "0" * 64})
+    secret, masks = [bytes(32)], []
+    for number, one in enumerate((context, other)):
+        seeds = MaskSeeds(tmp_path / str(number))
+        with pytest.MonkeyPatch.context() as same:
+            same.setattr("medquorum.clients.encrypted.dealer.mask_seeds.new_seed", lambda: secret[0])
+            seeds.bind(one, "c" * 64, seeds.nonce(one))
+        masks.append(update_mask(seeds.of(MaterialId("demo", one.round, one.hospital)), MaterialId("demo", 1, H1), 4))
+    assert (masks[0] != masks[1]).all()
 
 
 def test_a_dealer_whose_peer_is_away_refuses_for_now(verifying: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks is told the error's type only."""
-    _, ledger = verifying()
-    task, wanted = ledger.task("demo"), request(ledger, H1)
+    dealing = verifying()
+    wanted = dealing.request(H1)
 
     def away(*_: object) -> None:
         raise GatewayError("the peer cannot be reached", "Start it", code="UNAVAILABLE")
 
-    monkeypatch.setattr(Ledger, "task", away)
+    monkeypatch.setattr(Ledger, "status", away)
     with pytest.raises(ProtocolError, match="has a GatewayError of its own") as refused:
-        check_request(ledger, task, wanted)
+        dealing.approval.check(wanted)
     assert "cannot be reached" not in str(refused.value)

@@ -75,7 +75,8 @@ def test_the_share_of_a_hospital_that_left_is_taken(demo: EncryptedConsortium, t
     values = np.frombuffer(demo.good_update(), dtype="<i4").astype(np.int64)
     given = commit_shares(ShareContext("demo", 1, left, base, demo.layout), (B, A), values, os.urandom(32))
     commitments = {party: one.commitment for party, one in zip((B, A), given, strict=True)}
-    demo.submit(left, "SubmitUpdate", "demo", 1, {"base": base, "layout": demo.layout, "shares": commitments})
+    update = {"base": base, "layout": demo.layout, "shares": commitments, "nonce": "9" * 64}
+    demo.submit(left, "SubmitUpdate", "demo", 1, update)
     demo.submit(A, "UpdateHospitals", "demo", HOSPITALS[1:])
     shares = store(demo, tmp_path)
     shares.take("demo", 1, left, given[1].value)

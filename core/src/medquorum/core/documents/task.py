@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
-from medquorum.core import rules
+from medquorum.core import canonical, rules
 from medquorum.core.documents.chunk import Length, Store, chunk_sizes
 from medquorum.core.documents.document import Attribute, Document
 from medquorum.core.documents.encrypted import Encrypted
@@ -73,6 +74,16 @@ class Task(Document):
         if len(set(members)) != len(members):
             raise ValueError("an organisation is named twice")
         return sorted(members)
+
+    @property
+    def fixed_hash(self) -> str:
+        """SHA-256 of what no transaction changes in a task; members may join, leave, or lose a role."""
+        fields = self.plain()
+        for name in ("coordinator", "hospitals", "joined", "left", "standby"):
+            fields.pop(name, None)
+        if self.encrypted is not None:
+            fields["encrypted"] = self.encrypted.model_dump(exclude={"aggregators", "services"})
+        return sha256(canonical.encode(fields)).hexdigest()
 
     @property
     def chunk_sizes(self) -> list[int]:

@@ -22,7 +22,7 @@ class Update(Document):
     """What a hospital is bound to: base, layout, and the hash of every private value or share."""
 
     kind: ClassVar[str] = "update"
-    optional: ClassVar[frozenset[str]] = frozenset({"chunks", "shares"})
+    optional: ClassVar[frozenset[str]] = frozenset({"chunks", "nonce", "shares"})
 
     task: TaskName
     round: RoundIndex
@@ -31,11 +31,14 @@ class Update(Document):
     layout: Hash
     chunks: ChunkHashes | None = None
     shares: dict[MspId, Hash] | None = None
+    nonce: Hash | None = None
 
     @model_validator(mode="after")
     def _either(self) -> Update:
         if (self.chunks is None) == (self.shares is None):
             raise ValueError("an update has either chunks or shares")
+        if (self.nonce is None) != (self.shares is None):
+            raise ValueError("shares, and nothing else, are submitted under the dealer's nonce")
         return self
 
     @property

@@ -51,7 +51,7 @@ def put_update_chunk(context: Context, task: TaskId, round_number: RoundNumber, 
 
 @transaction
 def submit_update(context: Context, task: TaskId, round_number: RoundNumber, document: Json) -> Answer:
-    """Freeze the caller's update {base, layout, chunks, encrypted: shares}; once per round."""
+    """Freeze the caller's update {base, layout, chunks, encrypted: shares, nonce}; once per round."""
     described = _open_task(context, task, round_number)
     update = Update.from_argument("BAD_UPDATE", document, task=task, round=round_number, hospital=context.msp)
     base = get_round(context, task, round_number).base
@@ -96,7 +96,7 @@ def _check_chunks(context: Context, task: Task, update: Update) -> None:
 
 def _check_shares(parties: list[str], update: Update) -> None:
     if update.shares is None:
-        raise ContractError("BAD_UPDATE", f"the task {update.task} is encrypted", "Send {base, layout, shares}")
+        raise ContractError("BAD_UPDATE", f"the task {update.task} is encrypted", "Send {base, layout, shares, nonce}")
     if update.shares.keys() != set(parties):
         raise ContractError(
             "BAD_LAYOUT", f"the shares are for {sorted(update.shares)}, the parties are {', '.join(parties)}"

@@ -110,8 +110,12 @@ class Hospital:
                 document["chunks"] = update.chunks
             else:
                 document["shares"] = self._sender.commitments(round_number, update)
+                document["nonce"] = self._sender.nonce(round_number, base)
             with self._report.phase("submit", round=round_number):
                 self._transactions.submit("SubmitUpdate", self._task.task, round_number, document)
+        except ProtocolError as error:
+            structlog.get_logger().warning("no_nonce", cause=str(error))
+            return WAIT_FOR_OTHERS
         except ContractError as error:
             if error.code == "ALREADY_PUT":
                 # What this hospital put before its disk was lost: it cannot be replaced, the next round is anew.

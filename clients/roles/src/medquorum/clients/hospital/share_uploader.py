@@ -14,6 +14,7 @@ from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.binding.commitment import CommittedShare, ShareContext, commit_shares, open_share
 from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.nonces import take_nonce
 from medquorum.verifier.service.share_upload import upload_share
 
 __all__ = ["ShareUploader"]
@@ -32,6 +33,17 @@ class ShareUploader:
         self._credentials = credentials
         self._report = report
         self._sent: set[tuple[int, str]] = set()
+
+    def nonce(self, round_number: int, base: str) -> str:
+        """Ask the dealer for the nonce that ``SubmitUpdate`` names.
+
+        Raises
+        ------
+        ProtocolError
+            The dealer was not reached, or refuses.
+        """
+        dealer, task = self._settings.dealer, self._task.task
+        return take_nonce(self._credentials, self._settings.services[dealer], dealer, task, round_number, base, TIMEOUT)
 
     def commitments(self, round_number: int, update: StoredUpdate) -> Mapping[str, str]:
         """Return what ``SubmitUpdate`` binds the hospital to, by party."""

@@ -67,6 +67,7 @@ def run_role(
         structlog.contextvars.bind_contextvars(task=task_name)
         session.report.event("started", task=task_name)
         try:
+            _bind_folder(session, control)
             with EventTrigger(
                 session.network, CHAINCODE, control, {"TaskCreated"}, session.state / "checkpoint.json"
             ) as trigger:
@@ -76,6 +77,15 @@ def run_role(
                 reconcile(_handling(session, trigger, step), control)
         except Stopped:
             session.report.event("stopped", task=task_name)
+
+
+def _bind_folder(session: Session, control: LoopControl) -> None:
+    """Refuse a folder of another channel, before anything of it is used; wait for the own peer."""
+
+    def look() -> None:
+        _ = session.genesis
+
+    reconcile(look, control)
 
 
 def _found_task(session: Session, name: str, control: LoopControl) -> Task:

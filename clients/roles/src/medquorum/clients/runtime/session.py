@@ -7,6 +7,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import structlog
@@ -15,6 +16,7 @@ from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.outbox import Outbox
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime import logs
+from medquorum.clients.runtime.channel import bind_folder, genesis_hash
 from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.task import Task
@@ -39,6 +41,14 @@ class Session:
     outbox: Outbox
     report: Report
     state: Path
+    channel: str
+
+    @cached_property
+    def genesis(self) -> str:
+        """The hash of the channel's genesis; on first use the folder is bound to it."""
+        found = genesis_hash(self.network)
+        bind_folder(self.state, self.channel, found)
+        return found
 
     def task_folder(self, task: Task) -> Path:
         """Return where the process keeps what belongs to a task."""
@@ -87,7 +97,7 @@ def open_session(role: str, connection: Connection) -> Iterator[Session]:
         network = gateway.get_network(connection.channel)
         outbox = Outbox(network.get_contract(CHAINCODE), Submissions(gateway, state / "submissions"))
         report = Report(role, msp, as_json=connection.as_json)
-        yield Session(network, Ledger(outbox, msp, profile.peer_msp_id), outbox, report, state)
+        yield Session(network, Ledger(outbox, msp, profile.peer_msp_id), outbox, report, state, connection.channel)
 
 
 @contextmanager

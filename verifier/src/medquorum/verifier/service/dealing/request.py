@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from medquorum.core import canonical
-from medquorum.core.documents.fields import RoundIndex, TaskName
+from medquorum.core.documents.fields import MAX_MEMBERS, Hash, MspId, RoundIndex, TaskName
 from medquorum.core.message import Attempt, Message
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.randomness.identifier import MaterialId
@@ -23,6 +24,8 @@ class DealRequest(Message):
     ----------
     hospital
         MSP id, or the name of a sum of updates.
+    updates
+        The hospital and its frozen commitment; of a sum, all of its updates in their order.
     attempt
         Grows with every try; an attempt is dealt once.
     party
@@ -34,6 +37,7 @@ class DealRequest(Message):
     task: TaskName
     round: RoundIndex
     hospital: Annotated[str, Field(min_length=1, max_length=64)]
+    updates: Annotated[tuple[tuple[MspId, Hash], ...], Field(min_length=1, max_length=MAX_MEMBERS)]
     attempt: Attempt
     party: Annotated[int, Field(ge=0, le=1)]
     plan: PlanDocument
@@ -45,8 +49,9 @@ class DealRequest(Message):
 
     @property
     def key(self) -> bytes:
-        """The name as canonical JSON, by which the dealer remembers it."""
-        return canonical.encode([self.task, self.round, self.hospital, self.attempt])
+        """The name and the hash of the updates as canonical JSON, by which the dealer remembers it."""
+        bound = hashlib.sha256(canonical.encode([list(one) for one in self.updates])).hexdigest()
+        return canonical.encode([self.task, self.round, self.hospital, self.attempt, bound])
 
     @property
     def series(self) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
 from medquorum.clients.encrypted.aggregation.node import Node
 from medquorum.clients.encrypted.aggregation.resharing import Resharer
 from medquorum.clients.encrypted.commands.aggregator_process import NODE_TIMEOUT
-from medquorum.clients.encrypted.dealer.approval import check_request
+from medquorum.clients.encrypted.dealer.approval import Approval
 from medquorum.clients.encrypted.dealer.dealing import MaskAttestor
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
 from medquorum.clients.encrypted.party.agent import Party
@@ -34,6 +33,7 @@ from medquorum.core.documents.task import Task
 from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
+from medquorum.verifier.service.nonces import Nonces
 from medquorum.verifier.service.party_connection import SILENCE_TIMEOUT, PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server, Service
@@ -63,8 +63,10 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
     address = listen or settings.services[session.msp]
     seeds = MaskSeeds(session.task_folder(task))
     mask_attestor = MaskAttestor(session.ledger, session.transactions(task), task, seeds, session.report)
-    dealings = Dealings(session.task_folder(task) / "dealt", partial(check_request, session.ledger, task), seeds.of)
-    with Server(service_credentials(connection), address, [dealings, Salts(mask_attestor.salt)]):
+    approval = Approval(session.ledger, task, session.genesis, seeds)
+    dealings = Dealings(session.task_folder(task) / "dealt", approval.check, seeds.of)
+    services: list[Service] = [dealings, Nonces(approval.nonce), Salts(mask_attestor.salt)]
+    with Server(service_credentials(connection), address, services):
         session.report.event("listening", address=address)
         yield mask_attestor.step
 

@@ -1,44 +1,101 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the dealer deals for: the plan of its task, for an update or sum of updates of the request's round."""
+"""What the dealer deals for: the plan of its task, for the updates that the ledger froze in the request's round."""
 
 from __future__ import annotations
 
-from medquorum.clients.encrypted.verification.spec import is_sum, plan_document
+from hashlib import sha256
+
+from medquorum.clients.encrypted.dealer.mask_seeds import MaskContext, MaskSeeds
+from medquorum.clients.encrypted.verification.spec import plan_document, sum_name
 from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.core import canonical
+from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.gateway import GatewayError
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.refusal import outward
 
-__all__ = ["check_request"]
+__all__ = ["Approval"]
 
 
-def check_request(ledger: Ledger, task: Task, request: DealRequest) -> None:
-    """Refuse a request that is not for a hospital of the task, or a candidate of its round that has left since.
+class Approval:
+    """Approves requests and gives nonces in one task on one channel.
 
-    Raises
-    ------
-    MaterialError
-        It is for another task, another plan, a stranger's update, or the sum of more updates than there can be.
-    ContractError, ProtocolError
-        The ledger, or the own peer, cannot say.
+    Parameters
+    ----------
+    channel
+        Hash of the channel's genesis block.
     """
-    plan = request.plan
-    wanted = plan_document(task, request.hospital, plan.first_batch, plan.updates, comparing=plan.comparison)
-    named = not plan.updates or (task.judges_rounds and is_sum(request.hospital))
-    if request.task != task.task or plan != wanted or not named or not _known(ledger, request):
-        raise MaterialError(f"this is not the plan of the task {task.task}", "Compare the parties' task")
 
+    def __init__(self, ledger: Ledger, task: Task, channel: str, seeds: MaskSeeds) -> None:
+        self._ledger = ledger
+        self._task = task
+        self._channel = channel
+        self._seeds = seeds
 
-def _known(ledger: Ledger, request: DealRequest) -> bool:
-    """Return whether the task has this hospital, or so many; only else ask who the frozen candidates are."""
+    def check(self, request: DealRequest) -> None:
+        """Refuse a request that is not for updates of its round as they were frozen; bind their mask to them.
 
-    def fits(hospitals: set[str]) -> bool:
-        return request.plan.updates <= len(hospitals) if request.plan.updates else request.hospital in hospitals
+        Raises
+        ------
+        MaterialError
+            It is for another task, plan, round or update, or the mask was dealt for another one.
+        ProtocolError
+            The ledger, or the own peer, cannot say yet.
+        """
+        plan = request.plan
+        updates = len(request.updates) if plan.updates else 0
+        wanted = plan_document(self._task, request.hospital, plan.first_batch, updates, comparing=plan.comparison)
+        hospitals = [hospital for hospital, _ in request.updates]
+        named = sum_name(hospitals) if updates else hospitals[0]
+        if request.task != self._task.task or plan != wanted or request.hospital != named:
+            raise self._refusal()
+        if (updates and not self._task.judges_rounds) or (not updates and len(hospitals) > 1):
+            raise self._refusal()
+        status = self._status(request.round)
+        current = status.round
+        if current is None or current.state == "open":
+            raise ProtocolError(f"round {request.round} is open here", "Ask again: the dealer's peer may lag behind")
+        if current.state != "verifying" or any(current.commitments.get(h) != c for h, c in request.updates):
+            raise self._refusal()
+        if updates:
+            commitment = sha256(canonical.encode([list(one) for one in request.updates])).hexdigest()
+            self._seeds.bind(self._context(current, request.hospital), commitment, None)
+        else:
+            update = status.updates[request.hospital]
+            self._seeds.bind(self._context(current, request.hospital), update.commitment, update.nonce or "")
 
-    try:
-        hospitals = {*ledger.task(request.task).hospitals}
-        return fits(hospitals) or fits(hospitals | {*ledger.round(request.task, request.round).candidates})
-    except GatewayError as error:
-        raise ProtocolError(*outward(error)) from error
+    def nonce(self, hospital: str, task: str, round_number: int, base: str) -> str:
+        """Return the nonce for the update that a hospital is about to submit.
+
+        Raises
+        ------
+        ProtocolError
+            It takes no part in such an open round of the task on this base model, as far as the own peer knows.
+        """
+        if task != self._task.task:
+            raise ProtocolError(f"this is not the dealer of a task {task}", "Check the task and the address")
+        current = self._status(round_number).round
+        if current is None or current.state != "open" or current.base != base:
+            raise ProtocolError(f"round {round_number} is not open on {base} here", "Ask again, or train again")
+        try:
+            expected = self._ledger.task(task).taking_part(round_number)
+        except GatewayError as error:
+            raise ProtocolError(*outward(error)) from error
+        if hospital not in expected:
+            raise ProtocolError(f"{hospital} takes no part in round {round_number} of {task}", "Join the task first")
+        return self._seeds.nonce(self._context(current, hospital))
+
+    def _context(self, current: Round, hospital: str) -> MaskContext:
+        return MaskContext(self._channel, self._task.fixed_hash, current.round, current.base, hospital)
+
+    def _status(self, round_number: int) -> RoundStatus:
+        try:
+            return self._ledger.status(self._task.task, round_number)
+        except GatewayError as error:
+            raise ProtocolError(*outward(error)) from error
+
+    def _refusal(self) -> MaterialError:
+        return MaterialError(f"this is not the plan of the task {self._task.task}", "Compare the parties' task")

@@ -1,39 +1,151 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dealer's seeds of the updates' masks, on its disk until their rounds have ended, and its salt of each round."""
+"""The dealer's secrets of the updates' masks, on its disk until their rounds have ended, and its salt of each round.
+
+A mask is for one update on one channel: it follows from the channel's genesis, the task, the round, the base model and
+the hospital, and is dealt for one commitment. The update names a nonce that nobody else could have given.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
+from medquorum.core import canonical
 from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError
 from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.randomness.stream import SEED_BYTES, new_seed
+from medquorum.verifier.randomness.stream import new_seed
 
-__all__ = ["MaskSeeds"]
+__all__ = ["MaskContext", "MaskSeeds"]
+
+
+@dataclass(frozen=True)
+class MaskContext:
+    """What a mask is for.
+
+    Attributes
+    ----------
+    channel
+        Hash of the channel's genesis block.
+    task
+        Hash of what no transaction changes in the task's document.
+    base
+        Hash of the round's base model.
+    hospital
+        MSP id, or the name of a sum of updates.
+    """
+
+    channel: str
+    task: str
+    round: int
+    base: str
+    hospital: str
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of all of it."""
+        named = ["medquorum mask v1", self.channel, self.task, self.round, self.base, self.hospital]
+        return hashlib.sha256(canonical.encode(named)).digest()
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """One mask's secret, what it is for, and the commitment that it was dealt for, empty before."""
+
+    secret: bytes
+    context: bytes
+    commitment: str
+
+    def derive(self, use: str) -> bytes:
+        """Return 32 bytes for a use; another context's are independent."""
+        return hmac.digest(self.secret, use.encode() + self.context, "sha256")
 
 
 class MaskSeeds:
-    """Seeds by round and hospital: whoever has them and a party's masked parameters has the update."""
+    """Secrets by round and hospital: whoever has them and a party's masked parameters has the update."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._guard = threading.Lock()
+
+    def nonce(self, context: MaskContext) -> str:
+        """Return the nonce under which an update's mask will be dealt, hex; the same again when asked again.
+
+        Raises
+        ------
+        MaterialError
+            What is kept under that name is for another channel, task or base model.
+        """
+        with self._guard:
+            kept = self._read(context.round, context.hospital)
+            if kept is None:
+                kept = _Kept(new_seed(), context.digest, "")
+                self._write(context, kept)
+            return self._checked(context, kept).derive("nonce").hex()
+
+    def bind(self, context: MaskContext, commitment: str, nonce: str | None) -> None:
+        """Deal a mask for this commitment from now on, and for no other.
+
+        Parameters
+        ----------
+        nonce
+            The one that the update names; None for a sum of updates, which has none.
+
+        Raises
+        ------
+        MaterialError
+            The mask was dealt for another commitment, its secret is gone, or the nonce is not this dealer's.
+        """
+        if nonce is None:
+            self.nonce(context)
+        with self._guard:
+            kept = self._read(context.round, context.hospital)
+            if kept is None:
+                raise MaterialError(
+                    f"the nonce of {context.hospital} in round {context.round} is gone", "Abort the round"
+                )
+            self._checked(context, kept)
+            if nonce is not None and not hmac.compare_digest(kept.derive("nonce").hex(), nonce):
+                raise MaterialError(f"the update of {context.hospital} names another nonce", "Leave this update out")
+            if kept.commitment not in ("", commitment):
+                raise MaterialError(
+                    f"the mask of {context.hospital} in round {context.round} was dealt for another update",
+                    "Under one mask their difference would be known: leave this update out",
+                )
+            if not kept.commitment:
+                self._write(context, _Kept(kept.secret, kept.context, commitment))
 
     def of(self, name: MaterialId) -> tuple[bytes, bytes]:
-        """Return the seeds shared with P0 and P1 for an update's mask, drawn and kept when first asked for."""
-        raw = self._kept(name.round, f"{name.hospital}.seeds", lambda: new_seed() + new_seed())
-        return raw[:SEED_BYTES], raw[SEED_BYTES:]
+        """Return the seeds shared with P0 and P1 for the mask of an update that was bound.
+
+        Raises
+        ------
+        MaterialError
+            It was not, or its secret is gone.
+        """
+        kept = self._read(name.round, name.hospital)
+        if kept is None or not kept.commitment:
+            raise MaterialError(f"the mask of {name.hospital} in round {name.round} is gone", "Abort the round")
+        return kept.derive("seed 0"), kept.derive("seed 1")
 
     def draw_salt(self, round_number: int) -> bytes:
         """Return the salt to attest a round's masks with, drawn and kept the first time."""
-        return self._kept(round_number, "salt", new_seed)
+        place = round_folder(self._folder, round_number) / "salt"
+        if not place.exists():
+            make_private_folder(place.parent)
+            write_durably(place, new_seed())
+        return place.read_bytes()
 
     def salt(self, round_number: int) -> bytes:
         """Return the salt that a round's masks were attested with.
@@ -54,23 +166,41 @@ class MaskSeeds:
         Raises
         ------
         MaterialError
-            The seeds of one are gone.
+            The secret of one is gone.
         """
         total: IntArray = np.zeros(parameters, dtype=np.int64)
         for hospital in accepted:
-            if not (round_folder(self._folder, round_number) / f"{hospital}.seeds").exists():
-                raise MaterialError(f"the mask of {hospital} in round {round_number} is gone", "Abort the round")
             name = MaterialId(task, round_number, hospital)
             total += update_mask(self.of(name), name, parameters)
         return total
 
     def prune(self, before: int) -> None:
-        """Remove the seeds and salts of rounds before this one."""
+        """Remove the secrets and salts of rounds before this one."""
         prune_rounds(self._folder, before)
 
-    def _kept(self, round_number: int, name: str, draw: Callable[[], bytes]) -> bytes:
-        place = round_folder(self._folder, round_number) / name
+    def _checked(self, context: MaskContext, kept: _Kept) -> _Kept:
+        if kept.context != context.digest:
+            raise MaterialError(
+                f"the mask of {context.hospital} in round {context.round} is for another channel, task or base model",
+                "Give each channel's dealer a folder of its own with --state-dir",
+            )
+        return kept
+
+    def _read(self, round_number: int, hospital: str) -> _Kept | None:
+        place = self._place(round_number, hospital)
         if not place.exists():
-            make_private_folder(place.parent)
-            write_durably(place, draw())
-        return place.read_bytes()
+            return None
+        try:
+            fields = json.loads(place.read_bytes())
+            return _Kept(bytes.fromhex(fields["secret"]), bytes.fromhex(fields["context"]), str(fields["commitment"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise MaterialError(f"{place} is no mask's secret", "Abort the round") from error
+
+    def _write(self, context: MaskContext, kept: _Kept) -> None:
+        place = self._place(context.round, context.hospital)
+        make_private_folder(place.parent)
+        fields = {"commitment": kept.commitment, "context": kept.context.hex(), "secret": kept.secret.hex()}
+        write_durably(place, json.dumps(fields).encode())
+
+    def _place(self, round_number: int, hospital: str) -> Path:
+        return round_folder(self._folder, round_number) / f"{hospital}.mask"

@@ -11,7 +11,7 @@ from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.session.spec import VerificationSpec
 
-__all__ = ["TaskDealer"]
+__all__ = ["TaskDealer", "deal_request"]
 
 
 class TaskDealer:
@@ -27,15 +27,27 @@ class TaskDealer:
 
     def take(self, spec: VerificationSpec, attempt: int, first: int, comparing: Comparing) -> Material:
         """Ask for a verification's material, for an attempt, its first batch and its comparison back end."""
-        name = spec.name
-        averaging = spec.plan.averaging
-        updates = 0 if averaging is None else averaging.updates
-        plan = plan_document(self._task, name.hospital, first, updates, comparing=comparing)
-        request = DealRequest(
-            task=name.task, round=name.round, hospital=name.hospital, attempt=attempt, party=self._index, plan=plan
-        )
+        request = deal_request(self._task, self._index, spec, attempt, first, comparing)
         return Material.take(self._credentials, self._address, self._dealer, request)
 
     def bandwidth(self) -> float:
         """Measure the bytes a second that come from the dealer."""
         return measure_dealer(self._credentials, self._address, self._dealer)
+
+
+def deal_request(
+    task: Task, index: int, spec: VerificationSpec, attempt: int, first: int, comparing: Comparing
+) -> DealRequest:
+    """Return what party ``index`` asks the dealer for."""
+    name = spec.name
+    averaging = spec.plan.averaging
+    updates = 0 if averaging is None else averaging.updates
+    return DealRequest(
+        task=name.task,
+        round=name.round,
+        hospital=name.hospital,
+        updates=tuple((hospital, commitment) for hospital, commitment in spec.facts["updates"]),
+        attempt=attempt,
+        party=index,
+        plan=plan_document(task, name.hospital, first, updates, comparing=comparing),
+    )

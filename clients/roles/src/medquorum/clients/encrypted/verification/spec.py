@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -19,7 +18,7 @@ from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.spec import VerificationSpec
 
-__all__ = ["is_sum", "make_spec", "make_sum_spec", "plan_document", "settings_of"]
+__all__ = ["make_spec", "make_sum_spec", "plan_document", "settings_of", "sum_name"]
 
 _SUM = "sum of "
 
@@ -75,13 +74,13 @@ def make_spec(task: Task, status: RoundStatus, hospital: str) -> VerificationSpe
 
 def make_sum_spec(task: Task, status: RoundStatus, hospitals: Sequence[str]) -> VerificationSpec:
     """Make the spec of evaluating the model that the sum of these candidates' updates leads to."""
-    name = f"{_SUM}{sha256(canonical.encode(list(hospitals))).hexdigest()[:32]}"
+    name = sum_name(hospitals)
     return _spec(task, status, name, hospitals, plan_document(task, name, updates=len(hospitals)))
 
 
-def is_sum(name: str) -> bool:
-    """Return whether a verification's name is one of several updates together; no MSP id has a space."""
-    return re.fullmatch(f"{_SUM}[0-9a-f]{{32}}", name) is not None
+def sum_name(hospitals: Sequence[str]) -> str:
+    """Return the name of the verification of these updates together, in this order; no MSP id has a space."""
+    return f"{_SUM}{sha256(canonical.encode(list(hospitals))).hexdigest()[:32]}"
 
 
 def _spec(
