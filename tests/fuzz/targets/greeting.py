@@ -3,29 +3,40 @@
 
 from medquorum.core import canonical
 from medquorum.errors import ProtocolError
+from medquorum.verifier.opening.result import ResultShare
 from medquorum.verifier.session.greeting import Greeting, hashed
-from medquorum.verifier.session.journal import Journal
-from medquorum.verifier.session.session import PartyInputs, Session
+from medquorum.verifier.session.journal import Journal, KeptResult
+from medquorum.verifier.session.session import Session
+from medquorum.verifier.session.spec import Material, PartyInputs
 from medquorum_testing.fuzzing import scratch_file
 from medquorum_testing.one_session import CASE, spec
 
 SPEC = spec("tree", only_bit=False)
-INPUTS = PartyInputs(CASE.base, CASE.flat())
 PATH = scratch_file("greeted.journal")
+SHARE = ResultShare((bytes(33), bytes(36)))
 GREETING = Greeting(
     attempts=0,
     batches=(),
     comparing=None,
+    dealt=0,
     facts=hashed(SPEC.facts),
     images=True,
     refusals=0,
+    result=0,
+    revealing=False,
     share=True,
     statement=None,
 )
-SEEDS = [
-    canonical.encode(GREETING.model_dump(mode="json") | changes)
-    for changes in ({}, {"attempts": 7, "batches": [1, 3]}, {"comparing": "fss"}, {"images": False}, {"share": False})
+CHANGES: list[dict[str, object]] = [
+    {},
+    {"attempts": 7, "batches": [1, 3], "dealt": 2},
+    {"attempts": 1, "result": 1},
+    {"attempts": 1, "result": 1, "revealing": True},
+    {"comparing": "fss"},
+    {"images": False},
+    {"share": False},
 ]
+SEEDS = [canonical.encode(GREETING.model_dump(mode="json") | changes) for changes in CHANGES]
 
 
 class Transport:
@@ -47,11 +58,22 @@ class Transport:
         pass
 
 
-def no_material(*_: object) -> None:
-    raise ProtocolError("the dealer is away")
+class NoDealer:
+    """A dealer that is away."""
+
+    def take(self, *_: object) -> Material:
+        raise ProtocolError("the dealer is away")
+
+    def bandwidth(self) -> float:
+        return 1e9
 
 
 def run(data: bytes) -> None:
+    """Greet a party that is at its begin, or one whose share of the result is on its disk."""
+    index, begun = sum(data) % 2, sum(data) % 3 == 0
     PATH.unlink(missing_ok=True)
-    for index in (0, 1):
-        Session(index, Transport(data), Journal(PATH), SPEC, INPUTS, no_material, lambda: 1e9).run()
+    journal = Journal(PATH)
+    if begun:
+        journal.begin(1, 0, "tree")
+        journal.keep_result(KeptResult(1, SHARE, None, ("a", "b")))
+    Session(PartyInputs(index, SPEC, journal, NoDealer(), CASE.base, CASE.flat())).run(Transport(data))

@@ -8,6 +8,7 @@ import medquorum.clients.encrypted.party.control_messages  # noqa: F401  # subcl
 from medquorum.core import canonical
 from medquorum.core.message import Message
 from medquorum.core.model import catalogue
+from medquorum.verifier.service import nonces  # noqa: F401
 from medquorum.verifier.service.deliveries import Delivery
 from medquorum.verifier.session.greeting import Greeting, hashed
 
@@ -28,18 +29,21 @@ PLAN = {
     "updates": 0,
 }
 EXAMPLES = [
-    {"attempt": 1, "hospital": "Hospital1MSP", "party": 0, "plan": PLAN, "round": 1, "task": "demo"},
+    {"attempt": 1, "hospital": "Hospital1MSP", "party": 0, "plan": PLAN, "round": 1, "task": "demo",
+     "updates": [["Hospital1MSP", HASH]]},
     Delivery(
         kind="reshare", task="demo", round=1, set=HASH, nodes=("AMSP", "BMSP"), masked=HASH, messages=2
     ).model_dump(mode="json"),
     Greeting(
-        attempts=2, batches=(1, 2), comparing="fss", facts=hashed({"a": 1}), images=True, refusals=0, share=True,
-        statement=None,
+        attempts=2, batches=(1, 2), comparing="fss", dealt=2, facts=hashed({"a": 1}), images=True, refusals=0, result=2,
+        revealing=True, share=True, statement=None,
     ).model_dump(mode="json"),
     {"do": "verify", "hospitals": ["Hospital1MSP"]},
     {"task": "demo", "round": 1},
     {"task": "demo", "round": 1, "hospital": "Hospital1MSP"},
-    {"line": "demo/1/Hospital1MSP"},
+    {"task": "demo", "round": 1, "base": HASH},
+    {"nonce": HASH},
+    {"connection": "demo/1/Hospital1MSP"},
     {"set": HASH, "nodes": ["AMSP", "BMSP"]},
 ]  # fmt: skip
 

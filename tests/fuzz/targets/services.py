@@ -9,6 +9,7 @@ from medquorum.errors import MedquorumError, ShareError
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries
 from medquorum.verifier.service.frames import split_all
+from medquorum.verifier.service.nonces import Nonces
 from medquorum.verifier.service.party_connection import PartyListener
 from medquorum.verifier.service.salts import Salts
 from medquorum.verifier.service.share_receipt import ShareReceiptService
@@ -42,6 +43,7 @@ SERVICES = [
     ShareUpload(lambda *_: 100, lambda *_: None),
     ShareReceiptService("HospitalMSP", lambda *_: True),
     Salts(lambda *_: bytes(32)),
+    Nonces(lambda *_: "e" * 64),
     Deliveries(lambda *_: [100], lambda *_: None),
     PartyListener(0.01),
     Dealings(scratch_file("dealt"), refuse, patience=0.01),
@@ -50,6 +52,7 @@ METHODS = [
     "ShareUpload/PutShare",
     "ShareReceipt/Ask",
     "Salts/Take",
+    "Nonces/Take",
     "Aggregation/Put",
     "PartyConnection/Open",
     "Dealer/Deal",
@@ -75,7 +78,8 @@ HEADERS = [
     b'{"round":1,"task":"demo"}',
     b'["demo",1,"Hospital1MSP"]',
     b'{"hospital":"Hospital1MSP","round":1,"task":"demo"}',
-    b'{"line":"demo/1"}',
+    b'{"connection":"demo/1"}',
+    canonical.encode({"base": "e" * 64, "round": 1, "task": "demo"}),
     canonical.encode(REQUEST),
     canonical.encode(DELIVERY),
 ]
