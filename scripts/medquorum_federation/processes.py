@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from medquorum.errors import MedquorumError, NetworkError
+from medquorum.network.supervision.ending import memory_kills, why_ended
 
 __all__ = ["Roles", "ToolFailed", "run_tool"]
 
@@ -99,6 +100,7 @@ class Roles:
         self._logs = logs
         self._processes: dict[str, subprocess.Popen[str]] = {}
         self._lines: queue.Queue[Line] = queue.Queue()
+        self._kills = memory_kills()
         logs.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Roles:
@@ -126,9 +128,10 @@ class Roles:
         while True:
             yield self._lines.get()
 
-    def log_tail(self, role: str) -> str:
-        """Return the end of a role's log, for an error message."""
-        return (self._logs / f"{role}.log").read_text(errors="replace")[-1500:].strip()
+    def ended(self, role: str, code: int) -> NetworkError:
+        """Return the error of a role's process that ended before its task: why, and what to do."""
+        cause, remedy = why_ended(code, self._logs / f"{role}.log", self._kills)
+        return NetworkError(f"{role} ended before its task did: {cause}", remedy)
 
     def stop(self, grace: float = 10.0) -> None:
         """End every process: SIGTERM to its group, SIGKILL to what is left after ``grace`` seconds."""

@@ -123,7 +123,7 @@ class _Run:
                 if line.content["event"] == "exited":
                     # In the last round a role may see the end before the coordinator has told of it.
                     if line.content["code"] != 0 or len(self._closed) < self._options.rounds - 1:
-                        raise NetworkError(f"{line.role} ended unexpectedly: {roles.log_tail(line.role)}")
+                        raise roles.ended(line.role, line.content["code"])
                     running.discard(line.role)
                 else:
                     self._take(line.role, line.content)

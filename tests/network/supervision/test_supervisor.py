@@ -62,18 +62,21 @@ def test_a_process_that_dies_is_started_again_and_reported(folder: NetworkFolder
     record = records(folder)["one"]
     assert (record.restarts, record.last_exit, record.state) == (1, -signal.SIGKILL, "running")
     events = [json.loads(line) for line in folder.log("supervisor").read_text().splitlines()]
-    assert [e["name"] for e in events if e["event"].startswith("died")] == ["one"]
+    died = [(e["name"], e["cause"]) for e in events if e["event"].startswith("died")]
+    assert died == [("one", "killed by SIGKILL, which did not come from here")]
 
 
 def test_the_delay_grows(folder: NetworkFolder) -> None:
     # Long enough to be seen alive, as `supervise` wants to.
-    add(folder, "short", [sys.executable, "-c", "import time; time.sleep(0.5); raise SystemExit(7)"])
+    ends = "import time; time.sleep(0.5); print('fatal: no such file'); raise SystemExit(7)"
+    add(folder, "short", [sys.executable, "-c", ends])
     add(folder, "long", SLEEP)
     supervise(folder)
     await_true(lambda: records(folder)["short"].restarts >= 4, 60, "too few restarts")
     events = [json.loads(line) for line in folder.log("supervisor").read_text().splitlines()]
     delays = [e["seconds"] for e in events if e["event"].startswith("died")]
     assert delays[:4] == [0.5, 1.0, 2.0, 4.0]
+    assert {e["cause"] for e in events if e["event"].startswith("died")} == {"exit code 7: fatal: no such file"}
     assert records(folder)["short"].last_exit == 7
     assert alive(records(folder)["long"])
 

@@ -25,6 +25,7 @@ import structlog
 from medquorum.core.startup import prepare_process
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision.ending import memory_kills, why_ended
 from medquorum.network.supervision.processes import NETWORK_VARIABLE, Process, Record, alive, end, processes, records
 
 __all__ = ["Supervisor", "supervisor_name"]
@@ -114,7 +115,7 @@ class Supervisor:
         restarts, delay = 0, FIRST_DELAY
         record = Record(process.name, process.organisation, 0, 0.0, "stopped", digest=process.digest)
         while not ended.is_set():
-            begun = time.monotonic()
+            begun, kills, written = time.monotonic(), memory_kills(), self._written(process)
             try:
                 child = await self._spawn(process)
                 record = Record(
@@ -137,7 +138,9 @@ class Supervisor:
             if time.monotonic() - begun > HEALTHY_AFTER:
                 delay = FIRST_DELAY
             restarts += 1
-            log.warning("died; starting it again", name=process.name, exit=code, restarts=restarts, seconds=delay)
+            cause, remedy = why_ended(code, self.folder.log(process.name), kills, written)
+            fields = {"name": process.name, "exit": code, "cause": cause, "remedy": remedy}
+            log.warning("died; starting it again", **fields, restarts=restarts, seconds=delay)
             record = Record(process.name, process.organisation, 0, 0.0, "waiting", restarts, code, process.digest)
             record.save(self.folder)
             await _first(ended, delay)
@@ -146,6 +149,11 @@ class Supervisor:
             replace(record, pid=0, started=0.0, state="stopped", restarts=restarts).save(self.folder)
         else:
             self.folder.run(process.name).unlink(missing_ok=True)
+
+    def _written(self, process: Process) -> int:
+        """Return the bytes that a process' log has."""
+        path = self.folder.log(process.name)
+        return path.stat().st_size if path.exists() else 0
 
     async def _spawn(self, process: Process) -> asyncio.subprocess.Process:
         path = self.folder.log(process.name)
