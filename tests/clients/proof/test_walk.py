@@ -127,6 +127,41 @@ def test_a_revocation_counts_from_its_block_on(made: MemoryChain) -> None:
             proven(made, after, "b", b"2", begin)
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda config: setattr(config.fabric_node_ous, "enable", False),
+        lambda config: config.intermediate_certs.append(config.root_certs[0][:-40]),
+        lambda config: config.revocation_list.append(b"no list"),
+    ],
+    ids=["no NodeOUs", "a broken certificate", "a broken revocation list"],
+)
+def test_a_member_spoils_its_own_msp_for_nobody_else(made: MemoryChain, spoil: Callable[[Any], object]) -> None:
+    """Its administrator alone can have that ordered."""
+    made.configure(of_member("VerifierCMSP", spoil))
+    last = made.write("a", b"1")
+    for begin in (0, None):
+        assert proven(made, last, "a", b"1", begin)
+    made.configure(of_member("VerifierBMSP", spoil))
+    last = made.write("b", b"2")
+    with pytest.raises(CheckFailed, match="of VerifierBMSP, an organisation that"):
+        proven(made, last, "b", b"2")
+
+
+def test_an_orderer_renews_its_certificate_while_nobody_writes() -> None:
+    """The block it then signs states no time, and the last one stated lies before the certificate."""
+    made = MemoryChain()
+    later = datetime.now(UTC) + timedelta(days=30)
+    orderer = made.ordering[0]
+    made.orderers = [issued("Orderer1MSP", _lasting(orderer, Validity(later, later + timedelta(days=300))), "orderer")]
+    first = made.write("a", b"1", at=later.timestamp() + DAY)
+    made.configure(nothing)
+    last = made.write("b", b"2", at=later.timestamp() + 2 * DAY)
+    for transaction, key, value in ((first, "a", b"1"), (last, "b", b"2")):
+        for begin in (0, None):
+            assert proven(made, transaction, key, value, begin)
+
+
 def test_an_organisation_that_left_endorses_no_more(made: MemoryChain) -> None:
     made.configure(lambda group: group.groups["Application"].groups.pop("VerifierBMSP"))
     after = made.write("b", b"2")

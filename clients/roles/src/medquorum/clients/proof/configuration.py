@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +18,7 @@ from fabric_protos.orderer.configuration_pb2 import ConsensusType
 from medquorum.clients.proof.authorities import Authorities
 from medquorum.clients.proof.envelope import REMEDY, Entry, read_message
 from medquorum.clients.proof.identity import Identity, read_identity
-from medquorum.clients.proof.msp import Msp, read_msp
+from medquorum.clients.proof.msp import Msp, check_begun, read_msp
 from medquorum.errors import CheckFailed
 
 __all__ = ["BFT", "Configuration", "is_configuration", "read_configuration", "time_of"]
@@ -56,11 +57,14 @@ class Configuration:
         msp = (self.orderers if "orderer" in roles else self.members).get(identity.msp_id)
         if msp is None:
             raise CheckFailed(
-                f"{what} is signed by {identity}, an organisation that the channel's configuration does not have there",
+                f"{what} is signed by {identity}, an organisation that the channel's configuration does not have there "
+                "with NodeOUs and an MSP that can be read",
                 REMEDY,
                 check="signature",
             )
         role = msp.role_of(identity, moment)
+        if "orderer" not in roles:  # a block states no time, and the moment before it is no bound above
+            check_begun(identity, moment)
         if identity.msp_id in authorities:
             authorities.check(identity, moment)
         if role not in roles:
@@ -122,8 +126,13 @@ def time_of(entry: Entry) -> datetime:
 
 
 def _msps(group: Any, what: str) -> dict[str, Msp]:
-    found = [read_msp(one.values["MSP"].value, f"{what}, organisation {name!r},") for name, one in group.groups.items()]
-    return {msp.msp_id: msp for msp in found}
+    """Return the MSPs by id; what can't be read is left out, for each is its own administrator's alone to change."""
+    found: dict[str, Msp] = {}
+    for name, one in group.groups.items():
+        with suppress(CheckFailed):
+            msp = read_msp(one.values["MSP"].value, f"{what}, organisation {name!r},")
+            found[msp.msp_id] = msp
+    return found
 
 
 def _value(kind: Any, group: Any, name: str, what: str) -> Any:

@@ -21,7 +21,7 @@ from medquorum.clients.proof.identity import Identity
 from medquorum.core.x509 import chained
 from medquorum.errors import CheckFailed, ConfigError
 
-__all__ = ["ROLES", "TIME_WINDOW", "Msp", "check_time", "read_msp"]
+__all__ = ["ROLES", "TIME_WINDOW", "Msp", "check_begun", "check_unexpired", "read_msp"]
 
 ROLES = ("client", "peer", "admin", "orderer")
 TIME_WINDOW = timedelta(minutes=15)
@@ -37,20 +37,20 @@ class Msp:
     revocations: Sequence[x509.CertificateRevocationList] = field(repr=False)
 
     def role_of(self, identity: Identity, moment: datetime) -> str:
-        """Return the role of an identity whose certificate holds at a moment.
+        """Return the role of an identity whose certificate has not expired at a moment.
 
         Raises
         ------
         CheckFailed
-            The certificate is not issued by the organisation's authorities, is an authority's own, does not hold then,
-            is revoked, or has not exactly one role.
+            The certificate is not issued by the organisation's authorities, is an authority's own, had expired then, is
+            revoked, or has not exactly one role.
         """
         path = authority_path(identity.certificate, self.issuers)
         if path is None or identity.is_authority:
             raise CheckFailed(
                 f"the certificate of {identity} was not issued by its authority", REMEDY, check="signature"
             )
-        check_time(identity, moment)
+        check_unexpired(identity, moment)
         check_unrevoked(path, self.revocations, self.msp_id)
         roles = [self.roles[unit] for unit in identity.units if unit in self.roles]
         if len(roles) != 1 or roles[0][1] not in (None, path[1]):
@@ -61,18 +61,28 @@ class Msp:
         return roles[0][0]
 
 
-def check_time(identity: Identity, moment: datetime) -> None:
-    """Check that a certificate holds at a moment, as exactly as the clocks of endorsing peers go.
+def check_unexpired(identity: Identity, moment: datetime) -> None:
+    """Check that a certificate had not expired at a moment, as exactly as the clocks of endorsing peers go.
 
     Raises
     ------
     CheckFailed
-        It had expired, or did not hold yet.
+        It had.
     """
     if moment > identity.end + TIME_WINDOW:
         raise CheckFailed(
             f"the certificate of {identity} had expired on {identity.end:%Y-%m-%d}", REMEDY, check="signature"
         )
+
+
+def check_begun(identity: Identity, moment: datetime) -> None:
+    """Check that a certificate did hold already at a moment that its signer, or one after it, has stated.
+
+    Raises
+    ------
+    CheckFailed
+        It did not hold yet.
+    """
     if moment < identity.begin - TIME_WINDOW:
         raise CheckFailed(
             f"the certificate of {identity} did not hold before {identity.begin:%Y-%m-%d}", REMEDY, check="signature"
