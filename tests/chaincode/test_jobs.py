@@ -116,6 +116,30 @@ def test_error_of_the_computation_reaches_the_caller_and_does_not_stick(runner: 
     assert runner.advance(cache, "key", starting("a"), load, TIMEOUT) == 1
 
 
+def test_an_error_while_nobody_waits_is_raised_where_it_is_asked_for_next(runner: JobRunner) -> None:
+    """No transaction waits for a long step: its error would be lost, and the step made again for ever."""
+    cache: LruCache[int] = LruCache(4)
+    gate = threading.Event()
+    started: list[int] = []
+
+    def broken() -> Steps[int]:
+        yield DataRequest("update", "a")
+        gate.wait(TIMEOUT)
+        raise DataError("the set is corrupt")
+
+    def start() -> tuple[Steps[int], int]:
+        started.append(1)
+        return broken(), 1
+
+    assert isinstance(runner.advance(cache, "key", start, load, 0.02), Progress)
+    gate.set()
+    assert runner.advance(cache, "other", starting("a"), load, TIMEOUT) == 1  # the thread has done what was before it
+    with pytest.raises(DataError, match="corrupt"):
+        runner.advance(cache, "key", start, load, TIMEOUT)
+    assert len(started) == 1
+    assert runner.advance(cache, "key", starting("a"), load, TIMEOUT) == 1
+
+
 def test_busy(runner: JobRunner) -> None:
     cache: LruCache[int] = LruCache(4)
 

@@ -145,6 +145,7 @@ class JobRunner:
             if not job.finished:
                 self._feed(cache, key, job, load)
             elif job.error is not None:
+                self._forget(key, job)
                 raise job.error
             result = cache.get(key)
         return result
@@ -188,7 +189,7 @@ class JobRunner:
             raise
 
     def _step(self, cache: LruCache[R], key: Hashable, job: _Job, data: bytes | None) -> None:
-        """Run one step on the thread; its error is raised in the transactions that wait for the job."""
+        """Run one step on the thread; its error is raised in the transactions that wait for the job, or ask next."""
         try:
             job.request = next(job.steps) if data is None else job.steps.send(data)
         except StopIteration as end:
@@ -200,6 +201,12 @@ class JobRunner:
             job.done += 1
             job.idle = True
             self._queued -= 1
-            if job.finished:
+            if job.finished and job.error is None:
                 del self._jobs[key]
             self._change.notify_all()
+
+    def _forget(self, key: Hashable, job: _Job) -> None:
+        """Let a job whose error was raised be begun anew; nobody else may have done so already."""
+        with self._change:
+            if self._jobs.get(key) is job:
+                del self._jobs[key]
