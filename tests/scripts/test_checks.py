@@ -70,7 +70,7 @@ def made(folder: Path, pixels: Any = PIXELS, labels: Any = LABELS) -> str:
     ],
 )
 def test_what_is_wrong_with_a_run_is_said_first(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
-    base = str(free_port_base(300))
+    base = str(free_port_base(1200))
     found, text = run("medquorum_federation", tmp_path, *arguments, "--port-base", base)
     assert found == code, text
     assert text.startswith(f"error: {said}"), text

@@ -37,6 +37,8 @@ class Images:
         uint8, shape (n, channels, height, width).
     labels
         int64, shape (n,), classes counted from 0.
+    groups
+        Numbers or texts, shape (n,): whose image each is. A patient's images stay together where a set is divided.
 
     Raises
     ------
@@ -46,12 +48,18 @@ class Images:
 
     pixels: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
+    groups: npt.NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8:
             raise DataError(f"images must be uint8 (n, channels, height, width), not {_form(self.pixels)}")
         if self.labels.shape != self.pixels.shape[:1] or self.labels.dtype != np.int64:
             raise DataError(f"{len(self.pixels)} images need as many int64 labels, not {_form(self.labels)}")
+        if self.groups is not None and self.groups.shape != self.labels.shape:
+            raise DataError(
+                f"{len(self.pixels)} images need as many groups, not {_form(self.groups)}",
+                "Give each image its patient",
+            )
         if not len(self.labels):
             raise DataError("the set holds no image")
         if self.labels.min() < 0 or self.labels.max() > LARGEST_CLASS:
@@ -71,10 +79,12 @@ class Images:
 
     def take(self, chosen: npt.NDArray[np.int64]) -> Images:
         """Return the chosen images, in that order."""
-        return Images(self.pixels[chosen], self.labels[chosen])
+        return Images(self.pixels[chosen], self.labels[chosen], None if self.groups is None else self.groups[chosen])
 
     @classmethod
-    def from_arrays(cls, pixels: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Images:
+    def from_arrays(
+        cls, pixels: npt.NDArray[Any], labels: npt.NDArray[Any], groups: npt.NDArray[Any] | None = None
+    ) -> Images:
         """Take arrays as data sets store them.
 
         Parameters
@@ -83,8 +93,10 @@ class Images:
             Whole numbers 0..255, shape (n, h, w), (n, h, w, 1|3) or (n, 1|3, h, w).
         labels
             Whole numbers, shape (n,) or (n, 1).
+        groups
+            Whole numbers or texts, shape (n,) or (n, 1).
         """
-        return cls(_channels_first(_bytes(pixels)), _whole_labels(labels))
+        return cls(_channels_first(_bytes(pixels)), _whole_labels(labels), None if groups is None else _column(groups))
 
 
 def read_shard(path: Path) -> Images:
@@ -104,7 +116,7 @@ def part_of(arrays: Mapping[str, npt.NDArray[Any]], part: str, path: Path) -> Im
     if missing:
         raise DataError(f"{path} lacks {missing[0]}", "The layout is MedMNIST's: train_images, train_labels, ...")
     try:
-        images = Images.from_arrays(arrays[f"{part}images"], arrays[f"{part}labels"])
+        images = Images.from_arrays(arrays[f"{part}images"], arrays[f"{part}labels"], arrays.get(f"{part}groups"))
         if (brightest := images.pixels.max()) <= DARKEST:
             raise DataError(f"the brightest pixel of all is {brightest} of 255", _SCALE)
         return images
@@ -156,3 +168,9 @@ def _whole_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     if labels.ndim != 1:
         raise DataError(f"labels of shape {labels.shape} are not one class per image", "Multi-label sets do not fit")
     return labels.astype(np.int64)
+
+
+def _column(groups: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if groups.dtype.kind not in "iuUS":
+        raise DataError(f"groups must be whole numbers or texts, not {groups.dtype}", "Number the patients")
+    return groups[:, 0] if groups.ndim == 2 and groups.shape[1] == 1 else groups

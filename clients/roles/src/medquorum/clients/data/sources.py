@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medquorum.clients.data.groups import cut
 from medquorum.clients.data.idx import read_mnist
 from medquorum.clients.data.images import Images, part_of
 from medquorum.clients.data.npz import read_arrays
@@ -93,7 +94,16 @@ def _npz(path: Path, seed: int) -> Source:
         return _shuffled(part_of(arrays, "train_", path), seed)
     pixels = np.concatenate([images.pixels for images in held_out])
     labels = np.concatenate([images.labels for images in held_out])
-    return Source(part_of(arrays, "train_", path), Images(pixels, labels))
+    train, known = part_of(arrays, "train_", path), [images.groups for images in held_out if images.groups is not None]
+    if len(known) + (train.groups is not None) not in (0, len(held_out) + 1):
+        raise DataError(f"{path} has groups for some of its parts", "Give train_groups, val_groups and test_groups")
+    groups = np.concatenate(known) if known else None
+    if train.groups is not None and groups is not None and len(shared := np.intersect1d(train.groups, groups)):
+        raise DataError(
+            f"{path} has images of patient {shared[0]} both to train on and held out ({len(shared)} patients in all)",
+            "Put all images of a patient into one part, or give one part, which is divided by patient",
+        )
+    return Source(train, Images(pixels, labels, groups))
 
 
 def _downloaded(name: str, folder: Path | None) -> Path:
@@ -119,5 +129,5 @@ def _downloaded(name: str, folder: Path | None) -> Path:
 def _shuffled(images: Images, seed: int) -> Source:
     """Split a set without a split of its own: 7 parts in 10 to train on."""
     order = np.random.default_rng(seed).permutation(len(images))
-    cut = len(images) * 7 // 10
-    return Source(images.take(order[:cut]), images.take(order[cut:]))
+    first, second = cut(images, order, len(images) * 7 // 10)
+    return Source(images.take(first), images.take(second))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from medquorum.clients.data.groups import cut, members, usual_labels
 from medquorum.clients.data.images import Images
 from medquorum.clients.data.sources import Source
 from medquorum.errors import DataError
@@ -81,15 +82,14 @@ def deal(
     limit
         The most images the hospitals get together.
     verification
-        How many of the held-out images the verifiers get (default: half of them); the rest is the test set.
+        How many of the held-out images the verifiers get (default: half of them); the rest is the test set. All
+        images of a patient go to one part.
     """
     random = np.random.default_rng([seed, 1])
     train = source.train
     if limit is not None and limit < len(train):
         train = train.take(np.sort(random.permutation(len(train))[:limit]))
-    parts = even_split(len(train), hospitals, seed)
-    if alpha is not None:
-        parts = dirichlet_split(train.labels, hospitals, alpha, seed)
+    parts = _parts(train, hospitals, seed, alpha)
     order = random.permutation(len(source.held_out))
     size = len(order) // 2 if verification is None else verification
     if not 0 < size < len(order):
@@ -98,7 +98,25 @@ def deal(
             f"Choose between 1 and {len(order) - 1}",
         )
     held_out = source.held_out
-    return Deal(tuple(train.take(part) for part in parts), held_out.take(order[:size]), held_out.take(order[size:]))
+    judged, tested = cut(held_out, order, size)
+    return Deal(tuple(train.take(part) for part in parts), held_out.take(judged), held_out.take(tested))
+
+
+def _parts(train: Images, hospitals: int, seed: int, alpha: float | None) -> list[Indices]:
+    """Return each hospital's images; a patient, where patients are known, is dealt like one image."""
+    if train.groups is None:
+        if alpha is None:
+            return even_split(len(train), hospitals, seed)
+        return dirichlet_split(train.labels, hospitals, alpha, seed)
+    patients = members(train)
+    if len(patients) < hospitals:
+        raise DataError(
+            f"{len(patients)} patients cannot be dealt to {hospitals} hospitals", "Every hospital needs one patient"
+        )
+    dealt = even_split(len(patients), hospitals, seed)
+    if alpha is not None:
+        dealt = dirichlet_split(usual_labels(train, patients), hospitals, alpha, seed)
+    return [np.sort(np.concatenate([patients[number] for number in part])) for part in dealt]
 
 
 def _check(count: int, parts: int) -> None:

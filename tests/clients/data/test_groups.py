@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No patient has images in two parts."""
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medquorum.clients.data.groups import cut
+from medquorum.clients.data.images import Images
+from medquorum.clients.data.sources import load
+from medquorum.clients.data.split import deal
+from medquorum.errors import DataError
+
+COUNT = 240
+
+
+def images(groups: Any, count: int = COUNT) -> dict[str, Any]:
+    pixels = np.full((count, 4, 4), 100, np.uint8)
+    pixels[:, 0, 0] = np.arange(count) % 256
+    return {"images": pixels, "labels": np.arange(count) % 3, "groups": groups}
+
+
+def patients_of(parts: list[Images]) -> list[set[Any]]:
+    found = []
+    for part in parts:
+        assert part.groups is not None
+        found.append(set(part.groups.tolist()))
+    return found
+
+
+@pytest.mark.parametrize("alpha", [None, 0.5])
+@pytest.mark.parametrize("limit", [None, 100])
+def test_each_patient_is_in_one_part(alpha: float | None, limit: int | None, tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    np.savez(path, **images(np.array([f"patient {number // 6}" for number in range(COUNT)])))
+    source = load(str(path), seed=3)
+    dealt = deal(source, 4, seed=3, alpha=alpha, limit=limit)
+    found = patients_of([*dealt.shards, dealt.verification, dealt.test])
+    assert all(found)
+    assert all(not one & other for one, other in combinations(found, 2))
+    held_out = len(dealt.verification) + len(dealt.test)
+    assert abs(held_out - COUNT * 3 // 10) <= 6
+    assert abs(len(dealt.verification) - held_out // 2) <= 6
+
+
+@given(
+    groups=st.lists(st.integers(0, 6), min_size=2, max_size=40).filter(lambda given: len(set(given)) > 1),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 3),
+)
+def test_a_cut_loses_no_image_and_divides_no_patient(groups: list[int], share: float, seed: int) -> None:
+    count = len(groups)
+    whole = Images.from_arrays(np.full((count, 2, 2), 9, np.uint8), np.zeros(count, int), np.array(groups))
+    first, second = cut(whole, np.random.default_rng(seed).permutation(count), int(share * count))
+    assert sorted([*first.tolist(), *second.tolist()]) == list(range(count))
+    one, other = patients_of([whole.take(first), whole.take(second)])
+    assert not one & other
+
+
+def test_parts_of_a_file_may_not_share_a_patient(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    arrays = {f"train_{name}": value for name, value in images(np.arange(COUNT)[:, None]).items()}
+    arrays |= {f"test_{name}": value for name, value in images(np.arange(COUNT - 1, 2 * COUNT - 1)).items()}
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match=f"images of patient {COUNT - 1} both to train on and held out"):
+        load(str(path))
+    del arrays["test_groups"]
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match="groups for some of its parts"):
+        load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("groups", "cause"),
+    [
+        (np.zeros(COUNT, int), "one patient cannot be divided"),
+        (np.zeros(COUNT), "whole numbers or texts"),
+        (np.zeros(COUNT - 1, int), "need as many groups"),
+    ],
+)
+def test_groups_that_cannot_divide_are_refused(groups: Any, cause: str, tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    np.savez(path, **images(groups))
+    with pytest.raises(DataError, match=cause):
+        load(str(path))
+
+
+def test_too_few_patients_for_the_hospitals_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    np.savez(path, **images(np.arange(COUNT) % 4))
+    with pytest.raises(DataError, match="patients cannot be dealt to 10 hospitals"):
+        deal(load(str(path)), 10)
