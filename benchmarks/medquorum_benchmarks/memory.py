@@ -2,7 +2,8 @@
 """Memory of every kind of process during a short training: ``scripts/bench memory [--network NAME] [--json FILE]``.
 
 Runs the quickstart with few hospitals and looks at its processes several times a second. The high-water mark is the
-kernel's own (``VmHWM``), so that nothing between two looks is missed, except in a process' last moments.
+kernel's own (``VmHWM``), so that nothing between two looks is missed, except in a process' last moments. Forked roles
+share most of it with the zygote: what a process has alone is its unique set (USS, of ``smaps_rollup``).
 """
 
 from __future__ import annotations
@@ -33,23 +34,25 @@ from medquorum.network.supervision.processes import alive, processes, records
 from medquorum_federation.command import run_main
 
 INTERVAL = 0.25  # seconds between looks
-ROLES = re.compile(r"-m clients (?P<role>adversary|coordinator|hospital|verifier) run")
+ROLES = re.compile(r"-m medquorum(\.clients (?P<role>adversary|coordinator|hospital|verifier) run|_federation\.zygote)")
 HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 @dataclass
 class Seen:
-    """One process' memory in bytes: its resident set at each look, and the kernel's high-water mark at the last."""
+    """One process' memory in bytes: its resident and unique set at each look, the kernel's high-water mark at last."""
 
     kind: str
     resident: list[int] = field(default_factory=list)
+    unique: list[int] = field(default_factory=list)
     high_water: int = 0
 
     def look(self, process: psutil.Process) -> None:
         """Take one sample; nothing changes when the process has ended."""
         try:
-            resident, self.high_water = process.memory_info().rss, _high_water(process) or self.high_water
-            self.resident.append(resident)
+            memory, self.high_water = process.memory_full_info(), _high_water(process) or self.high_water
+            self.resident.append(memory.rss)
+            self.unique.append(memory.uss)
         except (psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
             return
 
@@ -77,7 +80,7 @@ def role_processes(parent: psutil.Process) -> Iterator[tuple[str, psutil.Process
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
         if found:
-            yield found["role"].replace("adversary", "hospital"), child
+            yield (found["role"] or "zygote").replace("adversary", "hospital"), child
 
 
 def watch(training: subprocess.Popen[bytes], folder: NetworkFolder) -> list[Seen]:
@@ -94,7 +97,7 @@ def watch(training: subprocess.Popen[bytes], folder: NetworkFolder) -> list[Seen
 
 
 def summary(seen: list[Seen]) -> dict[str, dict[str, float]]:
-    """Return per kind, in MiB, each measure of the process where it is largest, and the sum of high-water marks."""
+    """Return per kind, in MiB, each measure of the process where it is largest, and the sum of unique sets."""
     kinds: defaultdict[str, list[Seen]] = defaultdict(list)
     for one in seen:
         kinds[one.kind].append(one)
@@ -103,7 +106,8 @@ def summary(seen: list[Seen]) -> dict[str, dict[str, float]]:
             "processes": len(found),
             "median_resident_mib": round(max(median(one.resident or [0]) for one in found) / (1 << 20), 1),
             "high_water_mib": round(max(one.high_water for one in found) / (1 << 20), 1),
-            "all_high_water_mib": round(sum(one.high_water for one in found) / (1 << 20), 1),
+            "unique_mib": round(max(max(one.unique, default=0) for one in found) / (1 << 20), 1),
+            "all_unique_mib": round(sum(max(one.unique, default=0) for one in found) / (1 << 20), 1),
         }
         for kind, found in sorted(kinds.items())
     }
@@ -144,7 +148,7 @@ def main(
         report: dict[str, Any] = json.loads((Path(home) / "report.json").read_text())
     measured = summary(seen)
     title = f"{model} on {data}, {hospitals} hospitals, {rounds} rounds, network {report['network']}"
-    table = Table("process", "number", "median resident MiB", "high water MiB", "all, high water MiB", title=title)
+    table = Table("process", "number", "median resident MiB", "high water MiB", "own MiB", "all, own MiB", title=title)
     for kind, figures in measured.items():
         table.add_row(kind, *(str(value) for value in figures.values()))
     Console().print(table)

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medquorum_federation.command import run_main
+from medquorum_federation.forking import Zygote
 from medquorum_federation.network import choose_network, running_network
 from medquorum_federation.options import Options
 from medquorum_federation.report import Report
@@ -35,8 +36,11 @@ def run(options: Options, network: str | None, port_base: int, console: Console)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         kind = choose_network(network, console)
-        with running_network(place / "network", kind, options.hospitals, port_base=port_base) as running:
-            return train(options, running, "bench", place / "run", console)
+        with (
+            Zygote() as zygote,
+            running_network(place / "network", kind, options.hospitals, port_base=port_base) as running,
+        ):
+            return train(options, running, "bench", place / "run", console, zygote)
 
 
 def main(

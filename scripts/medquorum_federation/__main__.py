@@ -19,6 +19,7 @@ from medquorum.errors import ConfigError
 
 from .checks import check_runs
 from .command import run_command
+from .forking import zygote_unless
 from .network import check_folder, choose_network, running_network, trial_folder
 from .options import ATTACKS, MODELS, Options
 from .report import plot, print_report
@@ -74,6 +75,9 @@ def quickstart(
     seed: Annotated[int, typer.Option(help="Seed of data, adversaries and training")] = 0,
     network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when found")] = None,
     undefended: Annotated[bool, typer.Option("--undefended", help="Accept every update, for comparison")] = False,
+    no_fork: Annotated[
+        bool, typer.Option("--no-fork", help="Start each role as a new process instead of forking it: slower")
+    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the network up; a later run uses it")] = False,
     directory: Annotated[Path, typer.Option("--dir", help="The network's folder")] = Path("medquorum-network"),
     results: Annotated[Path, typer.Option(help="Folder for reports, plots and logs")] = Path("results"),
@@ -99,13 +103,14 @@ def _train(options: Options, json_file: Path | None) -> None:
         directory = held.enter_context(trial_folder(options.directory.resolve()))
         consortium = check_folder(directory, kind, options.hospitals, options.port_base)
         check_runs([options], kind, directory, consortium)
+        zygote = held.enter_context(zygote_unless(options.no_fork))  # imports while the network comes up
         network = held.enter_context(
             running_network(directory, kind, options.hospitals, port_base=options.port_base, keep=options.keep)
         )
         network_up = time.monotonic() - started
         task = new_task_name(network, options)
         folder = _new_folder(options.results.resolve(), f"{task}-{time.strftime('%Y%m%d-%H%M%S')}")
-        report = train(options, network, task, folder, console)
+        report = train(options, network, task, folder, console, zygote)
     report.seconds.install = float(os.environ.get("INSTALL_SECONDS", "0"))
     report.seconds.network_up = network_up
     report.seconds.total = time.monotonic() - started + report.seconds.install

@@ -19,6 +19,7 @@ from medquorum.network.consortium.consortium import sample
 from .checks import check_runs
 from .command import run_command
 from .comparison import console_table, markdown, plot_curves
+from .forking import Zygote
 from .grids import GRIDS, Cell
 from .network import check_folder, choose_network, running_network, trial_folder
 from .options import MODELS, Options
@@ -80,9 +81,10 @@ def experiments(
         for cell, seed in simulated:
             grid.simulate(cell, seed)
         if on_network:
+            zygote = held.enter_context(Zygote())
             running = held.enter_context(running_network(place, chosen_kind, HOSPITALS, port_base=port_base))
             for cell, seed in on_network:
-                grid.train(running, cell, seed)
+                grid.train(running, zygote, cell, seed)
     grid.conclude(chosen)
 
 
@@ -109,13 +111,14 @@ class _Grid:
         reference = self._cells[cell].get("reference")
         self._write(cell, seed, simulate(self.options(cell, seed), task=self._task(cell, seed, 1), reference=reference))
 
-    def train(self, running: Any, cell: str, seed: int) -> None:
+    def train(self, running: Any, zygote: Zygote, cell: str, seed: int) -> None:
         """Run a cell on the network."""
         self._console.print(f"{cell}, seed {seed}")
         # A cell that was cut off left its task half done: its name is not used again.
         attempt = next(n for n in itertools.count(1) if not self._attempt(cell, seed, n).exists())
         task = self._task(cell, seed, attempt)
-        report = train(self.options(cell, seed), running, task, self._attempt(cell, seed, attempt), self._console)
+        folder = self._attempt(cell, seed, attempt)
+        report = train(self.options(cell, seed), running, task, folder, self._console, zygote)
         self._write(cell, seed, report.as_dict())
 
     def conclude(self, seeds: list[int]) -> None:

@@ -56,6 +56,7 @@ class Options(BaseModel):
     undefended: bool = False
     without_adversaries: bool = False
     keep: bool = False
+    no_fork: bool = False
     directory: Path = Path("medquorum-network")
     results: Path = Path("results")
     port_base: int | None = None

@@ -11,13 +11,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from medquorum.errors import MedquorumError, NetworkError
 from medquorum.network.supervision.ending import memory_kills, why_ended
+
+from .environment import role_environment, without_proxies
+from .forking import ForkedRole, Zygote
 
 __all__ = ["Roles", "ToolFailed", "run_tool"]
 
@@ -63,11 +66,6 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
     raise NetworkError(f"'{module} {' '.join(arguments[:2])}' ended with {done.returncode}: {said[-2000:]}")
 
 
-def without_proxies() -> dict[str, str]:
-    """Return this process' environment without proxies, of which a network on one host has no use."""
-    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-
-
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
     """Let an interrupt take effect afterwards: within ``Popen`` it would leave a process that nobody knows of."""
@@ -94,11 +92,15 @@ class Line:
 
 
 class Roles:
-    """Role processes with their JSON lines in one queue. Use as a context manager: leaving it ends them all."""
+    """Role processes with their JSON lines in one queue. Use as a context manager: leaving it ends them all.
 
-    def __init__(self, logs: Path) -> None:
+    They are forked from the zygote where there is one.
+    """
+
+    def __init__(self, logs: Path, zygote: Zygote | None = None) -> None:
         self._logs = logs
-        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._zygote = zygote
+        self._processes: dict[str, subprocess.Popen[str] | ForkedRole] = {}
         self._lines: queue.Queue[Line] = queue.Queue()
         self._kills = memory_kills()
         logs.mkdir(parents=True, exist_ok=True)
@@ -112,16 +114,21 @@ class Roles:
     def start(self, role: str, arguments: Sequence[str]) -> None:
         """Start ``medquorum ARGUMENTS`` as ``role``; standard error goes to its log file."""
         with _interrupts_held_back(), (self._logs / f"{role}.log").open("a") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "medquorum.clients", *arguments],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-                env=without_proxies() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            )
+            process = self._started(arguments, log)
             self._processes[role] = process
             threading.Thread(target=self._read, args=(role, process), daemon=True).start()
+
+    def _started(self, arguments: Sequence[str], log: IO[str]) -> subprocess.Popen[str] | ForkedRole:
+        if self._zygote is not None:
+            return self._zygote.fork(arguments, log.fileno())
+        return subprocess.Popen(
+            [sys.executable, "-m", "medquorum.clients", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+            env=role_environment(),
+        )
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines as they come, without end; a process' end is a line with the event ``exited``."""
@@ -136,16 +143,15 @@ class Roles:
     def stop(self, grace: float = 10.0) -> None:
         """End every process: SIGTERM to its group, SIGKILL to what is left after ``grace`` seconds."""
         for process in self._processes.values():
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
+            _signal(process, signal.SIGTERM)
         for process in self._processes.values():
             try:
                 process.wait(grace)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+                _signal(process, signal.SIGKILL)
                 process.wait()
 
-    def _read(self, role: str, process: subprocess.Popen[str]) -> None:
+    def _read(self, role: str, process: subprocess.Popen[str] | ForkedRole) -> None:
         if process.stdout is None:
             raise MedquorumError(f"{role} has no standard output")
         with process.stdout:
@@ -153,3 +159,10 @@ class Roles:
                 if text.startswith("{"):
                     self._lines.put(Line(role, json.loads(text)))
         self._lines.put(Line(role, {"event": "exited", "code": process.wait()}))
+
+
+def _signal(process: subprocess.Popen[str] | ForkedRole, number: signal.Signals) -> None:
+    """Signal a process' group, unless it has ended: a forked one may do so between the question and the signal."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)

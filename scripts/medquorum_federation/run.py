@@ -15,6 +15,7 @@ from rich.console import Console
 from medquorum.errors import NetworkError
 
 from .disk import check_disk, peer_growth
+from .forking import Zygote
 from .live import LiveView
 from .network import Network
 from .options import Options
@@ -39,8 +40,12 @@ def new_task_name(network: Network, options: Options) -> str:
     return next(each for each in names if each not in taken)
 
 
-def train(options: Options, network: Network, task: str, folder: Path, console: Console) -> Report:
+def train(
+    options: Options, network: Network, task: str, folder: Path, console: Console, zygote: Zygote | None = None
+) -> Report:
     """Run one training as ``task`` with its shards, process states and logs in ``folder``; show it as it goes.
+
+    Roles are forked from the zygote, without one each is a new process: with the same model hashes.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def train(options: Options, network: Network, task: str, folder: Path, console: 
     report.ledger_round_expected = peer_growth(growth, network.kind)
     before = network.ledger_bytes("hospital1")
     with LiveView(console, options.hospitals, options.rounds, run.schedule) as view:
-        run.follow(view.take)
+        run.follow(view.take, zygote)
     report.ledger_bytes = network.ledger_bytes("hospital1")
     report.ledger_round_measured = (report.ledger_bytes - before) // options.rounds
     return report
@@ -108,7 +113,7 @@ class _Run:
         self._found_consortium()
         return self._create_task(dealt, committed)
 
-    def follow(self, show: Show) -> None:
+    def follow(self, show: Show, zygote: Zygote | None) -> None:
         """Start every role, show each of its lines, and follow the task to the end of its last round.
 
         Raises
@@ -116,7 +121,7 @@ class _Run:
         NetworkError
             A role's process ended before its task did.
         """
-        with Roles(self._folder / "logs") as roles:
+        with Roles(self._folder / "logs", zygote) as roles:
             self._start(roles)
             running = {"coordinator"}
             for line in roles.lines():

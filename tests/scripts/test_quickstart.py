@@ -22,7 +22,8 @@ ENCRYPTED = {"hospitals": 4, "adversaries": 1, "rounds": 2, "seed": 0, "verifica
 
 
 def command(folder: Path, network: str, options: dict[str, Any] = OPTIONS) -> list[str]:
-    given = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    flags = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
+    given = [text for flag, value in flags.items() for text in ((flag,) if value is True else (flag, str(value)))]
     places = ["--dir", str(folder / "net"), "--results", str(folder / "results"), "--json", str(folder / "run.json")]
     base = ["--network", network, "--port-base", str(free_port_base(300))]
     return [sys.executable, "-m", "medquorum_federation", *given, *places, *base]
@@ -48,6 +49,8 @@ RUNS = {
     "smv": ENCRYPTED | {"placement": "smv-semi-honest"},
 }
 ON_BOTH = ("plain", "5 nodes")
+NOT_FORKED = OPTIONS | {"no_fork": True}
+"""With the simulation's model hash as the others, whose roles are forked."""
 
 
 def runs() -> Iterator[Any]:
@@ -55,6 +58,7 @@ def runs() -> Iterator[Any]:
         marks = () if name in ON_BOTH else pytest.mark.devnet_twin
         yield pytest.param("devnet", options, id=f"devnet-{name}", marks=marks)
         yield pytest.param("fabric", options, id=f"fabric-{name}", marks=pytest.mark.fabric)
+    yield pytest.param("devnet", NOT_FORKED, id="devnet-not forked")
 
 
 @pytest.mark.parametrize(("network", "options"), list(runs()))
