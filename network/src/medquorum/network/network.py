@@ -72,7 +72,7 @@ class Network:
             raise ConfigError(
                 f"{self.folder.root} holds a network of kind {self.kind}", "Use another folder, or `down --purge` first"
             )
-        check_ports(self.consortium, self.folder)
+        check_ports(self.consortium, self.folder, organisation=organisation)
         fabric_programs = binaries.find() if chosen == "fabric" else None
         self.folder.kind.write_text(chosen + "\n")
         if fabric_programs is None:

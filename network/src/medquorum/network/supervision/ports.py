@@ -16,14 +16,24 @@ from medquorum.network.supervision.processes import marked
 __all__ = ["check_ports", "is_local", "local_ports", "occupants"]
 
 
-def check_ports(consortium: Consortium, folder: NetworkFolder, *, services: bool = False) -> None:
+def check_ports(
+    consortium: Consortium, folder: NetworkFolder, *, services: bool = False, organisation: str | None = None
+) -> None:
     """Check that nobody else listens where nodes of this host will, or with ``services`` also their clients' services.
+
+    ``organisation`` is the name of the only one whose nodes are meant: the others' may run from folders of their own.
 
     Raises
     ------
     NetworkError
         A port is taken: by which process, as far as that can be seen.
     """
+    if organisation is not None:
+        own = [
+            [one for one in each if one.name == organisation]
+            for each in (consortium.organisations, consortium.orderers)
+        ]
+        consortium = consortium.model_copy(update={"organisations": own[0], "orderers": own[1]})
     taken = occupants(local_ports(consortium, services=services), {process.pid for process in marked(folder)})
     if taken:
         named = ", ".join(f"port {port} is in use by {process}" for port, process in list(taken.items())[:3])
