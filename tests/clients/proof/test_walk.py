@@ -262,6 +262,15 @@ def test_a_time_of_no_valid_transaction_counts_for_nothing(made: MemoryChain) ->
     assert proven(made, last, "b", b"2", 0)
 
 
+def test_a_time_still_to_come_counts_for_nothing(made: MemoryChain) -> None:
+    """Peers of Fabric 2.5 endorse whatever time a member states; else every certificate would have expired for good."""
+    first = made.write("a", b"1", at=time.time() + 9000 * DAY)
+    last = made.write("b", b"2")
+    for begin in (0, None):
+        assert proven(made, first, "a", b"1", begin)
+        assert proven(made, last, "b", b"2", begin)
+
+
 @pytest.mark.parametrize("raw", [b"payload of nothing", b""])
 def test_a_broken_transaction_that_was_ordered_ends_no_audit(made: MemoryChain, raw: bytes) -> None:
     """Any member can have one ordered; peers refuse it."""

@@ -3,7 +3,9 @@
 
 When a certificate has to hold: a block has no time. The moment is the latest time of day that a valid transaction of
 the chaincode, or a configuration block, has stated so far in the chain: a later transaction that states an earlier time
-does not turn it back. Endorsing peers refuse a proposal whose time is more than ``TIME_WINDOW`` from their own clock.
+does not turn it back. Endorsing peers of Fabric 3 refuse a proposal whose time is more than ``TIME_WINDOW`` from their
+own clock. Those of Fabric 2.5 do not: there a member may state any time, and one that is still to come for the reader
+counts for nothing.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fabric_protos.common.common_pb2 import BlockMetadataIndex, HeaderType
@@ -16,6 +16,7 @@ from medquorum.clients.proof.authorities import Authorities
 from medquorum.clients.proof.chain import check_link
 from medquorum.clients.proof.configuration import Configuration, is_configuration, read_configuration, time_of
 from medquorum.clients.proof.envelope import REMEDY, Entry, read_entry, read_genesis_entry
+from medquorum.clients.proof.msp import TIME_WINDOW
 from medquorum.clients.proof.ordering import check_block_signatures, last_configuration
 from medquorum.clients.proof.transaction import BlockTransaction, check_author
 from medquorum.errors import CheckFailed
@@ -25,12 +26,16 @@ __all__ = ["Tip", "Trust", "begin", "follow", "skip"]
 
 @dataclass(frozen=True)
 class Trust:
-    """What a walk starts from, whoever answers: the channel and chaincode, the authorities, block 0 if it is known."""
+    """What a walk starts from, whoever answers: the channel and chaincode, the authorities, block 0 if it is known.
+
+    ``now`` is the reader's own clock.
+    """
 
     channel: str
     chaincode: str
     authorities: Authorities
     genesis: bytes | None = None
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,8 @@ def _checked(block: Any, found: bytes, tip: Tip, trust: Trust) -> Tip:
             check="block",
         )
     transactions = tuple(_transactions(block, entries))
-    moment = max([tip.moment, *(time_of(one) for one in _stating(transactions, changes, trust))])
+    stated = [time_of(one) for one in _stating(transactions, changes, trust)]
+    moment = max([tip.moment, *(time for time in stated if time <= trust.now + TIME_WINDOW)])
     return Tip(number, found, configuration, moment, transactions)
 
 
