@@ -177,7 +177,9 @@ READY = frozenset(HOSPITALS)
     ("seen", "memory", "expected"),
     [
         (None, verifier.Memory(), verifier.Wait(5)),
-        (status("open"), verifier.Memory(), verifier.Wait(5)),
+        (status("open", submitted=[]), verifier.Memory(), verifier.Wait(5)),
+        (status("open", submitted=[SECOND]), verifier.Memory(), verifier.PrepareEarly(1, (SECOND,))),
+        (status("open", submitted=[SECOND]), verifier.Memory(early={SECOND}), verifier.Wait(5)),
         (status("verifying"), verifier.Memory(), verifier.Prepare(1, tuple(HOSPITALS))),
         (status("verifying"), verifier.Memory(frozenset({FIRST})), verifier.Prepare(1, (SECOND, THIRD))),
         (status("verifying", verdicts=verdicts(SECOND)), verifier.Memory(), verifier.Prepare(1, (FIRST, THIRD))),

@@ -43,5 +43,6 @@ class Node:
     bases: LruCache[bytes] = field(default_factory=lambda: LruCache(MODELS))
     base_counts: LruCache[AccuracyCounts] = field(default_factory=lambda: LruCache(RESULTS))
     digests: LruCache[str] = field(default_factory=lambda: LruCache(RESULTS))
+    candidates: LruCache[rules.Candidate] = field(default_factory=lambda: LruCache(RESULTS))
     verdicts: LruCache[tuple[rules.Verdict, ...]] = field(default_factory=lambda: LruCache(RESULTS))
     new_models: LruCache[NewModel] = field(default_factory=lambda: LruCache(MODELS))

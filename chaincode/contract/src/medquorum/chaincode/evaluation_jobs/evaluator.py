@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluates a round's updates and applies the task's rule: the computations behind PrepareVerdict and PrepareRound."""
+"""Evaluates a round's updates and applies the task's rule: behind PrepareUpdate, PrepareVerdict and PrepareRound."""
 
 from __future__ import annotations
 
@@ -18,12 +18,25 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.core.inference import AccuracyCounts, compile_model, count_correct
 from medquorum.errors import MedquorumError
 
-__all__ = ["RoundEvaluator", "RunningSum", "evaluate_round", "evaluate_update", "verdict_key"]
+__all__ = [
+    "RoundEvaluator",
+    "RunningSum",
+    "candidate_key",
+    "evaluate_candidate",
+    "evaluate_round",
+    "evaluate_update",
+    "verdict_key",
+]
 
 
 def verdict_key(task: Task, current: Round, candidates: Sequence[str]) -> Hashable:
     """Name a judgement by everything it depends on: task (rule, λ, data set), base and the updates' commitments."""
     return sha256(task.encode()), current.base, tuple((name, current.commitments[name]) for name in candidates)
+
+
+def candidate_key(task: Task, current: Round, hospital: str) -> Hashable:
+    """Name one update's evaluation by everything it depends on: task, base and commitment, no other update."""
+    return "update", sha256(task.encode()), current.base, current.commitments[hospital]
 
 
 class RoundEvaluator:
@@ -87,8 +100,15 @@ class RoundEvaluator:
         return digest
 
     def candidate(self, base: modelformat.Tensors, hospital: str) -> Generator[DataRequest, bytes, rules.Candidate]:
-        """Screen and evaluate one update; what is wrong with it becomes the candidate's problem, never an error."""
-        packed = yield DataRequest("update", hospital)
+        """Screen and evaluate one update, once; what is wrong with it is the candidate's problem, never an error."""
+        key = candidate_key(self.task, self.current, hospital)
+        found = self.node.candidates.get(key)
+        if found is None:
+            found = self._evaluated(base, hospital, (yield DataRequest("update", hospital)))
+            self.node.candidates.put(key, found)
+        return found
+
+    def _evaluated(self, base: modelformat.Tensors, hospital: str, packed: bytes) -> rules.Candidate:
         tensors, problem, digest = rules.screen(self.description, packed)
         self.node.digests.put(self.current.commitments[hospital], digest)
         if problem is not None or tensors is None:
@@ -110,6 +130,17 @@ class RoundEvaluator:
             if name < candidate.name and (yield from self.digest(name)) == digest and candidate.problem is None:
                 return rules.Candidate(candidate.name, rules.Reason.DUPLICATE)
         return candidate
+
+
+def evaluate_candidate(evaluator: RoundEvaluator, hospital: str) -> tuple[Steps[rules.Candidate], int]:
+    """Make the evaluation of one update and of the base, before it is known what it competes with."""
+    return _evaluate_candidate(evaluator, hospital), 2
+
+
+def _evaluate_candidate(evaluator: RoundEvaluator, hospital: str) -> Steps[rules.Candidate]:
+    base = yield from evaluator.base()
+    evaluator.base_counts(base)
+    return (yield from evaluator.candidate(base, hospital))
 
 
 def evaluate_update(evaluator: RoundEvaluator, hospital: str) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:

@@ -9,7 +9,14 @@ from medquorum.chaincode.access import check_local
 from medquorum.chaincode.arguments import Msp, RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
-from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator, evaluate_round, evaluate_update, verdict_key
+from medquorum.chaincode.evaluation_jobs.evaluator import (
+    RoundEvaluator,
+    candidate_key,
+    evaluate_candidate,
+    evaluate_round,
+    evaluate_update,
+    verdict_key,
+)
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
 from medquorum.chaincode.jobs import Progress
 from medquorum.chaincode.state.rounds import get_round
@@ -18,8 +25,28 @@ from medquorum.chaincode.transactions.task import check_verifier, get_task
 from medquorum.core import rules
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
+from medquorum.core.documents.update import Update
 from medquorum.core.documents.verdict import Verdict, disclosed
 from medquorum.errors import ContractError
+
+
+@evaluate
+def prepare_update(context: Context, task: TaskId, round_number: RoundNumber, hospital: Msp) -> Answer:
+    """Evaluate one update as soon as it is submitted; what it is worth beside others is judged after the close."""
+    check_local(context)
+    document = _plain(context, task)
+    current = get_round(context, task, round_number)
+    current.expect("open", "verifying")
+    commitment = context.get(Update, task, round_number, hospital).commitment
+    alone = current.model_copy(update={"commitments": {hospital: commitment}})
+    evaluator = _evaluator(context, document, alone)
+    candidate = context.node.job_runner.advance(
+        context.node.candidates,
+        candidate_key(document, alone, hospital),
+        lambda: evaluate_candidate(evaluator, hospital),
+        data_loader(context, document, alone),
+    )
+    return candidate.plain() if isinstance(candidate, Progress) else {"state": "ready"}
 
 
 @evaluate
@@ -95,12 +122,17 @@ def read_verdict(context: Context, task: TaskId, round_number: RoundNumber, hosp
 
 def _task(context: Context, name: str, *, over_round: bool) -> Task:
     """Read a task; refuse where it is encrypted or its rule is of the other sort."""
-    task = get_task(context, name)
-    task.expect("plain", "The parties evaluate on their shares: each sends AttestVerdict or AttestRound")
+    task = _plain(context, name)
     rule = rules.parse_rule(task.rule)
     if rule.over_round != over_round:
         fitting = "PrepareRound and VerifyRound" if rule.over_round else "PrepareVerdict and VerifyUpdate"
         raise ContractError("WRONG_RULE", f"the rule {rule.name} does not work like this", f"Use {fitting}")
+    return task
+
+
+def _plain(context: Context, name: str) -> Task:
+    task = get_task(context, name)
+    task.expect("plain", "The parties evaluate on their shares: each sends AttestVerdict or AttestRound")
     return task
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Leave",
     "Memory",
     "Prepare",
+    "PrepareEarly",
     "PrepareRound",
     "StoreChunks",
     "Verify",
@@ -33,6 +34,14 @@ __all__ = [
 @dataclass(frozen=True)
 class Prepare:
     """Have the own chaincode evaluate these hospitals' updates."""
+
+    round: int
+    hospitals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PrepareEarly:
+    """Have the own chaincode evaluate these hospitals' updates while others still train."""
 
     round: int
     hospitals: tuple[str, ...]
@@ -102,9 +111,9 @@ class Leave:
     """The task's last round ended."""
 
 
-Judging = Prepare | PrepareRound | Verify | VerifyRound | Attest
+Judging = PrepareEarly | Prepare | PrepareRound | Verify | VerifyRound | Attest
 Building = Aggregate | StoreChunks | AttestModel
-Computing = Prepare | PrepareRound | Aggregate
+Computing = PrepareEarly | Prepare | PrepareRound | Aggregate
 Action = Judging | Building | Wait | Leave
 
 
@@ -122,12 +131,15 @@ class Memory:
         Number of chunks of the new model, None before the own chaincode has computed it.
     waited
         Seconds since anything moved on in the round.
+    early
+        Hospitals whose updates the own chaincode has evaluated in the open round.
     """
 
     prepared: Set[str] = field(default_factory=frozenset)
     differing: Set[str] = field(default_factory=frozenset)
     chunks: int | None = None
     waited: float = 0.0
+    early: Set[str] = field(default_factory=frozenset)
 
 
 def next_action(task: Task, status: RoundStatus | None, verifier: str, memory: Memory, takeover: float) -> Action:
@@ -146,6 +158,9 @@ def next_action(task: Task, status: RoundStatus | None, verifier: str, memory: M
     current = status.round
     if ended(current) and current.round >= task.rounds:
         return Leave()
+    if current.state == "open":
+        arrived = tuple(hospital for hospital in sorted(status.updates) if hospital not in memory.early)
+        return PrepareEarly(current.round, arrived) if arrived else Wait(takeover)
     if current.state == "verifying":
         return _verdicts(task, current, status, verifier, memory, takeover)
     if current.state == "aggregating":

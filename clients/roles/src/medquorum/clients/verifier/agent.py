@@ -42,6 +42,7 @@ class _Found:
     """What the own chaincode answered in one state of one round."""
 
     state: tuple[int, str] = (0, "none")
+    early: set[str] = field(default_factory=set)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     differing: set[str] = field(default_factory=set)
     model: dict[str, Any] | None = None
@@ -99,6 +100,8 @@ class Verifier:
 
     def _judge(self, action: actions.Judging) -> float:
         match action:
+            case actions.PrepareEarly(round_number, hospitals):
+                return self._prepare_early(round_number, hospitals)
             case actions.Prepare(round_number, hospitals):
                 return self._prepare(round_number, hospitals)
             case actions.PrepareRound(round_number):
@@ -136,7 +139,18 @@ class Verifier:
         if progress != found.progress or not found.since:
             found.progress, found.since = progress, self._clock()
         chunks = None if found.model is None else _to_store(found.model)
-        return Memory(found.results.keys(), found.differing, chunks, self._clock() - found.since)
+        return Memory(found.results.keys(), found.differing, chunks, self._clock() - found.since, found.early)
+
+    def _prepare_early(self, round_number: int, hospitals: tuple[str, ...]) -> float:
+        def prepare(hospital: str) -> bool:
+            if self._tried(lambda: self._prepared("PrepareUpdate", round_number, hospital)) is None:
+                return False
+            self._found.early.add(hospital)
+            return True
+
+        with self._report.phase("evaluation", round=round_number, updates=len(hospitals)):
+            ready = self._each(prepare, hospitals, PARALLEL_CHUNKS)
+        return 0 if all(ready) else RETRY_DELAY
 
     def _prepare(self, round_number: int, hospitals: tuple[str, ...]) -> float:
         def prepare(hospital: str) -> bool:

@@ -28,8 +28,9 @@ from medquorum.errors import ConfigError
 
 __all__ = ["verifier"]
 
-PLAIN_EVENTS = frozenset({"SubmissionsClosed", "VerdictAttested", "VerdictsClosed", "RoundClosed", "RoundAborted"})
-ENCRYPTED_EVENTS = PLAIN_EVENTS | {"UpdateVerified", "RoundVerified", "MasksAttested", "ModelAttested"}
+EVENTS = frozenset({"SubmissionsClosed", "VerdictAttested", "VerdictsClosed", "RoundClosed", "RoundAborted"})
+PLAIN_EVENTS = EVENTS | {"UpdateSubmitted"}
+ENCRYPTED_EVENTS = EVENTS | {"UpdateVerified", "RoundVerified", "MasksAttested", "ModelAttested"}
 
 verifier = typer.Typer(no_args_is_help=True, help="Have updates judged, verdicts and the new model written.")
 
