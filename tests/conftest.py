@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import structlog
 
@@ -11,6 +12,10 @@ from medquorum_testing.folder_network import deselect_devnet_twins
 from medquorum_testing.networks import has_fabric, networks
 
 __all__ = ["networks"]
+
+# Tests hold what is computed, not how fast: a busy machine makes none fail. benchmarks/ has the speed.
+hypothesis.settings.register_profile("medquorum", deadline=None)
+hypothesis.settings.load_profile("medquorum")
 
 
 @pytest.hookimpl(trylast=True)

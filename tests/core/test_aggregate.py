@@ -38,7 +38,7 @@ def test_vectors(case):
     bits=st.integers(0, 8),
     share=st.integers(0, 256),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_against_fractions(seed, count, bits, share):
     rng = np.random.default_rng(seed)
     description = parse(TINY["dense"])

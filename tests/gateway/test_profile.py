@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from medquorum.gateway import ConfigError, connect_environment, connect_profile, read_identity, read_profile
@@ -124,7 +124,6 @@ def test_files_that_are_no_profile_are_refused(tmp_path: Path, content: bytes) -
         read_profile(tmp_path / "absent.json")
 
 
-@settings(deadline=None)
 @given(st.text() | st.binary())
 @example("2001-13-45")
 @example("[" * 2000)

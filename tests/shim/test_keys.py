@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medquorum.shim import ChaincodeError, keys
@@ -13,7 +13,6 @@ PARTS = st.text(st.characters(exclude_characters="\x00\U0010ffff", exclude_categ
 TYPES = PARTS.filter(bool)
 
 
-@settings(deadline=None)
 @given(TYPES, st.lists(PARTS, max_size=4))
 def test_composite_key_gives_its_parts_back(object_type: str, attributes: list[str]) -> None:
     key = keys.create_composite_key(object_type, attributes)
@@ -21,7 +20,6 @@ def test_composite_key_gives_its_parts_back(object_type: str, attributes: list[s
     assert keys.check_key(key) == key
 
 
-@settings(deadline=None)
 @given(TYPES, st.lists(PARTS, max_size=3), st.lists(PARTS, max_size=3))
 def test_composite_range_holds_what_begins_with_its_parts_and_no_other(
     object_type: str, given_parts: list[str], others: list[str]
@@ -33,7 +31,6 @@ def test_composite_range_holds_what_begins_with_its_parts_and_no_other(
     assert not start.encode() <= outside.encode() < end.encode()
 
 
-@settings(deadline=None)
 @given(st.text(max_size=6), st.text(max_size=6))
 def test_simple_range_never_reaches_composite_keys(start: str, end: str) -> None:
     try:

@@ -210,6 +210,4 @@ class RoundMachine(RuleBasedStateMachine):
 
 
 TestRoundMachine = RoundMachine.TestCase
-TestRoundMachine.settings = settings(
-    max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestRoundMachine.settings = settings(max_examples=20, stateful_step_count=20, suppress_health_check=list(HealthCheck))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from fabric_protos.common.common_pb2 import ChannelHeader, Envelope, Header, Payload, SignatureHeader
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medquorum.clients.proof.envelope import read_entry, read_genesis_entry
@@ -64,7 +64,6 @@ def test_block_0_is_one_payload_alone(raw: bytes) -> None:
         read_genesis_entry(raw, "block 0")
 
 
-@settings(deadline=None)
 @given(cut=st.integers(0, len(WHOLE + OTHER)))
 def test_two_entries_have_one_way_to_be_cut(cut: int) -> None:
     """The data hash is over the entries joined: of all cuts of their bytes one alone may pass."""

@@ -46,7 +46,7 @@ def test_equals_oracle_after_every_step(name, bits, extreme):
 
 @pytest.mark.parametrize("scale", [1.0, 6.0, 40.0])
 @given(seed=st.integers(0, 2**32 - 1), bits=st.integers(0, 8))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_equals_oracle_where_activations_wrap(scale, seed, bits):
     rng = np.random.default_rng(seed)
     document = TINY["residual"]

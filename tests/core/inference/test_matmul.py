@@ -26,7 +26,7 @@ def draw(rng, bits, shape):
     weight_bits=st.integers(1, 64),
     inputs=st.integers(1, 70),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_wrapping_product(seed, value_bits, weight_bits, inputs):
     rng = np.random.default_rng(seed)
     values, weights = draw(rng, value_bits, (3, inputs)), draw(rng, weight_bits, (inputs, 4))
@@ -39,7 +39,7 @@ def test_wrapping_product(seed, value_bits, weight_bits, inputs):
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_bound_is_never_too_small(seed):
     rng = np.random.default_rng(seed)
     weights = draw(rng, int(rng.integers(2, 64)), (50, 3))

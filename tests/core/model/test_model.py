@@ -47,7 +47,7 @@ def test_deep_nesting_is_refused():
 
 
 @given(name=st.sampled_from(sorted(TINY)), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_pack_and_unpack(name, seed):
     description = parse(TINY[name])
     tensors = random_tensors(description, np.random.default_rng(seed), extreme=True)

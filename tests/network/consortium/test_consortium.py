@@ -65,7 +65,7 @@ def test_an_explicit_address_wins(tmp_path: Path) -> None:
     assert (peer.address, peer.operations_port) == ("peer.a.org:7051", 7154)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.sampled_from(["quickstart", "small"]),
     st.integers(0, 12),

@@ -119,7 +119,7 @@ def test_a_range_left_early_covers_what_was_read(hand_made: HandMadeLedger) -> N
     assert hand_made.commit(within) == ["PHANTOM_READ_CONFLICT"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_phantom_check_equals_a_second_run(hand_made: HandMadeLedger, data: st.DataObject) -> None:
     keys = st.sampled_from(["a", "b", "bb", "c", "ä", "\U0001f600"])

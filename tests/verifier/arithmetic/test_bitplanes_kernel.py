@@ -31,7 +31,6 @@ def both(level, compute):
 
 
 @pytest.mark.parametrize("level", COMPILED)
-@settings(deadline=None)
 @given(SEEDS, st.integers(0, 200), st.integers(1, 64))
 def test_planes_and_bytes(level, seed, count, bits):
     values = words(seed, count)
@@ -50,7 +49,7 @@ def test_planes_and_bytes(level, seed, count, bits):
 
 @pytest.mark.parametrize("level", COMPILED)
 @pytest.mark.parametrize("back_end", [Tree, lambda: Fss(b"test")])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(SEEDS, st.integers(1, 700), st.sampled_from(list(Form)), st.sampled_from([0, 1, 17]))
 def test_a_gates_shares_are_the_pure_ones(level, back_end, seed, count, form, shift):
     """The same streams and messages: every byte that is dealt and every share is equal, not only their sum."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medquorum.verifier.arithmetic.kernels.library import PURE
@@ -11,7 +11,6 @@ from medquorum_testing.kernel_paths import COMPILED, use
 
 
 @pytest.mark.parametrize("level", COMPILED)
-@settings(deadline=None)
 @given(st.integers(1, 64), st.integers(1, 70), st.integers(0, 2**32 - 1))
 def test_keys_and_their_evaluation_are_the_pure_ones(level, bits, count, seed):
     rng = np.random.default_rng(seed)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from medquorum.verifier.arithmetic.convolution import Convolution
@@ -13,7 +13,6 @@ SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
 
 @pytest.mark.parametrize("level", COMPILED)
-@settings(deadline=None)
 @given(SIZES, st.integers(1, 3), st.integers(1, 2), st.integers(1, 5), st.integers(8, 70), st.integers(1, 3))
 def test_gathered_products_equal_torchs(level, size, kernel, stride, inputs, outputs, images):
     kernel = min(kernel, *size)

@@ -33,7 +33,7 @@ def test_exact_on_the_whole_domain(bits):
     assert (evaluated(key, own, public, values, bits) == (values < alpha)).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(8, 63), st.data())
 def test_exact_near_the_point(bits, data):
     point = data.draw(st.integers(0, (1 << bits) - 1))

@@ -36,7 +36,7 @@ def whole(array: np.ndarray) -> list[int]:
     return [int(low) | int(high) << 64 for low, high in array.T]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(CONTEXTS, st.lists(BLOCKS, min_size=1, max_size=5), st.integers(0, (1 << 64) - 1))
 def test_the_generator(context: bytes, blocks: list[int], tweak: int) -> None:
     oracle = Oracle(context)
@@ -44,7 +44,7 @@ def test_the_generator(context: bytes, blocks: list[int], tweak: int) -> None:
     assert whole(hashed) == [oracle.hash(block, tweak) for block in blocks]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(CONTEXTS, st.tuples(BLOCKS, BLOCKS), st.integers(1, 63), st.data())
 def test_keys_and_shares(context: bytes, roots: tuple[int, int], bits: int, data: st.DataObject) -> None:
     inside = st.integers(0, (1 << bits) - 1)

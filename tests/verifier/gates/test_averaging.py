@@ -72,7 +72,7 @@ def averaged(description, base, total, numerator, bits, count):
     return parts[0] + parts[1]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.sampled_from([MLP, FOLDED]), st.integers(0, 1 << 30), st.integers(1, 16), st.integers(0, 2), st.data())
 def test_it_is_the_plain_next_model(model, seed, count, bits, data):
     numerator = data.draw(st.integers(0, 1 << bits))

@@ -81,7 +81,7 @@ def test_a_norm_bound_beyond_the_ring_is_refused():
 
 @pytest.mark.parametrize("back_end", [Tree, lambda: Fss(b"test")])
 @pytest.mark.parametrize("per_class", [False, True])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(2, 12), st.integers(0, 1 << 30))
 def test_correctness_with_ties_and_wraps(back_end, per_class, classes, seed):
     rng = np.random.default_rng(seed)

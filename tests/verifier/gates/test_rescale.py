@@ -70,7 +70,7 @@ EDGES = [0, 1, -1, (1 << 63) - 1, -(1 << 63), 1 << 47, -(1 << 47), (1 << 47) - 1
 
 @pytest.mark.parametrize("back_end", BACK_ENDS)
 @pytest.mark.parametrize("gate", GATES, ids=str)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.lists(st.integers(-(1 << 63), (1 << 63) - 1), max_size=60), st.integers(0, 1 << 30), st.booleans())
 def test_rescale_equals_floor(back_end, gate, drawn, seed, with_offset):
     values = np.array([*EDGES, *drawn], dtype=np.int64)
