@@ -27,7 +27,7 @@ from medquorum.network.consortium.consortium import Consortium
 
 from .disk import check_disk
 from .options import Options
-from .settings import FIRST_VERIFIER, task_settings
+from .settings import COORDINATOR, task_settings
 
 __all__ = ["check_runs"]
 
@@ -81,7 +81,7 @@ def _task(options: Options, source: Source, consortium: Consortium) -> Task:
         "rule": options.rule_document,
     }
     chosen |= task_settings(options, dataset["image"][0], *_lookups(consortium))
-    coordinator = consortium.organisation(FIRST_VERIFIER).msp_id
+    coordinator = consortium.organisation(COORDINATOR).msp_id
     members = {organisation.msp_id: organisation.roles for organisation in consortium.organisations}
     ledger = Members(sequence=1, quorum=consortium.quorum, members=members)
     document = task_document(ledger, coordinator, model, bytes(length), chosen)

@@ -22,7 +22,7 @@ from .options import Options
 from .processes import Roles, ToolFailed, run_tool
 from .report import Report, Round
 from .schedule import adversary_schedule
-from .settings import FIRST_VERIFIER, VERIFIERS, more_nodes, task_settings
+from .settings import COORDINATOR, FIRST_VERIFIER, VERIFIERS, more_nodes, task_settings
 
 __all__ = ["new_task_name", "train"]
 
@@ -144,7 +144,7 @@ class _Run:
         for index, verifier in enumerate(VERIFIERS):
             kind = "witness" if encrypted and index == 1 else "verifier"
             roles.start(verifier, [kind, "run", *self._as(verifier), *common])
-        roles.start("coordinator", ["coordinator", "run", *self._as(FIRST_VERIFIER, "coordinator"), *common])
+        roles.start("coordinator", ["coordinator", "run", *self._as(COORDINATOR), *common])
         for node in more_nodes(self._options) if encrypted else ():
             roles.start(f"aggregator-{node}", ["aggregator", "run", *self._as(node, f"aggregator-{node}"), *common])
         for number in range(1, self._options.hospitals + 1):
@@ -250,7 +250,7 @@ class _Run:
             "--settings": self._settings(dealt),
         }
         flags = [text for flag, value in named.items() for text in (flag, str(value))]
-        return self._admin("create-task", *self._as(FIRST_VERIFIER, "admin"), *flags)
+        return self._admin("create-task", *self._as(COORDINATOR, "coordinator-admin"), *flags)
 
     def _settings(self, dealt: dict[str, Any]) -> Path:
         """Write the task's further fields into a file."""

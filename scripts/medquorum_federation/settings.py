@@ -8,10 +8,12 @@ from typing import Any
 
 from .options import Options
 
-__all__ = ["BATCH", "DEALER", "FIRST_VERIFIER", "VERIFIERS", "more_nodes", "task_settings"]
+__all__ = ["BATCH", "COORDINATOR", "DEALER", "FIRST_VERIFIER", "VERIFIERS", "more_nodes", "task_settings"]
 
 VERIFIERS = ("verifiera", "verifierb")
 FIRST_VERIFIER = VERIFIERS[0]
+COORDINATOR = "coordinator"
+"""An organisation of its own: it chooses when a set is fixed, so it is neither party nor aggregation node."""
 DEALER = "dealer"
 BATCH = {"mlp": 500, "lenet": 128, "resnet18": 32}
 """Images evaluated together under encryption: measured, docs/results/encrypted.md."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medquorum.errors import ConfigError
-from medquorum.network.consortium.consortium import Consortium, load, sample, write
+from medquorum.network.consortium.consortium import SAMPLES, Consortium, load, sample, write
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.deployment.chaincodes import chaincode_process, request
 
@@ -46,6 +46,15 @@ def test_the_quickstart_is_the_designed_one() -> None:
     assert (consortium.consensus, consortium.quorum, consortium.channel.name) == ("BFT", 2, "mychannel")
     assert len(consortium.members) == 12
     assert consortium.organisation("hospital10").domain == "hospital10.example.com"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_who_coordinates_in_a_sample_is_nothing_else(name: str) -> None:
+    """Neither a party, which sees shares, nor a hospital, which may be an aggregation node."""
+    assert [(one.name, one.roles) for one in sample(name).having("coordinator")] == [
+        ("Coordinator", ["coordinator"]),
+        ("Standby", ["coordinator"]),
+    ]
 
 
 def test_a_compact_file_gets_every_default(tmp_path: Path) -> None:
@@ -136,9 +145,11 @@ def test_the_founding_hash_is_of_quorum_and_roles_and_not_of_hospitals_that_join
     small = sample("small")
     assert sample("small", hospitals=5).founding_hash == small.founding_hash
     assert small.model_copy(update={"quorum": 3}).founding_hash != small.founding_hash
-    *others, hospital = small.organisations
-    crowned = hospital.model_copy(update={"roles": ["hospital", "coordinator"]})
-    assert small.model_copy(update={"organisations": [*others, crowned]}).founding_hash != small.founding_hash
+    crowned = [
+        one.model_copy(update={"roles": ["hospital", "coordinator"]}) if one.name == "Hospital1" else one
+        for one in small.organisations
+    ]
+    assert small.model_copy(update={"organisations": crowned}).founding_hash != small.founding_hash
 
 
 def test_every_chaincode_process_is_told_the_founding_hash(tmp_path: Path) -> None:

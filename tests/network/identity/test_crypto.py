@@ -106,7 +106,7 @@ def test_keys_are_private_and_belong_to_their_certificates(made: tuple[Consortiu
 
 def test_a_repeat_makes_only_what_is_missing(tmp_path: Path) -> None:
     folder = NetworkFolder(tmp_path)
-    assert len(generate(sample("small", hospitals=1), folder)) == 5
+    assert len(generate(sample("small", hospitals=1), folder)) == 7
     before = folder.key(sample("small").organisation("Hospital1"), "Admin").read_bytes()
     assert generate(sample("small", hospitals=2), folder) == ["Hospital2"]
     assert folder.key(sample("small").organisation("Hospital1"), "Admin").read_bytes() == before
@@ -129,10 +129,12 @@ def test_expired_users_can_be_made(made: tuple[Consortium, NetworkFolder]) -> No
     found.verify_directly_issued_by(certificate(folder.organisation(one) / "ca" / f"ca.{one.domain}-cert.pem"))
 
 
-def test_verifiers_and_dealers_have_a_service_certificate(made: tuple[Consortium, NetworkFolder]) -> None:
+def test_whoever_serves_has_a_service_certificate(made: tuple[Consortium, NetworkFolder]) -> None:
     consortium, folder = made
     serving = [one for one in consortium.organisations if one.service]
-    assert [one.name for one in serving] == [one.name for one in consortium.organisations]
+    assert [one.name for one in serving] == [
+        one.name for one in consortium.organisations if one.roles != ["coordinator"]
+    ]
     for one in serving:
         tls = folder.service_tls(one)
         assert tls.relative_to(folder.organisation(one)).as_posix() == f"services/service.{one.domain}/tls"

@@ -37,7 +37,14 @@ from medquorum.network.deployment.chaincodes import await_listening, deployments
 from medquorum.network.supervision.control import supervise
 from medquorum.network.supervision.processes import Process, Record, processes, records
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.federation_task import create_task, deal_digits, encrypted_fields, found_consortium
+from medquorum_testing.federation_task import (
+    COORDINATOR,
+    STANDBY,
+    create_task,
+    deal_digits,
+    encrypted_fields,
+    found_consortium,
+)
 from medquorum_testing.networks import RunningNetwork
 from medquorum_testing.role_process import RoleProcess
 
@@ -77,7 +84,9 @@ class Federation:
         found_consortium(running.consortium, self.transactions("VerifierA", "Admin"))
         settings = {name: changes.pop(name) for name in ("placement", "comparison") if name in changes}
         more = encrypted_fields(running.consortium, **settings) if encrypted else {"minimum_accepted": 2}
-        create_task(name, images, self.ledger(), self.transactions("VerifierA"), self.msp("VerifierB"), more | changes)
+        create_task(
+            name, images, self.ledger(COORDINATOR), self.transactions(COORDINATOR), self.msp(STANDBY), more | changes
+        )
         self.task = self.ledger().task(name)
         for role in self.everyone:
             self.start(role)
@@ -108,7 +117,8 @@ class Federation:
         return self._outboxes[name, user]
 
     def ledger(self, name: str = "VerifierA") -> Ledger:
-        return Ledger(self.outbox(name), self.msp(name))
+        one = self.running.consortium.organisation(name)
+        return Ledger(self.outbox(name), one.msp_id, None if one.peer else self.msp(self.verifiers[0]))
 
     def transactions(self, name: str, user: str = "User1") -> Transactions:
         verifiers = [self.msp(one) for one in self.verifiers]
@@ -188,12 +198,12 @@ class Federation:
         if deadlines not in self._coordinators:
             quiet = Report("coordinator", "", as_json=True, stream=io.StringIO())
             self._coordinators[deadlines] = Coordinator(
-                self.ledger(), self.transactions("VerifierA"), self.task, deadlines, quiet
+                self.ledger(COORDINATOR), self.transactions(COORDINATOR), self.task, deadlines, quiet
             )
         limit = time.monotonic() + seconds
 
         def step() -> float | None:
-            self.outbox("VerifierA").recover()
+            self.outbox(COORDINATOR).recover()
             status = self.ledger().current_status(self.name)
             if status is not None and status.round is not None and status.round.state == state:
                 return None
@@ -226,7 +236,7 @@ class Federation:
                 self.start_node(node)
         current = self.ledger().current_round(self.name)
         if current is not None and not ended(current):
-            self.transactions("VerifierA").submit("AbortRound", self.name, current.round, "the test before failed")
+            self.transactions(COORDINATOR).submit("AbortRound", self.name, current.round, "the test before failed")
 
     def versions(self, kind: str, *attributes: str | int) -> list[Any]:
         """Every version a key ever had, oldest first."""

@@ -22,6 +22,7 @@ from medquorum.core.model import catalogue
 from medquorum.errors import ContractError
 from medquorum.network.consortium.consortium import Consortium
 
+COORDINATOR, STANDBY = "Coordinator", "Standby"
 ROUNDS = 1000
 HIDDEN = 16
 IMAGES = 100

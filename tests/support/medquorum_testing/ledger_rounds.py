@@ -24,10 +24,10 @@ from medquorum.core.documents.update import private_value
 from medquorum.errors import ContractError
 from medquorum.gateway import Network, Submissions, connect_profile
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.federation_task import HIDDEN, create_task, deal_digits, found_consortium
+from medquorum_testing.federation_task import COORDINATOR, HIDDEN, STANDBY, create_task, deal_digits, found_consortium
 from medquorum_testing.networks import RunningNetwork
 
-COORDINATOR = "VerifierA"
+VERIFIER = "VerifierA"
 HOSPITAL = "Hospital1"
 BEHIND = {"ROUND_ORDER", "ROUND_STATE", "ROUND_CLOSED", "VERDICTS_PENDING", "NO_MAJORITY"}
 
@@ -50,8 +50,8 @@ class LedgerRounds:
             mounted.mkdir(parents=True, exist_ok=True)
             self.images.write(mounted / f"{name}.safetensors")
         self._outboxes: dict[tuple[str, str], Outbox] = {}
-        found_consortium(running.consortium, self.transactions(COORDINATOR, "Admin"))
-        standby = self.verifiers[1].msp_id
+        found_consortium(running.consortium, self.transactions(VERIFIER, "Admin"))
+        standby = running.consortium.organisation(STANDBY).msp_id
         create_task(name, self.images, self.ledger(COORDINATOR), self.transactions(COORDINATOR), standby, more, hidden)
         self.task = self.ledger(COORDINATOR).task(name)
 
@@ -79,7 +79,8 @@ class LedgerRounds:
         return self._outboxes[name, user]
 
     def ledger(self, name: str) -> Ledger:
-        return Ledger(self.outbox(name), self.running.consortium.organisation(name).msp_id)
+        one = self.running.consortium.organisation(name)
+        return Ledger(self.outbox(name), one.msp_id, None if one.peer else self.verifiers[0].msp_id)
 
     def transactions(self, name: str, user: str = "User1") -> Transactions:
         verifiers = [one.msp_id for one in self.verifiers]
@@ -109,14 +110,14 @@ class LedgerRounds:
         self.submit(COORDINATOR, "CloseSubmissions", number, "")
         for one in self.verifiers:
             self._prepared(one.name, "PrepareVerdict", number, hospital)
-        self.submit(COORDINATOR, "VerifyUpdate", number, hospital)
+        self.submit(VERIFIER, "VerifyUpdate", number, hospital)
         self.submit(COORDINATOR, "CloseVerdicts", number, "")
         for one in self.verifiers:
             found = self._prepared(one.name, "PrepareAggregate", number)
             result = {field: found[field] for field in ("model", "worse", "counts")}
             self.submit(one.name, "AttestAggregate", number, result)
         for index in range(len(values)):
-            self.submit(COORDINATOR, "StoreModelChunk", number, index)
+            self.submit(VERIFIER, "StoreModelChunk", number, index)
         return str(self.submit(COORDINATOR, "CloseRound", number, "")["model"])
 
     def await_stored(self, name: str, model: str) -> None:

@@ -12,6 +12,7 @@ from medquorum.network.network import open_network
 from medquorum.network.supervision.progress import Progress
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.federation import Federation
+from medquorum_testing.federation_task import COORDINATOR
 
 __all__ = ["changed", "tell_the_ledger"]
 
@@ -31,7 +32,7 @@ def tell_the_ledger(fed: Federation) -> None:
         fed.transactions(verifier, "Admin").submit("UpdateConsortium", document)
     await_true(lambda: _members(fed) == members, 30, "the coordinator's peer does not know the members")
     hospitals = [fed.msp(name) for name in fed.hospitals]
-    fed.transactions("VerifierA").submit("UpdateHospitals", fed.name, json.dumps(hospitals))
+    fed.transactions(COORDINATOR).submit("UpdateHospitals", fed.name, json.dumps(hospitals))
     for name in fed.hospitals:
         await_true(partial(_knows, fed, name, hospitals), 30, f"{name}'s peer does not know the task's hospitals")
 

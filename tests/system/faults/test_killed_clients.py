@@ -6,6 +6,7 @@ from __future__ import annotations
 from medquorum.clients.coordinator.actions import Deadlines
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.federation import Federation
+from medquorum_testing.federation_task import COORDINATOR, STANDBY
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 STATES = ["open", "verifying", "aggregating", "closed"]
@@ -57,7 +58,7 @@ def test_a_round_goes_on_without_one_verifiers_client(fed: Federation) -> None:
 
 
 def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_standby_takes_over(fed: Federation) -> None:
-    coordinator = fed.start("VerifierA", kind="coordinator", name="coordinator")
+    coordinator = fed.start(COORDINATOR, kind="coordinator", name="coordinator")
     opened = coordinator.wait_for("round_opened")
     coordinator.kill()
     number = opened["round"]
@@ -66,16 +67,16 @@ def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_standby_take
     for verifier in fed.verifiers:
         fed.roles[verifier].freeze()
     mark = coordinator.mark
-    fed.start("VerifierA", kind="coordinator", name="coordinator")
+    fed.start(COORDINATOR, kind="coordinator", name="coordinator")
     coordinator.wait_for("submissions_closed", since=mark, round=number, candidates=EVERYONE)
     coordinator.kill()
     for verifier in fed.verifiers:
         fed.roles[verifier].thaw()
-    standby = fed.start("VerifierB", "--standby", "--takeover", "1", kind="coordinator", name="standby")
+    standby = fed.start(STANDBY, "--standby", "--takeover", "1", kind="coordinator", name="standby")
     standby.wait_for("round_closed", round=number, accepted=EVERYONE)
     standby.wait_for("round_opened", round=number + 1)
     mark = coordinator.mark
-    fed.start("VerifierA", kind="coordinator", name="coordinator")
+    fed.start(COORDINATOR, kind="coordinator", name="coordinator")
     coordinator.wait_for("round_closed", since=mark, accepted=EVERYONE, round=number + 1)
     coordinator.stop()
     standby.stop()

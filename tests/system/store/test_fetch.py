@@ -31,7 +31,7 @@ from medquorum.core import model as modelformat
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.round import Round
 from medquorum.errors import CheckFailed
-from medquorum_testing.ledger_rounds import COORDINATOR, HOSPITAL
+from medquorum_testing.ledger_rounds import HOSPITAL, VERIFIER
 
 Change = Callable[[Any], Any]
 
@@ -363,10 +363,10 @@ def with_signature(raw: bytes) -> bytes:
     return bytes(envelope.SerializeToString())
 
 
-def test_the_coordinator_fetches_too(played: Any, organizations: Path) -> None:
+def test_a_verifier_fetches_too(played: Any, organizations: Path) -> None:
     """Whoever is a member may: a verifier's client through its own peer."""
     rounds = played.rounds
     anchor = read_root(organizations, None)
-    chain = Chain(rounds.network(COORDINATOR), Trust("mychannel", "medquorum", anchor.authorities))
-    found = fetch_proven(chain, rounds.ledger(COORDINATOR), rounds.task, 2, anchor)
+    chain = Chain(rounds.network(VERIFIER), Trust("mychannel", "medquorum", anchor.authorities))
+    found = fetch_proven(chain, rounds.ledger(VERIFIER), rounds.task, 2, anchor)
     assert found.model == played.models[2]
