@@ -34,9 +34,9 @@ def task_settings(
     channels
         Of an image.
     msp_id
-        Gives the MSP id of an organisation.
+        Returns the MSP id of an organisation.
     service
-        Gives the address of an organisation's service.
+        Returns the address of an organisation's service.
     """
     fields: dict[str, Any] = {"disclosure": options.disclosure}
     if options.verification == "plain":

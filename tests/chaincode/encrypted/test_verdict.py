@@ -191,7 +191,7 @@ REASONS = ["RULE", "FLOOR", "NORM", "RANGE", "DISPUTED", "NO_MATERIAL", "DATASET
 
 
 def refusing(reason: str) -> dict[str, Any]:
-    """Give a refusal, with P1 as claimant where one is due."""
+    """Return a refusal, with P1 as claimant where one is due."""
     claimed = {"claimants": [B]} if reason in ("DISPUTED", "NO_MATERIAL", "DATASET") else {}
     return {"accepted": False, "reason": reason} | claimed
 

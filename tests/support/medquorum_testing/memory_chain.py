@@ -82,7 +82,7 @@ class MemoryChain:
         return Trust(CHANNEL, CHAINCODE, Authorities(roots), header_hash(self.blocks[0].header))
 
     def append(self, *entries: bytes, codes: bytes | None = None) -> int:
-        """Order entries as the next block; gives its number."""
+        """Order entries as the next block; return its number."""
         number = len(self.blocks)
         previous = header_hash(self.blocks[-1].header) if number else b""
         block = assemble(number, previous, entries, codes or bytes(len(entries)), self.orderers, bft=self.bft)
@@ -96,13 +96,13 @@ class MemoryChain:
         return number
 
     def write(self, key: str, value: bytes, *, at: float | None = None) -> str:
-        """Order a transaction that writes a key; gives its id."""
+        """Order a transaction that writes a key; return its id."""
         raw, identifier = self.transaction(key, value, at=at)
         self.append(raw)
         return identifier
 
     def transaction(self, key: str, value: bytes, *, at: float | None = None) -> tuple[bytes, str]:
-        """Have a transaction of a time endorsed by two verifiers, and signed; gives it with its id."""
+        """Have a transaction of a time endorsed by two verifiers, and signed; return it with its id."""
         who, nonce = self.members["Hospital1MSP"].client, secrets.token_bytes(24)
         identifier, chaincode = tx_id(nonce, who.serialized), ChaincodeID(name=CHAINCODE, version="1.0")
         extension = ChaincodeHeaderExtension(chaincode_id=chaincode).SerializeToString()
@@ -134,7 +134,7 @@ class MemoryChain:
         return _envelope(Payload(header=header, data=Transaction(actions=[step]).SerializeToString()), who), identifier
 
     def configure(self, changed: Any, *, author: Signer | None = None) -> int:
-        """Order a change of the latest configuration; gives its block."""
+        """Order a change of the latest configuration; return its block."""
         latest = Payload.FromString(Envelope.FromString(self.blocks[self.last_config].data.data[0]).payload)
         config = ConfigEnvelope.FromString(latest.data)
         self.sequence += 1

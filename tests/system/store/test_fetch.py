@@ -281,7 +281,7 @@ def test_a_tampered_block_is_refused(fetch: Callable[..., Fetched]) -> None:
 
 
 def test_an_unknown_transaction_is_refused(fetch: Callable[..., Fetched], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medquorum.clients.proof.reader.PATIENCE", 0.5)
+    monkeypatch.setattr("medquorum.clients.proof.reader.COMMIT_TIMEOUT", 0.5)
 
     def elsewhere(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [version | {"tx_id": "0" * 64} for version in given]

@@ -80,7 +80,7 @@ def prepare_aggregate(context: Context, task: TaskId, round_number: RoundNumber)
     store = store_of(context, result.model, document.model_store)
     stored = stored_chunks(context, result.model, len(result.chunks), store)
     present = [index for index, chunk in enumerate(stored) if chunk is not None]
-    return _finding(document, result) | {"state": "ready", "chunks": len(stored), "stored": present}
+    return _model_result(document, result) | {"state": "ready", "chunks": len(stored), "stored": present}
 
 
 @transaction
@@ -142,7 +142,7 @@ def attest_aggregate(context: Context, task: TaskId, round_number: RoundNumber, 
     return attested.plain()
 
 
-def _finding(task: Task, result: NewModel) -> dict[str, Any]:
+def _model_result(task: Task, result: NewModel) -> dict[str, Any]:
     """Return what a verifier attests, in the task's disclosure mode."""
     prepared: dict[str, Any] = {"model": result.model, "worse": is_worse(task, result.base, result.correct)}
     return (
@@ -175,7 +175,7 @@ def _check_plain(context: Context, task: Task, current: Round, attested: Aggrega
     _check_disclosure(task, Accuracy(worse=attested.worse, counts=attested.counts))
     if context.msp == context.node.msp_id:
         own = _prepared(context, task, current)
-        if attested != Aggregate.model_validate(attested.model_dump() | _finding(task, own)):
+        if attested != Aggregate.model_validate(attested.model_dump() | _model_result(task, own)):
             raise ContractError(
                 "ATTESTATION_MISMATCH", f"{context.msp} itself computed {own.model}", "Send PrepareAggregate's result"
             )

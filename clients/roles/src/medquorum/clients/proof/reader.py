@@ -14,7 +14,7 @@ from medquorum.gateway.network import Network
 
 __all__ = ["Chain"]
 
-PATIENCE = 10.0
+COMMIT_TIMEOUT = 10.0
 """Seconds a peer has to say in which block a transaction is."""
 SILENCE = 60.0
 """Seconds in which a peer must have delivered the blocks of one request."""
@@ -63,7 +63,7 @@ class Chain:
             The peer does not know.
         """
         try:
-            return int(self._network.new_commit(transaction).status(PATIENCE).block_number)
+            return int(self._network.new_commit(transaction).status(COMMIT_TIMEOUT).block_number)
         except CommitStatusError as error:
             raise CheckFailed(
                 f"the own peer knows no block of transaction {transaction}: {error.cause}",
