@@ -81,6 +81,9 @@ class LocalDealer:
                     self._send(channels, dealing)
             except ProtocolError:
                 return  # a party has closed its end
+            finally:
+                for channel in channels:  # as the dealer's service does: the other party does not wait for more
+                    channel.close()
 
         threading.Thread(target=send, daemon=True).start()
         pairs = zip(seeds, self.mask_seeds, strict=True)
