@@ -11,7 +11,8 @@ import pytest
 from fabric_protos.common.common_pb2 import Block
 
 from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.chain import check_link, header_hash
+from medquorum.clients.proof.chain import check_link
+from medquorum.core.block_header import header_hash
 from medquorum.errors import CheckFailed, ConfigError
 
 

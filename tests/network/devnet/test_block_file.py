@@ -10,7 +10,8 @@ from fabric_protos.common.common_pb2 import Block
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medquorum.network.devnet.ledger.block import assemble, header_bytes, header_hash
+from medquorum.core.block_header import header_bytes, header_hash
+from medquorum.network.devnet.ledger.block import assemble
 from medquorum.network.devnet.ledger.block_file import BlockFiles
 
 

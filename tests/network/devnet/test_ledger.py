@@ -12,7 +12,8 @@ from fabric_protos.common.common_pb2 import BlockMetadataIndex, Envelope, Metada
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medquorum.network.devnet.ledger.block import data_hash, header_bytes, header_hash, validation_codes
+from medquorum.core.block_header import header_bytes, header_hash
+from medquorum.network.devnet.ledger.block import data_hash, validation_codes
 from medquorum.network.devnet.peer.read_write_set import ReadWriteSet
 from medquorum.network.devnet.peer.simulator import Simulator
 from medquorum.network.devnet.policy import policy

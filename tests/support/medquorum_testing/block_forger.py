@@ -31,9 +31,10 @@ from fabric_protos.peer.transaction_pb2 import (
     TransactionAction,
 )
 
+from medquorum.core.block_header import header_hash
 from medquorum.network.consortium.consortium import AnyOrganisation, Consortium
 from medquorum.network.consortium.paths import NetworkFolder
-from medquorum.network.devnet.ledger.block import data_hash, header_hash, sign_header
+from medquorum.network.devnet.ledger.block import data_hash, sign_header
 from medquorum.network.devnet.ledger.transaction import proposal_hash, tx_id
 from medquorum.network.identity import crypto
 from medquorum.network.identity.authority import Authority, Validity, new_authority

@@ -37,7 +37,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from medquorum.clients.proof.authorities import Authorities
 from medquorum.clients.proof.walk import Trust
-from medquorum.network.devnet.ledger.block import assemble, header_hash
+from medquorum.core.block_header import header_hash
+from medquorum.network.devnet.ledger.block import assemble
 from medquorum.network.devnet.ledger.transaction import proposal_hash, tx_id
 from medquorum.network.devnet.orderer.genesis import genesis_envelope
 from medquorum.network.identity.authority import Validity, new_authority

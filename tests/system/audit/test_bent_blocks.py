@@ -18,11 +18,11 @@ from fabric_protos.peer.proposal_pb2 import Proposal
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.proof import reader
 from medquorum.clients.proof.audit import audit_round
-from medquorum.clients.proof.chain import header_hash
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Evidence, history
 from medquorum.clients.proof.trust_root import read_root
 from medquorum.clients.proof.walk import Trust
+from medquorum.core.block_header import header_hash
 from medquorum.errors import CheckFailed
 from medquorum.network.cli.main import main
 from medquorum_testing.bent_blocks import BENDS, Bend, Chain

@@ -120,7 +120,7 @@ class Hospital:
             if error.code == "ALREADY_PUT":
                 # What this hospital put before its disk was lost: it cannot be replaced, the next round is anew.
                 structlog.get_logger().warning("another_update_was_put", cause=error.cause, remedy=error.remedy)
-                return WAIT_FOR_OTHERS
+                return RESYNC_INTERVAL
             if error.code == "ROUND_CLOSED":
                 self._report_late(round_number)
             elif error.code != "ALREADY_SUBMITTED":

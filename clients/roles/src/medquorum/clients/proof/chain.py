@@ -7,20 +7,10 @@ import hashlib
 from typing import Any
 
 from medquorum.clients.proof.envelope import REMEDY
+from medquorum.core.block_header import header_hash
 from medquorum.errors import CheckFailed
 
-__all__ = ["check_link", "header_bytes", "header_hash"]
-
-
-def header_bytes(header: Any) -> bytes:
-    """Return a block header's ASN.1 form, which is hashed and signed: SEQUENCE of number, previous and data hash."""
-    number = header.number.to_bytes((header.number.bit_length() // 8) + 1, "big")
-    return _der(0x30, _der(0x02, number) + _der(0x04, header.previous_hash) + _der(0x04, header.data_hash))
-
-
-def header_hash(header: Any) -> bytes:
-    """Return the SHA-256 of a block header, which the next block names."""
-    return hashlib.sha256(header_bytes(header)).digest()
+__all__ = ["check_link"]
 
 
 def check_link(block: Any, number: int, previous: bytes | None) -> bytes:
@@ -43,11 +33,3 @@ def check_link(block: Any, number: int, previous: bytes | None) -> bytes:
     if previous is not None and block.header.previous_hash != previous:
         raise CheckFailed(f"block {number} does not follow the block before it", REMEDY, check="block")
     return header_hash(block.header)
-
-
-def _der(tag: int, content: bytes) -> bytes:
-    size = len(content)
-    if size < 0x80:
-        return bytes([tag, size]) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + content

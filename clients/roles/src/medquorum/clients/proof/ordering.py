@@ -20,10 +20,10 @@ from fabric_protos.common.common_pb2 import (
 )
 
 from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.chain import header_bytes
 from medquorum.clients.proof.configuration import BFT, Configuration
 from medquorum.clients.proof.envelope import REMEDY, read_message
 from medquorum.clients.proof.identity import Identity, check_signature
+from medquorum.core.block_header import header_bytes
 from medquorum.errors import CheckFailed
 
 __all__ = ["bft_quorum", "check_block_signatures", "last_configuration"]

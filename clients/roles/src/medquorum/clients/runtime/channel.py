@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from medquorum.core.block_header import header_hash
 from medquorum.core.files import write_durably
 from medquorum.errors import ConfigError
 from medquorum.gateway import Network
@@ -17,7 +18,7 @@ SILENCE = 30.0
 
 
 def genesis_hash(network: Network) -> str:
-    """Return the hash of the channel's genesis as the own peer holds it, hex.
+    """Return the hash of block 0 as the own peer holds it, hex: what `auditor verify` prints as genesis.
 
     Raises
     ------
@@ -25,7 +26,7 @@ def genesis_hash(network: Network) -> str:
         The peer cannot be asked, or has no such channel.
     """
     with network.block_events(start_block=0, timeout=SILENCE) as blocks:
-        return str(next(iter(blocks)).header.data_hash.hex())
+        return header_hash(next(iter(blocks)).header).hex()
 
 
 def bind_folder(state: Path, channel: str, genesis: str) -> None:

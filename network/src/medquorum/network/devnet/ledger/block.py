@@ -22,25 +22,12 @@ from fabric_protos.common.common_pb2 import (
     SignatureHeader,
 )
 
+from medquorum.core.block_header import header_bytes
 from medquorum.network.identity.msp import Signer
 
-__all__ = ["assemble", "data_hash", "header_bytes", "header_hash", "sign_header", "validation_codes"]
+__all__ = ["assemble", "data_hash", "sign_header", "validation_codes"]
 
 METADATA_COUNT = 5
-ASN1_INTEGER, ASN1_OCTETS, ASN1_SEQUENCE = 0x02, 0x04, 0x30
-
-
-def header_bytes(header: Any) -> bytes:
-    """Encode a header as orderers hash and sign it: DER SEQUENCE of number, previous hash, data hash."""
-    number = header.number.to_bytes(header.number.bit_length() // 8 + 1, "big")
-    content = _der(ASN1_INTEGER, number)
-    content += _der(ASN1_OCTETS, header.previous_hash) + _der(ASN1_OCTETS, header.data_hash)
-    return _der(ASN1_SEQUENCE, content)
-
-
-def header_hash(header: Any) -> bytes:
-    """Return the block's hash, which the next header names."""
-    return hashlib.sha256(header_bytes(header)).digest()
 
 
 def data_hash(data: Sequence[bytes]) -> bytes:
@@ -89,11 +76,3 @@ def sign_header(header: Any, value: bytes, signer: Signer, consenter: int | None
 def validation_codes(block: Any) -> bytes:
     """Return the block's TRANSACTIONS_FILTER."""
     return bytes(block.metadata.metadata[BlockMetadataIndex.TRANSACTIONS_FILTER])
-
-
-def _der(tag: int, content: bytes) -> bytes:
-    length = len(content)
-    if length < 0x80:
-        return bytes([tag, length]) + content
-    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(size)]) + size + content

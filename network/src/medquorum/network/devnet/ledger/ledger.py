@@ -12,8 +12,9 @@ import structlog
 from fabric_protos.ledger.rwset.kvrwset.kv_rwset_pb2 import KVRWSet
 from fabric_protos.peer.transaction_pb2 import TxValidationCode
 
+from medquorum.core.block_header import header_hash
 from medquorum.network.devnet.ledger.apply import apply
-from medquorum.network.devnet.ledger.block import assemble, header_hash, validation_codes
+from medquorum.network.devnet.ledger.block import assemble, validation_codes
 from medquorum.network.devnet.ledger.block_file import BlockFiles, Location
 from medquorum.network.devnet.ledger.endorsement import EndorsementCheck
 from medquorum.network.devnet.ledger.mvcc import Serializer
