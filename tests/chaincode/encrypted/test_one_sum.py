@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medquorum_testing.consortium_ledger import DEALER, MEMBERS, A, B, Consortium
-from medquorum_testing.encrypted_consortium import MASKS, TRANSCRIPT, EncryptedConsortium
+from medquorum_testing.encrypted_consortium import MASKS, NONCE, TRANSCRIPT, EncryptedConsortium
 
 H = [f"Hospital{number}MSP" for number in range(1, 9)]
 Refused = Callable[..., str]
@@ -32,7 +32,8 @@ def judged(demo: EncryptedConsortium, number: int, accepted: Sequence[str], task
     demo.submit(A, "OpenRound", task, number)
     base = demo.read(A, "ReadRound", task, number)["base"]
     for hospital in H:
-        update = {"base": base, "layout": demo.layout, "shares": {party: f"{number}" * 64 for party in (A, B)}}
+        shares = {party: f"{number}" * 64 for party in (A, B)}
+        update = {"base": base, "layout": demo.layout, "shares": shares, "nonce": NONCE}
         demo.submit(hospital, "SubmitUpdate", task, number, update)
     frozen = demo.submit(A, "CloseSubmissions", task, number, "")["commitments"]
     for hospital in H:
