@@ -31,7 +31,7 @@ def begun(fed: Federation, party: str, number: int, hospital: str) -> list[tuple
 def dealt(fed: Federation, number: int) -> list[tuple[str, int]]:
     """Return the hospitals and attempts that the dealer has dealt in a round, in order."""
     lines = (fed.task_folder("Dealer") / "dealt").read_text().splitlines()
-    return [(hospital, attempt) for _, at, hospital, attempt in map(json.loads, lines) if at == number]
+    return [(hospital, attempt) for _, at, hospital, attempt, _ in map(json.loads, lines) if at == number]
 
 
 def check_nothing_is_doubled(fed: Federation, number: int) -> None:
