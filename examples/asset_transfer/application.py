@@ -18,10 +18,12 @@ def main(organizations: Path) -> None:
         assets = network.get_contract("assets")
 
         # Submit: both organisations' peers endorse, the orderer puts it into a block, the peers commit it.
-        print("created:", assets.submit_transaction("CreateAsset", "asset1", "blue").decode())
+        # Right after a deployment peers need some seconds to tell one another of it: a fresh proposal until then.
+        patient = retrying(attempts=10)
+        print("created:", patient(assets.submit_transaction, "CreateAsset", "asset1", "blue").decode())
 
-        # A fresh proposal after each conflict with somebody else's transaction.
-        retrying()(assets.submit_transaction, "CreateAsset", "asset2", "green")
+        # The same helps after a conflict with somebody else's transaction.
+        patient(assets.submit_transaction, "CreateAsset", "asset2", "green")
 
         # The same in steps: endorse, hand to the orderer, wait for the block.
         submitted = assets.submit_async("TransferAsset", arguments=["asset1", "Org2MSP"])
