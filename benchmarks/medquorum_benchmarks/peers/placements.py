@@ -29,8 +29,10 @@ from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.hospital.verification import OwnShare
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core import model as modelformat
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
@@ -116,7 +118,9 @@ class _Role:
         """Make a party of the verification."""
         images = PrivateImages(self.images, self.task) if index == 0 else None
         dealer = TaskDealer(self.task, self.own, index)
-        made = _Prepared(self.ledger, self.task, index, dealer, shares, images, self.folder, self.quiet, LoopControl())
+        nothing = cast(Transactions, None)  # nobody attests here
+        run = TaskRun(self.ledger, nothing, self.task, self.folder, self.quiet, LoopControl())
+        made = _Prepared(run, index, dealer, shares, images)
         base = modelformat.unpack(modelformat.parse(self.task.model), self.update)
         made.known = base, None if images is None else images.count_correct(base)
         return made

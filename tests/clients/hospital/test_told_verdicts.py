@@ -15,7 +15,7 @@ import pytest
 from medquorum.clients.attacks.behaviour import Adversary, Behaviour
 from medquorum.clients.hospital.agent import Hospital
 from medquorum.clients.hospital.share_uploader import ShareUploader
-from medquorum.clients.hospital.trainer import Trainer
+from medquorum.clients.hospital.trainer import LocalTraining, Trainer
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
@@ -137,7 +137,7 @@ class EncryptedHospital:
             ledger,
             Transactions(contract, demo.verifiers, 2, FIRST),
             task,
-            Trainer(task, FIRST, quarters(40, 0), Recipe(), report, LoopControl()),
+            Trainer(task, FIRST, LocalTraining(quarters(40, 0), Recipe()), report, LoopControl()),
             UpdateStore(folder),
             report,
             Uploader(task, task.encrypted, FIRST, nobody_is_dialled, report),

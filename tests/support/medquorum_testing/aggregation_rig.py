@@ -34,6 +34,7 @@ from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import ProtocolError
 from medquorum.verifier.binding.commitment import ShareContext, commit_shares
@@ -112,15 +113,11 @@ class Rig:
         images, _ = mounted(folder / "sets" / mount, self.task)
         self.verifications = [
             Verification(
-                self.ledger(party),
-                self.task,
+                self.run_of(party, Report("party", party, as_json=True, stream=self.told)),
                 index,
                 RigDealer(self, index),
                 self.shares[index],
                 images if index == 0 else None,
-                folder / party,
-                Report("party", party, as_json=True, stream=self.told),
-                LoopControl(),
             )
             for index, party in enumerate(PARTIES)
         ]
@@ -133,6 +130,11 @@ class Rig:
 
     def transactions(self, msp: str) -> Transactions:
         return Transactions(LedgerContract(self.demo, msp), [A, B], 2, msp)
+
+    def run_of(self, msp: str, report: Report | None = None) -> TaskRun:
+        """Return what the parts of an organisation's process have in common."""
+        report = self.report if report is None else report
+        return TaskRun(self.ledger(msp), self.transactions(msp), self.task, self.folder / msp, report, LoopControl())
 
     def resharer(self, index: int) -> Resharer:
         party = PARTIES[index]
@@ -155,16 +157,11 @@ class Rig:
             self.transactions(msp), self.task, verification.base, images, self.folder / msp, self.report
         )
         return Node(
-            self.ledger(msp),
-            self.transactions(msp),
-            self.task,
+            self.run_of(msp),
             self._send(msp),
             lambda round_number: self._salt(msp, round_number),
             lambda base: verification.base(base)[0],
             model.accuracy,
-            self.folder / msp,
-            self.report,
-            LoopControl(),
         )
 
     def restart(self, msp: str) -> None:

@@ -15,6 +15,7 @@ from medquorum.clients.hospital.verification import OwnVerification
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core.documents.verdict import Verdict
 from medquorum.core.fixedpoint import IntArray
 from medquorum.network.supervision.waiting import await_true
@@ -44,17 +45,8 @@ class PlayedHospital:
         ledger, transactions = fed.ledger(hospital), fed.transactions(hospital)
         quiet = Report("hospital", fed.msp(hospital), as_json=True, stream=io.StringIO())
         control = LoopControl()
-        verification = Verification(
-            ledger,
-            fed.task,
-            1,
-            TaskDealer(fed.task, credentials_of(fed, hospital), 1),
-            self,
-            None,
-            folder,
-            quiet,
-            control,
-        )
+        run = TaskRun(ledger, transactions, fed.task, folder, quiet, control)
+        verification = Verification(run, 1, TaskDealer(fed.task, credentials_of(fed, hospital), 1), self, None)
         self._own = OwnVerification(
             fed.task,
             fed.msp(hospital),

@@ -15,7 +15,7 @@ from medquorum.clients.coordinator.actions import Deadlines
 from medquorum.clients.coordinator.agent import Coordinator
 from medquorum.clients.data.images import Images
 from medquorum.clients.hospital.agent import Hospital
-from medquorum.clients.hospital.trainer import Trainer
+from medquorum.clients.hospital.trainer import Conduct, LocalTraining, Trainer
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
@@ -93,17 +93,10 @@ class Federation:
             )
         else:
             store = UpdateStore(self.folder / name / "updates")
-            trainer = Trainer(
-                self.task,
-                msp,
-                quarters(80, HOSPITALS.index(name)),
-                Recipe(epochs=20, batch=8, learning_rate=0.03),
-                report,
-                LoopControl(),
-                behaviour=self.behaviours.get(name, honest),
-                test=quarters(40, 99),
-                accomplice=self.folder / HOSPITALS[0] / "updates",
-            )
+            recipe = Recipe(epochs=20, batch=8, learning_rate=0.03)
+            local = LocalTraining(quarters(80, HOSPITALS.index(name)), recipe, quarters(40, 99))
+            conduct = Conduct(self.behaviours.get(name, honest), self.folder / HOSPITALS[0] / "updates")
+            trainer = Trainer(self.task, msp, local, report, LoopControl(), conduct)
             self.agents[name] = Hospital(ledger, transactions, self.task, trainer, store, report)
 
     def run(self, limit: int = 400) -> None:

@@ -7,10 +7,8 @@ import pytest
 
 from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
 from medquorum.clients.encrypted.aggregation.result import masked_hash
-from medquorum.clients.encrypted.party.agent import Party
-from medquorum.clients.encrypted.verification.attestation import Attestor
+from medquorum.clients.encrypted.party.agent import Party, PartyParts
 from medquorum.clients.ledger.ledger import Ledger
-from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.errors import MaterialError, ProtocolError, ShareError
 from medquorum.gateway import GatewayError
 from medquorum.verifier.service.deliveries import Delivery
@@ -174,22 +172,11 @@ def test_a_restarted_party_stores_the_agreed_model_without_the_other(make: Make)
     def connection(name: str) -> PartyConnection:
         raise ProtocolError(f"nobody opens the line {name}")
 
-    control = LoopControl()
-    transactions = rig.transactions(B)
-    agent = Party(
-        rig.ledger(B),
-        rig.task,
-        0,
-        connection,
-        rig.shares[0],
-        rig.verifications[0],
-        rig.resharers[0],
-        ModelPublisher(transactions, rig.task, rig.verifications[0].base, None, rig.folder / B, rig.report),
-        Attestor(rig.ledger(B), transactions, rig.task, rig.report, control),
-        rig.report,
-        control,
-        share_patience=0,
+    publisher = ModelPublisher(
+        rig.transactions(B), rig.task, rig.verifications[0].base, None, rig.folder / B, rig.report
     )
+    parts = PartyParts(rig.shares[0], rig.verifications[0], rig.resharers[0], publisher)
+    agent = Party(rig.run_of(B), 0, connection, parts, share_patience=0)
     agent.step()
     assert rig.close()["model"] == rig.expected()
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from medquorum.clients.encrypted.party.agent import Party
+from medquorum.clients.encrypted.party.agent import Party, PartyParts
 from medquorum.clients.encrypted.party.hospital_sessions import AT_ONCE, ConfirmedShares, HospitalSessions
 from medquorum.clients.runtime.reconcile import LoopControl
+from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.errors import ContractError, DataError, ProtocolError
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.consortium_ledger import HOSPITALS
@@ -123,5 +124,6 @@ def test_what_the_other_party_brings_about_ends_the_meeting_and_no_more(fault: E
 
     nothing: Any = None
     task: Any = SimpleNamespace(task="demo")
-    agent = Party(nothing, task, 0, connection, *([nothing] * 6), LoopControl(), share_patience=0)
+    run = TaskRun(nothing, nothing, task, nothing, nothing, LoopControl())
+    agent = Party(run, 0, connection, PartyParts(nothing, nothing, nothing, nothing), share_patience=0)
     assert agent._meet(1) > 0

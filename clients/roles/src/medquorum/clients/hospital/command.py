@@ -133,23 +133,14 @@ def _run(
             raise ConfigError(f"{session.msp} is no hospital of the task {task.task}", "Check --profile and --task")
         # torch takes seconds to import, and only training needs it.
         from medquorum.clients.hospital.agent import Hospital
-        from medquorum.clients.hospital.trainer import Trainer
+        from medquorum.clients.hospital.trainer import Conduct, LocalTraining, Trainer
         from medquorum.clients.hospital.updates import UpdateStore
         from medquorum.clients.training.train import Recipe
 
-        trainer = Trainer(
-            task,
-            session.msp,
-            images,
-            Recipe(training.epochs, training.batch),
-            session.report,
-            control,
-            seed=training.seed,
-            behaviour=behaviour,
-            test=test,
-            accomplice=None if accomplice is None else updates_folder(accomplice, task.task),
-            threads=training.threads,
-        )
+        recipe = Recipe(training.epochs, training.batch)
+        local = LocalTraining(images, recipe, test, training.seed, training.threads)
+        conduct = Conduct(behaviour, None if accomplice is None else updates_folder(accomplice, task.task))
+        trainer = Trainer(task, session.msp, local, session.report, control, conduct)
         store = UpdateStore(updates_folder(session.state, task.task))
         transactions = session.transactions(task)
         sender = _sender(connection, session, task)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.spec import settings_of
@@ -38,16 +40,8 @@ def own_verification(
     def connect(name: str) -> PartyConnection:
         return connect_party(credentials, settings.services[first], first, name, CONNECT_TIMEOUT)
 
-    verification = Verification(
-        session.ledger,
-        task,
-        1,
-        TaskDealer(task, credentials, 1),
-        OwnShare(sender, store),
-        None,
-        session.task_folder(task) / "verification",
-        session.report,
-        control,
-    )
-    attestor = Attestor(session.ledger, session.transactions(task), task, session.report, control)
+    run = session.run(task, control)
+    own = replace(run, folder=run.folder / "verification")
+    verification = Verification(own, 1, TaskDealer(task, credentials, 1), OwnShare(sender, store), None)
+    attestor = Attestor(run.ledger, run.transactions, task, run.report, control)
     return OwnVerification(task, session.msp, connect, verification, attestor, control)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,44 +20,58 @@ from medquorum.clients.training.train import Recipe, accuracy, seed_of, train
 from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
 
-__all__ = ["Trainer"]
+__all__ = ["Conduct", "LocalTraining", "Trainer"]
 
 
-class Trainer:
-    """Trains on ``images``, tests on ``test``; the same (task, round, MSP, seed) gives the same update on a CPU.
+@dataclass(frozen=True)
+class LocalTraining:
+    """How a hospital trains: its images, those it tests on, the recipe, a seed, and how many threads."""
 
-    Parameters
+    images: Images = field(repr=False)
+    recipe: Recipe
+    test: Images | None = field(default=None, repr=False)
+    seed: int = 0
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Conduct:
+    """What a hospital makes of its training.
+
+    Attributes
     ----------
     accomplice
         The folder of another hospital's updates of this task, for the attack ``copy``.
     """
 
+    behaviour: Behaviour = honest
+    accomplice: Path | None = None
+
+
+class Trainer:
+    """Trains on a hospital's images; the same (task, round, MSP, seed) gives the same update on a CPU."""
+
     def __init__(
         self,
         task: Task,
         msp: str,
-        images: Images,
-        recipe: Recipe,
+        training: LocalTraining,
         report: Report,
         control: LoopControl,
-        *,
-        seed: int = 0,
-        behaviour: Behaviour = honest,
-        test: Images | None = None,
-        accomplice: Path | None = None,
-        threads: int = 1,
+        conduct: Conduct | None = None,
     ) -> None:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(training.threads)
+        chosen = Conduct() if conduct is None else conduct
         self._task = task
         self._msp = msp
-        self._images = images
-        self._recipe = recipe
+        self._images = training.images
+        self._recipe = training.recipe
         self._report = report
         self._control = control
-        self._seed = seed
-        self._behaviour = behaviour
-        self._test = test
-        self._accomplice = None if accomplice is None else UpdateStore(accomplice)
+        self._seed = training.seed
+        self._behaviour = chosen.behaviour
+        self._test = training.test
+        self._accomplice = None if chosen.accomplice is None else UpdateStore(chosen.accomplice)
         self._model = DescribedModel(modelformat.parse(task.model))
 
     def update(self, round_number: int, base: bytes, store: UpdateStore) -> bytes | None:

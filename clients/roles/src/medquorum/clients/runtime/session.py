@@ -18,7 +18,9 @@ from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime import logs
 from medquorum.clients.runtime.channel import bind_folder, genesis_hash
 from medquorum.clients.runtime.options import Connection
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core.documents.task import Task
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ConfigError
@@ -62,6 +64,11 @@ class Session:
     def transactions(self, task: Task) -> Transactions:
         """Return the writing side for a task: endorsed by its verifiers, the own organisation first if it is one."""
         return Transactions(self.ledger.contract, task.verifiers, task.quorum, self.msp)
+
+    def run(self, task: Task, control: LoopControl) -> TaskRun:
+        """Return what the parts of this process have in common in a task."""
+        transactions = self.transactions(task)
+        return TaskRun(self.ledger, transactions, task, self.task_folder(task), self.report, control)
 
     def consortium_transactions(self) -> Transactions:
         """Return the writing side for what concerns no task."""

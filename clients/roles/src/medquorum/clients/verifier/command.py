@@ -61,11 +61,11 @@ def run(
         if session.msp not in task.verifiers:
             raise ConfigError(f"{session.msp} is no verifier of the task {task.task}", "Check --profile and --task")
         if task.encrypted is not None:
-            from medquorum.clients.encrypted.commands.party_process import (
-                party,  # loads torch, which a plain task's verifier never needs
-            )
+            # Loads the engine, which a plain task's verifier never needs.
+            from medquorum.clients.encrypted.commands.party_process import PartyOptions, party
 
-            return stack.enter_context(party(connection, session, task, control, images, listen, share_patience))
+            options = PartyOptions(images, listen, share_patience)
+            return stack.enter_context(party(connection, session, task, control, options))
         transactions = session.transactions(task)
         return Verifier(session.ledger, transactions, task, session.report, control, takeover=takeover).step
 

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,14 +20,11 @@ from medquorum.clients.encrypted.aggregation.membership import task_nodes
 from medquorum.clients.encrypted.aggregation.record import context_of, fix_set, note_opening, opening_parties
 from medquorum.clients.encrypted.aggregation.result import masked_hash, mismatch_of, model_name, next_packed
 from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
-from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import ended
-from medquorum.clients.ledger.transactions import Transactions
-from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL, LoopControl
-from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL
+from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.round import Round
-from medquorum.core.documents.task import Task
 from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model import Tensors
@@ -55,6 +51,8 @@ Send = Callable[[str, Delivery, Sequence[bytes]], None]
 class Node:
     """One organisation's node in one task; ``step`` is idempotent and may be cut off anywhere.
 
+    Its folder keeps what it is sent, its models, and for ever the sets whose sums were opened.
+
     Parameters
     ----------
     send
@@ -65,34 +63,27 @@ class Node:
         Returns the base model of that hash.
     accuracy
         P0's: says of a packed new model what it attests; everybody else's gives None.
-    folder
-        Where the node keeps what it is sent, its models, and for ever the sets whose sums were opened.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
-        transactions: Transactions,
-        task: Task,
+        run: TaskRun,
         send: Send,
         salt: Callable[[int], bytes],
         base: Callable[[str], Tensors],
         accuracy: Callable[[Round, bytes], Mapping[str, Any] | None],
-        folder: Path,
-        report: Report,
-        control: LoopControl,
     ) -> None:
-        self._ledger = ledger
-        self._transactions = transactions
-        self._task = task
+        self._ledger = run.ledger
+        self._transactions = run.transactions
+        self._task = run.task
         self._send = send
         self._salt = salt
         self._base = base
         self._accuracy = accuracy
-        self._folder = folder
-        self._inbox = Inbox(folder)
-        self._report = report
-        self._control = control
+        self._folder = run.folder
+        self._inbox = Inbox(run.folder)
+        self._report = run.report
+        self._control = run.control
         self._guard = threading.Lock()
         self._sent: set[tuple[int, tuple[str, ...], str]] = set()
 

@@ -57,8 +57,7 @@ def aggregating(
     def base(model: str) -> Tensors:
         return modelformat.unpack(modelformat.parse(task.model), fetch_model(session.ledger, task, model))
 
-    transactions, folder = session.transactions(task), session.task_folder(task)
-    node = Node(session.ledger, transactions, task, send, salt, base, lambda *_: None, folder, session.report, control)
+    node = Node(session.run(task, control), send, salt, base, lambda *_: None)
     address = listen or settings.services[session.msp]
     with Server(credentials, address, [Deliveries(node.sizes, node.take)]):
         session.report.event("listening", address=address)

@@ -82,11 +82,12 @@ def run_witness(
     connection = Connection(profile, identity, channel, state, as_json, verbose)
 
     def make(session: Session, task: Task, control: LoopControl) -> Step:
-        from medquorum.clients.encrypted.commands.party_process import party, settings_of
+        from medquorum.clients.encrypted.commands.party_process import PartyOptions, party, settings_of
 
         if settings_of(task).parties[1] != session.msp:
             raise ConfigError(f"{session.msp} is not the witness of the task {task.task}", "Check --profile and --task")
-        return stack.enter_context(party(connection, session, task, control, None, listen, share_patience))
+        options = PartyOptions(None, listen, share_patience)
+        return stack.enter_context(party(connection, session, task, control, options))
 
     with ExitStack() as stack:
         run_role("witness", connection, task, lambda _: EVENTS, make)

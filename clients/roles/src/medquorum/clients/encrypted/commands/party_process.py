@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from medquorum.clients.encrypted.commands.aggregator_process import NODE_TIMEOUT
 from medquorum.clients.encrypted.dealer.approval import Approval
 from medquorum.clients.encrypted.dealer.dealing import MaskAttestor
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
-from medquorum.clients.encrypted.party.agent import Party
+from medquorum.clients.encrypted.party.agent import Party, PartyParts
 from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, HospitalSessions
 from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
-from medquorum.clients.encrypted.verification.images import mounted
+from medquorum.clients.encrypted.verification.images import PrivateImages, mounted
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
@@ -28,9 +29,10 @@ from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step
 from medquorum.clients.runtime.session import Session
+from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
-from medquorum.errors import ConfigError, ProtocolError
+from medquorum.errors import ConfigError, DataError, ProtocolError
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
 from medquorum.verifier.service.nonces import Nonces
@@ -40,7 +42,7 @@ from medquorum.verifier.service.server import Server, Service
 from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
 from medquorum.verifier.service.share_upload import ShareUpload
 
-__all__ = ["dealing", "party", "settings_of"]
+__all__ = ["PartyOptions", "dealing", "party", "settings_of"]
 
 CONNECT_TIMEOUT = 5.0
 HOSPITAL_TIMEOUT = 120.0
@@ -71,116 +73,113 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
         yield mask_attestor.step
 
 
+@dataclass(frozen=True)
+class PartyOptions:
+    """What a party's command line says: its images, where it listens, how long it waits for shares."""
+
+    images: Path | None
+    listen: str | None
+    share_patience: float
+
+
 @contextmanager
 def party(
-    connection: Connection,
-    session: Session,
-    task: Task,
-    control: LoopControl,
-    images: Path | None,
-    listen: str | None,
-    share_patience: float,
+    connection: Connection, session: Session, task: Task, control: LoopControl, options: PartyOptions
 ) -> Iterator[Step]:
     """Return a party's step; its service listens as long as the context lasts."""
-    settings = settings_of(task)
-    index = settings.parties.index(session.msp)
-    other = settings.parties[1 - index]
-    credentials = service_credentials(connection)
-    folder = session.task_folder(task)
-    file = images or connection.profile.parent / "verification" / f"{task.task}.safetensors"
-    private, missing = mounted(file, task) if index == 0 else (None, None)
-    if missing is not None:
-        session.report.event("dataset_missing", cause=missing.cause, remedy=missing.remedy)
-    shares = ShareStore(folder / "shares", session.ledger, task, index)
-    listener = PartyListener(HOSPITAL_TIMEOUT if settings.semi_honest else SILENCE_TIMEOUT)
+    made = _PartyProcess(connection, session.run(task, control), options)
+    address = options.listen or made.settings.services[session.msp]
+    with closing(made.sessions), Server(made.credentials, address, made.services()):
+        session.report.event("listening", address=address)
+        yield made.step
 
-    def connect(name: str) -> PartyConnection:
-        if index == 0:
-            return listener.accept(name, other, CONNECT_TIMEOUT)
-        return connect_party(credentials, settings.services[other], other, name, CONNECT_TIMEOUT)
 
-    def confirmed(round_number: int, hospital: str) -> bool:
-        return has_share(
-            credentials, settings.services[other], other, task.task, round_number, hospital, CONNECT_TIMEOUT
+class _PartyProcess:
+    """A party's parts, put together; the other organisations are reached with the service's own certificate."""
+
+    def __init__(self, connection: Connection, run: TaskRun, options: PartyOptions) -> None:
+        self.run = run
+        self.settings = settings_of(run.task)
+        self.index = self.settings.parties.index(run.msp)
+        self.other = self.settings.parties[1 - self.index]
+        self.credentials = service_credentials(connection)
+        self.listener = PartyListener(HOSPITAL_TIMEOUT if self.settings.semi_honest else SILENCE_TIMEOUT)
+        images, self.missing = self._mounted(connection, options)
+        self.shares = ShareStore(run.folder / "shares", run.ledger, run.task, self.index)
+        both: Shares = ConfirmedShares(self.shares, self._confirmed, run.control) if self._serves else self.shares
+        dealer = TaskDealer(run.task, self.credentials, self.index)
+        verification = Verification(run, self.index, dealer, both, images)
+        base = verification.base
+        self.publisher = ModelPublisher(run.transactions, run.task, base, images, run.folder, run.report)
+        self.node = Node(run, self._send, self._salt, lambda model: base(model)[0], self._accuracy)
+        attestor = Attestor(run.ledger, run.transactions, run.task, run.report, run.control)
+        self.sessions = HospitalSessions(run.task.task, self._accept, both, verification, attestor, run.control)
+        resharer = Resharer(run.ledger, run.task, self.index, self.shares, self._send, run.folder, run.report)
+        self.agent = Party(
+            run,
+            self.index,
+            self._connect,
+            PartyParts(self.shares, verification, resharer, self.publisher),
+            share_patience=options.share_patience,
+            missing=self.missing,
+            sessions=self.sessions if self._serves else None,
         )
 
-    def accuracy(current: Round, packed: bytes) -> Mapping[str, Any] | None:
-        if missing is not None:
-            raise ProtocolError(missing.cause, missing.remedy)  # its node waits: P0 has to say how the model does
-        return publisher.accuracy(current, packed)
-
-    def send(receiver: str, header: Delivery, messages: Sequence[bytes]) -> None:
-        if receiver == session.msp:
-            node.take(receiver, header, messages)
-        else:
-            deliver(credentials, settings.services[receiver], receiver, header, messages, NODE_TIMEOUT)
-
-    transactions = session.transactions(task)
-    both: Shares = ConfirmedShares(shares, confirmed, control) if settings.semi_honest and index == 0 else shares
-    verification = Verification(
-        session.ledger,
-        task,
-        index,
-        TaskDealer(task, credentials, index),
-        both,
-        private,
-        folder,
-        session.report,
-        control,
-    )
-    publisher = ModelPublisher(transactions, task, verification.base, private, folder, session.report)
-    node = Node(
-        session.ledger,
-        transactions,
-        task,
-        send,
-        lambda round_number: take_salt(
-            credentials, settings.services[settings.dealer], settings.dealer, task.task, round_number, NODE_TIMEOUT
-        ),
-        lambda base: verification.base(base)[0],
-        accuracy,
-        folder,
-        session.report,
-        control,
-    )
-    attestor = Attestor(session.ledger, transactions, task, session.report, control)
-    sessions = HospitalSessions(
-        task.task,
-        lambda name, peer: listener.accept(name, peer, CONNECT_TIMEOUT),
-        both,
-        verification,
-        attestor,
-        control,
-    )
-    agent = Party(
-        session.ledger,
-        task,
-        index,
-        connect,
-        shares,
-        verification,
-        Resharer(session.ledger, task, index, shares, send, folder, session.report),
-        publisher,
-        attestor,
-        session.report,
-        control,
-        share_patience=share_patience,
-        missing=missing,
-        sessions=sessions if settings.semi_honest and index == 0 else None,
-    )
-
-    def step() -> float | None:
-        first = agent.step()
-        second = None if first is None else node.step()
+    def step(self) -> float | None:
+        """Do what is due as a party, then as a node."""
+        first = self.agent.step()
+        second = None if first is None else self.node.step()
         return None if first is None or second is None else min(first, second)
 
-    address = listen or settings.services[session.msp]
-    own: Service = (
-        listener
-        if index == 0
-        else ShareReceiptService(other, lambda name, *update: name == task.task and shares.holds(*update))
-    )
-    serving: list[Service] = [ShareUpload(shares.longest, shares.take), Deliveries(node.sizes, node.take), own]
-    with closing(sessions), Server(credentials, address, serving):
-        session.report.event("listening", address=address)
-        yield step
+    def services(self) -> list[Service]:
+        """Return what other organisations may ask of this one."""
+        task = self.run.task.task
+        own: Service = (
+            self.listener
+            if self.index == 0
+            else ShareReceiptService(self.other, lambda name, *update: name == task and self.shares.holds(*update))
+        )
+        return [ShareUpload(self.shares.longest, self.shares.take), Deliveries(self.node.sizes, self.node.take), own]
+
+    @property
+    def _serves(self) -> bool:
+        """Whether this is P0 of hospitals that verify their own updates."""
+        return self.settings.semi_honest and self.index == 0
+
+    def _mounted(self, connection: Connection, options: PartyOptions) -> tuple[PrivateImages | None, DataError | None]:
+        """Return P0's images, or why they are not there."""
+        if self.index != 0:
+            return None, None
+        default = connection.profile.parent / "verification" / f"{self.run.task.task}.safetensors"
+        images, missing = mounted(options.images or default, self.run.task)
+        if missing is not None:
+            self.run.report.event("dataset_missing", cause=missing.cause, remedy=missing.remedy)
+        return images, missing
+
+    def _connect(self, name: str) -> PartyConnection:
+        if self.index == 0:
+            return self._accept(name, self.other)
+        address = self.settings.services[self.other]
+        return connect_party(self.credentials, address, self.other, name, CONNECT_TIMEOUT)
+
+    def _accept(self, name: str, peer: str) -> PartyConnection:
+        return self.listener.accept(name, peer, CONNECT_TIMEOUT)
+
+    def _confirmed(self, round_number: int, hospital: str) -> bool:
+        address, task = self.settings.services[self.other], self.run.task.task
+        return has_share(self.credentials, address, self.other, task, round_number, hospital, CONNECT_TIMEOUT)
+
+    def _accuracy(self, current: Round, packed: bytes) -> Mapping[str, Any] | None:
+        if self.missing is not None:  # the node waits: P0 has to say how the model does
+            raise ProtocolError(self.missing.cause, self.missing.remedy)
+        return self.publisher.accuracy(current, packed)
+
+    def _send(self, receiver: str, header: Delivery, messages: Sequence[bytes]) -> None:
+        if receiver == self.run.msp:
+            self.node.take(receiver, header, messages)
+        else:
+            deliver(self.credentials, self.settings.services[receiver], receiver, header, messages, NODE_TIMEOUT)
+
+    def _salt(self, round_number: int) -> bytes:
+        dealer, task = self.settings.dealer, self.run.task.task
+        return take_salt(self.credentials, self.settings.services[dealer], dealer, task, round_number, NODE_TIMEOUT)

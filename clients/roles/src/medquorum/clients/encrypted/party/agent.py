@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -23,16 +24,14 @@ from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.encrypted.verification.whole_round import verify_round
-from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, ended
-from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL, LoopControl, interrupted
-from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL, interrupted
+from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core.documents.round import Round
-from medquorum.core.documents.task import Task
 from medquorum.errors import DataError, ProtocolError
 from medquorum.verifier.service.party_connection import PartyConnection
 
-__all__ = ["Party"]
+__all__ = ["Party", "PartyParts"]
 
 PARALLEL = 8
 RETRY_DELAY = 0.5
@@ -41,6 +40,16 @@ PEER_LAG_TIMEOUT = 10.0
 """Seconds the own peer may lag behind the other party's."""
 POLL_INTERVAL = 0.25
 """Seconds between two looks at the own peer while it lags."""
+
+
+@dataclass(frozen=True)
+class PartyParts:
+    """What a party works with: the shares it was given, verification, and what follows from the accepted ones."""
+
+    shares: ShareStore
+    verification: Verification
+    resharer: Resharer
+    publisher: ModelPublisher
 
 
 class Party:
@@ -62,33 +71,26 @@ class Party:
 
     def __init__(
         self,
-        ledger: Ledger,
-        task: Task,
+        run: TaskRun,
         index: int,
         connect: Callable[[str], PartyConnection],
-        shares: ShareStore,
-        verification: Verification,
-        resharer: Resharer,
-        publisher: ModelPublisher,
-        attestor: Attestor,
-        report: Report,
-        control: LoopControl,
+        parts: PartyParts,
         *,
         share_patience: float,
         missing: DataError | None = None,
         sessions: HospitalSessions | None = None,
     ) -> None:
-        self._ledger = ledger
-        self._task = task
+        self._ledger = run.ledger
+        self._task = run.task
         self._index = index
         self._connect = connect
-        self._shares = shares
-        self._verification = verification
-        self._resharer = resharer
-        self._publisher = publisher
-        self._attestor = attestor
-        self._report = report
-        self._control = control
+        self._shares = parts.shares
+        self._verification = parts.verification
+        self._resharer = parts.resharer
+        self._publisher = parts.publisher
+        self._attestor = Attestor(run.ledger, run.transactions, run.task, run.report, run.control)
+        self._report = run.report
+        self._control = run.control
         self._sessions = sessions
         self._share_patience = share_patience
         self._missing = missing

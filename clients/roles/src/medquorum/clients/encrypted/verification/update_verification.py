@@ -15,13 +15,11 @@ from medquorum.clients.encrypted.verification.masked_parameters import keep_mask
 from medquorum.clients.encrypted.verification.result import attestation_result, base_statement, minima
 from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
 from medquorum.clients.encrypted.verification.spec import make_spec, make_sum_spec
-from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import fetch_model
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.runtime.reconcile import LoopControl
-from medquorum.clients.runtime.report import Pace, Report
+from medquorum.clients.runtime.report import Pace
+from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core import model as modelformat
-from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import Tensors
@@ -55,31 +53,25 @@ class Verification:
         Asked for every verification's material.
     images
         P0's verification set.
-    folder
-        Where journals are kept, and what else a party needs of a round until it has ended.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
-        task: Task,
+        run: TaskRun,
         index: int,
         dealer: DealerClient,
         shares: Shares,
         images: PrivateImages | None,
-        folder: Path,
-        report: Report,
-        control: LoopControl,
     ) -> None:
-        self._ledger = ledger
-        self._task = task
+        self._ledger = run.ledger
+        self._task = run.task
         self._index = index
         self._dealer = dealer
         self._shares = shares
         self._images = images
-        self._folder = folder
-        self._report = report
-        self._control = control
+        self._folder = run.folder
+        self._report = run.report
+        self._control = run.control
         self._base: tuple[str, Tensors, AccuracyCounts | None] | None = None
 
     def verify(self, transport: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
