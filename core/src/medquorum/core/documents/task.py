@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, field_validator
 
 from medquorum.core import canonical, rules
 from medquorum.core.documents.chunk import Length, Store, chunk_sizes
@@ -33,13 +33,13 @@ class Task(Document):
     optional: ClassVar[frozenset[str]] = frozenset({"encrypted", "joined", "left"})
 
     task: TaskName
-    model: dict[str, JsonValue]
+    model: dict[str, Any]
     layout: Hash
     length: Length
     initial_model: Hash
     lambda_numerator: Annotated[int, Field(ge=0, le=1 << MAX_LAMBDA_BITS)]
     lambda_bits: Annotated[int, Field(ge=0, le=MAX_LAMBDA_BITS)]
-    rule: dict[str, JsonValue]
+    rule: dict[str, Any]
     disclosure: Literal["count", "bit"]
     dataset: Hash
     dataset_size: Annotated[int, Field(ge=1, le=MAX_DATASET)]
