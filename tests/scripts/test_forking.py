@@ -79,7 +79,7 @@ def test_roles_of_a_run_end_with_it(zygote: Zygote, tmp_path: Path) -> None:
         roles.start("hospital2", ["hospital", "run"])
         line = next(roles.lines())
         assert (line.role, line.content) == ("hospital2", {"event": "exited", "code": 2})
-        assert "Missing option" in roles.log_tail("hospital2")
+        assert "Missing option" in str(roles.ended("hospital2", 2))
     line = next(roles.lines())
     assert (line.role, line.content) == ("hospital1", {"event": "exited", "code": -signal.SIGTERM})
 

@@ -62,7 +62,9 @@ def test_a_host_without_keys_bundles_or_genesis_block_says_so(hosts: dict[str, N
     for source, target in ((hosts["VerifierA"], lonely),):
         target.organisation(one).parent.mkdir(parents=True)
         target.organisation(one).symlink_to(source.organisation(one))
-    with pytest.raises(ConfigError, match="nothing is known of VerifierB, VerifierC, Hospital1, Orderer1"):
+    with pytest.raises(
+        ConfigError, match="nothing is known of VerifierB, VerifierC, Hospital1, Coordinator, Standby, Orderer1"
+    ):
         network.up("fabric", "VerifierA")
     lonely.organizations.rename(tmp_path / "away")
     lonely.organizations.symlink_to(hosts["VerifierA"].organizations)

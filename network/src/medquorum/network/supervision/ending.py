@@ -13,7 +13,9 @@ CGROUPS = Path("/sys/fs/cgroup")
 MEMBERSHIP = Path("/proc/self/cgroup")
 LAST_BYTES = 100_000
 _FULL = re.compile(r"No space left on device|ENOSPC|disk is full|Disk quota exceeded")
-_WRONG = re.compile(r"error|panic|fatal|failed|exception", re.IGNORECASE)
+_WRONG = re.compile(r"(?=.*\s).*(error|panic|fatal|failed|exception)", re.IGNORECASE)
+_BOX = " │╭╮╰╯─"
+"""What rich draws around an error, with the word "Error" alone as its title."""
 
 
 def why_ended(code: int, log: Path, kills_before: int | None = None, since: int = 0) -> tuple[str, str]:
@@ -72,4 +74,5 @@ def _last_lines(log: Path, since: int) -> list[str]:
             text = file.read().decode(errors="replace")
     except OSError:
         return []
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    stripped = (line.strip().strip(_BOX) for line in text.splitlines())
+    return [line for line in stripped if line]
