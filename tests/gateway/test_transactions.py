@@ -126,6 +126,17 @@ def test_every_stage_has_its_deadline(
     assert service.deadlines == pytest.approx({"Evaluate": 40, "Endorse": 41, "Submit": 42, "CommitStatus": 43}, abs=1)
 
 
+def test_a_deadline_that_nobody_chose_grows_with_the_bytes(
+    service: FakeGateway, channel: grpc.Channel, identity: X509Identity, sign: Callable[[bytes], bytes]
+) -> None:
+    contract = connect(channel, identity, sign).get_network("mychannel").get_contract("asset")
+    megabyte = {"chunk": bytes(1_000_000)}
+    contract.submit("Put", transient=megabyte)
+    assert service.deadlines["Endorse"] == pytest.approx(15 + 10, abs=1)  # a line of 1 Mbit/s takes 8 s
+    contract.submit("Put", transient=megabyte, endorse_timeout=3)
+    assert service.deadlines["Endorse"] == pytest.approx(3, abs=1)
+
+
 def test_off_line_signing(
     service: FakeGateway, channel: grpc.Channel, identity: X509Identity, sign: Callable[[bytes], bytes]
 ) -> None:

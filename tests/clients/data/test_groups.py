@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from medquorum.clients.data.groups import cut
 from medquorum.clients.data.images import Images
+from medquorum.clients.data.patients import read_patients
 from medquorum.clients.data.sources import load
 from medquorum.clients.data.split import deal
 from medquorum.errors import DataError
@@ -95,3 +96,43 @@ def test_too_few_patients_for_the_hospitals_are_refused(tmp_path: Path) -> None:
     np.savez(path, **images(np.arange(COUNT) % 4))
     with pytest.raises(DataError, match="patients cannot be dealt to 10 hospitals"):
         deal(load(str(path)), 10)
+
+
+def test_patients_may_stand_in_a_csv_file(tmp_path: Path) -> None:
+    given = images(np.zeros(0))
+    np.savez(tmp_path / "set.npz", images=given["images"], labels=given["labels"])
+    rows = [f'{number},"Müller, {number // 6}"' for number in range(COUNT)]
+    (tmp_path / "set.csv").write_text("\n".join(["scan,name", *rows]), encoding="utf-8-sig")
+    source = load(str(tmp_path / "set.npz"), seed=3, patients=read_patients(tmp_path / "set.csv", "name"))
+    trained, held_out = patients_of([source.train, source.held_out])
+    assert not trained & held_out
+    assert trained | held_out == {f"Müller, {number}" for number in range(COUNT // 6)}
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"scan,name\n1,a\n", "no column 'patient', only scan, name"),
+        (b"", "no column"),
+        (b"patient\na\n\xff\n", "cannot be read as CSV"),
+        (b'patient\n"a\n', "cannot be read as CSV"),
+        (b"scan,patient\n1,a\n2\n", "row 2 has no patient"),
+    ],
+)
+def test_a_file_that_names_no_patients_is_refused(content: bytes, cause: str, tmp_path: Path) -> None:
+    (tmp_path / "set.csv").write_bytes(content)
+    with pytest.raises(DataError, match=cause):
+        read_patients(tmp_path / "set.csv", "patient")
+
+
+def test_patients_of_other_images_are_refused(tmp_path: Path) -> None:
+    given = images(np.arange(COUNT))
+    np.savez(tmp_path / "own.npz", **given)
+    del given["groups"]
+    np.savez(tmp_path / "one.npz", **given)
+    np.savez(
+        tmp_path / "two.npz", **{f"{part}_{name}": array for part in ("train", "test") for name, array in given.items()}
+    )
+    for name, count, cause in (("one", 7, "groups"), ("two", COUNT, "parts"), ("own", COUNT, "of its own")):
+        with pytest.raises(DataError, match=cause):
+            load(str(tmp_path / f"{name}.npz"), patients=np.arange(count))

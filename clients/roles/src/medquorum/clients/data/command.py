@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from medquorum.clients.data.images import THREE_CHANNELS, write_shard
+from medquorum.clients.data.patients import read_patients
 from medquorum.clients.data.sources import load
 from medquorum.clients.data.split import deal
 from medquorum.clients.runtime.options import AsJson
@@ -34,11 +35,15 @@ def split(
     dirichlet: Annotated[float | None, typer.Option(help="Deal by Dir(alpha) over the classes, not evenly.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The most images all hospitals get together.")] = None,
     verification: Annotated[int | None, typer.Option(min=1, help="Images for the verifiers  [default: half]")] = None,
+    patients: Annotated[
+        Path | None, typer.Option(help="CSV file that tells the patient of each image, in order.")
+    ] = None,
+    patient_column: Annotated[str, typer.Option(help="Its column.")] = "patient",
     seed: int = 0,
     as_json: AsJson = False,
 ) -> None:
     """Deal a data set to hospitals; verifiers and the final test get images that no hospital holds."""
-    source = load(name, data_dir, seed)
+    source = load(name, data_dir, seed, None if patients is None else read_patients(patients, patient_column))
     dealt = deal(source, hospitals, seed=seed, alpha=dirichlet, limit=limit, verification=verification)
     if source.train.pixels.shape[1] == 3:
         print(f"warning: {THREE_CHANNELS}", file=sys.stderr)

@@ -6,8 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from medquorum.clients.data.groups import cut
 from medquorum.clients.data.idx import read_mnist
@@ -33,7 +35,7 @@ class Source:
         return max(self.train.classes, self.held_out.classes)
 
 
-def load(name: str, folder: Path | None = None, seed: int = 0) -> Source:
+def load(name: str, folder: Path | None = None, seed: int = 0, patients: npt.NDArray[Any] | None = None) -> Source:
     """Load a data set.
 
     Parameters
@@ -43,13 +45,15 @@ def load(name: str, folder: Path | None = None, seed: int = 0) -> Source:
         name such as ``pneumoniamnist`` (``folder/NAME.npz``, otherwise the ``medmnist`` package, which downloads it).
     seed
         Shuffles sets that come without a split.
+    patients
+        Numbers or texts, shape (n,): whose each image of an ``.npz`` file of one part is.
 
     Raises
     ------
     DataError
-        A file or package is missing or not usable.
+        A file or package is missing or not usable, or the patients are not those of its images.
     """
-    source = _load(name, folder, seed)
+    source = _load(name, folder, seed) if patients is None else _of_patients(Path(name), seed, patients)
     if source.classes < 2 or len(np.unique(source.train.labels)) < 2:
         raise DataError(f"all images of {name} to train on have the label {source.train.labels[0]}", ONE_CLASS)
     return source
@@ -104,6 +108,17 @@ def _npz(path: Path, seed: int) -> Source:
             "Put all images of a patient into one part, or give one part, which is divided by patient",
         )
     return Source(train, Images(pixels, labels, groups))
+
+
+def _of_patients(path: Path, seed: int, patients: npt.NDArray[Any]) -> Source:
+    """Read a file of one part; patients come from elsewhere."""
+    arrays = read_arrays(path)
+    parts = [name.removesuffix("images") for name in arrays if name.endswith("images")]
+    if len(parts) != 1:
+        raise DataError(f"{path} has {len(parts)} parts, the file of patients has one", "Store groups in the parts")
+    if f"{parts[0]}groups" in arrays:
+        raise DataError(f"{path} has groups of its own", "Leave out the file of patients, or the groups")
+    return _shuffled(part_of(arrays | {f"{parts[0]}groups": patients}, parts[0], path), seed)
 
 
 def _downloaded(name: str, folder: Path | None) -> Path:
