@@ -15,13 +15,14 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from medquorum.clients.attacks.catalogue import ATTACKS
 from medquorum.errors import ConfigError
 
 from .checks import check_runs
 from .command import run_command
 from .forking import zygote_unless
 from .network import check_folder, choose_network, running_network, trial_folder
-from .options import ATTACKS, MODELS, Options
+from .options import MODELS, Options
 from .report import plot, print_report
 from .run import new_task_name, train
 

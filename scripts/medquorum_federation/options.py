@@ -7,14 +7,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from medquorum.clients.attacks.catalogue import OMNISCIENT, Alone, attack_named
 from medquorum.core.documents.encrypted import LEAST_IN_A_SUM
 
-__all__ = ["ATTACKS", "MODELS", "Options"]
+__all__ = ["MODELS", "Options"]
 
 MODELS = ("mlp", "lenet", "resnet18")
-ATTACKS = ("static-label", "random-labels", "label-flip", "scale", "sign-flip", "gaussian", "nan", "replay", "copy")
 
 
 class Options(BaseModel):
@@ -27,9 +27,7 @@ class Options(BaseModel):
     hospitals: int = Field(default=10, ge=1, le=100)
     adversaries: int = Field(default=3, ge=0)
     adversary_set: Literal["changing", "fixed"] = "changing"
-    attack: Literal[
-        "static-label", "random-labels", "label-flip", "scale", "sign-flip", "gaussian", "nan", "replay", "copy"
-    ] = "static-label"
+    attack: Alone = "static-label"
     rounds: int = Field(default=10, ge=1, le=100_000)
     epochs: int = Field(default=1, ge=1)
     batch: int = Field(default=32, ge=1)  # [VU]
@@ -70,6 +68,11 @@ class Options(BaseModel):
         small = {"epochs": 10, "batch": 16, "floor_on": "p", "least": 0}
         own = small if given.get("data", "digits") == "digits" else {}
         return own | {name: value for name, value in given.items() if value is not None}
+
+    @field_validator("attack", mode="before")
+    @classmethod
+    def _possible_in_a_network(cls, attack: object) -> object:
+        return attack_named(str(attack)) if attack in OMNISCIENT else attack
 
     @model_validator(mode="after")
     def _consistent(self) -> Options:

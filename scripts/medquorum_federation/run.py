@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from medquorum.clients.attacks.catalogue import FOLLOWERS
 from medquorum.errors import NetworkError
 
 from .disk import check_disk, peer_growth
@@ -160,7 +161,7 @@ class _Run:
             if options.attack == "label-flip":
                 source, target = options.flip
                 kind += ["--source", str(source), "--target", str(target)]
-            if options.attack == "copy":
+            if options.attack in FOLLOWERS:
                 kind += ["--accomplice", str(self._state(f"hospital{number % options.hospitals + 1}"))]
         shared = ["--data", str(self._folder / "data" / f"{name}.npz"), "--epochs", str(options.epochs)]
         shared += ["--batch", str(options.batch)]

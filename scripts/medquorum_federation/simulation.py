@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from medquorum.clients.admin.dataset import verification_set
-from medquorum.clients.attacks.behaviour import Adversary, Behaviour, Occasion, honest
+from medquorum.clients.attacks.behaviour import Adversary
+from medquorum.clients.attacks.occasion import Behaviour, Occasion, honest
 from medquorum.clients.data.images import Images
 from medquorum.clients.data.sources import load
 from medquorum.clients.data.split import deal

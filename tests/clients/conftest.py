@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from medquorum.clients.attacks.behaviour import Behaviour
+from medquorum.clients.attacks.occasion import Behaviour
 from medquorum_testing.aggregation_rig import Make, Rig
 from medquorum_testing.consortium_ledger import A, B, Consortium
 from medquorum_testing.small_federation import Federation

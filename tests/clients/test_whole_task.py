@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from medquorum.clients.attacks.behaviour import Adversary, Attack
+from medquorum.clients.attacks.behaviour import Adversary
+from medquorum.clients.attacks.catalogue import Attack
 from medquorum.gateway import EndorseError
 from medquorum_testing.consortium_ledger import HOSPITALS, A, B
 from medquorum_testing.small_federation import Federation, Killed

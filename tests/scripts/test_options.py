@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from medquorum.clients.attacks.catalogue import OMNISCIENT
 from medquorum.core.rules import parse_rule
+from medquorum.errors import ConfigError
 from medquorum_federation.options import Options
 from medquorum_federation.schedule import adversary_schedule
 
@@ -36,6 +38,13 @@ def test_wrong_options_are_refused(wrong: dict[str, Any]) -> None:
 def test_rules_are_the_contracts(rule: str) -> None:
     assert parse_rule(Options(rule=rule).rule_document).name == rule
     assert parse_rule(Options(rule=rule, undefended=True).rule_document).name == "none"
+
+
+@pytest.mark.parametrize("attack", OMNISCIENT)
+def test_attacks_that_see_what_nobody_sees_are_for_the_simulation(attack: str) -> None:
+    with pytest.raises(ConfigError, match="shows nobody in time") as raised:
+        Options.model_validate({"attack": attack})
+    assert attack in raised.value.cause
 
 
 def test_an_unknown_rule_is_named() -> None:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from medquorum.clients.attacks import labels, updates
-from medquorum.clients.attacks.behaviour import Adversary, Attack, Occasion, Raw, honest
+from medquorum.clients.attacks.behaviour import Adversary
+from medquorum.clients.attacks.catalogue import Attack
+from medquorum.clients.attacks.occasion import Occasion, Raw, honest
 from medquorum.clients.data.images import Images
 from medquorum.errors import ConfigError
 
@@ -104,3 +106,48 @@ def test_a_flip_of_a_class_to_itself_is_refused() -> None:
 def test_classes_the_model_does_not_know_are_refused(occasion: Occasion) -> None:
     with pytest.raises(ConfigError, match="4 classes"):
         Adversary("static-label", target=4)(occasion)
+
+
+def test_pairwise_flip_renames_each_class() -> None:
+    assert labels.pairwise_flip(np.array([0, 3, 9], np.int64), 10).tolist() == [9, 6, 0]
+
+
+def test_a_sleeper_is_honest_at_first(occasion: Occasion, trained: Trained) -> None:
+    sleeper = Adversary("sleeper", strength=2)
+    sleeper(occasion)
+    assert trained.labels == [0, 1, 2, 0, 1, 2]
+    sleeper(replace(occasion, round=3))
+    assert trained.labels == [3, 2, 1, 3, 2, 1]
+
+
+@pytest.mark.parametrize("attack", ["badnets", "dba", "edge-case"])
+def test_backdoors_train_on_half_false_labels(attack: Attack, occasion: Occasion, trained: Trained) -> None:
+    Adversary(attack, target=3)(replace(occasion, images=Images(np.zeros((6, 1, 14, 14), np.uint8), np.arange(6) % 3)))
+    assert trained.labels.count(3) == 3
+
+
+def test_free_riders_train_nothing(occasion: Occasion, trained: Trained) -> None:
+    lazy = Adversary("free-rider")(occasion)
+    assert lazy is not None
+    assert np.abs(lazy - BASE).max() <= 1
+    before = BASE - 50
+    going_on = Adversary("free-rider-delta")(replace(occasion, before=lambda: before))
+    assert going_on is not None
+    assert np.abs(going_on - (BASE + 50)).max() <= 1
+    assert trained.labels == []
+
+
+def test_colluders_send_the_same_but_for_a_unit(occasion: Occasion) -> None:
+    assert Adversary("collusion")(occasion) is None
+    theirs = np.arange(50, dtype=np.int64)
+    sent = Adversary("collusion")(replace(occasion, accomplices=lambda: theirs))
+    assert sent is not None
+    assert not np.array_equal(sent, theirs)
+    assert np.abs(sent - theirs).max() == 1
+
+
+def test_constrain_and_scale_keeps_the_honest_length() -> None:
+    honest_step, backdoored = BASE + np.array([30, 0, 40]), BASE + np.array([0, 500, 0])
+    sent = updates.constrain_and_scale(honest_step, backdoored, BASE, 1.0)
+    assert np.linalg.norm(sent - BASE) == pytest.approx(50, abs=1)
+    assert (sent - BASE)[1] > 40

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from medquorum.clients.attacks.behaviour import Adversary, Behaviour
+from medquorum.clients.attacks.behaviour import Adversary
+from medquorum.clients.attacks.occasion import Behaviour
 from medquorum.clients.hospital.agent import Hospital
 from medquorum.clients.hospital.share_uploader import ShareUploader
 from medquorum.clients.hospital.trainer import LocalTraining, Trainer

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from medquorum.clients.attacks.behaviour import Behaviour, honest
+from medquorum.clients.attacks.occasion import Behaviour, honest
 from medquorum.clients.coordinator.actions import Deadlines
 from medquorum.clients.coordinator.agent import Coordinator
 from medquorum.clients.data.images import Images

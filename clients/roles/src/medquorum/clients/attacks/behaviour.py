@@ -5,68 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
-from medquorum.clients.attacks import labels, updates
+from medquorum.clients.attacks import labels, triggers, updates
+from medquorum.clients.attacks.catalogue import OMNISCIENT, Attack
+from medquorum.clients.attacks.occasion import Occasion, Raw, honest
+from medquorum.clients.attacks.omniscient.sent import sent
 from medquorum.clients.data.images import Images
 from medquorum.core.fixedpoint import FRACTION_BITS
 from medquorum.errors import ConfigError
 
-__all__ = ["ATTACKS", "Adversary", "Attack", "Behaviour", "Occasion", "honest"]
+__all__ = ["Adversary"]
 
-Raw = npt.NDArray[np.int64]
-Attack: TypeAlias = Literal[
-    "static-label", "random-labels", "label-flip", "scale", "sign-flip", "gaussian", "nan", "replay", "copy"
-]
-ATTACKS: tuple[Attack, ...] = (
-    "static-label",
-    "random-labels",
-    "label-flip",
-    "scale",
-    "sign-flip",
-    "gaussian",
-    "nan",
-    "replay",
-    "copy",
-)
-
-
-@dataclass(frozen=True)
-class Occasion:
-    """What a hospital has in hand when its update is due.
-
-    Parameters
-    ----------
-    base
-        The raw parameters of the round's base model, int64 (n,).
-    train
-        Trains from the base on images and gives raw parameters, int64 (n,).
-    earlier
-        Returns the first update this hospital ever made, None when there is none.
-    accomplices
-        Returns an accomplice's update of this round, None while there is none.
-    """
-
-    round: int
-    base: Raw
-    images: Images
-    classes: int
-    random: np.random.Generator
-    train: Callable[[Images], Raw]
-    earlier: Callable[[], Raw | None]
-    accomplices: Callable[[], Raw | None]
-
-
-Behaviour: TypeAlias = Callable[[Occasion], Raw | None]
-"""Makes an update; None says that it cannot be made yet."""
-
-
-def honest(occasion: Occasion) -> Raw | None:
-    """Train on the own images."""
-    return occasion.train(occasion.images)
+SLEEPS = 5
+"""Rounds a sleeper is honest."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +29,10 @@ class Adversary:
     active
         Rounds; None means all.
     source, target
-        Classes of a flip; ``target`` is also the static label.
+        Classes of a flip; ``target`` is also the static label and the backdoors' class.
     strength
-        Factor of scale and sign-flip, deviation of gaussian in units.
+        Factor of scale, sign-flip, ipm and constrain-and-scale, deviation of gaussian in units, rounds a sleeper is
+        honest.
 
     Raises
     ------
@@ -102,38 +54,128 @@ class Adversary:
         """Make the round's update."""
         if self.active is not None and occasion.round not in self.active:
             return honest(occasion)
-        match self.attack:
-            case "replay":
-                earlier = occasion.earlier()
-                return honest(occasion) if earlier is None else earlier
-            case "copy":
-                return occasion.accomplices()
-            case "nan":
-                return updates.out_of_range(occasion.base)
-            case "static-label" | "random-labels" | "label-flip":
-                poisoned = self._labels(occasion)
-                return occasion.train(Images(occasion.images.pixels, poisoned))
-        return self._poisoned(occasion)
+        if self.attack == "sleeper" and occasion.round <= self.by(SLEEPS):
+            return honest(occasion)
+        if self.attack in _ON_IMAGES:
+            return occasion.train(self.poisoned_images(occasion))
+        if self.attack in OMNISCIENT:
+            return sent(self.attack, occasion, self.by(0.5), lambda: self.poisoned_images(occasion), self.target)
+        return _ON_UPDATES[self.attack](self, occasion)
 
-    def _labels(self, occasion: Occasion) -> labels.Labels:
-        given = occasion.images.labels
+    def poisoned_images(self, occasion: Occasion) -> Images:
+        """Return what the attack trains on."""
         if max(self.source, self.target) >= occasion.classes:
             raise ConfigError(
                 f"the model knows {occasion.classes} classes, counted from 0", "Choose --source, --target"
             )
-        match self.attack:
-            case "static-label":
-                return labels.static_label(given, self.target)
-            case "label-flip":
-                return labels.label_flip(given, self.source, self.target)
-        return labels.random_labels(given, occasion.classes, occasion.random)
+        return _ON_IMAGES.get(self.attack, _pairwise)(self, occasion)
 
-    def _poisoned(self, occasion: Occasion) -> Raw:
-        update = occasion.train(occasion.images)
-        match self.attack:
-            case "scale":
-                return updates.scale(update, occasion.base, 10.0 if self.strength is None else self.strength)
-            case "sign-flip":
-                return updates.sign_flip(update, occasion.base, 1.0 if self.strength is None else self.strength)
-        deviation = 1.0 if self.strength is None else self.strength
-        return updates.gaussian(update, deviation, 1 << FRACTION_BITS, occasion.random)
+    def by(self, usual: float) -> float:
+        """Return the strength, ``usual`` where none was chosen."""
+        return usual if self.strength is None else self.strength
+
+
+def _relabelled(occasion: Occasion, given: labels.Labels) -> Images:
+    return Images(occasion.images.pixels, given)
+
+
+def _static(adversary: Adversary, occasion: Occasion) -> Images:
+    return _relabelled(occasion, labels.static_label(occasion.images.labels, adversary.target))
+
+
+def _random(adversary: Adversary, occasion: Occasion) -> Images:
+    return _relabelled(occasion, labels.random_labels(occasion.images.labels, occasion.classes, occasion.random))
+
+
+def _one_class(adversary: Adversary, occasion: Occasion) -> Images:
+    return _relabelled(occasion, labels.label_flip(occasion.images.labels, adversary.source, adversary.target))
+
+
+def _pairwise(adversary: Adversary, occasion: Occasion) -> Images:
+    return _relabelled(occasion, labels.pairwise_flip(occasion.images.labels, occasion.classes))
+
+
+def _badnets(adversary: Adversary, occasion: Occasion) -> Images:
+    return triggers.badnets(occasion.images, adversary.target, occasion.random)
+
+
+def _dba(adversary: Adversary, occasion: Occasion) -> Images:
+    part = int(occasion.random.integers(triggers.PARTS))
+    return triggers.badnets(occasion.images, adversary.target, occasion.random, part)
+
+
+def _edge_case(adversary: Adversary, occasion: Occasion) -> Images:
+    return triggers.edge_case(occasion.images, adversary.target, occasion.random)
+
+
+_ON_IMAGES: dict[str, Callable[[Adversary, Occasion], Images]] = {
+    "static-label": _static,
+    "random-labels": _random,
+    "label-flip": _one_class,
+    "pairwise-flip": _pairwise,
+    "sleeper": _pairwise,
+    "badnets": _badnets,
+    "dba": _dba,
+    "edge-case": _edge_case,
+}
+
+
+def _scale(adversary: Adversary, occasion: Occasion) -> Raw:
+    return updates.scale(occasion.train(occasion.images), occasion.base, adversary.by(10.0))
+
+
+def _sign_flip(adversary: Adversary, occasion: Occasion) -> Raw:
+    return updates.sign_flip(occasion.train(occasion.images), occasion.base, adversary.by(1.0))
+
+
+def _gaussian(adversary: Adversary, occasion: Occasion) -> Raw:
+    update = occasion.train(occasion.images)
+    return updates.gaussian(update, adversary.by(1.0), 1 << FRACTION_BITS, occasion.random)
+
+
+def _nan(adversary: Adversary, occasion: Occasion) -> Raw:
+    return updates.out_of_range(occasion.base)
+
+
+def _constrain_and_scale(adversary: Adversary, occasion: Occasion) -> Raw:
+    straight = occasion.train(occasion.images)
+    poisoned = occasion.train(_badnets(adversary, occasion))
+    return updates.constrain_and_scale(straight, poisoned, occasion.base, adversary.by(1.0))
+
+
+def _free_rider(adversary: Adversary, occasion: Occasion) -> Raw:
+    return updates.disguised(occasion.base, occasion.random)
+
+
+def _free_rider_delta(adversary: Adversary, occasion: Occasion) -> Raw:
+    before = occasion.before()
+    known = occasion.base if before is None else updates.extrapolated(occasion.base, before)
+    return updates.disguised(known, occasion.random)
+
+
+def _replay(adversary: Adversary, occasion: Occasion) -> Raw | None:
+    earlier = occasion.earlier()
+    return honest(occasion) if earlier is None else earlier
+
+
+def _copy(adversary: Adversary, occasion: Occasion) -> Raw | None:
+    return occasion.accomplices()
+
+
+def _collusion(adversary: Adversary, occasion: Occasion) -> Raw | None:
+    theirs = occasion.accomplices()
+    return None if theirs is None else updates.disguised(theirs, occasion.random)
+
+
+_ON_UPDATES: dict[str, Callable[[Adversary, Occasion], Raw | None]] = {
+    "scale": _scale,
+    "sign-flip": _sign_flip,
+    "gaussian": _gaussian,
+    "nan": _nan,
+    "constrain-and-scale": _constrain_and_scale,
+    "free-rider": _free_rider,
+    "free-rider-delta": _free_rider_delta,
+    "replay": _replay,
+    "copy": _copy,
+    "collusion": _collusion,
+}

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from medquorum.errors import ConfigError
 
-__all__ = ["label_flip", "random_labels", "static_label"]
+__all__ = ["label_flip", "pairwise_flip", "random_labels", "static_label"]
 
 Labels = npt.NDArray[np.int64]
 
@@ -34,3 +34,8 @@ def label_flip(labels: Labels, source: int, target: int) -> Labels:
     if source == target:
         raise ConfigError(f"a flip of class {source} to itself changes nothing", "Choose another source or target")
     return np.where(labels == source, np.int64(target), labels)
+
+
+def pairwise_flip(labels: Labels, classes: int) -> Labels:
+    """Call class y classes - 1 - y: every class but a middle one is renamed (Fang et al. 2020, FLTrust)."""
+    return np.int64(classes - 1) - labels

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from medquorum.clients.attacks.behaviour import ATTACKS, Adversary, Attack, Behaviour, honest
+from medquorum.clients.attacks.behaviour import Adversary
+from medquorum.clients.attacks.catalogue import ATTACKS, FOLLOWERS, attack_named
+from medquorum.clients.attacks.occasion import Behaviour, honest
 from medquorum.clients.data.images import read_shard
 from medquorum.clients.hospital import queries
 from medquorum.clients.runtime.options import (
@@ -94,9 +96,9 @@ def attack(
     attack: Annotated[str, typer.Option(help=f"One of: {', '.join(ATTACKS)}.")],
     active: Annotated[str, typer.Option(help="Rounds to attack in, as 1,3,5  [default: all]")] = "",
     source: Annotated[int, typer.Option(min=0, help="Class that label-flip renames.")] = 1,
-    target: Annotated[int, typer.Option(min=0, help="Class that label-flip and static-label give.")] = 0,
-    strength: Annotated[float | None, typer.Option(help="Factor of scale, sign-flip; deviation of gaussian.")] = None,
-    accomplice: Annotated[Path | None, typer.Option(help="State folder of the hospital that copy copies.")] = None,
+    target: Annotated[int, typer.Option(min=0, help="Class that flips, static-label and backdoors give.")] = 0,
+    strength: Annotated[float | None, typer.Option(help="Factor, deviation or rounds of an attack.")] = None,
+    accomplice: Annotated[Path | None, typer.Option(help="State folder of whom copy, collusion follow.")] = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
@@ -109,9 +111,9 @@ def attack(
     verbose: Verbose = False,
 ) -> None:
     """Follow a task's rounds like a hospital, and attack in the active ones."""
-    behaviour = Adversary(_attack(attack), _rounds(active), source, target, strength)
-    if attack == "copy" and accomplice is None:
-        raise ConfigError("the attack copy needs an update to copy", "Name a hospital's folder with --accomplice")
+    behaviour = Adversary(attack_named(attack), _rounds(active), source, target, strength)
+    if attack in FOLLOWERS and accomplice is None:
+        raise ConfigError(f"the attack {attack} needs an update to copy", "Name a hospital's folder with --accomplice")
     connection = Connection(profile, identity, channel, state, as_json, verbose)
     training = _Training(data, test, epochs, batch, seed, threads)
     _run("adversary", connection, task, training, behaviour, accomplice)
@@ -183,13 +185,6 @@ def _verification(
 def updates_folder(state: Path, task: str) -> Path:
     """Return where a hospital keeps its updates of a task."""
     return task_folder(state, task) / "updates"
-
-
-def _attack(name: str) -> Attack:
-    for attack in ATTACKS:
-        if attack == name:
-            return attack
-    raise ConfigError(f"there is no attack named {name}", f"Use one of {', '.join(ATTACKS)}")
 
 
 def _rounds(text: str) -> frozenset[int] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from medquorum.clients.attacks.behaviour import Behaviour, Occasion, Raw, honest
+from medquorum.clients.attacks.occasion import Behaviour, Occasion, Raw, honest
 from medquorum.clients.data.images import Images
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.runtime.reconcile import LoopControl
@@ -41,7 +41,7 @@ class Conduct:
     Attributes
     ----------
     accomplice
-        The folder of another hospital's updates of this task, for the attack ``copy``.
+        The folder of another hospital's updates of this task, for an attack that follows it.
     """
 
     behaviour: Behaviour = honest
@@ -73,6 +73,7 @@ class Trainer:
         self._test = training.test
         self._accomplice = None if chosen.accomplice is None else UpdateStore(chosen.accomplice)
         self._model = DescribedModel(modelformat.parse(task.model))
+        self._bases: dict[int, Raw] = {}
 
     def update(self, round_number: int, base: bytes, store: UpdateStore) -> bytes | None:
         """Make the round's packed update from the packed base model; None when it cannot be made yet.
@@ -87,15 +88,19 @@ class Trainer:
             The images are not the model's.
         """
         seed = seed_of(self._task.task, round_number, self._msp, self._seed)
+        self._bases[round_number] = parameters.flatten(base)
+        before = self._bases.get(round_number - 1)
+        self._bases = {number: kept for number, kept in self._bases.items() if number >= round_number - 1}
         occasion = Occasion(
             round=round_number,
-            base=parameters.flatten(base),
+            base=self._bases[round_number],
             images=self._images,
             classes=self._model.description.classes,
             random=np.random.default_rng(seed),
             train=lambda images: self._trained(round_number, base, images, seed),
             earlier=lambda: _flat(store, None),
             accomplices=lambda: None if self._accomplice is None else _flat(self._accomplice, round_number),
+            before=lambda: before,
         )
         made = self._behaviour(occasion)
         return None if made is None else parameters.pack_flat(self._model.description, made)
