@@ -29,7 +29,7 @@ from medquorum.core import model as modelformat
 from medquorum.core.aggregate import aggregate
 from medquorum.core.inference import AccuracyCounts, compile_model, count_correct
 from medquorum.core.model import catalogue
-from medquorum.core.rules import Candidate, judge, parse_rule, screen, squared_distance
+from medquorum.core.rules import Candidate, counting_rule, judge, screen, squared_distance
 
 from .options import Options
 from .schedule import adversary_schedule
@@ -75,7 +75,7 @@ class Simulation:
         shape = source.train.pixels.shape
         document = catalogue.describe(options.model, (shape[1], shape[2], shape[3]), source.classes)
         self._description = modelformat.parse(document)
-        self._rule = parse_rule(options.rule_document)
+        self._rule = counting_rule(options.rule_document)
         self._mix = {"lambda_numerator": options.mix.numerator, "lambda_bits": options.mix.denominator.bit_length() - 1}
         self._schedule = adversary_schedule(
             options.hospitals,

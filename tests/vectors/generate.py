@@ -10,6 +10,7 @@ import copy
 import json
 from fractions import Fraction
 from hashlib import sha256
+from itertools import pairwise
 from math import floor
 from pathlib import Path
 
@@ -154,6 +155,53 @@ def aggregates():
     return cases
 
 
+def root_of_power(root, exponent):
+    """Return the largest x with x^root <= 2^exponent, by bisection."""
+    low, high = 0, 1 << (exponent // root + 1)
+    while low < high - 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if middle**root <= 1 << exponent else (low, middle)
+    return low
+
+
+def direction():
+    """Pin the tables of the rule ``direction``, levels at and beside their bounds, losses and weights."""
+    norms = [root_of_power(4, 64 + step) for step in range(160)]
+    cosines = [0] + [root_of_power(4, 39 + step) for step in range(1, 26)]
+    ends = [root_of_power(8, 64 + level) for level in range(161)]
+    ratios = {str(levels): root_of_power(8, 128 + min(levels, 8)) for levels in range(-127, 20)}
+    products = []
+    for own, root in [(1, 1), (40, 44), (160, 160), (3, 150)]:
+        for level in (1, 2, 13, 25):
+            least = -(-cosines[level] * ends[own] * ends[root] // 65536)
+            products += [[least, own, root, level], [least - 1, own, root, level - 1]]
+        products.append([-least, own, root, 0])
+    rng = np.random.default_rng(14)
+    logits = [*rng.integers(-(1 << 18), 1 << 18, (6, 4)).tolist(), [-(1 << 31), (1 << 31) - 1, 0, 0]]
+    labels = [0, 1, 2, 3, 0, 1, 0]
+    losses = []
+    for row, label in zip(logits, labels, strict=True):
+        gaps = [(row[label] - row[j] + (1 << 31)) % (1 << 32) - (1 << 31) for j in range(4) if j != label]
+        losses.append(min(sum(max(0, 65536 - gap) for gap in gaps), 12 * 65536))
+    shares = {"A": 5, "B": 3, "C": 0, "D": 4}
+    weights = {}
+    for total in (0, 16, 127, 256):
+        running = [total * part // 12 for part in (0, 5, 8, 8, 12)]
+        weights[str(total)] = [after - before for before, after in pairwise(running)]
+    return {
+        "norms": norms,
+        "cosines": cosines,
+        "ends": ends,
+        "ratios": ratios,
+        "products": products,
+        "logits": logits,
+        "labels": labels,
+        "losses": losses,
+        "shares": shares,
+        "weights": weights,
+    }
+
+
 def main():
     for name in TINY:
         write(f"evaluation_{name}", evaluation(name, numerator=1, bits=1, scale=1.0, extreme=False, seed=len(name)))
@@ -162,6 +210,7 @@ def main():
     write("model_format", model_format())
     write("bad_descriptions", bad_descriptions())
     write("aggregate", aggregates())
+    write("direction", direction())
 
 
 if __name__ == "__main__":

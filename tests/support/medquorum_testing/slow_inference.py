@@ -151,6 +151,27 @@ class SlowModel:
         return [[[mean(plane, i, j) for j in range(places[1])] for i in range(places[0])] for plane in x]
 
 
+class SlowScaledModel(SlowModel):
+    """A model whose tensors all have ``bits`` more fraction bits than 16, batch normalisation's statistics too."""
+
+    def __init__(self, document, tensors, bits):
+        super().__init__(document, tensors, tensors, 0, bits)
+
+    def _mixed(self, name):
+        return self.base[name]
+
+    def _affine(self, layer, norm):
+        if norm is None:
+            return super()._affine(layer, norm)
+        weights = self._mixed(f"{layer['name']}.weight")
+        bias = self._mixed(f"{layer['name']}.bias") if layer["op"] == "dense" or layer["bias"] else [0] * len(weights)
+        gamma, beta, mean, scale = (self.base[f"{norm['name']}.{part}"] for part in ("weight", "bias", "mean", "scale"))
+        gain = [truncated(g * s, F + 2 * self.k) for g, s in zip(gamma, scale, strict=True)]
+        folded = [each(row, lambda v, g=g: truncated(v * g, F)) for row, g in zip(weights, gain, strict=True)]
+        rows = zip(gain, bias, mean, beta, strict=True)
+        return folded, [signed(g * (b - m) + (t << F), 64) for g, b, m, t in rows]
+
+
 def pools_first(layers):
     layers = list(layers)
     for i in range(len(layers) - 1):

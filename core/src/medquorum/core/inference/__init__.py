@@ -2,7 +2,7 @@
 """Exact integer inference, as docs/reference/evaluation.md defines it."""
 
 from medquorum.core.inference.accuracy import AccuracyCounts, correct, count_correct
-from medquorum.core.inference.compile import compile_model
+from medquorum.core.inference.compile import compile_model, compile_scaled
 from medquorum.core.inference.program import Program
 
-__all__ = ["AccuracyCounts", "Program", "compile_model", "correct", "count_correct"]
+__all__ = ["AccuracyCounts", "Program", "compile_model", "compile_scaled", "correct", "count_correct"]

@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from medquorum.core.fixedpoint import FRACTION_BITS, IntArray, activation_bits
 from medquorum.core.inference.linear import Convolution, Geometry
-from medquorum.core.inference.mixing import Mixture
+from medquorum.core.inference.mixing import Mixture, Parameters, Scaled
 from medquorum.core.inference.program import Program
 from medquorum.core.inference.steps import Average, Linear, Maximum, Rectify, Reshape, Step
 from medquorum.core.model.description import BatchNorm, Conv, Dense, ModelDescription
 from medquorum.core.model.layout import check_tensors
 from medquorum.core.model.resolved import Places, ResolvedLayer, resolve
 
-__all__ = ["compile_model"]
+__all__ = ["compile_model", "compile_scaled"]
 
 
 def compile_model(
@@ -46,8 +46,28 @@ def compile_model(
     for tensors in (base, update):
         if tensors is not None:
             check_tensors(description, tensors)
-    mixture = Mixture(base, update, lambda_numerator, lambda_bits)
-    compiler = _Compiler(mixture)
+    return _compiled(description, Mixture(base, update, lambda_numerator, lambda_bits))
+
+
+def compile_scaled(description: ModelDescription, tensors: Mapping[str, IntArray], bits: int) -> Program:
+    """Prepare exact inference with a model that was not rounded.
+
+    Parameters
+    ----------
+    tensors
+        The layout's tensors as int64, with 16 + ``bits`` fraction bits, bits <= 8.
+
+    Raises
+    ------
+    ModelError
+        The tensors are not the layout's.
+    """
+    check_tensors(description, tensors)
+    return _compiled(description, Scaled(tensors, bits))
+
+
+def _compiled(description: ModelDescription, parameters: Parameters) -> Program:
+    compiler = _Compiler(parameters)
     steps = [compiler.step(index, resolved) for index, resolved in enumerate(resolve(description))]
     return Program(steps, description.input, description.pixels, compiler.bits)
 
@@ -55,10 +75,10 @@ def compile_model(
 class _Compiler:
     """Makes the steps of layers, with the parameters of one model or mixture."""
 
-    def __init__(self, mixture: Mixture) -> None:
-        self.bits = activation_bits(mixture.bits)
-        self._shift = FRACTION_BITS + mixture.bits
-        self._mixture = mixture
+    def __init__(self, parameters: Parameters) -> None:
+        self.bits = activation_bits(parameters.bits)
+        self._shift = FRACTION_BITS + parameters.bits
+        self._parameters = parameters
 
     def step(self, index: int, resolved: ResolvedLayer) -> Step:
         """Return the step of a layer, the ``index``-th of all."""
@@ -102,9 +122,9 @@ class _Compiler:
         channels, height, width = held
         if layer.op == "dense":
             geometry = Geometry(height, width, (height, width), 1, 0)
-            weights, bias = self._mixture.affine(layer, norm)
+            weights, bias = self._parameters.affine(layer, norm)
             weights = weights.reshape(layer.outputs, channels, height, width)
         else:
             geometry = Geometry(height, width, (layer.kernel, layer.kernel), layer.stride, layer.padding)
-            weights, bias = self._mixture.affine(layer, norm, geometry.live)
+            weights, bias = self._parameters.affine(layer, norm, geometry.live)
         return Convolution(weights, geometry, self._shift), bias

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VerifyUpdate's model p = λ·w + (1-λ)·r in integers, batch normalisation folded into the layer before it."""
+"""Models whose parameters were never rounded, in integers, batch normalisation folded into the layer before it.
+
+VerifyUpdate's p = λ·w + (1-λ)·r, and weighted sums of updates.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -13,7 +17,7 @@ from medquorum.core.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS, IntArray, 
 from medquorum.core.model.description import BatchNorm, Conv, Dense
 from medquorum.errors import ModelError
 
-__all__ = ["Affine", "Mixture"]
+__all__ = ["Affine", "Mixture", "Parameters", "Scaled"]
 
 Part = tuple[slice, ...]
 
@@ -25,7 +29,62 @@ class Affine(NamedTuple):
     bias: IntArray
 
 
-class Mixture:
+class Parameters(ABC):
+    """Parameters with 16 + ``bits`` fraction bits; batch normalisation's statistics have 16 + ``statistic_bits``."""
+
+    bits: int
+    statistic_bits: int
+
+    @abstractmethod
+    def mixed(self, name: str, part: Part = ()) -> IntArray:
+        """Return a part of a tensor of weights, biases, gamma or beta."""
+
+    @abstractmethod
+    def statistic(self, name: str) -> IntArray:
+        """Return a tensor of means or scales."""
+
+    def affine(self, layer: Conv | Dense, norm: BatchNorm | None, live: Part = ()) -> Affine:
+        """Return a layer's weights (those of ``live`` taps) and biases, a following batch normalisation folded in.
+
+        g = T(gamma·s), W' = T_f(g·W), b' = g·(b - mean) + beta; T drops all fraction bits but f.
+        g has f, W' f + k, b' 2·f + k bits.
+        """
+        weights = self.mixed(f"{layer.name}.weight", (slice(None), slice(None), *live))
+        bias = np.zeros(layer.outputs, dtype=np.int64)
+        if layer.op == "dense" or layer.bias:
+            bias = self.mixed(f"{layer.name}.bias")
+        if norm is None:
+            return Affine(weights, bias << FRACTION_BITS)
+        scale, mean = (self.statistic(f"{norm.name}.{part}") for part in ("scale", "mean"))
+        gain = truncate(self.mixed(f"{norm.name}.weight") * scale, FRACTION_BITS + self.bits + self.statistic_bits)
+        folded = truncate(weights * gain.reshape(-1, *[1] * (weights.ndim - 1)), FRACTION_BITS)
+        centre = mean << (self.bits - self.statistic_bits)
+        return Affine(folded, gain * (bias - centre) + (self.mixed(f"{norm.name}.bias") << FRACTION_BITS))
+
+
+class Scaled(Parameters):
+    """Parameters that all have ``bits`` more fraction bits than a model's.
+
+    Parameters
+    ----------
+    tensors
+        Mapping of name to int64 array, with 16 + ``bits`` fraction bits.
+    """
+
+    def __init__(self, tensors: Mapping[str, IntArray], bits: int) -> None:
+        self.bits = self.statistic_bits = bits
+        self._tensors = tensors
+
+    def mixed(self, name: str, part: Part = ()) -> IntArray:
+        """Return a part of a tensor of weights, biases, gamma or beta."""
+        return self._tensors[name][part]
+
+    def statistic(self, name: str) -> IntArray:
+        """Return a tensor of means or scales."""
+        return self._tensors[name]
+
+
+class Mixture(Parameters):
     """P = A·w + (2^k - A)·r, never rounded; without an update the model w itself (k = 0).
 
     Parameters
@@ -55,30 +114,19 @@ class Mixture:
                 f"Use 0 <= A <= 2^k with k <= {MAX_LAMBDA_BITS}",
             )
         self.bits = 0 if update is None else lambda_bits
+        self.statistic_bits = 0
         self._base = base
         self._update = base if update is None else update
         self._factors = (0, 1) if update is None else (lambda_numerator, (1 << lambda_bits) - lambda_numerator)
 
-    def affine(self, layer: Conv | Dense, norm: BatchNorm | None, live: Part = ()) -> Affine:
-        """Return a layer's weights (those of ``live`` taps) and biases, a following batch normalisation folded in.
-
-        g = T(gamma·s), W' = T_f(g·W), b' = g·(b - mean) + beta; T drops f + k bits. g has f, W' f + k, b' 2·f + k bits.
-        """
-        weights = self._mixed(f"{layer.name}.weight", (slice(None), slice(None), *live))
-        bias = np.zeros(layer.outputs, dtype=np.int64)
-        if layer.op == "dense" or layer.bias:
-            bias = self._mixed(f"{layer.name}.bias")
-        if norm is None:
-            return Affine(weights, bias << FRACTION_BITS)
-        scale, mean = (self._update[f"{norm.name}.{part}"].astype(np.int64) for part in ("scale", "mean"))
-        gain = truncate(self._mixed(f"{norm.name}.weight") * scale, FRACTION_BITS + self.bits)
-        folded = truncate(weights * gain.reshape(-1, *[1] * (weights.ndim - 1)), FRACTION_BITS)
-        shifted = gain * (bias - (mean << self.bits)) + (self._mixed(f"{norm.name}.bias") << FRACTION_BITS)
-        return Affine(folded, shifted)
-
-    def _mixed(self, name: str, part: Part = ()) -> IntArray:
+    def mixed(self, name: str, part: Part = ()) -> IntArray:
+        """Return a part of A·w + (2^k - A)·r."""
         own, other = self._factors
         result = self._update[name][part].astype(np.int64) * np.int64(other)
         if own:
             result += self._base[name][part].astype(np.int64) * np.int64(own)
         return result
+
+    def statistic(self, name: str) -> IntArray:
+        """Return the update's own."""
+        return self._update[name].astype(np.int64)

@@ -1,22 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules of VerifyUpdate and VerifyRound: documents, checks on bytes and one ``judge`` for all."""
 
-from medquorum.core.rules.candidates import Candidate, Reason, Verdict, screen, squared_distance
-from medquorum.core.rules.documents import Floor, PerUpdate, Prefix, Rule, Subject, parse_rule
+from medquorum.core.rules.candidates import Candidate, Reason, Verdict, screen
+from medquorum.core.rules.direction.judge import judge_direction
+from medquorum.core.rules.direction.levels import RootUpdate
+from medquorum.core.rules.direction.margin import margin_loss
+from medquorum.core.rules.direction.search import Weights
+from medquorum.core.rules.direction.weights import WEIGHT_BITS
+from medquorum.core.rules.distance import squared_distance
+from medquorum.core.rules.documents import (
+    Counting,
+    Direction,
+    Floor,
+    PerUpdate,
+    Prefix,
+    Rule,
+    Subject,
+    counting_rule,
+    parse_rule,
+)
 from medquorum.core.rules.judge import judge
 from medquorum.core.rules.prefix import AggregateCounts
 
 __all__ = [
+    "WEIGHT_BITS",
     "AggregateCounts",
     "Candidate",
+    "Counting",
+    "Direction",
     "Floor",
     "PerUpdate",
     "Prefix",
     "Reason",
+    "RootUpdate",
     "Rule",
     "Subject",
     "Verdict",
+    "Weights",
+    "counting_rule",
     "judge",
+    "judge_direction",
+    "margin_loss",
     "parse_rule",
     "screen",
     "squared_distance",

@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
 
-import numpy as np
-import numpy.typing as npt
-
 from medquorum.core.inference import AccuracyCounts
-from medquorum.core.model import ModelDescription, Tensors, check_range, layout, unpack
+from medquorum.core.model import ModelDescription, Tensors, check_range, unpack
+from medquorum.core.rules.direction.levels import Levels
 from medquorum.errors import ModelError, RangeError
 
-__all__ = ["Candidate", "Reason", "Verdict", "screen", "squared_distance"]
+__all__ = ["Candidate", "Reason", "Verdict", "screen"]
 
 
 class Reason(Enum):
@@ -29,6 +27,9 @@ class Reason(Enum):
     """Under encryption, where one bit says that both hold."""
     RULE = "RULE"
     FLOOR = "FLOOR"
+    DIRECTION = "DIRECTION"
+    ROOT = "ROOT"
+    """The round's root update is no use, which says nothing of the update itself."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Candidate:
         :func:`squared_distance`, where the rule has a norm bound.
     mixed, own
         Accuracy counts of p and of r, where the rule's ``subjects`` name them.
+    levels
+        Of norm and cosine, where the rule is ``direction``.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Candidate:
     distance: int | None = None
     mixed: AccuracyCounts | None = None
     own: AccuracyCounts | None = None
+    levels: Levels | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class Verdict:
     counts
         ``total``, ``base`` = correct(w) and, where evaluated, ``mixed``, ``own``, ``aggregate`` (of the prefix that
         ends with this candidate).
+    weight
+        In the next model, of 256, where the rule is ``direction``; 0 is no refusal.
     """
 
     name: str
@@ -74,6 +80,7 @@ class Verdict:
     reason: Reason | None = None
     quality: int | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    weight: int | None = None
 
 
 def screen(
@@ -107,28 +114,3 @@ def screen(
     except RangeError:
         return tensors, Reason.RANGE, digest
     return tensors, Reason.DUPLICATE if digest in earlier else None, digest
-
-
-def squared_distance(
-    description: ModelDescription,
-    base: Mapping[str, npt.NDArray[np.integer]],
-    update: Mapping[str, npt.NDArray[np.integer]],
-) -> int:
-    """Return Σ (r - w)² exactly, in units of 2^-32, over the tensors that are mixed with λ.
-
-    Batch normalisation's mean and scale change by large steps in honest training; RANGE alone bounds them.
-    """
-    total = 0
-    for name, _, kind in layout(description):
-        if kind.mixed:
-            difference = update[name].astype(np.int64).ravel() - base[name].astype(np.int64).ravel()
-            total += _sum_of_squares(difference)
-    return total
-
-
-def _sum_of_squares(values: npt.NDArray[np.int64]) -> int:
-    """Add squares of integers below 2^32 in halves of 16 bits, so that no sum of up to 2^25 wraps."""
-    size = np.abs(values)
-    high, low = size >> np.int64(16), size & np.int64(0xFFFF)
-    squares = (int(np.dot(high, high)), int(np.dot(high, low)), int(np.dot(low, low)))
-    return (squares[0] << 32) + (squares[1] << 17) + squares[2]

@@ -10,7 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from medquorum.core import canonical
 from medquorum.errors import ContractError
 
-__all__ = ["Floor", "Nothing", "PerUpdate", "Prefix", "Rule", "Slack", "Strict", "Subject", "Threshold", "parse_rule"]
+__all__ = [
+    "Direction",
+    "Floor",
+    "Nothing",
+    "PerUpdate",
+    "Prefix",
+    "Rule",
+    "Slack",
+    "Strict",
+    "Subject",
+    "Threshold",
+    "parse_rule",
+]
 
 Thousandths: TypeAlias = Annotated[int, Field(ge=0, le=1000)]
 Subject: TypeAlias = Literal["mixed", "own"]
@@ -89,6 +101,45 @@ class Prefix(_Rule):
         return True
 
 
+class Direction(_Rule):
+    """Weigh updates by how far they point where the verifiers' own root update points, choose by margin.
+
+    Attributes
+    ----------
+    gate
+        Refused is a cosine of at most this share of the round's reference cosine.
+    least
+        Refused is a cosine of at most this, in thousandths.
+    width
+        Share of the best gain that a longer prefix must reach to be taken.
+    margin
+        Thousandths of a logit by which the label should win; less is a loss.
+    cap
+        Largest loss of an image, in thousandths for each further class.
+    epochs, batch
+        How the root update is trained.
+    """
+
+    name: Literal["direction"]
+    gate: Thousandths = 300
+    least: Thousandths = 20
+    width: Thousandths = 500
+    margin: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    cap: Annotated[int, Field(ge=1, le=100_000)] = 4000
+    epochs: Annotated[int, Field(ge=1, le=100)] = 1
+    batch: Annotated[int, Field(ge=2, le=4096)] = 64
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """No model is evaluated for an update alone."""
+        return ()
+
+    @property
+    def over_round(self) -> bool:
+        """True: this rule judges a whole round."""
+        return True
+
+
 class Nothing(_Rule):
     """Accept whatever passes RANGE, for comparison only."""
 
@@ -101,7 +152,9 @@ class Nothing(_Rule):
 
 
 PerUpdate: TypeAlias = Strict | Slack | Floor | Threshold | Nothing
-Rule: TypeAlias = PerUpdate | Prefix
+Counting: TypeAlias = PerUpdate | Prefix
+"""Rules that look at numbers of correct images."""
+Rule: TypeAlias = Counting | Direction
 
 _ADAPTER: TypeAdapter[Rule] = TypeAdapter(Annotated[Rule, Field(discriminator="name")])
 
@@ -122,5 +175,19 @@ def parse_rule(document: object) -> Rule:
         raise ContractError(
             "BAD_RULE",
             f"the rule is wrong at {place}: {first['msg']}",
-            "Use strict, slack, floor, threshold, prefix or none with the fields of docs/reference/ledger.md",
+            "Use a rule of docs/reference/ledger.md with its fields",
         ) from error
+
+
+def counting_rule(document: object) -> Counting:
+    """Check a task's ``rule`` and return it, where it counts correct images.
+
+    Raises
+    ------
+    ContractError
+        As :func:`parse_rule`; ``WRONG_RULE`` when it does not count.
+    """
+    rule = parse_rule(document)
+    if isinstance(rule, Direction):
+        raise ContractError("WRONG_RULE", f"the rule {rule.name} counts no images", "Use another rule here")
+    return rule

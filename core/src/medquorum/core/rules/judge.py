@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One function for all rules: ``judge``."""
+"""One function for all rules that count correct images: ``judge``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from medquorum.core.inference import AccuracyCounts
 from medquorum.core.rules.candidates import Candidate, Reason, Verdict
-from medquorum.core.rules.documents import Prefix, Rule
+from medquorum.core.rules.documents import Counting, Prefix
 from medquorum.core.rules.prefix import AggregateCounts, best_prefix, ranked
 from medquorum.core.rules.update import norm_refusal, refusal
 from medquorum.errors import ContractError
@@ -16,7 +16,7 @@ __all__ = ["judge"]
 
 
 def judge(
-    rule: Rule,
+    rule: Counting,
     base: AccuracyCounts,
     candidates: Sequence[Candidate],
     *,

@@ -47,7 +47,7 @@ class RoundEvaluator:
         self.task = task
         self.current = current
         self.description = modelformat.parse(task.model)
-        self.rule = rules.parse_rule(task.rule)
+        self.rule = rules.counting_rule(task.rule)
         self._verification = verification
 
     def base(self) -> Generator[DataRequest, bytes, modelformat.Tensors]:

@@ -145,6 +145,8 @@ def check_encrypted(task: Task, consortium: Consortium) -> None:
             f"the parties are {settings.parties}, the verifiers {task.verifiers}",
             "Name the two parties as the task's verifiers",
         )
+    if isinstance(rules.parse_rule(task.rule), rules.Direction):
+        raise ContractError("BAD_TASK", "the rule direction is for plain verification", "Use another rule, or plain")
     if task.minimum_accepted < LEAST_IN_A_SUM:
         raise ContractError(
             "BAD_TASK",

@@ -43,7 +43,7 @@ def _update_rule(task: Task) -> rules.PerUpdate:
     ConfigError
         It judges whole rounds.
     """
-    rule = rules.parse_rule(task.rule)
+    rule = rules.counting_rule(task.rule)
     if isinstance(rule, rules.Prefix):
         raise ConfigError(f"the rule {rule.name} judges no single update", "Judge the round")
     return rule

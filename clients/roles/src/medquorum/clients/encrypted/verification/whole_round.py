@@ -76,7 +76,7 @@ def verify_round(
             raise _NoAverage({"accepted": False, "reason": IMPOSSIBLE}) from error
 
     if candidates:
-        rule = rules.parse_rule(task.rule).model_copy(update={"norm": None})  # the bound is in the condition bit
+        rule = rules.counting_rule(task.rule).model_copy(update={"norm": None})  # the bound is in the condition bit
         try:
             verdicts = rules.judge(
                 rule, bases[0], candidates, aggregate_counts=aggregate_counts, minimum=task.minimum_accepted

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rule ``direction`` over a round: who is refused, and what weight the others have in the next model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medquorum.core.rules.candidates import Candidate, Reason, Verdict
+from medquorum.core.rules.direction.search import Loss, aligned, choose
+from medquorum.core.rules.documents import Direction
+from medquorum.core.rules.update import norm_refusal
+from medquorum.errors import ContractError
+
+__all__ = ["judge_direction"]
+
+
+def judge_direction(
+    rule: Direction, candidates: Sequence[Candidate], *, full: int, loss: Loss, minimum: int = 1
+) -> list[Verdict]:
+    """Judge all updates of a round; the verdicts come in the candidates' order.
+
+    Parameters
+    ----------
+    full, loss
+        As in :func:`~medquorum.core.rules.direction.search.choose`.
+    minimum
+        Shortest prefix worth accepting: the task's ``minimum_accepted``.
+
+    Raises
+    ------
+    ContractError
+        ``NOT_READY`` when the levels of an update without a problem are not known.
+    """
+    reasons = {item.name: item.problem or norm_refusal(rule, item) for item in candidates}
+    levels = {}
+    for item in candidates:
+        if reasons[item.name] is None:
+            if item.levels is None:
+                raise ContractError("NOT_READY", f"the levels of {item.name}'s update are not known", "Prepare it")
+            levels[item.name] = item.levels
+    passed = aligned(rule, {name: level.cosine for name, level in levels.items()})
+    reasons |= {name: Reason.DIRECTION for name in levels if name not in passed}
+    weights = choose(rule, {name: levels[name] for name in levels if name in passed}, full, minimum, loss)
+    return [
+        Verdict(item.name, reasons[item.name] is None, reasons[item.name], weight=weights.get(item.name))
+        for item in candidates
+    ]

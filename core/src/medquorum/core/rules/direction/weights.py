@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integer weights of updates in the next model, as parts of 2^8."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from medquorum.core.rules.direction.levels import Levels
+from medquorum.core.rules.direction.tables import COSINES, norm_ratio
+
+__all__ = ["WEIGHT_BITS", "apportion", "middle_norm", "shares"]
+
+WEIGHT_BITS = 8
+"""The next model is ((2^8 - ΣW)·w + Σ W_k·r_k) / 2^8."""
+
+
+def middle_norm(levels: Mapping[str, Levels]) -> int:
+    """Return the median level of the norms, of two middle ones the lower."""
+    norms = sorted(level.norm for level in levels.values())
+    return norms[(len(norms) - 1) // 2]
+
+
+def shares(levels: Mapping[str, Levels], middle: int) -> dict[str, int]:
+    """Return what each update is worth beside the others: its cosine times the middle norm through its own."""
+    return {name: COSINES[level.cosine] * norm_ratio(middle - level.norm) for name, level in levels.items()}
+
+
+def apportion(total: int, parts: Mapping[str, int]) -> dict[str, int]:
+    """Divide ``total`` in the ratio of the parts, in their order: floors of running sums, so nothing is left over.
+
+    Each result is within 1 of its exact share, and their sum is ``total``; all are 0 where the parts are.
+    """
+    whole = sum(parts.values())
+    result, seen, given = {}, 0, 0
+    for name, part in parts.items():
+        seen += part
+        upto = total * seen // whole if whole else 0
+        result[name], given = upto - given, upto
+    return result
