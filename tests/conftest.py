@@ -8,8 +8,8 @@ import pytest
 import structlog
 
 from medquorum.clients.runtime.logs import LIBRARY
-from medquorum_testing.folder_network import deselect_devnet_twins
-from medquorum_testing.networks import has_fabric, networks
+from medquorum_testing.network.folder_network import deselect_devnet_twins
+from medquorum_testing.network.networks import has_fabric, networks
 
 __all__ = ["networks"]
 

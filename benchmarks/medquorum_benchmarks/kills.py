@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from medquorum_testing.kills import KILLS, trials
+from medquorum_testing.encrypted.kills import KILLS, trials
 
 
 def main() -> None:

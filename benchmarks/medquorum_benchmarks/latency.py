@@ -25,9 +25,9 @@ from rich.table import Table
 from medquorum import gateway
 from medquorum.network.network import Kind
 from medquorum_federation.command import run_main
-from medquorum_testing.conformance_network import conformance_network
-from medquorum_testing.scenario import CHAINCODE, CHANNEL, Organisation
-from medquorum_testing.scenario_node import NodeClient, NodeRunner
+from medquorum_testing.gateway.conformance_network import conformance_network
+from medquorum_testing.gateway.scenario import CHAINCODE, CHANNEL, Organisation
+from medquorum_testing.gateway.scenario_node import NodeClient, NodeRunner
 
 Stage = Literal["evaluate", "submit"]
 CALLS: dict[Stage, tuple[str, list[str]]] = {"evaluate": ("Echo", ["a"]), "submit": ("Put", ["latency"])}

@@ -32,7 +32,7 @@ from medquorum_benchmarks.memory import network_processes, role_processes
 from medquorum_federation.command import run_main
 from medquorum_federation.network import Network, choose_network, running_network
 from medquorum_federation.options import Options
-from medquorum_federation.report import Report
+from medquorum_federation.reporting.report import Report
 from medquorum_federation.run import train
 
 INTERVAL = 2.0  # seconds between looks

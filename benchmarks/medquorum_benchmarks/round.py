@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from medquorum_federation.command import run_main
-from medquorum_federation.forking import Zygote
 from medquorum_federation.network import choose_network, running_network
 from medquorum_federation.options import Options
-from medquorum_federation.report import Report
+from medquorum_federation.processes.forking import Zygote
+from medquorum_federation.reporting.report import Report
 from medquorum_federation.run import train
 
 BUDGET = 0.5

@@ -20,10 +20,10 @@ from medquorum.errors import ConfigError
 
 from .checks import check_runs
 from .command import run_command
-from .forking import zygote_unless
 from .network import check_folder, choose_network, running_network, trial_folder
 from .options import MODELS, Options
-from .report import plot, print_report
+from .processes.forking import zygote_unless
+from .reporting.report import plot, print_report
 from .run import new_task_name, train
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)

@@ -21,7 +21,7 @@ from medquorum.network.supervision.ports import check_ports, local_ports
 from medquorum.network.supervision.processes import marked
 from medquorum.network.supervision.reservation import FIRST_PORT, reserved_folder, reserved_ports
 
-from .processes import run_tool
+from .processes.roles import run_tool
 
 __all__ = ["Network", "check_folder", "choose_network", "running_network", "trial_folder"]
 

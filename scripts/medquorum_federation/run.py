@@ -16,12 +16,12 @@ from medquorum.clients.attacks.catalogue import FOLLOWERS
 from medquorum.errors import NetworkError
 
 from .disk import check_disk, peer_growth
-from .forking import Zygote
-from .live import LiveView
 from .network import Network
 from .options import Options
-from .processes import Roles, ToolFailed, run_tool
-from .report import Report, Round
+from .processes.forking import Zygote
+from .processes.roles import Roles, ToolFailed, run_tool
+from .reporting.live import LiveView
+from .reporting.report import Report, Round
 from .schedule import adversary_schedule
 from .settings import COORDINATOR, FIRST_VERIFIER, VERIFIERS, more_nodes, task_settings
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from medquorum.shim import PeerError
-from medquorum_testing.consortium_ledger import Consortium
-from medquorum_testing.encrypted_consortium import EncryptedConsortium
+from medquorum_testing.ledger.consortium_ledger import Consortium
+from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium
 
 
 @pytest.fixture

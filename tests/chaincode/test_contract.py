@@ -13,8 +13,8 @@ from medquorum.chaincode.context import Context
 from medquorum.chaincode.contract import Contract
 from medquorum.errors import ContractError
 from medquorum.shim import PeerError
-from medquorum_testing.consortium_ledger import HOSPITALS, A, Consortium
-from medquorum_testing.memory_stub import MemoryStub, creator
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, Consortium
+from medquorum_testing.ledger.memory_stub import MemoryStub, creator
 from medquorum_testing.places import REPOSITORY
 
 Refused = Callable[..., str]

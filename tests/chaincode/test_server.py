@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from medquorum.chaincode.server import make_node, make_settings
 from medquorum.errors import ConfigError
 from medquorum.network.identity.authority import Validity, new_authority
-from medquorum_testing.fake_peer import FakePeer
+from medquorum_testing.chaincode.fake_peer import FakePeer
 
 
 def test_environment(tmp_path: Path) -> None:

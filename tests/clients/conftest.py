@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from medquorum.clients.attacks.occasion import Behaviour
-from medquorum_testing.aggregation_rig import Make, Rig
-from medquorum_testing.consortium_ledger import A, B, Consortium
-from medquorum_testing.small_federation import Federation
+from medquorum_testing.ledger.aggregation_rig import Make, Rig
+from medquorum_testing.ledger.consortium_ledger import A, B, Consortium
+from medquorum_testing.ledger.small_federation import Federation
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
 from medquorum.core.documents.verdict import Verdict
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
 
 BASE, NEW, OTHER = "0" * 64, "1" * 64, "2" * 64
 FIRST, SECOND, THIRD = HOSPITALS

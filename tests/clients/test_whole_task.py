@@ -9,8 +9,8 @@ import pytest
 from medquorum.clients.attacks.behaviour import Adversary
 from medquorum.clients.attacks.catalogue import Attack
 from medquorum.gateway import EndorseError
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B
-from medquorum_testing.small_federation import Federation, Killed
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
+from medquorum_testing.ledger.small_federation import Federation, Killed
 
 Federate = Callable[..., Federation]
 FIRST, SECOND, THIRD = HOSPITALS

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from medquorum.core.aggregate import MAX_UPDATES, add, aggregate, next_model
 from medquorum.core.model import check_range, layout, parse
 from medquorum.errors import ModelError
-from medquorum_testing.tiny_models import TINY, dense, document, norm, random_tensors
+from medquorum_testing.inference.tiny_models import TINY, dense, document, norm, random_tensors
 from medquorum_testing.vectors import load_vector
 
 DESCRIPTION = parse(

@@ -16,7 +16,7 @@ from typer.main import get_command
 from medquorum.clients.cli import app as medquorum
 from medquorum.network.cli.main import app as medquorum_network
 from medquorum_federation.__main__ import app as quickstart
-from medquorum_federation.experiments import app as experiments
+from medquorum_federation.experiments.__main__ import app as experiments
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(

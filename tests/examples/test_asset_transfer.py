@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medquorum_testing.networks import need_fabric
+from medquorum_testing.network.networks import need_fabric
 from medquorum_testing.readme_steps import trade_assets
 
 

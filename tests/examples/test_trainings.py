@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from medquorum.clients.data.images import read_shard
-from medquorum_testing.folder_network import NETWORKS
-from medquorum_testing.networks import free_port_base, need_fabric
+from medquorum_testing.network.folder_network import NETWORKS
+from medquorum_testing.network.networks import free_port_base, need_fabric
 from medquorum_testing.readme_steps import Example
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from medquorum.errors import DataError
-from medquorum_testing.fuzzing import Target, fuzz, load, names
-from medquorum_testing.mutation import mutated
+from medquorum_testing.fuzzing.mutation import mutated
+from medquorum_testing.fuzzing.runner import Target, fuzz, load, names
 
 SECONDS = 60
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from medquorum.gateway import Contract, Gateway, X509Identity, connect, private_key_signer
-from medquorum_testing.fake_gateway import FakeGateway
+from medquorum_testing.gateway.fake_gateway import FakeGateway
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from medquorum.gateway import (
     chaincode_message,
 )
 from medquorum.gateway.failures import error_details
-from medquorum_testing.fake_gateway import Failure, FakeGateway, status_trailer
+from medquorum_testing.gateway.fake_gateway import Failure, FakeGateway, status_trailer
 
 
 def failing(service: FakeGateway, contract: Contract, text: str, *messages: str) -> GatewayError:

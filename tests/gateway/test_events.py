@@ -13,7 +13,7 @@ from fabric_protos.orderer.ab_pb2 import SeekInfo
 from fabric_protos.peer.chaincode_event_pb2 import ChaincodeEvent as EventMessage
 
 from medquorum.gateway import BlockKind, Gateway, GatewayError, InMemoryCheckpointer, X509Identity, connect
-from medquorum_testing.fake_gateway import Failure, FakeGateway
+from medquorum_testing.gateway.fake_gateway import Failure, FakeGateway
 
 
 @pytest.fixture

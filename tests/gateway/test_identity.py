@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from medquorum.gateway import ConfigError, X509Identity, connect, private_key_signer, sha256
 from medquorum.gateway.identity import low_s, transaction_id
-from medquorum_testing.fake_gateway import FakeGateway
+from medquorum_testing.gateway.fake_gateway import FakeGateway
 
 ORDER = ec.SECP256R1().group_order
 

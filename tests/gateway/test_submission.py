@@ -20,7 +20,7 @@ from medquorum.gateway import (
     retrying,
     worth_retrying,
 )
-from medquorum_testing.fake_gateway import Failure, FakeGateway
+from medquorum_testing.gateway.fake_gateway import Failure, FakeGateway
 
 UNAVAILABLE = Failure(grpc.StatusCode.UNAVAILABLE, "no quorum of orderers")
 

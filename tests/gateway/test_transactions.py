@@ -25,7 +25,7 @@ from medquorum.gateway import (
     connect,
 )
 from medquorum.gateway.identity import transaction_id
-from medquorum_testing.fake_gateway import Failure, FakeGateway, status_trailer
+from medquorum_testing.gateway.fake_gateway import Failure, FakeGateway, status_trailer
 
 
 def test_a_proposal_says_what_a_peer_checks(

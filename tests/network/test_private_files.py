@@ -27,8 +27,8 @@ from medquorum.network.devnet.ledger.transient import TransientStore
 from medquorum.network.supervision.processes import Process, processes
 from medquorum.verifier.service.dealing.record import Record
 from medquorum.verifier.session.journal import Journal
-from medquorum_testing.consortium_ledger import verification_set
-from medquorum_testing.networks import free_port_base, need_fabric
+from medquorum_testing.ledger.consortium_ledger import verification_set
+from medquorum_testing.network.networks import free_port_base, need_fabric
 
 UMASKS = (0o000, 0o002, 0o022)
 

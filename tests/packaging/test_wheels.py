@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from medquorum_testing.federation import Federation, federation
-from medquorum_testing.folder_network import NETWORKS
-from medquorum_testing.networks import Networks, need_fabric
+from medquorum_testing.federation.federation import Federation, federation
+from medquorum_testing.network.folder_network import NETWORKS
+from medquorum_testing.network.networks import Networks, need_fabric
 from medquorum_testing.places import REPOSITORY
 from medquorum_testing.readme_steps import trade_assets
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from medquorum_federation.comparison import curve, markdown, plot_curves, rows
-from medquorum_federation.grids import GRIDS
+from medquorum_federation.experiments.comparison import curve, markdown, plot_curves, rows
+from medquorum_federation.experiments.grids import GRIDS
 from medquorum_federation.options import Options
 from medquorum_federation.simulation import simulate
 

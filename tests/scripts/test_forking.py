@@ -13,8 +13,8 @@ import pytest
 
 from medquorum.errors import NetworkError, __version__
 from medquorum.network.supervision.waiting import await_true
-from medquorum_federation.forking import ForkedRole, Zygote
-from medquorum_federation.processes import Roles
+from medquorum_federation.processes.forking import ForkedRole, Zygote
+from medquorum_federation.processes.roles import Roles
 
 
 @pytest.fixture(scope="module")

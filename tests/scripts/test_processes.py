@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from medquorum_federation import processes
-from medquorum_federation.processes import Roles
+from medquorum_federation.processes import roles as role_processes
+from medquorum_federation.processes.roles import Roles
 
 
 def test_an_interrupt_while_a_process_is_made_waits_until_it_can_be_ended(
@@ -23,7 +23,7 @@ def test_an_interrupt_while_a_process_is_made_waits_until_it_can_be_ended(
         signal.raise_signal(signal.SIGINT)
         return made[0]
 
-    monkeypatch.setattr(processes.subprocess, "Popen", interrupted)
+    monkeypatch.setattr(role_processes.subprocess, "Popen", interrupted)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     try:
         with pytest.raises(KeyboardInterrupt), Roles(tmp_path) as roles:
@@ -49,7 +49,7 @@ def test_a_process_that_ends_early_is_told_with_its_own_last_error(tmp_path: Pat
 def test_a_killed_process_is_told_with_its_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make = subprocess.Popen
     sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
-    monkeypatch.setattr(processes.subprocess, "Popen", lambda command, **options: make(sleeping, **options))
+    monkeypatch.setattr(role_processes.subprocess, "Popen", lambda command, **options: make(sleeping, **options))
     with Roles(tmp_path) as roles:
         roles.start("hospital1", [])
         roles._processes["hospital1"].kill()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from medquorum_federation.live import LiveView
-from medquorum_federation.report import Report, Round, plot, print_report
+from medquorum_federation.reporting.live import LiveView
+from medquorum_federation.reporting.report import Report, Round, plot, print_report
 
 ROUND = Round(
     number=1,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from medquorum.shim import Chaincode, ChaincodeServer, ServerSettings
-from medquorum_testing.asset_chaincode import AssetChaincode
-from medquorum_testing.fake_peer import FakePeer
+from medquorum_testing.chaincode.asset_chaincode import AssetChaincode
+from medquorum_testing.chaincode.fake_peer import FakePeer
 
 CHAINCODE_ID = "asset_1.0:" + "ab" * 32
 

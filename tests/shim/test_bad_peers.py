@@ -12,8 +12,8 @@ from fabric_protos.peer import chaincode_pb2, chaincode_shim_pb2
 from structlog.testing import capture_logs
 
 from medquorum.shim import Chaincode, ChaincodeServer, PeerError, Response, Stub, server, stream, success
-from medquorum_testing.asset_chaincode import AssetChaincode
-from medquorum_testing.fake_peer import FakePeer, reply, response_of
+from medquorum_testing.chaincode.asset_chaincode import AssetChaincode
+from medquorum_testing.chaincode.fake_peer import FakePeer, reply, response_of
 
 Message = chaincode_shim_pb2.ChaincodeMessage
 Serve = Callable[[Chaincode], ChaincodeServer]

@@ -24,9 +24,9 @@ from cryptography.x509.oid import NameOID
 
 from medquorum.shim import ChaincodeServer, ConfigError, ListenError, ServerSettings, TlsSettings
 from medquorum.shim.executor import BoundedExecutor
-from medquorum_testing import asset_chaincode
-from medquorum_testing.asset_chaincode import AssetChaincode
-from medquorum_testing.fake_peer import FakePeer, response_of
+from medquorum_testing.chaincode import asset_chaincode
+from medquorum_testing.chaincode.asset_chaincode import AssetChaincode
+from medquorum_testing.chaincode.fake_peer import FakePeer, response_of
 from medquorum_testing.silence import assert_silent_connections_end
 
 

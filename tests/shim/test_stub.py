@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fabric_protos.peer import chaincode_shim_pb2
 
-from medquorum_testing.fake_peer import FakePeer, reply
+from medquorum_testing.chaincode.fake_peer import FakePeer, reply
 
 Message = chaincode_shim_pb2.ChaincodeMessage
 

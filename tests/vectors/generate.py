@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write the JSON vectors: ``python tests/vectors/generate.py``.
 
-Values come from tests/support/medquorum_testing/slow_inference.py and Python integers, not from the code under test.
+Values come from ``medquorum_testing.inference.slow_inference`` and Python integers, not from the code under test.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 
 FOLDER = Path(__file__).parent
 
-from medquorum_testing.slow_inference import SlowModel, flat  # noqa: E402
-from medquorum_testing.tiny_models import TINY, conv, document, maxpool, norm, random_tensors, residual  # noqa: E402
+from medquorum_testing.inference.slow_inference import SlowModel, flat  # noqa: E402
+from medquorum_testing.inference.tiny_models import TINY, conv, document, maxpool, norm, random_tensors, residual  # noqa: E402
 
 
 def write(name, content):

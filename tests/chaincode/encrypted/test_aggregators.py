@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
-from medquorum_testing.encrypted_consortium import MASKS, EncryptedConsortium, with_nodes
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.encrypted_consortium import MASKS, EncryptedConsortium, with_nodes
 
 H1, H2, H3 = HOSPITALS
 FIVE = [A, B, H1, H2, H3]

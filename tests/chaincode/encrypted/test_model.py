@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from medquorum.core import model as modelformat
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
-from medquorum_testing.encrypted_consortium import EncryptedConsortium
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium
 
 H1, H2, H3 = HOSPITALS
 C = "VerifierCMSP"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from medquorum_testing.consortium_ledger import DEALER, MEMBERS, A, B, Consortium
-from medquorum_testing.encrypted_consortium import MASKS, NONCE, TRANSCRIPT, EncryptedConsortium
+from medquorum_testing.ledger.consortium_ledger import DEALER, MEMBERS, A, B, Consortium
+from medquorum_testing.ledger.encrypted_consortium import MASKS, NONCE, TRANSCRIPT, EncryptedConsortium
 
 H = [f"Hospital{number}MSP" for number in range(1, 9)]
 Refused = Callable[..., str]

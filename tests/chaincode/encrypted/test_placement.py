@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
-from medquorum_testing.encrypted_consortium import EncryptedConsortium, settings
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium, settings
 
 H1, H2, H3 = HOSPITALS
 Refused = Callable[..., str]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from fabric_protos.common import policies_pb2
 
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
-from medquorum_testing.encrypted_consortium import TRANSCRIPT, EncryptedConsortium
-from medquorum_testing.memory_stub import creator
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.encrypted_consortium import TRANSCRIPT, EncryptedConsortium
+from medquorum_testing.ledger.memory_stub import creator
 
 H1, H2, H3 = HOSPITALS
 C = "VerifierCMSP"

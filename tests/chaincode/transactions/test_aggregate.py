@@ -15,8 +15,8 @@ from medquorum.chaincode.jobs import DataRequest, LruCache, Steps
 from medquorum.core import canonical
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
-from medquorum_testing.memory_stub import creator
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.memory_stub import creator
 
 H1, H2, H3 = HOSPITALS
 C = "VerifierCMSP"

@@ -12,8 +12,8 @@ import pytest
 
 from medquorum.core import model as modelformat
 from medquorum.core.model import catalogue
-from medquorum_testing.consortium_ledger import HOSPITALS, A, Consortium
-from medquorum_testing.memory_stub import Simulation, creator
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, Consortium
+from medquorum_testing.ledger.memory_stub import Simulation, creator
 
 H1 = HOSPITALS[0]
 FULL = modelformat.CHUNK_BYTES // 4

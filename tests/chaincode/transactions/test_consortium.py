@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from medquorum.chaincode.contract import Contract
 from medquorum.core.documents.consortium import Consortium as Founded
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, MEMBERS, A, B, Consortium
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, MEMBERS, A, B, Consortium
 
 
 def test_once(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
-from medquorum_testing.memory_stub import creator
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.memory_stub import creator
 
 H1, H2, H3 = HOSPITALS
 Make = Callable[..., Consortium]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, Consortium
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, Consortium
 
 H1, H2, H3 = HOSPITALS
 Refused = Callable[..., str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from medquorum_testing.consortium_ledger import DEALER, MEMBERS, A, B, Consortium
+from medquorum_testing.ledger.consortium_ledger import DEALER, MEMBERS, A, B, Consortium
 
 MANY = sorted(f"Hospital{number:03d}".ljust(61, "x") + "MSP" for number in range(256))
 

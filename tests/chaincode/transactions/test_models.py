@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from medquorum.core import model as modelformat
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
-from medquorum_testing.memory_stub import creator
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.memory_stub import creator
 
 H1 = HOSPITALS[0]
 Make = Callable[..., Consortium]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from medquorum.core import model as modelformat
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consortium
 
 H1 = HOSPITALS[0]
 Make = Callable[..., Consortium]

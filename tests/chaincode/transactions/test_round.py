@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from medquorum.core.model import catalogue
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
 
 H1, H2, H3 = HOSPITALS
 Make = Callable[..., Consortium]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from medquorum.shim import PeerError
-from medquorum_testing.consortium_ledger import HOSPITALS, VERIFIERS, A, Consortium, refusal
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, VERIFIERS, A, Consortium, refusal
 
 hospitals = st.sampled_from(HOSPITALS)
 reasons = st.sampled_from(["", "a reason"])

@@ -7,7 +7,7 @@ import hashlib
 
 from medquorum.core import model as modelformat
 from medquorum.core.aggregate import aggregate
-from medquorum_testing.consortium_ledger import HOSPITALS, A, Consortium
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, Consortium
 
 
 def test_two_rounds(demo: Consortium) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from medquorum.shim import PeerError
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B, Consortium, refusal
-from medquorum_testing.encrypted_consortium import EncryptedConsortium, settings
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consortium, refusal
+from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium, settings
 
 H1 = HOSPITALS[0]
 Make = Callable[..., Consortium]

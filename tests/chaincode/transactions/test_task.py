@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
 
 
 def test_create_and_read(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:

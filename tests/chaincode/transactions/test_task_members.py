@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
-from medquorum_testing.encrypted_consortium import EncryptedConsortium, with_nodes
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium, with_nodes
 
 H1, H2, H3 = HOSPITALS
 

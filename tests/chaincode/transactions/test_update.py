@@ -12,8 +12,8 @@ import pytest
 
 from medquorum.core import model as modelformat
 from medquorum.core.documents.update import private_value
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, SALT, A, B, Consortium
-from medquorum_testing.memory_stub import creator
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, SALT, A, B, Consortium
+from medquorum_testing.ledger.memory_stub import creator
 
 H1, H2, H3 = HOSPITALS
 

@@ -15,8 +15,8 @@ from fabric_protos.common import policies_pb2
 from medquorum.chaincode.verification_sets import VerificationSets
 from medquorum.gateway import EndorseError
 from medquorum.shim import PeerError
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium, verification_set
-from medquorum_testing.memory_stub import MemoryStub, creator
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium, verification_set
+from medquorum_testing.ledger.memory_stub import MemoryStub, creator
 
 H1, H2, H3 = HOSPITALS
 Make = Callable[..., Consortium]

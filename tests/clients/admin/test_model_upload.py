@@ -17,8 +17,8 @@ from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.report import Report
 from medquorum.core import model as modelformat
 from medquorum.gateway import CommitStatusError
-from medquorum_testing.consortium_ledger import A, Consortium
-from medquorum_testing.ledger_contract import LedgerContract
+from medquorum_testing.ledger.consortium_ledger import A, Consortium
+from medquorum_testing.ledger.ledger_contract import LedgerContract
 
 CHUNKS = 3
 PACKED = np.random.default_rng(5).integers(-99, 99, (CHUNKS - 1) * modelformat.CHUNK_BYTES // 4 + 1).astype("<i4")

@@ -14,9 +14,9 @@ from medquorum.clients.coordinator.agent import Coordinator
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.report import Report
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B
-from medquorum_testing.encrypted_consortium import EncryptedConsortium
-from medquorum_testing.ledger_contract import LedgerContract
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
+from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium
+from medquorum_testing.ledger.ledger_contract import LedgerContract
 
 FIRST, *OTHERS = HOSPITALS
 

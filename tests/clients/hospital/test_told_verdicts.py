@@ -23,10 +23,10 @@ from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.training.train import Recipe
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B
-from medquorum_testing.encrypted_consortium import NONCE, EncryptedConsortium
-from medquorum_testing.ledger_contract import LedgerContract
-from medquorum_testing.small_federation import Federation, Killed, quarters
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
+from medquorum_testing.ledger.encrypted_consortium import NONCE, EncryptedConsortium
+from medquorum_testing.ledger.ledger_contract import LedgerContract
+from medquorum_testing.ledger.small_federation import Federation, Killed, quarters
 
 FIRST, SECOND, THIRD = HOSPITALS
 

@@ -14,8 +14,8 @@ from medquorum.clients.ledger.models import check_round, fetch_model
 from medquorum.core import model as modelformat
 from medquorum.core.documents.model import Model
 from medquorum.errors import CheckFailed, ContractError, DataError
-from medquorum_testing.consortium_ledger import HOSPITALS, Consortium
-from medquorum_testing.ledger_contract import LedgerContract
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, Consortium
+from medquorum_testing.ledger.ledger_contract import LedgerContract
 
 FIRST = HOSPITALS[0]
 

@@ -18,7 +18,7 @@ from medquorum.clients.proof.identity import Identity, read_identity
 from medquorum.errors import CheckFailed, ConfigError
 from medquorum.network.identity.authority import Authority, Validity, new_authority
 from medquorum.verifier.service.identity import Credentials
-from medquorum_testing.intermediate_authority import below
+from medquorum_testing.chain.intermediate_authority import below
 
 NOW = datetime.now(UTC)
 YEAR = Validity.years(1)

@@ -26,8 +26,8 @@ from medquorum.clients.proof.walk import Tip
 from medquorum.errors import CheckFailed
 from medquorum.network.devnet.orderer.genesis import genesis_envelope
 from medquorum.network.identity.authority import Validity
-from medquorum_testing.block_forger import issued
-from medquorum_testing.memory_chain import CHANNEL, VERIFIERS, MemoryChain, Organisation
+from medquorum_testing.chain.block_forger import issued
+from medquorum_testing.chain.memory_chain import CHANNEL, VERIFIERS, MemoryChain, Organisation
 
 DAY = 86400
 

@@ -11,8 +11,8 @@ from medquorum.chaincode.jobs import DataRequest, LruCache, Steps
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.verifier.agent import Verifier
-from medquorum_testing.consortium_ledger import A, B
-from medquorum_testing.small_federation import Federation
+from medquorum_testing.ledger.consortium_ledger import A, B
+from medquorum_testing.ledger.small_federation import Federation
 
 
 class Counted(LoopControl):

@@ -92,7 +92,7 @@ import numpy as np
 from medquorum.core.model import catalogue
 from medquorum.core.inference import compile_model
 from medquorum.core.model import parse
-from medquorum_testing.tiny_models import random_tensors
+from medquorum_testing.inference.tiny_models import random_tensors
 description = parse(catalogue.describe("resnet18", (1, 28, 28), 4))
 rng = np.random.default_rng(2)
 base, update = (random_tensors(description, rng) for _ in range(2))

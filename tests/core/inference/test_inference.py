@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from medquorum.core.inference import AccuracyCounts, compile_model, correct, count_correct
 from medquorum.core.model import parse
 from medquorum.errors import DataError, ModelError
-from medquorum_testing.slow_inference import SlowModel
-from medquorum_testing.tiny_models import TINY, random_tensors
+from medquorum_testing.inference.slow_inference import SlowModel
+from medquorum_testing.inference.tiny_models import TINY, random_tensors
 
 
 def compare(document, base, update, numerator, bits, images):

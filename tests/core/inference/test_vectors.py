@@ -9,7 +9,7 @@ import pytest
 
 from medquorum.core.inference import compile_model
 from medquorum.core.model import parse
-from medquorum_testing.slow_inference import SlowModel, flat
+from medquorum_testing.inference.slow_inference import SlowModel, flat
 from medquorum_testing.vectors import FOLDER, load_vector
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem.startswith(("evaluation_", "wrapping_")))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from medquorum.core import model as modelformat
 from medquorum.core.model import CHUNK_BYTES, Kind, catalogue, check_range, check_tensors, layout, pack, parse, unpack
 from medquorum.errors import ModelError, RangeError
-from medquorum_testing.tiny_models import TINY, random_tensors
+from medquorum_testing.inference.tiny_models import TINY, random_tensors
 from medquorum_testing.vectors import load_vector
 
 

@@ -10,7 +10,7 @@ from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import pack, parse
 from medquorum.core.rules import Candidate, Reason, judge, parse_rule, screen, squared_distance
 from medquorum.errors import ContractError
-from medquorum_testing.tiny_models import TINY, random_tensors
+from medquorum_testing.inference.tiny_models import TINY, random_tensors
 
 
 def count_correct(*per_class, each=100):

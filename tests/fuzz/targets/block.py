@@ -11,8 +11,8 @@ from medquorum.clients.proof.transaction import AUTHORS, check_author, read_resu
 from medquorum.clients.proof.walk import Tip, begin, follow, skip
 from medquorum.errors import CheckFailed
 from medquorum.network.devnet.ledger.block import data_hash
-from medquorum_testing.block_forger import sign
-from medquorum_testing.memory_chain import CHAINCODE, VERIFIERS, MemoryChain
+from medquorum_testing.chain.block_forger import sign
+from medquorum_testing.chain.memory_chain import CHAINCODE, VERIFIERS, MemoryChain
 
 CHAINS = [MemoryChain(), MemoryChain(bft=True)]
 for chain in CHAINS:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from medquorum.clients.proof.identity import check_signature, read_identity
 from medquorum.clients.proof.walk import begin
 from medquorum.errors import CheckFailed
-from medquorum_testing.memory_chain import MemoryChain
+from medquorum_testing.chain.memory_chain import MemoryChain
 
 CHAIN = MemoryChain()
 CONFIGURATION = begin(CHAIN.blocks[0], CHAIN.trust).configuration

@@ -12,8 +12,8 @@ from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.identity import bundle, crypto, msp_folder, profiles
 from medquorum.network.identity.msp import IdentityError, Msp
 from medquorum.verifier.service.identity import Credentials
-from medquorum_testing.fuzzing import scratch_file
-from medquorum_testing.service_identities import authority, credentials
+from medquorum_testing.encrypted.service_identities import authority, credentials
+from medquorum_testing.fuzzing.runner import scratch_file
 
 FOLDER = NetworkFolder(scratch_file("organisations"))
 CONSORTIUM = sample("small", hospitals=1)

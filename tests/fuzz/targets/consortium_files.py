@@ -7,7 +7,7 @@ from medquorum.network.consortium.consortium import load, sample, write
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.fabric import config_update
 from medquorum.network.identity import bundle, crypto, profiles
-from medquorum_testing.fuzzing import scratch_file
+from medquorum_testing.fuzzing.runner import scratch_file
 
 FOLDER = NetworkFolder(scratch_file("network"))
 CONSORTIUM = sample("small", hospitals=1)

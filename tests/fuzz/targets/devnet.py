@@ -10,9 +10,9 @@ from google.protobuf.message import DecodeError
 
 from medquorum.network.devnet.peer.proposal import Denied, MalformedProposal, authorize, unpack
 from medquorum.network.devnet.peer.read_write_set import ReadWriteSet
-from medquorum_testing.devnet_ledger import CHAINCODE, A, HandMadeLedger, make_folder
-from medquorum_testing.fuzzing import load, scratch_file
-from medquorum_testing.memory_stub import creator
+from medquorum_testing.fuzzing.runner import load, scratch_file
+from medquorum_testing.ledger.memory_stub import creator
+from medquorum_testing.network.devnet_ledger import CHAINCODE, A, HandMadeLedger, make_folder
 
 MADE = HandMadeLedger(*make_folder(scratch_file("devnet")))
 MADE.put({"a": "1"})

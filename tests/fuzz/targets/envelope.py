@@ -7,7 +7,7 @@ from medquorum.clients.proof.configuration import read_configuration, time_of
 from medquorum.clients.proof.envelope import Entry, read_entry, read_genesis_entry
 from medquorum.clients.proof.transaction import BlockTransaction, read_result
 from medquorum.errors import CheckFailed
-from medquorum_testing.memory_chain import CHAINCODE, MemoryChain
+from medquorum_testing.chain.memory_chain import CHAINCODE, MemoryChain
 
 CHAIN = MemoryChain(bft=True)
 CHAIN.write("key", b"value")

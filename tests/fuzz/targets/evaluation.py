@@ -8,9 +8,9 @@ import shutil
 
 from medquorum.verifier.opening.transport import WrappedTransport
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum_testing.fuzzing import scratch_file
-from medquorum_testing.local_dealer import LocalDealer, LocalMaterial
-from medquorum_testing.one_session import both, spec
+from medquorum_testing.encrypted.local_dealer import LocalDealer, LocalMaterial
+from medquorum_testing.encrypted.one_session import both, spec
+from medquorum_testing.fuzzing.runner import scratch_file
 
 FOLDER = scratch_file("sessions")
 COMPARISONS = ("tree", "fss")

@@ -8,8 +8,8 @@ from medquorum.verifier.session.greeting import Greeting, hashed
 from medquorum.verifier.session.journal import Journal, KeptResult
 from medquorum.verifier.session.session import Session
 from medquorum.verifier.session.spec import Material, PartyInputs
-from medquorum_testing.fuzzing import scratch_file
-from medquorum_testing.one_session import CASE, spec
+from medquorum_testing.encrypted.one_session import CASE, spec
+from medquorum_testing.fuzzing.runner import scratch_file
 
 SPEC = spec("tree", only_bit=False)
 PATH = scratch_file("greeted.journal")

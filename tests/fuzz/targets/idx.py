@@ -4,7 +4,7 @@
 import gzip
 
 from medquorum.clients.data.idx import read_idx
-from medquorum_testing.fuzzing import scratch_file
+from medquorum_testing.fuzzing.runner import scratch_file
 
 PLAIN, PACKED = scratch_file("plain"), scratch_file("packed.gz")
 WHOLE = b"\0\0\x08\x03" + b"".join(number.to_bytes(4, "big") for number in (2, 3, 3)) + bytes(18)

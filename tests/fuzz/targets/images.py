@@ -6,7 +6,7 @@ import io
 import numpy as np
 
 from medquorum.clients.data.images import read_shard
-from medquorum_testing.fuzzing import scratch_file
+from medquorum_testing.fuzzing.runner import scratch_file
 
 PATH = scratch_file("images.npz")
 

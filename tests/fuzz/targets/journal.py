@@ -4,7 +4,7 @@
 import numpy as np
 
 from medquorum.verifier.session.journal import Batch, Journal
-from medquorum_testing.fuzzing import scratch_file
+from medquorum_testing.fuzzing.runner import scratch_file
 
 PATH = scratch_file("a.journal")
 JOURNAL = Journal(PATH)

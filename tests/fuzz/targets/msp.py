@@ -9,7 +9,7 @@ from fabric_protos.common.configtx_pb2 import ConfigEnvelope
 from fabric_protos.msp.msp_config_pb2 import FabricMSPConfig, MSPConfig
 
 from medquorum.clients.proof.msp import read_msp
-from medquorum_testing.memory_chain import MemoryChain
+from medquorum_testing.chain.memory_chain import MemoryChain
 
 CHAIN = MemoryChain()
 PAYLOAD = Payload.FromString(Envelope.FromString(CHAIN.blocks[0].data.data[0]).payload)

@@ -14,7 +14,7 @@ from medquorum.errors import MedquorumError
 from medquorum.gateway import FabricError, FileCheckpointer
 from medquorum.gateway.transaction import Transaction
 from medquorum.network.devnet.policy.definition import read
-from medquorum_testing.fuzzing import scratch_file
+from medquorum_testing.fuzzing.runner import scratch_file
 
 PATH = scratch_file("own")
 UPDATES = scratch_file("updates")

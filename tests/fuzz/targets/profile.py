@@ -6,7 +6,7 @@ import json
 import yaml
 
 from medquorum.gateway import FabricError, read_identity, read_profile
-from medquorum_testing.fuzzing import scratch_file
+from medquorum_testing.fuzzing.runner import scratch_file
 
 FOLDER = scratch_file("profile")
 FOLDER.mkdir()

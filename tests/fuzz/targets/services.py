@@ -14,7 +14,7 @@ from medquorum.verifier.service.party_connection import PartyListener
 from medquorum.verifier.service.salts import Salts
 from medquorum.verifier.service.share_receipt import ShareReceiptService
 from medquorum.verifier.service.share_upload import ShareUpload
-from medquorum_testing.fuzzing import load, scratch_file
+from medquorum_testing.fuzzing.runner import load, scratch_file
 
 
 class Ended(MedquorumError):

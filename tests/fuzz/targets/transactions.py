@@ -4,10 +4,10 @@
 import json
 from typing import Any
 
-from medquorum_testing.consortium_ledger import HOSPITALS, A, Consortium
-from medquorum_testing.encrypted_consortium import EncryptedConsortium
-from medquorum_testing.fuzzing import scratch_file
-from medquorum_testing.memory_stub import MemoryLedger, MemoryStub, creator
+from medquorum_testing.fuzzing.runner import scratch_file
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, Consortium
+from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium
+from medquorum_testing.ledger.memory_stub import MemoryLedger, MemoryStub, creator
 
 SENT: list[dict[str, Any]] = []
 

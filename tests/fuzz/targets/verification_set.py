@@ -2,8 +2,8 @@
 """The verification set that a verifier mounts (safetensors)."""
 
 from medquorum.core.dataset import VerificationSet
-from medquorum_testing.consortium_ledger import verification_set
-from medquorum_testing.fuzzing import scratch_file
+from medquorum_testing.fuzzing.runner import scratch_file
+from medquorum_testing.ledger.consortium_ledger import verification_set
 
 PATH = scratch_file("set.safetensors")
 verification_set(4).write(PATH)

@@ -11,7 +11,7 @@ import pytest
 
 from medquorum.network.consortium.consortium import Consortium
 from medquorum.network.consortium.paths import NetworkFolder
-from medquorum_testing.devnet_ledger import HandMadeLedger, make_folder
+from medquorum_testing.network.devnet_ledger import HandMadeLedger, make_folder
 
 
 @pytest.fixture(scope="session")

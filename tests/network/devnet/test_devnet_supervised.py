@@ -13,8 +13,8 @@ from medquorum.network.cli.status import rows
 from medquorum.network.supervision.health import serves
 from medquorum.network.supervision.processes import marked, records
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.fake_peer import FakePeer
-from medquorum_testing.networks import ASSET_CHAINCODE, Networks, RunningNetwork
+from medquorum_testing.chaincode.fake_peer import FakePeer
+from medquorum_testing.network.networks import ASSET_CHAINCODE, Networks, RunningNetwork
 from medquorum_testing.silence import assert_silent_connections_end
 
 

@@ -18,7 +18,7 @@ from medquorum.network.devnet.peer.read_write_set import ReadWriteSet
 from medquorum.network.devnet.peer.simulator import Simulator
 from medquorum.network.devnet.policy import policy
 from medquorum.network.identity.msp import P256_ORDER
-from medquorum_testing.devnet_ledger import CHAINCODE, A, B, C, HandMadeLedger
+from medquorum_testing.network.devnet_ledger import CHAINCODE, A, B, C, HandMadeLedger
 
 VALIDATION_PARAMETER = "VALIDATION_PARAMETER"
 

@@ -13,7 +13,7 @@ from medquorum.network.devnet.ledger.progress import Progress
 from medquorum.network.devnet.ledger.transaction import channel_header
 from medquorum.network.devnet.orderer.orderer import Orderer, Rejected
 from medquorum.network.devnet.peer.read_write_set import ReadWriteSet
-from medquorum_testing.devnet_ledger import CHAINCODE, B, HandMadeLedger
+from medquorum_testing.network.devnet_ledger import CHAINCODE, B, HandMadeLedger
 
 
 def envelope(made: HandMadeLedger, key: str, size: int = 1, creator: str = "VerifierAMSP") -> Envelope:

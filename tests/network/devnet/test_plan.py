@@ -6,7 +6,7 @@ from fabric_protos.peer.proposal_response_pb2 import Endorsement, ProposalRespon
 
 from medquorum.network.devnet.gateway.plan import MISMATCH, Plan, layouts
 from medquorum.network.devnet.policy import policy
-from medquorum_testing.devnet_ledger import A, B, C, HandMadeLedger
+from medquorum_testing.network.devnet_ledger import A, B, C, HandMadeLedger
 
 
 def response(payload: bytes, who: str) -> ProposalResponse:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from medquorum.errors import ConfigError
 from medquorum.network.devnet.policy import policy
 from medquorum.network.identity.msp import Identity
-from medquorum_testing.devnet_ledger import A, B, C, HandMadeLedger
+from medquorum_testing.network.devnet_ledger import A, B, C, HandMadeLedger
 
 
 class Certificate:

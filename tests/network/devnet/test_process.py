@@ -20,7 +20,7 @@ from fabric_protos.peer.proposal_pb2 import SignedProposal
 
 from medquorum.gateway import CommitError, Contract, EndorseError, Gateway, GatewayError, tls_channel
 from medquorum.network.devnet.switch import State, switch
-from medquorum_testing.devnet_process import DevnetProcess
+from medquorum_testing.network.devnet_process import DevnetProcess
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from medquorum.network.devnet.peer.interest import Interest
 from medquorum.network.devnet.peer.private_data import private_data
 from medquorum.network.devnet.peer.read_write_set import ReadWriteSet
 from medquorum.network.devnet.peer.simulator import Refused
-from medquorum_testing.devnet_ledger import CHAINCODE, A, B, C, HandMadeLedger
+from medquorum_testing.network.devnet_ledger import CHAINCODE, A, B, C, HandMadeLedger
 
 
 def put_private(made: HandMadeLedger, collection: str, key: str, value: bytes, endorsers: tuple[str, ...]) -> list[str]:

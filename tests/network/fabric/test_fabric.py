@@ -14,7 +14,7 @@ from medquorum.network.fabric.lifecycle import Lifecycle
 from medquorum.network.network import Network
 from medquorum.network.supervision.processes import alive, marked, processes, records
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.networks import ASSET_CHAINCODE, Networks, RunningNetwork
+from medquorum_testing.network.networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
 pytestmark = pytest.mark.fabric
 

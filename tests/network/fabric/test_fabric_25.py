@@ -13,7 +13,7 @@ from medquorum.errors import ConfigError
 from medquorum.gateway import connect_profile
 from medquorum.network.fabric import binaries
 from medquorum.network.network import open_network
-from medquorum_testing.networks import Networks, RunningNetwork
+from medquorum_testing.network.networks import Networks, RunningNetwork
 
 pytestmark = pytest.mark.fabric
 

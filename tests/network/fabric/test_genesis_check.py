@@ -19,7 +19,7 @@ from medquorum.network.fabric.client import AdminClient
 from medquorum.network.fabric.configtx import make_genesis
 from medquorum.network.fabric.genesis_check import check_genesis
 from medquorum.network.identity.crypto import generate
-from medquorum_testing.networks import need_fabric
+from medquorum_testing.network.networks import need_fabric
 
 pytestmark = pytest.mark.fabric
 

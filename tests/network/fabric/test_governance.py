@@ -17,7 +17,7 @@ from medquorum.network.deployment.chaincodes import Deployment, deployments
 from medquorum.network.fabric.client import AdminClient
 from medquorum.network.fabric.lifecycle import Lifecycle
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.networks import ASSET_CHAINCODE, Networks, RunningNetwork
+from medquorum_testing.network.networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
 pytestmark = pytest.mark.fabric
 

@@ -23,8 +23,8 @@ from medquorum.network.fabric.configtx import make_genesis
 from medquorum.network.network import Network, open_network
 from medquorum.network.supervision.progress import Progress
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.networks import ASSET_CHAINCODE, free_port_base, need_fabric
-from medquorum_testing.own_folders import foreign_keys, found
+from medquorum_testing.network.networks import ASSET_CHAINCODE, free_port_base, need_fabric
+from medquorum_testing.network.own_folders import foreign_keys, found
 
 pytestmark = pytest.mark.fabric
 

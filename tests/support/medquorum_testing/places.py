@@ -3,7 +3,9 @@
 
 from pathlib import Path
 
-__all__ = ["REPOSITORY", "TESTS"]
+__all__ = ["CHAINCODES", "REPOSITORY", "TESTS"]
 
 REPOSITORY = Path(__file__).parents[3]
 TESTS = REPOSITORY / "tests"
+CHAINCODES = Path(__file__).with_name("chaincode")
+"""Chaincodes that tests start by their files."""

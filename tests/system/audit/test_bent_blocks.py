@@ -25,10 +25,10 @@ from medquorum.clients.proof.walk import Trust
 from medquorum.core.block_header import header_hash
 from medquorum.errors import CheckFailed
 from medquorum.network.cli.main import main
-from medquorum_testing.bent_blocks import BENDS, Bend, Chain
-from medquorum_testing.block_forger import Keys, copied, reseal
-from medquorum_testing.ledger_rounds import HOSPITAL, LedgerRounds
-from medquorum_testing.networks import Networks
+from medquorum_testing.chain.bends import BENDS, Bend, Chain
+from medquorum_testing.chain.block_forger import Keys, copied, reseal
+from medquorum_testing.federation.ledger_rounds import HOSPITAL, LedgerRounds
+from medquorum_testing.network.networks import Networks
 
 ORDERING = [
     pytest.param(("devnet", "raft"), id="devnet-raft"),

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from medquorum_testing.conformance_network import ConformanceNetwork, conformance_network
-from medquorum_testing.folder_network import FolderNetwork
-from medquorum_testing.networks import need_fabric
-from medquorum_testing.scenario import ClientFactory, Identity, Organisation, ScenarioClient
-from medquorum_testing.scenario_node import NodeClient, NodeRunner
-from medquorum_testing.scenario_python import PythonClient
+from medquorum_testing.gateway.conformance_network import ConformanceNetwork, conformance_network
+from medquorum_testing.gateway.scenario import ClientFactory, Identity, Organisation, ScenarioClient
+from medquorum_testing.gateway.scenario_node import NodeClient, NodeRunner
+from medquorum_testing.gateway.scenario_python import PythonClient
+from medquorum_testing.network.folder_network import FolderNetwork
+from medquorum_testing.network.networks import need_fabric
 
 CLIENTS = [pytest.param("python"), pytest.param("node", marks=pytest.mark.node)]
 

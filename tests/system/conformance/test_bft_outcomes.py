@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from medquorum.gateway import CommitStatusError, Submissions, connect_profile, retrying
-from medquorum_testing.networks import Networks
-from medquorum_testing.scenario import CHAINCODE, CHANNEL
+from medquorum_testing.gateway.scenario import CHAINCODE, CHANNEL
+from medquorum_testing.network.networks import Networks
 
 
 @pytest.mark.fabric

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from medquorum_testing.scenario import ScenarioClient, endorsed_alike
+from medquorum_testing.gateway.scenario import ScenarioClient, endorsed_alike
 
 
 def test_mvcc_read_conflict(client1: ScenarioClient, key: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from medquorum_testing.scenario import Organisation, ScenarioClient, ScenarioError, fails
+from medquorum_testing.gateway.scenario import Organisation, ScenarioClient, ScenarioError, fails
 
 
 def test_evaluate_fails_with_incorrect_transaction_name(client1: ScenarioClient, org1: Organisation) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from medquorum_testing.scenario import BlockKind, Outcome, Prepared, ScenarioClient, Stream
+from medquorum_testing.gateway.scenario import BlockKind, Outcome, Prepared, ScenarioClient, Stream
 
 KINDS: list[BlockKind] = ["full", "filtered", "private"]
 

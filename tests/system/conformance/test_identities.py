@@ -11,7 +11,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from medquorum_testing.scenario import ClientFactory, Identity, Organisation, ScenarioClient, ScenarioError, fails
+from medquorum_testing.gateway.scenario import (
+    ClientFactory,
+    Identity,
+    Organisation,
+    ScenarioClient,
+    ScenarioError,
+    fails,
+)
 
 
 @pytest.fixture

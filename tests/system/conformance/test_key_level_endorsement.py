@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from medquorum_testing.scenario import Organisation, ScenarioClient, fails
+from medquorum_testing.gateway.scenario import Organisation, ScenarioClient, fails
 
 
 @pytest.fixture

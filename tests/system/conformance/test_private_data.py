@@ -8,7 +8,7 @@ import hashlib
 import pytest
 import tenacity
 
-from medquorum_testing.scenario import Organisation, ScenarioClient, ScenarioError, fails
+from medquorum_testing.gateway.scenario import Organisation, ScenarioClient, ScenarioError, fails
 
 SECRET = {"value": "secret"}
 

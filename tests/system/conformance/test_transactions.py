@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from medquorum_testing.scenario import Organisation, ScenarioClient, endorsed_alike, fails
+from medquorum_testing.gateway.scenario import Organisation, ScenarioClient, endorsed_alike, fails
 
 
 def test_evaluate_with_result(client1: ScenarioClient) -> None:

@@ -20,8 +20,8 @@ from medquorum.gateway import (
     connect_profile,
     retrying,
 )
-from medquorum_testing.conformance_network import ConformanceNetwork
-from medquorum_testing.scenario import CHAINCODE, CHANNEL
+from medquorum_testing.gateway.conformance_network import ConformanceNetwork
+from medquorum_testing.gateway.scenario import CHAINCODE, CHANNEL
 
 PATIENT = {"attempts": 40, "longest_wait": 1.0}
 

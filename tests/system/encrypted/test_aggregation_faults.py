@@ -9,7 +9,7 @@ from medquorum.clients.ledger.models import fetch_model
 from medquorum.core import model as modelformat
 from medquorum.core.aggregate import aggregate
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.federation import Federation
+from medquorum_testing.federation.federation import Federation
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 DEALER = "DealerMSP"

@@ -13,9 +13,9 @@ import pytest
 from medquorum.clients.coordinator.actions import Deadlines
 from medquorum.network.supervision.waiting import await_true
 from medquorum.verifier.session.journal import Journal
-from medquorum_testing.federation import Federation
-from medquorum_testing.federation_task import BATCH, JUDGED
-from medquorum_testing.role_process import RoleProcess
+from medquorum_testing.federation.federation import Federation
+from medquorum_testing.federation.federation_task import BATCH, JUDGED
+from medquorum_testing.federation.role_process import RoleProcess
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 STATES = ["open", "verifying", "aggregating", "closed"]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.federation import Federation
-from medquorum_testing.spoiled_sets import spoil
+from medquorum_testing.encrypted.spoiled_sets import spoil
+from medquorum_testing.federation.federation import Federation
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 

@@ -12,8 +12,8 @@ import pytest
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.errors import ProtocolError, ShareError
 from medquorum.verifier.binding.commitment import ShareContext, commit_shares
-from medquorum_testing.federation import Federation
-from medquorum_testing.handmade_shares import HandmadeShares, parameters
+from medquorum_testing.federation.federation import Federation
+from medquorum_testing.federation.handmade_shares import HandmadeShares, parameters
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 SMALLEST, LARGEST = -(2**31), 2**31 - 1

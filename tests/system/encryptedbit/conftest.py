@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from medquorum_testing.federation import Federation
-from medquorum_testing.folder_network import NETWORKS
-from medquorum_testing.networks import Networks
-from medquorum_testing.shared_federation import SharedFederation, fed
+from medquorum_testing.federation.federation import Federation
+from medquorum_testing.federation.shared_federation import SharedFederation, fed
+from medquorum_testing.network.folder_network import NETWORKS
+from medquorum_testing.network.networks import Networks
 
 __all__ = ["fed"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from medquorum_testing.federation import Federation
-from medquorum_testing.federation_task import BATCH
+from medquorum_testing.federation.federation import Federation
+from medquorum_testing.federation.federation_task import BATCH
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3)]
 

@@ -23,7 +23,7 @@ from medquorum.gateway import (
     tls_channel,
 )
 from medquorum.network.consortium.consortium import Organisation
-from medquorum_testing.federation import Federation
+from medquorum_testing.federation.federation import Federation
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 SMALLEST, LARGEST = -(2**31), 2**31 - 1

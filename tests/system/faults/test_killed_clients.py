@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from medquorum.clients.coordinator.actions import Deadlines
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.federation import Federation
-from medquorum_testing.federation_task import COORDINATOR, STANDBY
+from medquorum_testing.federation.federation import Federation
+from medquorum_testing.federation.federation_task import COORDINATOR, STANDBY
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 STATES = ["open", "verifying", "aggregating", "closed"]

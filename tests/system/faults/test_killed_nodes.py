@@ -16,7 +16,7 @@ import pytest
 
 from medquorum.gateway import connect_profile
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.federation import Federation
+from medquorum_testing.federation.federation import Federation
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 STATES = ["open", "verifying", "aggregating", "closed"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL
-from medquorum_testing.federation import Federation
+from medquorum_testing.federation.federation import Federation
 
 STATUS = ("ReadCurrentRound", "ReadCurrentStatus", "ReadRoundStatus")
 

@@ -14,7 +14,7 @@ from medquorum.core import canonical
 from medquorum.core.dataset import VerificationSet
 from medquorum.errors import ContractError
 from medquorum.gateway import CommitError
-from medquorum_testing.federation import Federation
+from medquorum_testing.federation.federation import Federation
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
 LARGEST = 2**31 - 1

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from medquorum_testing.networks import Networks, RunningNetwork
+from medquorum_testing.network.networks import Networks, RunningNetwork
 
 pytestmark = [pytest.mark.hfc, pytest.mark.fabric]
 

@@ -24,11 +24,11 @@ from medquorum.core.model import catalogue
 from medquorum.network.consortium.consortium import Consortium
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.federation_task import HIDDEN, JUDGED, deal_digits, encrypted_fields
-from medquorum_testing.namespaces import Hosts, lacking, lan
-from medquorum_testing.networks import need_fabric
-from medquorum_testing.own_folders import foreign_keys, found
-from medquorum_testing.role_process import RoleProcess
+from medquorum_testing.federation.federation_task import HIDDEN, JUDGED, deal_digits, encrypted_fields
+from medquorum_testing.federation.role_process import RoleProcess
+from medquorum_testing.network.namespaces import Hosts, lacking, lan
+from medquorum_testing.network.networks import need_fabric
+from medquorum_testing.network.own_folders import foreign_keys, found
 
 pytestmark = [pytest.mark.fabric, pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -26,9 +26,9 @@ from medquorum.network.cli.main import main
 from medquorum.network.deployment.chaincodes import deployments
 from medquorum.network.supervision.processes import processes
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.federation import Federation, federation
-from medquorum_testing.membership import changed, tell_the_ledger
-from medquorum_testing.networks import Networks
+from medquorum_testing.federation.federation import Federation, federation
+from medquorum_testing.federation.membership import changed, tell_the_ledger
+from medquorum_testing.network.networks import Networks
 
 pytestmark = pytest.mark.fabric
 H1, H2, H3 = ("Hospital1MSP", "Hospital2MSP", "Hospital3MSP")

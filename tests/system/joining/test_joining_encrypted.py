@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from medquorum_testing.federation import Federation, federation
-from medquorum_testing.federation_task import BATCH
-from medquorum_testing.membership import changed, tell_the_ledger
-from medquorum_testing.networks import Networks
+from medquorum_testing.federation.federation import Federation, federation
+from medquorum_testing.federation.federation_task import BATCH
+from medquorum_testing.federation.membership import changed, tell_the_ledger
+from medquorum_testing.network.networks import Networks
 
 pytestmark = pytest.mark.fabric
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]

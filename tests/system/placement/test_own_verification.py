@@ -20,12 +20,12 @@ from medquorum.network.supervision.waiting import await_true
 from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.share_receipt import has_share
-from medquorum_testing.federation import Federation
-from medquorum_testing.federation_task import BATCH, JUDGED
-from medquorum_testing.handmade_shares import credentials_of, parameters
-from medquorum_testing.lying_session import COUNTS, lying
-from medquorum_testing.played_hospital import PlayedHospital, connection_to_p0
-from medquorum_testing.spoiled_sets import spoil
+from medquorum_testing.encrypted.lying_session import COUNTS, lying
+from medquorum_testing.encrypted.spoiled_sets import spoil
+from medquorum_testing.federation.federation import Federation
+from medquorum_testing.federation.federation_task import BATCH, JUDGED
+from medquorum_testing.federation.handmade_shares import credentials_of, parameters
+from medquorum_testing.federation.played_hospital import PlayedHospital, connection_to_p0
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 OWN = "encrypted-semi-honest"

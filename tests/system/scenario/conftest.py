@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from medquorum_testing.conformance_network import three_organisations
-from medquorum_testing.folder_network import NETWORKS, FolderNetwork
-from medquorum_testing.gateway_scenario import ScenarioNetwork
-from medquorum_testing.networks import need_fabric
+from medquorum_testing.gateway.conformance_network import three_organisations
+from medquorum_testing.gateway.gateway_scenario import ScenarioNetwork
+from medquorum_testing.network.folder_network import NETWORKS, FolderNetwork
+from medquorum_testing.network.networks import need_fabric
 
 HERE = Path(__file__).parent
 LEFT_OUT = {"hsm": "needs a hardware security module (PKCS#11): the client takes any function that signs a digest"}

@@ -11,7 +11,7 @@ import pytest
 from pytest_bdd import parsers, scenarios, step
 
 from medquorum.gateway import GatewayError, private_key_signer
-from medquorum_testing.gateway_scenario import Connection, Invocation, ScenarioNetwork
+from medquorum_testing.gateway.gateway_scenario import Connection, Invocation, ScenarioNetwork
 
 pytestmark = pytest.mark.usefixtures("network")
 scenarios("features")

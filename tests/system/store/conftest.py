@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from medquorum_testing.folder_network import NETWORKS, FolderNetwork
-from medquorum_testing.ledger_rounds import LedgerRounds
-from medquorum_testing.networks import Networks
+from medquorum_testing.federation.ledger_rounds import LedgerRounds
+from medquorum_testing.network.folder_network import NETWORKS, FolderNetwork
+from medquorum_testing.network.networks import Networks
 
 ROUNDS = 3
 

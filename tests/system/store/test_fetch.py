@@ -31,7 +31,7 @@ from medquorum.core import model as modelformat
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.round import Round
 from medquorum.errors import CheckFailed
-from medquorum_testing.ledger_rounds import HOSPITAL, VERIFIER
+from medquorum_testing.federation.ledger_rounds import HOSPITAL, VERIFIER
 
 Change = Callable[[Any], Any]
 

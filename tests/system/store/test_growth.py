@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medquorum.clients.ledger.growth import expected_growth
-from medquorum_testing.ledger_rounds import LedgerRounds
+from medquorum_testing.federation.ledger_rounds import LedgerRounds
 
 FACTOR = {"fabric": 2.0, "devnet": 4.0}
 """The devnet's one database holds every value once, for all its peers."""

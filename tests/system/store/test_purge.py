@@ -20,8 +20,8 @@ from medquorum.core import model as modelformat
 from medquorum.errors import ContractError
 from medquorum.gateway import BlockKind, Transaction
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.federation_task import COORDINATOR
-from medquorum_testing.ledger_rounds import HOSPITAL, LedgerRounds
+from medquorum_testing.federation.federation_task import COORDINATOR
+from medquorum_testing.federation.ledger_rounds import HOSPITAL, LedgerRounds
 
 
 def private_bytes(rounds: LedgerRounds, name: str, block: int) -> bytes:

@@ -10,8 +10,8 @@ from medquorum.verifier.arithmetic.kernels.library import PURE
 from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.rescale import Form, Rescale
-from medquorum_testing.kernel_paths import COMPILED, use
-from medquorum_testing.two_parties import together
+from medquorum_testing.encrypted.kernel_paths import COMPILED, use
+from medquorum_testing.encrypted.two_parties import together
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from medquorum.verifier.arithmetic.kernels.library import PURE
 from medquorum.verifier.comparison.dcf import evaluate, generate
 from medquorum.verifier.comparison.prg import FixedKey
-from medquorum_testing.kernel_paths import COMPILED, use
+from medquorum_testing.encrypted.kernel_paths import COMPILED, use
 
 
 @pytest.mark.parametrize("level", COMPILED)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from medquorum.verifier.arithmetic.convolution import Convolution
 from medquorum.verifier.arithmetic.geometry import Geometry
 from medquorum.verifier.arithmetic.kernels.library import PURE
-from medquorum_testing.kernel_paths import COMPILED, use
+from medquorum_testing.encrypted.kernel_paths import COMPILED, use
 
 SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from medquorum.verifier.arithmetic.kernels.library import PURE
 from medquorum.verifier.comparison import dcf
 from medquorum.verifier.comparison.prg import FixedKey
-from medquorum_testing.fss_oracle import Oracle
-from medquorum_testing.kernel_paths import COMPILED, use
+from medquorum_testing.encrypted.fss_oracle import Oracle
+from medquorum_testing.encrypted.kernel_paths import COMPILED, use
 from medquorum_testing.vectors import load_vector
 
 BLOCKS = st.integers(0, (1 << 128) - 1)

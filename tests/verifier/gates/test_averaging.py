@@ -16,9 +16,9 @@ from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.averaging import Averaging
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.session.local import Inputs, verify
-from medquorum_testing.engine_models import case
-from medquorum_testing.tiny_models import TINY
-from medquorum_testing.two_parties import split, together
+from medquorum_testing.encrypted.engine_models import case
+from medquorum_testing.encrypted.two_parties import split, together
+from medquorum_testing.inference.tiny_models import TINY
 
 MLP = parse(catalogue.mlp((1, 2, 2), 3, hidden=4))
 FOLDED = parse(TINY["residual"])

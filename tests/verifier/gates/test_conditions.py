@@ -17,8 +17,8 @@ from medquorum.verifier.gates.decision import deal_decision, decide
 from medquorum.verifier.gates.parameter_range import bounds, deal_outside, outside
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.session.local import Inputs, verify
-from medquorum_testing.engine_models import case
-from medquorum_testing.two_parties import split, together
+from medquorum_testing.encrypted.engine_models import case
+from medquorum_testing.encrypted.two_parties import split, together
 
 LAYOUT = tuple(TensorSpec(kind.value, (7,), kind) for kind in Kind)
 

@@ -8,7 +8,7 @@ from medquorum.core.fixedpoint import wrap
 from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.rescale import Form, Rescale
-from medquorum_testing.two_parties import split, together
+from medquorum_testing.encrypted.two_parties import split, together
 
 BACK_ENDS = {"tree": Tree, "fss": lambda: Fss(b"test")}
 RNG = np.random.default_rng(7)

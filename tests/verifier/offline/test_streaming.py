@@ -12,7 +12,7 @@ from medquorum.verifier.offline.cost_model import batch_cost, fitting_batch
 from medquorum.verifier.offline.dealer import Dealer
 from medquorum.verifier.randomness.channel import CREDIT, Channel
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum_testing.engine_models import case
+from medquorum_testing.encrypted.engine_models import case
 
 NAME = MaterialId("demo", 1, "Hospital1MSP")
 BATCH, BATCHES = 8, 3

@@ -15,8 +15,8 @@ from medquorum.verifier.randomness.channel import Channel
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 from medquorum.verifier.randomness.supply import Supply
 from medquorum.verifier.session.local import Inputs, verify
-from medquorum_testing.engine_models import case
-from medquorum_testing.two_parties import NAME, SEEDS, split
+from medquorum_testing.encrypted.engine_models import case
+from medquorum_testing.encrypted.two_parties import NAME, SEEDS, split
 
 
 def dealt():

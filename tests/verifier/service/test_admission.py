@@ -15,7 +15,7 @@ from medquorum.verifier.service.frames import split
 from medquorum.verifier.service.party_connection import PartyListener
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_upload import ShareUpload, upload_share
-from medquorum_testing.service_identities import credentials
+from medquorum_testing.encrypted.service_identities import credentials
 from medquorum_testing.silence import assert_silent_connections_end
 
 KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")

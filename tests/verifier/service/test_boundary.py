@@ -14,7 +14,7 @@ from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
 from medquorum.verifier.service.share_upload import ShareUpload, upload_share
-from medquorum_testing.service_identities import credentials
+from medquorum_testing.encrypted.service_identities import credentials
 
 KNOWN = ("P0MSP", "HospitalMSP")
 PARTY, HOSPITAL = (credentials(name, KNOWN) for name in KNOWN)

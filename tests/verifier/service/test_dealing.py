@@ -16,7 +16,7 @@ from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.session.greeting import ATTEMPTS
-from medquorum_testing.service_identities import credentials
+from medquorum_testing.encrypted.service_identities import credentials
 
 KNOWN = ("P0MSP", "P1MSP", "DealerMSP", "HospitalMSP")
 PLAN = PlanDocument.parse(

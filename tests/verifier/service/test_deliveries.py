@@ -24,7 +24,7 @@ from medquorum.verifier.service.frames import split_all
 from medquorum.verifier.service.refusal import refusal
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server
-from medquorum_testing.service_identities import credentials
+from medquorum_testing.encrypted.service_identities import credentials
 
 PARTY, NODE, STRANGER = "VerifierAMSP", "Hospital1MSP", "StrangerMSP"
 HEADER = Delivery(kind="reshare", task="demo", round=3, set="0" * 64, nodes=(NODE, PARTY), masked="1" * 64)

@@ -18,7 +18,7 @@ from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_upload import ShareUpload, upload_share
-from medquorum_testing.service_identities import authority, credentials
+from medquorum_testing.encrypted.service_identities import authority, credentials
 
 KNOWN = ("P0MSP", "HospitalMSP")
 

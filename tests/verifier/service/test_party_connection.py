@@ -16,8 +16,8 @@ from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.frames import split
 from medquorum.verifier.service.party_connection import PartyListener, connect_party
 from medquorum.verifier.service.server import Server
-from medquorum_testing.connection_process import start
-from medquorum_testing.service_identities import credentials
+from medquorum_testing.encrypted.connection_process import start
+from medquorum_testing.encrypted.service_identities import credentials
 
 KNOWN = ("P0MSP", "P1MSP", "OtherMSP")
 P0, P1, OTHER = (credentials(name, KNOWN) for name in KNOWN)

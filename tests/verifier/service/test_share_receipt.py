@@ -7,7 +7,7 @@ from medquorum.errors import ProtocolError
 from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
-from medquorum_testing.service_identities import credentials
+from medquorum_testing.encrypted.service_identities import credentials
 
 KNOWN = ("P0MSP", "WitnessMSP", "HospitalMSP")
 P0, WITNESS, HOSPITAL = (credentials(name, KNOWN) for name in KNOWN)

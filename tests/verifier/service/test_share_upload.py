@@ -13,7 +13,7 @@ from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.frames import FRAME, split_all
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_upload import ShareUpload, upload_share
-from medquorum_testing.service_identities import credentials
+from medquorum_testing.encrypted.service_identities import credentials
 
 KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")
 PARTY, HOSPITAL, OTHER = (credentials(name, KNOWN) for name in KNOWN)

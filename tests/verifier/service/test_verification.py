@@ -19,9 +19,9 @@ from medquorum.verifier.service.party_connection import PartyListener, connect_p
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.session.evaluation import Evaluation
 from medquorum.verifier.session.local import Inputs, verify
-from medquorum_testing.engine_models import case
-from medquorum_testing.service_identities import credentials
-from medquorum_testing.two_parties import split
+from medquorum_testing.encrypted.engine_models import case
+from medquorum_testing.encrypted.service_identities import credentials
+from medquorum_testing.encrypted.two_parties import split
 
 KNOWN = ("P0MSP", "P1MSP", "DealerMSP")
 OWN = [credentials(name, KNOWN) for name in KNOWN]

@@ -12,8 +12,8 @@ from medquorum.verifier.offline.cost_model import batch_cost
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.backend_selection import Link, Links, choose, probe
 from medquorum.verifier.session.local import Inputs, measure
-from medquorum_testing.engine_models import case
-from medquorum_testing.two_parties import split
+from medquorum_testing.encrypted.engine_models import case
+from medquorum_testing.encrypted.two_parties import split
 
 NAME = MaterialId("demo", 1, "Hospital1MSP")
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from medquorum.errors import ProtocolError
-from medquorum_testing.local_dealer import LocalDealer
-from medquorum_testing.one_session import CASE, both, correct, spec
+from medquorum_testing.encrypted.local_dealer import LocalDealer
+from medquorum_testing.encrypted.one_session import CASE, both, correct, spec
 
 TRUTH = correct(CASE.flat())
 HEADER = 8
@@ -45,7 +45,7 @@ def attempt(tmp_path, monkeypatch):
 
     def verified(comparison, only_bit, gate, receivers, change):
         seeds = itertools.count(1)
-        monkeypatch.setattr("medquorum_testing.local_dealer.new_seed", lambda: bytes([next(seeds)]) * 32)
+        monkeypatch.setattr("medquorum_testing.encrypted.local_dealer.new_seed", lambda: bytes([next(seeds)]) * 32)
         dealer = DishonestDealer(spec(comparison, only_bit=only_bit), gate, receivers, change)
         ends = both(next(folders), dealer, np.array([TRUTH]) if only_bit else None)
         assert dealer.changed == 1

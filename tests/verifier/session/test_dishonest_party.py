@@ -12,10 +12,10 @@ import pytest
 
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.session.session import Session
-from medquorum_testing.engine_models import case
-from medquorum_testing.local_dealer import LocalDealer
-from medquorum_testing.lying_session import BIT, COUNTS, lying
-from medquorum_testing.one_session import CASE, DOCUMENT, IMAGES, both, correct, spec
+from medquorum_testing.encrypted.engine_models import case
+from medquorum_testing.encrypted.local_dealer import LocalDealer
+from medquorum_testing.encrypted.lying_session import BIT, COUNTS, lying
+from medquorum_testing.encrypted.one_session import CASE, DOCUMENT, IMAGES, both, correct, spec
 
 OTHER = case(DOCUMENT, IMAGES, seed=4).flat()
 """Another update."""
@@ -24,7 +24,7 @@ OTHER = case(DOCUMENT, IMAGES, seed=4).flat()
 def verified(folder, monkeypatch, dishonest, *, minimum=None, session=Session):
     """Verify with this class of parties and sessions; return what both learnt, transcripts included."""
     monkeypatch.setattr("medquorum.verifier.session.session.Party", dishonest)
-    monkeypatch.setattr("medquorum_testing.one_session.Session", session)
+    monkeypatch.setattr("medquorum_testing.encrypted.one_session.Session", session)
     first, second = both(folder, LocalDealer(spec("tree", only_bit=minimum is not None)), minimum)
     assert first == second, "both attest the same, the transcript included"
     return first

@@ -12,8 +12,8 @@ from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.steps import Maximum, Scale
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.session.local import Inputs, verify
-from medquorum_testing.engine_models import Case, case
-from medquorum_testing.two_parties import split
+from medquorum_testing.encrypted.engine_models import Case, case
+from medquorum_testing.encrypted.two_parties import split
 from medquorum_testing.vectors import FOLDER, load_vector
 
 BACK_ENDS = {"tree": Tree, "fss": lambda: Fss(b"test")}

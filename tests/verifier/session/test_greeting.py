@@ -13,8 +13,8 @@ from medquorum.verifier.session.greeting import hashed
 from medquorum.verifier.session.journal import Journal
 from medquorum.verifier.session.session import Session
 from medquorum.verifier.session.spec import PartyInputs
-from medquorum_testing.local_dealer import LocalDealer
-from medquorum_testing.one_session import CASE, IMAGES, spec
+from medquorum_testing.encrypted.local_dealer import LocalDealer
+from medquorum_testing.encrypted.one_session import CASE, IMAGES, spec
 
 FACTS = {"dataset": "e" * 64}
 NESTED = b'{"attempts":' + b"[" * 900 + b"]" * 900 + b"}"

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from medquorum.verifier.session.session import OpenedResult
-from medquorum_testing.kills import KILLS, trials
-from medquorum_testing.one_session import CASE, correct
+from medquorum_testing.encrypted.kills import KILLS, trials
+from medquorum_testing.encrypted.one_session import CASE, correct
 
 SEED = 12
 

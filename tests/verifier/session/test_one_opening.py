@@ -16,8 +16,8 @@ from medquorum.verifier.opening.transport import WrappedTransport
 from medquorum.verifier.session.greeting import ATTEMPTS, REFUSALS, Greeting, Refusal, refusal
 from medquorum.verifier.session.journal import Journal
 from medquorum.verifier.session.session import OpenedResult
-from medquorum_testing.local_dealer import LocalDealer
-from medquorum_testing.one_session import CASE, both, correct, spec
+from medquorum_testing.encrypted.local_dealer import LocalDealer
+from medquorum_testing.encrypted.one_session import CASE, both, correct, spec
 
 WORD = Greeting(
     attempts=0,

@@ -17,9 +17,9 @@ from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.material import GateRandomness
 from medquorum.verifier.session.local import Inputs, verify
-from medquorum_testing.coupling import couple
-from medquorum_testing.engine_models import Case, case
-from medquorum_testing.two_parties import SEEDS, split
+from medquorum_testing.encrypted.coupling import couple
+from medquorum_testing.encrypted.engine_models import Case, case
+from medquorum_testing.encrypted.two_parties import SEEDS, split
 
 BATCH = 3
 FIRST, HIDDEN = 19, 60

@@ -22,8 +22,8 @@ from medquorum.verifier.session.greeting import REFUSALS, BaseCounts, Refusal
 from medquorum.verifier.session.journal import Batch, Journal, common_batches
 from medquorum.verifier.session.session import Session
 from medquorum.verifier.session.spec import ImageInputs, Observer, PartyInputs, VerificationSpec
-from medquorum_testing.engine_models import case
-from medquorum_testing.local_dealer import LocalDealer
+from medquorum_testing.encrypted.engine_models import case
+from medquorum_testing.encrypted.local_dealer import LocalDealer
 
 IMAGES, BATCH = 30, 8
 CASE = case(catalogue.describe("mlp", (1, 8, 8), 4), IMAGES)

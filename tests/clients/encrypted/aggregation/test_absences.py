@@ -13,8 +13,8 @@ from medquorum.errors import MaterialError, ProtocolError, ShareError
 from medquorum.gateway import GatewayError
 from medquorum.verifier.service.deliveries import Delivery
 from medquorum.verifier.service.party_connection import PartyConnection
-from medquorum_testing.aggregation_rig import Make, Rig, aggregating
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
+from medquorum_testing.ledger.aggregation_rig import Make, Rig, aggregating
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B
 
 H1, H2, H3 = HOSPITALS
 THREE = (A, B, H1)

@@ -12,8 +12,8 @@ from medquorum.clients.encrypted.aggregation.record import context_of, note_open
 from medquorum.errors import MaterialError, ProtocolError, ShareError
 from medquorum.verifier.binding.resharing import reshare_bytes
 from medquorum.verifier.service.deliveries import Delivery
-from medquorum_testing.aggregation_rig import PARTIES, Make, Rig, aggregating
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
+from medquorum_testing.ledger.aggregation_rig import PARTIES, Make, Rig, aggregating
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B
 
 H1, H2, H3 = HOSPITALS
 THREE = (A, B, H1)

@@ -20,8 +20,8 @@ from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.binding.resharing import open_reshare
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.stream import Stream
-from medquorum_testing.aggregation_rig import PARTIES, Rig
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A, B
+from medquorum_testing.ledger.aggregation_rig import PARTIES, Rig
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B
 
 H1, H2, H3 = HOSPITALS
 NODES = (A, B, H1)

@@ -20,9 +20,9 @@ from medquorum.gateway import GatewayError
 from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.service.dealing.request import DealRequest
-from medquorum_testing.consortium_ledger import DEALER, HOSPITALS, A
-from medquorum_testing.encrypted_consortium import EncryptedConsortium, settings
-from medquorum_testing.ledger_contract import LedgerContract
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A
+from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium, settings
+from medquorum_testing.ledger.ledger_contract import LedgerContract
 
 H1, H2, H3 = HOSPITALS
 GENESIS = "a" * 64

@@ -15,7 +15,7 @@ from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.errors import ContractError, DataError, ProtocolError
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.consortium_ledger import HOSPITALS
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS
 
 STATUS: Any = SimpleNamespace(round=SimpleNamespace(round=1))
 STALLING = ["Stalling1MSP", "Stalling2MSP"]

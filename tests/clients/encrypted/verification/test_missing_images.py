@@ -11,9 +11,9 @@ import pytest
 from medquorum.clients.encrypted.verification.images import mounted
 from medquorum.clients.encrypted.verification.whole_round import verify_round
 from medquorum.verifier.opening.transport import in_process
-from medquorum_testing.aggregation_rig import PARTIES, Make, Rig
-from medquorum_testing.consortium_ledger import HOSPITALS, A
-from medquorum_testing.spoiled_sets import WAYS, spoil
+from medquorum_testing.encrypted.spoiled_sets import WAYS, spoil
+from medquorum_testing.ledger.aggregation_rig import PARTIES, Make, Rig
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A
 
 
 def expect_kept(rig: Rig) -> None:

@@ -9,8 +9,8 @@ import json
 import pytest
 
 from medquorum.clients.runtime.report import Pace, Report
-from medquorum_testing.aggregation_rig import PARTIES, Make
-from medquorum_testing.consortium_ledger import HOSPITALS
+from medquorum_testing.ledger.aggregation_rig import PARTIES, Make
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS
 from medquorum_testing.terminals import ERASE, terminal
 
 

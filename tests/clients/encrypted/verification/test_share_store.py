@@ -14,9 +14,9 @@ from medquorum.clients.ledger.ledger import Ledger
 from medquorum.errors import ShareError
 from medquorum.gateway import GatewayError
 from medquorum.verifier.binding.commitment import ShareContext, commit_shares
-from medquorum_testing.consortium_ledger import HOSPITALS, A, B
-from medquorum_testing.encrypted_consortium import EncryptedConsortium
-from medquorum_testing.ledger_contract import LedgerContract
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
+from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium
+from medquorum_testing.ledger.ledger_contract import LedgerContract
 
 
 @pytest.fixture

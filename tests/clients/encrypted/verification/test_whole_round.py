@@ -29,8 +29,8 @@ from medquorum.verifier.session.session import OpenedResult
 from medquorum.verifier.session.spec import VerificationSpec
 from medquorum_federation.options import Options
 from medquorum_federation.simulation import Simulation
-from medquorum_testing.consortium_ledger import A, B
-from medquorum_testing.encrypted_consortium import settings
+from medquorum_testing.ledger.consortium_ledger import A, B
+from medquorum_testing.ledger.encrypted_consortium import settings
 
 P0, P1 = settings()["parties"]
 NAMES = [f"Hospital{number}MSP" for number in range(1, 5)]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Block chains made and forged for tests."""

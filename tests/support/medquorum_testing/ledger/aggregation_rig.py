@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One encrypted round with every role's own code on a ledger in memory: verified, shared, summed, attested.
+
+Each role has its own folder; ``heard`` holds every message by its receiver and its sender. A test bends messages with
+``bend``, switches roles off with ``down``, and makes a node anew from its folder with ``restart``.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
+from medquorum.clients.encrypted.aggregation.node import Node
+from medquorum.clients.encrypted.aggregation.resharing import Resharer
+from medquorum.clients.encrypted.aggregation.result import model_name, next_packed
+from medquorum.clients.encrypted.dealer.approval import Approval
+from medquorum.clients.encrypted.dealer.dealing import MaskAttestor
+from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
+from medquorum.clients.encrypted.verification.dealer_material import deal_request
+from medquorum.clients.encrypted.verification.images import PrivateImages, mounted
+from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.encrypted.verification.update_verification import Verification
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import LoopControl
+from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.task_run import TaskRun
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import ProtocolError
+from medquorum.verifier.binding.commitment import ShareContext, commit_shares
+from medquorum.verifier.comparison.backends import Comparing
+from medquorum.verifier.opening.transport import InProcess, in_process
+from medquorum.verifier.service.deliveries import Delivery
+from medquorum.verifier.session.spec import VerificationSpec
+from medquorum_testing.encrypted.local_dealer import LocalDealer, LocalMaterial
+from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B
+from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium, with_nodes
+from medquorum_testing.ledger.ledger_contract import LedgerContract
+
+PARTIES = (B, A)
+"""P0 and P1."""
+Bend = Callable[[str, str, Delivery, list[bytes]], list[bytes]]
+"""Given sender, receiver, header and messages; return the messages that arrive."""
+
+
+class ShiftedShares(ShareStore):
+    """A party's shares, to which a lying party adds ``shift``."""
+
+    shift = 0
+
+    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
+        share = super().wait(status, hospital, seconds)
+        return share if share is None else share + np.int64(self.shift)
+
+
+class RigDealer:
+    """The dealer as one party asks it."""
+
+    def __init__(self, rig: Rig, index: int) -> None:
+        self._rig = rig
+        self._index = index
+
+    def take(self, spec: VerificationSpec, attempt: int, first: int, comparing: Comparing) -> LocalMaterial:
+        return self._rig._dealt(self._index, spec, attempt, first, comparing)
+
+    def bandwidth(self) -> float:
+        return 1e9
+
+
+class Rig:
+    """A task of one round whose hospitals have submitted; P0 mounts this file of the folder ``sets``."""
+
+    def __init__(
+        self,
+        folder: Path,
+        nodes: Sequence[str] = (A, B),
+        batch: int = 40,
+        mount: str = "set.safetensors",
+        **task: Any,
+    ) -> None:
+        self.folder = folder
+        self.told = io.StringIO()
+        self.demo = EncryptedConsortium(folder / "sets")
+        fields = {"rule": {"name": "none"}, "rounds": 1, "model_tolerance": 1000, "minimum_accepted": 3}
+        self.demo.begin(encrypted=with_nodes(*nodes) | {"batch": batch, "comparison": "tree"}, **(fields | task))
+        self.task = self.ledger(A).task("demo")
+        self.parameters = self.task.length // 4
+        self.updates: dict[str, IntArray] = {}
+        self.heard: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
+        self.down: set[str] = set()
+        self.bend: Bend = lambda sender, receiver, header, messages: messages
+        self.seeds = MaskSeeds(folder / DEALER)
+        quiet = Report("test", "", as_json=True, stream=io.StringIO())
+        self.report = quiet
+        self.mask_attestor = MaskAttestor(self.ledger(DEALER), self.transactions(DEALER), self.task, self.seeds, quiet)
+        self.approval = Approval(self.ledger(DEALER), self.task, "g" * 64, self.seeds)
+        self.shares = [
+            ShiftedShares(folder / party / "shares", self.ledger(party), self.task, index)
+            for index, party in enumerate(PARTIES)
+        ]
+        self._dealers: dict[str, LocalDealer] = {}
+        self._dealing = threading.Lock()
+        images, _ = mounted(folder / "sets" / mount, self.task)
+        self.verifications = [
+            Verification(
+                self.run_of(party, Report("party", party, as_json=True, stream=self.told)),
+                index,
+                RigDealer(self, index),
+                self.shares[index],
+                images if index == 0 else None,
+            )
+            for index, party in enumerate(PARTIES)
+        ]
+        self.resharers = [self.resharer(index) for index in (0, 1)]
+        self.nodes = {msp: self.node(msp) for msp in nodes}
+        self._submit()
+
+    def ledger(self, msp: str) -> Ledger:
+        return Ledger(LedgerContract(self.demo, msp), msp, A if msp == DEALER else msp)
+
+    def transactions(self, msp: str) -> Transactions:
+        return Transactions(LedgerContract(self.demo, msp), [A, B], 2, msp)
+
+    def run_of(self, msp: str, report: Report | None = None) -> TaskRun:
+        """Return what the parts of an organisation's process have in common."""
+        report = self.report if report is None else report
+        return TaskRun(self.ledger(msp), self.transactions(msp), self.task, self.folder / msp, report, LoopControl())
+
+    def resharer(self, index: int) -> Resharer:
+        party = PARTIES[index]
+        return Resharer(
+            self.ledger(party),
+            self.task,
+            index,
+            self.shares[index],
+            self._send(party),
+            self.folder / party,
+            self.report,
+        )
+
+    def node(self, msp: str) -> Node:
+        """Make a node with nothing but what is on the ledger and in its folder."""
+        index = PARTIES.index(msp) if msp in PARTIES else 1
+        verification = self.verifications[index]
+        images = PrivateImages(self.folder / "sets" / "set.safetensors", self.task) if msp == PARTIES[0] else None
+        model = ModelPublisher(
+            self.transactions(msp), self.task, verification.base, images, self.folder / msp, self.report
+        )
+        return Node(
+            self.run_of(msp),
+            self._send(msp),
+            lambda round_number: self._salt(msp, round_number),
+            lambda base: verification.base(base)[0],
+            model.accuracy,
+        )
+
+    def restart(self, msp: str) -> None:
+        self.nodes[msp] = self.node(msp)
+        if msp in PARTIES:
+            self.resharers[PARTIES.index(msp)] = self.resharer(PARTIES.index(msp))
+
+    @property
+    def status(self) -> RoundStatus:
+        return self.ledger(A).status("demo", 1)
+
+    def verify(self, hospitals: Sequence[str] = HOSPITALS) -> None:
+        """Have both parties verify these updates and attest; leave the others out."""
+        self.demo.submit(A, "CloseSubmissions", "demo", 1, "")
+        for hospital in hospitals:
+            transports = self._transports()
+            with ThreadPoolExecutor(2) as pool:
+                found = [
+                    pool.submit(verification.verify, transport, self.status, hospital, 0.0)
+                    for verification, transport in zip(self.verifications, transports, strict=True)
+                ]
+            for party, one in zip(PARTIES, found, strict=True):
+                self.demo.submit(party, "AttestVerdict", "demo", 1, hospital, one.result())
+        self.demo.submit(A, "CloseVerdicts", "demo", 1, "" if len(hospitals) == len(HOSPITALS) else "left out")
+
+    def share(self) -> None:
+        """Have both parties share their sums among the nodes they reach; raises what the first one raised."""
+        transports = self._transports()
+        with ThreadPoolExecutor(2) as pool:
+            done = [
+                pool.submit(self._shared, resharer, transport)
+                for resharer, transport in zip(self.resharers, transports, strict=True)
+            ]
+        for one in done:
+            one.result()
+
+    def attest_masks(self) -> None:
+        self.mask_attestor.step()
+
+    def run(self) -> dict[str, Any]:
+        """Step the nodes that are there until nothing changes; return what each attested."""
+        for _ in range(4):
+            for msp, node in self.nodes.items():
+                if msp not in self.down:
+                    node.step()
+        return {msp: one.plain() for msp, one in self.status.aggregates.items()}
+
+    def expected(self, accepted: Sequence[str] = HOSPITALS) -> str:
+        """Return the hash of the model that plain aggregation makes of these updates."""
+        base = self.verifications[0].base(self.status.round.base if self.status.round else "")[0]
+        total = sum((self.updates[hospital] for hospital in accepted), np.zeros(self.parameters, dtype=np.int64))
+        return model_name(self.task, next_packed(self.task, base, total, len(accepted)))
+
+    def close(self) -> Any:
+        return self.demo.submit(A, "CloseRound", "demo", 1, "")
+
+    def store(self, party: int = 0) -> None:
+        """Have a party store the agreed model's chunks."""
+        ModelPublisher(
+            self.transactions(PARTIES[party]),
+            self.task,
+            self.verifications[party].base,
+            None,
+            self.folder / PARTIES[party],
+            self.report,
+        ).store(self.ledger(A).task("demo"), self.status, party, 100.0)
+
+    def _submit(self) -> None:
+        """Have every hospital commit to its shares and upload them."""
+        self.demo.submit(A, "OpenRound", "demo", 1)
+        base = self.demo.base()
+        for seed, hospital in enumerate(HOSPITALS):
+            packed = self.demo.good_update(seed)
+            self.updates[hospital] = np.frombuffer(packed, dtype="<i4").astype(np.int64)
+            context = ShareContext("demo", 1, hospital, base, self.task.layout)
+            given = commit_shares(context, PARTIES, self.updates[hospital], os.urandom(32))
+            nonce = self.approval.nonce(hospital, "demo", 1, base)
+            shares = {party: one.commitment for party, one in zip(PARTIES, given, strict=True)}
+            self.demo.submit(
+                hospital,
+                "SubmitUpdate",
+                "demo",
+                1,
+                {"base": base, "layout": self.task.layout, "shares": shares, "nonce": nonce},
+            )
+            for party, store, one in zip(PARTIES, self.shares, given, strict=True):
+                self._note(hospital, party, one.value)
+                store.take("demo", 1, hospital, one.value)
+
+    def _dealt(
+        self, index: int, spec: VerificationSpec, attempt: int, first: int, comparing: Comparing
+    ) -> LocalMaterial:
+        """Deal for one party; one mask for each update, as the dealer's own service keeps it."""
+        with self._dealing:
+            dealer = self._dealers.setdefault(spec.name.hospital, LocalDealer(spec))
+            self.approval.check(deal_request(self.task, index, spec, attempt, first, comparing))
+            dealer.mask_seeds = self.seeds.of(spec.name)
+        material = dealer.material(index, attempt, first, comparing)
+        self._note(DEALER, PARTIES[index], material.seed)
+        self._note(DEALER, PARTIES[index], material.mask_seed)
+        receive = material.receive
+
+        def noted() -> Any:
+            name, message = receive()
+            self._note(DEALER, PARTIES[index], message)
+            return name, message
+
+        material.receive = noted
+        return material
+
+    def _transports(self) -> tuple[InProcess, InProcess]:
+        transports = in_process()
+        for index, transport in enumerate(transports):
+            transport.receive = self._noted(transport.receive, index)
+        return transports
+
+    def _noted(self, receive: Callable[[], bytes], index: int) -> Callable[[], bytes]:
+        def noted() -> bytes:
+            answer = receive()
+            self._note(PARTIES[1 - index], PARTIES[index], answer)
+            return answer
+
+        return noted
+
+    def _note(self, sender: str, receiver: str, value: bytes) -> None:
+        self.heard[receiver].append((sender, value))
+
+    def _send(self, sender: str) -> Callable[[str, Delivery, Sequence[bytes]], None]:
+        def send(node: str, header: Delivery, messages: Sequence[bytes]) -> None:
+            if node in self.down:
+                raise ProtocolError(f"{node} cannot be reached")
+            bent = self.bend(sender, node, header, list(messages))
+            for message in bent:
+                self._note(sender, node, message)
+            self.nodes[node].take(sender, header.model_copy(update={"messages": len(bent)}), bent)
+
+        return send
+
+    def _salt(self, node: str, round_number: int) -> bytes:
+        if DEALER in self.down:
+            raise ProtocolError(f"{DEALER} cannot be reached")
+        salt = self.mask_attestor.salt(node, "demo", round_number)
+        self._note(DEALER, node, salt)
+        return salt
+
+    def _shared(self, resharer: Resharer, transport: InProcess) -> None:
+        try:
+            resharer.share(transport, self.status)
+        finally:
+            transport.close()
+
+
+Make = Callable[..., Rig]
+"""Given the nodes (the two parties by default) and changes of the task; return a rig."""
+
+
+def aggregating(make: Make, *nodes: str) -> Rig:
+    """Return a rig whose updates are verified."""
+    rig = make(*nodes)
+    rig.verify()
+    return rig

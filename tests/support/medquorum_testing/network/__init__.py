@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running networks for tests, and the devnet without its servers."""
