@@ -11,8 +11,8 @@ from medquorum.core.inference import compile_scaled
 from medquorum.core.model import check_range, layout, parse
 from medquorum.core.rules.direction.weights import apportion
 from medquorum.errors import ModelError
-from medquorum_testing.slow_inference import SlowScaledModel, flat
-from medquorum_testing.tiny_models import TINY, random_tensors
+from medquorum_testing.inference.slow_inference import SlowScaledModel, flat
+from medquorum_testing.inference.tiny_models import TINY, random_tensors
 
 
 def combined(description, base, updates, weights):

@@ -19,9 +19,10 @@ SECONDS = 60
 @pytest.mark.parametrize("name", names())
 def test_nothing_foreign_is_raised(name: str) -> None:
     target = load(name)
-    count, found = fuzz(target, SECONDS / len(names()), secrets.randbits(32))
+    seed, count, found = secrets.randbits(32), 0, None
+    while found is None and count <= len(target.seeds):  # a busy machine takes longer to come to the bent inputs
+        count, found = fuzz(target, SECONDS / len(names()), seed, count)
     assert found is None, found.keep()
-    assert count > len(target.seeds), "no bent input was tried"
 
 
 def test_a_foreign_exception_is_found_and_can_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from medquorum.core.rules.direction.search import aligned, choose, lengths, orde
 from medquorum.core.rules.direction.tables import COSINES, MAX_DISTANCE, NORMS, norm_at_most, norm_ratio
 from medquorum.core.rules.direction.weights import apportion, middle_norm, shares
 from medquorum.errors import ContractError
-from medquorum_testing.tiny_models import TINY, random_tensors
+from medquorum_testing.inference.tiny_models import TINY, random_tensors
 from medquorum_testing.vectors import load_vector
 
 RULE = parse_rule({"name": "direction"})
