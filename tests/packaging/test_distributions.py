@@ -38,6 +38,12 @@ def test_versions_are_one_and_members_pin_each_other() -> None:
                 assert wanted.endswith(f"=={version}"), f"{one['name']} wants {wanted}"
 
 
+def test_members_name_the_same_addresses() -> None:
+    """None before the repository is published."""
+    first, *others = (project(folder).get("urls", {}) for folder in FOLDERS)
+    assert all(other == first for other in others)
+
+
 def test_every_member_has_the_licence_a_readme_and_the_marker() -> None:
     licence = (REPOSITORY / "LICENSE").read_bytes()
     for folder in FOLDERS:
