@@ -164,7 +164,7 @@ def _say_where_next(console: Console, folder: Path, directory: Path, kept: bool)
         )
     else:
         console.print(
-            "Next: --keep leaves the network up to be looked at; docs/reference/ledger.md says what is on the ledger."
+            "Next: scripts/quickstart --keep leaves the network up; docs/tutorial/first-round.md shows what to look at."
         )
 
 
