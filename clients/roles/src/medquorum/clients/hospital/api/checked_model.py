@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model of the ledger that has passed its checks, in a hospital's hands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from medquorum.core import model as modelformat
+from medquorum.core.documents.task import Task
+from medquorum.core.model import ModelDescription
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from medquorum.clients.training.module import DescribedModel
+
+    M = TypeVar("M", bound=nn.Module)
+
+__all__ = ["CheckedModel", "Proof"]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whom to believe when a model is proven from block 0 on: nobody whom the own peer names.
+
+    Attributes
+    ----------
+    organizations
+        The folder organizations/peerOrganizations with the authorities' certificates.
+    consortium
+        The own consortium.toml; by default that of the folder of ``organizations``.
+    genesis
+        The hash of block 0; by default of the block in that folder.
+    """
+
+    organizations: Path
+    consortium: Path | None = None
+    genesis: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckedModel:
+    """A model whose chunks, manifest, hash, round and attestations are what the ledger promises.
+
+    Attributes
+    ----------
+    hash
+        The model's name on the ledger.
+    round
+        The round it is the result of; 0 is the initial model.
+    packed
+        int32, little-endian, in layout order.
+    """
+
+    task: Task = field(repr=False)
+    hash: str
+    round: int
+    packed: bytes = field(repr=False)
+
+    @property
+    def description(self) -> ModelDescription:
+        """The model's layers, input and classes."""
+        return modelformat.parse(self.task.model)
+
+    def integers(self) -> dict[str, npt.NDArray[np.int32]]:
+        """Return the ledger's own numbers by the layout's names: real values times 2^16."""
+        return modelformat.unpack(self.description, self.packed)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return the tensors by torch's names, float32."""
+        from medquorum.clients.training.state import state_of
+
+        return state_of(self.description, self.packed)
+
+    def module(self) -> DescribedModel:
+        """Return the described network with this model's parameters."""
+        from medquorum.clients.training.module import DescribedModel
+
+        return self.load_into(DescribedModel(self.description))
+
+    def load_into(self, module: M) -> M:
+        """Load the parameters into a module of one's own; return it.
+
+        Raises
+        ------
+        ModelError
+            The module's tensors are not the model's: names, shapes, tied weights.
+        """
+        from medquorum.clients.training.state import load_into
+
+        load_into(module, self.description, self.packed)
+        return module
