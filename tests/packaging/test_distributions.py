@@ -16,8 +16,8 @@ from medquorum_testing.places import REPOSITORY
 
 FOLDERS = ["core", "chaincode/shim", "chaincode/contract", "clients/gateway", "clients/roles", "verifier", "network"]
 PORTIONS = ["errors", "core", "shim", "chaincode", "gateway", "clients", "verifier", "network"]
-FACADES = ["hospital"]
-RESERVED = ["admin", "auditor", "flower", "nvflare"]
+FACADES = ["hospital", "admin", "auditor"]
+RESERVED = ["flower", "nvflare"]
 
 
 def project(folder: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from medquorum.clients.training.module import DescribedModel
 from medquorum.clients.training.runner import InThread
 from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
-from medquorum_testing.small_federation import Federation, quarters
+from medquorum_testing.ledger.small_federation import Federation, quarters
 
 Federate = Callable[..., Federation]
 Events = list[dict[str, Any]]

@@ -17,7 +17,7 @@ from medquorum.clients.training.state import load_into, pack_module, pack_state,
 from medquorum.core import model as modelformat
 from medquorum.core.model import catalogue
 from medquorum.errors import ModelError, RangeError
-from medquorum_testing.tiny_models import random_tensors
+from medquorum_testing.inference.tiny_models import random_tensors
 
 MLP = modelformat.parse(catalogue.mlp((1, 2, 2), 3, hidden=4))
 RESNET = modelformat.parse(catalogue.resnet18((1, 28, 28), 4))

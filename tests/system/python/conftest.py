@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from medquorum.clients.coordinator.actions import Deadlines
-from medquorum_testing.federation import Federation
-from medquorum_testing.folder_network import NETWORKS
-from medquorum_testing.networks import Networks
-from medquorum_testing.shared_federation import SharedFederation
+from medquorum_testing.federation.federation import Federation
+from medquorum_testing.federation.shared_federation import SharedFederation
+from medquorum_testing.network.folder_network import NETWORKS
+from medquorum_testing.network.networks import Networks
 
 SHORT = Deadlines(15, 120, 120)
 """A hospital whose training fails is not waited for much longer than the others need."""

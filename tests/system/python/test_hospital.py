@@ -18,7 +18,7 @@ from torch.nn import functional
 from medquorum.clients.data.images import read_shard
 from medquorum.hospital import Context, HospitalTask, connect
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.federation import Federation
+from medquorum_testing.federation.federation import Federation
 
 Coordinated = Callable[[], AbstractContextManager[None]]
 Events = list[dict[str, Any]]
@@ -134,7 +134,9 @@ def task_is_told(events: Events, name: str, number: int) -> None:
 
 
 def test_a_function_of_the_command_line_is_ended_and_another_goes_on(fed: Federation, coordinated: Coordinated) -> None:
-    hospital = fed.start("Hospital1", "--train", "medquorum_testing.own_functions:hang", "--training-deadline", "2")
+    hospital = fed.start(
+        "Hospital1", "--train", "medquorum_testing.federation.own_functions:hang", "--training-deadline", "2"
+    )
     with coordinated():
         told = hospital.wait_for("metrics", seconds=120)
         process, number = told["metrics"]["process"], told["round"]
@@ -143,13 +145,13 @@ def test_a_function_of_the_command_line_is_ended_and_another_goes_on(fed: Federa
     await_true(lambda: not Path(f"/proc/{process}").exists(), 10, "the function's process goes on")
     assert fed.msp("Hospital1") not in fed.status(number).updates
     hospital.kill()
-    fed.start("Hospital1", "--train", "medquorum_testing.own_functions:fit")
+    fed.start("Hospital1", "--train", "medquorum_testing.federation.own_functions:fit")
     with coordinated():
         assert hospital.wait_for("verdict", since=hospital.mark, seconds=120)["accepted"]
     assert {one["round"] for one in hospital.events if one["event"] == "training_failed"} == {number}
 
 
 def test_a_function_that_is_not_there_is_told_at_once(fed: Federation) -> None:
-    hospital = fed.start("Hospital1", "--train", "medquorum_testing.own_functions:fti")
+    hospital = fed.start("Hospital1", "--train", "medquorum_testing.federation.own_functions:fti")
     assert hospital.exit_code(120) == 10
     assert "has no attribute 'fti'" in hospital.log

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from medquorum.clients.hospital.api.checked_model import CheckedModel, Proof
+from medquorum.clients.hospital.api.checked_model import CheckedModel
 from medquorum.clients.hospital.api.connection import HospitalConnection, connect
-from medquorum.clients.hospital.api.history import RoundSummary
 from medquorum.clients.hospital.api.submission import SubmittedUpdate, Verdict
 from medquorum.clients.hospital.api.task import HospitalTask
+from medquorum.clients.ledger.history import RoundSummary
+from medquorum.clients.proof.basis import Proof
 from medquorum.errors import TrainingError
 
 if TYPE_CHECKING:

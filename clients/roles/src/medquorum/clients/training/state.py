@@ -15,19 +15,17 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from medquorum.clients.training.model_file import EPS, torch_name
 from medquorum.core import fixedpoint
 from medquorum.core import model as modelformat
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model import Kind, ModelDescription, TensorSpec
 from medquorum.errors import ModelError, RangeError
 
-__all__ = ["EPS", "State", "load_into", "pack_module", "pack_state", "state_of"]
+__all__ = ["State", "load_into", "pack_module", "pack_state", "state_of"]
 
 State = Mapping[str, torch.Tensor]
-EPS = 1e-5
-"""torch's own eps of a batch normalisation, where no module says another."""
 _REMEDY = "Use the module that the task's model was described from; describe() tells its tensors' names"
-_PARTS = {Kind.MEAN: ("mean", "running_mean"), Kind.SCALE: ("scale", "running_var")}
 
 
 def state_of(
@@ -36,7 +34,7 @@ def state_of(
     """Return a packed model's tensors by torch's names, float32; ``eps`` by layer, 1e-5 where it names none."""
     tensors = modelformat.unpack(description, packed)
     return {
-        _torch_name(spec): _floats(spec, tensors[spec.name], eps or {}).float()
+        torch_name(spec): _floats(spec, tensors[spec.name], eps or {}).float()
         for spec in modelformat.layout(description)
     }
 
@@ -54,18 +52,18 @@ def load_into(module: nn.Module, description: ModelDescription, packed: bytes) -
     _check(description, state, tensors)
     with torch.no_grad():
         for spec in modelformat.layout(description):
-            target = state.get(_torch_name(spec))
+            target = state.get(torch_name(spec))
             if target is not None:
                 target.copy_(_floats(spec, tensors[spec.name], eps))
 
 
-def pack_module(module: nn.Module, description: ModelDescription, base: bytes) -> bytes:
-    """Pack a module of one's own; ``base`` is the packed model it was loaded from. Errors as of ``pack_state``."""
+def pack_module(module: nn.Module, description: ModelDescription, base: bytes | None) -> bytes:
+    """Pack a module of one's own, loaded from the packed ``base`` if there is one; errors as of ``pack_state``."""
     return pack_state(module.state_dict(), description, base, _eps_of(module))
 
 
 def pack_state(
-    state: State, description: ModelDescription, base: bytes, eps: Mapping[str, float] | None = None
+    state: State, description: ModelDescription, base: bytes | None, eps: Mapping[str, float] | None = None
 ) -> bytes:
     """Pack tensors of torch's names; what is still as ``base`` gives it keeps the integers of ``base``.
 
@@ -76,11 +74,11 @@ def pack_state(
     RangeError
         A value lies outside its tensor's bound: verifiers would refuse it (rule RANGE).
     """
-    before = modelformat.unpack(description, base)
+    before = modelformat.unpack(description, bytes(4 * modelformat.parameters(description)) if base is None else base)
     _check(description, state, before)
     encoded: dict[str, IntArray] = {}
     for spec in modelformat.layout(description):
-        given = state.get(_torch_name(spec))
+        given = state.get(torch_name(spec))
         old = before[spec.name].astype(np.int64)
         encoded[spec.name] = old if given is None else _encoded(spec, given.detach().cpu(), old, eps or {})
     modelformat.check_range(description, encoded)
@@ -93,7 +91,7 @@ def _encoded(spec: TensorSpec, given: torch.Tensor, old: IntArray, eps: Mapping[
     values = given.double()
     if not bool(torch.isfinite(values).all()):
         raise ModelError(
-            f"tensor {_torch_name(spec)} holds NaN or infinity",
+            f"tensor {torch_name(spec)} holds NaN or infinity",
             "Check the training for divergence: a smaller learning rate, or clipped gradients",
         )
     if spec.kind is Kind.SCALE:
@@ -101,7 +99,7 @@ def _encoded(spec: TensorSpec, given: torch.Tensor, old: IntArray, eps: Mapping[
     try:
         numbers = fixedpoint.encode(values.numpy())
     except RangeError as error:
-        raise RangeError(f"tensor {_torch_name(spec)}: {error.cause}", error.remedy) from error
+        raise RangeError(f"tensor {torch_name(spec)}: {error.cause}", error.remedy) from error
     if spec.kind is Kind.SCALE:
         # A channel that hardly varies, or varies wildly, is no fault.
         numbers = numbers.clip(spec.kind.lowest, spec.kind.highest)
@@ -112,13 +110,6 @@ def _floats(spec: TensorSpec, values: npt.NDArray[np.integer], eps: Mapping[str,
     """Return a tensor's integers as torch holds them, float64."""
     numbers = torch.from_numpy(fixedpoint.decode(values))
     return (numbers**-2 - _eps(spec, eps)).clamp(min=0) if spec.kind is Kind.SCALE else numbers
-
-
-def _torch_name(spec: TensorSpec) -> str:
-    if spec.kind not in _PARTS:
-        return spec.name
-    ours, theirs = _PARTS[spec.kind]
-    return f"{spec.name.removesuffix(ours)}{theirs}"
 
 
 def _eps(spec: TensorSpec, eps: Mapping[str, float]) -> float:
@@ -135,7 +126,7 @@ def _check(
     tensors: Mapping[str, npt.NDArray[np.integer]],
 ) -> None:
     """Check names, shapes and that no two tensors are one; a bias that is zero need not be there."""
-    specs = {_torch_name(spec): spec for spec in modelformat.layout(description)}
+    specs = {torch_name(spec): spec for spec in modelformat.layout(description)}
     missing = [name for name in specs if name not in state and not _is_idle(specs[name], tensors)]
     unknown = [name for name in state if name not in specs and not name.endswith("num_batches_tracked")]
     if missing or unknown:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -22,26 +21,7 @@ if TYPE_CHECKING:
 
     M = TypeVar("M", bound=nn.Module)
 
-__all__ = ["CheckedModel", "Proof"]
-
-
-@dataclass(frozen=True)
-class Proof:
-    """Whom to believe when a model is proven from block 0 on: nobody whom the own peer names.
-
-    Attributes
-    ----------
-    organizations
-        The folder organizations/peerOrganizations with the authorities' certificates.
-    consortium
-        The own consortium.toml; by default that of the folder of ``organizations``.
-    genesis
-        The hash of block 0; by default of the block in that folder.
-    """
-
-    organizations: Path
-    consortium: Path | None = None
-    genesis: str | None = None
+__all__ = ["CheckedModel"]
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from medquorum.clients.hospital.actions import Action, AwaitVerdict, Leave, Submit, next_action
-from medquorum.clients.hospital.api.checked_model import CheckedModel, Proof
-from medquorum.clients.hospital.api.history import RoundSummary, history
+from medquorum.clients.hospital.api.checked_model import CheckedModel
 from medquorum.clients.hospital.api.submission import SubmittedUpdate, submit
 from medquorum.clients.hospital.api.waiting import take_steps
 from medquorum.clients.hospital.assembly import awaited_events, make_hospital
 from medquorum.clients.hospital.fetch import fetch_proven
 from medquorum.clients.hospital.model_access import model_of_round, takes_updates
+from medquorum.clients.ledger.history import RoundSummary, history
 from medquorum.clients.ledger.models import check_round, fetch_model
 from medquorum.clients.ledger.round_status import ended
-from medquorum.clients.proof.reader import Chain
-from medquorum.clients.proof.trust_root import read_genesis, read_root
-from medquorum.clients.proof.walk import Trust
+from medquorum.clients.proof.basis import Proof
 from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL, LoopControl, Stopped
 from medquorum.clients.runtime.role import Step, follow_task
-from medquorum.clients.runtime.session import CHAINCODE, Session
+from medquorum.clients.runtime.session import Session
 from medquorum.core import model as modelformat
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
@@ -154,7 +152,7 @@ class HospitalTask:
 
     def history(self) -> list[RoundSummary]:
         """Return what became of every round so far, and of the own updates."""
-        return history(self._session.ledger, self.name)
+        return history(self._session.ledger, self.name, self._session.msp)
 
     def run(
         self,
@@ -241,10 +239,7 @@ class HospitalTask:
         return found[0]
 
     def _proven(self, number: int | None, proof: Proof) -> CheckedModel:
-        root = read_root(proof.organizations, proof.consortium)
-        genesis = read_genesis(proof.organizations, self._connection.channel, proof.genesis)
-        trust = Trust(self._connection.channel, CHAINCODE, root.authorities, genesis)
-        chain = Chain(self._session.network, trust)
+        chain, root = proof.begin(self._session)
         found = fetch_proven(chain, self._session.ledger, self._task, number, root)
         return CheckedModel(self._task, found.model, found.round, found.packed)
 

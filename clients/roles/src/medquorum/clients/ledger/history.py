@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A task's rounds so far, as one hospital sees them."""
+"""A task's rounds so far, as they went for one hospital."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class RoundSummary:
     accepted, refused
         Whose updates are in the model; whose are not, and why.
     outcome
-        The own update's; None without one.
+        The hospital's own update's; None without one.
     quality
-        The own update's right answers beyond the base's, where the task discloses counts.
+        Its right answers beyond the base's, where the task discloses counts.
     """
 
     round: int
@@ -40,11 +40,11 @@ class RoundSummary:
     counts: Mapping[str, Any] | None
 
 
-def history(ledger: Ledger, task: str) -> list[RoundSummary]:
-    """Read every round of a task, the first one first."""
+def history(ledger: Ledger, task: str, hospital: str) -> list[RoundSummary]:
+    """Read every round of a task, the first one first, as it went for a hospital (MSP id)."""
     latest = ledger.current_round(task)
     statuses = (ledger.status(task, number) for number in range(1, 1 if latest is None else latest.round + 1))
-    return [found for status in statuses if (found := _summary(status, ledger.msp)) is not None]
+    return [found for status in statuses if (found := _summary(status, hospital)) is not None]
 
 
 def _summary(status: RoundStatus, msp: str) -> RoundSummary | None:
@@ -61,5 +61,5 @@ def _summary(status: RoundStatus, msp: str) -> RoundSummary | None:
         current.outcomes.get(msp, "pending" if msp in status.updates else None),
         None if verdict is None else verdict.reason,
         None if verdict is None else verdict.quality,
-        None if verdict is None or verdict.counts is None else {str(name): count for name, count in verdict.counts.items()},
+        None if verdict is None or verdict.counts is None else {str(key): n for key, n in verdict.counts.items()},
     )
