@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from medquorum.clients.hospital import own_training
+from medquorum.clients.hospital.agent import Hospital
 from medquorum.clients.hospital.own_training import OwnTraining, Plan
 from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.runtime.reconcile import LoopControl, Stopped
@@ -243,3 +244,29 @@ def test_the_own_module_is_left_as_it_is(make: Make, update: Any, base: bytes, t
     assert update(make(lambda module, data, context: module, module=own), 1) == base
     assert not own.training
     assert all(torch.equal(before[name], tensor) for name, tensor in own.state_dict().items())
+
+
+def test_bad_trainings_cost_their_rounds_only_on_the_ledger(federate: Federate, events: Events, make: Make) -> None:
+    federation = federate(rounds=3)
+    first = federation.task.hospitals[0]
+    turns: dict[int, Any] = {1: raising, 2: diverged}
+
+    def sometimes(module: nn.Module, data: Any, context: Context) -> Any:
+        return turns.get(context.round, lambda *given: module)(module, data, context)
+
+    report = EventReport("hospital", first, lambda event: events.append(dict(event)))
+    store = UpdateStore(federation.folder / first / "updates")
+    transactions = federation.transactions(first)
+    training = make(sometimes)
+    federation.agents[first] = Hospital(
+        federation.ledger(first), transactions, federation.task, training, store, report
+    )
+    federation.run()
+    assert [failure["round"] for failure in failures(events)] == [1, 2]
+    assert [event["round"] for event in events if event["event"] == "late"] == [1, 2]
+    submitted = [
+        call for call in federation.contract(first).submitted if call.startswith(("SubmitUpdate", "PutUpdate"))
+    ]
+    assert len(submitted) == 2
+    assert [event["round"] for event in events if event["event"] == "verdict"] == [3]
+    assert events[-1]["event"] == "finished"

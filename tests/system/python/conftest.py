@@ -16,9 +16,6 @@ from medquorum_testing.federation.shared_federation import SharedFederation
 from medquorum_testing.network.folder_network import NETWORKS
 from medquorum_testing.network.networks import Networks
 
-SHORT = Deadlines(15, 120, 120)
-"""A hospital whose training fails is not waited for much longer than the others need."""
-
 _running = SharedFederation(Path(__file__).parent)
 pytest_runtest_teardown = _running.pytest_runtest_teardown
 
@@ -42,18 +39,30 @@ def fed(shared: Federation) -> Federation:
 
 @pytest.fixture
 def coordinated(fed: Federation) -> Callable[[], AbstractContextManager[None]]:
-    """Return a context in which a round opens and closes."""
+    """Return a context in which a round opens, and closes once every hospital has submitted."""
 
     def rounds() -> None:
         fed.opened()
-        fed.reach("closed", SHORT)
+        fed.finished()
 
     @contextmanager
     def made() -> Iterator[None]:
         thread = threading.Thread(target=rounds)
         thread.start()
         yield
-        thread.join(120)
+        thread.join(200)
         assert not thread.is_alive()
 
     return made
+
+
+@pytest.fixture
+def close_without_first(fed: Federation) -> Callable[[int], None]:
+    """Return what closes a round that the other hospitals have submitted to."""
+
+    def close(number: int) -> None:
+        for hospital in fed.hospitals[1:]:
+            fed.roles[hospital].wait_for("submitted", round=number)
+        fed.reach("closed", Deadlines(0, 120, 120))
+
+    return close

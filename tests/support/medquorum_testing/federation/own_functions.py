@@ -26,7 +26,7 @@ def fit(module: nn.Module, data: OwnImages, context: Context) -> nn.Module:
             loss = functional.cross_entropy(module(images), labels)
             loss.backward()
             optimizer.step()
-        context.log(loss=float(loss))
+        context.log(loss=loss.item())
     return module
 
 

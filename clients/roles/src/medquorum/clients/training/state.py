@@ -22,7 +22,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model import Kind, ModelDescription, TensorSpec
 from medquorum.errors import ModelError, RangeError
 
-__all__ = ["State", "load_into", "pack_module", "pack_state", "state_of"]
+__all__ = ["State", "check_apart", "load_into", "pack_module", "pack_state", "state_of"]
 
 State = Mapping[str, torch.Tensor]
 _REMEDY = "Use the module that the task's model was described from; describe() tells its tensors' names"
@@ -138,14 +138,15 @@ def _check(
                 f"tensor {name} has shape {tuple(state[name].shape)} instead of {spec.shape}",
                 "A module must keep its shape: the task's model was described once for all rounds",
             )
-    _check_apart({name: state[name] for name in specs if name in state})
+    check_apart({name: state[name] for name in specs if name in state})
 
 
 def _is_idle(spec: TensorSpec, tensors: Mapping[str, npt.NDArray[np.integer]]) -> bool:
     return spec.kind is Kind.WEIGHT and spec.name.endswith(".bias") and not tensors[spec.name].any()
 
 
-def _check_apart(state: State) -> None:
+def check_apart(state: State) -> None:
+    """Refuse tensors of which two are one with ``ModelError``: tied weights."""
     places: dict[tuple[int, int], str] = {}
     for name, tensor in state.items():
         place = (tensor.untyped_storage().data_ptr(), int(tensor.storage_offset()))

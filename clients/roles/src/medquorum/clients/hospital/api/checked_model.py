@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -76,3 +77,25 @@ class CheckedModel:
 
         load_into(module, self.description, self.packed)
         return module
+
+    def export(self, path: Path | str, images: npt.NDArray[np.uint8] | None = None) -> float:
+        """Write the model as .safetensors, .pt2 (torch.export) or .onnx, with task, round, hash and input.
+
+        The file's float logits are compared with the ledger's integers, on ``images`` (uint8) or on noise; what differs
+        by more than docs/reference/evaluation.md allows is not written.
+
+        Returns
+        -------
+        The largest difference of the logits.
+
+        Raises
+        ------
+        ConfigError
+            The suffix names no such format; ONNX needs the extra ``onnx``.
+        ModelError
+            The logits differ by more.
+        """
+        from medquorum.clients.training.export import export
+
+        about = {"task": self.task.task, "round": str(self.round), "model": self.hash, "layout": self.task.layout}
+        return export(Path(path), self.description, self.packed, about, images)

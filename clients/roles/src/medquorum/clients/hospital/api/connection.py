@@ -24,6 +24,7 @@ class HospitalConnection:
     def __init__(self, connection: Connection, session: Session) -> None:
         self._connection = connection
         self._session = session
+        self._tasks: list[HospitalTask] = []
 
     @property
     def msp(self) -> str:
@@ -46,7 +47,13 @@ class HospitalConnection:
         """
         task = self._session.ledger.task(name)
         expect_hospital(self._session, task)
-        return HospitalTask(self._connection, self._session, task)
+        self._tasks.append(HospitalTask(self._connection, self._session, task))
+        return self._tasks[-1]
+
+    def stop(self) -> None:
+        """Let whatever runs in this connection end, from any thread."""
+        for task in self._tasks:
+            task.stop()
 
 
 @contextmanager
@@ -85,4 +92,8 @@ def connect(
     with open_connection("hospital", place, report) as session:
         _ = session.genesis  # binds the folder to the channel
         session.outbox.recover()
-        yield HospitalConnection(place, session)
+        hospital = HospitalConnection(place, session)
+        try:
+            yield hospital
+        finally:
+            hospital.stop()
