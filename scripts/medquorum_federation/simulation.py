@@ -21,15 +21,33 @@ from medquorum.clients.attacks.occasion import Behaviour, Occasion, honest
 from medquorum.clients.data.images import Images
 from medquorum.clients.data.sources import load
 from medquorum.clients.data.split import deal
+from medquorum.clients.runtime.session import CHANNEL
 from medquorum.clients.training import parameters
 from medquorum.clients.training.initial import drawn_model
 from medquorum.clients.training.module import DescribedModel
+from medquorum.clients.training.root import root_seed, root_update
 from medquorum.clients.training.train import Recipe, accuracy, seed_of, train
 from medquorum.core import model as modelformat
 from medquorum.core.aggregate import aggregate
-from medquorum.core.inference import AccuracyCounts, compile_model, count_correct
+from medquorum.core.combination import Combination
+from medquorum.core.inference import AccuracyCounts, compile_model, compile_scaled, count_correct
 from medquorum.core.model import catalogue
-from medquorum.core.rules import Candidate, counting_rule, judge, screen, squared_distance
+from medquorum.core.rules import (
+    WEIGHT_BITS,
+    Candidate,
+    Direction,
+    Reason,
+    RootUpdate,
+    Weights,
+    counting_rule,
+    full_weight,
+    judge,
+    judge_direction,
+    margin_loss,
+    parse_rule,
+    screen,
+    squared_distance,
+)
 
 from .options import Options
 from .schedule import adversary_schedule
@@ -75,7 +93,7 @@ class Simulation:
         shape = source.train.pixels.shape
         document = catalogue.describe(options.model, (shape[1], shape[2], shape[3]), source.classes)
         self._description = modelformat.parse(document)
-        self._rule = counting_rule(options.rule_document)
+        self._rule = parse_rule(options.rule_document)
         self._mix = {"lambda_numerator": options.mix.numerator, "lambda_bits": options.mix.denominator.bit_length() - 1}
         self._schedule = adversary_schedule(
             options.hospitals,
@@ -98,16 +116,21 @@ class Simulation:
             updates = {name: self._update(name, number, base) for name in sorted(self._shards)}
             poisoned = {f"Hospital{attacking}MSP" for attacking in self._schedule[number]}
             honest = self._reference == "honest-only"
-            accepted = set(updates) - poisoned if honest else self._accepted(base, updates)
+            weights: dict[str, int] | None = None
+            if isinstance(self._rule, Direction) and not honest:
+                weights = self._weights(self._rule, number, base, updates)
+                accepted = set(weights)
+            else:
+                accepted = set(updates) - poisoned if honest else self._accepted(base, updates)
             for name in updates:
                 kind = "poisoned" if name in poisoned else "honest"
                 counts[f"{kind}_{'accepted' if name in accepted else 'refused'}"] += 1
-            if len(accepted) >= self._options.minimum_accepted:
+            if weights is not None:
+                base = self._weighed(base, updates, weights) if any(weights.values()) else base
+            elif len(accepted) >= self._options.minimum_accepted:
                 base = self._mixed(base, [updates[name] for name in sorted(accepted)])
             found.append(self._accuracy(base))
-        layout = modelformat.layout_hash(self._description)
-        model = modelformat.model_hash(layout, modelformat.chunk_hashes(base))
-        return {"accuracy": found, "final_accuracy": found[-1], "model_hash": model} | counts
+        return {"accuracy": found, "final_accuracy": found[-1], "model_hash": self._hash(base)} | counts
 
     def _alone(self, first: bytes) -> list[float]:
         """Train every hospital's own model; return the mean accuracy after each round's worth of epochs."""
@@ -172,13 +195,52 @@ class Simulation:
                     judged["distance"] = squared_distance(self._description, tensors, update)
             candidates.append(Candidate(name, problem, **judged))
         verdicts = judge(
-            self._rule,
+            counting_rule(self._options.rule_document),
             self._count_correct(base),
             candidates,
             minimum=self._options.minimum_accepted,
             aggregate_counts=lambda names: self._count_correct(self._mixed(base, [updates[name] for name in names])),
         )
         return {verdict.name for verdict in verdicts if verdict.accepted}
+
+    def _weights(self, rule: Direction, number: int, base: bytes, updates: Mapping[str, bytes]) -> dict[str, int]:
+        """Return the weights of the accepted updates under the rule ``direction``."""
+        tensors = modelformat.unpack(self._description, base)
+        seed = root_seed(CHANNEL, self._task, number, self._hash(base))
+        packed = root_update(self._description, base, self._verification, rule, seed)
+        root = RootUpdate(self._description, tensors, modelformat.unpack(self._description, packed))
+        candidates: list[Candidate] = []
+        digests: list[str] = []
+        for name, sent in updates.items():
+            update, problem, digest = screen(self._description, sent, digests)
+            digests.append(digest)
+            levels = None if update is None or problem is not None else root.levels(update)
+            candidates.append(Candidate(name, problem or (None if levels else Reason.NORM), levels=levels))
+
+        def loss(weights: Weights) -> int:
+            if weights:
+                scaled = self._combination(base, updates, dict(weights)).scaled
+                program = compile_scaled(self._description, scaled, WEIGHT_BITS)
+            else:
+                program = compile_model(self._description, tensors)
+            return margin_loss(rule, program, self._verification.images, self._verification.labels)
+
+        full, minimum = full_weight(**self._mix), self._options.minimum_accepted
+        verdicts = judge_direction(rule, candidates, full=full, loss=loss, minimum=minimum)
+        return {verdict.name: verdict.weight or 0 for verdict in verdicts if verdict.accepted}
+
+    def _combination(self, base: bytes, updates: Mapping[str, bytes], weights: Mapping[str, int]) -> Combination:
+        result = Combination(self._description, modelformat.unpack(self._description, base), weights)
+        for name in result.names:
+            result.add(name, modelformat.unpack(self._description, updates[name]))
+        return result
+
+    def _weighed(self, base: bytes, updates: Mapping[str, bytes], weights: Mapping[str, int]) -> bytes:
+        return modelformat.pack(self._description, self._combination(base, updates, weights).rounded())
+
+    def _hash(self, packed: bytes) -> str:
+        layout = modelformat.layout_hash(self._description)
+        return modelformat.model_hash(layout, modelformat.chunk_hashes(packed))
 
     def _count_correct(self, packed: bytes, base: bytes | None = None) -> AccuracyCounts:
         """Return the accuracy counts of a model, or of p when the base model is given."""

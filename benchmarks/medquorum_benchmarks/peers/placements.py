@@ -25,7 +25,6 @@ from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
 from medquorum.clients.hospital.share_uploader import ShareUploader
-from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.hospital.verification import OwnShare
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
@@ -33,6 +32,7 @@ from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.task_run import TaskRun
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.core import model as modelformat
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task

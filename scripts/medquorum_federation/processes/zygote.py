@@ -30,7 +30,7 @@ from medquorum.errors import MedquorumError, NetworkError
 
 __all__ = ["serve"]
 
-PRELOADED = ("agent", "trainer", "updates")
+PRELOADED = ("agent", "trainer")
 """What a hospital's command imports late, of its own folder: with it comes what they import, torch.optim and grpc."""
 LONGEST_ORDER = 1 << 16
 """Bytes of an order at most."""

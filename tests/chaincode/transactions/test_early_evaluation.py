@@ -79,7 +79,7 @@ def test_who_may_ask_for_it_and_when(make: Make, refused: Refused) -> None:
     refused("ACCESS_DENIED", demo.ledger.evaluate, B, creator(A), "PrepareUpdate", "demo", "1", H1)
     ((place, value),) = demo.ledger.organisations[B].private.items()
     del demo.ledger.organisations[B].private[place]
-    refused("DATA_MISSING", demo.read, B, "PrepareUpdate", "demo", 1, H1)
+    refused("DATA_MISSING", demo.prepare, B, "PrepareUpdate", "demo", 1, H1)
     demo.ledger.organisations[B].private[place] = value
     demo.submit(A, "CloseSubmissions", "demo", 1, "")
     demo.prepare(B, "PrepareUpdate", "demo", 1, H1)

@@ -256,9 +256,9 @@ def test_verifier_without_the_private_data(make: Make, refused: Refused) -> None
     held = demo.ledger.organisations[B].private
     ((place, value),) = held.items()
     del held[place]
-    refused("DATA_MISSING", demo.read, B, "PrepareVerdict", "demo", 1, H1)
+    refused("DATA_MISSING", demo.prepare, B, "PrepareVerdict", "demo", 1, H1)
     held[place] = value[:-1] + b"\1"
-    refused("DATA_MISSING", demo.read, B, "PrepareVerdict", "demo", 1, H1)
+    refused("DATA_MISSING", demo.prepare, B, "PrepareVerdict", "demo", 1, H1)
     demo.prepare(A, "PrepareVerdict", "demo", 1, H1)
     refused("NOT_READY", demo.ledger.submit, [A, B], creator(A), "VerifyUpdate", "demo", "1", H1)
     held[place] = value

@@ -17,11 +17,11 @@ from medquorum.clients.attacks.occasion import Behaviour
 from medquorum.clients.hospital.agent import Hospital
 from medquorum.clients.hospital.share_uploader import ShareUploader
 from medquorum.clients.hospital.trainer import LocalTraining, Trainer
-from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.clients.training.train import Recipe
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
 from medquorum_testing.ledger.encrypted_consortium import NONCE, EncryptedConsortium

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.core.documents.update import chunk_of
 from medquorum.errors import DataError
 

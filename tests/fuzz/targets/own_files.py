@@ -9,7 +9,7 @@ from fabric_protos.gateway.gateway_pb2 import PreparedTransaction
 from google.protobuf.message import DecodeError
 
 from medquorum.clients.admin.options import rule_document
-from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.errors import MedquorumError
 from medquorum.gateway import FabricError, FileCheckpointer
 from medquorum.gateway.transaction import Transaction

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from medquorum.clients.coordinator.actions import Deadlines
-from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.models import fetch_model
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.core import model as modelformat
 from medquorum.core.aggregate import aggregate
 from medquorum.network.supervision.waiting import await_true

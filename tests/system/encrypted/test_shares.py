@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.errors import ProtocolError, ShareError
 from medquorum.verifier.binding.commitment import ShareContext, commit_shares
 from medquorum_testing.federation.federation import Federation

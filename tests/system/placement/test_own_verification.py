@@ -11,7 +11,7 @@ import pytest
 from medquorum.clients.coordinator.actions import Deadlines
 from medquorum.clients.encrypted.party.hospital_sessions import connection_name
 from medquorum.clients.encrypted.verification.spec import plan_document
-from medquorum.clients.hospital.updates import UpdateStore
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.core import model as modelformat
 from medquorum.core.dataset import VerificationSet
 from medquorum.core.inference import compile_model, count_correct

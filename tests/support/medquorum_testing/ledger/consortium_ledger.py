@@ -19,6 +19,7 @@ from medquorum.core import model as modelformat
 from medquorum.core.dataset import VerificationSet
 from medquorum.core.documents.chunk import chunk_sizes
 from medquorum.core.documents.consortium import founding_hash
+from medquorum.core.documents.root import Root
 from medquorum.core.documents.update import private_value
 from medquorum.core.model import catalogue
 from medquorum.shim import PeerError, create_composite_key
@@ -56,7 +57,8 @@ class Consortium:
         self.ledger = MemoryLedger({"updates": self.verifiers, "models": members})
         self.set = verification_set()
         folder.mkdir(parents=True, exist_ok=True)
-        self.set.write(folder / "set.safetensors")
+        self.images = folder / "set.safetensors"
+        self.set.write(self.images)
         self.members = MEMBERS | {verifier: ["coordinator", "verifier"] for verifier in self.verifiers}
         founding = founding_hash(quorum, self.members)
         self.nodes = {
@@ -183,16 +185,34 @@ class Consortium:
     def base(self, number: int = 1) -> str:
         return str(self.read(A, "ReadRound", self.name, number)["base"])
 
-    def put(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = SALT) -> list[str]:
+    def put(
+        self, author: str, packed: bytes, number: int = 1, salt: bytes = SALT, function: str = "PutUpdateChunk"
+    ) -> list[str]:
         chunks = [private_value(salt, chunk) for chunk in modelformat.split(packed)]
         for index, value in enumerate(chunks):
-            self.submit(hospital, "PutUpdateChunk", self.name, number, index, chunk=value)
+            self.submit(author, function, self.name, number, index, chunk=value)
         return [hashlib.sha256(value).hexdigest() for value in chunks]
 
     def hand_in(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = SALT) -> None:
         chunks = self.put(hospital, packed, number, salt)
         update = {"base": self.base(number), "layout": self.layout, "chunks": chunks}
         self.submit(hospital, "SubmitUpdate", self.name, number, update)
+
+    def submit_root(self, verifier: str, packed: bytes, number: int = 1, **changes: Any) -> dict[str, Any]:
+        chunks = self.put(verifier, packed, number, function="PutRootChunk")
+        root = {"base": self.base(number), "layout": self.layout, "chunks": chunks} | changes
+        submitted: dict[str, Any] = self.submit(verifier, "SubmitRoot", self.name, number, root)
+        return submitted
+
+    def attest_root(self, verifier: str, number: int = 1, *, holds: bool = True) -> None:
+        root = Root.from_plain(self.read(verifier, "ReadRoundStatus", self.name, number)["root"])
+        self.submit(verifier, "AttestRoot", self.name, number, {"root": root.commitment, "holds": holds})
+
+    def verify_round(self, number: int = 1) -> dict[str, dict[str, Any]]:
+        for verifier in self.verifiers[: self.quorum]:
+            self.prepare(verifier, "PrepareRound", self.name, number)
+        verdicts: dict[str, dict[str, Any]] = self.submit(A, "VerifyRound", self.name, number)
+        return verdicts
 
     def prepare(self, verifier: str, function: str, *args: Any) -> dict[str, Any]:
         """Ask a Prepare transaction until it is ready."""

@@ -16,14 +16,17 @@ from medquorum.clients.coordinator.agent import Coordinator
 from medquorum.clients.data.images import Images
 from medquorum.clients.hospital.agent import Hospital
 from medquorum.clients.hospital.trainer import Conduct, LocalTraining, Trainer
-from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import MOVED_ON, LoopControl
 from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.task_run import TaskRun
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.clients.training.train import Recipe
 from medquorum.clients.verifier.agent import Verifier
+from medquorum.clients.verifier.root import RootMaker
 from medquorum.core.documents.task import Task
+from medquorum.core.rules import Direction, parse_rule
 from medquorum.errors import ContractError
 from medquorum.gateway import GatewayError
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, Consortium
@@ -88,8 +91,9 @@ class Federation:
             deadlines = Deadlines(60, 60, 60)
             self.agents[name] = Coordinator(ledger, transactions, self.task, deadlines, report, clock=self.clock)
         elif role == "verifier":
+            roots = self.roots(name, report) if self.task.has_root else None
             self.agents[name] = Verifier(
-                ledger, transactions, self.task, report, LoopControl(), takeover=5, clock=self.clock
+                ledger, transactions, self.task, report, LoopControl(), takeover=5, roots=roots, clock=self.clock
             )
         else:
             store = UpdateStore(self.folder / name / "updates")
@@ -98,6 +102,14 @@ class Federation:
             conduct = Conduct(self.behaviours.get(name, honest), self.folder / HOSPITALS[0] / "updates")
             trainer = Trainer(self.task, msp, local, report, LoopControl(), conduct)
             self.agents[name] = Hospital(ledger, transactions, self.task, trainer, store, report)
+
+    def roots(self, verifier: str, report: Report) -> RootMaker:
+        """Return what makes a verifier's root updates."""
+        ledger, transactions = self.ledger(verifier), self.transactions(verifier)
+        run = TaskRun(ledger, transactions, self.task, self.folder / verifier, report, LoopControl())
+        rule = parse_rule(self.task.rule)
+        assert isinstance(rule, Direction)
+        return RootMaker(run, rule, self.consortium.images, "mychannel")
 
     def run(self, limit: int = 400) -> None:
         """Step every agent in turn until all have left the task; time passes when nobody has anything to do."""

@@ -32,9 +32,9 @@ IDLE_LIMIT = 600.0
 
 @dataclass(frozen=True)
 class DataRequest:
-    """Bytes a computation waits for: a model by its hash or an update by its hospital."""
+    """Bytes a computation waits for: a model by its hash, an update by its hospital, or the round's root update."""
 
-    kind: Literal["model", "update"]
+    kind: Literal["model", "root", "update"]
     name: str
 
 

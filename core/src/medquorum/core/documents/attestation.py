@@ -17,8 +17,10 @@ from medquorum.core.documents.fields import (
     ReasonCode,
     RoundIndex,
     TaskName,
+    Weight,
 )
 from medquorum.core.documents.task import Mode
+from medquorum.core.rules import Reason
 
 __all__ = [
     "DATASET",
@@ -47,7 +49,7 @@ IMPOSSIBLE = "IMPOSSIBLE"
 UNEVALUATED = frozenset({DATASET, DISPUTED, NO_MATERIAL})
 """Refusals on the word of one party, or both: the result names them as claimants."""
 
-UNJUDGED = UNEVALUATED | {IMPOSSIBLE}
+UNJUDGED = UNEVALUATED | {IMPOSSIBLE, Reason.ROOT.value}
 """Refusals that say nothing of the update."""
 
 EVALUATION = ("update", "dataset", "transcript")
@@ -63,6 +65,7 @@ class Result(BaseModel):
     counts: CountsByModel | None = None
     quality: Quality | None = None
     claimants: Claimants | None = None
+    weight: Weight | None = None
 
 
 class Attestation(Statement):
@@ -89,7 +92,8 @@ class Attestation(Statement):
         return (self.task, self.round, self.hospital, self.verifier)
 
     def plain(self) -> dict[str, Any]:
-        """Return the document as plain values; only a refusal on somebody's word has claimants."""
+        """Return the document as plain values; few results have claimants or a weight."""
         document = super().plain()
-        result = {name: value for name, value in document["result"].items() if (name, value) != ("claimants", None)}
+        seldom = ("claimants", "weight")
+        result = {name: value for name, value in document["result"].items() if name not in seldom or value is not None}
         return document | {"result": result}

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from medquorum.core.rules.direction.weights import WEIGHT_BITS
+
 __all__ = [
     "HASH_PATTERN",
     "MAX_CHUNKS",
@@ -24,6 +26,7 @@ __all__ = [
     "ReasonCode",
     "RoundIndex",
     "TaskName",
+    "Weight",
 ]
 
 MAX_ROUND = 999_999
@@ -47,4 +50,6 @@ Images = Annotated[int, Field(ge=0, le=MAX_DATASET)]
 CountsByModel = dict[Literal["total", "base", "mixed", "own", "aggregate"], Images]
 """Images a model classifies correctly, for each model a rule looks at, and how many there are."""
 Quality = Annotated[int, Field(ge=-MAX_DATASET, le=MAX_DATASET)]
+Weight = Annotated[int, Field(ge=0, le=1 << WEIGHT_BITS)]
+"""An update's part of the next model, of 2^8."""
 ReasonCode = Annotated[str, Field(pattern=r"^[A-Z_]{1,32}$")]

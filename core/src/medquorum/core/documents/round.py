@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from medquorum.core.documents.document import Attribute, Document
-from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName, Weight
 from medquorum.errors import ContractError
 
 __all__ = ["ENDED", "Outcome", "Round", "State"]
@@ -23,11 +23,12 @@ ENDED: tuple[State, ...] = ("closed", "aborted")
 class Round(Document):
     """One round: its base model, its frozen candidates with their update commitments, and what became of them.
 
+    ``weights`` are those of the accepted updates, of 2^8, where the rule weighs; else all count alike.
     ``differing`` names those whose attested model is not the one the round was closed with.
     """
 
     kind: ClassVar[str] = "round"
-    optional: ClassVar[frozenset[str]] = frozenset({"differing"})
+    optional: ClassVar[frozenset[str]] = frozenset({"differing", "weights"})
 
     task: TaskName
     round: RoundIndex
@@ -37,6 +38,7 @@ class Round(Document):
     commitments: dict[MspId, Hash] = Field(default_factory=dict)
     outcomes: dict[MspId, Outcome] = Field(default_factory=dict)
     accepted: list[MspId] = Field(default_factory=list)
+    weights: dict[MspId, Weight] | None = None
     model: Hash | None = None
     differing: list[MspId] | None = None
     reason: str | None = None

@@ -109,6 +109,11 @@ class Task(Document):
         """Return whether the rule judges all updates of a round together."""
         return rules.parse_rule(self.rule).over_round
 
+    @property
+    def has_root(self) -> bool:
+        """Return whether the verifiers train a root update of their own in each round."""
+        return isinstance(rules.parse_rule(self.rule), rules.Direction)
+
     def attesters(self, hospital: str) -> list[str]:
         """Return who attests what it found of a hospital's update."""
         return self.verifiers if self.encrypted is None else sorted(self.encrypted.evaluators(hospital))

@@ -16,6 +16,7 @@ from medquorum.core.documents.fields import (
     ReasonCode,
     RoundIndex,
     TaskName,
+    Weight,
 )
 from medquorum.core.documents.task import Mode, Task
 
@@ -28,7 +29,7 @@ class Verdict(Document):
     """Accepted or refused, why, on whose word, and in disclosure mode ``count`` what was counted."""
 
     kind: ClassVar[str] = "verdict"
-    optional: ClassVar[frozenset[str]] = frozenset({"claimants", "counts", "quality", "transcript"})
+    optional: ClassVar[frozenset[str]] = frozenset({"claimants", "counts", "quality", "transcript", "weight"})
 
     task: TaskName
     round: RoundIndex
@@ -41,6 +42,7 @@ class Verdict(Document):
     quality: Quality | None = None
     transcript: Hash | None = None
     claimants: Claimants | None = None
+    weight: Weight | None = None
 
     @property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -50,9 +52,12 @@ class Verdict(Document):
 
 def disclosed(task: Task, verdict: rules.Verdict) -> dict[str, Any]:
     """Return the part of a verdict that the task's disclosure mode lets out."""
+    weight = {} if verdict.weight is None else {"weight": verdict.weight}
     if task.disclosure == "bit":
-        return {"accepted": verdict.accepted, "reason": None if verdict.accepted else rules.Reason.RULE.value}
-    result: dict[str, Any] = {
+        kept = (None, rules.Reason.ROOT)
+        reason = verdict.reason if verdict.reason in kept else rules.Reason.RULE
+        return {"accepted": verdict.accepted, "reason": None if reason is None else reason.value} | weight
+    result: dict[str, Any] = weight | {
         "accepted": verdict.accepted,
         "reason": None if verdict.reason is None else verdict.reason.value,
         "counts": dict(verdict.counts),

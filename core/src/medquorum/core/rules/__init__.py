@@ -5,8 +5,8 @@ from medquorum.core.rules.candidates import Candidate, Reason, Verdict, screen
 from medquorum.core.rules.direction.judge import judge_direction
 from medquorum.core.rules.direction.levels import RootUpdate
 from medquorum.core.rules.direction.margin import margin_loss
-from medquorum.core.rules.direction.search import Weights
-from medquorum.core.rules.direction.weights import WEIGHT_BITS
+from medquorum.core.rules.direction.search import Loss, Weights
+from medquorum.core.rules.direction.weights import WEIGHT_BITS, full_weight
 from medquorum.core.rules.distance import squared_distance
 from medquorum.core.rules.documents import (
     Counting,
@@ -29,6 +29,7 @@ __all__ = [
     "Counting",
     "Direction",
     "Floor",
+    "Loss",
     "PerUpdate",
     "Prefix",
     "Reason",
@@ -38,6 +39,7 @@ __all__ = [
     "Verdict",
     "Weights",
     "counting_rule",
+    "full_weight",
     "judge",
     "judge_direction",
     "margin_loss",

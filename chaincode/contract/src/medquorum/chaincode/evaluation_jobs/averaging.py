@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from medquorum.chaincode.evaluation_jobs.direction import combination
 from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator, RunningSum, verdict_key
 from medquorum.chaincode.jobs import Steps
 from medquorum.chaincode.node import NewModel
@@ -17,7 +18,8 @@ __all__ = ["aggregate_key", "average"]
 
 def aggregate_key(task: Task, current: Round) -> Hashable:
     """Name a new model by everything it depends on; not as the verdicts on the same updates, which are other jobs."""
-    return ("new model", verdict_key(task, current, current.accepted))
+    weights = tuple(sorted((current.weights or {}).items()))
+    return ("new model", verdict_key(task, current, current.accepted), weights)
 
 
 def average(evaluator: RoundEvaluator) -> tuple[Steps[NewModel], int]:
@@ -28,8 +30,11 @@ def average(evaluator: RoundEvaluator) -> tuple[Steps[NewModel], int]:
 def _average(evaluator: RoundEvaluator) -> Steps[NewModel]:
     accepted = tuple(evaluator.current.accepted)
     base = yield from evaluator.base()
-    sums = yield from RunningSum(evaluator).over(accepted)
-    tensors = evaluator.next_model(base, sums, len(accepted))
+    if evaluator.current.weights is None:
+        sums = yield from RunningSum(evaluator).over(accepted)
+        tensors = evaluator.next_model(base, sums, len(accepted))
+    else:
+        tensors = (yield from combination(evaluator, base, evaluator.current.weights)).rounded()
     packed = modelformat.pack(evaluator.description, tensors)
     chunks = modelformat.chunk_hashes(packed)
     name = modelformat.model_hash(evaluator.task.layout, chunks)

@@ -15,7 +15,7 @@ from medquorum.core.dataset import VerificationSet
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.inference import AccuracyCounts, compile_model, count_correct
+from medquorum.core.inference import AccuracyCounts, Program, compile_model, count_correct
 from medquorum.errors import MedquorumError
 
 __all__ = [
@@ -47,7 +47,7 @@ class RoundEvaluator:
         self.task = task
         self.current = current
         self.description = modelformat.parse(task.model)
-        self.rule = rules.counting_rule(task.rule)
+        self.rule = rules.parse_rule(task.rule)
         self._verification = verification
 
     def base(self) -> Generator[DataRequest, bytes, modelformat.Tensors]:
@@ -78,6 +78,10 @@ class RoundEvaluator:
             lambda_bits=self.task.lambda_bits,
         )
         return count_correct(program, self._verification.images, self._verification.labels)
+
+    def margin_loss(self, rule: rules.Direction, program: Program) -> int:
+        """Return how far a model is from telling the verification set's classes apart."""
+        return rules.margin_loss(rule, program, self._verification.images, self._verification.labels)
 
     def next_model(self, base: modelformat.Tensors, sums: Mapping[str, IntArray], count: int) -> modelformat.Tensors:
         """Average ``count`` updates, given their sum, with the base."""
@@ -152,7 +156,7 @@ def _evaluate_update(evaluator: RoundEvaluator, hospital: str) -> Steps[tuple[ru
     base = yield from evaluator.base()
     candidate = yield from evaluator.candidate(base, hospital)
     candidate = yield from evaluator.unique(candidate)
-    return tuple(rules.judge(evaluator.rule, evaluator.base_counts(base), [candidate]))
+    return tuple(rules.judge(rules.counting_rule(evaluator.task.rule), evaluator.base_counts(base), [candidate]))
 
 
 def evaluate_round(evaluator: RoundEvaluator) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
@@ -172,7 +176,7 @@ def _evaluate_round(evaluator: RoundEvaluator) -> Steps[tuple[rules.Verdict, ...
     while True:
         try:
             verdicts = rules.judge(
-                evaluator.rule,
+                rules.counting_rule(evaluator.task.rule),
                 evaluator.base_counts(base),
                 candidates,
                 aggregate_counts=_known(known),

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from medquorum.chaincode.context import Context, sha256
 from medquorum.chaincode.jobs import DataRequest
 from medquorum.chaincode.state.chunks import get_chunk
 from medquorum.chaincode.state.updates import COLLECTION, private_key
 from medquorum.core.documents.model import Model
+from medquorum.core.documents.root import Root
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update, chunk_of
@@ -24,6 +25,8 @@ def data_loader(context: Context, task: Task, current: Round) -> Callable[[DataR
     def load(request: DataRequest) -> bytes:
         if request.kind == "model":
             return _model(context, request.name)
+        if request.kind == "root":
+            return _root(context, task, current)
         return _update(context, task, current, request.name)
 
     return load
@@ -49,14 +52,24 @@ def _update(context: Context, task: Task, current: Round, hospital: str) -> byte
     update = context.get(Update, task.task, current.round, hospital)
     if update.chunks is None or update.commitment != current.commitments[hospital]:
         raise ContractError("DATA_MISSING", f"the update of {hospital} is not the one round {current.round} froze")
+    return _parameters(context, task, current, hospital, update.chunks)
+
+
+def _root(context: Context, task: Task, current: Round) -> bytes:
+    """Read the round's root update without the salts."""
+    root = context.get(Root, task.task, current.round)
+    return _parameters(context, task, current, root.verifier, root.chunks)
+
+
+def _parameters(context: Context, task: Task, current: Round, author: str, hashes: Sequence[str]) -> bytes:
     chunks, sizes = [], task.chunk_sizes
-    for index, expected in enumerate(update.chunks):
-        key = private_key(context, task.task, current.round, hospital, index)
+    for index, expected in enumerate(hashes):
+        key = private_key(context, task.task, current.round, author, index)
         value = context.private(COLLECTION, key)
         if value is None or sha256(value) != expected:
             raise ContractError(
                 "DATA_MISSING",
-                f"chunk {index} of the update of {hospital} is not on the peer of {context.node.msp_id} yet",
+                f"chunk {index} of the update of {author} is not on the peer of {context.node.msp_id} yet",
                 "Ask again: the peer fetches private data from the other verifiers",
             )
         try:

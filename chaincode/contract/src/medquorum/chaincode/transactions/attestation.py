@@ -97,7 +97,7 @@ def _fields(task: Task, result: Any) -> dict[str, Any]:
 
 
 def _check_disclosure(task: Task, result: Result) -> None:
-    reasons = {None, "RULE"} if task.encrypted is None else {None, "RULE", *UNJUDGED}
+    reasons = {None, "RULE", rules.Reason.ROOT.value} if task.encrypted is None else {None, "RULE", *UNJUDGED}
     if task.disclosure == "bit" and (
         result.counts is not None or result.quality is not None or result.reason not in reasons
     ):

@@ -25,6 +25,8 @@ KINDS = {
     "model": 1,
     "opened": 3,
     "purged": 1,
+    "root": 2,
+    "rootAttestation": 3,
     "round": 2,
     "stored": 3,
     "task": 1,

@@ -75,8 +75,11 @@ def close_verdicts(context: Context, task: TaskId, round_number: RoundNumber, re
             "Wait, or close with a reason to leave them out",
         )
     accepted = [hospital for hospital, outcome in outcomes.items() if outcome == "accepted"]
-    fixed = {"outcomes": outcomes, "accepted": accepted}
+    weights = _weights(context, document, round_number, accepted)
+    fixed = {"outcomes": outcomes, "accepted": accepted, "weights": weights}
     refused = _refused_sum(context, document, current, accepted)
+    if refused is None and weights is not None and not any(weights.values()):
+        refused = "NO_GAIN"
     if refused is not None:
         ended = {"state": "closed", "model": current.base, "reason": _because(refused, reason)}
         return _step(context, "RoundClosed", current.model_copy(update=fixed | ended))
@@ -188,6 +191,14 @@ def _outcome(context: Context, task: Task, number: int, hospital: str) -> Outcom
         context.find(Attestation, task.task, number, hospital, attester) for attester in task.attesters(hospital)
     ]
     return "no_quorum" if all(attestations) else "missing"
+
+
+def _weights(context: Context, task: Task, number: int, accepted: list[str]) -> dict[str, int] | None:
+    """Return the accepted updates' weights, None where the rule does not weigh."""
+    if not task.has_root:
+        return None
+    verdicts = [find_verdict(context, task.task, number, hospital) for hospital in accepted]
+    return {verdict.hospital: verdict.weight or 0 for verdict in verdicts if verdict is not None}
 
 
 def _refused_sum(context: Context, task: Task, current: Round, accepted: list[str]) -> str | None:

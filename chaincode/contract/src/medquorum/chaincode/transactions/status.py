@@ -9,6 +9,7 @@ from medquorum.chaincode.arguments import RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate
 from medquorum.chaincode.state.chunks import stored_chunks
+from medquorum.chaincode.state.roots import root_attestations
 from medquorum.chaincode.state.rounds import latest_round
 from medquorum.chaincode.state.verdicts import list_verdicts
 from medquorum.chaincode.transactions.models import store_of
@@ -16,6 +17,7 @@ from medquorum.chaincode.transactions.task import get_task
 from medquorum.core.documents.aggregate import Aggregate, leading
 from medquorum.core.documents.attestation import Attestation
 from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.root import Root
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
@@ -40,6 +42,8 @@ def _status(context: Context, document: Task, round_number: int, current: Round 
     aggregates = context.list(Aggregate, task, round_number)
     first = leading(aggregates)
     masks = context.find(Masks, task, round_number)
+    root = context.find(Root, task, round_number) if document.has_root else None
+    roots = root_attestations(context, document, round_number) if document.has_root else []
     count = len(document.chunk_sizes)
     stored: list[str | None] = []
     if first is not None:
@@ -56,6 +60,8 @@ def _status(context: Context, document: Task, round_number: int, current: Round 
         "attestations": attestations,
         "aggregates": {aggregate.verifier: aggregate.plain() for aggregate in aggregates},
         "masks": None if masks is None else masks.plain(),
+        "root": None if root is None else root.plain(),
+        "root_attestations": {attestation.verifier: attestation.plain() for attestation in roots},
         "chunks": count,
         "stored_chunks": [index for index, chunk in enumerate(stored) if chunk is not None],
     }

@@ -7,16 +7,17 @@ In an encrypted task the ledger has the commitments to its two shares alone; the
 from __future__ import annotations
 
 from medquorum.chaincode.arguments import Index, Json, RoundNumber, TaskId
-from medquorum.chaincode.context import Context, sha256
+from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, transaction
+from medquorum.chaincode.state.roots import check_root
 from medquorum.chaincode.state.rounds import get_round
-from medquorum.chaincode.state.updates import COLLECTION, private_key
+from medquorum.chaincode.state.updates import COLLECTION, check_private_chunks, private_key, put_private_chunk
 from medquorum.chaincode.state.verdicts import open_verdict
 from medquorum.chaincode.transactions.task import check_coordinator, check_hospital, get_task
 from medquorum.core.documents.round import ENDED
 from medquorum.core.documents.task import Task
-from medquorum.core.documents.update import SALT_BYTES, Update, chunk_of
-from medquorum.errors import ContractError, ModelError
+from medquorum.core.documents.update import Update
+from medquorum.errors import ContractError
 
 
 @transaction
@@ -24,29 +25,7 @@ def put_update_chunk(context: Context, task: TaskId, round_number: RoundNumber, 
     """Hand over one chunk of the caller's update, once: transient ``chunk`` = its private value."""
     document = _open_task(context, task, round_number)
     document.expect("plain", "Upload a share to each party, then send SubmitUpdate with their commitments")
-    sizes = document.chunk_sizes
-    if index >= len(sizes):
-        raise ContractError("BAD_CHUNK", f"chunk {index} of {len(sizes)} does not exist", "Chunks are counted from 0")
-    value = context.transient("chunk")
-    try:
-        chunk_of(value, sizes[index])
-    except ModelError as error:
-        raise ContractError(
-            "BAD_CHUNK",
-            f"chunk {index}: {error.cause}",
-            f"Send a {SALT_BYTES}-byte salt and the stored form of {sizes[index]} bytes of parameters",
-        ) from error
-    key, digest = private_key(context, task, round_number, context.msp, index), sha256(value)
-    stored = context.private_hash(COLLECTION, key)
-    if stored is None:
-        context.put_private(COLLECTION, key, value)
-    elif stored != digest:
-        raise ContractError(
-            "ALREADY_PUT",
-            f"chunk {index} is {stored} in the collection already, not {digest}",
-            "Send the same bytes again, or another update in the next round",
-        )
-    return {"hash": digest}
+    return {"hash": put_private_chunk(context, document, round_number, index)}
 
 
 @transaction
@@ -77,21 +56,7 @@ def _check_chunks(context: Context, task: Task, update: Update) -> None:
     """Hold the update's hashes against the private values this endorser's peer knows of."""
     if update.chunks is None:
         raise ContractError("BAD_UPDATE", f"the task {task.task} is not encrypted", "Send {base, layout, chunks}")
-    if len(update.chunks) != len(task.chunk_sizes):
-        raise ContractError("BAD_LAYOUT", f"an update has {len(task.chunk_sizes)} chunks, not {len(update.chunks)}")
-    for index, chunk in enumerate(update.chunks):
-        key = private_key(context, task.task, update.round, update.hospital, index)
-        stored = context.private_hash(COLLECTION, key)
-        if stored is None:
-            raise ContractError(
-                "DATA_MISSING",
-                f"chunk {index} is not in the collection of {context.node.msp_id}",
-                "Put the chunk; where that is done, the endorsing peer lags behind: try again",
-            )
-        if stored != chunk:
-            raise ContractError(
-                "CHUNK_MISMATCH", f"chunk {index} is {chunk} in the update and {stored} in the collection"
-            )
+    check_private_chunks(context, task, update.round, update.hospital, update.chunks)
 
 
 def _check_shares(parties: list[str], update: Update) -> None:
@@ -114,9 +79,10 @@ def purge_updates(context: Context, task: TaskId, round_number: RoundNumber) -> 
     if document.keep_updates:
         raise ContractError("KEEP_UPDATES", f"the task {task} keeps its updates")
     purged = 0
-    for hospital in sorted({*document.hospitals, *ended.candidates, *document.gone_since(round_number)}):
+    roots = document.verifiers if document.has_root else []
+    for author in sorted({*document.hospitals, *ended.candidates, *document.gone_since(round_number), *roots}):
         for index in range(len(document.chunk_sizes)):
-            key = private_key(context, task, round_number, hospital, index)
+            key = private_key(context, task, round_number, author, index)
             if context.private_hash(COLLECTION, key) is not None:
                 context.purge_private(COLLECTION, key)
                 purged += 1
@@ -130,4 +96,5 @@ def _open_task(context: Context, task: str, number: int) -> Task:
     get_round(context, task, number).expect("open", code="ROUND_CLOSED")
     if context.find(Update, task, number, context.msp) is not None:
         raise ContractError("ALREADY_SUBMITTED", f"{context.msp} has submitted its update of round {number}")
+    check_root(context, document, number)
     return document

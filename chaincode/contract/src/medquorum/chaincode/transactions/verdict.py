@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, TypeAlias
 
 from medquorum.chaincode.access import check_local
 from medquorum.chaincode.arguments import Msp, RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
+from medquorum.chaincode.evaluation_jobs.direction import direction_key, judge_directions
 from medquorum.chaincode.evaluation_jobs.evaluator import (
     RoundEvaluator,
     candidate_key,
@@ -18,16 +20,20 @@ from medquorum.chaincode.evaluation_jobs.evaluator import (
     verdict_key,
 )
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
-from medquorum.chaincode.jobs import Progress
+from medquorum.chaincode.jobs import Progress, Steps
+from medquorum.chaincode.state.roots import root_standing
 from medquorum.chaincode.state.rounds import get_round
 from medquorum.chaincode.state.verdicts import check_undecided, find_verdict
 from medquorum.chaincode.transactions.task import check_verifier, get_task
 from medquorum.core import rules
+from medquorum.core.documents.root import Root
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
 from medquorum.core.documents.verdict import Verdict, disclosed
 from medquorum.errors import ContractError
+
+Verdicts: TypeAlias = Steps[tuple[rules.Verdict, ...]]
 
 
 @evaluate
@@ -74,12 +80,9 @@ def prepare_round(context: Context, task: TaskId, round_number: RoundNumber) -> 
     check_local(context)
     document = _task(context, task, over_round=True)
     current = _verifying(context, document, round_number)
-    evaluator = _evaluator(context, document, current)
+    key, start = _judgement(context, document, current)
     verdicts = context.node.job_runner.advance(
-        context.node.verdicts,
-        verdict_key(document, current, current.candidates),
-        lambda: evaluate_round(evaluator),
-        data_loader(context, document, current),
+        context.node.verdicts, key, start, data_loader(context, document, current)
     )
     if isinstance(verdicts, Progress):
         return verdicts.plain()
@@ -107,7 +110,8 @@ def verify_round(context: Context, task: TaskId, round_number: RoundNumber) -> A
     current = _verifying(context, document, round_number)
     for hospital in current.candidates:
         check_undecided(context, task, round_number, hospital)
-    prepared = _prepared(context, round_number, verdict_key(document, current, current.candidates))
+    key, _ = _judgement(context, document, current)
+    prepared = _prepared(context, round_number, key)
     written = [_write(context, document, current, verdict) for verdict in prepared]
     context.event("RoundVerified", task=task, round=round_number)
     return {verdict.hospital: verdict.plain() for verdict in written}
@@ -150,6 +154,26 @@ def _key(task: Task, current: Round, hospital: str) -> Any:
             f"They are {current.candidates}",
         )
     return verdict_key(task, current, [name for name in current.candidates if name <= hospital])
+
+
+def _judgement(context: Context, task: Task, current: Round) -> tuple[Hashable, Callable[[], tuple[Verdicts, int]]]:
+    """Return the name of a whole round's judgement and what makes it.
+
+    Raises
+    ------
+    ContractError
+        ``ROOT_MISSING``; ``NOT_READY`` while too few verifiers have spoken for the round's root update.
+    """
+    rule = rules.parse_rule(task.rule)
+    if not isinstance(rule, rules.Direction):
+        key = verdict_key(task, current, current.candidates)
+        return key, lambda: evaluate_round(_evaluator(context, task, current))
+    root, found = context.get(Root, task.task, current.round), root_standing(context, task, current.round)
+    if found == "awaited":
+        raise ContractError("NOT_READY", "the round's root update is not attested yet", "Send AttestRoot, ask again")
+    return direction_key(task, current, root, found), lambda: judge_directions(
+        _evaluator(context, task, current), rule, found
+    )
 
 
 def _evaluator(context: Context, task: Task, current: Round) -> RoundEvaluator:

@@ -106,7 +106,8 @@ def _submissions(task: Task, current: Round, status: RoundStatus, waited: float,
     if waited < deadline:
         return Wait(deadline - waited)
     if not status.updates:
-        return Abort(current.round, f"no update within {deadline:g} s")
+        what = "root update" if task.has_root and status.root is None else "update"
+        return Abort(current.round, f"no {what} within {deadline:g} s")
     return CloseSubmissions(current.round, f"{len(missing)} of {len(awaited)} hospitals missing after {deadline:g} s")
 
 

@@ -10,12 +10,12 @@ from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.hospital.share_uploader import ShareUploader
-from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.hospital.verification import OwnShare, OwnVerification
 from medquorum.clients.runtime.credentials import user_credentials
 from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.session import Session
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.core.documents.task import Task
 from medquorum.verifier.service.party_connection import PartyConnection, connect_party
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from medquorum.clients.hospital.updates import StoredUpdate
 from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.updates import StoredUpdate
 from medquorum.core.documents.encrypted import Encrypted
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray

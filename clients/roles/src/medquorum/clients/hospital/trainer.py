@@ -11,9 +11,9 @@ import torch
 
 from medquorum.clients.attacks.occasion import Behaviour, Occasion, Raw, honest
 from medquorum.clients.data.images import Images
-from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.clients.training import parameters
 from medquorum.clients.training.module import DescribedModel
 from medquorum.clients.training.train import Recipe, accuracy, seed_of, train
@@ -105,12 +105,12 @@ class Trainer:
         made = self._behaviour(occasion)
         return None if made is None else parameters.pack_flat(self._model.description, made)
 
-    def quality(self, packed: bytes) -> dict[str, float]:
-        """Return the accuracy of a packed model on the test images; nothing without any."""
+    def accuracy(self, packed: bytes) -> float | None:
+        """Return the accuracy of a packed model on the test images, None without any."""
         if self._test is None:
-            return {}
+            return None
         parameters.load(self._model, packed)
-        return {"accuracy": round(accuracy(self._model, self._test), 6)}
+        return round(accuracy(self._model, self._test), 6)
 
     def oldest_needed(self, round_number: int) -> int:
         """Return the first round whose update must stay on disk when ``round_number`` comes next."""

@@ -15,9 +15,9 @@ from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.hospital.share_uploader import ShareUploader
-from medquorum.clients.hospital.updates import UpdateStore
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL, LoopControl, interrupted
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.service.party_connection import PartyConnection

@@ -13,6 +13,7 @@ from medquorum.core.documents.aggregate import Aggregate
 from medquorum.core.documents.attestation import Attestation
 from medquorum.core.documents.document import Document
 from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.root import Root, RootAttestation
 from medquorum.core.documents.round import ENDED, Round
 from medquorum.core.documents.update import Update
 from medquorum.core.documents.verdict import Verdict
@@ -48,6 +49,8 @@ class RoundStatus:
     aggregates: Mapping[str, Aggregate] = field(default_factory=dict)
     attestations: Mapping[str, Mapping[str, Attestation]] = field(default_factory=dict)
     masks: Masks | None = None
+    root: Root | None = None
+    root_attestations: Mapping[str, RootAttestation] = field(default_factory=dict)
     chunks: int = 1
     stored_chunks: tuple[int, ...] = ()
 
@@ -76,6 +79,10 @@ class RoundStatus:
                 for msp, given in value["attestations"].items()
             },
             masks=None if value["masks"] is None else read_document(Masks, value["masks"]),
+            root=None if value["root"] is None else read_document(Root, value["root"]),
+            root_attestations={
+                msp: read_document(RootAttestation, item) for msp, item in value["root_attestations"].items()
+            },
             chunks=int(value["chunks"]),
             stored_chunks=tuple(value["stored_chunks"]),
         )

@@ -19,7 +19,7 @@ from medquorum.errors import CheckFailed
 
 __all__ = ["audit_round", "round_writes"]
 
-JUDGED = ("accepted", "refused")
+JUDGED = ("accepted", "refused", "unjudged")
 """Outcomes that a verdict gives."""
 _REMEDY = "Do not use it: tell the consortium, and compare with another organisation's peer"
 
@@ -104,7 +104,8 @@ def _documents(
         yield "verdict", update.attributes, status.verdicts.get(hospital)
     found: list[Document] = [current, *status.aggregates.values()]
     found += [item for given in status.attestations.values() for item in given.values()]
-    found += [] if status.masks is None else [status.masks]
+    found += [item for item in (status.masks, status.root) if item is not None]
+    found += status.root_attestations.values()
     found += [ledger.manifest(result_of(current))] if result_of(current) != current.base else []
     for document in found:
         yield document.kind, document.attributes, document

@@ -7,6 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 
 from medquorum.clients.ledger.round_status import RoundStatus, ended
+from medquorum.core.documents.root import Root, standing
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 
@@ -15,20 +16,46 @@ __all__ = [
     "Aggregate",
     "Attest",
     "AttestModel",
+    "AttestRoot",
     "Building",
     "Computing",
     "Judging",
     "Leave",
+    "MakeRoot",
     "Memory",
     "Prepare",
     "PrepareEarly",
     "PrepareRound",
+    "Rooting",
     "StoreChunks",
+    "SubmitRoot",
     "Verify",
     "VerifyRound",
     "Wait",
     "next_action",
 ]
+
+
+@dataclass(frozen=True)
+class MakeRoot:
+    """Train the own root update of the round."""
+
+    round: Round
+
+
+@dataclass(frozen=True)
+class SubmitRoot:
+    """Hand over the own root update as the round's."""
+
+    round: Round
+
+
+@dataclass(frozen=True)
+class AttestRoot:
+    """Hold the round's root update against the own one."""
+
+    round: Round
+    root: Root
 
 
 @dataclass(frozen=True)
@@ -111,10 +138,11 @@ class Leave:
     """The task's last round ended."""
 
 
+Rooting = MakeRoot | SubmitRoot | AttestRoot
 Judging = PrepareEarly | Prepare | PrepareRound | Verify | VerifyRound | Attest
 Building = Aggregate | StoreChunks | AttestModel
-Computing = PrepareEarly | Prepare | PrepareRound | Aggregate
-Action = Judging | Building | Wait | Leave
+Computing = MakeRoot | PrepareEarly | Prepare | PrepareRound | Aggregate
+Action = Rooting | Judging | Building | Wait | Leave
 
 
 @dataclass(frozen=True)
@@ -133,6 +161,8 @@ class Memory:
         Seconds since anything moved on in the round.
     early
         Hospitals whose updates the own chaincode has evaluated in the open round.
+    root
+        Whether the own root update of the round is made.
     """
 
     prepared: Set[str] = field(default_factory=frozenset)
@@ -140,6 +170,7 @@ class Memory:
     chunks: int | None = None
     waited: float = 0.0
     early: Set[str] = field(default_factory=frozenset)
+    root: bool = False
 
 
 def next_action(task: Task, status: RoundStatus | None, verifier: str, memory: Memory, takeover: float) -> Action:
@@ -158,6 +189,9 @@ def next_action(task: Task, status: RoundStatus | None, verifier: str, memory: M
     current = status.round
     if ended(current) and current.round >= task.rounds:
         return Leave()
+    rooting = _root(task, current, status, verifier, memory, takeover) if task.has_root else None
+    if rooting is not None:
+        return rooting
     if current.state == "open":
         arrived = tuple(hospital for hospital in sorted(status.updates) if hospital not in memory.early)
         return PrepareEarly(current.round, arrived) if arrived else Wait(takeover)
@@ -168,11 +202,29 @@ def next_action(task: Task, status: RoundStatus | None, verifier: str, memory: M
     return Wait(takeover)
 
 
+def _root(
+    task: Task, current: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float
+) -> Action | None:
+    """Return what is due for the root update of a round, None where nothing is: others may still have to speak."""
+    if current.state not in ("open", "verifying") or (current.state == "verifying" and status.root is None):
+        return None
+    if status.root is not None and verifier in (status.root.verifier, *status.root_attestations):
+        return None
+    if not memory.root:
+        return MakeRoot(current)
+    if status.root is not None:
+        return AttestRoot(current, status.root)
+    due = takeover * _place(task, verifier, current.round)
+    return SubmitRoot(current) if memory.waited >= due else Wait(due - memory.waited)
+
+
 def _verdicts(
     task: Task, current: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float
 ) -> Action:
     pending = [hospital for hospital in current.candidates if hospital not in status.verdicts]
     unprepared = tuple(hospital for hospital in pending if hospital not in memory.prepared)
+    if unprepared and _awaits_root(task, status):
+        return Wait(takeover)
     if unprepared:
         return PrepareRound(current.round) if task.judges_rounds else Prepare(current.round, unprepared)
     unattested = tuple(h for h in pending if verifier not in status.attestations.get(h, {}))
@@ -190,6 +242,10 @@ def _verdicts(
         if hospital in claimed or memory.waited >= takeover * _place(task, verifier, current.candidates.index(hospital))
     )
     return Verify(current.round, mine) if mine else Wait(takeover)
+
+
+def _awaits_root(task: Task, status: RoundStatus) -> bool:
+    return task.has_root and standing(task, 0, status.root_attestations.values()) == "awaited"
 
 
 def _round_verdict(current: Round, unattested: tuple[str, ...], memory: Memory, due: float, takeover: float) -> Action:

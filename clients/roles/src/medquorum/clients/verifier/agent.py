@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -19,8 +19,11 @@ from medquorum.clients.runtime.report import Report
 from medquorum.clients.verifier import actions
 from medquorum.clients.verifier.actions import Memory
 from medquorum.core.documents.task import Task
-from medquorum.errors import ContractError
+from medquorum.errors import ConfigError, ContractError
 from medquorum.gateway import EndorseError
+
+if TYPE_CHECKING:
+    from medquorum.clients.verifier.root import RootMaker
 
 __all__ = ["Verifier"]
 
@@ -34,7 +37,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
 """Seconds between two questions whether the own chaincode has finished: twice as long each time it has not moved on."""
 RETRY_DELAY = 0.5
 """Seconds before other verifiers that are not ready are asked again."""
-STILL_COMING = frozenset({"BUSY", "DATA_MISSING", "NOT_READY"})
+STILL_COMING = frozenset({"BUSY", "CHUNK_MISSING", "DATA_MISSING", "NOT_READY"})
 
 
 @dataclass
@@ -43,6 +46,7 @@ class _Found:
 
     state: tuple[int, str] = (0, "none")
     early: set[str] = field(default_factory=set)
+    root: bool = False
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     differing: set[str] = field(default_factory=set)
     model: dict[str, Any] | None = None
@@ -55,6 +59,8 @@ class Verifier:
 
     Parameters
     ----------
+    roots
+        Makes root updates, where the task's rule needs them.
     takeover
         Seconds without any progress after which it does what another verifier was designated to do.
     """
@@ -68,6 +74,7 @@ class Verifier:
         control: LoopControl,
         *,
         takeover: float,
+        roots: RootMaker | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
@@ -76,6 +83,7 @@ class Verifier:
         self._report = report
         self._control = control
         self._takeover = takeover
+        self._roots = roots
         self._clock = clock
         self._found = _Found()
 
@@ -90,6 +98,8 @@ class Verifier:
                     return None
                 case actions.Wait(seconds):
                     return seconds
+                case actions.MakeRoot() | actions.SubmitRoot() | actions.AttestRoot():
+                    pause = self._root(action)
                 case actions.Aggregate() | actions.AttestModel() | actions.StoreChunks():
                     pause = self._build(action)
                 case _:
@@ -116,6 +126,20 @@ class Verifier:
                     self._report.event("attested", round=round_number, hospital=hospital)
                 return 0
 
+    def _root(self, action: actions.Rooting) -> float:
+        if self._roots is None:
+            raise ConfigError(f"the rule of {self._task.task} needs root updates", "Give the verifier its images")
+        match action:
+            case actions.MakeRoot(current):
+                self._roots.make(current)
+                self._found.root = True
+            case actions.SubmitRoot(current):
+                self._roots.submit(current)
+            case actions.AttestRoot(current, root):
+                roots = self._roots
+                return RETRY_DELAY if self._tried(lambda: roots.attest(current, root)) is None else 0
+        return 0
+
     def _build(self, action: actions.Building) -> float:
         match action:
             case actions.Aggregate(round_number):
@@ -135,11 +159,19 @@ class Verifier:
         found = self._found
         progress = [len(found.results), int(found.model is not None)]
         if status is not None:
-            progress += [len(status.verdicts), len(status.aggregates), len(status.stored_chunks)]
+            progress += [
+                int(status.root is not None),
+                len(status.root_attestations),
+                len(status.verdicts),
+                len(status.aggregates),
+                len(status.stored_chunks),
+            ]
         if progress != found.progress or not found.since:
             found.progress, found.since = progress, self._clock()
         chunks = None if found.model is None else _to_store(found.model)
-        return Memory(found.results.keys(), found.differing, chunks, self._clock() - found.since, found.early)
+        return Memory(
+            found.results.keys(), found.differing, chunks, self._clock() - found.since, found.early, found.root
+        )
 
     def _prepare_early(self, round_number: int, hospitals: tuple[str, ...]) -> float:
         def prepare(hospital: str) -> bool:

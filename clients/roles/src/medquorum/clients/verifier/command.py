@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,12 +25,16 @@ from medquorum.clients.runtime.role import Step, run_role
 from medquorum.clients.runtime.session import CHANNEL, Session
 from medquorum.clients.verifier.agent import Verifier
 from medquorum.core.documents.task import Task
+from medquorum.core.rules import Direction, parse_rule
 from medquorum.errors import ConfigError
+
+if TYPE_CHECKING:
+    from medquorum.clients.verifier.root import RootMaker
 
 __all__ = ["verifier"]
 
 EVENTS = frozenset({"SubmissionsClosed", "VerdictAttested", "VerdictsClosed", "RoundClosed", "RoundAborted"})
-PLAIN_EVENTS = EVENTS | {"UpdateSubmitted"}
+PLAIN_EVENTS = EVENTS | {"RoundOpened", "RootSubmitted", "RootAttested", "UpdateSubmitted"}
 ENCRYPTED_EVENTS = EVENTS | {"UpdateVerified", "RoundVerified", "MasksAttested", "ModelAttested"}
 
 verifier = typer.Typer(no_args_is_help=True, help="Have updates judged, verdicts and the new model written.")
@@ -66,11 +71,27 @@ def run(
 
             options = PartyOptions(images, listen, share_patience)
             return stack.enter_context(party(connection, session, task, control, options))
-        transactions = session.transactions(task)
-        return Verifier(session.ledger, transactions, task, session.report, control, takeover=takeover).step
+        transactions, roots = session.transactions(task), _roots(connection, session, task, control, images)
+        return Verifier(
+            session.ledger, transactions, task, session.report, control, takeover=takeover, roots=roots
+        ).step
 
     with ExitStack() as stack:
         run_role("verifier", connection, task, _events, make)
+
+
+def _roots(
+    connection: Connection, session: Session, task: Task, control: LoopControl, images: Path | None
+) -> RootMaker | None:
+    """Return what makes root updates, where the task's rule needs them."""
+    rule = parse_rule(task.rule)
+    if not isinstance(rule, Direction):
+        return None
+    # torch takes seconds to import, and no other rule needs it here.
+    from medquorum.clients.verifier.root import RootMaker
+
+    place = images or connection.profile.parent / "verification" / f"{task.task}.safetensors"
+    return RootMaker(session.run(task, control), rule, place, session.channel)
 
 
 def _events(task: Task) -> frozenset[str]:

@@ -8,10 +8,15 @@ from collections.abc import Mapping
 from medquorum.core.rules.direction.levels import Levels
 from medquorum.core.rules.direction.tables import COSINES, norm_ratio
 
-__all__ = ["WEIGHT_BITS", "apportion", "middle_norm", "shares"]
+__all__ = ["WEIGHT_BITS", "apportion", "full_weight", "middle_norm", "shares"]
 
 WEIGHT_BITS = 8
 """The next model is ((2^8 - ΣW)·w + Σ W_k·r_k) / 2^8."""
+
+
+def full_weight(lambda_numerator: int, lambda_bits: int) -> int:
+    """Return the sum of weights that a task's λ stands for: (1 - λ)·2^8."""
+    return ((1 << lambda_bits) - lambda_numerator) << (WEIGHT_BITS - lambda_bits)
 
 
 def middle_norm(levels: Mapping[str, Levels]) -> int:

@@ -43,7 +43,7 @@ EVENTS = frozenset(
 DEALER_EVENTS = frozenset({"VerdictsClosed", "RoundClosed", "RoundAborted"})
 
 ImagesFile: TypeAlias = Annotated[
-    Path | None, typer.Option("--images", help="P0's verification set  [default: verification/TASK.safetensors]")
+    Path | None, typer.Option("--images", help="The own verification set  [default: verification/TASK.safetensors]")
 ]
 Listen: TypeAlias = Annotated[
     str | None, typer.Option("--listen", help="host:port of the own service  [default: what the task names]")

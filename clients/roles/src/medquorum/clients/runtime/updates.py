@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Updates on the hospital's own disk: stored with their salts before anything of them leaves the house."""
+"""Updates on their author's own disk: stored with their salts before anything of them leaves the house."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
 
 from medquorum.core import model as modelformat
 from medquorum.core.documents.update import SALT_BYTES, private_value
@@ -19,7 +17,7 @@ from medquorum.core.files import write_durably
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import DataError, ModelError
 
-__all__ = ["StoredUpdate", "UpdateSource", "UpdateStore"]
+__all__ = ["StoredUpdate", "UpdateStore"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class StoredUpdate:
 
 
 class UpdateStore:
-    """The updates of one hospital for one task, a folder each; readable by its owner only."""
+    """The updates of one author for one task, a folder each; readable by its owner only."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -111,19 +109,3 @@ class UpdateStore:
 
     def _place(self, round_number: int) -> Path:
         return self._folder / f"{round_number:06d}"
-
-
-class UpdateSource(Protocol):
-    """What a hospital takes its updates from, and who says how good a model is on its own data."""
-
-    def update(self, round_number: int, base: bytes, store: UpdateStore) -> bytes | None:
-        """Return the round's packed update from the packed base model; None when there is none, or not yet."""
-        ...
-
-    def quality(self, packed: bytes) -> Mapping[str, Any]:
-        """Return what is told of a packed model, such as ``accuracy``; nothing where nothing was measured."""
-        ...
-
-    def oldest_needed(self, round_number: int) -> int:
-        """Return the first round whose update must stay on disk when ``round_number`` comes next."""
-        ...

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judges a round by the rule ``direction``: behind PrepareRound and PrepareAggregate of its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Hashable, Mapping
+
+from medquorum.chaincode.context import sha256
+from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator, verdict_key
+from medquorum.chaincode.jobs import DataRequest, Steps
+from medquorum.core import model as modelformat
+from medquorum.core import rules
+from medquorum.core.combination import Combination
+from medquorum.core.documents.root import Root, Standing
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.inference import compile_model, compile_scaled
+from medquorum.errors import MedquorumError
+
+__all__ = ["combination", "direction_key", "judge_directions"]
+
+_HELD_BYTES = 1 << 28
+"""Updates of a round that stay in memory while its candidates are evaluated; what is beyond is read again."""
+
+
+def direction_key(task: Task, current: Round, root: Root, found: Standing) -> Hashable:
+    """Name a judgement by everything it depends on."""
+    return ("direction", verdict_key(task, current, current.candidates), root.commitment, found)
+
+
+def judge_directions(
+    evaluator: RoundEvaluator, rule: rules.Direction, found: Standing
+) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
+    """Make the computation of all verdicts, and its number of steps: those that read."""
+    return _judge(evaluator, rule, found), 2 * len(evaluator.current.candidates) + 2
+
+
+def _judge(evaluator: RoundEvaluator, rule: rules.Direction, found: Standing) -> Steps[tuple[rules.Verdict, ...]]:
+    base = yield from evaluator.base()
+    root = yield from _root(evaluator, base)
+    if root is None or found != "stands":
+        return tuple(rules.Verdict(name, False, rules.Reason.ROOT) for name in evaluator.current.candidates)
+    updates = _Updates(evaluator)
+    candidates = []
+    for name in evaluator.current.candidates:
+        tensors, problem, _ = rules.screen(evaluator.description, (yield from updates.packed(name)))
+        levels = None if problem is not None or tensors is None else root.levels(tensors)
+        candidate = rules.Candidate(name, problem or (None if levels else rules.Reason.NORM), levels=levels)
+        candidates.append((yield from evaluator.unique(candidate)))
+    known: dict[rules.Weights, int] = {(): evaluator.margin_loss(rule, compile_model(evaluator.description, base))}
+    while True:
+        try:
+            return tuple(
+                rules.judge_direction(
+                    rule,
+                    candidates,
+                    full=rules.full_weight(evaluator.task.lambda_numerator, evaluator.task.lambda_bits),
+                    loss=_known(known),
+                    minimum=evaluator.task.minimum_accepted,
+                )
+            )
+        except _Unknown as unknown:
+            model = yield from combination(evaluator, base, dict(unknown.weights), updates)
+            program = compile_scaled(evaluator.description, model.scaled, rules.WEIGHT_BITS)
+            known[unknown.weights] = evaluator.margin_loss(rule, program)
+
+
+def combination(
+    evaluator: RoundEvaluator, base: modelformat.Tensors, weights: Mapping[str, int], updates: _Updates | None = None
+) -> Generator[DataRequest, bytes, Combination]:
+    """Return the model of weighted updates."""
+    source = _Updates(evaluator) if updates is None else updates
+    result = Combination(evaluator.description, base, weights)
+    for name in result.names:
+        result.add(name, modelformat.unpack(evaluator.description, (yield from source.packed(name))))
+    return result
+
+
+def _root(
+    evaluator: RoundEvaluator, base: modelformat.Tensors
+) -> Generator[DataRequest, bytes, rules.RootUpdate | None]:
+    """Return the root update; None where it is out of range or points nowhere."""
+    packed = yield DataRequest("root", evaluator.current.base)
+    tensors, problem, _ = rules.screen(evaluator.description, packed)
+    if tensors is None or problem is not None:
+        return None
+    root = rules.RootUpdate(evaluator.description, base, tensors)
+    return root if root.usable else None
+
+
+class _Updates:
+    """The round's updates as they are packed, each read once as long as there is room."""
+
+    def __init__(self, evaluator: RoundEvaluator) -> None:
+        self._evaluator = evaluator
+        self._held: dict[str, bytes] = {}
+
+    def packed(self, name: str) -> Generator[DataRequest, bytes, bytes]:
+        """Return an update's parameters."""
+        found = self._held.get(name)
+        if found is None:
+            found = yield DataRequest("update", name)
+            self._evaluator.node.digests.put(self._evaluator.current.commitments[name], sha256(found))
+            if sum(map(len, self._held.values())) + len(found) <= _HELD_BYTES:
+                self._held[name] = found
+        return found
+
+
+class _Unknown(MedquorumError):
+    """The rule asks for a candidate that is not evaluated yet."""
+
+    def __init__(self, weights: rules.Weights) -> None:
+        super().__init__(f"the model of {len(weights)} weighted updates is not evaluated")
+        self.weights = weights
+
+
+def _known(known: Mapping[rules.Weights, int]) -> rules.Loss:
+    def look_up(weights: rules.Weights) -> int:
+        if weights not in known:
+            raise _Unknown(weights)
+        return known[weights]
+
+    return look_up
