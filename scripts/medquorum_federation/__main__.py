@@ -23,8 +23,14 @@ from .command import run_command
 from .network import check_folder, choose_network, running_network, trial_folder
 from .options import MODELS, Options
 from .processes.forking import zygote_unless
-from .reporting.report import plot, print_report
+from .reporting.grid import console_grid
+from .reporting.picture import plot
+from .reporting.references import References
+from .reporting.report import Report, print_report
 from .run import new_task_name, train
+
+REFERENCE_SHARE = 0.2
+"""Of a run's time, what the curves beside its own may take after its end."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -111,16 +117,29 @@ def _train(options: Options, json_file: Path | None) -> None:
         network_up = time.monotonic() - started
         task = new_task_name(network, options)
         folder = _new_folder(options.results.resolve(), f"{task}-{time.strftime('%Y%m%d-%H%M%S')}")
+        references = held.enter_context(References(options, task, folder))
         report = train(options, network, task, folder, console, zygote)
+        report.references = references.curves(REFERENCE_SHARE * (time.monotonic() - started))
     report.seconds.install = float(os.environ.get("INSTALL_SECONDS", "0"))
     report.seconds.network_up = network_up
     report.seconds.total = time.monotonic() - started + report.seconds.install
     print_report(report, console)
+    console.print(console_grid(report))
+    _compare(report, console)
     plot(report, folder / "accuracy.png")
     report.write(folder / "report.json")
     if json_file:
         report.write(json_file)
     _say_where_next(console, folder, directory, options.keep)
+
+
+def _compare(report: Report, console: Console) -> None:
+    """Say what the rule was worth."""
+    finals = {report.label: report.rounds[-1].accuracy} if report.rounds else {}
+    finals |= {name: curve[-1] for name, curve in report.references.items()}
+    width = max(len(name) for name in (*finals, ""))
+    for name, accuracy in finals.items():
+        console.print(f"{name:{width}}  {accuracy:6.1%}  {'█' * round(40 * accuracy)}", highlight=False)
 
 
 def _new_folder(results: Path, name: str) -> Path:
@@ -145,7 +164,7 @@ def _say_where_next(console: Console, folder: Path, directory: Path, kept: bool)
         )
     else:
         console.print(
-            "Next: --keep leaves the network up to be looked at; docs/reference/ledger.md says what is on the ledger."
+            "Next: scripts/quickstart --keep leaves the network up; docs/tutorial/first-round.md shows what to look at."
         )
 
 

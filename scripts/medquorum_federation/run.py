@@ -213,6 +213,7 @@ class _Run:
             accuracy=self._accuracy[number],
             accepted=sorted(accepted),
             refused=closed["refused"],
+            attackers=sorted(poisoned),
             poisoned_accepted=len(poisoned & accepted),
             poisoned_refused=len(poisoned & refused),
             honest_accepted=len(accepted - poisoned),

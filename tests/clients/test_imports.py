@@ -4,7 +4,10 @@
 import subprocess
 import sys
 
+import pytest
 
-def test_the_command_line_loads_no_torch() -> None:
-    look = "import sys, medquorum.clients.cli; sys.exit('torch' in sys.modules)"
+
+@pytest.mark.parametrize("module", ["clients.cli", "hospital", "admin", "auditor"])
+def test_torch_is_not_loaded_before_it_is_needed(module: str) -> None:
+    look = f"import sys, medquorum.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", look], timeout=60).returncode == 0

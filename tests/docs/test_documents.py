@@ -17,6 +17,7 @@ from medquorum.clients.cli import app as medquorum
 from medquorum.network.cli.main import app as medquorum_network
 from medquorum_federation.__main__ import app as quickstart
 from medquorum_federation.experiments.__main__ import app as experiments
+from medquorum_federation.study.__main__ import app as rules
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -31,6 +32,7 @@ COMMANDS = {
     "medquorum-network": get_command(medquorum_network),
     "./scripts/quickstart": get_command(quickstart),
     "./scripts/experiments": get_command(experiments),
+    "./scripts/experiments rules": get_command(rules),
 }
 
 LINE, CELL, WORDS, NUMBERS, README_LINES = 160, 200, 90, 25, 120
@@ -117,6 +119,8 @@ def unknown_words(command_line: str) -> list[str]:
     """Return the subcommand that a command line's group does not have, or the options its command does not have."""
     program, *rest = shlex.split(command_line, comments=True)
     command = COMMANDS[program]
+    if rest and f"{program} {rest[0]}" in COMMANDS:
+        command = COMMANDS[f"{program} {rest.pop(0)}"]
     while isinstance(command, TyperGroup):
         # Prose may stop at a group, or write a placeholder: medquorum COMMAND.
         if not rest or not re.fullmatch(r"[a-z][A-Za-z-]*", rest[0]):

@@ -16,7 +16,8 @@ from medquorum_testing.places import REPOSITORY
 
 FOLDERS = ["core", "chaincode/shim", "chaincode/contract", "clients/gateway", "clients/roles", "verifier", "network"]
 PORTIONS = ["errors", "core", "shim", "chaincode", "gateway", "clients", "verifier", "network"]
-RESERVED = ["hospital", "admin", "auditor", "flower", "nvflare"]
+FACADES = ["hospital", "admin", "auditor"]
+RESERVED = ["flower", "nvflare"]
 
 
 def project(folder: str) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def test_nothing_takes_the_namespace_for_itself() -> None:
     assert not [name for name in names if name.count("/") == 1 and name.endswith("/__init__.py")]
     portions = {Path(name).parts for name in names if "/src/medquorum/" in name}
     inside = {parts[parts.index("src") + 2] for parts in portions}
-    assert inside == set(PORTIONS)
+    assert inside == {*PORTIONS, *FACADES}
     assert not inside & set(RESERVED)
 
 
@@ -83,7 +84,7 @@ def test_lint_refuses_the_repository_s_folders_as_packages(name: str) -> None:
 def test_a_clone_named_medquorum_confuses_nobody(tmp_path: Path) -> None:
     """Seen from the clone's parent, the clone itself would be a portion of the namespace, without ``__init__``."""
     (tmp_path / "medquorum").symlink_to(REPOSITORY)
-    names = ", ".join(f"medquorum.{portion}" for portion in PORTIONS)
+    names = ", ".join(f"medquorum.{portion}" for portion in [*PORTIONS, *FACADES])
     look = f"import {names}; print(*(module.__file__ for module in ({names})))"
     done = subprocess.run([sys.executable, "-c", look], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert all(Path(path).name == "__init__.py" and "src" in Path(path).parts for path in done.stdout.split())

@@ -32,7 +32,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command()
 def experiments(
-    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(GRIDS)}")],
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(GRIDS)}; or rules: see rules --help")],
     data: Annotated[str, typer.Option(help="As for scripts/quickstart")] = "mnist",
     data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST's idx files or of .npz files")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, as 0,1,2")] = "0,1,2",
@@ -55,7 +55,7 @@ def experiments(
 ) -> None:
     """Run a grid of trainings on one network, write its table and plot; run again, it goes on where it ended."""
     if name not in GRIDS:
-        raise ConfigError(f"there is no experiment '{name}'", f"Experiments: {', '.join(GRIDS)}")
+        raise ConfigError(f"there is no experiment '{name}'", f"Experiments: {', '.join(GRIDS)}, rules")
     console = Console()
     changed = {"model": model, "rounds": rounds, "limit": limit, "verification_images": verification_images}
     changed |= {"verification": verification, "placement": placement}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run ends with: one object, a table and a plot."""
+"""What a run ends with: one object and its tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["Report", "Round", "Seconds", "plot", "print_report"]
+__all__ = ["Report", "Round", "Seconds", "print_report"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Round:
     accuracy: float
     accepted: list[str]
     refused: dict[str, str]
+    attackers: list[str]
     poisoned_accepted: int
     poisoned_refused: int
     honest_accepted: int
@@ -70,6 +71,13 @@ class Report:
     ledger_round_expected: int = 0
     ledger_round_measured: int = 0
     model_hash: str = ""
+    references: dict[str, list[float]] = field(default_factory=dict)
+    """Accuracy by round of the same training without the rule or the attackers, as far as it was simulated."""
+
+    @property
+    def label(self) -> str:
+        """What the run itself is, beside its references."""
+        return "no rule" if self.options.get("undefended") else f"rule {self.options.get('rule', '')}".strip()
 
     def total(self, name: str) -> int:
         """Sum one of the rounds' counts."""
@@ -117,37 +125,3 @@ def print_report(report: Report, console: Console) -> None:
     phases.add_row("of them a round, as told before", f"{report.ledger_round_expected:,}")
     phases.add_row("of them a round, measured", f"{report.ledger_round_measured:,}")
     console.print(phases)
-
-
-def plot(report: Report, path: Path) -> None:
-    """Draw accuracy and the refused updates per round into a PNG file."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    numbers = [item.number for item in report.rounds]
-    figure, (top, bottom) = plt.subplots(2, 1, sharex=True, figsize=(7, 6), height_ratios=(3, 2))
-    top.plot([0, *numbers], [report.initial_accuracy, *(item.accuracy for item in report.rounds)], marker="o")
-    top.set_ylabel("accuracy of the global model")
-    top.set_ylim(0, 1)
-    top.grid(alpha=0.3)
-    top.set_title(f"{report.model} on {report.data}, {report.network}")
-    series = (
-        ("honest_accepted", "honest accepted", "tab:green"),
-        ("honest_refused", "honest refused", "tab:olive"),
-        ("poisoned_refused", "poisoned refused", "tab:blue"),
-        ("poisoned_accepted", "poisoned accepted", "tab:red"),
-    )
-    base = [0] * len(numbers)
-    for name, label, colour in series:
-        heights = [getattr(item, name) for item in report.rounds]
-        bottom.bar(numbers, heights, bottom=base, label=label, color=colour)
-        base = [low + height for low, height in zip(base, heights, strict=True)]
-    bottom.set_xlabel("round")
-    bottom.set_ylabel("updates")
-    bottom.legend(fontsize="small", ncols=2)
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)

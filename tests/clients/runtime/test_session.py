@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medquorum.clients.hospital.command import updates_folder
+from medquorum.clients.hospital.assembly import updates_folder
 from medquorum.clients.runtime.session import held
 from medquorum.core.private_files import make_private_folder
 

@@ -26,7 +26,7 @@ from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import read_root
 from medquorum.clients.proof.walk import Trust
-from medquorum.clients.training.initial import read_model
+from medquorum.clients.training.model_file import read_model
 from medquorum.core import model as modelformat
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.round import Round

@@ -136,6 +136,24 @@ def test_unusual_orders_of_layers(layers, side, extreme):
     check(case(document, 4, extreme=extreme, grayscale=False), 3, 2, "tree", grayscale=False)
 
 
+CONV = {"op": "conv", "in": 3, "out": 3, "kernel": 3, "stride": 1, "padding": 1, "bias": True}
+ENTRIES = {
+    "identity": ([CONV | {"name": "a"}, {"op": "relu"}, CONV | {"name": "b"}], []),
+    "convolution": ([CONV | {"name": "a"}, {"op": "relu"}, CONV | {"name": "b"}], [CONV | {"name": "c"}]),
+    "one layer": ([CONV | {"name": "a"}], [CONV | {"name": "c"}]),
+}
+
+
+@pytest.mark.parametrize("grayscale", [True, False])
+@pytest.mark.parametrize(("body", "shortcut"), list(ENTRIES.values()), ids=ENTRIES)
+def test_a_residual_may_come_first(body, shortcut, grayscale):
+    """Of grayscale images its shortcut, too, begins with one channel that stands for three."""
+    rows = [{"op": "residual", "body": body, "shortcut": shortcut}, {"op": "flatten"}]
+    rows.append({"op": "dense", "name": "z", "in": 75, "out": 3})
+    document = {"name": "first", "input": [3, 5, 5], "classes": 3, "pixels": catalogue.pixel_table(), "layers": rows}
+    check(case(document, 4, grayscale=grayscale), 1, 1, "tree", grayscale=grayscale)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("grayscale", [True, False])
 def test_resnet18(grayscale):

@@ -6,6 +6,7 @@ MedquorumError                    1
 ├── DataError                    11   a data set or verification file is missing, corrupt or not the committed one
 ├── ModelError                   12   a model or update has the wrong layout, shape, length or a non-finite value
 │   └── RangeError               13   a value does not fit its fixed-point bound
+├── TrainingError                14   a hospital's own training function failed, never returned or gave no update
 ├── NetworkError                 20   a peer, orderer, devnet or chaincode process cannot be run
 │   ├── BinaryMissing            21   a Fabric binary was not found
 │   └── StartTimeout             22   a process did not become healthy in time
@@ -39,6 +40,7 @@ __all__ = [
     "RangeError",
     "ShareError",
     "StartTimeout",
+    "TrainingError",
     "__version__",
     "origin",
 ]
@@ -91,6 +93,26 @@ class RangeError(ModelError):
     """A value does not fit its fixed-point bound."""
 
     exit_code = 13
+
+
+class TrainingError(MedquorumError):
+    """A hospital's own training function raised, did not return in time, or gave what is no update of the model.
+
+    Nothing was sent. ``round`` is the round it was called for.
+    """
+
+    exit_code = 14
+
+    def __init__(self, cause: str, remedy: str = "", *, round_number: int) -> None:
+        super().__init__(cause, remedy)
+        self.round = round_number
+
+    def __str__(self) -> str:
+        return f"round {self.round}: {super().__str__()}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the error as plain values, with the round."""
+        return super().as_dict() | {"round": self.round}
 
 
 class NetworkError(MedquorumError):

@@ -18,6 +18,7 @@ __all__ = [
     "Placed",
     "Shape",
     "check_shapes",
+    "multiplications",
     "output_shape",
     "pooled",
     "walk",
@@ -70,7 +71,7 @@ def check_shapes(description: ModelDescription) -> None:
         windows = _windows_values(placed)
         if windows > MAX_WINDOWS:
             raise ModelError(f"a layer's windows hold {windows} values, more than {MAX_WINDOWS}", "Use smaller images")
-        products += windows * shape[0] if layer.op in ("dense", "conv") else windows
+        products += _products(placed)
         parameters += _parameters(layer)
     if description.layers[-1].op != "dense" or shape != (description.classes,):
         raise ModelError(f"the last layer is not dense with {description.classes} outputs", _REMEDY)
@@ -78,6 +79,16 @@ def check_shapes(description: ModelDescription) -> None:
         raise ModelError(f"one image needs {products} multiplications, more than {MAX_PRODUCTS}", "Use a smaller model")
     if parameters > MAX_PARAMETERS:
         raise ModelError(f"the model has {parameters} parameters, more than {MAX_PARAMETERS}", "Use a smaller model")
+
+
+def multiplications(description: ModelDescription) -> int:
+    """Return the multiplications for one image."""
+    return sum(_products(placed) for placed in walk(description.layers, description.input))
+
+
+def _products(placed: Placed) -> int:
+    windows = _windows_values(placed)
+    return windows * placed.after[0] if placed.layer.op in ("dense", "conv") else windows
 
 
 def _windows_values(placed: Placed) -> int:

@@ -118,12 +118,15 @@ class _Compiler:
         self.layers: list[Affine] = []
         self._shift = shift
         self._width = width
-        self._grayscale = grayscale
+        # Whether what comes next, and what the residual began with, is one channel repeated.
+        self._grayscale = self._entry_grayscale = grayscale
 
     def add(self, resolved: ResolvedLayer) -> None:
         """Add a layer's step."""
         layer, opens = resolved.layer, resolved.opens
         name = f"{layer.op}{len(self.steps)}"
+        if opens:
+            self._entry_grayscale = self._grayscale
         match layer.op:
             case "conv" | "dense":
                 self._linear(layer, resolved)
@@ -139,23 +142,25 @@ class _Compiler:
                 self.steps.append(Average(name, opens, resolved.held[1:], 1))
 
     def _linear(self, layer: Conv | Dense, resolved: ResolvedLayer) -> None:
-        self._affine(layer, resolved.norm, resolved.held, rounds=True)
+        self._affine(layer, resolved.norm, resolved.held, grayscale=self._grayscale, rounds=True)
         shortcut: str | None = None
         side = resolved.shortcut
         if side is not None:
-            self._affine(side.layer, side.norm, side.held, rounds=False)
+            self._affine(side.layer, side.norm, side.held, grayscale=self._entry_grayscale, rounds=False)
             shortcut = side.layer.name
         ring = self._shift + self._width
         self.steps.append(Linear(layer.name, resolved.opens, ring, self._shift, resolved.closes, shortcut))
         self._grayscale = False
 
-    def _affine(self, layer: Conv | Dense, norm: BatchNorm | None, held: Places, *, rounds: bool) -> None:
+    def _affine(
+        self, layer: Conv | Dense, norm: BatchNorm | None, held: Places, *, grayscale: bool, rounds: bool
+    ) -> None:
         _, height, width = held
         if layer.op == "dense":
             geometry = Geometry(height, width, (height, width), 1, 0)
         else:
             geometry = Geometry(height, width, (layer.kernel, layer.kernel), layer.stride, layer.padding)
-        self.layers.append(Affine(layer, norm, geometry, held, self._grayscale, rounds))
+        self.layers.append(Affine(layer, norm, geometry, held, grayscale, rounds))
 
 
 def _lowered(steps: Sequence[Step | _Rectify | _Reshape], shift: int, width: int) -> list[Step]:

@@ -21,7 +21,7 @@ from medquorum.verifier.randomness.material import GateDealer
 from medquorum.verifier.randomness.stream import SEED_BYTES
 from medquorum.verifier.randomness.wires import DealerView
 
-__all__ = ["batch_cost", "fitting_batch", "in_batches"]
+__all__ = ["batch_cost", "fitting_batch", "image_cost", "in_batches"]
 
 _NAME = MaterialId("", 0, "")
 
@@ -39,6 +39,14 @@ def batch_cost(plan: Plan, images: int, comparing: Comparing) -> Cost:
     compared = [comparison for gate in _gates(plan) for comparison in gate.comparisons]
     costs = [chosen.cost(count * images, positions) for count, positions in compared]
     return Cost(*(sum(column) for column in zip(*costs, strict=True))) if costs else Cost(0, 0, 0)
+
+
+def image_cost(plan: Plan, comparing: Comparing) -> tuple[int, Cost]:
+    """Return an image's comparisons, and what it costs a party; ``material`` holds all that is dealt."""
+    gates = list(_gates(plan))
+    cost = batch_cost(plan, 1, comparing)
+    comparisons = sum(count for gate in gates for count, _ in gate.comparisons)
+    return comparisons, cost._replace(material=cost.material + sum(gate.material for gate in gates))
 
 
 def fitting_batch(plan: Plan, wanted: int, comparing: Comparing, limit: int = CREDIT) -> int:

@@ -15,16 +15,12 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from medquorum.clients.admin.api import AdminConnection
 from medquorum.clients.admin.dataset import describe, open_set, warnings
 from medquorum.clients.admin.options import image_shape, mixing_weight, placed, rule_document
-from medquorum.clients.admin.tasks import store_model, task_document
 from medquorum.clients.ledger.growth import expected_growth
-from medquorum.clients.ledger.round_status import read_document
-from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
 from medquorum.clients.runtime.session import CHANNEL, Session, open_session
-from medquorum.core import model as modelformat
-from medquorum.core.documents.task import Task
 from medquorum.core.model import catalogue
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ConfigError, DataError
@@ -73,10 +69,8 @@ def init_consortium(
 ) -> None:
     """Write the consortium's first members and roles; once, by an administrator of a member."""
     document = _read_document(file)
-    verifiers = [msp for msp, roles in document.get("members", {}).items() if "verifier" in roles]
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        transactions = Transactions(session.ledger.contract, verifiers, int(document.get("quorum", 0)), session.msp)
-        transactions.submit("InitConsortium", document)
+        AdminConnection(session).init_consortium(document)
         session.report.event("consortium", quorum=document["quorum"], members=document["members"])
 
 
@@ -121,7 +115,9 @@ def create_task(
     task: TaskName,
     dataset: Annotated[str, typer.Option(help="The verification set's commitment.")],
     dataset_size: Annotated[int, typer.Option(min=1, help="Its number of images.")],
-    model: Annotated[str, typer.Option(help=f"One of: {', '.join(catalogue.MODELS)}.")] = "mlp",
+    model: Annotated[
+        str, typer.Option(help=f"One of: {', '.join(catalogue.MODELS)}; or a description's file.")
+    ] = "mlp",
     image: Annotated[str, typer.Option(help="Channels, height and width of an image.")] = "1x28x28",
     classes: Annotated[int, typer.Option(min=2)] = 10,
     rounds: Annotated[int, typer.Option(min=1)] = 10,
@@ -153,18 +149,10 @@ def create_task(
     chosen |= {} if settings is None else _read_document(settings)
     if placement is not None:
         chosen["encrypted"] = placed(chosen.get("encrypted"), placement)
-    document = chosen.pop("model", None) or catalogue.describe(model, image_shape(image), classes)
-    description = modelformat.parse(document)
-    from medquorum.clients.training.initial import drawn_model, read_model  # torch takes seconds to import
-
-    packed = drawn_model(description, seed) if initial_model is None else read_model(description, initial_model)
+    document = chosen.pop("model", None) or _described(model, image, classes)
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        whole = task_document(session.ledger.consortium(), session.msp, document, packed, chosen)
-        transactions = session.consortium_transactions()
-        layout = modelformat.layout_hash(description)
-        store_model(session.ledger, transactions, layout, packed, whole["model_store"], session.report)
-        created = read_document(Task, json.loads(transactions.submit("CreateTask", whole)))
-        fields = {"task": task, "model": created.initial_model, "bytes": len(packed)}
+        created = AdminConnection(session).create_task_of(document, initial_model, chosen, seed)
+        fields = {"task": task, "model": created.initial_model, "bytes": created.length}
         fields |= {"store": created.model_store, "keep_models": created.keep_models}
         session.report.event("task_created", **fields, growth=asdict(expected_growth(created)))
 
@@ -259,6 +247,13 @@ def tasks(
                 rounds=document.rounds,
                 state="not begun" if current is None else current.state,
             )
+
+
+def _described(model: str, image: str, classes: int) -> dict[str, Any]:
+    """Return a model's description: a file's (JSON or YAML), or one of the catalogue's."""
+    if model.endswith((".json", ".yaml", ".yml")):
+        return _read_document(Path(model))
+    return catalogue.describe(model, image_shape(image), classes)
 
 
 def _read_document(path: Path) -> dict[str, Any]:

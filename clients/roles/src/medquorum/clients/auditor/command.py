@@ -15,13 +15,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from medquorum.clients.auditor.api import AuditorConnection
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.proof.audit import audit_round
-from medquorum.clients.proof.endorsement import Endorsers
-from medquorum.clients.proof.evidence import Claim, check_claims, history
-from medquorum.clients.proof.reader import Chain
-from medquorum.clients.proof.trust_root import endorser_history, read_genesis, read_root
-from medquorum.clients.proof.walk import Trust
+from medquorum.clients.proof.basis import Proof
 from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
@@ -34,7 +30,7 @@ from medquorum.clients.runtime.options import (
     StateFolder,
     TaskName,
 )
-from medquorum.clients.runtime.session import CHAINCODE, CHANNEL, Session, open_session
+from medquorum.clients.runtime.session import CHANNEL, Session, open_session
 from medquorum.core.documents.round import Round
 
 __all__ = ["auditor", "listed"]
@@ -86,7 +82,7 @@ def key_history(
         int(text) if position == 1 and text.isdigit() else text for position, text in enumerate(attributes or ())
     ]
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        versions = history(session.ledger, kind, key)
+        versions = AuditorConnection(session).versions(kind, *key)
     rows = [
         {
             "time": datetime.fromtimestamp(version["timestamp"] / 1e9, UTC).isoformat(timespec="milliseconds"),
@@ -158,14 +154,8 @@ def show_hospital(
     """Show a hospital's outcome and quality in every round."""
     rows = []
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        latest = session.ledger.current_round(task)
-        for number in range(1, 1 if latest is None else latest.round + 1):
-            status = session.ledger.status(task, number)
-            verdict = status.verdicts.get(hospital)
-            outcome = None if status.round is None else status.round.outcomes.get(hospital)
-            reason = None if verdict is None else verdict.reason
-            quality = None if verdict is None else verdict.quality
-            rows.append({"round": number, "outcome": outcome, "reason": reason, "quality": quality})
+        for found in AuditorConnection(session).history(task, hospital):
+            rows.append({name: getattr(found, name) for name in ("round", "outcome", "reason", "quality")})
     _show(rows, f"{hospital} in {task}", as_json=as_json)
 
 
@@ -180,7 +170,7 @@ def scores(
 ) -> None:
     """Show every hospital's counts and summed quality over all rounds."""
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        scores = session.ledger.value("ReadScores", task)
+        scores = AuditorConnection(session).scores(task)
     _show([{"hospital": hospital, **score} for hospital, score in scores.items()], f"{task} scores", as_json=as_json)
 
 
@@ -198,15 +188,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check the chain up to a round, its orderers' signatures, and what each of the round's transactions wrote."""
-    root = read_root(organizations, consortium)
-    trust = Trust(channel, CHAINCODE, root.authorities, read_genesis(organizations, channel, genesis))
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        document = session.ledger.task(task)
-        chain = Chain(session.network, trust)
-        check_claims(chain, session.ledger, [Claim("task", document)], endorser_history(chain, session.ledger, root))
-        endorsers = Endorsers(document.verifiers, document.quorum, root.authorities)
-        evidence = list(audit_round(chain, session.ledger, document, number, endorsers))
-    genesis = chain.genesis.hex()
-    rows = [asdict(proven) | ({"genesis": genesis} if as_json else {}) for proven in evidence]
-    title = f"{task} round {number}: chain from block 0 ({genesis}) and {len(rows)} documents PASSED"
+        proven = AuditorConnection(session).verify(task, number, Proof(organizations, consortium, genesis))
+    rows = [asdict(item) | ({"genesis": proven.genesis} if as_json else {}) for item in proven.evidence]
+    title = f"{task} round {number}: chain from block 0 ({proven.genesis}) and {len(rows)} documents PASSED"
     _show(rows, title, as_json=as_json)

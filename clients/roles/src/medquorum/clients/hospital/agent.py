@@ -15,16 +15,16 @@ from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import check_round, fetch_model
 from medquorum.clients.ledger.round_status import RoundStatus, ended, result_of
 from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.logs import get_logger
 from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL
 from medquorum.clients.runtime.report import Report
-from medquorum.clients.runtime.updates import StoredUpdate, UpdateStore
+from medquorum.clients.runtime.updates import StoredUpdate, UpdateSource, UpdateStore
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError, ProtocolError, ShareError
 
 if TYPE_CHECKING:
     from medquorum.clients.hospital.share_uploader import ShareUploader
-    from medquorum.clients.hospital.trainer import Trainer
     from medquorum.clients.hospital.verification import OwnVerification
 
 __all__ = ["PARALLEL", "Hospital"]
@@ -57,7 +57,7 @@ class Hospital:
         ledger: Ledger,
         transactions: Transactions,
         task: Task,
-        trainer: Trainer,
+        trainer: UpdateSource,
         store: UpdateStore,
         report: Report,
         sender: ShareUploader | None = None,
@@ -116,12 +116,12 @@ class Hospital:
             with self._report.phase("submit", round=round_number):
                 self._transactions.submit("SubmitUpdate", self._task.task, round_number, document)
         except ProtocolError as error:
-            structlog.get_logger().warning("no_nonce", cause=str(error))
+            get_logger().warning("no_nonce", cause=str(error))
             return WAIT_FOR_OTHERS
         except ContractError as error:
             if error.code == "ALREADY_PUT":
                 # What this hospital put before its disk was lost: it cannot be replaced, the next round is anew.
-                structlog.get_logger().warning("another_update_was_put", cause=error.cause, remedy=error.remedy)
+                get_logger().warning("another_update_was_put", cause=error.cause, remedy=error.remedy)
                 return RESYNC_INTERVAL
             if error.code == "ROUND_CLOSED":
                 self._report_late(round_number)
@@ -139,7 +139,7 @@ class Hospital:
         try:
             self._sender.send(round_number, update)
         except (ProtocolError, ShareError) as error:
-            structlog.get_logger().warning("share_not_taken", cause=str(error))
+            get_logger().warning("share_not_taken", cause=str(error))
             return WAIT_FOR_OTHERS
         return (
             RESYNC_INTERVAL
@@ -191,17 +191,14 @@ class Hospital:
 
     def _report_quality(self, number: int, model: str) -> None:
         try:
-            accuracy = self._trainer.accuracy(self._model(model))
+            quality = self._trainer.quality(self._model(model))
         except ContractError as error:
             # Whoever comes back after a while may find an earlier round's model gone by the task's own rule.
             if error.code != "MODEL_PURGED":
                 raise
             self._report.event("model_purged", round=number, model=model)
             return
-        if accuracy is None:
-            self._report.event("model_checked", round=number, model=model)
-        else:
-            self._report.event("global_model", round=number, model=model, accuracy=accuracy)
+        self._report.event("global_model" if quality else "model_checked", round=number, model=model, **quality)
 
     def _report_verdict(self, status: RoundStatus | None) -> None:
         """Report what became of an update, also when the next round is already open."""

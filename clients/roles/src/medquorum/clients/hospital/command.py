@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -14,6 +15,8 @@ from medquorum.clients.attacks.catalogue import ATTACKS, FOLLOWERS, attack_named
 from medquorum.clients.attacks.occasion import Behaviour, honest
 from medquorum.clients.data.images import read_shard
 from medquorum.clients.hospital import queries
+from medquorum.clients.hospital.assembly import awaited_events, expect_hospital, make_hospital, updates_folder
+from medquorum.clients.hospital.model_access import takes_updates
 from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
@@ -30,16 +33,7 @@ from medquorum.clients.runtime.session import CHANNEL, Session, task_folder
 from medquorum.core.documents.task import Task
 from medquorum.errors import ConfigError
 
-if TYPE_CHECKING:
-    from medquorum.clients.hospital.share_uploader import ShareUploader
-    from medquorum.clients.hospital.verification import OwnVerification
-    from medquorum.clients.runtime.updates import UpdateStore
-
 __all__ = ["adversary", "hospital"]
-
-PLAIN_EVENTS = frozenset({"RoundOpened", "RootSubmitted", "VerdictsClosed", "RoundClosed", "RoundAborted"})
-ENCRYPTED_EVENTS = PLAIN_EVENTS | {"SubmissionsClosed"}
-"""Then a hospital that is a party begins to verify."""
 
 hospital = typer.Typer(no_args_is_help=True, help="Train on the own images, submit, check and use the common model.")
 adversary = typer.Typer(no_args_is_help=True, help="A simulated adversary, to see that it is refused.")
@@ -50,6 +44,9 @@ hospital.command("fetch")(queries.fetch)
 hospital.command("predict")(queries.predict)
 
 DataFile: TypeAlias = Annotated[Path, typer.Option("--data", help="The own images: an npz shard or MedMNIST file.")]
+OwnDataFile: TypeAlias = Annotated[
+    Path | None, typer.Option("--data", help="The own images: an npz shard or MedMNIST file; --train may do without.")
+]
 TestFile: TypeAlias = Annotated[Path | None, typer.Option("--test", help="Images to tell each model's accuracy on.")]
 Epochs: TypeAlias = Annotated[int, typer.Option(min=1, help="Passes over the own images in a round.")]
 Batch: TypeAlias = Annotated[int, typer.Option(min=1, help="Images in a training batch.")]
@@ -67,15 +64,31 @@ class _Training:
     threads: int
 
 
+@dataclass(frozen=True)
+class _OwnTraining:
+    function: str
+    data: Path | None
+    test: Path | None
+    deadline: float | None
+    seed: int
+    threads: int
+
+
 @hospital.command("run")
 def run(
     profile: ProfileFile,
     task: TaskName,
-    data: DataFile,
+    data: OwnDataFile = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
     test: TestFile = None,
+    train: Annotated[
+        str | None, typer.Option(help="The own training function, package.module:function, in a process of its own.")
+    ] = None,
+    training_deadline: Annotated[
+        float | None, typer.Option(min=0, help="Seconds it may take; it is ended when its round closes, too.")
+    ] = None,
     epochs: Epochs = 1,
     batch: Batch = 64,
     seed: Seed = 0,
@@ -85,7 +98,12 @@ def run(
 ) -> None:
     """Follow a task's rounds: train, submit, wait for the verdict, check the new model; leave after the last round."""
     connection = Connection(profile, identity, channel, state, as_json, verbose)
-    _run("hospital", connection, task, _Training(data, test, epochs, batch, seed, threads), honest)
+    if train is not None:
+        _run_own(connection, task, _OwnTraining(train, data, test, training_deadline, seed, threads))
+    elif data is None:
+        raise ConfigError("there is nothing to train on", "Name the own images with --data, or a function with --train")
+    else:
+        _run("hospital", connection, task, _Training(data, test, epochs, batch, seed, threads), honest)
 
 
 @adversary.command("run")
@@ -131,60 +149,41 @@ def _run(
     test = None if training.test is None else read_shard(training.test)
 
     def make(session: Session, task: Task, control: LoopControl) -> Step:
-        if session.msp not in task.hospitals:
-            raise ConfigError(f"{session.msp} is no hospital of the task {task.task}", "Check --profile and --task")
+        expect_hospital(session, task)
         # torch takes seconds to import, and only training needs it.
-        from medquorum.clients.hospital.agent import Hospital
         from medquorum.clients.hospital.trainer import Conduct, LocalTraining, Trainer
-        from medquorum.clients.runtime.updates import UpdateStore
         from medquorum.clients.training.train import Recipe
 
         recipe = Recipe(training.epochs, training.batch)
         local = LocalTraining(images, recipe, test, training.seed, training.threads)
         conduct = Conduct(behaviour, None if accomplice is None else updates_folder(accomplice, task.task))
         trainer = Trainer(task, session.msp, local, session.report, control, conduct)
-        store = UpdateStore(updates_folder(session.state, task.task))
-        transactions = session.transactions(task)
-        sender = _sender(connection, session, task)
-        verification = None if sender is None else _verification(connection, session, task, control, sender, store)
-        return Hospital(session.ledger, transactions, task, trainer, store, session.report, sender, verification).step
+        return make_hospital(connection, session, task, control, trainer).step
 
-    run_role(role, connection, task_name, _events, make)
+    run_role(role, connection, task_name, awaited_events, make)
 
 
-def _events(task: Task) -> frozenset[str]:
-    return PLAIN_EVENTS if task.encrypted is None else ENCRYPTED_EVENTS
+def _run_own(connection: Connection, task_name: str, chosen: _OwnTraining) -> None:
+    from medquorum.clients.hospital.own_training import OwnTraining, Plan
+    from medquorum.clients.training.process import InProcess, Recipe, check_function
+    from medquorum.clients.training.train import measure
 
+    check_function(chosen.function)
+    if chosen.data is not None:
+        read_shard(chosen.data)  # what is wrong with it is told now
+    test = None if chosen.test is None else read_shard(chosen.test)
 
-def _sender(connection: Connection, session: Session, task: Task) -> ShareUploader | None:
-    """Return what uploads shares, in an encrypted task."""
-    if task.encrypted is None:
-        return None
-    from medquorum.clients.hospital.share_uploader import ShareUploader
-    from medquorum.clients.runtime.credentials import user_credentials
+    def make(session: Session, task: Task, control: LoopControl) -> Step:
+        expect_hospital(session, task)
+        folder = task_folder(session.state, task.task) / "training"
+        recipe = Recipe(chosen.function, chosen.data, chosen.threads, folder)
+        evaluate = None if test is None else partial(measure, images=test)
+        plan = Plan(partial(InProcess, recipe), evaluate, None, chosen.deadline, chosen.seed)
+        is_open = partial(takes_updates, session.ledger, task.task)
+        source = OwnTraining(task, session.msp, plan, session.report, control, is_open)
+        return make_hospital(connection, session, task, control, source).step
 
-    return ShareUploader(task, task.encrypted, session.msp, user_credentials(connection), session.report)
-
-
-def _verification(
-    connection: Connection,
-    session: Session,
-    task: Task,
-    control: LoopControl,
-    sender: ShareUploader,
-    store: UpdateStore,
-) -> OwnVerification | None:
-    """Return what verifies the own updates with P0, where the task has each hospital do so."""
-    if task.encrypted is None or not task.encrypted.semi_honest:
-        return None
-    from medquorum.clients.hospital.process import own_verification
-
-    return own_verification(connection, session, task, control, sender, store)
-
-
-def updates_folder(state: Path, task: str) -> Path:
-    """Return where a hospital keeps its updates of a task."""
-    return task_folder(state, task) / "updates"
+    run_role("hospital", connection, task_name, awaited_events, make)
 
 
 def _rounds(text: str) -> frozenset[int] | None:

@@ -17,7 +17,7 @@ from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
 from medquorum.errors import DataError
 
-__all__ = ["classify", "model_of_round", "task_status"]
+__all__ = ["classify", "model_of_round", "takes_updates", "task_status"]
 
 
 def task_status(ledger: Ledger, task: str) -> dict[str, Any]:
@@ -36,6 +36,12 @@ def task_status(ledger: Ledger, task: str) -> dict[str, Any]:
         "reason": None if verdict is None else verdict.reason,
         "score": score,
     }
+
+
+def takes_updates(ledger: Ledger, task: str, number: int) -> bool:
+    """Return whether a round is open."""
+    current = ledger.current_round(task)
+    return current is not None and (current.round, current.state) == (number, "open")
 
 
 def model_of_round(ledger: Ledger, task: Task, number: int | None) -> tuple[str, bytes]:

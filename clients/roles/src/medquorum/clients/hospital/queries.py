@@ -12,9 +12,7 @@ import typer
 
 from medquorum.clients.hospital import model_access
 from medquorum.clients.hospital.fetch import fetch_proven, write_model
-from medquorum.clients.proof.reader import Chain
-from medquorum.clients.proof.trust_root import read_genesis, read_root
-from medquorum.clients.proof.walk import Trust
+from medquorum.clients.proof.basis import Proof
 from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
@@ -27,7 +25,7 @@ from medquorum.clients.runtime.options import (
     StateFolder,
     TaskName,
 )
-from medquorum.clients.runtime.session import CHAINCODE, CHANNEL, Session, open_session
+from medquorum.clients.runtime.session import CHANNEL, Session, open_session
 
 __all__ = ["fetch", "predict", "status", "verify_model"]
 
@@ -80,11 +78,10 @@ def fetch(
     as_json: AsJson = False,
 ) -> None:
     """Fetch any kept model, refuse it unless chunks, manifest, attestations, signatures and blocks are right."""
-    root = read_root(organizations, consortium)
-    trust = Trust(channel, CHAINCODE, root.authorities, read_genesis(organizations, channel, genesis))
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
         document = session.ledger.task(task)
-        proven = fetch_proven(Chain(session.network, trust), session.ledger, document, number, root)
+        chain, root = Proof(organizations, consortium, genesis).begin(session)
+        proven = fetch_proven(chain, session.ledger, document, number, root)
         write_model(out, document, proven)
         fields = {"model": proven.model, "round": proven.round, "bytes": len(proven.packed), "file": str(out)}
         session.report.event("model_fetched", **fields, evidence=[asdict(item) for item in proven.evidence])

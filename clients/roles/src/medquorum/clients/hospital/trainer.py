@@ -105,12 +105,12 @@ class Trainer:
         made = self._behaviour(occasion)
         return None if made is None else parameters.pack_flat(self._model.description, made)
 
-    def accuracy(self, packed: bytes) -> float | None:
-        """Return the accuracy of a packed model on the test images, None without any."""
+    def quality(self, packed: bytes) -> dict[str, float]:
+        """Return the accuracy of a packed model on the test images; nothing without any."""
         if self._test is None:
-            return None
+            return {}
         parameters.load(self._model, packed)
-        return round(accuracy(self._model, self._test), 6)
+        return {"accuracy": round(accuracy(self._model, self._test), 6)}
 
     def oldest_needed(self, round_number: int) -> int:
         """Return the first round whose update must stay on disk when ``round_number`` comes next."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import structlog
 from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 from tenacity.nap import sleep_using_event
 from tenacity.stop import stop_when_event_set
 
+from medquorum.clients.runtime.logs import get_logger
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.gateway import ChaincodeEvent, EventStream, FileCheckpointer, GatewayError, Network
 
@@ -63,7 +63,7 @@ class EventTrigger:
         self._thread.join(5)
 
     def _run(self) -> None:
-        log = structlog.get_logger()
+        log = get_logger()
         retrying = Retrying(
             retry=retry_if_exception_type(GatewayError),
             wait=wait_random_exponential(multiplier=0.5, max=10),

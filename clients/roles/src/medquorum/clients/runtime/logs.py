@@ -1,17 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Structured logs on standard error; what is said there never holds keys, salts or updates."""
+"""Structured logs: a process' own on standard error, a library's in the standard library's logger ``medquorum``.
+
+What is said there never holds keys, salts or updates.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
-__all__ = ["LIBRARY", "configure"]
+__all__ = ["LIBRARY", "configure", "get_logger"]
 
 LIBRARY = logging.getLogger("medquorum.gateway")
 """The gateway client logs by the standard library, as others use it too."""
+
+_EMBEDDED = logging.getLogger("medquorum")
+_EMBEDDED.addHandler(logging.NullHandler())
+
+
+def get_logger() -> Any:
+    """Return structlog's logger where somebody has configured it, as our processes do.
+
+    In another's program it is the standard library's ``medquorum``, which says nothing unless that program lets it.
+    """
+    if structlog.is_configured():
+        return structlog.get_logger()
+    return structlog.wrap_logger(
+        _EMBEDDED,
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        context_class=dict,
+    )
 
 
 def configure(*, as_json: bool, verbose: bool) -> None:

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import TypeVar
 
-import structlog
-
+from medquorum.clients.runtime.logs import get_logger
 from medquorum.errors import ContractError, MedquorumError, ProtocolError, origin
 from medquorum.gateway import CommitError, GatewayError
 
@@ -123,7 +122,7 @@ def interrupted(error: Exception, **fields: object) -> None:
     Stopped, GatewayError, CommitError
         The process shall end, or the own peer failed: that is for the loop.
     """
-    log = structlog.get_logger()
+    log = get_logger()
     if isinstance(error, Stopped | GatewayError | CommitError):
         raise error
     if isinstance(error, ProtocolError):
@@ -154,7 +153,7 @@ def reconcile(step: Callable[[], float | None], control: LoopControl, poll: floa
         What a repetition cannot mend. Errors of the peer's gateway, commit conflicts and a ledger that moved on between
         reading and writing are logged and tried again, with growing pauses; so are exceptions that nobody foresaw.
     """
-    log = structlog.get_logger()
+    log = get_logger()
     pause = FIRST_PAUSE
     while True:
         control.check()

@@ -9,14 +9,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 from rich.console import Console
 from rich.control import Control
 from rich.markup import escape
 from rich.segment import ControlType
 
-__all__ = ["Pace", "Report"]
+__all__ = ["EventHandler", "EventReport", "Pace", "Report"]
+
+EventHandler: TypeAlias = Callable[[Mapping[str, Any]], None]
 
 BAR = 20
 """Characters of a full bar."""
@@ -88,6 +90,18 @@ class Report:
         """Clear the changing line for what comes in its place."""
         if self._live:
             self._console.control(Control((ControlType.ERASE_IN_LINE, 2)))
+
+
+class EventReport(Report):
+    """Hands every event to a function instead of printing it, as the mapping that ``--json`` would print."""
+
+    def __init__(self, role: str, msp: str, handler: EventHandler) -> None:
+        super().__init__(role, msp, as_json=True)
+        self._handler = handler
+
+    def event(self, name: str, **fields: Any) -> None:
+        """Hand on one event, in the thread it happens in."""
+        self._handler({"event": name, **self._origin, **fields})
 
 
 def _bar(phase: str, done: int, total: int, unit: str, fields: Mapping[str, Any]) -> str:

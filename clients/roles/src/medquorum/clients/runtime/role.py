@@ -16,7 +16,7 @@ from medquorum.clients.runtime.reconcile import LoopControl, Stopped, reconcile
 from medquorum.clients.runtime.session import CHAINCODE, Session, open_session
 from medquorum.core.documents.task import Task
 
-__all__ = ["Step", "run_role", "stopping_on_signals"]
+__all__ = ["Step", "follow_task", "run_role", "stopping_on_signals"]
 
 Step = Callable[[], float | None]
 
@@ -67,16 +67,32 @@ def run_role(
         structlog.contextvars.bind_contextvars(task=task_name)
         session.report.event("started", task=task_name)
         try:
-            _bind_folder(session, control)
-            with EventTrigger(
-                session.network, CHAINCODE, control, {"TaskCreated"}, session.state / "checkpoint.json"
-            ) as trigger:
-                task = _found_task(session, task_name, control)
-                trigger.names = events(task)
-                step = make(session, task, control)
-                reconcile(_handling(session, trigger, step), control)
+            follow_task(session, control, task_name, events, make)
         except Stopped:
             session.report.event("stopped", task=task_name)
+
+
+def follow_task(
+    session: Session,
+    control: LoopControl,
+    task_name: str,
+    events: Callable[[Task], Collection[str]],
+    make: Callable[[Session, Task, LoopControl], Step],
+) -> None:
+    """Take a role's steps in a task until none is left; parameters and errors as of ``run_role``.
+
+    Raises
+    ------
+    Stopped
+        ``control.stop()`` was called.
+    """
+    _bind_folder(session, control)
+    checkpoint = session.state / "checkpoint.json"
+    with EventTrigger(session.network, CHAINCODE, control, {"TaskCreated"}, checkpoint) as trigger:
+        task = _found_task(session, task_name, control)
+        trigger.names = events(task)
+        step = make(session, task, control)
+        reconcile(_handling(session, trigger, step), control)
 
 
 def _bind_folder(session: Session, control: LoopControl) -> None:

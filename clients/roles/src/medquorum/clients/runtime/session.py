@@ -26,7 +26,7 @@ from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ConfigError
 from medquorum.gateway import Network, Submissions, connect_profile, read_profile
 
-__all__ = ["CHAINCODE", "CHANNEL", "Session", "held", "open_session", "task_folder"]
+__all__ = ["CHAINCODE", "CHANNEL", "Session", "connect", "held", "open_session", "task_folder"]
 
 CHANNEL = "mychannel"
 CHAINCODE = "medquorum"
@@ -83,7 +83,7 @@ def task_folder(state: Path, task: str) -> Path:
 
 @contextmanager
 def open_session(role: str, connection: Connection) -> Iterator[Session]:
-    """Connect, and hold the process' folder while the context lasts.
+    """Connect a process of its own: it logs to standard error and reports to standard output.
 
     Raises
     ------
@@ -91,9 +91,23 @@ def open_session(role: str, connection: Connection) -> Iterator[Session]:
         The profile or the identity cannot be used, or another process uses the folder.
     """
     logs.configure(as_json=connection.as_json, verbose=connection.verbose)
+    msp = read_profile(connection.profile).msp_id
+    structlog.contextvars.bind_contextvars(role=role, msp=msp)
+    with connect(role, connection, Report(role, msp, as_json=connection.as_json)) as session:
+        yield session
+
+
+@contextmanager
+def connect(role: str, connection: Connection, report: Report) -> Iterator[Session]:
+    """Connect, and hold the role's folder while the context lasts; nothing else of the process is touched.
+
+    Raises
+    ------
+    ConfigError
+        The profile or the identity cannot be used, or another process uses the folder.
+    """
     profile = read_profile(connection.profile)
     msp = profile.msp_id
-    structlog.contextvars.bind_contextvars(role=role, msp=msp)
     state = connection.state or Path("medquorum-state") / f"{role}-{msp}"
     with (
         held(state),
@@ -103,7 +117,6 @@ def open_session(role: str, connection: Connection) -> Iterator[Session]:
     ):
         network = gateway.get_network(connection.channel)
         outbox = Outbox(network.get_contract(CHAINCODE), Submissions(gateway, state / "submissions"))
-        report = Report(role, msp, as_json=connection.as_json)
         yield Session(network, Ledger(outbox, msp, profile.peer_msp_id), outbox, report, state, connection.channel)
 
 

@@ -7,9 +7,11 @@ import hashlib
 import json
 import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Protocol
 
 from medquorum.core import model as modelformat
 from medquorum.core.documents.update import SALT_BYTES, private_value
@@ -17,7 +19,7 @@ from medquorum.core.files import write_durably
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import DataError, ModelError
 
-__all__ = ["StoredUpdate", "UpdateStore"]
+__all__ = ["StoredUpdate", "UpdateSource", "UpdateStore"]
 
 
 @dataclass(frozen=True)
@@ -109,3 +111,19 @@ class UpdateStore:
 
     def _place(self, round_number: int) -> Path:
         return self._folder / f"{round_number:06d}"
+
+
+class UpdateSource(Protocol):
+    """What a hospital takes its updates from, and who says how good a model is on its own data."""
+
+    def update(self, round_number: int, base: bytes, store: UpdateStore) -> bytes | None:
+        """Return the round's packed update from the packed base model; None when there is none, or not yet."""
+        ...
+
+    def quality(self, packed: bytes) -> Mapping[str, Any]:
+        """Return what is told of a packed model, such as ``accuracy``; nothing where nothing was measured."""
+        ...
+
+    def oldest_needed(self, round_number: int) -> int:
+        """Return the first round whose update must stay on disk when ``round_number`` comes next."""
+        ...

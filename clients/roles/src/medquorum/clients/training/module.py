@@ -6,7 +6,7 @@ The description stores a BatchNorm's statistics as the mean and s = 1/sqrt(varia
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from medquorum.core.model.description import (
     ModelDescription,
     Relu,
 )
+from medquorum.errors import ModelError
 
 __all__ = ["DescribedModel"]
 
@@ -32,36 +33,31 @@ Floats = npt.NDArray[np.float64]
 NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
-class _Sum(nn.Module):
-    """Body plus shortcut; an empty shortcut is the input itself."""
-
-    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
-        super().__init__()
-        self.body = body
-        self.shortcut = shortcut
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Add both paths."""
-        result: torch.Tensor = self.body(inputs) + self.shortcut(inputs)
-        return result
+Step = Callable[[torch.Tensor], torch.Tensor]
 
 
 class DescribedModel(nn.Module):
     """The network a description names: pixels already as numbers (n, c, h, w) in, logits (n, classes) out.
 
+    Its layers are modules under their names in the layout, so that its state dict is that of the module described.
     Weights are torch's own initial ones until ``load_tensors``.
+
+    Raises
+    ------
+    ModelError
+        A layer's name cannot be a module's.
     """
 
     def __init__(self, description: ModelDescription) -> None:
         super().__init__()
         self.description = description
         self._named: dict[str, nn.Module] = {}
-        self._network = self._path(description.layers)
+        # Not registered: the named modules are, under their names, and the others have no state.
+        self._steps: list[Step] = self._path(description.layers)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the logits."""
-        result: torch.Tensor = self._network(inputs)
-        return result
+        return _run(self._steps, inputs)
 
     def tensors(self) -> dict[str, Floats]:
         """Return every parameter by its name in the layout, as float64 of the layout's shape."""
@@ -81,21 +77,52 @@ class DescribedModel(nn.Module):
                     scale = torch.from_numpy(np.ascontiguousarray(tensors[f"{name}.scale"]))
                     module.running_var.copy_((scale**-2 - module.eps).clamp(min=0))
 
-    def _path(self, layers: Iterable[Layer]) -> nn.Sequential:
-        modules: list[nn.Module] = []
+    def _path(self, layers: Iterable[Layer]) -> list[Step]:
+        steps: list[Step] = []
         flat = False
         for layer in layers:
-            modules.append(self._module(layer, flat=flat))
+            steps.append(self._step(layer, flat=flat))
             flat = flat or layer.op in ("flatten", "dense")
-        return nn.Sequential(*modules)
+        return steps
 
-    def _module(self, layer: Layer, *, flat: bool) -> nn.Module:
+    def _step(self, layer: Layer, *, flat: bool) -> Step:
         if layer.op == "residual":
             return _Sum(self._path(layer.body), self._path(layer.shortcut))
         module = _plain(layer, flat=flat)
         if isinstance(layer, Dense | Conv | BatchNorm):
             self._named[layer.name] = module
+            self._place(layer.name, module)
         return module
+
+    def _place(self, name: str, module: nn.Module) -> None:
+        *path, last = name.split(".")
+        parent: nn.Module = self
+        try:
+            for part in path:
+                if part not in parent._modules:
+                    parent.add_module(part, nn.Module())
+                parent = parent.get_submodule(part)
+            parent.add_module(last, module)
+        except KeyError as error:
+            raise ModelError(f"{name} cannot be the name of a torch module: {error}", "Rename the layer") from error
+
+
+class _Sum:
+    """Body plus shortcut; an empty shortcut is the input itself."""
+
+    def __init__(self, body: list[Step], shortcut: list[Step]) -> None:
+        self._body = body
+        self._shortcut = shortcut
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Add both paths."""
+        return _run(self._body, inputs) + _run(self._shortcut, inputs)
+
+
+def _run(steps: Iterable[Step], inputs: torch.Tensor) -> torch.Tensor:
+    for step in steps:
+        inputs = step(inputs)
+    return inputs
 
 
 def _plain(layer: Layer, *, flat: bool) -> nn.Module:

@@ -15,9 +15,10 @@ from torch import nn
 from medquorum.clients.data.images import Images
 from medquorum.clients.training.adam import Adam
 from medquorum.clients.training.module import DescribedModel
+from medquorum.core.model import ModelDescription
 from medquorum.errors import DataError
 
-__all__ = ["Recipe", "accuracy", "predict", "seed_of", "train"]
+__all__ = ["Recipe", "accuracy", "check_images", "logits", "measure", "predict", "seed_of", "train"]
 
 Progress = Callable[[int, int], None]
 
@@ -52,7 +53,7 @@ def train(model: DescribedModel, images: Images, recipe: Recipe, seed: int, prog
     torch.manual_seed(seed)
     device = _device()
     model.to(device).train()
-    pixels, labels = _inputs(model, images).to(device), torch.from_numpy(images.labels).to(device)
+    pixels, labels = check_images(model.description, images).to(device), torch.from_numpy(images.labels).to(device)
     table = _table(model).to(device)
     optimizer = Adam(model.parameters(), recipe.learning_rate)
     loss_of = nn.CrossEntropyLoss()
@@ -68,20 +69,33 @@ def train(model: DescribedModel, images: Images, recipe: Recipe, seed: int, prog
             progress(done, total)
 
 
-def predict(model: DescribedModel, images: Images, batch: int = 256) -> npt.NDArray[np.int64]:
-    """Return the likeliest class of each image, int64 (n,)."""
+def logits(model: DescribedModel, images: Images, batch: int = 256) -> npt.NDArray[np.float64]:
+    """Return the logits of each image, float64 (n, classes)."""
     model.to(_device()).eval()
     table = _table(model).to(_device())
     found = []
     with torch.inference_mode():
-        for pixels in torch.split(_inputs(model, images), batch):
-            found.append(model(_numbers(pixels.to(_device()), table)).argmax(1).cpu())
-    return torch.cat(found).numpy()
+        for pixels in torch.split(check_images(model.description, images), batch):
+            found.append(model(_numbers(pixels.to(_device()), table)).cpu())
+    return torch.cat(found).double().numpy()
+
+
+def predict(model: DescribedModel, images: Images, batch: int = 256) -> npt.NDArray[np.int64]:
+    """Return the likeliest class of each image, int64 (n,)."""
+    found: npt.NDArray[np.int64] = logits(model, images, batch).argmax(axis=1)
+    return found
 
 
 def accuracy(model: DescribedModel, images: Images) -> float:
     """Return the share of images classified as labelled, in [0, 1]."""
     return float(np.mean(predict(model, images) == images.labels))
+
+
+def measure(model: nn.Module, images: Images) -> dict[str, float]:
+    """Return the accuracy of a described network as a hospital tells it."""
+    if not isinstance(model, DescribedModel):
+        raise TypeError("not a described network")
+    return {"accuracy": round(accuracy(model, images), 6)}
 
 
 def _device() -> torch.device:
@@ -94,20 +108,26 @@ def _table(model: DescribedModel) -> torch.Tensor:
 
 
 def _numbers(pixels: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    return table[pixels.int()]
+    return table.index_select(0, pixels.flatten().int()).view(pixels.shape)  # five times as fast as table[pixels]
 
 
-def _inputs(model: DescribedModel, images: Images) -> torch.Tensor:
-    """Return the pixels in the model's shape; grayscale images feed three channels as equal ones ([SMV])."""
-    channels, height, width = model.description.input
+def check_images(description: ModelDescription, images: Images) -> torch.Tensor:
+    """Return the pixels in the model's shape; grayscale images feed three channels as equal ones ([SMV]).
+
+    Raises
+    ------
+    DataError
+        The images are not the model's.
+    """
+    channels, height, width = description.input
     pixels = torch.from_numpy(images.pixels)
     if tuple(pixels.shape[2:]) != (height, width) or pixels.shape[1] not in (1, channels):
         raise DataError(
             f"the images are {'x'.join(map(str, pixels.shape[1:]))}, the model takes {channels}x{height}x{width}",
             "Use the data set the task was made for",
         )
-    if images.classes > model.description.classes:
-        raise DataError(f"label {images.classes - 1} is no class of the model's {model.description.classes}")
+    if images.classes > description.classes:
+        raise DataError(f"label {images.classes - 1} is no class of the model's {description.classes}")
     return pixels.expand(-1, channels, -1, -1)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import structlog
+from medquorum.clients.runtime.logs import get_logger
 
 __all__ = ["prune_rounds", "round_folder"]
 
@@ -23,4 +23,4 @@ def prune_rounds(folder: Path, before: int) -> None:
             try:
                 shutil.rmtree(place)
             except OSError as error:
-                structlog.get_logger().warning("round_folder_left", folder=str(place), cause=str(error))
+                get_logger().warning("round_folder_left", folder=str(place), cause=str(error))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import structlog
 
 from medquorum.clients.encrypted.verification.images import PrivateImages
 from medquorum.clients.encrypted.verification.masked_parameters import keep_masked
@@ -17,6 +16,7 @@ from medquorum.clients.encrypted.verification.round_folders import prune_rounds,
 from medquorum.clients.encrypted.verification.spec import make_spec, make_sum_spec
 from medquorum.clients.ledger.models import fetch_model
 from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.clients.runtime.logs import get_logger
 from medquorum.clients.runtime.report import Pace
 from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core import model as modelformat
@@ -197,7 +197,7 @@ def _journal(path: Path) -> Journal | None:
     try:
         return Journal(path)
     except MaterialError as error:
-        structlog.get_logger().error("journal_unreadable", cause=str(error))
+        get_logger().error("journal_unreadable", cause=str(error))
         return None
 
 

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A task's rounds so far, as they went for one hospital."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.round_status import RoundStatus, result_of
+
+__all__ = ["RoundSummary", "history"]
+
+
+@dataclass(frozen=True)
+class RoundSummary:
+    """One round.
+
+    Attributes
+    ----------
+    model
+        Hash of the model the round ended with, or goes on from.
+    accepted, refused
+        Whose updates are in the model; whose are not, and why.
+    outcome
+        The hospital's own update's; None without one.
+    quality
+        Its right answers beyond the base's, where the task discloses counts.
+    """
+
+    round: int
+    state: str
+    model: str
+    accepted: tuple[str, ...]
+    refused: Mapping[str, str]
+    outcome: str | None
+    reason: str | None
+    quality: int | None
+    counts: Mapping[str, Any] | None
+
+
+def history(ledger: Ledger, task: str, hospital: str) -> list[RoundSummary]:
+    """Read every round of a task, the first one first, as it went for a hospital (MSP id)."""
+    latest = ledger.current_round(task)
+    statuses = (ledger.status(task, number) for number in range(1, 1 if latest is None else latest.round + 1))
+    return [found for status in statuses if (found := _summary(status, hospital)) is not None]
+
+
+def _summary(status: RoundStatus, msp: str) -> RoundSummary | None:
+    current, verdict = status.round, status.verdicts.get(msp)
+    if current is None:
+        return None
+    refused = {one.hospital: one.reason or "" for one in status.verdicts.values() if not one.accepted}
+    return RoundSummary(
+        current.round,
+        current.state,
+        result_of(current),
+        tuple(current.accepted),
+        refused,
+        current.outcomes.get(msp, "pending" if msp in status.updates else None),
+        None if verdict is None else verdict.reason,
+        None if verdict is None else verdict.quality,
+        None if verdict is None or verdict.counts is None else {str(key): n for key, n in verdict.counts.items()},
+    )

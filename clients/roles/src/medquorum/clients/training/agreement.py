@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Float logits held against the ledger's integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from medquorum.core import fixedpoint
+from medquorum.core import model as modelformat
+from medquorum.core.fixedpoint import FRACTION_BITS
+from medquorum.core.inference import compile_model
+from medquorum.core.model import ModelDescription
+from medquorum.errors import ModelError
+
+__all__ = ["EXACT", "ROUGH", "Images", "check_agreement", "random_images"]
+
+Images = npt.NDArray[np.uint8]
+RANDOM_IMAGES = 8
+EXACT, ROUGH = 0.003, 0.01
+"""Allowed difference of logits up to 10: on real images, and on noise, which is no input that a network is made for."""
+
+
+def check_agreement(
+    description: ModelDescription,
+    packed: bytes,
+    logits: Callable[[torch.Tensor], npt.NDArray[np.floating]],
+    images: Images | None,
+) -> float:
+    """Compare on images, or on noise where there are none; return the largest difference.
+
+    Parameters
+    ----------
+    logits
+        Returns (n, classes) of numbers (n, c, h, w), float64: less what is the same for all classes of an image.
+    images
+        uint8 (n, height, width) or (n, height, width, channels).
+
+    Raises
+    ------
+    ModelError
+        They differ by more than 0.003 (noise: 0.01), times a tenth of the largest logit where that is above 10.
+    """
+    shown = random_images(description) if images is None else images
+    exact = fixedpoint.decode(compile_model(description, modelformat.unpack(description, packed)).logits(shown))
+    pixels = torch.from_numpy(shown if shown.ndim == 4 else shown[..., None]).permute(0, 3, 1, 2)
+    table = torch.tensor(description.pixels, dtype=torch.float64) / (1 << FRACTION_BITS)
+    found = np.asarray(logits(table[pixels.int()].expand(-1, description.input[0], -1, -1)), dtype=np.float64)
+    difference = float(np.abs(_centred(found) - _centred(exact)).max())
+    bound = (ROUGH if images is None else EXACT) * max(1.0, float(np.abs(exact).max()) / 10)
+    if not difference <= bound:
+        which = "random" if images is None else "the given"
+        raise ModelError(
+            f"on {which} images float and integer logits differ by {difference:.4g}, allowed are {bound:.4g}",
+            "Compare the layers; very large weights or values lose digits, and forward() may do what no layer says",
+        )
+    return difference
+
+
+def random_images(description: ModelDescription) -> Images:
+    """Return images of noise in a model's shape, always the same, uint8 (8, height, width, channels)."""
+    channels, height, width = description.input
+    return np.random.default_rng(0).integers(0, 256, (RANDOM_IMAGES, height, width, channels), dtype=np.uint8)
+
+
+def _centred(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return logits without what log_softmax takes from all of an image alike."""
+    return np.asarray(logits - logits.mean(axis=1, keepdims=True))

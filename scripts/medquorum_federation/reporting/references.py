@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the same training reaches without the rule, and without attackers: simulated beside the run, at low priority."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from medquorum.errors import MedquorumError
+
+from ..options import Options
+
+__all__ = ["References"]
+
+UNDEFENDED, PEACEFUL = "no rule", "no attackers"
+LOWEST_PRIORITY = 19
+
+
+class References:
+    """Simulates the curves that a run is held against in a process of its own; use as a context manager.
+
+    Both accept every update; one with the run's attackers, one without. What the run itself is, is not simulated.
+    """
+
+    def __init__(self, options: Options, task: str, folder: Path) -> None:
+        self._place = folder / "references.json"
+        self._command = [sys.executable, "-m", __spec__.name if __spec__ else __name__]
+        self._command += [options.model_dump_json(), task, str(self._place)]
+        self._log = folder / "references.log"
+
+    def __enter__(self) -> References:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def curves(self, seconds: float) -> dict[str, list[float]]:
+        """Return the accuracies by round of what is done within ``seconds``, by name."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        found: dict[str, list[float]] = json.loads(self._place.read_text()) if self._place.exists() else {}
+        return found
+
+
+def _settings(options: Options) -> dict[str, Options]:
+    found = {}
+    if not options.without_adversaries and options.adversaries and not options.undefended:
+        found[UNDEFENDED] = options.model_copy(update={"undefended": True})
+    if not options.without_adversaries and options.adversaries:
+        found[PEACEFUL] = options.model_copy(update={"undefended": True, "without_adversaries": True})
+    return found
+
+
+def _simulate(options: Options, task: str, place: Path) -> None:
+    from ..simulation import Simulation  # torch takes seconds to import
+
+    found: dict[str, list[float]] = {}
+    for name, chosen in _settings(options).items():
+        with suppress(MedquorumError, ValueError):  # an attack that needs a network
+            found[name] = Simulation(chosen, task).run()["accuracy"]
+        part = place.with_suffix(".part")
+        part.write_text(json.dumps(found))
+        part.rename(place)
+
+
+if __name__ == "__main__":
+    os.nice(LOWEST_PRIORITY)
+    _simulate(Options.model_validate_json(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The study of rules: its trainings are the simulation's, its measures are what they say, nothing is computed twice."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from medquorum.clients.attacks.catalogue import OMNISCIENT
+from medquorum_federation.options import Options
+from medquorum_federation.simulation import Simulation
+from medquorum_federation.study.attackers import attacking, root_images
+from medquorum_federation.study.cell import Cell
+from medquorum_federation.study.defences import DEFENCES
+from medquorum_federation.study.federation import Federation
+from medquorum_federation.study.grids import GRIDS
+from medquorum_federation.study.measures import attack_success, harm, model_quality, share_of
+from medquorum_federation.study.results import Results
+from medquorum_federation.study.run import run_grid
+from medquorum_federation.study.summary import grouped, paired, spread
+from medquorum_federation.study.tables import report
+from medquorum_federation.study.training import run_cell
+
+SMALL = Cell(data="digits", rounds=2, epochs=3, batch=16, hospitals=5, verification=200)
+
+
+@pytest.fixture(scope="module")
+def federation() -> Federation:
+    return Federation(SMALL, None)
+
+
+@pytest.mark.parametrize(("rule", "options"), [("strict", {}), ("prefix", {"slack": 5}), ("none", {})])
+def test_a_training_ends_in_the_simulations_model(rule: str, options: dict[str, int], federation: Federation) -> None:
+    attacked = {"attack": "random-labels", "attackers": 2, "rule": rule}
+    found = run_cell(SMALL.model_copy(update=attacked), federation)
+    same = {"data": "digits", "rounds": 2, "epochs": 3, "batch": 16, "hospitals": 5, "verification_images": 200}
+    chosen = Options.model_validate(
+        same | options | {"adversaries": 2, "adversary_set": "fixed", "attack": "random-labels", "rule": rule}
+    )
+    expected = Simulation(chosen, task=federation.task).run()
+    assert found["model_hash"] == expected["model_hash"]
+    honest = [name for name in found["refused"] if name not in found["poisoned"]]
+    assert sum(found["refused"][name] for name in honest) == expected["honest_refused"]
+
+
+@pytest.mark.parametrize("rule", sorted(DEFENCES))
+def test_every_defence_decides_and_no_weight_is_lost(rule: str, federation: Federation) -> None:
+    cell = SMALL.model_copy(update={"rule": rule, "attack": "min-max", "attackers": 2, "rounds": 1})
+    found = run_cell(cell, federation)
+    assert 0 <= found["accuracy"][-1] <= 1
+    assert found["poisoned_share"] is None or -1e-9 <= found["poisoned_share"] <= 1 + 1e-9
+    if rule == "honest":
+        assert found["poisoned_share"] == 0
+
+
+@pytest.mark.parametrize("attack", [*OMNISCIENT, "collusion", "copy", "replay", "free-rider-delta", "nan"])
+def test_every_attack_runs_against_direction(attack: str, federation: Federation) -> None:
+    found = run_cell(Cell.model_validate(SMALL.model_dump() | {"attack": attack, "attackers": 2}), federation)
+    assert len(found["accuracy"]) == 3
+    assert found["poisoned"] == sorted(attacking(SMALL.model_copy(update={"attackers": 2})))
+
+
+def test_nobody_is_harmed_by_what_has_no_weight(federation: Federation) -> None:
+    cell = SMALL.model_copy(update={"attack": "nan", "attackers": 2, "rounds": 3})
+    found = run_cell(cell, federation)
+    assert found["poisoned_share"] == 0
+    assert [item["accuracy"] for item in found["harms"]] == [0.0]
+
+
+def test_harm_is_paired_by_image() -> None:
+    given = np.array([0, 1, 0, 1])
+    clean = np.array([[2.0, 0.0], [0.0, 2.0], [2.0, 0.0], [0.0, 2.0]])
+    worse = np.array([[0.0, 2.0], [0.0, 2.0], [2.0, 0.0], [0.0, 2.0]])
+    found = harm(given, worse, clean)
+    assert found["accuracy"] == 0.25
+    assert found["margin"] == 1.0
+    # One of four differs by 1: mean 1/4, deviation sqrt(3)/4, error sqrt(3)/8.
+    assert found["accuracy_z"] == pytest.approx(2 / np.sqrt(3))
+    assert harm(given, clean, clean) == {"accuracy": 0.0, "accuracy_z": 0.0, "margin": 0.0, "margin_z": 0.0}
+
+
+def test_quality_by_hand(federation: Federation) -> None:
+    test = federation.test
+    perfect = np.eye(10)[test.labels]
+    assert model_quality(federation, perfect) == {
+        "accuracy": 1.0,
+        "balanced": 1.0,
+        "worst_class": 1.0,
+        "worst_hospital": pytest.approx(1.0),
+    }
+    blind = perfect.copy()
+    blind[test.labels == 3] = np.eye(10)[4]
+    found = model_quality(federation, blind)
+    assert found["balanced"] == pytest.approx(0.9)
+    assert found["worst_class"] == 0
+    most = max(np.mean(shard.labels == 3) for shard in federation.shards.values())
+    assert found["worst_hospital"] == pytest.approx(1 - most)
+
+
+def test_success_counts_what_the_attacker_wants(federation: Federation) -> None:
+    images = int((federation.test.labels != 0).sum())
+    assert attack_success(federation, "badnets", federation.first)[1] == images  # type: ignore[index]
+    assert attack_success(federation, "pairwise-flip", federation.first)[1] == len(federation.test)  # type: ignore[index]
+    assert attack_success(federation, "alie", federation.first) is None
+    assert share_of(None, frozenset()) is None
+    assert share_of({"A": 0.25, "B": 0.75}, frozenset({"B"})) == 0.75
+
+
+def test_wrong_roots_are_not_the_verification_set(federation: Federation) -> None:
+    clean = federation.verification
+    for root in ("mislabelled", "shifted", "poisoned", "one-missing"):
+        changed = root_images(Cell.model_validate(SMALL.model_dump() | {"root": root}), federation)
+        assert len(changed) != len(clean) or not (
+            np.array_equal(changed.pixels, clean.pixels) and np.array_equal(changed.labels, clean.labels)
+        )
+
+
+@pytest.mark.parametrize("name", sorted(GRIDS))
+def test_no_two_cells_of_a_grid_share_a_file(name: str, tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    cells = list(dict.fromkeys(GRIDS[name]([0, 1])))
+    assert len({results.place(cell) for cell in cells}) == len(cells)
+    assert {cell.rule for cell in cells} <= set(DEFENCES)
+
+
+def test_nothing_is_computed_twice_and_the_report_tells_it(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    cells = [
+        SMALL.model_copy(update={"rule": rule, "rounds": 1} | attacked)
+        for attacked in ({}, {"attack": "pairwise-flip", "attackers": 2})
+        for rule in ("direction", "honest", "root-alone", "mean")
+    ]
+    run_grid(cells, None, results, Console(quiet=True))
+    written = {cell: results.place(cell).stat().st_mtime_ns for cell in cells}
+    run_grid(cells, None, results, Console(quiet=True))
+    assert {cell: results.place(cell).stat().st_mtime_ns for cell in cells} == written
+    text = report("a test", [(cell, found) for cell in cells if (found := results.read(cell))])
+    assert "digits-iid-pairwise-flip-40" in text
+    assert text.count("| direction |") >= 2
+
+
+def test_differences_are_over_shared_seeds() -> None:
+    assert spread([0.5]).half == 0
+    assert spread([0.4, 0.6]).half == pytest.approx(12.71 * 0.1)
+    one = {0: {"final_accuracy": 0.9}, 1: {"final_accuracy": 0.8}}
+    other = {1: {"final_accuracy": 0.7}, 2: {"final_accuracy": 0.1}}
+    found = paired(one, other)
+    assert found is not None
+    assert found.mean == pytest.approx(0.1)
+    assert paired(one, {}) is None
+
+
+def test_references_are_shared_by_all_attacks() -> None:
+    result = {"final_accuracy": 0.5}
+    cells = [Cell(rule="honest", attack=attack, attackers=3) for attack in ("alie", "ipm")]
+    assert len(grouped([(cell, result) for cell in cells])) == 1

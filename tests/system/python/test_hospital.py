@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A hospital that takes part from Python."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from medquorum.clients.data.images import read_shard
+from medquorum.errors import StartTimeout
+from medquorum.hospital import Context, HospitalTask, connect
+from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.federation.federation import Federation
+
+Coordinated = Callable[[], AbstractContextManager[None]]
+Events = list[dict[str, Any]]
+Data = tuple[torch.Tensor, torch.Tensor]
+
+
+@pytest.fixture
+def events() -> Events:
+    return []
+
+
+@pytest.fixture
+def task(fed: Federation, events: Events) -> Iterator[HospitalTask]:
+    state = fed.state("Hospital1")
+    with connect(fed.running.profile("Hospital1"), state=state, on_event=lambda one: events.append(dict(one))) as made:
+        yield made.task(fed.name)
+
+
+@pytest.fixture
+def data(fed: Federation) -> Data:
+    images = read_shard(fed.folder / "Hospital1.npz")
+    return torch.from_numpy(images.pixels).float() / 255, torch.from_numpy(images.labels)
+
+
+class Net(nn.Module):
+    """The task's mlp, as a hospital would write it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(64, 16)
+        self.fc2 = nn.Linear(16, 10)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        hidden: torch.Tensor = self.fc2(functional.relu(self.fc1(inputs.flatten(1))))
+        return hidden
+
+
+def train(module: nn.Module, data: Data, context: Context | None = None) -> nn.Module:
+    optimizer = torch.optim.SGD([*module.parameters()][2:], lr=0.1, momentum=0.9)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(module(data[0]), data[1], label_smoothing=0.1)
+        loss.backward()
+        optimizer.step()
+        if context is not None:
+            context.log(loss=loss.item())
+    return module
+
+
+def test_an_update_from_a_notebook_is_judged(
+    fed: Federation, task: HospitalTask, data: Data, coordinated: Coordinated
+) -> None:
+    with coordinated():
+        base = next(task.each_round(60))
+        update = task.submit(train(base.load_into(Net()), data))
+        verdict = update.wait(60)
+    assert verdict.accepted, verdict
+    assert verdict.round == update.round == fed.current.round
+    row = task.history()[-1]
+    assert (row.outcome, row.state) == ("accepted", "closed")
+    latest = task.model()
+    assert latest.hash == row.model
+    frozen = [name for name in base.integers() if name.startswith("fc1")]
+    own = np.frombuffer(
+        (fed.task_folder("Hospital1") / "updates" / f"{update.round:06d}" / "parameters.bin").read_bytes(), "<i4"
+    )
+    size = sum(base.integers()[name].size for name in frozen)
+    assert np.array_equal(own[:size], np.frombuffer(base.packed, "<i4")[:size])
+    assert not np.array_equal(own[size:], np.frombuffer(base.packed, "<i4")[size:])
+
+
+def test_a_task_is_followed_in_one_call_whatever_the_function_does(
+    fed: Federation, task: HospitalTask, data: Data, events: Events, close_without_first: Callable[[int], None]
+) -> None:
+    turns = iter(["raises", "nan", "good"])
+
+    def sometimes(module: nn.Module, given: Data, context: Context) -> nn.Module:
+        turn = next(turns)
+        if turn == "raises":
+            raise RuntimeError("no such column: age")
+        if turn == "nan":
+            with torch.no_grad():
+                next(module.parameters()).fill_(float("nan"))
+        return train(module, given, context) if turn == "good" else module
+
+    def error_rate(module: nn.Module) -> dict[str, float]:
+        return {"error": float((module(data[0]).argmax(1) != data[1]).float().mean())}
+
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(task.run(sometimes, data, error_rate, module=Net())))
+    thread.start()
+    rounds = []
+    for _ in range(2):
+        rounds.append(fed.opened())
+        await_event(events, "training_failed", rounds[-1])
+        close_without_first(rounds[-1])
+    rounds.append(fed.opened())
+    fed.finished()
+    await_event(events, "verdict", rounds[2])
+    task.stop()
+    thread.join(60)
+    assert found == [None]
+    failed = {event["round"]: event["cause"] for event in events if event["event"] == "training_failed"}
+    assert list(failed) == rounds[:2]
+    assert "no such column: age" in failed[rounds[0]]
+    assert "NaN or infinity" in failed[rounds[1]]
+    assert [fed.msp("Hospital1") in fed.status(number).updates for number in rounds] == [False, False, True]
+    verdicts = {event["round"]: event["accepted"] for event in events if event["event"] == "verdict"}
+    assert {number: verdicts.get(number) for number in rounds} == dict(zip(rounds, [None, None, True], strict=True))
+    assert {event["round"] for event in events if event["event"] == "metrics"} == {rounds[2]}
+    assert all(0 <= event["error"] <= 1 for event in events if event["event"] == "global_model")
+
+
+def await_event(events: Events, name: str, number: int) -> None:
+    def is_told() -> bool:
+        return any((one["event"], one.get("round")) == (name, number) for one in events)
+
+    try:
+        await_true(is_told, 100, f"no {name}")
+    except StartTimeout as error:
+        raise AssertionError(f"no {name} of round {number} among {events}") from error
+
+
+def test_a_function_of_the_command_line_is_ended_and_another_goes_on(
+    fed: Federation, close_without_first: Callable[[int], None]
+) -> None:
+    hospital = fed.start("Hospital1", "--train", "medquorum_testing.federation.own_functions:hang")
+    number = fed.opened()
+    process = hospital.wait_for("metrics", round=number)["metrics"]["process"]
+    close_without_first(number)
+    failure = hospital.wait_for("training_failed", round=number)
+    assert failure["cause"] == "the round closed before the training function returned"
+    await_true(lambda: not Path(f"/proc/{process}").exists(), 10, "the function's process goes on")
+    assert fed.msp("Hospital1") not in fed.status(number).updates
+    hospital.kill()
+    fed.start("Hospital1", "--train", "medquorum_testing.federation.own_functions:fit")
+    number = fed.opened()
+    fed.finished()
+    assert hospital.wait_for("verdict", round=number)["accepted"]
+
+
+def test_a_function_that_is_not_there_is_told_at_once(fed: Federation) -> None:
+    hospital = fed.start("Hospital1", "--train", "medquorum_testing.federation.own_functions:fti")
+    assert hospital.exit_code(200) == 10
+    assert "has no attribute 'fti'" in hospital.log
