@@ -37,7 +37,9 @@ Measure = Callable[[Stage, int], list[float]]
 def python_client(organisation: Organisation) -> Measure:
     """Measure our client: milliseconds of each of ``count`` calls."""
     identity = organisation.identity()
-    channel = gateway.tls_channel(organisation.endpoint, organisation.roots, organisation.server_name)
+    channel = gateway.tls_channel(
+        organisation.endpoint, organisation.roots, organisation.server_name, client=organisation.tls
+    )
     connected = gateway.connect(
         channel, gateway.X509Identity(identity.msp_id, identity.certificate), gateway.private_key_signer(identity.key)
     )

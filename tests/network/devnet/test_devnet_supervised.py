@@ -71,13 +71,14 @@ def test_silent_connections_to_the_devnet_end(running: RunningNetwork) -> None:
 
 
 def test_an_organisation_is_switched_off_and_on(running: RunningNetwork) -> None:
-    peer = running.consortium.organisation("Hospital1").peer
-    assert peer is not None
-    assert serves(peer.operations_port)
+    one = running.consortium.organisation("Hospital1")
+    assert one.peer is not None
+    port, tls = one.peer.operations_port, running.folder.node_tls(one)
+    assert serves(port, tls)
     assert running.stop("Hospital1") == ["asset_1.0.hospital1.example.com"]
-    assert not serves(peer.operations_port)
+    assert not serves(port, tls)
     running.start("Hospital1")
-    await_true(lambda: serves(peer.operations_port), 10, "the peer is not back")
+    await_true(lambda: serves(port, tls), 10, "the peer is not back")
 
 
 def test_a_killed_devnet_comes_back(running: RunningNetwork) -> None:

@@ -18,7 +18,7 @@ from fabric_protos.common.common_pb2 import Envelope
 from fabric_protos.discovery.protocol_pb2 import SignedRequest
 from fabric_protos.peer.proposal_pb2 import SignedProposal
 
-from medquorum.gateway import CommitError, Contract, EndorseError, Gateway, GatewayError, tls_channel
+from medquorum.gateway import CommitError, Contract, EndorseError, Gateway, GatewayError, read_profile, tls_channel
 from medquorum.network.devnet.switch import State, switch
 from medquorum_testing.network.devnet_process import DevnetProcess
 
@@ -104,7 +104,9 @@ def test_other_services_are_unimplemented(shared: DevnetProcess) -> None:
         "/protos.Snapshot/QueryPendings": Envelope(),
         "/gossip.Gossip/Ping": Envelope(),
     }
-    with tls_channel(organisation.peer.address, shared.folder.tls_ca(organisation).read_bytes()) as channel:
+    own = read_profile(shared.folder.profile(organisation)).tls()
+    roots = shared.folder.tls_ca(organisation).read_bytes()
+    with tls_channel(organisation.peer.address, roots, client=own) as channel:
         for method, request in methods.items():
             call = channel.unary_unary(method, request_serializer=lambda message: message.SerializeToString())
             with pytest.raises(grpc.RpcError) as raised:

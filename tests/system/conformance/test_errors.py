@@ -69,7 +69,7 @@ def test_evaluate_on_another_organisation(client1: ScenarioClient, org2: Organis
 
 
 def test_an_unknown_endorsing_organisation(client1: ScenarioClient, org1: Organisation, key: str) -> None:
-    unknown = Organisation("No", "NoMSP", "", "", b"", org1.folder)
+    unknown = Organisation("No", "NoMSP", "", "", b"", org1.tls, org1.folder)
     with fails("endorse", "UNAVAILABLE"):
         client1.submit("Put", key, "1", organisations=[org1, unknown])
     with fails("", "FAILED_PRECONDITION"):

@@ -129,7 +129,8 @@ def test_hospitals_cannot_send_what_verifiers_and_the_coordinator_send(fed: Fede
 def contract_as(fed: Federation, one: Organisation, identity: X509Identity, key: bytes) -> Iterator[Contract]:
     """Connect to an organisation's peer under any identity."""
     profile = read_profile(fed.running.profile(one.name))
-    with tls_channel(profile.endpoint, profile.root_certificates, profile.server_name) as channel:
+    tls = profile.tls()
+    with tls_channel(profile.endpoint, profile.root_certificates, profile.server_name, client=tls) as channel:
         gateway = connect(channel, identity, private_key_signer(key), endorse_timeout=60)
         yield gateway.get_network("mychannel").get_contract("medquorum")
 

@@ -169,9 +169,10 @@ class Connection:
         self._contract: Contract | None = None
 
     def connect(self, peer: Organisation) -> None:
-        channel = tls_channel(peer.endpoint, peer.roots, peer.server_name)
+        channel = tls_channel(peer.endpoint, peer.roots, peer.server_name, client=peer.tls)
         self._open.callback(channel.close)
-        self._gateway = connect(channel, self._identity, self._signer)
+        bound = peer.tls.hash
+        self._gateway = connect(channel, self._identity, self._signer, tls_client_certificate_hash=bound)
 
     def use_network(self, channel: str) -> None:
         assert self._gateway is not None

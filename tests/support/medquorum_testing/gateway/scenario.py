@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
+from medquorum.gateway import TlsIdentity
+
 CHANNEL = "mychannel"
 CHAINCODE = "asset"
 BlockKind = Literal["full", "filtered", "private"]
@@ -34,6 +36,7 @@ class Organisation:
     endpoint: str
     server_name: str
     roots: bytes = field(repr=False)
+    tls: TlsIdentity = field(repr=False)
     folder: Path
 
     @classmethod
@@ -41,6 +44,7 @@ class Organisation:
         document = json.loads(profile.read_text())
         name = document["client"]["organization"]
         own = document["organizations"][name]
+        pair = document["client"]["tlsCerts"]["client"]
         peer = document["peers"][own["peers"][0]]
         return cls(
             name,
@@ -48,6 +52,7 @@ class Organisation:
             peer["url"].removeprefix("grpcs://"),
             peer["grpcOptions"]["ssl-target-name-override"],
             peer["tlsCACerts"]["pem"].encode(),
+            TlsIdentity(*((profile.parent / pair[kind]["path"]).read_bytes() for kind in ("cert", "key"))),
             profile.parent,
         )
 

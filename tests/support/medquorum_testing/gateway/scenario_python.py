@@ -67,11 +67,14 @@ class PythonStream:
 
 class PythonClient:
     def __init__(self, organisation: Organisation, identity: Identity, *, signs: bool = True) -> None:
-        self._channel = gateway.tls_channel(organisation.endpoint, organisation.roots, organisation.server_name)
+        self._channel = gateway.tls_channel(
+            organisation.endpoint, organisation.roots, organisation.server_name, client=organisation.tls
+        )
         self._gateway = gateway.connect(
             self._channel,
             gateway.X509Identity(identity.msp_id, identity.certificate),
             gateway.private_key_signer(identity.key) if signs else None,
+            tls_client_certificate_hash=organisation.tls.hash,
         )
         self._network = self._gateway.get_network(CHANNEL)
 

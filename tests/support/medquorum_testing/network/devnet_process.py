@@ -9,8 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from medquorum.gateway import Gateway, connect_profile
 from medquorum.network.consortium.consortium import Consortium, Organisation, sample, write
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.identity import crypto, profiles
+from medquorum.network.supervision.health import operations
 from medquorum_testing.network.networks import ASSET_CHAINCODE, free_port_base
 
 CHAINCODE_ID = "asset_1.0:" + "0" * 64
@@ -99,17 +99,14 @@ class DevnetProcess:
         )
 
     def health(self, name: str) -> int:
-        peer = self.organisation(name).peer
-        assert peer is not None
-        try:
-            with urllib.request.urlopen(f"http://{peer.host}:{peer.operations_port}/healthz", timeout=5) as answer:
-                status = answer.status
-        except urllib.error.HTTPError as error:
-            status = error.code
-            error.close()
-        except OSError:
-            status = 0
-        return int(status)
+        one = self.organisation(name)
+        assert one.peer is not None
+        with closing(operations(one.peer.host, one.peer.operations_port, self.folder.node_tls(one))) as connection:
+            try:
+                connection.request("GET", "/healthz")
+                return connection.getresponse().status
+            except OSError:
+                return 0
 
     def gateway(self, name: str = "VerifierA") -> Gateway:
         organisation = self.organisation(name)

@@ -14,7 +14,7 @@ Stands alone: it needs no other package of this project.
 """
 
 from medquorum.gateway.blocks import BlockEventsRequest, BlockKind
-from medquorum.gateway.channel import tls_channel
+from medquorum.gateway.channel import TlsIdentity, tls_channel
 from medquorum.gateway.checkpoint import Checkpoint, FileCheckpointer, InMemoryCheckpointer
 from medquorum.gateway.client import Deadlines
 from medquorum.gateway.commit import Commit, Status, SubmittedTransaction
@@ -73,6 +73,7 @@ __all__ = [
     "Submissions",
     "SubmitError",
     "SubmittedTransaction",
+    "TlsIdentity",
     "Transaction",
     "X509Identity",
     "chaincode_message",

@@ -65,7 +65,9 @@ def new_block_events_request(
     """Build the unsigned question for blocks."""
     now = Timestamp()
     now.FromNanoseconds(time.time_ns())
-    channel_header = ChannelHeader(type=HeaderType.DELIVER_SEEK_INFO, timestamp=now, channel_id=channel)
+    channel_header = ChannelHeader(
+        type=HeaderType.DELIVER_SEEK_INFO, timestamp=now, channel_id=channel, tls_cert_hash=client.tls_hash
+    )
     header = Header(
         channel_header=channel_header.SerializeToString(),
         signature_header=SignatureHeader(creator=client.identity.creator).SerializeToString(),

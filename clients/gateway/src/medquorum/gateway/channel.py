@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from medquorum.gateway.errors import ConfigError
 from medquorum.gateway.proxy import Proxy, route
 
-__all__ = ["shared_channel", "tls_channel"]
+__all__ = ["TlsIdentity", "shared_channel", "tls_channel"]
 
 MESSAGE_BYTES = 100 * 1024 * 1024
 # A peer cuts connections that ping more often than its keepalive.minInterval (60 s).
@@ -21,8 +25,35 @@ KEEPALIVE_TIMEOUT_MS = 20_000
 LONGEST_RECONNECT_MS = 5_000
 
 
+@dataclass(frozen=True)
+class TlsIdentity:
+    """What a client shows a peer that asks for a TLS certificate: its certificate and its key, PEM."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 of the certificate (DER), which a question for blocks is bound to.
+
+        Raises
+        ------
+        ConfigError
+            It is not PEM.
+        """
+        try:
+            certificate = x509.load_pem_x509_certificate(self.certificate)
+        except (ValueError, x509.InvalidVersion) as error:
+            raise ConfigError(f"The TLS client certificate cannot be read: {error}", "Give its PEM file") from error
+        return hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
+
+
 def tls_channel(
-    endpoint: str, root_certificates: bytes, server_name: str = "", proxy: Proxy = "environment"
+    endpoint: str,
+    root_certificates: bytes,
+    server_name: str = "",
+    proxy: Proxy = "environment",
+    client: TlsIdentity | None = None,
 ) -> grpc.Channel:
     """Make a TLS channel with Fabric's message limit (100 MiB) both ways and keepalive.
 
@@ -36,6 +67,8 @@ def tls_channel(
         The name in that certificate when it is not the host (``ssl-target-name-override``).
     proxy
         ``none``, ``environment`` or ``host:port``; loopback addresses are reached without one.
+    client
+        The client's own TLS certificate, for peers that ask for one.
     """
     options: list[tuple[str, str | int]] = [
         ("grpc.max_send_message_length", MESSAGE_BYTES),
@@ -50,7 +83,8 @@ def tls_channel(
     if server_name:
         options.append(("grpc.ssl_target_name_override", server_name))
         options.append(("grpc.default_authority", server_name))
-    return grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(root_certificates), options)
+    own = (client.key, client.certificate) if client else (None, None)
+    return grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(root_certificates, *own), options)
 
 
 @dataclass
@@ -59,15 +93,19 @@ class _Shared:
     users: int
 
 
-_channels: dict[tuple[str, bytes, str, Proxy], _Shared] = {}
+_channels: dict[tuple[str, bytes, str, Proxy, TlsIdentity | None], _Shared] = {}
 _lock = threading.Lock()
 
 
 def shared_channel(
-    endpoint: str, root_certificates: bytes, server_name: str = "", proxy: Proxy = "environment"
+    endpoint: str,
+    root_certificates: bytes,
+    server_name: str = "",
+    proxy: Proxy = "environment",
+    client: TlsIdentity | None = None,
 ) -> tuple[grpc.Channel, Callable[[], None]]:
     """Return the process' one channel to an endpoint, and what to call when done with it; the last user closes it."""
-    key = (endpoint, root_certificates, server_name, proxy)
+    key = (endpoint, root_certificates, server_name, proxy, client)
     with _lock:
         if key not in _channels:
             _channels[key] = _Shared(tls_channel(*key), 0)

@@ -47,10 +47,17 @@ class Client:
     """One identity's calls over one channel; safe to use from several threads."""
 
     def __init__(
-        self, channel: grpc.Channel, identity: SigningIdentity, deadlines: Deadlines, proxied: str = ""
+        self,
+        channel: grpc.Channel,
+        identity: SigningIdentity,
+        deadlines: Deadlines,
+        *,
+        tls_hash: bytes = b"",
+        proxied: str = "",
     ) -> None:
         """``proxied``: who named the proxy that the channel goes through, for the error where it does not."""
         self.identity = identity
+        self.tls_hash = tls_hash
         self._deadlines = deadlines
         self._proxied = proxied
         self._gateway = GatewayStub(channel)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Unpack
 
+from medquorum.gateway.channel import TlsIdentity
 from medquorum.gateway.client import Timeouts
 from medquorum.gateway.errors import ConfigError
 from medquorum.gateway.gateway import Gateway
@@ -22,6 +23,7 @@ def connect_environment(environment: Mapping[str, str], **timeouts: Unpack[Timeo
     Read are ``MSP_ID``, ``CRYPTO_PATH`` (an organisation's folder), ``KEY_DIRECTORY_PATH``, ``CERT_DIRECTORY_PATH``,
     ``TLS_CERT_PATH`` (by default User1's and peer0's below it), ``PEER_ENDPOINT`` (``host:port``) and
     ``PEER_HOST_ALIAS``. MSP id, endpoint, and either the first path or the three others must be given.
+    User1's TLS certificate is shown to the peer where ``CRYPTO_PATH`` has one.
 
     Raises
     ------
@@ -43,7 +45,10 @@ def connect_environment(environment: Mapping[str, str], **timeouts: Unpack[Timeo
     certificate = _first_file(path("CERT_DIRECTORY_PATH", f"{user}/signcerts"))
     key = _first_file(path("KEY_DIRECTORY_PATH", f"{user}/keystore"))
     roots = _read(path("TLS_CERT_PATH", f"peers/peer0.{domain}/tls/ca.crt"))
-    profile = Profile(msp_id, msp_id, msp_id, endpoint, roots, environment.get("PEER_HOST_ALIAS", ""))
+    tls = Path(crypto, "users", f"User1@{domain}", "tls")
+    own = TlsIdentity(_read(tls / "client.crt"), _read(tls / "client.key")) if (tls / "client.key").exists() else None
+    alias = environment.get("PEER_HOST_ALIAS", "")
+    profile = Profile(msp_id, msp_id, msp_id, endpoint, roots, alias, tls=lambda: own)
     return connect_peer(profile, X509Identity(msp_id, certificate), private_key_signer(key), **timeouts)
 
 

@@ -122,6 +122,7 @@ def connect(
     signer: Signer | None = None,
     *,
     hash: Hash = sha256,
+    tls_client_certificate_hash: bytes = b"",
     **timeouts: Unpack[Timeouts],
 ) -> Gateway:
     """Connect an identity over a channel (``tls_channel``) that the caller closes; nothing is sent yet.
@@ -134,11 +135,15 @@ def connect(
         What signs digests; without one, messages are signed off-line.
     hash
         The digest that is signed; SHA-256 is what peers check.
+    tls_client_certificate_hash
+        ``TlsIdentity.hash`` of the channel's client certificate; peers that ask for one want it in questions for
+        blocks.
     **timeouts
         ``evaluate_timeout`` (5), ``endorse_timeout`` (15), ``submit_timeout`` (5), ``commit_status_timeout`` (60):
         seconds each stage may take; every call can say otherwise.
     """
-    return Gateway(Client(channel, SigningIdentity(identity, signer, hash), Deadlines(**timeouts)))
+    signing = SigningIdentity(identity, signer, hash)
+    return Gateway(Client(channel, signing, Deadlines(**timeouts), tls_hash=tls_client_certificate_hash))
 
 
 def _parse(message: Any, content: bytes) -> Any:

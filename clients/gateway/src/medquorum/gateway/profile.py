@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 from urllib.parse import urlsplit
@@ -11,7 +13,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from medquorum.gateway.channel import shared_channel
+from medquorum.gateway.channel import TlsIdentity, shared_channel
 from medquorum.gateway.client import Client, Deadlines, Timeouts
 from medquorum.gateway.errors import ConfigError
 from medquorum.gateway.gateway import Gateway
@@ -22,11 +24,6 @@ from medquorum.gateway.wallet import read_identity
 __all__ = ["Profile", "connect_peer", "connect_profile", "read_profile"]
 
 
-class _Client(BaseModel):
-    organization: str
-    proxy: Proxy = "environment"
-
-
 class _Organization(BaseModel):
     mspid: str = Field(min_length=1)
     peers: list[str] = Field(min_length=1)
@@ -35,6 +32,21 @@ class _Organization(BaseModel):
 class _Certificates(BaseModel):
     path: str | None = None
     pem: str | list[str] | None = None
+
+
+class _TlsPair(BaseModel):
+    certificate: _Certificates = Field(alias="cert")
+    key: _Certificates
+
+
+class _TlsCertificates(BaseModel):
+    client: _TlsPair | None = None
+
+
+class _Client(BaseModel):
+    organization: str
+    proxy: Proxy = "environment"
+    tls: _TlsCertificates = Field(default_factory=_TlsCertificates, alias="tlsCerts")
 
 
 class _GrpcOptions(BaseModel):
@@ -56,7 +68,10 @@ class _File(BaseModel):
 
 @dataclass(frozen=True)
 class Profile:
-    """An organisation and its first peer, which is another's where it has none of its own (``peer_msp_id``)."""
+    """An organisation and its first peer, which is another's where it has none of its own (``peer_msp_id``).
+
+    ``tls`` reads the client's own TLS certificate and key, where there is one: who only reads a profile needs no key.
+    """
 
     name: str
     msp_id: str
@@ -65,6 +80,7 @@ class Profile:
     root_certificates: bytes
     server_name: str
     proxy: Proxy = "environment"
+    tls: Callable[[], TlsIdentity | None] = lambda: None
 
 
 def read_profile(path: Path | str) -> Profile:
@@ -93,9 +109,10 @@ def read_profile(path: Path | str) -> Profile:
         msp_id=organization.mspid,
         peer_msp_id=owner,
         endpoint=_endpoint(file, peer.url),
-        root_certificates=_roots(file, peer.roots),
+        root_certificates=_pem(file, peer.roots, "a peer's tlsCACerts"),
         server_name=peer.grpc_options.override or peer.grpc_options.hostname,
         proxy=stored.client.proxy,
+        tls=partial(_tls_identity, file, stored.client.tls.client),
     )
 
 
@@ -134,10 +151,14 @@ def connect_profile(
 
 def connect_peer(profile: Profile, identity: X509Identity, signer: Signer, **timeouts: Unpack[Timeouts]) -> Gateway:
     """Connect over the process' shared channel to a peer; closing the gateway lets the channel go."""
-    channel, release = shared_channel(profile.endpoint, profile.root_certificates, profile.server_name, profile.proxy)
+    own = profile.tls()
+    tls_hash = own.hash if own else b""
+    channel, release = shared_channel(
+        profile.endpoint, profile.root_certificates, profile.server_name, profile.proxy, own
+    )
     signing = SigningIdentity(identity, signer, sha256)
     proxied = route(profile.endpoint, profile.proxy).named_by
-    return Gateway(Client(channel, signing, Deadlines(**timeouts), proxied), release)
+    return Gateway(Client(channel, signing, Deadlines(**timeouts), tls_hash=tls_hash, proxied=proxied), release)
 
 
 def _label(wallet: Path, label: str) -> str:
@@ -170,14 +191,21 @@ def _endpoint(file: Path, url: str) -> str:
     return parts.netloc
 
 
-def _roots(file: Path, certificates: _Certificates) -> bytes:
+def _tls_identity(file: Path, pair: _TlsPair | None) -> TlsIdentity | None:
+    if pair is None:
+        return None
+    what = "client.tlsCerts.client"
+    return TlsIdentity(_pem(file, pair.certificate, f"{what}.cert"), _pem(file, pair.key, f"{what}.key"))
+
+
+def _pem(file: Path, certificates: _Certificates, what: str) -> bytes:
     if certificates.pem:
         text = certificates.pem if isinstance(certificates.pem, str) else "\n".join(certificates.pem)
         return text.encode(errors="replace")  # what is not ASCII is no certificate
     if certificates.path:
-        root = file.parent / certificates.path
+        named = file.parent / certificates.path
         try:
-            return root.read_bytes()
+            return named.read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-            raise ConfigError(f"{file}: the TLS root {root} cannot be read: {error}") from error
-    raise ConfigError(f"{file}: a peer's tlsCACerts has neither path nor pem")
+            raise ConfigError(f"{file}: {what}: {named} cannot be read: {error}") from error
+    raise ConfigError(f"{file}: {what} has neither path nor pem")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import grpc
 import structlog
 from fabric_protos.gateway.gateway_pb2_grpc import add_GatewayServicer_to_server
@@ -10,7 +12,6 @@ from fabric_protos.peer.events_pb2_grpc import add_DeliverServicer_to_server
 
 from medquorum.errors import NetworkError
 from medquorum.network.consortium.consortium import Organisation
-from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.devnet.gateway.service import GatewayService
 from medquorum.network.devnet.peer.deliver_service import DeliverService
 from medquorum.network.devnet.peer.endorser import Endorser
@@ -33,24 +34,29 @@ log = structlog.get_logger(__name__)
 
 
 class PeerServer:
-    """Serves the gateway and the deliver service; every other service of a peer is UNIMPLEMENTED."""
+    """Serves the gateway and the deliver service; every other service of a peer is UNIMPLEMENTED.
+
+    It speaks to whoever shows a TLS certificate of an organisation of the channel (``client_roots``, PEM), with the
+    key in the node's folder ``tls``.
+    """
 
     def __init__(
         self,
         organisation: Organisation,
-        folder: NetworkFolder,
+        tls: Path,
+        client_roots: bytes,
         endorser: Endorser,
         gateway: GatewayService,
         deliver: DeliverService,
     ) -> None:
         if organisation.peer is None:
             raise NetworkError(f"{organisation.name} has no peer", "Give it one in consortium.toml")
-        tls = folder.node_tls(organisation)
+        self.tls = tls
         self.msp_id = organisation.msp_id
         self.operations = (organisation.peer.host, organisation.peer.operations_port)
         self._address = organisation.peer.address
         self._credentials = grpc.ssl_server_credentials(
-            [((tls / "server.key").read_bytes(), (tls / "server.crt").read_bytes())]
+            [((tls / "server.key").read_bytes(), (tls / "server.crt").read_bytes())], client_roots, True
         )
         self._endorser = endorser
         self._gateway = gateway

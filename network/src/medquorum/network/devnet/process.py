@@ -48,6 +48,7 @@ class Devnet:
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="committer")
         self._reconciling: dict[str, asyncio.Task[None]] = {}
         self.ledger = self._open()
+        self._client_roots = b"\n".join(root for one in self._application() for root in one.tls_roots)
         self._progress = Progress(self.ledger)
         channel = self._consortium.channel
         self._bft = self._consortium.consensus == "BFT"
@@ -119,9 +120,7 @@ class Devnet:
 
     def _open(self) -> Ledger:
         consortium, folder = self._consortium, self._folder
-        application = [
-            Msp.load(organisation.msp_id, folder.msp(organisation)) for organisation in consortium.organisations
-        ]
+        application = self._application()
         ordering = [Msp.load(organisation.msp_id, folder.msp(organisation)) for organisation in consortium.orderers]
         msps = Msps([*application, *ordering])
         peers = {
@@ -143,6 +142,9 @@ class Devnet:
         )
         ledger.genesis(genesis_envelope(consortium.channel.name, application, ordering, orderers if bft else ()))
         return ledger
+
+    def _application(self) -> list[Msp]:
+        return [Msp.load(one.msp_id, self._folder.msp(one)) for one in self._consortium.organisations]
 
     def _signer(self, organisation: Organisation) -> Signer:
         return Signer.load(organisation.msp_id, self._folder.node(organisation) / "msp")
@@ -167,11 +169,12 @@ class Devnet:
         )
         return PeerServer(
             organisation,
-            self._folder,
+            self._folder.node_tls(organisation),
+            self._client_roots,
             endorser,
             gateway,
             DeliverService(self.ledger, self._progress, organisation.msp_id),
         )
 
     def _operation(self, server: PeerServer) -> Operations:
-        return Operations(server.operations, lambda: server.up, partial(self.switch, server))
+        return Operations(server.operations, server.tls, lambda: server.up, partial(self.switch, server))

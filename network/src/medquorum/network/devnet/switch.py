@@ -14,6 +14,7 @@ import typer
 from medquorum.errors import MedquorumError, NetworkError
 from medquorum.network.consortium.consortium import load
 from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision.health import operations
 
 __all__ = ["State", "switch"]
 
@@ -35,10 +36,11 @@ def switch(folder: Path, organisation: str, state: State) -> None:
     NetworkError
         When the devnet does not answer.
     """
-    one = load(NetworkFolder(folder).consortium).organisation(organisation)
+    files = NetworkFolder(folder)
+    one = load(files.consortium).organisation(organisation)
     if one.peer is None:
         raise NetworkError(f"{one.name} has no peer")
-    connection = http.client.HTTPConnection(one.peer.host, one.peer.operations_port, timeout=TIMEOUT_SECONDS)
+    connection = operations(one.peer.host, one.peer.operations_port, files.node_tls(one), TIMEOUT_SECONDS)
     try:
         connection.request("PUT", f"/peer/{state.value}")
         status = connection.getresponse().status

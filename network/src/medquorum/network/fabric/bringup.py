@@ -68,12 +68,11 @@ def bring_up(
             nodes.orderer_process(orderer_of, consortium, folder, binaries).save(folder)
     with progress.step(f"{len(orderers)} orderers and {len(peers)} peers"):
         control.supervise(folder, organisation)
-        ports = {organisation.node: organisation.operations_port for organisation in orderers}
-        ports |= {one.node: one.peer.operations_port for one in peers if one.peer}
-        for node, port in ports.items():
-            await_true(
-                functools.partial(health.serves, port), START_SECONDS, f"{node} is not healthy", folder.log(node)
-            )
+        ports: list[tuple[AnyOrganisation, int]] = [(one, one.operations_port) for one in orderers]
+        ports += [(one, one.peer.operations_port) for one in peers if one.peer]
+        for one, port in ports:
+            healthy = functools.partial(health.serves, port, folder.node_tls(one))
+            await_true(healthy, START_SECONDS, f"{one.node} is not healthy", folder.log(one.node))
     create_channel(consortium, folder, binaries, progress, organisation)
 
 

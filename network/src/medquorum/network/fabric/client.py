@@ -30,12 +30,18 @@ class AdminClient:
         """Run ``peer ...`` as a user of the organisation, against its own peer."""
         if organisation.peer is None:
             raise ConfigError(f"{organisation.name} has no peer", "Name an organisation that runs one")
+        tls = self.folder.user(organisation, user) / "tls"
+        if "--cafile" in arguments:  # the flags of an orderer, which asks for a certificate as the peers do
+            pair = ["--certfile", str(tls / "client.crt"), "--keyfile", str(tls / "client.key")]
+            arguments = (*arguments, "--clientauth", *pair)
         env = {
             "FABRIC_CFG_PATH": str(self.folder.config / organisation.node),
             "CORE_PEER_ADDRESS": organisation.peer.address,
             "CORE_PEER_LOCALMSPID": organisation.msp_id,
             "CORE_PEER_MSPCONFIGPATH": str(self.folder.user(organisation, user) / "msp"),
             "CORE_PEER_TLS_ROOTCERT_FILE": str(self.folder.tls_ca(organisation)),
+            "CORE_PEER_TLS_CLIENTCERT_FILE": str(tls / "client.crt"),
+            "CORE_PEER_TLS_CLIENTKEY_FILE": str(tls / "client.key"),
             "FABRIC_LOGGING_SPEC": logging,
         }
         return self.binaries.run("peer", *arguments, env=env)

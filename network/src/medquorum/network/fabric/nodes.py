@@ -48,8 +48,8 @@ def orderer_process(
 
 def _peer(organisation: Organisation, peer: Peer, folder: NetworkFolder) -> Document:
     tls, data, bind = folder.node_tls(organisation), folder.data(organisation.node), _bind(peer.host)
-    root = {"file": str(tls / "ca.crt")}
-    files = {"cert": {"file": str(tls / "server.crt")}, "key": {"file": str(tls / "server.key")}, "rootcert": root}
+    files = {"cert": {"file": str(tls / "server.crt")}, "key": {"file": str(tls / "server.key")}}
+    roots = {"clientRootCAs": {"files": [str(folder.tls_ca(organisation))]}}
     return {
         "peer": {
             "id": organisation.node,
@@ -57,7 +57,7 @@ def _peer(organisation: Organisation, peer: Peer, folder: NetworkFolder) -> Docu
             "address": peer.address,
             "chaincodeListenAddress": f"{LOOPBACK}:{peer.chaincode_listen_port}",
             "gossip": {"bootstrap": peer.address, "endpoint": peer.address, "externalEndpoint": peer.address},
-            "tls": files,
+            "tls": files | roots | {"rootcert": {"file": str(tls / "ca.crt")}},
             "fileSystemPath": str(data),
             "mspConfigPath": str(folder.node(organisation) / "msp"),
             "localMspId": organisation.msp_id,
@@ -72,30 +72,31 @@ def _peer(organisation: Organisation, peer: Peer, folder: NetworkFolder) -> Docu
             ]
         },
         "ledger": {"snapshots": {"rootDir": str(data / "snapshots")}},
-        "operations": {"listenAddress": f"{LOOPBACK}:{peer.operations_port}", "tls": {"enabled": False}},
+        "operations": {
+            "listenAddress": f"{LOOPBACK}:{peer.operations_port}",
+            "tls": {"enabled": True, "clientAuthRequired": True} | files | roots,
+        },
     }
 
 
 def _orderer(organisation: OrdererOrganisation, consortium: Consortium, folder: NetworkFolder) -> Document:
     tls, data, bind = folder.node_tls(organisation), folder.data(organisation.node), _bind(organisation.host)
     files = {"Certificate": str(tls / "server.crt"), "PrivateKey": str(tls / "server.key")}
+    own = files | {"ClientRootCAs": [str(folder.tls_ca(organisation))]}
     roots = [str(folder.tls_ca(other)) for other in consortium.orderers]
     return {
         "General": {
             "ListenAddress": bind,
             "ListenPort": organisation.port,
-            "TLS": files | {"RootCAs": roots},
+            "TLS": files | {"RootCAs": roots, "ClientRootCAs": roots},
             "Cluster": {"ClientCertificate": files["Certificate"], "ClientPrivateKey": files["PrivateKey"]},
             "LocalMSPDir": str(folder.node(organisation) / "msp"),
             "LocalMSPID": organisation.msp_id,
         },
         "FileLedger": {"Location": str(data)},
         "Consensus": {"WALDir": str(data / "wal"), "SnapDir": str(data / "snapshots")},
-        "Operations": {"ListenAddress": f"{LOOPBACK}:{organisation.operations_port}"},
-        "Admin": {
-            "ListenAddress": f"{LOOPBACK}:{organisation.admin_port}",
-            "TLS": files | {"ClientRootCAs": [str(folder.tls_ca(organisation))]},
-        },
+        "Operations": {"ListenAddress": f"{LOOPBACK}:{organisation.operations_port}", "TLS": own},
+        "Admin": {"ListenAddress": f"{LOOPBACK}:{organisation.admin_port}", "TLS": own},
     }
 
 

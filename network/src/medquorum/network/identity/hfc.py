@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connection profile and wallet as fabric-sdk-py (hfc) reads them.
 
-hfc differs from the other SDKs: addresses have no scheme, users are named in the profile by the paths of their files,
-and a wallet identity is a folder of two PEM files. It also keeps state of its own in a folder the profile names,
-private keys included, in files that all may read; so that folder is closed to others.
+hfc differs from the other SDKs: addresses have no scheme, each node names the TLS client certificate, users are named
+in the profile by the paths of their files, and a wallet identity is a folder of two PEM files. It also keeps state of
+its own in a folder the profile names, private keys included, in files that all may read; so that folder is closed to
+others.
 """
 
 from __future__ import annotations
@@ -40,18 +41,23 @@ def profile(folder: NetworkFolder, one: Organisation, document: Document, users:
         user: {"cert": str(folder.certificate(one, user)), "private_key": str(folder.key(one, user))} for user in users
     }
     organisation = document["organizations"][one.name] | {"users": named}
+    home = folder.organisation(one)
+    pair = document["client"].get("tlsCerts", {}).get("client", {})
+    tls = {f"client{kind.capitalize()}": {"path": str(home / file["path"])} for kind, file in pair.items()}
     return document | {
         "client": document["client"] | {"credentialStore": {"path": store, "cryptoStore": {"path": store}}},
         "organizations": document["organizations"] | {one.name: organisation},
-        "orderers": _without_scheme(document["orderers"]),
-        "peers": _without_scheme(document["peers"]),
+        "orderers": _nodes(document["orderers"], tls),
+        "peers": _nodes(document["peers"], tls),
     }
 
 
-def _without_scheme(nodes: Document) -> Document:
+def _nodes(nodes: Document, tls: Document) -> Document:
+    """Return the nodes without a scheme in their addresses, with the certificate to show to them."""
     return {
         name: {
             key: value.removeprefix("grpcs://") if key in ("url", "eventUrl") else value for key, value in node.items()
         }
+        | tls
         for name, node in nodes.items()
     }

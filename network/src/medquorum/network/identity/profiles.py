@@ -69,6 +69,7 @@ def profile(consortium: Consortium, folder: NetworkFolder, organisation: Organis
         "x-type": "hlfv1",
         "client": {
             "organization": organisation.name,
+            **_client_tls(folder, organisation),
             "connection": {"timeout": {"peer": {"endorser": "300"}, "orderer": "300"}},
         },
         "channels": {
@@ -99,6 +100,17 @@ def wallet_identity(folder: NetworkFolder, organisation: Organisation, user: str
         "type": "X.509",
         "version": 1,
     }
+
+
+def _client_tls(folder: NetworkFolder, organisation: Organisation) -> Document:
+    """Return the certificate that every port asks for: a user's, where its key is here; paths from the profile on."""
+    for user in reversed([user for user, _ in USERS]):
+        tls = folder.user(organisation, user) / "tls"
+        if (tls / "client.key").exists():
+            home = tls.relative_to(folder.organisation(organisation)).as_posix()
+            pair = {"cert": {"path": f"{home}/client.crt"}, "key": {"path": f"{home}/client.key"}}
+            return {"tlsCerts": {"client": pair}}
+    return {}
 
 
 def _endpoint(organisation: AnyOrganisation, address: str, folder: NetworkFolder, kind: str) -> Document:

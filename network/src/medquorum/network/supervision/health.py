@@ -7,15 +7,27 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
+from pathlib import Path
 
-__all__ = ["listens", "serves"]
+from medquorum.network.consortium.consortium import LOOPBACK
+
+__all__ = ["listens", "operations", "serves"]
 
 TIMEOUT = 2.0  # seconds
 
 
-def serves(operations_port: int) -> bool:
+def operations(host: str, port: int, tls: Path, seconds: float = TIMEOUT) -> http.client.HTTPSConnection:
+    """Return a connection to a node's operations address, with the node's own TLS certificate (its folder ``tls``)."""
+    trusted = ssl.create_default_context(cafile=tls / "ca.crt")
+    trusted.check_hostname = False  # the port says which node it is; a certificate need not name 127.0.0.1
+    trusted.load_cert_chain(tls / "server.crt", tls / "server.key")
+    return http.client.HTTPSConnection(host, port, context=trusted, timeout=seconds)
+
+
+def serves(operations_port: int, tls: Path) -> bool:
     """Ask a peer's or orderer's own health check (``/healthz`` of its operations address)."""
-    connection = http.client.HTTPConnection("127.0.0.1", operations_port, timeout=TIMEOUT)
+    connection = operations(LOOPBACK, operations_port, tls)
     with contextlib.closing(connection):
         try:
             connection.request("GET", "/healthz")

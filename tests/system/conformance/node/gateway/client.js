@@ -105,7 +105,8 @@ const blockReaders = {
 
 const operations = {
     connect(request) {
-        const client = new grpc.Client(request.endpoint, grpc.credentials.createSsl(bytes(request.roots)), {
+        const pair = [bytes(request.tls_key), bytes(request.tls_certificate)];
+        const client = new grpc.Client(request.endpoint, grpc.credentials.createSsl(bytes(request.roots), ...pair), {
             'grpc.ssl_target_name_override': request.server_name,
             'grpc.default_authority': request.server_name,
             'grpc.max_send_message_length': MESSAGE_BYTES,
@@ -116,6 +117,7 @@ const operations = {
             client,
             identity: { mspId: request.msp_id, credentials: bytes(request.certificate) },
             hash: gateway.hash.sha256,
+            tlsClientCertificateHash: bytes(request.tls_hash),
             evaluateOptions: deadline(5),
             endorseOptions: deadline(15),
             submitOptions: deadline(5),

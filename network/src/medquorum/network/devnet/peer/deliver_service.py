@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -46,17 +48,17 @@ class DeliverService:
 
     async def Deliver(self, requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
         """Stream whole blocks."""
-        async for response in self._serve(requests, lambda block, _: DeliverResponse(block=block)):
+        async for response in self._serve(requests, context, lambda block, _: DeliverResponse(block=block)):
             yield response
 
     async def DeliverFiltered(self, requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
         """Stream transaction ids, codes and event names only."""
-        async for response in self._serve(requests, self._filtered):
+        async for response in self._serve(requests, context, self._filtered):
             yield response
 
     async def DeliverWithPrivateData(self, requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
         """Stream blocks with the private data that this peer holds and the caller may see."""
-        async for response in self._serve(requests, self._with_private_data):
+        async for response in self._serve(requests, context, self._with_private_data):
             yield response
 
     def _filtered(self, block: Any, caller: Identity) -> Any:
@@ -66,18 +68,19 @@ class DeliverService:
         found = private_data(self._ledger, block.header.number, self._msp_id, caller)
         return DeliverResponse(block_and_private_data=BlockAndPrivateData(block=block, private_data_map=found))
 
-    async def _serve(self, requests: AsyncIterator[Any], render: Render) -> AsyncIterator[Any]:
+    async def _serve(self, requests: AsyncIterator[Any], context: Context, render: Render) -> AsyncIterator[Any]:
+        binding = certificate_hash(context)
         async for envelope in requests:
             try:
-                async for response in self._blocks(envelope, render):
+                async for response in self._blocks(envelope, binding, render):
                     yield response
             except _Refused as refused:
                 yield DeliverResponse(status=refused.status)
                 return
             yield DeliverResponse(status=Status.SUCCESS)
 
-    async def _blocks(self, envelope: Any, render: Render) -> AsyncIterator[Any]:
-        caller, seek = self._request(envelope)
+    async def _blocks(self, envelope: Any, binding: bytes, render: Render) -> AsyncIterator[Any]:
+        caller, seek = self._request(envelope, binding)
         number, last = self._bounds(seek)
         while last is None or number <= last:
             if seek.behavior == SeekInfo.FAIL_IF_NOT_READY and number >= self._ledger.height:
@@ -89,7 +92,7 @@ class DeliverService:
             yield await asyncio.to_thread(render, block, caller)
             number += 1
 
-    def _request(self, envelope: Any) -> tuple[Identity, Any]:
+    def _request(self, envelope: Any, binding: bytes) -> tuple[Identity, Any]:
         try:
             payload = Payload.FromString(envelope.payload)
             channel = ChannelHeader.FromString(payload.header.channel_header)
@@ -98,6 +101,8 @@ class DeliverService:
         except DecodeError as error:
             raise _Refused(Status.BAD_REQUEST) from error
         if not channel.HasField("timestamp") or not in_time(channel.timestamp):
+            raise _Refused(Status.BAD_REQUEST)
+        if channel.tls_cert_hash != binding:  # taken from another's connection
             raise _Refused(Status.BAD_REQUEST)
         if channel.channel_id != self._ledger.channel_id:
             raise _Refused(Status.NOT_FOUND)
@@ -125,3 +130,9 @@ class DeliverService:
         if last is not None and last < first:
             raise _Refused(Status.BAD_REQUEST)
         return first, last
+
+
+def certificate_hash(context: Context) -> bytes:
+    """Return SHA-256 of the TLS certificate (DER) that a connection's client has shown."""
+    [pem] = context.auth_context()["x509_pem_cert"]
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode())).digest()

@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from medquorum.errors import NetworkError
 
@@ -14,14 +16,18 @@ __all__ = ["Operations"]
 
 Switch = Callable[[bool], Awaitable[None]]
 REQUEST_SECONDS = 5
+HANDSHAKE_SECONDS = 3
 REASONS = {200: "OK", 404: "Not Found", 503: "Service Unavailable"}
 
 
 class Operations:
-    """HTTP/1.1 without keep-alive; unauthenticated, so for this host only."""
+    """HTTP/1.1 without keep-alive, for whoever shows a TLS certificate of the organisation (``tls``: the node's)."""
 
-    def __init__(self, address: tuple[str, int], is_up: Callable[[], bool], switch: Switch) -> None:
+    def __init__(self, address: tuple[str, int], tls: Path, is_up: Callable[[], bool], switch: Switch) -> None:
         self._address = address
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls / "ca.crt")
+        self._context.verify_mode = ssl.CERT_REQUIRED
+        self._context.load_cert_chain(tls / "server.crt", tls / "server.key")
         self._is_up = is_up
         self._switch = switch
         self._server: asyncio.Server | None = None
@@ -35,7 +41,9 @@ class Operations:
             When the address cannot be had.
         """
         try:
-            self._server = await asyncio.start_server(self._serve, *self._address)
+            self._server = await asyncio.start_server(
+                self._serve, *self._address, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
         except OSError as error:
             host, port = self._address
             raise NetworkError(f"cannot listen at {host}:{port}: {error}", "Free the port") from error
