@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import grpc
@@ -28,6 +29,15 @@ UNAVAILABLE = Failure(grpc.StatusCode.UNAVAILABLE, "no quorum of orderers")
 @pytest.fixture
 def submissions(gateway: Gateway, tmp_path: Path) -> Submissions:
     return Submissions(gateway, tmp_path / "submissions", status_timeout=0.5)
+
+
+def test_the_folder_is_closed_to_others_whatever_the_umask(gateway: Gateway, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Submissions(gateway, tmp_path / "state" / "submissions")
+    finally:
+        os.umask(before)
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in ("state", "state/submissions")} == {0o700}
 
 
 def envelopes(service: FakeGateway) -> list[bytes]:

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -206,6 +207,21 @@ def test_a_configuration_is_an_orderers(made: MemoryChain, author: str, words: s
     made.configure(nothing, author=hospital if author == "admin" else made.ordering[0].admin)
     with pytest.raises(CheckFailed, match=words):
         list(chain_of(made).walk(0, 1))
+
+
+def test_a_peer_that_gives_another_block_than_was_asked_for_is_found(made: MemoryChain) -> None:
+    for number in range(4):
+        made.write(f"key{number}", b"1")
+    right = made.block_events
+
+    @contextmanager
+    def another(*, start_block: int, timeout: float) -> Iterator[Iterator[Any]]:
+        with right(start_block=start_block + 1 if start_block == 2 else start_block, timeout=timeout) as blocks:
+            yield blocks
+
+    made.block_events = another  # type: ignore[method-assign]
+    with pytest.raises(CheckFailed, match="gave block 3 for block 2"):
+        list(chain_of(made).walk(3, 4))
 
 
 def test_a_configuration_left_out_is_found(made: MemoryChain) -> None:

@@ -3,6 +3,7 @@
 
 import os
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -83,6 +84,25 @@ def test_what_was_sent_before_closing_arrives(listener, closes_first):
         assert ends[1 - closes_first].receive(5) == b"last" * (1 << 20)
         ends[1 - closes_first].close()
         closing_one.result(3)
+
+
+def test_a_party_that_goes_on_sending_does_not_hold_up_the_end(listener, monkeypatch):
+    monkeypatch.setattr("medquorum.verifier.service.party_connection._GRACE", 0.5)
+    first, second = pair(listener)
+    ending = threading.Event()
+
+    def flood():
+        while not ending.is_set():
+            second.send(b"more")
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(flood)
+        try:
+            pool.submit(first.close).result(10)
+        finally:
+            ending.set()
+            first.hang_up()
+    second.close()
 
 
 @pytest.mark.parametrize("killed", ["P0MSP", "P1MSP"])

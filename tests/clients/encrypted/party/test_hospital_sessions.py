@@ -11,9 +11,9 @@ import pytest
 
 from medquorum.clients.encrypted.party.agent import Party, PartyParts
 from medquorum.clients.encrypted.party.hospital_sessions import AT_ONCE, ConfirmedShares, HospitalSessions
-from medquorum.clients.runtime.reconcile import LoopControl
+from medquorum.clients.runtime.reconcile import LoopControl, interrupted
 from medquorum.clients.runtime.task_run import TaskRun
-from medquorum.errors import ContractError, DataError, ProtocolError
+from medquorum.errors import ConfigError, ContractError, DataError, ProtocolError, RangeError
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS
 
@@ -92,7 +92,8 @@ def test_both_shares_have_one_deadline() -> None:
     assert (len(asked), pauses) == (1, [])
 
 
-FAULTS = [ValueError("Exceeds the limit"), KeyError("x"), DataError("no room"), ContractError("BAD", "no")]
+FAULTS = [ValueError("Exceeds the limit"), KeyError("x"), ProtocolError("wrong"), ContractError("BAD", "no")]
+OWN = [DataError("no room"), ConfigError("no such option"), RangeError("a value lies outside")]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
@@ -127,3 +128,23 @@ def test_what_the_other_party_brings_about_ends_the_meeting_and_no_more(fault: E
     run = TaskRun(nothing, nothing, task, nothing, nothing, LoopControl())
     agent = Party(run, 0, connection, PartyParts(nothing, nothing, nothing, nothing), share_patience=0)
     assert agent._meet(1) > 0
+
+
+@pytest.mark.parametrize("fault", OWN, ids=lambda fault: type(fault).__name__)
+def test_a_fault_of_the_own_side_is_not_tried_again_for_ever(fault: Exception) -> None:
+    rig = Rig(shares_come=True, longest=20.0)
+
+    def failing(*_: object) -> dict[str, Any]:
+        raise fault
+
+    rig.verify = failing  # type: ignore[method-assign]
+    rig.sessions._attest = lambda current: None  # type: ignore[method-assign]
+
+    def served() -> bool:
+        rig.sessions.serve(STATUS, 1, HOSPITALS[:1], lambda: 20.0)
+        return False
+
+    with pytest.raises(type(fault)):
+        await_true(served, 10, "the own fault is raised")
+    with pytest.raises(type(fault)):
+        interrupted(fault)

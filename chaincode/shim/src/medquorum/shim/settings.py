@@ -97,7 +97,7 @@ class ServerSettings:
         return settings
 
 
-def _is_loopback(address: str) -> bool:
+def _is_loopback(address: str) -> bool:  # as in medquorum.verifier, which this package must not need
     host = address.rpartition(":")[0].strip("[]")
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -7,7 +7,17 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["remove_durably", "write_durably"]
+__all__ = ["make_private_folder", "remove_durably", "write_durably"]
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, each closed to others whatever the umask.
+
+    ``medquorum.core`` has one too; this package needs none of the others.
+    """
+    if not folder.is_dir():
+        make_private_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_durably(path: Path, content: bytes) -> None:

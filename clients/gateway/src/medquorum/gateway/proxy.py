@@ -45,7 +45,7 @@ def _from_environment() -> tuple[str, str]:
     return "", ""
 
 
-def _is_loopback(host: str) -> bool:
+def _is_loopback(host: str) -> bool:  # as in medquorum.verifier, which this package must not need
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -17,7 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from medquorum.gateway.commit import Status
 from medquorum.gateway.errors import CommitStatusError, DataError, SubmitError
-from medquorum.gateway.files import remove_durably, write_durably
+from medquorum.gateway.files import make_private_folder, remove_durably, write_durably
 from medquorum.gateway.gateway import Gateway
 from medquorum.gateway.transaction import Transaction
 
@@ -45,7 +45,7 @@ class Submissions:
     def __init__(self, gateway: Gateway, folder: Path | str, *, status_timeout: float = 10) -> None:
         self._gateway = gateway
         self._folder = Path(folder)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self._folder)
         self._status_timeout = status_timeout
 
     def submit(self, transaction: Transaction, *, patience: float = 60) -> Status:

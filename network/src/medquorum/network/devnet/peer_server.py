@@ -12,6 +12,7 @@ from fabric_protos.peer.events_pb2_grpc import add_DeliverServicer_to_server
 
 from medquorum.errors import NetworkError
 from medquorum.network.consortium.consortium import Organisation
+from medquorum.network.devnet.fault_filter import FaultFilter
 from medquorum.network.devnet.gateway.service import GatewayService
 from medquorum.network.devnet.peer.deliver_service import DeliverService
 from medquorum.network.devnet.peer.endorser import Endorser
@@ -78,7 +79,7 @@ class PeerServer:
         """
         if self._server is not None:
             return
-        server = grpc.aio.server(options=OPTIONS)
+        server = grpc.aio.server(interceptors=[FaultFilter()], options=OPTIONS)
         add_GatewayServicer_to_server(self._gateway, server)
         add_DeliverServicer_to_server(self._deliver, server)
         try:

@@ -14,6 +14,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Annotated, ClassVar, cast
 
 import grpc
@@ -111,12 +112,11 @@ class PartyConnection:
         """Send what is waiting, tell the other party that no more comes, and end the call."""
         self._outgoing.put(None)
         end = time.monotonic() + _GRACE
-        while not self._ended:
-            try:
-                self._ended = self._incoming.get(timeout=max(0.0, end - time.monotonic())) is None
-            except queue.Empty:
-                log.warning("the other party did not end the connection", seconds=_GRACE)
-                break
+        while not self._ended and (left := end - time.monotonic()) > 0:  # frames that still come are dropped
+            with suppress(queue.Empty):
+                self._ended = self._incoming.get(timeout=left) is None
+        if not self._ended:
+            log.warning("the other party did not end the connection", seconds=_GRACE)
         self._ended = True
         self._hang_up()
 

@@ -21,6 +21,8 @@ __all__ = ["audit_round", "round_writes"]
 
 JUDGED = ("accepted", "refused", "unjudged")
 """Outcomes that a verdict gives."""
+READINGS = 5
+"""Of a round that goes on while it is read: its documents and their histories are several questions."""
 _REMEDY = "Do not use it: tell the consortium, and compare with another organisation's peer"
 
 
@@ -48,9 +50,20 @@ def round_writes(ledger: Ledger, task: Task, number: int) -> dict[str, list[Writ
     Raises
     ------
     CheckFailed
-        The peer answers a document that is not the latest in the history of its key, or hides one of the round's.
+        The peer answers a document that is not the latest in the history of its key, or hides one of the round's; or
+        a round that is still going on was never at rest while it was read.
     """
-    status = ledger.status(task.task, number)
+    for _ in range(READINGS):
+        status = ledger.status(task.task, number)
+        try:
+            return _writes(ledger, task, number, status)
+        except CheckFailed:
+            if ledger.status(task.task, number) == status:
+                raise
+    raise CheckFailed(f"round {number} of {task.task} changed while it was read", "Audit it once it has ended")
+
+
+def _writes(ledger: Ledger, task: Task, number: int, status: RoundStatus) -> dict[str, list[Write]]:
     if status.round is None:
         raise CheckFailed(f"round {number} of {task.task} is not open", "Ask for an earlier one", check="round")
     check_complete(status, status.round)

@@ -90,6 +90,12 @@ class Chain:
 
     def _block(self, number: int) -> Any:
         (block,) = self._blocks(number, number)
+        if block.header.number != number:
+            raise CheckFailed(
+                f"the own peer gave block {block.header.number} for block {number}",
+                "Do not use it: tell the consortium, and ask another organisation's peer",
+                check="block",
+            )
         return block
 
     def _blocks(self, first: int, last: int) -> Iterator[Any]:

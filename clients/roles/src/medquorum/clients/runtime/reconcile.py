@@ -11,12 +11,12 @@ from concurrent.futures import Future, wait
 from typing import TypeVar
 
 from medquorum.clients.runtime.logs import get_logger
-from medquorum.errors import ContractError, MedquorumError, ProtocolError, origin
+from medquorum.errors import ConfigError, ContractError, DataError, MedquorumError, ProtocolError, RangeError, origin
 from medquorum.gateway import CommitError, GatewayError
 
 Result = TypeVar("Result")
 
-__all__ = ["RESYNC_INTERVAL", "LoopControl", "Stopped", "interrupted", "reconcile"]
+__all__ = ["OWN_FAULTS", "RESYNC_INTERVAL", "LoopControl", "Stopped", "interrupted", "reconcile"]
 
 RESYNC_INTERVAL = 10.0
 """The longest time in seconds between two looks at the ledger."""
@@ -44,6 +44,10 @@ MOVED_ON = frozenset(
         "VERDICTS_PENDING",
     }
 )
+
+
+OWN_FAULTS = (ConfigError, DataError, RangeError)
+"""Of the own files, options and models: no other organisation brings one about, and no repetition mends it."""
 
 
 class Stopped(Exception):
@@ -119,11 +123,11 @@ def interrupted(error: Exception, **fields: object) -> None:
 
     Raises
     ------
-    Stopped, GatewayError, CommitError
-        The process shall end, or the own peer failed: that is for the loop.
+    Stopped, GatewayError, CommitError, ConfigError, DataError, RangeError
+        The process shall end, the own peer failed, or the fault is the own side's: that is for the loop.
     """
     log = get_logger()
-    if isinstance(error, Stopped | GatewayError | CommitError):
+    if isinstance(error, (Stopped, GatewayError, CommitError, *OWN_FAULTS)):
         raise error
     if isinstance(error, ProtocolError):
         log.warning("verification_interrupted", cause=str(error), **fields)

@@ -7,7 +7,6 @@ Nothing leaves it before the dealer has attested the masks, and nothing but for 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -187,20 +186,25 @@ class Node:
             sharing.keep("masked.vector", messages[1])
         sharing.keep(f"{sender}.reshare", messages[0])
 
+    def _round(self, header: Delivery) -> Round:
+        try:
+            return self._ledger.round(self._task.task, header.round)
+        except (ContractError, GatewayError) as error:
+            cause, remedy = outward(error)
+            raise ShareError(f"not now: {cause}", remedy) from error
+
     def _aggregating(self, header: Delivery) -> Round:
         """Read the round once the own peer has it where the sender sees it; check the accepted set."""
-        give_up = time.monotonic() + PEER_LAG_TIMEOUT
-        while True:
-            try:
-                current = self._ledger.round(self._task.task, header.round)
-            except (ContractError, GatewayError) as error:
-                cause, remedy = outward(error)
-                raise ShareError(f"not now: {cause}", remedy) from error
-            if current.state == "aggregating":
-                break
-            if ended(current) or time.monotonic() > give_up:
-                raise ShareError(f"round {header.round} is {current.state} here", "Compare both peers' ledger heights")
-            time.sleep(POLL_INTERVAL)
+        current: Round
+
+        def has_caught_up() -> bool:
+            nonlocal current
+            current = self._round(header)
+            return current.state == "aggregating" or ended(current)
+
+        self._control.await_true(has_caught_up, PEER_LAG_TIMEOUT, POLL_INTERVAL)
+        if current.state != "aggregating":
+            raise ShareError(f"round {header.round} is {current.state} here", "Compare both peers' ledger heights")
         if context_of(current, header.nodes).set != header.set:
             raise ShareError(
                 f"this is not for the accepted set of round {header.round}", "Compare both peers' ledger heights"

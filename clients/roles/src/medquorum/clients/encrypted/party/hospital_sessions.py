@@ -21,8 +21,9 @@ from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.runtime.reconcile import LoopControl, Stopped, interrupted
+from medquorum.clients.runtime.reconcile import OWN_FAULTS, LoopControl, Stopped, interrupted
 from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import MedquorumError
 from medquorum.gateway import CommitError, GatewayError
 from medquorum.verifier.service.party_connection import PartyConnection
 
@@ -113,6 +114,7 @@ class HospitalSessions:
         self._attestor = attestor
         self._control = control
         self._slots = threading.Semaphore(AT_ONCE)
+        self._own_fault: MedquorumError | None = None
         self._serving: dict[str, _Serving] = {}
         self._found: SimpleQueue[tuple[int, str, Mapping[str, Any]]] = SimpleQueue()
 
@@ -122,8 +124,10 @@ class HospitalSessions:
         """Attest what was found, and verify with each of these hospitals once it connects; does not wait for it.
 
         Only the agent's own thread writes to the ledger: before each step it settles what is still in the air. What a
-        thread fails with ends that hospital's attempt.
+        thread fails with ends that hospital's attempt; a fault of the own side is raised here.
         """
+        if self._own_fault is not None:
+            raise self._own_fault
         self._attest(round_number)
         for hospital in due:
             known = self._serving.get(hospital)
@@ -165,6 +169,8 @@ class HospitalSessions:
             structlog.get_logger().info(
                 "verification_left_off", round=round_number, hospital=hospital, cause=str(error)
             )
+        except OWN_FAULTS as error:
+            self._own_fault = error
         except Exception as error:
             interrupted(error, round=round_number, hospital=hospital)
         finally:
