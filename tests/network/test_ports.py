@@ -13,7 +13,7 @@ from medquorum.network.consortium.consortium import AnyOrganisation, Organisatio
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.identity.crypto import generate_one
 from medquorum.network.supervision.health import listens
-from medquorum_testing.networks import ASSET_CHAINCODE, Networks, RunningNetwork
+from medquorum_testing.network.networks import ASSET_CHAINCODE, Networks, RunningNetwork
 
 SECONDS = 10.0
 

@@ -202,7 +202,7 @@ def test_one_is_expelled_by_file(hosts: dict[str, NetworkFolder], tmp_path: Path
         assert run(hosts, name, "channel", "sign", str(change)) == 0
     assert run(hosts, "VerifierC", "channel", "submit", str(change)) == 0
     left = host(hosts, "Hospital2").client
-    with pytest.raises(NetworkError, match=r"FORBIDDEN|access denied|Forbidden"):
+    with pytest.raises(NetworkError, match="orderer client failed to connect"):
         left.peer(left.consortium.organisation("Hospital2"), "channel", "fetch", "config", str(tmp_path / "block"),
                   "-c", "mychannel", *left.orderer_flags)  # fmt: skip
     assert query(host(hosts, "VerifierC").client, "VerifierC") == "green"

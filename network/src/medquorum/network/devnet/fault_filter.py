@@ -21,7 +21,7 @@ Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Any]]
 log = structlog.get_logger(__name__)
 
 
-class FaultFilter(grpc.aio.ServerInterceptor):
+class FaultFilter(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs alone
     """Ends a call whose fault nobody foresaw with the exception's type alone; where it came from is logged."""
 
     async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Any:
