@@ -33,6 +33,7 @@ def main() -> None:
             first, second = seen.ended
             results[seen.results if first == second else 0] += 1
             attempts[seen.attempts] += 1
+            print(f"{KILLS * results.total()} kills: results revealed {dict(results)}", file=sys.stderr, flush=True)
     found = {
         "kills": KILLS * results.total(),
         "updates": results.total(),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -41,6 +42,14 @@ def test_a_foreign_exception_is_found_and_can_be_repeated(tmp_path: Path, monkey
     assert f"--seed 7 --only {count}" in said
     (kept,) = tmp_path.iterdir()
     assert (kept.read_bytes(), str(kept) in said) == (found.data, True)
+
+
+def test_so_many_inputs_are_counted_by_who_is_sent_them() -> None:
+    received: Counter[str] = Counter()
+    count, found = fuzz(load("services"), 0, 7, inputs=300, received=received)
+    assert found is None, found.keep()
+    assert count == received.total() == 300
+    assert set(received) == {"dealer", "P0", "P1"}
 
 
 def test_mutations_follow_from_the_seed_and_differ() -> None:

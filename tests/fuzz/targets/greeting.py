@@ -68,6 +68,10 @@ class NoDealer:
         return 1e9
 
 
+def receiver(data: bytes) -> str:
+    return f"P{sum(data) % 2}"
+
+
 def run(data: bytes) -> None:
     """Greet a party that is at its begin, or one whose share of the result is on its disk."""
     index, begun = sum(data) % 2, sum(data) % 3 == 0

@@ -40,26 +40,20 @@ def refuse(*_: object) -> None:
 
 
 SERVICES = [
-    ShareUpload(lambda *_: 100, lambda *_: None),
-    ShareReceiptService("HospitalMSP", lambda *_: True),
-    Salts(lambda *_: bytes(32)),
-    Nonces(lambda *_: "e" * 64),
-    Deliveries(lambda *_: [100], lambda *_: None),
-    PartyListener(0.01),
-    Dealings(scratch_file("dealt"), refuse, patience=0.01),
+    ("P0", "ShareUpload/PutShare", ShareUpload(lambda *_: 100, lambda *_: None)),
+    ("P1", "ShareUpload/PutShare", ShareUpload(lambda *_: 100, lambda *_: None)),
+    ("P1", "ShareReceipt/Ask", ShareReceiptService("HospitalMSP", lambda *_: True)),
+    ("dealer", "Salts/Take", Salts(lambda *_: bytes(32))),
+    ("dealer", "Nonces/Take", Nonces(lambda *_: "e" * 64)),
+    ("P0", "Aggregation/Put", Deliveries(lambda *_: [100], lambda *_: None)),
+    ("P1", "Aggregation/Put", Deliveries(lambda *_: [100], lambda *_: None)),
+    ("P0", "PartyConnection/Open", PartyListener(0.01)),
+    ("dealer", "Dealer/Deal", Dealings(scratch_file("dealt"), refuse, patience=0.01)),
 ]
-METHODS = [
-    "ShareUpload/PutShare",
-    "ShareReceipt/Ask",
-    "Salts/Take",
-    "Nonces/Take",
-    "Aggregation/Put",
-    "PartyConnection/Open",
-    "Dealer/Deal",
-]
+"""Whose, the method, and the service; P1 hears P0 over the connection it has opened (target greeting)."""
 HANDLERS = [
     service.handler(lambda _: "HospitalMSP").service(SimpleNamespace(method=f"/medquorum.{method}"))
-    for service, method in zip(SERVICES, METHODS, strict=True)
+    for _, method, service in SERVICES
 ]
 MESSAGES = [json.loads(canonical.decode(seed)["raw"]) for seed in load("messages").seeds]
 REQUEST = next(message for message in MESSAGES if "plan" in message)
@@ -83,7 +77,11 @@ HEADERS = [
     canonical.encode(REQUEST),
     canonical.encode(DELIVERY),
 ]
-SEEDS = [frames(number, header) for number in range(len(METHODS)) for header in HEADERS]
+SEEDS = [frames(number, header) for number in range(len(SERVICES)) for header in HEADERS]
+
+
+def receiver(data: bytes) -> str:
+    return SERVICES[(data[0] if data else 0) % len(SERVICES)][0]
 
 
 def run(data: bytes) -> None:

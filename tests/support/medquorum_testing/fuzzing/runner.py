@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import sys
 import tempfile
 import time
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ from medquorum_testing.places import TESTS
 __all__ = ["Found", "Target", "fuzz", "load", "names", "scratch_file"]
 
 OWN = (MedquorumError, FabricError, ShimError)
+TELL = 10.0
+"""Seconds between two words on how far a run is."""
 SLOW = 10.0
 """Seconds that no input may take."""
 TARGETS = TESTS / "fuzz" / "targets"
@@ -44,6 +48,8 @@ class Target:
     name: str
     seeds: Sequence[bytes]
     run: Callable[[bytes], None]
+    receiver: Callable[[bytes], str] | None = None
+    """Names who is sent an input, where a target plays several organisations."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +83,32 @@ def load(name: str) -> Target:
         raise ValueError(f"there is no target {name}; there are {', '.join(names())}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Target(name, module.SEEDS, module.run)
+    return Target(name, module.SEEDS, module.run, getattr(module, "receiver", None))
 
 
-def fuzz(target: Target, seconds: float, seed: int, first: int = 0) -> tuple[int, Found | None]:
-    """Run a target on its seeds, then on bent inputs; return how many, and the first at which it failed."""
+def fuzz(
+    target: Target,
+    seconds: float,
+    seed: int,
+    first: int = 0,
+    *,
+    inputs: int | None = None,
+    received: Counter[str] | None = None,
+) -> tuple[int, Found | None]:
+    """Run a target on its seeds, then on bent inputs; return how many, and the first at which it failed.
+
+    With ``inputs`` there are so many of them, whatever time they take. ``received`` is given how many went to whom.
+    """
     end = time.monotonic() + seconds
+    told = time.monotonic()
     with _quiet():
         for number, data in _inputs(target, seed, first):
             begun = time.monotonic()
+            if received is not None:
+                received[target.receiver(data) if target.receiver else target.name] += 1
+            if begun > told + TELL:
+                told = begun
+                print(f"{target.name}: {number - first} so far", file=sys.stderr, flush=True)
             try:
                 target.run(data)
             except OWN:
@@ -95,7 +118,7 @@ def fuzz(target: Target, seconds: float, seed: int, first: int = 0) -> tuple[int
             now = time.monotonic()
             if now - begun > SLOW:
                 return number, Found(target.name, seed, number, data, f"took {now - begun:.1f} s")
-            if now > end:
+            if now > end if inputs is None else number + 1 - first >= inputs:
                 return number + 1, None
     raise AssertionError("inputs have no end")
 
