@@ -94,10 +94,13 @@ def commit_dataset(
     file: Annotated[Path, typer.Argument(help="Labelled images (npz), or a mounted set (safetensors) to look up.")],
     out: Annotated[list[Path] | None, typer.Option(help="Where verifiers mount the set; may be repeated.")] = None,
     classes: Annotated[int | None, typer.Option(min=2, help="Number of classes; needed with an npz file.")] = None,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Keep as many images of each class as the rarest one has.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the verification set for its verifiers and print its commitment, which the task names."""
-    verification = open_set(file, classes)
+    verification = open_set(file, classes, balance=balance)
     if file.suffix != ".safetensors" and not out:
         raise ConfigError("the set's salt would be lost", "Name the verifiers' files with --out")
     for path in out or ():

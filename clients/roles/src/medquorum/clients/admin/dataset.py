@@ -8,24 +8,35 @@ from typing import Any
 
 import numpy as np
 
+from medquorum.clients.data.balance import balanced
 from medquorum.clients.data.images import THREE_CHANNELS, Images, read_shard
 from medquorum.core.dataset import VerificationSet
 from medquorum.errors import ConfigError, DataError
 
 __all__ = ["describe", "open_set", "verification_set", "warnings"]
 
+UNEVEN = 3
+"""How many times the smallest class' images the largest may have before that is told."""
 
-def open_set(path: Path, classes: int | None) -> VerificationSet:
+
+def open_set(path: Path, classes: int | None, *, balance: bool = False) -> VerificationSet:
     """Read a mounted set (``.safetensors``), or make one with a fresh salt from labelled images (``.npz``).
+
+    Parameters
+    ----------
+    balance
+        Keep as many images of each class as the rarest one has.
 
     Raises
     ------
     DataError
         The file cannot be read, or has more classes or labels than a set may have.
     ConfigError
-        Images without the number of classes: those that happen to be there need not be all.
+        Images without the number of classes: those that happen to be there need not be all. A mounted set to balance.
     """
     if path.suffix == ".safetensors":
+        if balance:
+            raise ConfigError(f"{path} is committed to as it is", "Balance the images it was made of, an npz file")
         return VerificationSet.read(path)
     images = read_shard(path)
     if classes is None:
@@ -33,7 +44,7 @@ def open_set(path: Path, classes: int | None) -> VerificationSet:
             f"the number of classes is not given; the labels of {path} go to {images.labels.max()}",
             "Say with --classes how many the model tells apart, also those without an image here",
         )
-    return verification_set(images, classes)
+    return verification_set(balanced(images, np.random.default_rng()) if balance else images, classes)
 
 
 def verification_set(images: Images, classes: int | None = None) -> VerificationSet:
@@ -59,11 +70,17 @@ def verification_set(images: Images, classes: int | None = None) -> Verification
 
 
 def warnings(verification: VerificationSet) -> list[str]:
-    """Return what is to be told of a set before a task names it: classes without an image, three channels."""
+    """Return what is to be told of a set before a task names it: missing and uneven classes, three channels."""
     missing = [str(label) for label, count in enumerate(_counts(verification)) if not count]
     found = []
     if missing:
         found.append(f"no image of class {', '.join(missing)}: no verdict will notice what an update does to it")
+    counts = [count for count in _counts(verification) if count]
+    if max(counts) > UNEVEN * min(counts):
+        found.append(
+            f"the largest class has {max(counts)} images, the smallest {min(counts)}: a rule that counts correct "
+            "images rewards whoever says the largest; --balance keeps as many of each"
+        )
     if verification.images.ndim == 4:
         found.append(THREE_CHANNELS)
     return found
