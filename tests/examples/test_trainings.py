@@ -54,3 +54,16 @@ def test_every_round_is_audited(kind: str, tmp_path: Path) -> None:
     assert [number for number, _ in proven] == ["1", "2"]
     assert len(re.findall(r"^  Hospital\dMSP: (?:accepted|refused)", printed, re.MULTILINE)) == 6
     assert re.search(r"^refused: Hospital1MSP \d, Hospital2MSP \d, Hospital3MSP \d$", printed, re.MULTILINE)
+
+
+def test_a_network_of_one_s_own_is_trained_and_exported(kind: str, tmp_path: Path) -> None:
+    example = Example(EXAMPLES / "own_model", tmp_path)
+    *steps, take_down = placed(example.blocks("sh")[0], kind).splitlines()
+    try:
+        printed = example.run("\n".join(steps), 280)
+    finally:
+        example.run(take_down, 60)
+    assert "1958 parameters" in printed
+    verdicts = re.findall(r"^(Hospital\dMSP) round (\d): (\w+)$", printed, re.MULTILINE)
+    assert sorted(verdicts)[::2] == [(f"Hospital{number}MSP", "1", "accepted") for number in (1, 2, 3)]
+    assert {number for _, number, _ in verdicts} == {"1", "2"}

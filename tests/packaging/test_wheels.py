@@ -93,6 +93,7 @@ def test_a_client_needs_neither_torch_nor_chaincode(client: Environment) -> None
     assert "--round" in client.run("medquorum", "auditor", "verify", "--help").stdout
     assert client.run("medquorum", "auditor", "--help").returncode == 0
     assert client.has_no_torch()
+    assert client.imports("medquorum.admin", "medquorum.auditor", "medquorum.hospital")
     assert not client.imports("medquorum.chaincode")
     assert not client.imports("medquorum.verifier")
     assert client.mebibytes() <= 150

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,10 @@ def test_a_file_that_differs_is_not_left(tmp_path: Path, images: Any, monkeypatc
 def test_another_suffix_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\.safetensors, \.pt2, \.onnx"):
         export(tmp_path / "model.pkl", LENET, drawn_model(LENET, 0), ABOUT)
+
+
+def test_several_threads_may_export(tmp_path: Path) -> None:
+    packed = drawn_model(LENET, 0)
+    with ThreadPoolExecutor() as threads:
+        places = [tmp_path / f"model{number}{suffix}" for number, suffix in enumerate((".onnx", ".pt2", ".onnx"))]
+        assert all(threads.map(lambda place: export(place, LENET, packed, ABOUT) < 0.01, places))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -11,13 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import structlog
 import torch
 from torch import nn
 from torch.nn import functional
 
+from medquorum import auditor
 from medquorum.clients.data.images import read_shard
-from medquorum.errors import StartTimeout
-from medquorum.hospital import Context, HospitalTask, connect
+from medquorum.errors import ConfigError, ModelError, RangeError, StartTimeout
+from medquorum.hospital import Context, HospitalTask, Proof, connect
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.federation.federation import Federation
 
@@ -73,9 +77,10 @@ def test_an_update_from_a_notebook_is_judged(
     fed: Federation, task: HospitalTask, data: Data, coordinated: Coordinated
 ) -> None:
     with coordinated():
-        base = next(task.each_round(60))
+        base = next(task.each_round(120))
         update = task.submit(train(base.load_into(Net()), data))
-        verdict = update.wait(60)
+        assert task.submit(Net()).round == update.round  # what was submitted stays
+        verdict = update.wait(120)
     assert verdict.accepted, verdict
     assert verdict.round == update.round == fed.current.round
     row = task.history()[-1]
@@ -89,6 +94,61 @@ def test_an_update_from_a_notebook_is_judged(
     size = sum(base.integers()[name].size for name in frozen)
     assert np.array_equal(own[:size], np.frombuffer(base.packed, "<i4")[:size])
     assert not np.array_equal(own[size:], np.frombuffer(base.packed, "<i4")[size:])
+
+
+def test_what_is_no_update_is_refused_before_anything_is_sent(
+    fed: Federation, task: HospitalTask, close_without_first: Callable[[int], None]
+) -> None:
+    number = fed.opened()
+    base = next(task.each_round(120))
+    state = base.state_dict()
+    with pytest.raises(ModelError, match=r"unknown: extra"):
+        task.submit(state | {"extra": torch.zeros(1)})
+    with pytest.raises(ModelError, match=r"has shape \(3,\) instead of \(10,\)"):
+        task.submit(state | {"fc2.bias": torch.zeros(3)})
+    with pytest.raises(RangeError, match=r"fc1\.bias"):
+        task.submit(state | {"fc1.bias": torch.full((16,), 100.0)})
+    assert fed.msp("Hospital1") not in fed.status(number).updates
+    assert not (fed.task_folder("Hospital1") / "updates" / f"{number:06d}").exists()
+    rounds = task.each_round(0.1)
+    next(rounds)
+    with pytest.raises(TimeoutError):
+        next(rounds)  # no other round is open
+    close_without_first(number)
+
+
+def test_a_model_is_proven_and_its_round_verified(
+    fed: Federation, task: HospitalTask, close_without_first: Callable[[int], None]
+) -> None:
+    number = fed.opened()
+    close_without_first(number)
+    proof = Proof(fed.running.folder.organisation(fed.running.consortium.organisation("Hospital1")).parent)
+    proven = task.model(round=number, proof=proof)
+    assert (proven.hash, proven.round) == (fed.current.model, number)
+    assert task.model(round=number).packed == proven.packed
+    assert task.model(round=0).hash == fed.task.initial_model
+    with auditor.connect(fed.running.profile("Hospital1"), state=fed.folder / "auditor") as connection:
+        verified = connection.verify(fed.name, number, proof)
+        assert len(verified.genesis) == 64
+        assert len(verified.evidence) > 5
+        assert connection.history(fed.name, fed.msp("Hospital2"))[-1].outcome == "accepted"
+        assert connection.round(fed.name, number).round == fed.current
+
+
+def test_nothing_else_of_the_process_is_changed(fed: Federation) -> None:
+    def now() -> object:
+        handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        library = logging.getLogger("medquorum.gateway")
+        return handlers, structlog.is_configured(), list(logging.getLogger().handlers), list(library.handlers)
+
+    before = now()
+    with connect(fed.running.profile("Hospital1"), state=fed.state("Hospital1")) as hospital:
+        assert fed.name in hospital.tasks()
+        assert hospital.task(fed.name).model().integers()
+        assert now() == before
+        with pytest.raises(ConfigError, match="another process uses"):
+            connect(fed.running.profile("Hospital1"), state=fed.state("Hospital1")).__enter__()
+    assert now() == before
 
 
 def test_a_task_is_followed_in_one_call_whatever_the_function_does(

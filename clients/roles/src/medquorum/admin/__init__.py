@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from medquorum.clients.admin.api import AdminConnection, connect
+from medquorum.clients.admin.api import AdminConnection, connect, verification_set
 from medquorum.clients.admin.dataset import describe as describe_dataset
-from medquorum.clients.admin.dataset import verification_set
 from medquorum.clients.importer.document import ModelCost, ModelDocument
 
 if TYPE_CHECKING:

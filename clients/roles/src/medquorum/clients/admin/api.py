@@ -9,8 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
+from medquorum.clients.admin import dataset
 from medquorum.clients.admin.options import mixing_weight, rule_document
 from medquorum.clients.admin.tasks import store_model, task_document
+from medquorum.clients.data.images import Images
 from medquorum.clients.ledger.round_status import read_document
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.options import Connection
@@ -20,6 +25,7 @@ from medquorum.clients.runtime.session import connect as open_connection
 from medquorum.clients.training.model_file import read_model
 from medquorum.core import canonical
 from medquorum.core import model as modelformat
+from medquorum.core.dataset import VerificationSet
 from medquorum.core.documents.task import Task
 from medquorum.core.model import ModelDescription
 from medquorum.gateway import read_profile
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
 
     Initial: TypeAlias = nn.Module | Mapping[str, torch.Tensor] | Path | None
 
-__all__ = ["AdminConnection", "connect", "initial_model"]
+__all__ = ["AdminConnection", "connect", "initial_model", "verification_set"]
 
 
 class AdminConnection:
@@ -127,6 +133,26 @@ class AdminConnection:
         transactions = self._session.consortium_transactions()
         answer = canonical.decode(transactions.submit("UpdateHospitals", task, json.dumps(list(hospitals))))
         return [str(hospital) for hospital in answer["hospitals"]]
+
+
+def verification_set(
+    images: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], classes: int | None = None
+) -> VerificationSet:
+    """Make the set that verifiers judge on, under a fresh salt; its ``write`` makes the file that each of them mounts.
+
+    Parameters
+    ----------
+    images
+        uint8 (n, height, width), (n, height, width, 1 or 3) or (n, 1 or 3, height, width).
+    classes
+        How many there are; by default those that occur.
+
+    Raises
+    ------
+    DataError
+        The arrays are no labelled images, or all of one class.
+    """
+    return dataset.verification_set(Images.from_arrays(images, labels), classes)
 
 
 def initial_model(description: ModelDescription, initial: Initial, seed: int) -> bytes:

@@ -13,6 +13,7 @@ import torch
 from torch import fx, nn
 from torch.export import ExportedProgram
 
+from medquorum.clients.training.tracing import TRACING
 from medquorum.errors import ModelError
 
 __all__ = ["Graph", "Operation", "TensorName", "trace"]
@@ -83,7 +84,8 @@ def trace(module: nn.Module, example: torch.Tensor) -> Graph:
     """
     copied = copy.deepcopy(module).eval().cpu()
     batch = example[:1].detach().cpu().repeat(2, *[1] * (example.ndim - 1))
-    return _graph(_exported(copied, batch))
+    with TRACING:
+        return _graph(_exported(copied, batch))
 
 
 def _exported(module: nn.Module, batch: torch.Tensor) -> ExportedProgram:

@@ -23,6 +23,7 @@ from medquorum.clients.training.agreement import Images, check_agreement
 from medquorum.clients.training.model_file import EPS
 from medquorum.clients.training.module import DescribedModel
 from medquorum.clients.training.state import state_of
+from medquorum.clients.training.tracing import TRACING
 from medquorum.core.model import ModelDescription
 from medquorum.errors import ConfigError
 
@@ -58,7 +59,8 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.stem}.new{path.suffix}")
     try:
-        logits = _WRITERS[path.suffix](new, module.eval(), packed, told)
+        with TRACING:
+            logits = _WRITERS[path.suffix](new, module.eval(), packed, told)
         difference = check_agreement(description, packed, logits, images)
         os.replace(new, path)
     finally:
