@@ -61,9 +61,9 @@ def take_part(profile: Path, images: torch.Tensor, labels: torch.Tensor, state: 
     """Train in every round of the task, then keep its last model as ONNX."""
     with hospital.connect(profile, state=state) as connection:
         task = connection.task(TASK)
-        for base in task.each_round():
+        for base in task.each_round(timeout=120):
             net = fit(base.load_into(Net()), images, labels)
-            verdict = task.submit(net).wait()
+            verdict = task.submit(net).wait(timeout=120)
             print(f"{connection.msp} round {verdict.round}: {'accepted' if verdict.accepted else verdict.reason}")
         task.model().export(state / "model.onnx")
 
