@@ -63,7 +63,7 @@ def test_a_network_of_one_s_own_is_trained_and_exported(kind: str, tmp_path: Pat
         printed = example.run("\n".join(steps), 280)
     finally:
         example.run(take_down, 60)
-    assert "1958 parameters" in printed
+    assert "1978 parameters" in printed
     verdicts = re.findall(r"^(Hospital\dMSP) round (\d): (\w+)$", printed, re.MULTILINE)
     assert sorted(verdicts)[::2] == [(f"Hospital{number}MSP", "1", "accepted") for number in (1, 2, 3)]
     assert {number for _, number, _ in verdicts} == {"1", "2"}
