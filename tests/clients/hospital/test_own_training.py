@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -114,6 +115,10 @@ def raising(module: nn.Module, data: Any, context: Context) -> nn.Module:
     raise RuntimeError("no such column: age")
 
 
+def leaving(module: nn.Module, data: Any, context: Context) -> nn.Module:
+    sys.exit("no data today")
+
+
 def nothing(module: nn.Module, data: Any, context: Context) -> Any:
     return None
 
@@ -147,6 +152,7 @@ def one_image(module: nn.Module, data: Any, context: Context) -> nn.Module:
     ("train", "told"),
     [
         (raising, "raised RuntimeError: no such column: age"),
+        (leaving, "raised SystemExit: no data today"),
         (nothing, "returned NoneType, not the module"),
         (diverged, "NaN or infinity"),
         (outside, "fc1.weight"),

@@ -70,6 +70,7 @@ def test_torchvision_s_resnet50_is_described() -> None:
         (nn.AdaptiveAvgPool2d(7), ["avgpool"]),
         (nn.AdaptiveAvgPool2d(28), []),
         (nn.Identity(), []),
+        (nn.Conv2d(4, 4, 3, padding="same"), ["conv"]),
         (Block(4), ["residual", "relu"]),
         (nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4, eps=0.1)), ["conv", "batchnorm"]),
     ],
@@ -92,6 +93,46 @@ def test_what_does_not_change_the_largest_logit_is_left_out() -> None:
     module = Tail().train()
     assert operations(describe(module, IMAGE, output=Classes(3))) == ["flatten", "dense"]
     assert module.training
+
+
+class Forms(nn.Module):
+    """What hospitals write in other words: view of channels, squeeze, functional calls, padding by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 5, padding="same")
+        self.drop = nn.Dropout2d(0.2)
+        self.first = nn.Linear(4 * 14 * 14, 6)
+        self.norm = nn.BatchNorm1d(6)
+        self.last = nn.Linear(6, 3)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        values = functional.max_pool2d(functional.relu(self.conv(inputs)), 2)
+        values = functional.dropout(values, 0.5, self.training).view(inputs.shape[0], -1)
+        hidden = functional.relu(self.norm(self.first(values)))
+        logits: torch.Tensor = self.last(hidden)
+        return logits.softmax(-1)
+
+
+def test_other_words_for_the_same_layers_are_understood() -> None:
+    wanted = ["conv", "relu", "maxpool", "flatten", "dense", "batchnorm", "relu", "dense"]
+    assert operations(describe(Forms(), IMAGE)) == wanted
+
+
+class Squeezed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+        self.last = nn.Linear(4, 3)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        pooled = functional.adaptive_avg_pool2d(self.conv(inputs), 1)
+        logits: torch.Tensor = self.last(pooled.squeeze(-1).squeeze(-1))
+        return logits
+
+
+def test_squeezed_places_are_flattened() -> None:
+    assert operations(describe(Squeezed(), IMAGE)) == ["conv", "globalavgpool", "flatten", "dense"]
 
 
 def test_all_that_does_not_fit_is_told_at_once() -> None:

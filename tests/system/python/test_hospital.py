@@ -214,9 +214,11 @@ def test_a_function_of_the_command_line_is_ended_and_another_goes_on(
     assert failure["cause"] == "the round closed before the training function returned"
     await_true(lambda: not Path(f"/proc/{process}").exists(), 10, "the function's process goes on")
     assert fed.msp("Hospital1") not in fed.status(number).updates
-    hospital.kill()
-    fed.start("Hospital1", "--train", "medquorum_testing.federation.own_functions:fit")
     number = fed.opened()
+    process = hospital.wait_for("metrics", round=number)["metrics"]["process"]
+    hospital.kill()
+    await_true(lambda: not Path(f"/proc/{process}").exists(), 10, "the function's process goes on without its hospital")
+    fed.start("Hospital1", "--train", "medquorum_testing.federation.own_functions:fit")
     fed.finished()
     assert hospital.wait_for("verdict", round=number)["accepted"]
 

@@ -23,7 +23,7 @@ def fit(module: nn.Module, data: OwnImages, context: Context) -> nn.Module:
     for _ in range(10):
         for images, labels in DataLoader(data, batch_size=16, shuffle=True):
             optimizer.zero_grad()
-            loss = functional.cross_entropy(module(images), labels)
+            loss = functional.cross_entropy(module(images.to(context.device)), labels.to(context.device))
             loss.backward()
             optimizer.step()
         context.log(loss=loss.item())

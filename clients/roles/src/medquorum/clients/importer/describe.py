@@ -98,7 +98,8 @@ def describe(
             "Format version 1 knows images only: give an example of shape (1, channels, height, width)",
         )
     check_apart(module.state_dict())
-    layers = layers_of_graph(trace(module, example))
+    graph = trace(module, example)
+    layers = layers_of_graph(graph)
     classes = layers[-1]["out"] if layers and layers[-1]["op"] == "dense" else 0
     if output is not None and output.count != classes:
         raise ModelError(f"the module gives {classes} logits, not {output.count}", "Give its number of classes")
@@ -109,19 +110,19 @@ def describe(
         pixels=(inputs or Pixels()).table(),
         layers=layers,
     )
-    _compare(module, document, None)
-    if images is not None:
-        _compare(module, document, images)
+    for shown in (None,) if images is None else (None, images):
+        _compare(module, document, shown, probabilities=graph.result.kind == "softmax")
     return document
 
 
-def _compare(module: nn.Module, document: ModelDocument, images: Images | None) -> None:
-    """Hold the module's own logits, float64, against the integers."""
+def _compare(module: nn.Module, document: ModelDocument, images: Images | None, *, probabilities: bool) -> None:
+    """Hold the module's own logits, float64, against the integers; of probabilities take the logarithms."""
     copied = copy.deepcopy(module).cpu().double().eval()
 
     def logits(numbers: torch.Tensor) -> npt.NDArray[np.floating]:
         with torch.no_grad():
-            return np.asarray(copied(numbers).numpy())
+            result: torch.Tensor = copied(numbers)
+            return np.asarray((result.log() if probabilities else result).numpy())
 
     description = modelformat.parse(dict(document))
     check_agreement(description, pack_module(copied, description, None), logits, images)

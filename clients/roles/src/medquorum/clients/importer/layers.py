@@ -66,8 +66,6 @@ def layers_of(operation: Operation) -> list[Layer]:
 
 def _conv(operation: Operation) -> list[Layer]:
     given, weight = operation.given, operation.given["weight"]
-    if isinstance(given["padding"], str):
-        raise Unsupported(f"padding {given['padding']!r}", "Write the padding as a number")
     if given["groups"] != 1:
         raise Unsupported(f"{given['groups']} groups", _LATER)
     if set(given["dilation"]) != {1}:
@@ -75,8 +73,14 @@ def _conv(operation: Operation) -> list[Layer]:
     name = _layer_name(weight)
     outputs, inputs, *kernel = weight.shape
     layer = {"op": "conv", "name": name, "in": inputs, "out": outputs, "kernel": _one(kernel, "kernel")}
-    sizes = {name: _one(given[name], name) for name in ("stride", "padding")}
-    return [layer | sizes | {"bias": given["bias"] is not None}]
+    stride, padding = _one(given["stride"], "stride"), given["padding"]
+    if padding == "valid":
+        padding = 0
+    elif padding == "same":
+        if layer["kernel"] % 2 == 0:
+            raise Unsupported("padding 'same' of an even kernel pads one side more", "Use an odd kernel")
+        padding = layer["kernel"] // 2
+    return [layer | {"stride": stride, "padding": _one(padding, "padding"), "bias": given["bias"] is not None}]
 
 
 def _dense(operation: Operation) -> list[Layer]:
@@ -147,6 +151,8 @@ def _reshape(operation: Operation) -> list[Layer]:
         return []
     if after == (before[0], prod(before[1:])):
         return [{"op": "flatten"}]
+    if before[:2] == after[:2] and {*before[2:], *after[2:]} == {1}:
+        return []  # one place a channel, whichever way it is written
     raise Unsupported(f"turns values of shape {before[1:]} into {after[1:]}", "Flatten all values of an image")
 
 

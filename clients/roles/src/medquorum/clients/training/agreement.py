@@ -48,7 +48,8 @@ def check_agreement(
     exact = fixedpoint.decode(compile_model(description, modelformat.unpack(description, packed)).logits(shown))
     pixels = torch.from_numpy(shown if shown.ndim == 4 else shown[..., None]).permute(0, 3, 1, 2)
     table = torch.tensor(description.pixels, dtype=torch.float64) / (1 << FRACTION_BITS)
-    found = np.asarray(logits(table[pixels.int()].expand(-1, description.input[0], -1, -1)), dtype=np.float64)
+    numbers = table[pixels.int()].expand(-1, description.input[0], -1, -1).contiguous()
+    found = np.asarray(logits(numbers), dtype=np.float64)
     difference = float(np.abs(_centred(found) - _centred(exact)).max())
     bound = (ROUGH if images is None else EXACT) * max(1.0, float(np.abs(exact).max()) / 10)
     if not difference <= bound:

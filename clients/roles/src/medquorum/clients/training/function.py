@@ -104,12 +104,14 @@ def make_update(
         load_into(training.module, training.description, training.base)
     except MedquorumError as error:
         raise TrainingError(error.cause, error.remedy, round_number=training.round) from error
-    base = MappingProxyType(state_of(training.description, training.base))
-    context = Context(training.task, training.round, training.hospital, training.seed, device, base, stop, log)
+    base = {name: tensor.to(device) for name, tensor in state_of(training.description, training.base).items()}
+    context = Context(
+        training.task, training.round, training.hospital, training.seed, device, MappingProxyType(base), stop, log
+    )
     module = training.module.to(device).train()
     try:
         result = train(module, data, context)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _raised(error, training.round) from error
     try:
         if isinstance(result, nn.Module):
@@ -125,7 +127,7 @@ def make_update(
     )
 
 
-def _raised(error: Exception, round_number: int) -> TrainingError:
+def _raised(error: BaseException, round_number: int) -> TrainingError:
     cause = f"the training function raised {type(error).__name__}: {error}"
     remedy = "Try it alone: train(task.model().module(), data, context)"
     if isinstance(error, ValueError) and "more than 1 value per channel" in str(error):
