@@ -279,6 +279,9 @@ def test_a_document_is_saved_and_says_what_it_costs(tmp_path: Path) -> None:
     assert plain.multiplications == encrypted.multiplications
     assert encrypted.comparisons > 4 * 28 * 28
     assert min(encrypted.sent, encrypted.dealt, encrypted.rounds, encrypted.seconds or 0) > 0
+    keys = document.check("encrypted", comparison="fss", images=10**6)
+    assert keys.dealt > encrypted.dealt
+    assert (keys.seconds or 0) > (document.check("encrypted", images=10**6).seconds or 0)
     (tmp_path / "model.json").write_text("[]")
     with pytest.raises(ModelError):
         ModelDocument.load(tmp_path / "model.json")

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import logging
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import structlog
 import torch
@@ -127,6 +130,13 @@ def test_a_model_is_proven_and_its_round_verified(
     assert (proven.hash, proven.round) == (fed.current.model, number)
     assert task.model(round=number).packed == proven.packed
     assert task.model(round=0).hash == fed.task.initial_model
+    program = fed.folder / "model.onnx"
+    place = ["--organizations", str(proof.organizations), "--state-dir", str(fed.folder / "fetching")]
+    chosen = ["--profile", str(fed.running.profile("Hospital1")), "--task", fed.name, "--round", str(number)]
+    command = [sys.executable, "-m", "medquorum.clients", "hospital", "fetch", *chosen, *place, "--out", str(program)]
+    subprocess.run(command, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    props = {prop.key: prop.value for prop in onnx.load(program).metadata_props}
+    assert props["model"] == proven.hash
     with auditor.connect(fed.running.profile("Hospital1"), state=fed.folder / "auditor") as connection:
         verified = connection.verify(fed.name, number, proof)
         assert len(verified.genesis) == 64

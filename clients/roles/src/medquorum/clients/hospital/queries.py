@@ -11,6 +11,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from medquorum.clients.hospital import model_access
+from medquorum.clients.hospital.api.checked_model import CheckedModel
 from medquorum.clients.hospital.fetch import fetch_proven, write_model
 from medquorum.clients.proof.basis import Proof
 from medquorum.clients.runtime.options import (
@@ -68,7 +69,7 @@ def fetch(
     profile: ProfileFile,
     task: TaskName,
     organizations: Organizations,
-    out: Annotated[Path, typer.Option(help="Where the model is written, as safetensors (float64).")],
+    out: Annotated[Path, typer.Option(help="Where the model is written: safetensors (float64), or .pt2, .onnx.")],
     number: ModelRound = None,
     consortium: ConsortiumToml = None,
     genesis: Genesis = None,
@@ -82,7 +83,10 @@ def fetch(
         document = session.ledger.task(task)
         chain, root = Proof(organizations, consortium, genesis).begin(session)
         proven = fetch_proven(chain, session.ledger, document, number, root)
-        write_model(out, document, proven)
+        if out.suffix in (".pt2", ".onnx"):
+            CheckedModel(document, proven.model, proven.round, proven.packed).export(out)
+        else:
+            write_model(out, document, proven)
         fields = {"model": proven.model, "round": proven.round, "bytes": len(proven.packed), "file": str(out)}
         session.report.event("model_fetched", **fields, evidence=[asdict(item) for item in proven.evidence])
 

@@ -14,9 +14,9 @@ from medquorum.errors import ModelError
 
 __all__ = ["ModelCost", "ModelDocument"]
 
-COMPARISON_SECONDS = 2.4e-7
+COMPARISON_SECONDS = {"tree": 2.4e-7, "fss": 3.6e-6}
 PARAMETER_SECONDS = 5.7e-7
-"""One machine of two cores, parties and dealer: docs/results/encrypted.md, resnet18 in batches of 32 under the tree."""
+"""One machine of two cores, parties and dealer: docs/results/encrypted.md, resnet18 in batches of 32."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class ModelDocument(dict[str, Any]):
 
         plan = make_plan(description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=grayscale)
         comparisons, cost = image_cost(plan, comparison)
-        seconds = parameters * PARAMETER_SECONDS + images * comparisons * COMPARISON_SECONDS
+        seconds = parameters * PARAMETER_SECONDS + images * comparisons * COMPARISON_SECONDS[comparison]
         return ModelCost(parameters, products, comparisons, cost.sent, cost.material, cost.rounds, round(seconds, 1))
 
     def save(self, path: Path | str) -> None:
