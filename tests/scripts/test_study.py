@@ -10,6 +10,7 @@ from rich.console import Console
 from medquorum.clients.attacks.catalogue import OMNISCIENT
 from medquorum_federation.options import Options
 from medquorum_federation.simulation import Simulation
+from medquorum_federation.study.__main__ import is_named
 from medquorum_federation.study.attackers import attacking, root_images
 from medquorum_federation.study.cell import Cell
 from medquorum_federation.study.defences import DEFENCES
@@ -122,6 +123,13 @@ def test_no_two_cells_of_a_grid_share_a_file(name: str, tmp_path: Path) -> None:
     cells = list(dict.fromkeys(GRIDS[name]([0, 1])))
     assert len({results.place(cell) for cell in cells}) == len(cells)
     assert {cell.rule for cell in cells} <= set(DEFENCES)
+
+
+def test_parts_of_names_begin_at_a_word() -> None:
+    assert is_named("mnist-iid-pairwise-flip-30-direction", "badnets,mnist-iid")
+    assert is_named("mnist-iid-pairwise-flip-30-direction", "flip-30")
+    assert is_named("mnist-iid-none-direction", "")
+    assert not is_named("pneumoniamnist-iid-none-direction", "mnist-iid")
 
 
 def test_nothing_is_computed_twice_and_the_report_tells_it(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def rules(
         chosen = [int(seed) for seed in seeds.split(",")]
     except ValueError as error:
         raise ConfigError(f"--seeds {seeds} is not a list of numbers", "Write it as 0,1,2") from error
-    cells = [cell for cell in _cells(grid, chosen, data) if any(part in cell.name for part in only.split(","))]
+    cells = [cell for cell in _cells(grid, chosen, data) if is_named(cell.name, only)]
     if not cells:
         raise ConfigError(f"no cell of the grid {grid} has one of '{only}' in its name", "Leave --only away to see all")
     console, folder = Console(), (results / "rules").resolve()
@@ -63,6 +63,11 @@ def rules(
     (folder / f"{grid}.md").write_text(report(f"rules, grid {grid}", found))
     draw(found, folder / f"{grid}.png")
     console.print(f"Tables: {folder / grid}.md   figure: {folder / grid}.png", soft_wrap=True)
+
+
+def is_named(name: str, only: str) -> bool:
+    """Return whether a cell's name has one of the parts, from the beginning of a word on; no part is any name."""
+    return not only or any(f"-{part}" in f"-{name}" for part in only.split(","))
 
 
 def _cells(grid: str, seeds: list[int], data: str | None) -> Iterable[Cell]:
