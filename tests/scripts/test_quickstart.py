@@ -43,6 +43,7 @@ def processes_of(folder: Path) -> list[str]:
 
 RUNS = {
     "plain": OPTIONS,
+    "direction": OPTIONS | {"hospitals": 4, "rule": "direction", "attack": "pairwise-flip", "dirichlet": 0.5},
     "5 nodes": ENCRYPTED | {"aggregation": "shared", "aggregators": 5},
     "bit, 3 nodes": ENCRYPTED | {"disclosure": "bit", "aggregation": "shared", "aggregators": 3},
     "prefix": ENCRYPTED | {"rule": "prefix", "dirichlet": 0.3},

@@ -55,6 +55,7 @@ def test_rounds_follow_each_other(encrypted: Consortium) -> None:
         "unjudged": 0,
         "no_quorum": 0,
         "missing": 0,
+        "weight": 0,
         "quality": 40,
         "claimants": {},
     }

@@ -54,7 +54,7 @@ def test_scores(demo: Consortium) -> None:
     demo.submit(A, "CloseVerdicts", "demo", 2, "verifiers are down")
     scores = demo.read(H3, "ReadScores", "demo")
     quality = demo.read(H3, "ReadVerdict", "demo", 1, H1)["quality"]
-    numbers = ("accepted", "refused", "unjudged", "no_quorum", "missing", "quality")
+    numbers = ("accepted", "refused", "unjudged", "no_quorum", "missing", "quality", "weight")
     nothing = dict.fromkeys(numbers, 0) | {"claimants": {}}
     assert quality > 0
     assert scores == {

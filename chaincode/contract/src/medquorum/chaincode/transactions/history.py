@@ -54,13 +54,13 @@ def read_history(context: Context, kind: Word, attributes: JsonList) -> Answer:
 
 @evaluate
 def read_scores(context: Context, task: TaskId) -> Answer:
-    """Count each hospital's outcomes over all rounds and add up the quality of its accepted updates.
+    """Count each hospital's outcomes over all rounds and add up the quality and weight of its accepted updates.
 
     ``claimants`` counts on whose word its updates were left unjudged: one party's word costs an update its verdict.
     """
     rounds = context.list(Round, task)
     hospitals = {*get_task(context, task).hospitals, *(outcome for current in rounds for outcome in current.outcomes)}
-    numbers = ("accepted", "refused", "unjudged", "no_quorum", "missing", "quality")
+    numbers = ("accepted", "refused", "unjudged", "no_quorum", "missing", "quality", "weight")
     scores: dict[str, dict[str, Any]] = {
         hospital: dict.fromkeys(numbers, 0) | {"claimants": {}} for hospital in sorted(hospitals)
     }
@@ -71,6 +71,7 @@ def read_scores(context: Context, task: TaskId) -> Answer:
             if outcome in ("accepted", "unjudged"):
                 verdict = context.get(Verdict, task, current.round, hospital)
                 score["quality"] += verdict.quality or 0
+                score["weight"] += verdict.weight or 0
                 for party in verdict.claimants or []:
                     score["claimants"][party] = score["claimants"].get(party, 0) + 1
     return scores

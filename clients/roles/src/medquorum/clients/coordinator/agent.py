@@ -140,7 +140,8 @@ class Coordinator:
             missing = [hospital for hospital in awaited if hospital not in current.candidates]
             self._report.event("submissions_closed", **fields, candidates=current.candidates, missing=missing)
         elif current.state == "aggregating":
-            self._report.event("verdicts_closed", **fields, accepted=current.accepted, refused=refused(status, current))
+            fixed = {"accepted": current.accepted, "refused": refused(status, current), "weights": current.weights}
+            self._report.event("verdicts_closed", **fields, **fixed)
         elif ended(current):
             told = (a.counts or (a.accuracy and a.accuracy.counts) for a in status.aggregates.values())
             counts = next((one.model_dump() for one in told if one is not None), None)

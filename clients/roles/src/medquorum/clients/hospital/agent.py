@@ -215,6 +215,7 @@ class Hospital:
                 reason=verdict.reason,
                 counts=verdict.counts,
                 **({} if verdict.claimants is None else {"claimants": verdict.claimants}),
+                **({} if verdict.weight is None else {"weight": verdict.weight}),
             )
         elif awaited_status.round is None or not ended(awaited_status.round):
             return
