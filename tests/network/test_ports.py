@@ -66,3 +66,6 @@ def test_every_port_asks_for_a_certificate(running: RunningNetwork, tmp_path: Pa
         for one, port in asked
     }
     assert open_to == {key: [False, False, True] for key in open_to}
+    for one in consortium.members if running.kind == "fabric" else []:
+        assert one.peer is not None
+        assert not any(shakes_hands(one.peer.chaincode_listen_port, tls) for tls in (None, foreign))

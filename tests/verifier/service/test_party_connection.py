@@ -15,7 +15,7 @@ from medquorum.errors import ProtocolError
 from medquorum.network.supervision.waiting import await_true
 from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.frames import split
-from medquorum.verifier.service.party_connection import PartyListener, connect_party
+from medquorum.verifier.service.party_connection import PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 from medquorum_testing.encrypted.connection_process import start
 from medquorum_testing.encrypted.service_identities import credentials
@@ -86,23 +86,20 @@ def test_what_was_sent_before_closing_arrives(listener, closes_first):
         closing_one.result(3)
 
 
-def test_a_party_that_goes_on_sending_does_not_hold_up_the_end(listener, monkeypatch):
+class Endless:
+    """Frames that come faster than they are taken."""
+
+    def get(self, timeout):
+        return b"more"
+
+
+def test_a_party_that_goes_on_sending_does_not_hold_up_the_end(monkeypatch):
     monkeypatch.setattr("medquorum.verifier.service.party_connection._GRACE", 0.5)
-    first, second = pair(listener)
-    ending = threading.Event()
-
-    def flood():
-        while not ending.is_set():
-            second.send(b"more")
-
-    with ThreadPoolExecutor(2) as pool:
-        pool.submit(flood)
-        try:
-            pool.submit(first.close).result(10)
-        finally:
-            ending.set()
-            first.hang_up()
-    second.close()
+    hung_up = threading.Event()
+    connection = PartyConnection(hung_up.set, 5)
+    connection._incoming = Endless()
+    threading.Thread(target=connection.close, daemon=True).start()
+    assert hung_up.wait(10)
 
 
 @pytest.mark.parametrize("killed", ["P0MSP", "P1MSP"])

@@ -9,7 +9,7 @@ import sys
 from dataclasses import asdict, replace
 
 from medquorum.core.private_files import make_private_folder
-from medquorum.network.consortium.consortium import Consortium
+from medquorum.network.consortium.consortium import LOOPBACK, Consortium
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.deployment.chaincodes import (
     Deployment,
@@ -45,7 +45,7 @@ def bring_up(consortium: Consortium, folder: NetworkFolder, progress: Progress) 
         for organisation in consortium.members:
             if organisation.peer:
                 # Also there when the organisation's peer is switched down.
-                ready = functools.partial(health.listens, organisation.peer.host, organisation.peer.operations_port)
+                ready = functools.partial(health.listens, LOOPBACK, organisation.peer.operations_port)
                 await_true(ready, START_SECONDS, f"{organisation.name}'s address does not answer", folder.log(DEVNET))
 
 

@@ -11,7 +11,7 @@ from fabric_protos.gateway.gateway_pb2_grpc import add_GatewayServicer_to_server
 from fabric_protos.peer.events_pb2_grpc import add_DeliverServicer_to_server
 
 from medquorum.errors import NetworkError
-from medquorum.network.consortium.consortium import Organisation
+from medquorum.network.consortium.consortium import LOOPBACK, Organisation
 from medquorum.network.devnet.fault_filter import FaultFilter
 from medquorum.network.devnet.gateway.service import GatewayService
 from medquorum.network.devnet.peer.deliver_service import DeliverService
@@ -54,7 +54,7 @@ class PeerServer:
             raise NetworkError(f"{organisation.name} has no peer", "Give it one in consortium.toml")
         self.tls = tls
         self.msp_id = organisation.msp_id
-        self.operations = (organisation.peer.host, organisation.peer.operations_port)
+        self.operations = (LOOPBACK, organisation.peer.operations_port)
         self._address = organisation.peer.address
         self._credentials = grpc.ssl_server_credentials(
             [((tls / "server.key").read_bytes(), (tls / "server.crt").read_bytes())], client_roots, True

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from medquorum.errors import MedquorumError, NetworkError
-from medquorum.network.consortium.consortium import load
+from medquorum.network.consortium.consortium import LOOPBACK, load
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.supervision.health import operations
 
@@ -40,7 +40,7 @@ def switch(folder: Path, organisation: str, state: State) -> None:
     one = load(files.consortium).organisation(organisation)
     if one.peer is None:
         raise NetworkError(f"{one.name} has no peer")
-    connection = operations(one.peer.host, one.peer.operations_port, files.node_tls(one), TIMEOUT_SECONDS)
+    connection = operations(LOOPBACK, one.peer.operations_port, files.node_tls(one), TIMEOUT_SECONDS)
     try:
         connection.request("PUT", f"/peer/{state.value}")
         status = connection.getresponse().status
