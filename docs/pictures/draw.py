@@ -78,13 +78,13 @@ def a_round(drawing: Picture) -> None:
         drawing.box((x, 0.5), (7, 2.2), title, bold=True)
         drawing.line((x + 3.5, 2.7), (x + 3.5, 20))
     drawing.box((1, 3.6), (7, 1.4), "1  trains", PAPER)
-    drawing.arrow((4.5, 6.6), (15.5, 6.6), "2  its update, in chunks")
-    drawing.arrow((4.5, 8.4), (27.5, 8.4), "salted hashes of the chunks", at=(21.5, 7.95))
-    drawing.box((12, 9.4), (7, 2.2), "3  try it on\nprivate images", PRIVATE)
-    drawing.arrow((15.5, 12.9), (27.5, 12.9), "k equal verdicts")
+    drawing.arrow((4.5, 6.6), (15.5, 6.6), "2  its update")
+    drawing.arrow((4.5, 8.4), (27.5, 8.4), "salted hashes of it", at=(21.5, 7.95))
+    drawing.box((11.5, 9.4), (8, 3.2), "3  try it on private\nimages, average\nthe accepted ones", PRIVATE)
+    drawing.arrow((15.5, 14.6), (27.5, 14.6), "4  one transaction,\nk times endorsed", at=(21.5, 13.7))
     drawing.box((28.3, 12.1), (4.2, 1.5), "accepted", GOOD)
     drawing.box((28.3, 13.9), (4.2, 1.5), "or refused", BAD)
-    drawing.arrow((15.5, 16.6), (27.5, 16.6), "4  the average of the accepted")
+    drawing.box((28.3, 15.7), (4.2, 1.5), "next model")
     drawing.arrow((27.5, 19), (4.5, 19), "5  the next model; every byte and signature is checked")
 
 

@@ -95,12 +95,18 @@ def trial_folder(wanted: Path) -> Iterator[Path]:
 
 @contextmanager
 def running_network(
-    directory: Path, kind: str, hospitals: int, *, port_base: int | None = None, keep: bool = False
+    directory: Path,
+    kind: str,
+    hospitals: int,
+    *,
+    port_base: int | None = None,
+    keep: bool = False,
+    batch_interval: int | None = None,
 ) -> Iterator[Network]:
     """Bring the quickstart's network up with its chaincode, and down on leaving unless ``keep``.
 
     A folder that was there before keeps its data, and a network that ran before goes on running. Without ``port_base``
-    a new network takes a block of ports that nobody uses.
+    a new network takes a block of ports that nobody uses, without ``batch_interval`` (milliseconds) the sample's.
     """
     with ExitStack() as held:
         folder = NetworkFolder(directory)
@@ -117,7 +123,8 @@ def running_network(
                 _say(
                     f"Ports from {FIRST_PORT} are in use: this network takes {base} to {base + _block(hospitals) - 1}."
                 )
-            write(sample("quickstart", hospitals=hospitals, port_base=base), folder.consortium)
+            described = sample("quickstart", hospitals=hospitals, port_base=base, batch_interval_ms=batch_interval)
+            write(described, folder.consortium)
             (directory / MARKER).write_text("The quickstart made this folder; it may move it aside.\n")
         options = ("--dir", str(directory))
         ran = found and bool(json.loads(run_tool("medquorum.network", "status", "--json", *options))["supervisors"])

@@ -206,6 +206,7 @@ class _Run:
         training = min(self._training.get(number, 0.0), opened)
         seconds = self._report.seconds
         seconds.training += training
+        verifying += self._phases.get((number, "conclusion"), 0.0)
         seconds.verification += verifying
         seconds.ledger += opened - training + aggregating
         return Round(

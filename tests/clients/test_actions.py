@@ -11,6 +11,7 @@ from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.verifier import actions as verifier
 from medquorum.core.documents.aggregate import Aggregate
 from medquorum.core.documents.attestation import Attestation
+from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
@@ -52,6 +53,8 @@ def task(**changes: Any) -> Task:
     return Task.model_validate(fields | changes)
 
 
+READY = frozenset(HOSPITALS)
+CONCLUSION = Conclusion(task="demo", round=1, model=NEW, accepted=HOSPITALS, worse=False)
 OPEN = Round.model_validate({"task": "demo", "round": 1, "state": "open", "base": BASE})
 
 
@@ -124,9 +127,10 @@ def test_a_hospitals_duty(seen: RoundStatus | None, expected: hospital.Action) -
     [
         (None, 0, coordinator.Open(1)),
         (status("open", submitted=[FIRST]), 10, coordinator.Wait(50)),
-        (status("open"), 0, coordinator.CloseSubmissions(1, "all submitted")),
+        (status("open"), 0, coordinator.Conclude(1)),
         (status("open", submitted=[FIRST]), 60, coordinator.CloseSubmissions(1, "2 of 3 hospitals missing after 60 s")),
         (status("open", submitted=[]), 60, coordinator.Abort(1, "no update within 60 s")),
+        (status("verifying"), 10, coordinator.Conclude(1)),
         (status("verifying", verdicts=verdicts(FIRST, SECOND)), 10, coordinator.Wait(40)),
         (status("verifying", verdicts=verdicts(*HOSPITALS)), 0, coordinator.CloseVerdicts(1, "")),
         (
@@ -154,6 +158,8 @@ def test_a_hospitals_duty(seen: RoundStatus | None, expected: hospital.Action) -
             coordinator.CloseRound(1, ""),
         ),
         (status("aggregating", aggregates=aggregates(a=NEW, b=NEW, worse=True)), 0, coordinator.CloseRound(1, "")),
+        (status("aggregating", conclusion=CONCLUSION, stored_chunks=(0,)), 0, coordinator.Wait(40)),
+        (status("aggregating", conclusion=CONCLUSION, stored_chunks=(0, 1)), 0, coordinator.CloseRound(1, "")),
         (
             status("aggregating"),
             40,
@@ -170,7 +176,10 @@ def test_the_coordinators_duty(seen: RoundStatus | None, waited: float, expected
     assert coordinator.next_action(task(), seen, waited, DEADLINES) == expected
 
 
-READY = frozenset(HOSPITALS)
+def test_a_round_that_cannot_be_concluded_goes_on_step_by_step() -> None:
+    frozen = coordinator.CloseSubmissions(1, "all submitted")
+    assert coordinator.next_action(task(), status("open"), 0, DEADLINES, given_up=True) == frozen
+    assert coordinator.next_action(task(), status("verifying"), 10, DEADLINES, given_up=True) == coordinator.Wait(40)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +189,11 @@ READY = frozenset(HOSPITALS)
         (status("open", submitted=[]), verifier.Memory(), verifier.Wait(5)),
         (status("open", submitted=[SECOND]), verifier.Memory(), verifier.PrepareEarly(1, (SECOND,))),
         (status("open", submitted=[SECOND]), verifier.Memory(early={SECOND}), verifier.Wait(5)),
-        (status("verifying"), verifier.Memory(), verifier.Prepare(1, tuple(HOSPITALS))),
+        (status("open"), verifier.Memory(early=READY), verifier.PrepareConclusion(1)),
+        (status("open"), verifier.Memory(early=READY, concluding=True), verifier.Wait(1)),
+        (status("verifying"), verifier.Memory(), verifier.PrepareConclusion(1)),
+        (status("verifying"), verifier.Memory(concluding=True, waited=4.5), verifier.Wait(0.5)),
+        (status("verifying"), verifier.Memory(concluding=True, waited=5), verifier.Prepare(1, tuple(HOSPITALS))),
         (status("verifying"), verifier.Memory(frozenset({FIRST})), verifier.Prepare(1, (SECOND, THIRD))),
         (status("verifying", verdicts=verdicts(SECOND)), verifier.Memory(), verifier.Prepare(1, (FIRST, THIRD))),
         (status("verifying"), verifier.Memory(READY), verifier.Verify(1, (FIRST, THIRD))),
@@ -212,6 +225,7 @@ READY = frozenset(HOSPITALS)
             verifier.Wait(5),
         ),
         (status("aggregating", aggregates=aggregates(a=NEW)), verifier.Memory(chunks=0), verifier.Wait(5)),
+        (status("aggregating", conclusion=CONCLUSION), verifier.Memory(chunks=2), verifier.StoreChunks(1, (1,))),
         (status("closed", model=NEW), verifier.Memory(), verifier.Wait(5)),
         (status("closed", 3, model=NEW), verifier.Memory(), verifier.Leave()),
     ],
@@ -234,7 +248,9 @@ def test_every_chunk_and_update_has_exactly_one_designated_verifier() -> None:
 def test_a_rule_over_the_round_is_prepared_and_verified_whole() -> None:
     rule = task(rule={"name": "prefix", "slack": 0})
     seen = status("verifying")
-    assert verifier.next_action(rule, seen, A, verifier.Memory(), 5) == verifier.PrepareRound(1)
+    assert verifier.next_action(rule, seen, A, verifier.Memory(concluding=True, waited=5), 5) == verifier.PrepareRound(
+        1
+    )
     assert verifier.next_action(rule, seen, B, verifier.Memory(READY), 5) == verifier.VerifyRound(1)
     assert verifier.next_action(rule, seen, A, verifier.Memory(READY), 5) == verifier.Wait(5)
     claimed = status("verifying", attestations={FIRST: attested(B)})

@@ -318,7 +318,8 @@ def test_stricter_task_restricts_the_verdict_key(make: Make) -> None:
 def test_task_with_fewer_verifiers_restricts_too(make: Make) -> None:
     demo = make(verifiers=[A, B, "VerifierCMSP"])
     closed(demo, {H1: demo.good_update()}, verifiers=[A, B])
-    assert list(demo.ledger.policies) == [demo.ledger_key("verdict", "demo", "000001", H1)]
+    keys = [("conclusion", "demo", "000001"), ("verdict", "demo", "000001", H1)]
+    assert list(demo.ledger.policies) == [demo.ledger_key(*key) for key in keys]
 
 
 def test_no_policy_where_the_chaincodes_is_as_strict(make: Make) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from medquorum.clients.coordinator.actions import Deadlines
 from medquorum.clients.coordinator.agent import Coordinator
+from medquorum.clients.coordinator.conclusion import Conclusion
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.report import Report
@@ -26,7 +27,8 @@ def coordinating(demo: EncryptedConsortium) -> tuple[Coordinator, LedgerContract
     ledger = Ledger(contract, A)
     report = Report("coordinator", A, as_json=True, stream=io.StringIO())
     writing = Transactions(contract, demo.verifiers, 2, A)
-    return Coordinator(ledger, writing, ledger.task("demo"), Deadlines(60, 60, 60), report), contract
+    conclusion = Conclusion(ledger, writing, 60)
+    return Coordinator(ledger, writing, ledger.task("demo"), Deadlines(60, 60, 60), report, conclusion), contract
 
 
 def summing(coordinator: Coordinator, demo: EncryptedConsortium) -> None:

@@ -92,6 +92,21 @@ def test_a_walk_may_begin_anywhere(made: MemoryChain) -> None:
     assert [(tip.number, tip.configuration.block) for tip in tips] == [(3, 3), (4, 3)]
 
 
+def test_a_write_may_need_more_endorsers_than_the_others(made: MemoryChain) -> None:
+    """A conclusion stands for a majority's attestations, also where a quorum is fewer."""
+    transaction = made.write("a", b"1")
+    chain = chain_of(made)
+    number = chain.block_of(transaction)
+    endorsers = Endorsers(VERIFIERS, 1, made.trust.authorities)
+    for quorum, enough in ((0, True), (2, True), (3, False)):
+        wanted = {transaction: [Write("a", "conclusion", "a", b"1", quorum)]}
+        if enough:
+            assert list(prove(chain.walk(number, number), chain, wanted, endorsers))
+        else:
+            with pytest.raises(CheckFailed, match=f"{quorum} verifiers have to"):
+                list(prove(chain.walk(number, number), chain, wanted, endorsers))
+
+
 def test_what_lies_before_is_held_by_the_configurations_alone(made: MemoryChain) -> None:
     for _ in range(60):
         made.write("a", b"1")

@@ -11,7 +11,7 @@ from medquorum.chaincode.jobs import DataRequest, LruCache, Steps
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.verifier.agent import Verifier
-from medquorum_testing.ledger.consortium_ledger import A, B
+from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
 from medquorum_testing.ledger.small_federation import Federation
 
 
@@ -30,10 +30,10 @@ class Counted(LoopControl):
 
 
 def test_pauses_grow_while_nothing_moves_on(federate: Callable[..., Federation]) -> None:
-    federation = federate(rounds=1, rule={"name": "prefix", "slack": 0})
+    federation = federate(rounds=1, hospitals=[HOSPITALS[0]])
     for verifier in (A, B):
         del federation.agents[verifier]
-    while (current := federation.ledger(A).current_round("demo")) is None or current.state != "verifying":
+    while not federation.ledger(A).status("demo", 1).updates:
         for agent in federation.agents.values():
             agent.step()
     gate = threading.Event()

@@ -9,7 +9,6 @@ from medquorum_testing.federation.federation import Federation
 from medquorum_testing.federation.federation_task import COORDINATOR, STANDBY
 
 EVERYONE = ["Hospital1MSP", "Hospital2MSP", "Hospital3MSP"]
-STATES = ["open", "verifying", "aggregating", "closed"]
 
 
 def test_a_killed_hospital_submits_once_after_its_restarts(fed: Federation) -> None:
@@ -19,7 +18,7 @@ def test_a_killed_hospital_submits_once_after_its_restarts(fed: Federation) -> N
     hospital.kill()
     assert EVERYONE[0] not in fed.status(number).updates
     fed.start("Hospital1")
-    hospital.wait_for("phase", phase="upload", round=number)  # the chunks are on the ledger, the update is on its way
+    hospital.wait_for("phase", phase="training", round=number)  # the update is on its way
     hospital.kill()
     mark = hospital.mark
     fed.start("Hospital1")
@@ -68,7 +67,7 @@ def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_standby_take
         fed.roles[verifier].freeze()
     mark = coordinator.mark
     fed.start(COORDINATOR, kind="coordinator", name="coordinator")
-    coordinator.wait_for("submissions_closed", since=mark, round=number, candidates=EVERYONE)
+    coordinator.wait_for("started", since=mark)  # and tries to conclude the round, while no verifier is ready
     coordinator.kill()
     for verifier in fed.verifiers:
         fed.roles[verifier].thaw()
@@ -81,7 +80,7 @@ def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_standby_take
     coordinator.stop()
     standby.stop()
     for done in (number, number + 1):
-        assert [version["state"] for version in fed.versions("round", done)] == STATES
+        assert [version["state"] for version in fed.versions("round", done)] == ["open", "closed"]
 
 
 def test_a_hospital_that_does_not_submit_is_left_out_and_told_so(fed: Federation) -> None:

@@ -2,6 +2,7 @@
 """A whole federation for fault tests: a task on a running network, and the processes of its hospitals and verifiers.
 
 The coordinator runs inside the test, so that a test says how far a round goes: ``opened()``, ``reach("verifying")``.
+It takes a plain round's steps one by one; ``concluded()`` is the end of one in a single transaction.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any
 
 from medquorum.clients.coordinator.actions import Deadlines
 from medquorum.clients.coordinator.agent import Coordinator
+from medquorum.clients.coordinator.conclusion import Conclusion
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.outbox import Outbox
 from medquorum.clients.ledger.round_status import RoundStatus, ended
@@ -32,7 +34,7 @@ from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.session import task_folder
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.update import private_value
-from medquorum.gateway import Submissions, connect_profile
+from medquorum.gateway import Network, Submissions, Transaction, connect_profile
 from medquorum.network.deployment.chaincodes import await_listening, deployments
 from medquorum.network.supervision.control import supervise
 from medquorum.network.supervision.processes import Process, Record, processes, records
@@ -56,6 +58,13 @@ EPOCHS = "100"
 TAMPERED = CHAINCODES / "tampered_chaincode.py"
 
 
+class StepByStep(Conclusion):
+    """No round is concluded in one transaction, as where verifiers differ: every state of it can be reached."""
+
+    def given_up(self, round_number: int) -> bool:
+        return True
+
+
 class Federation:
     """A task whose rule accepts every update in range, so that only faults decide what becomes of it.
 
@@ -76,6 +85,7 @@ class Federation:
         self.roles: dict[str, RoleProcess] = {}
         self._connections = ExitStack()
         self._outboxes: dict[tuple[str, str], Outbox] = {}
+        self._networks: dict[tuple[str, str], Network] = {}
         self._coordinators: dict[Deadlines, Coordinator] = {}
         running.deploy("medquorum", None)
         running.await_acquaintance("medquorum")
@@ -113,9 +123,31 @@ class Federation:
             gateway = self._connections.enter_context(
                 connect_profile(self.running.profile(name), user, evaluate_timeout=60, endorse_timeout=60)
             )
-            contract = gateway.get_network("mychannel").get_contract("medquorum")
-            self._outboxes[name, user] = Outbox(contract, Submissions(gateway, self.folder / "test" / name / user))
+            network = self._networks[name, user] = gateway.get_network("mychannel")
+            submissions = Submissions(gateway, self.folder / "test" / name / user)
+            self._outboxes[name, user] = Outbox(network.get_contract("medquorum"), submissions)
         return self._outboxes[name, user]
+
+    def network(self, name: str, user: str = "User1") -> Network:
+        """Return the channel through an organisation's own peer."""
+        self.outbox(name, user)
+        return self._networks[name, user]
+
+    def endorsed(
+        self, by: str, function: str, *arguments: str, endorsers: Sequence[str], **transient: bytes
+    ) -> Transaction:
+        """Have a transaction of the task endorsed, and not sent yet."""
+        proposal = (
+            self.network(by)
+            .get_contract("medquorum")
+            .new_proposal(
+                function,
+                arguments=[self.name, *arguments],
+                transient=transient,
+                endorsing_organizations=[self.msp(one) for one in endorsers],
+            )
+        )
+        return proposal.endorse()
 
     def ledger(self, name: str = "VerifierA") -> Ledger:
         one = self.running.consortium.organisation(name)
@@ -197,23 +229,36 @@ class Federation:
     def reach(self, state: str, deadlines: Deadlines = PATIENT, seconds: float = 200) -> Round:
         """Act as the coordinator until the round is in a state."""
         if deadlines not in self._coordinators:
-            quiet = Report("coordinator", "", as_json=True, stream=io.StringIO())
-            self._coordinators[deadlines] = Coordinator(
-                self.ledger(COORDINATOR), self.transactions(COORDINATOR), self.task, deadlines, quiet
-            )
+            self._coordinators[deadlines] = self._coordinator(StepByStep, deadlines)
+        self._coordinate(self._coordinators[deadlines], lambda current: current.state == state, seconds)
+        return self.current
+
+    def concluded(self, seconds: float = 200) -> Round:
+        """Let the round end in one transaction, which opens the next one; return it."""
+        number = self.current.round
+        one = self._coordinator(Conclusion, PATIENT)
+        self._coordinate(one, lambda current: current.round > number or ended(current), seconds)
+        return self.ledger().round(self.name, number)
+
+    def _coordinator(self, kind: type[Conclusion], deadlines: Deadlines) -> Coordinator:
+        ledger, transactions = self.ledger(COORDINATOR), self.transactions(COORDINATOR)
+        quiet = Report("coordinator", "", as_json=True, stream=io.StringIO())
+        conclusion = kind(ledger, transactions, deadlines.verdict)
+        return Coordinator(ledger, transactions, self.task, deadlines, quiet, conclusion)
+
+    def _coordinate(self, coordinator: Coordinator, reached: Callable[[Round], bool], seconds: float) -> None:
         limit = time.monotonic() + seconds
 
         def step() -> float | None:
             self.outbox(COORDINATOR).recover()
-            status = self.ledger().current_status(self.name)
-            if status is not None and status.round is not None and status.round.state == state:
+            current = self.ledger().current_round(self.name)
+            if current is not None and reached(current):
                 return None
-            assert time.monotonic() < limit, f"not {state} in {seconds} s: {status}"
-            waits = self._coordinators[deadlines].step()
+            assert time.monotonic() < limit, f"not there in {seconds} s: {current}"
+            waits = coordinator.step()
             return None if waits is None else min(waits, 0.05)
 
         reconcile(step, LoopControl())
-        return self.current
 
     def reach_everywhere(self, state: str) -> None:
         """Reach a state, also at the peers that endorse the next transaction."""
@@ -250,14 +295,19 @@ class Federation:
         record = self.task_folder(hospital) / "updates" / f"{number:06d}" / "update.json"
         return [str(chunk) for chunk in json.loads(record.read_text())["chunks"]]
 
-    def submit_raw(self, hospital: str, number: int, packed: bytes) -> None:
-        """Submit any parameters of the right number as a hospital's update."""
+    def update(self, packed: bytes) -> tuple[dict[str, Any], bytes]:
+        """Return any parameters of the right number as an update of the current round, and its private value."""
         value = private_value(os.urandom(32), packed)
         document = {
             "base": self.current.base,
             "layout": self.task.layout,
             "chunks": [hashlib.sha256(value).hexdigest()],
         }
+        return document, value
+
+    def submit_raw(self, hospital: str, number: int, packed: bytes) -> None:
+        """Submit any parameters of the right number as a hospital's update."""
+        document, value = self.update(packed)
         writing = self.transactions(hospital)
         writing.submit("PutUpdateChunk", self.name, number, 0, chunk=value)
         writing.submit("SubmitUpdate", self.name, number, document)

@@ -13,6 +13,7 @@ import numpy as np
 from medquorum.clients.attacks.occasion import Behaviour, honest
 from medquorum.clients.coordinator.actions import Deadlines
 from medquorum.clients.coordinator.agent import Coordinator
+from medquorum.clients.coordinator.conclusion import Conclusion
 from medquorum.clients.data.images import Images
 from medquorum.clients.hospital.agent import Hospital
 from medquorum.clients.hospital.trainer import Conduct, LocalTraining, Trainer
@@ -89,7 +90,10 @@ class Federation:
         ledger, transactions = self.ledger(msp), self.transactions(msp)
         if role == "coordinator":
             deadlines = Deadlines(60, 60, 60)
-            self.agents[name] = Coordinator(ledger, transactions, self.task, deadlines, report, clock=self.clock)
+            conclusion = Conclusion(ledger, transactions, deadlines.verdict, self.clock)
+            self.agents[name] = Coordinator(
+                ledger, transactions, self.task, deadlines, report, conclusion, clock=self.clock
+            )
         elif role == "verifier":
             roots = self.roots(name, report) if self.task.has_root else None
             self.agents[name] = Verifier(

@@ -119,10 +119,14 @@ class Context:
         ContractError
             ``BAD_CHUNK`` when it is absent.
         """
-        value = self.stub.get_transient().get(name)
+        value = self.find_transient(name)
         if value is None:
             raise ContractError("BAD_CHUNK", f"the transient map has no {name!r}", "Send the bytes as transient data")
         return value
+
+    def find_transient(self, name: str) -> bytes | None:
+        """Take a value from the transient map, None where it is absent."""
+        return self.stub.get_transient().get(name)
 
     def event(self, name: str, **fields: str | int) -> None:
         """Set the transaction's one event."""

@@ -10,9 +10,9 @@ from medquorum.chaincode.node import Node
 from medquorum.chaincode.transactions import (
     aggregate,
     attestation,
+    conclusion,
     consortium,
     history,
-    masks,
     models,
     retention,
     root,
@@ -25,9 +25,8 @@ from medquorum.chaincode.transactions import (
 from medquorum.chaincode.transactions import (
     task_members as taskmembers,
 )
-from medquorum.chaincode.transactions import (
-    whole_round as wholeround,
-)
+from medquorum.chaincode.transactions.encrypted import masks
+from medquorum.chaincode.transactions.encrypted import whole_round as wholeround
 from medquorum.core import canonical
 from medquorum.errors import ContractError, DataError, MedquorumError, ModelError
 from medquorum.shim import ChaincodeError, PeerError, Response, Stub, error, success
@@ -38,6 +37,7 @@ METADATA = "org.hyperledger.fabric:GetMetadata"
 MODULES = (
     aggregate,
     attestation,
+    conclusion,
     consortium,
     history,
     masks,

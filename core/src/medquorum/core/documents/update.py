@@ -13,9 +13,11 @@ from medquorum.core.documents.document import Attribute, Document
 from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
 from medquorum.core.model import from_stored_form, stored_form
 
-__all__ = ["SALT_BYTES", "Update", "chunk_of", "private_value"]
+__all__ = ["MAX_SUBMITTED", "SALT_BYTES", "Update", "chunk_of", "private_value"]
 
 SALT_BYTES = 32
+MAX_SUBMITTED = 8 << 20
+"""Bytes of private values that may come with SubmitUpdate; more are put chunk by chunk."""
 
 
 class Update(Document):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Mapping, Sequence
 
-from medquorum.chaincode.context import sha256
+from medquorum.chaincode.context import Context, sha256
 from medquorum.chaincode.jobs import DataRequest, Steps
 from medquorum.chaincode.node import Node
 from medquorum.core import model as modelformat
@@ -22,9 +22,11 @@ __all__ = [
     "RoundEvaluator",
     "RunningSum",
     "candidate_key",
+    "evaluate_all",
     "evaluate_candidate",
-    "evaluate_round",
     "evaluate_update",
+    "round_evaluator",
+    "round_key",
     "verdict_key",
 ]
 
@@ -32,6 +34,11 @@ __all__ = [
 def verdict_key(task: Task, current: Round, candidates: Sequence[str]) -> Hashable:
     """Name a judgement by everything it depends on: task (rule, λ, data set), base and the updates' commitments."""
     return sha256(task.encode()), current.base, tuple((name, current.commitments[name]) for name in candidates)
+
+
+def round_key(task: Task, current: Round) -> Hashable:
+    """Name the judgement of all candidates together; not as the verdict on the last one, which is another job."""
+    return "round", verdict_key(task, current, current.candidates)
 
 
 def candidate_key(task: Task, current: Round, hospital: str) -> Hashable:
@@ -136,6 +143,11 @@ class RoundEvaluator:
         return candidate
 
 
+def round_evaluator(context: Context, task: Task, current: Round) -> RoundEvaluator:
+    """Make a round's evaluation tools on the node of a transaction."""
+    return RoundEvaluator(context.node, task, current, context.node.sets.get(task.dataset, task.dataset_size))
+
+
 def evaluate_candidate(evaluator: RoundEvaluator, hospital: str) -> tuple[Steps[rules.Candidate], int]:
     """Make the evaluation of one update and of the base, before it is known what it competes with."""
     return _evaluate_candidate(evaluator, hospital), 2
@@ -159,9 +171,20 @@ def _evaluate_update(evaluator: RoundEvaluator, hospital: str) -> Steps[tuple[ru
     return tuple(rules.judge(rules.counting_rule(evaluator.task.rule), evaluator.base_counts(base), [candidate]))
 
 
-def evaluate_round(evaluator: RoundEvaluator) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
-    """Make the computation of all verdicts under a rule over the round, and its number of steps."""
-    return _evaluate_round(evaluator), 2 * len(evaluator.current.candidates) + 1
+def evaluate_all(evaluator: RoundEvaluator) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
+    """Make the computation of the verdicts on all candidates, whatever the rule is over, and its number of steps."""
+    steps = _evaluate_round if evaluator.rule.over_round else _evaluate_each
+    return steps(evaluator), 2 * len(evaluator.current.candidates) + 1
+
+
+def _evaluate_each(evaluator: RoundEvaluator) -> Steps[tuple[rules.Verdict, ...]]:
+    base = yield from evaluator.base()
+    verdicts: list[rules.Verdict] = []
+    for name in evaluator.current.candidates:
+        candidate = yield from evaluator.candidate(base, name)
+        candidate = yield from evaluator.unique(candidate)
+        verdicts += rules.judge(rules.counting_rule(evaluator.task.rule), evaluator.base_counts(base), [candidate])
+    return tuple(verdicts)
 
 
 def _evaluate_round(evaluator: RoundEvaluator) -> Steps[tuple[rules.Verdict, ...]]:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds a task's rounds, which only the coordinator's transactions write and all others read."""
+"""Finds a task's rounds, which only the coordinator's transactions write and all others read; freezes candidates."""
 
 from __future__ import annotations
 
 from medquorum.chaincode.context import Context
 from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.update import Update
+from medquorum.errors import ContractError
 
-__all__ = ["get_round", "latest_round"]
+__all__ = ["freeze", "get_round", "judged_round", "latest_round"]
 
 
 def get_round(context: Context, task: str, number: int) -> Round:
@@ -29,3 +32,33 @@ def latest_round(context: Context, task: str, rounds: int) -> Round | None:
         else:
             found, low = candidate, middle + 1
     return found
+
+
+def freeze(context: Context, current: Round) -> Round:
+    """Return the round with those who have submitted by now as its candidates; another one makes this a phantom."""
+    updates = context.list(Update, current.task, current.round)
+    commitments = {update.hospital: update.commitment for update in updates}
+    return current.model_copy(update={"candidates": sorted(commitments), "commitments": commitments})
+
+
+def judged_round(context: Context, task: Task, number: int) -> Round:
+    """Return a round whose candidates are final: frozen, or still open with all its hospitals' updates.
+
+    Raises
+    ------
+    ContractError
+        ``SUBMISSIONS_PENDING``, ``ROUND_STATE``.
+    """
+    current = get_round(context, task.task, number)
+    current.expect("open", "verifying")
+    if current.state == "verifying":
+        return current
+    frozen = freeze(context, current)
+    missing = [hospital for hospital in task.taking_part(number) if hospital not in frozen.commitments]
+    if missing:
+        raise ContractError(
+            "SUBMISSIONS_PENDING",
+            f"no update of {', '.join(missing)} yet",
+            "Wait, or send CloseSubmissions to go on without",
+        )
+    return frozen

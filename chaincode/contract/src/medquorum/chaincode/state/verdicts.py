@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opens the verdict on an update as ``pending`` and finds it later, for all transactions about verdicts."""
+"""Opens the verdict on an update as ``pending``, writes and finds it later, for all transactions about verdicts."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from medquorum.chaincode.context import Context
+from medquorum.core import rules
+from medquorum.core.documents.attestation import UNJUDGED
 from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.document import key_attributes
+from medquorum.core.documents.round import Outcome, Round
 from medquorum.core.documents.task import Task
-from medquorum.core.documents.verdict import PENDING, Verdict
+from medquorum.core.documents.verdict import PENDING, Verdict, disclosed
 from medquorum.errors import ContractError
 from medquorum.shim import endorsement_policy
 
-__all__ = ["check_undecided", "find_verdict", "list_verdicts", "open_verdict"]
+__all__ = ["check_undecided", "find_verdict", "list_verdicts", "open_verdict", "outcome_of", "put_verdict"]
 
 
 def open_verdict(context: Context, task: Task, number: int, hospital: str) -> None:
@@ -27,6 +30,26 @@ def open_verdict(context: Context, task: Task, number: int, hospital: str) -> No
     consortium = context.get(Consortium)
     if task.quorum > consortium.quorum or task.verifiers != consortium.having("verifier"):
         context.restrict(key, endorsement_policy(task.verifiers, task.quorum))
+
+
+def put_verdict(context: Context, task: Task, current: Round, verdict: rules.Verdict) -> Verdict:
+    """Write what verifiers found of one update, as far as the task lets it out."""
+    document = Verdict(
+        task=task.task,
+        round=current.round,
+        hospital=verdict.name,
+        rule=rules.parse_rule(task.rule).name,
+        **disclosed(task, verdict),
+    )
+    context.put(document)
+    return document
+
+
+def outcome_of(accepted: bool, reason: str | None) -> Outcome:
+    """Return what a verdict makes of a candidate."""
+    if accepted:
+        return "accepted"
+    return "unjudged" if reason in UNJUDGED else "refused"
 
 
 def find_verdict(context: Context, task: str, number: int, hospital: str) -> Verdict | None:

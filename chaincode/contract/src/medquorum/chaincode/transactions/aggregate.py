@@ -15,7 +15,7 @@ from medquorum.chaincode.arguments import Index, Json, RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
 from medquorum.chaincode.evaluation_jobs.averaging import aggregate_key, average
-from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator
+from medquorum.chaincode.evaluation_jobs.evaluator import round_evaluator
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
 from medquorum.chaincode.jobs import Progress
 from medquorum.chaincode.node import NewModel
@@ -32,7 +32,7 @@ from medquorum.core.documents.task import Task
 from medquorum.core.model import CHUNK_BYTES, model_hash, stored_form
 from medquorum.errors import ContractError
 
-__all__ = ["agreed", "find_aggregates"]
+__all__ = ["agreed", "find_aggregates", "model_result"]
 
 
 def find_aggregates(context: Context, task: Task, number: int) -> list[Aggregate]:
@@ -67,10 +67,9 @@ def prepare_aggregate(context: Context, task: TaskId, round_number: RoundNumber)
     document = get_task(context, task)
     document.expect("plain", "The parties add up their shares: each sends AttestAggregate")
     current = _aggregating(context, document, round_number)
-    node = context.node
-    evaluator = RoundEvaluator(node, document, current, node.sets.get(document.dataset, document.dataset_size))
-    result = node.job_runner.advance(
-        node.new_models,
+    evaluator = round_evaluator(context, document, current)
+    result = context.node.job_runner.advance(
+        context.node.new_models,
         aggregate_key(document, current),
         lambda: average(evaluator),
         data_loader(context, document, current),
@@ -80,7 +79,7 @@ def prepare_aggregate(context: Context, task: TaskId, round_number: RoundNumber)
     store = store_of(context, result.model, document.model_store)
     stored = stored_chunks(context, result.model, len(result.chunks), store)
     present = [index for index, chunk in enumerate(stored) if chunk is not None]
-    return _model_result(document, result) | {"state": "ready", "chunks": len(stored), "stored": present}
+    return model_result(document, result) | {"state": "ready", "chunks": len(stored), "stored": present}
 
 
 @transaction
@@ -142,7 +141,7 @@ def attest_aggregate(context: Context, task: TaskId, round_number: RoundNumber, 
     return attested.plain()
 
 
-def _model_result(task: Task, result: NewModel) -> dict[str, Any]:
+def model_result(task: Task, result: NewModel) -> dict[str, Any]:
     """Return what a verifier attests, in the task's disclosure mode."""
     prepared: dict[str, Any] = {"model": result.model, "worse": is_worse(task, result.base, result.correct)}
     return (
@@ -175,7 +174,7 @@ def _check_plain(context: Context, task: Task, current: Round, attested: Aggrega
     _check_disclosure(task, Accuracy(worse=attested.worse, counts=attested.counts))
     if context.msp == context.node.msp_id:
         own = _prepared(context, task, current)
-        if attested != Aggregate.model_validate(attested.model_dump() | _model_result(task, own)):
+        if attested != Aggregate.model_validate(attested.model_dump() | model_result(task, own)):
             raise ContractError(
                 "ATTESTATION_MISMATCH", f"{context.msp} itself computed {own.model}", "Send PrepareAggregate's result"
             )

@@ -19,6 +19,7 @@ from medquorum.errors import ContractError
 KINDS = {
     "aggregate": 3,
     "attestation": 4,
+    "conclusion": 2,
     "consortium": 0,
     "consortiumProposal": 1,
     "masks": 2,

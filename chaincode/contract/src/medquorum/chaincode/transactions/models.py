@@ -12,17 +12,40 @@ from medquorum.chaincode.dispatch import Answer, evaluate, transaction
 from medquorum.chaincode.state.chunks import is_there, put_chunk, read_chunk, stored_chunks
 from medquorum.core.documents.chunk import Store, chunk_sizes, chunks_of
 from medquorum.core.documents.consortium import Consortium
-from medquorum.core.documents.model import Manifest, Model, Purged
+from medquorum.core.documents.model import Keeper, Manifest, Model, Purged
+from medquorum.core.documents.round import Round
+from medquorum.core.documents.task import Task
 from medquorum.core.model import from_stored_form, model_hash
 from medquorum.errors import ContractError, ModelError
 
-__all__ = ["read_manifest", "store_of", "transient_chunk"]
+__all__ = ["keep_model", "read_manifest", "store_of", "transient_chunk"]
 
 
 def store_of(context: Context, model: str, store: Store) -> Store:
     """Return where a model's chunks belong: where its manifest says, in ``store`` while it has none."""
     known = context.find(Model, model)
     return store if known is None else known.store
+
+
+def keep_model(context: Context, task: Task, current: Round, model: str, chunks: list[str]) -> None:
+    """Make a model whose chunks are stored a task's: its manifest, and that the task may need the bytes."""
+    if context.find(Model, model) is None:
+        context.put(
+            Model(
+                model=model,
+                layout=task.layout,
+                length=task.length,
+                chunks=chunks,
+                store=task.model_store,
+                parent=current.base,
+                task=task.task,
+                round=current.round,
+                accepted=current.accepted,
+            )
+        )
+    context.put(Keeper(model=model, task=task.task))
+    if context.find(Purged, model) is not None:
+        context.delete(Purged, model)
 
 
 def read_manifest(fields: Any) -> Manifest:

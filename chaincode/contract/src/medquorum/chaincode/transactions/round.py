@@ -11,17 +11,19 @@ from medquorum.chaincode.arguments import Reason, RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
 from medquorum.chaincode.state.chunks import stored_chunks
-from medquorum.chaincode.state.rounds import get_round, latest_round
-from medquorum.chaincode.state.verdicts import find_verdict
+from medquorum.chaincode.state.conclusions import find_conclusion, open_conclusion
+from medquorum.chaincode.state.rounds import freeze, get_round, latest_round
+from medquorum.chaincode.state.verdicts import find_verdict, outcome_of
 from medquorum.chaincode.transactions.aggregate import agreed, find_aggregates
-from medquorum.chaincode.transactions.models import store_of
+from medquorum.chaincode.transactions.models import keep_model, store_of
 from medquorum.chaincode.transactions.task import check_coordinator, get_task
-from medquorum.core.documents.attestation import UNJUDGED, Attestation
-from medquorum.core.documents.model import Keeper, Model, Purged
+from medquorum.core.documents.aggregate import Aggregate
+from medquorum.core.documents.attestation import Attestation
+from medquorum.core.documents.conclusion import Conclusion
+from medquorum.core.documents.model import Model
 from medquorum.core.documents.opened import OVERLAP, OpenedSum, revealing
 from medquorum.core.documents.round import ENDED, Outcome, Round
 from medquorum.core.documents.task import Task
-from medquorum.core.documents.update import Update
 from medquorum.core.model import model_hash
 from medquorum.errors import ContractError
 
@@ -39,6 +41,7 @@ def open_round(context: Context, task: TaskId, round_number: RoundNumber) -> Ans
         )
     if (manifest.layout, manifest.length) != (document.layout, document.length):
         raise ContractError("BAD_LAYOUT", f"the model {base} has another layout than the task {task}")
+    open_conclusion(context, document, round_number)
     return _step(context, "RoundOpened", Round(task=task, round=round_number, state="open", base=base))
 
 
@@ -47,17 +50,10 @@ def close_submissions(context: Context, task: TaskId, round_number: RoundNumber,
     """Freeze the candidates: those who have submitted by now."""
     current = _coordinated(context, task, round_number)
     current.expect("open")
-    updates = context.list(Update, task, round_number)
-    commitments = {u.hospital: u.commitment for u in updates}
-    following = current.model_copy(
-        update={
-            "state": "verifying",
-            "candidates": sorted(commitments),
-            "commitments": commitments,
-            "reason": reason or None,
-        }
+    frozen = freeze(context, current)
+    return _step(
+        context, "SubmissionsClosed", frozen.model_copy(update={"state": "verifying", "reason": reason or None})
     )
-    return _step(context, "SubmissionsClosed", following)
 
 
 @transaction
@@ -93,10 +89,7 @@ def close_round(context: Context, task: TaskId, round_number: RoundNumber, reaso
     document = get_task(context, task)
     current = _coordinated(context, task, round_number)
     current.expect("aggregating")
-    result = agreed(context, document, current)
-    others = [
-        a.verifier for a in find_aggregates(context, document, round_number) if a.agreed_bytes != result.agreed_bytes
-    ]
+    result, others = _result(context, document, current)
     ended = current.model_copy(update={"state": "closed", "reason": reason or None, "differing": others or None})
     if result.keeps_base is not None:
         kept = {"model": current.base, "reason": _because(result.keeps_base, reason)}
@@ -109,23 +102,7 @@ def close_round(context: Context, task: TaskId, round_number: RoundNumber, reaso
             f"{len(hashes)} of {count} chunks of the model {result.model} are stored",
             "Store the others with StoreModelChunk",
         )
-    if context.find(Model, result.model) is None:
-        context.put(
-            Model(
-                model=result.model,
-                layout=document.layout,
-                length=document.length,
-                chunks=hashes,
-                store=store,
-                parent=current.base,
-                task=task,
-                round=round_number,
-                accepted=current.accepted,
-            )
-        )
-    context.put(Keeper(model=result.model, task=task))
-    if context.find(Purged, result.model) is not None:
-        context.delete(Purged, result.model)
+    keep_model(context, document, current, result.model, hashes)
     return _step(context, "RoundClosed", ended.model_copy(update={"model": result.model}))
 
 
@@ -180,13 +157,21 @@ def _coordinated(context: Context, task: str, number: int) -> Round:
     return get_round(context, task, number)
 
 
+def _result(context: Context, task: Task, current: Round) -> tuple[Aggregate | Conclusion, list[str]]:
+    """Return what the round ends with, as concluded or as a majority attested it, and who attested another thing."""
+    aggregates = find_aggregates(context, task, current.round)
+    concluded = find_conclusion(context, task.task, current.round)
+    if concluded is not None:
+        return concluded, [a.verifier for a in aggregates if a.model != concluded.model]
+    result = agreed(context, task, current)
+    return result, [a.verifier for a in aggregates if a.agreed_bytes != result.agreed_bytes]
+
+
 def _outcome(context: Context, task: Task, number: int, hospital: str) -> Outcome:
     """Report what became of a candidate; where all have attested they differ, and nothing more comes."""
     verdict = find_verdict(context, task.task, number, hospital)
     if verdict is not None:
-        if verdict.accepted:
-            return "accepted"
-        return "unjudged" if verdict.reason in UNJUDGED else "refused"
+        return outcome_of(verdict.accepted, verdict.reason)
     attestations = [
         context.find(Attestation, task.task, number, hospital, attester) for attester in task.attesters(hospital)
     ]

@@ -9,6 +9,7 @@ from medquorum.chaincode.arguments import RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate
 from medquorum.chaincode.state.chunks import stored_chunks
+from medquorum.chaincode.state.conclusions import find_conclusion
 from medquorum.chaincode.state.roots import root_attestations
 from medquorum.chaincode.state.rounds import latest_round
 from medquorum.chaincode.state.verdicts import list_verdicts
@@ -40,14 +41,16 @@ def read_current_status(context: Context, task: TaskId) -> Answer:
 def _status(context: Context, document: Task, round_number: int, current: Round | None) -> dict[str, Any]:
     task = document.task
     aggregates = context.list(Aggregate, task, round_number)
+    concluded = find_conclusion(context, task, round_number)
     first = leading(aggregates)
+    model = None if first is None else first[0].model
+    model = model if concluded is None else concluded.model
     masks = context.find(Masks, task, round_number)
     root = context.find(Root, task, round_number) if document.has_root else None
     roots = root_attestations(context, document, round_number) if document.has_root else []
     count = len(document.chunk_sizes)
     stored: list[str | None] = []
-    if first is not None:
-        model = first[0].model
+    if model is not None:
         stored = stored_chunks(context, model, count, store_of(context, model, document.model_store))
     attestations: dict[str, dict[str, Any]] = {}
     for attestation in context.list(Attestation, task, round_number):
@@ -58,6 +61,7 @@ def _status(context: Context, document: Task, round_number: int, current: Round 
         "updates": {update.hospital: update.plain() for update in context.list(Update, task, round_number)},
         "verdicts": list_verdicts(context, task, round_number),
         "attestations": attestations,
+        "conclusion": None if concluded is None else concluded.plain(),
         "aggregates": {aggregate.verifier: aggregate.plain() for aggregate in aggregates},
         "masks": None if masks is None else masks.plain(),
         "root": None if root is None else root.plain(),

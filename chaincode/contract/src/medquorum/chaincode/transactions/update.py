@@ -11,7 +11,7 @@ from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, transaction
 from medquorum.chaincode.state.roots import check_root
 from medquorum.chaincode.state.rounds import get_round
-from medquorum.chaincode.state.updates import COLLECTION, check_private_chunks, private_key, put_private_chunk
+from medquorum.chaincode.state.updates import check_private_chunks, drop_updates, put_private_chunk
 from medquorum.chaincode.state.verdicts import open_verdict
 from medquorum.chaincode.transactions.task import check_coordinator, check_hospital, get_task
 from medquorum.core.documents.round import ENDED
@@ -30,7 +30,10 @@ def put_update_chunk(context: Context, task: TaskId, round_number: RoundNumber, 
 
 @transaction
 def submit_update(context: Context, task: TaskId, round_number: RoundNumber, document: Json) -> Answer:
-    """Freeze the caller's update {base, layout, chunks, encrypted: shares, nonce}; once per round."""
+    """Freeze the caller's update {base, layout, chunks, encrypted: shares, nonce}; once per round.
+
+    An update of up to 8 MiB may come with it: transient ``chunk0``, ``chunk1``, ... in place of PutUpdateChunk.
+    """
     described = _open_task(context, task, round_number)
     update = Update.from_argument("BAD_UPDATE", document, task=task, round=round_number, hospital=context.msp)
     base = get_round(context, task, round_number).base
@@ -53,7 +56,7 @@ def submit_update(context: Context, task: TaskId, round_number: RoundNumber, doc
 
 
 def _check_chunks(context: Context, task: Task, update: Update) -> None:
-    """Hold the update's hashes against the private values this endorser's peer knows of."""
+    """Hold the update's hashes against the values that come with it, or that this endorser's peer knows of."""
     if update.chunks is None:
         raise ContractError("BAD_UPDATE", f"the task {task.task} is not encrypted", "Send {base, layout, chunks}")
     check_private_chunks(context, task, update.round, update.hospital, update.chunks)
@@ -78,15 +81,7 @@ def purge_updates(context: Context, task: TaskId, round_number: RoundNumber) -> 
     ended.expect(*ENDED)
     if document.keep_updates:
         raise ContractError("KEEP_UPDATES", f"the task {task} keeps its updates")
-    purged = 0
-    roots = document.verifiers if document.has_root else []
-    for author in sorted({*document.hospitals, *ended.candidates, *document.gone_since(round_number), *roots}):
-        for index in range(len(document.chunk_sizes)):
-            key = private_key(context, task, round_number, author, index)
-            if context.private_hash(COLLECTION, key) is not None:
-                context.purge_private(COLLECTION, key)
-                purged += 1
-    return {"purged": purged}
+    return {"purged": drop_updates(context, document, ended)}
 
 
 def _open_task(context: Context, task: str, number: int) -> Task:

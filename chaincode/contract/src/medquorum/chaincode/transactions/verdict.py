@@ -3,37 +3,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import Any, TypeAlias
+from typing import Any
 
 from medquorum.chaincode.access import check_local
 from medquorum.chaincode.arguments import Msp, RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
-from medquorum.chaincode.evaluation_jobs.direction import direction_key, judge_directions
 from medquorum.chaincode.evaluation_jobs.evaluator import (
-    RoundEvaluator,
     candidate_key,
     evaluate_candidate,
-    evaluate_round,
     evaluate_update,
+    round_evaluator,
     verdict_key,
 )
+from medquorum.chaincode.evaluation_jobs.judgement import judgement
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
-from medquorum.chaincode.jobs import Progress, Steps
-from medquorum.chaincode.state.roots import root_standing
+from medquorum.chaincode.jobs import Progress
 from medquorum.chaincode.state.rounds import get_round
-from medquorum.chaincode.state.verdicts import check_undecided, find_verdict
+from medquorum.chaincode.state.verdicts import check_undecided, find_verdict, put_verdict
 from medquorum.chaincode.transactions.task import check_verifier, get_task
 from medquorum.core import rules
-from medquorum.core.documents.root import Root
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
-from medquorum.core.documents.verdict import Verdict, disclosed
+from medquorum.core.documents.verdict import disclosed
 from medquorum.errors import ContractError
-
-Verdicts: TypeAlias = Steps[tuple[rules.Verdict, ...]]
 
 
 @evaluate
@@ -45,7 +39,7 @@ def prepare_update(context: Context, task: TaskId, round_number: RoundNumber, ho
     current.expect("open", "verifying")
     commitment = context.get(Update, task, round_number, hospital).commitment
     alone = current.model_copy(update={"commitments": {hospital: commitment}})
-    evaluator = _evaluator(context, document, alone)
+    evaluator = round_evaluator(context, document, alone)
     candidate = context.node.job_runner.advance(
         context.node.candidates,
         candidate_key(document, alone, hospital),
@@ -62,7 +56,7 @@ def prepare_verdict(context: Context, task: TaskId, round_number: RoundNumber, h
     document = _task(context, task, over_round=False)
     current = _verifying(context, document, round_number)
     key = _key(document, current, hospital)
-    evaluator = _evaluator(context, document, current)
+    evaluator = round_evaluator(context, document, current)
     verdicts = context.node.job_runner.advance(
         context.node.verdicts,
         key,
@@ -80,7 +74,7 @@ def prepare_round(context: Context, task: TaskId, round_number: RoundNumber) -> 
     check_local(context)
     document = _task(context, task, over_round=True)
     current = _verifying(context, document, round_number)
-    key, start = _judgement(context, document, current)
+    key, start = judgement(context, document, current)
     verdicts = context.node.job_runner.advance(
         context.node.verdicts, key, start, data_loader(context, document, current)
     )
@@ -97,7 +91,7 @@ def verify_update(context: Context, task: TaskId, round_number: RoundNumber, hos
     current = _verifying(context, document, round_number)
     check_undecided(context, task, round_number, hospital)
     key = _key(document, current, hospital)
-    verdict = _write(context, document, current, _prepared(context, round_number, key)[0])
+    verdict = put_verdict(context, document, current, _prepared(context, round_number, key)[0])
     context.event("UpdateVerified", task=task, round=round_number, hospital=hospital)
     return verdict.plain()
 
@@ -110,9 +104,9 @@ def verify_round(context: Context, task: TaskId, round_number: RoundNumber) -> A
     current = _verifying(context, document, round_number)
     for hospital in current.candidates:
         check_undecided(context, task, round_number, hospital)
-    key, _ = _judgement(context, document, current)
+    key, _ = judgement(context, document, current)
     prepared = _prepared(context, round_number, key)
-    written = [_write(context, document, current, verdict) for verdict in prepared]
+    written = [put_verdict(context, document, current, verdict) for verdict in prepared]
     context.event("RoundVerified", task=task, round=round_number)
     return {verdict.hospital: verdict.plain() for verdict in written}
 
@@ -156,30 +150,6 @@ def _key(task: Task, current: Round, hospital: str) -> Any:
     return verdict_key(task, current, [name for name in current.candidates if name <= hospital])
 
 
-def _judgement(context: Context, task: Task, current: Round) -> tuple[Hashable, Callable[[], tuple[Verdicts, int]]]:
-    """Return the name of a whole round's judgement and what makes it.
-
-    Raises
-    ------
-    ContractError
-        ``ROOT_MISSING``; ``NOT_READY`` while too few verifiers have spoken for the round's root update.
-    """
-    rule = rules.parse_rule(task.rule)
-    if not isinstance(rule, rules.Direction):
-        key = verdict_key(task, current, current.candidates)
-        return key, lambda: evaluate_round(_evaluator(context, task, current))
-    root, found = context.get(Root, task.task, current.round), root_standing(context, task, current.round)
-    if found == "awaited":
-        raise ContractError("NOT_READY", "the round's root update is not attested yet", "Send AttestRoot, ask again")
-    return direction_key(task, current, root, found), lambda: judge_directions(
-        _evaluator(context, task, current), rule, found
-    )
-
-
-def _evaluator(context: Context, task: Task, current: Round) -> RoundEvaluator:
-    return RoundEvaluator(context.node, task, current, context.node.sets.get(task.dataset, task.dataset_size))
-
-
 def _prepared(context: Context, number: int, key: Any) -> tuple[rules.Verdict, ...]:
     """Return what this process evaluated; its memory decides between an answer and a refusal, never about a read."""
     verdicts = context.node.verdicts.get(key)
@@ -190,15 +160,3 @@ def _prepared(context: Context, number: int, key: Any) -> tuple[rules.Verdict, .
             "Call Prepare on every endorsing verifier's peer until it is ready, then send this again",
         )
     return verdicts
-
-
-def _write(context: Context, task: Task, current: Round, verdict: rules.Verdict) -> Verdict:
-    document = Verdict(
-        task=task.task,
-        round=current.round,
-        hospital=verdict.name,
-        rule=rules.parse_rule(task.rule).name,
-        **disclosed(task, verdict),
-    )
-    context.put(document)
-    return document

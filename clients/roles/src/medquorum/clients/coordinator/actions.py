@@ -6,11 +6,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medquorum.clients.ledger.round_status import RoundStatus, ended
-from medquorum.core.documents.aggregate import final, nodes
+from medquorum.core.documents.aggregate import nodes
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 
-__all__ = ["Abort", "Action", "CloseRound", "CloseSubmissions", "CloseVerdicts", "Deadlines", "Leave", "Open", "Wait"]
+__all__ = [
+    "Abort",
+    "Action",
+    "CloseRound",
+    "CloseSubmissions",
+    "CloseVerdicts",
+    "Conclude",
+    "Deadlines",
+    "Leave",
+    "Open",
+    "Wait",
+]
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,13 @@ class CloseSubmissions:
 
     round: int
     reason: str
+
+
+@dataclass(frozen=True)
+class Conclude:
+    """Have verdicts, the new model and the next round written in one transaction."""
+
+    round: int
 
 
 @dataclass(frozen=True)
@@ -73,10 +91,13 @@ class Leave:
     """The task's last round ended."""
 
 
-Action = Open | CloseSubmissions | CloseVerdicts | CloseRound | Abort | Wait | Leave
+ALL_SUBMITTED = "all submitted"
+Action = Open | CloseSubmissions | Conclude | CloseVerdicts | CloseRound | Abort | Wait | Leave
 
 
-def next_action(task: Task, status: RoundStatus | None, waited: float, deadlines: Deadlines) -> Action:
+def next_action(
+    task: Task, status: RoundStatus | None, waited: float, deadlines: Deadlines, *, given_up: bool = False
+) -> Action:
     """Derive the coordinator's next action.
 
     Parameters
@@ -85,6 +106,8 @@ def next_action(task: Task, status: RoundStatus | None, waited: float, deadlines
         The latest round's, None before the first one.
     waited
         Seconds since the round was first seen in its state.
+    given_up
+        Whether the round cannot be concluded in one transaction: its verifiers differ, or are not ready in time.
     """
     if status is None or status.round is None:
         return Open(1)
@@ -92,9 +115,13 @@ def next_action(task: Task, status: RoundStatus | None, waited: float, deadlines
     if ended(current):
         return Leave() if current.round >= task.rounds else Open(current.round + 1)
     if current.state == "open":
-        return _submissions(task, current, status, waited, deadlines.submission)
+        action = _submissions(task, current, status, waited, deadlines.submission)
+        complete = isinstance(action, CloseSubmissions) and action.reason == ALL_SUBMITTED
+        return Conclude(current.round) if complete and task.encrypted is None and not given_up else action
     if current.state == "verifying":
-        return _verdicts(task, current, status, waited, deadlines.verdict)
+        action = _verdicts(task, current, status, waited, deadlines.verdict)
+        untouched = isinstance(action, Wait) and not status.verdicts and not status.attestations
+        return Conclude(current.round) if untouched and task.encrypted is None and not given_up else action
     return _aggregation(task, current, status, waited, deadlines.aggregation)
 
 
@@ -102,7 +129,7 @@ def _submissions(task: Task, current: Round, status: RoundStatus, waited: float,
     awaited = task.taking_part(current.round)
     missing = [hospital for hospital in awaited if hospital not in status.updates]
     if not missing:
-        return CloseSubmissions(current.round, "all submitted")
+        return CloseSubmissions(current.round, ALL_SUBMITTED)
     if waited < deadline:
         return Wait(deadline - waited)
     if not status.updates:
@@ -123,7 +150,7 @@ def _verdicts(task: Task, current: Round, status: RoundStatus, waited: float, de
 
 
 def _aggregation(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
-    agreed = final(task, list(status.aggregates.values()))
+    agreed = status.result(task)
     # A model that the round does not take is not stored: the round keeps the base.
     if agreed is not None and (agreed.keeps_base or len(status.stored_chunks) == status.chunks):
         return CloseRound(current.round, "")

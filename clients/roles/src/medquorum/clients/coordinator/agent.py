@@ -16,16 +16,18 @@ from medquorum.clients.coordinator.actions import (
     CloseRound,
     CloseSubmissions,
     CloseVerdicts,
+    Conclude,
     Deadlines,
     Leave,
     Open,
     Wait,
 )
+from medquorum.clients.coordinator.conclusion import Conclusion
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, ended, result_of
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.report import Report
-from medquorum.core.documents.round import Round
+from medquorum.core.documents.round import ENDED, Round
 from medquorum.core.documents.task import Task
 
 __all__ = ["Coordinator"]
@@ -49,6 +51,7 @@ class Coordinator:
         task: Task,
         deadlines: Deadlines,
         report: Report,
+        conclusion: Conclusion,
         *,
         patience: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
@@ -63,7 +66,10 @@ class Coordinator:
         self._seen: tuple[int, str] = (0, "none")
         self._since = clock()
         self._due: tuple[Action, float] | None = None
+        self._conclusion = conclusion
         self._purged = 0
+        self._kept: int | None = None
+        """The last round this process concluded: its updates are kept until the next conclusion."""
 
     def step(self) -> float | None:
         """Do what is due now; return the seconds to the next look, None when the task ended."""
@@ -71,8 +77,9 @@ class Coordinator:
         if status is not None and status.round is not None and status.round.state in ("open", "aggregating"):
             self._task = self._ledger.task(self._task.task)  # hospitals may have joined or left, nodes been expelled
         waited = self._waited(status)
-        action = actions.next_action(self._task, status, waited, self._deadlines)
-        if isinstance(action, Leave | Wait):
+        given_up = self._conclusion.given_up(self._seen[0])
+        action = actions.next_action(self._task, status, waited, self._deadlines, given_up=given_up)
+        if isinstance(action, Conclude | Leave | Wait):
             self._purge(status)
         if isinstance(action, Leave):
             self._report.event("finished", task=self._task.task, model=self._model(status))
@@ -82,8 +89,16 @@ class Coordinator:
         patience = self._remaining_patience(action)
         if patience > 0:
             return patience
+        if isinstance(action, Conclude):
+            return self._conclude(action.round)
         self._act(action)
         return 0
+
+    def _conclude(self, round_number: int) -> float:
+        pause = self._conclusion.attempt(self._task, round_number)
+        if pause is None:
+            self._kept = round_number
+        return pause or 0
 
     def _act(self, action: Action) -> None:
         task = self._task.task
@@ -110,11 +125,18 @@ class Coordinator:
         if round_number <= self._purged:
             return
         if not self._task.keep_updates and self._task.encrypted is None:
-            self._transactions.submit("PurgeUpdates", self._task.task, round_number)
+            self._purge_updates(round_number)
         if self._task.keep_models:
             answer = json.loads(self._transactions.submit("PurgeModels", self._task.task))
             self._report.event("models_purged", round=round_number, models=answer["purged"])
         self._purged = round_number
+
+    def _purge_updates(self, ended_round: int) -> None:
+        """Purge what no conclusion will: it does so for the round before, and the task's last round has none after."""
+        if self._kept == ended_round and ended_round < self._task.rounds:
+            return
+        for number in {ended_round} if self._kept == ended_round else {max(ended_round - 1, 1), ended_round}:
+            self._transactions.submit("PurgeUpdates", self._task.task, number)
 
     def _waited(self, status: RoundStatus | None) -> float:
         """Return the seconds since the round was first seen in its state, and report when it has changed."""
@@ -122,14 +144,31 @@ class Coordinator:
         now = self._clock()
         state = (0, "none") if current is None else (current.round, current.state)
         if state != self._seen:
-            if self._seen[0] == state[0] and self._seen[1] != "none":
-                seconds = round(now - self._since, 4)
-                self._report.event("phase", phase=f"round_{self._seen[1]}", round=state[0], seconds=seconds)
+            self._report_phases(now)
+            if 0 < self._seen[0] < state[0] and self._seen[1] not in ENDED:
+                self._report_concluded(self._seen[0])
             self._seen, self._since = state, now
             if status is not None and current is not None:
                 structlog.contextvars.bind_contextvars(round=current.round)
                 self._report_state(status, current)
         return now - self._since
+
+    def _report_phases(self, now: float) -> None:
+        """Report how long the round was in the state it has left, and how long its conclusion took."""
+        number, state = self._seen
+        if state == "none" or state in ENDED:
+            return
+        due = self._conclusion.since(number)
+        end = now if due is None else min(max(due, self._since), now)
+        for phase, seconds in ((f"round_{state}", end - self._since), ("conclusion", now - end)):
+            if phase != "conclusion" or due is not None:
+                self._report.event("phase", phase=phase, round=number, seconds=round(seconds, 4))
+
+    def _report_concluded(self, number: int) -> None:
+        """Report the end of a round whose conclusion has opened the next one already."""
+        status = self._ledger.status(self._task.task, number)
+        if status.round is not None:
+            self._report_state(status, status.round)
 
     def _report_state(self, status: RoundStatus, current: Round) -> None:
         fields = {"round": current.round, "reason": current.reason}
@@ -143,7 +182,8 @@ class Coordinator:
             fixed = {"accepted": current.accepted, "refused": refused(status, current), "weights": current.weights}
             self._report.event("verdicts_closed", **fields, **fixed)
         elif ended(current):
-            told = (a.counts or (a.accuracy and a.accuracy.counts) for a in status.aggregates.values())
+            told = [a.counts or (a.accuracy and a.accuracy.counts) for a in status.aggregates.values()]
+            told += [] if status.conclusion is None else [status.conclusion.counts]
             counts = next((one.model_dump() for one in told if one is not None), None)
             self._report.event(
                 "round_closed" if current.state == "closed" else "round_aborted",

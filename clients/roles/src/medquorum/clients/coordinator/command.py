@@ -9,6 +9,7 @@ import typer
 
 from medquorum.clients.coordinator.actions import Deadlines
 from medquorum.clients.coordinator.agent import Coordinator
+from medquorum.clients.coordinator.conclusion import Conclusion
 from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
@@ -36,6 +37,7 @@ EVENTS = frozenset(
         "ModelAttested",
         "ModelChunkStored",
         "RoundClosed",
+        "RoundConcluded",
         "RoundAborted",
     }
 )
@@ -74,7 +76,11 @@ def run(
             )
         patience = takeover if standby else 0.0
         transactions = session.transactions(task)
-        return Coordinator(session.ledger, transactions, task, deadlines, session.report, patience=patience).step
+        conclusion = Conclusion(session.ledger, transactions, deadlines.verdict)
+        coordinator = Coordinator(
+            session.ledger, transactions, task, deadlines, session.report, conclusion, patience=patience
+        )
+        return coordinator.step
 
     run_role(
         "coordinator", Connection(profile, identity, channel, state, as_json, verbose), task, lambda _: EVENTS, make

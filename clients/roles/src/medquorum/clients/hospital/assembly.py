@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["awaited_events", "expect_hospital", "make_hospital", "updates_folder"]
 
-PLAIN_EVENTS = frozenset({"RoundOpened", "RootSubmitted", "VerdictsClosed", "RoundClosed", "RoundAborted"})
+PLAIN_EVENTS = frozenset(
+    {"RoundOpened", "RootSubmitted", "VerdictsClosed", "RoundClosed", "RoundConcluded", "RoundAborted"}
+)
 ENCRYPTED_EVENTS = PLAIN_EVENTS | {"SubmissionsClosed"}
 """Then a hospital that is a party begins to verify."""
 

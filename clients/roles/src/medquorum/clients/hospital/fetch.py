@@ -18,6 +18,7 @@ from medquorum.clients.proof.evidence import Claim, Evidence, check_claims
 from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import endorser_history
 from medquorum.core import model as modelformat
+from medquorum.core.documents.aggregate import required
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
@@ -69,8 +70,10 @@ def fetch_proven(chain: Chain, ledger: Ledger, task: Task, number: int | None, r
     claims = [Claim("round", round_) for round_ in rounds]
     made = next((round_.round for round_ in rounds if result_of(round_) != round_.base), 0)
     if made:
-        aggregates = ledger.status(task.task, made).aggregates.values()
-        claims += [Claim("attestation", aggregate) for aggregate in aggregates if aggregate.model == model]
+        status = ledger.status(task.task, made)
+        claims += [Claim("attestation", one) for one in status.aggregates.values() if one.model == model]
+        if status.conclusion is not None:
+            claims.append(Claim("attestation", status.conclusion, required(task, 0)))
     if claims:
         own = Endorsers(task.verifiers, task.quorum, root.authorities)
         evidence += check_claims(chain, ledger, claims, own)

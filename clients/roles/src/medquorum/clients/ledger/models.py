@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, result_of
 from medquorum.core import model as modelformat
-from medquorum.core.documents.aggregate import final, nodes
+from medquorum.core.documents.aggregate import nodes
 from medquorum.core.documents.chunk import chunk_sizes
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.round import Round
@@ -115,10 +115,10 @@ def check_round(ledger: Ledger, task: Task, current: Round, status: RoundStatus 
     model = result_of(current)
     if model == current.base:
         return
-    aggregates = list((status or ledger.status(task.task, current.round)).aggregates.values())
-    result = final(task, aggregates)
+    status = status or ledger.status(task.task, current.round)
+    result = status.result(task)
     if result is None or result.model != model:
-        attestor = sum(aggregate.model == model for aggregate in aggregates)
+        attestor = sum(aggregate.model == model for aggregate in status.aggregates.values())
         raise CheckFailed(
             f"round {current.round} ended with {model}, attested by {attestor} of {', '.join(nodes(task))}: too few",
             _REMEDY,

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from medquorum.core.documents.aggregate import Aggregate
+from medquorum.core.documents.aggregate import Aggregate, final
 from medquorum.core.documents.attestation import Attestation
+from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.document import Document
 from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.root import Root, RootAttestation
 from medquorum.core.documents.round import ENDED, Round
+from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
 from medquorum.core.documents.verdict import Verdict
 from medquorum.errors import CheckFailed
@@ -47,12 +49,17 @@ class RoundStatus:
     updates: Mapping[str, Update] = field(default_factory=dict)
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     aggregates: Mapping[str, Aggregate] = field(default_factory=dict)
+    conclusion: Conclusion | None = None
     attestations: Mapping[str, Mapping[str, Attestation]] = field(default_factory=dict)
     masks: Masks | None = None
     root: Root | None = None
     root_attestations: Mapping[str, RootAttestation] = field(default_factory=dict)
     chunks: int = 1
     stored_chunks: tuple[int, ...] = ()
+
+    def result(self, task: Task) -> Conclusion | Aggregate | None:
+        """Return what ends the round: as it was concluded, or as enough nodes attest; None while there is neither."""
+        return self.conclusion or final(task, list(self.aggregates.values()))
 
     @classmethod
     def read(cls, value: Any) -> RoundStatus:
@@ -74,6 +81,7 @@ class RoundStatus:
                 msp: read_document(Verdict, item) for msp, item in value["verdicts"].items() if item != "pending"
             },
             aggregates={msp: read_document(Aggregate, item) for msp, item in value["aggregates"].items()},
+            conclusion=None if value["conclusion"] is None else read_document(Conclusion, value["conclusion"]),
             attestations={
                 msp: {who: read_document(Attestation, item) for who, item in given.items()}
                 for msp, given in value["attestations"].items()

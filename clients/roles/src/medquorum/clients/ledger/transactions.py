@@ -63,8 +63,14 @@ class Transactions:
 
     def __init__(self, contract: Contract, verifiers: Sequence[str], quorum: int, first: str = "") -> None:
         self._contract = contract
+        self._verifiers = verifiers
+        self._first = first
         self._quorums = quorums(verifiers, quorum, first)
         self._preferred = 0
+
+    def endorsed_by(self, quorum: int) -> Transactions:
+        """Return the writing side for what more, or fewer, of the same verifiers endorse."""
+        return Transactions(self._contract, self._verifiers, quorum, self._first)
 
     def submit(self, name: str, *arguments: str | int | Mapping[str, Any], **transient: bytes) -> bytes:
         """Submit a transaction; a mapping among the arguments travels as canonical JSON."""

@@ -12,9 +12,11 @@ from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Evidence, Version, Write, history, prove
 from medquorum.clients.proof.reader import Chain
 from medquorum.core import canonical
+from medquorum.core.documents.aggregate import required
 from medquorum.core.documents.document import Attribute, Document, composite_key
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
+from medquorum.core.documents.verdict import PENDING
 from medquorum.errors import CheckFailed
 
 __all__ = ["audit_round", "round_writes"]
@@ -77,7 +79,10 @@ def _writes(ledger: Ledger, task: Task, number: int, status: RoundStatus) -> dic
                 f"{name} is not the latest in the history of its key on the own peer", _REMEDY, check=kind
             )
         for version in versions:
-            write = Write(name, kind, composite_key(kind, attributes), _value(kind, version))
+            value = _value(kind, version)
+            # It stands for as many attestations; while it is pending it says nothing.
+            quorum = required(task, 0) if kind == "conclusion" and value != PENDING else 0
+            write = Write(name, kind, composite_key(kind, attributes), value, quorum)
             wanted.setdefault(str(version["tx_id"]), []).append(write)
     return wanted
 
@@ -106,6 +111,13 @@ def check_complete(status: RoundStatus, current: Round) -> None:
             _REMEDY,
             check="verdict",
         )
+    if status.conclusion is not None and status.conclusion.accepted != current.accepted:
+        raise CheckFailed(
+            f"round {current.round} accepts {_names(current.accepted)}, its conclusion names others: "
+            f"{_names(status.conclusion.accepted)}",
+            _REMEDY,
+            check="conclusion",
+        )
 
 
 def _documents(
@@ -117,7 +129,7 @@ def _documents(
         yield "verdict", update.attributes, status.verdicts.get(hospital)
     found: list[Document] = [current, *status.aggregates.values()]
     found += [item for given in status.attestations.values() for item in given.values()]
-    found += [item for item in (status.masks, status.root) if item is not None]
+    found += [item for item in (status.conclusion, status.masks, status.root) if item is not None]
     found += status.root_attestations.values()
     found += [ledger.manifest(result_of(current))] if result_of(current) != current.base else []
     for document in found:

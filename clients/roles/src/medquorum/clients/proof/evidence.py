@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from medquorum.clients.ledger.ledger import Ledger
@@ -26,10 +26,14 @@ _REMEDY = "Do not use it: tell the consortium, and compare with another organisa
 
 @dataclass(frozen=True)
 class Claim:
-    """A document as the peer answers it; ``check`` names what failed where it is not the one endorsed."""
+    """A document as the peer answers it; ``check`` names what failed where it is not the one endorsed.
+
+    ``quorum`` of the verifiers have to have endorsed it, where that is more than elsewhere.
+    """
 
     check: str
     document: Document
+    quorum: int = 0
 
     @property
     def name(self) -> str:
@@ -39,7 +43,7 @@ class Claim:
     @property
     def write(self) -> Write:
         """What the transaction that made it has to have written."""
-        return Write(self.name, self.check, self.document.key, self.document.encode())
+        return Write(self.name, self.check, self.document.key, self.document.encode(), self.quorum)
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Write:
     check: str
     key: str
     value: bytes | None
+    quorum: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,8 @@ def _signers(
     trust, what = chain.trust, f"transaction {transaction.id}"
     check_author(transaction.entry, AUTHORS, tip.configuration, trust.authorities, tip.moment, what)
     result = read_result(transaction, trust.chaincode)
-    signed = check_endorsements(result, endorsers, tip.configuration, tip.moment)
+    needed = replace(endorsers, quorum=max(endorsers.quorum, *(write.quorum for write in writes)))
+    signed = check_endorsements(result, needed, tip.configuration, tip.moment)
     for write in writes:
         if write.key not in result.writes or result.writes[write.key] != write.value:
             raise CheckFailed(f"{write.name} is not what {what} wrote", _REMEDY, check=write.check)

@@ -41,6 +41,7 @@ MOVED_ON = frozenset(
         "ROUND_ORDER",
         "ROUND_STATE",
         "STALE_BASE",
+        "SUBMISSIONS_PENDING",
         "VERDICTS_PENDING",
     }
 )

@@ -24,6 +24,7 @@ __all__ = [
     "MakeRoot",
     "Memory",
     "Prepare",
+    "PrepareConclusion",
     "PrepareEarly",
     "PrepareRound",
     "Rooting",
@@ -72,6 +73,13 @@ class PrepareEarly:
 
     round: int
     hospitals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PrepareConclusion:
+    """Have the own chaincode judge all updates and compute the new model, for the coordinator's ConcludeRound."""
+
+    round: int
 
 
 @dataclass(frozen=True)
@@ -138,10 +146,12 @@ class Leave:
     """The task's last round ended."""
 
 
+RECHECK = 1.0
+"""Seconds between two questions whether the own chaincode still knows what it has prepared."""
 Rooting = MakeRoot | SubmitRoot | AttestRoot
-Judging = PrepareEarly | Prepare | PrepareRound | Verify | VerifyRound | Attest
+Judging = PrepareEarly | PrepareConclusion | Prepare | PrepareRound | Verify | VerifyRound | Attest
 Building = Aggregate | StoreChunks | AttestModel
-Computing = MakeRoot | PrepareEarly | Prepare | PrepareRound | Aggregate
+Computing = MakeRoot | PrepareEarly | PrepareConclusion | Prepare | PrepareRound | Aggregate
 Action = Rooting | Judging | Building | Wait | Leave
 
 
@@ -163,6 +173,8 @@ class Memory:
         Hospitals whose updates the own chaincode has evaluated in the open round.
     root
         Whether the own root update of the round is made.
+    concluding
+        Whether the own chaincode has computed all that a conclusion of the round takes.
     """
 
     prepared: Set[str] = field(default_factory=frozenset)
@@ -171,6 +183,7 @@ class Memory:
     waited: float = 0.0
     early: Set[str] = field(default_factory=frozenset)
     root: bool = False
+    concluding: bool = False
 
 
 def next_action(task: Task, status: RoundStatus | None, verifier: str, memory: Memory, takeover: float) -> Action:
@@ -193,8 +206,7 @@ def next_action(task: Task, status: RoundStatus | None, verifier: str, memory: M
     if rooting is not None:
         return rooting
     if current.state == "open":
-        arrived = tuple(hospital for hospital in sorted(status.updates) if hospital not in memory.early)
-        return PrepareEarly(current.round, arrived) if arrived else Wait(takeover)
+        return _early(task, current, status, memory, takeover)
     if current.state == "verifying":
         return _verdicts(task, current, status, verifier, memory, takeover)
     if current.state == "aggregating":
@@ -218,10 +230,26 @@ def _root(
     return SubmitRoot(current) if memory.waited >= due else Wait(due - memory.waited)
 
 
+def _early(task: Task, current: Round, status: RoundStatus, memory: Memory, takeover: float) -> Action:
+    arrived = tuple(hospital for hospital in sorted(status.updates) if hospital not in memory.early)
+    if arrived:
+        return PrepareEarly(current.round, arrived)
+    complete = status.updates.keys() >= {*task.taking_part(current.round)}
+    if not complete:
+        return Wait(takeover)
+    return Wait(min(RECHECK, takeover)) if memory.concluding else PrepareConclusion(current.round)
+
+
 def _verdicts(
     task: Task, current: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float
 ) -> Action:
     pending = [hospital for hospital in current.candidates if hospital not in status.verdicts]
+    if not status.verdicts and not status.attestations and not memory.prepared:
+        if not memory.concluding:
+            return PrepareConclusion(current.round)
+        # One transaction writes all; single verdicts are for verifiers that differ and a coordinator that has stopped.
+        if memory.waited < takeover:
+            return Wait(min(RECHECK, takeover - memory.waited))
     unprepared = tuple(hospital for hospital in pending if hospital not in memory.prepared)
     if unprepared and _awaits_root(task, status):
         return Wait(takeover)
@@ -257,7 +285,7 @@ def _round_verdict(current: Round, unattested: tuple[str, ...], memory: Memory, 
 def _model(task: Task, current: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float) -> Action:
     if memory.chunks is None:
         return Aggregate(current.round)
-    if verifier not in status.aggregates:
+    if verifier not in status.aggregates and status.conclusion is None:
         return AttestModel(current.round)
     missing = tuple(index for index in range(memory.chunks) if index not in status.stored_chunks)
     mine = tuple(i for i in missing if memory.waited >= takeover * _place(task, verifier, i + current.round))

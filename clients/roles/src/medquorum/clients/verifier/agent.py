@@ -49,6 +49,7 @@ class _Found:
     root: bool = False
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     differing: set[str] = field(default_factory=set)
+    concluding: bool = False
     model: dict[str, Any] | None = None
     progress: list[int] = field(default_factory=list)
     since: float = 0.0
@@ -90,6 +91,8 @@ class Verifier:
     def step(self) -> float | None:
         """Do what is due now; return the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
+        self._memory(status)
+        self._recheck()
         while True:
             action = actions.next_action(self._task, status, self._ledger.msp, self._memory(status), self._takeover)
             match action:
@@ -112,6 +115,8 @@ class Verifier:
         match action:
             case actions.PrepareEarly(round_number, hospitals):
                 return self._prepare_early(round_number, hospitals)
+            case actions.PrepareConclusion(round_number):
+                return self._prepare_conclusion(round_number)
             case actions.Prepare(round_number, hospitals):
                 return self._prepare(round_number, hospitals)
             case actions.PrepareRound(round_number):
@@ -157,7 +162,7 @@ class Verifier:
             self._found = _Found(state)
             structlog.contextvars.bind_contextvars(round=state[0])
         found = self._found
-        progress = [len(found.results), int(found.model is not None)]
+        progress = [len(found.results), int(found.model is not None), int(found.concluding)]
         if status is not None:
             progress += [
                 int(status.root is not None),
@@ -169,9 +174,8 @@ class Verifier:
         if progress != found.progress or not found.since:
             found.progress, found.since = progress, self._clock()
         chunks = None if found.model is None else _to_store(found.model)
-        return Memory(
-            found.results.keys(), found.differing, chunks, self._clock() - found.since, found.early, found.root
-        )
+        waited = self._clock() - found.since
+        return Memory(found.results.keys(), found.differing, chunks, waited, found.early, found.root, found.concluding)
 
     def _prepare_early(self, round_number: int, hospitals: tuple[str, ...]) -> float:
         def prepare(hospital: str) -> bool:
@@ -183,6 +187,19 @@ class Verifier:
         with self._report.phase("evaluation", round=round_number, updates=len(hospitals)):
             ready = self._each(prepare, hospitals, PARALLEL_CHUNKS)
         return 0 if all(ready) else RETRY_DELAY
+
+    def _prepare_conclusion(self, round_number: int) -> float:
+        with self._report.phase("conclusion", round=round_number):
+            answer = self._tried(lambda: self._prepared("PrepareConclusion", round_number))
+        self._found.concluding = answer is not None
+        return 0 if self._found.concluding else RETRY_DELAY
+
+    def _recheck(self) -> None:
+        """Ask whether the own chaincode still has what it computed for a conclusion that has not come."""
+        if self._found.concluding:
+            question = ("PrepareConclusion", self._task.task, str(self._found.state[0]))
+            answer = self._tried(lambda: self._ledger.value(*question))
+            self._found.concluding = answer is not None and answer["state"] == "ready"
 
     def _prepare(self, round_number: int, hospitals: tuple[str, ...]) -> float:
         def prepare(hospital: str) -> bool:

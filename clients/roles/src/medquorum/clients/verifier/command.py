@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["verifier"]
 
-EVENTS = frozenset({"SubmissionsClosed", "VerdictAttested", "VerdictsClosed", "RoundClosed", "RoundAborted"})
+EVENTS = frozenset(
+    {"SubmissionsClosed", "VerdictAttested", "VerdictsClosed", "RoundClosed", "RoundConcluded", "RoundAborted"}
+)
 PLAIN_EVENTS = EVENTS | {"RoundOpened", "RootSubmitted", "RootAttested", "UpdateSubmitted"}
 ENCRYPTED_EVENTS = EVENTS | {"UpdateVerified", "RoundVerified", "MasksAttested", "ModelAttested"}
 
