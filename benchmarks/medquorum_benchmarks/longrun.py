@@ -32,6 +32,7 @@ from medquorum_benchmarks.memory import network_processes, role_processes
 from medquorum_federation.command import run_main
 from medquorum_federation.network import Network, choose_network, running_network
 from medquorum_federation.options import Options
+from medquorum_federation.processes.forking import Zygote
 from medquorum_federation.reporting.report import Report
 from medquorum_federation.run import train
 
@@ -147,13 +148,14 @@ def main(
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home).resolve()
         kind = choose_network(network, console)
-        with running_network(folder / "network", kind, hospitals, port_base=port_base) as running:
+        network_of_its_own = running_network(folder / "network", kind, hospitals, port_base=port_base)
+        with Zygote() as zygote, network_of_its_own as running:
             watch = Watch(running.directory)
             watch.start()
             stopping = Stops(running, stops, console)
             stopping.start()
             try:
-                report = train(options, running, "longrun", folder / "run", console)
+                report = train(options, running, "longrun", folder / "run", console, zygote)
             finally:
                 end = time.monotonic()
                 stopping.stop()

@@ -34,7 +34,9 @@ from medquorum.network.supervision.processes import alive, processes, records
 from medquorum_federation.command import run_main
 
 INTERVAL = 0.25  # seconds between looks
-ROLES = re.compile(r"-m medquorum(\.clients (?P<role>adversary|coordinator|hospital|verifier) run|_federation\.zygote)")
+ROLES = re.compile(
+    r"-m medquorum(\.clients (?P<role>adversary|coordinator|hospital|verifier) run|_federation\.processes\.zygote)"
+)
 HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
@@ -20,27 +19,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from medquorum_benchmarks.measuring.training import Measured, measure
 from medquorum_federation.command import run_main
-from medquorum_federation.network import choose_network, running_network
+from medquorum_federation.network import choose_network
 from medquorum_federation.options import Options
-from medquorum_federation.processes.forking import Zygote
-from medquorum_federation.reporting.report import Report
-from medquorum_federation.run import train
 
 BUDGET = 0.5
 """Largest share that is not training, at a batch interval of 200 ms."""
 
 
-def run(options: Options, network: str | None, port_base: int, console: Console) -> Report:
-    """Train in a network of its own, which is purged afterwards."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        kind = choose_network(network, console)
-        with (
-            Zygote() as zygote,
-            running_network(place / "network", kind, options.hospitals, port_base=port_base) as running,
-        ):
-            return train(options, running, "bench", place / "run", console, zygote)
+def told(measured: Measured) -> Table:
+    """Return what a round costs beside time."""
+    table = Table("a round from the second on", "cost", title="On the ledger and on the processors")
+    table.add_row("transactions / blocks", measured.on_the_ledger)
+    for kind, seconds in measured.processor_seconds.items():
+        table.add_row(f"cpu-s, {kind}", f"{seconds:.2f}")
+    return table
 
 
 def main(
@@ -59,7 +53,8 @@ def main(
     options = Options.model_validate(given | {"verification": verification, "adversaries": 0, "rule": "strict"})
     console = Console()
     load = os.getloadavg()
-    report = run(options, network, port_base, console)
+    measured = measure(options, choose_network(network, console), console, port_base=port_base)
+    report = measured.report
     later = report.rounds[1:]
     shares = [1 - item.training / item.seconds for item in later]
     table = Table(title=f"{model} on {data}, {hospitals} hospitals, {report.network}, {verification}")
@@ -70,11 +65,12 @@ def main(
         share = 1 - item.training / item.seconds
         table.add_row(str(item.number), *(f"{seconds:.1f}" for seconds in parts), f"{share:.0%}")
     console.print(table)
+    console.print(told(measured))
     median = statistics.median(shares)
     console.print(f"median from round 2 on: {median:.0%} not training, {BUDGET:.0%} allowed")
     if json_file:
         found = {"processors": os.cpu_count(), "load": load, "at": int(time.time()), "share": median}
-        json_file.write_text(json.dumps(found | {"report": report.as_dict()}, indent=1) + "\n")
+        json_file.write_text(json.dumps(found | measured.as_dict(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processor seconds and memory of a network's and a training's processes, by kind, while a run lasts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import psutil
+
+from medquorum.network.consortium.paths import NetworkFolder
+from medquorum_benchmarks.memory import network_processes, role_processes
+
+__all__ = ["Usage"]
+
+INTERVAL = 0.5
+"""Seconds between two looks."""
+
+
+@dataclass
+class Samples:
+    """One process' processor seconds at points of time (monotonic seconds), and its largest unique set in bytes."""
+
+    kind: str
+    times: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    unique: int = 0
+
+    def look(self, process: psutil.Process) -> None:
+        """Take one sample; nothing changes when the process has ended."""
+        try:
+            used, memory = process.cpu_times(), process.memory_full_info()
+        except (psutil.NoSuchProcess, psutil.ZombieProcess, ProcessLookupError, FileNotFoundError):
+            return
+        self.times.append(time.monotonic())
+        self.seconds.append(used.user + used.system)
+        self.unique = max(self.unique, memory.uss)
+
+    def used(self, begin: float, end: float) -> float:
+        """Return the processor seconds between two times; a process that began later had used none."""
+        if not self.times:
+            return 0.0
+        first, last = np.interp([begin, end], self.times, self.seconds, left=0.0)
+        return float(last - first)
+
+
+class Usage(threading.Thread):
+    """Looks at a network's and this process' role processes while the context lasts."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self._folder = NetworkFolder(folder)
+        self._done = threading.Event()
+        self._seen: dict[tuple[int, float], Samples] = {}
+        self.ended = 0.0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.ended = time.monotonic()
+        self._done.set()
+        self.join()
+
+    def run(self) -> None:
+        """Sample."""
+        me = psutil.Process()
+        while not self._done.wait(INTERVAL):
+            for kind, process in (*network_processes(self._folder), *role_processes(me)):
+                self._seen.setdefault((process.pid, process.create_time()), Samples(kind)).look(process)
+
+    def processor_seconds(self, last: float) -> dict[str, float]:
+        """Return the processor seconds in the last ``last`` seconds of the context, summed by kind of process."""
+        found: defaultdict[str, float] = defaultdict(float)
+        for samples in self._seen.values():
+            found[samples.kind] += samples.used(self.ended - last, self.ended)
+        return {kind: round(seconds, 3) for kind, seconds in sorted(found.items())}
+
+    def unique_mib(self) -> dict[str, float]:
+        """Return the largest unique set of a process, by kind, in MiB."""
+        found: defaultdict[str, int] = defaultdict(int)
+        for samples in self._seen.values():
+            found[samples.kind] = max(found[samples.kind], samples.unique)
+        return {kind: round(size / (1 << 20), 1) for kind, size in sorted(found.items())}
