@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medquorum.clients.encrypted.verification.result import ImpossibleResult, base_statement, screened
+from medquorum.clients.encrypted.verification.result import (
+    ImpossibleResult,
+    attestation_result,
+    base_statement,
+    screened,
+)
 from medquorum.clients.encrypted.verification.spec import make_spec, make_sum_spec
 from medquorum.clients.encrypted.verification.whole_round import verify_round
 from medquorum.clients.ledger.round_status import RoundStatus
@@ -164,6 +169,15 @@ def test_impossible_counts_of_one_candidate_leave_it_unjudged() -> None:
     found.evaluate = bent
     whole = verify_round(found, found.task, in_process()[0], found.status, NAMES, lambda: 0.0)
     assert {name for name, told in whole["results"].items() if told["reason"] == "IMPOSSIBLE"} == {NAMES[0]}
+
+
+@pytest.mark.parametrize("word", [{"counts": (-1,)}, {"counts": (16_777_219,)}, {"counts": ()}, {"statement": None}])
+def test_impossible_counts_are_recorded_and_not_tried_again(word: dict[str, Any]) -> None:
+    """A retry would be one more question about the update."""
+    found = Trained(0)
+    opened, spec = found.evaluate(None, found.status, NAMES[0], 0.0)
+    told = attestation_result(found.task, NAMES[0], replace(opened, **word), spec)
+    assert told == {"accepted": False, "reason": "IMPOSSIBLE"}
 
 
 @pytest.mark.parametrize("classes", [9, 11])
