@@ -21,10 +21,10 @@ from medquorum.clients.hospital.own_training import OwnTraining, Plan
 from medquorum.clients.runtime.reconcile import LoopControl, Stopped
 from medquorum.clients.runtime.report import EventReport
 from medquorum.clients.runtime.updates import UpdateStore
-from medquorum.clients.training.function import Context
 from medquorum.clients.training.initial import drawn_model
 from medquorum.clients.training.module import DescribedModel
-from medquorum.clients.training.runner import InThread
+from medquorum.clients.training.own.function import Context
+from medquorum.clients.training.own.runner import InThread
 from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
 from medquorum_testing.ledger.small_federation import Federation, quarters

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
-from medquorum.clients.training.own_images import OwnImages
+from medquorum.clients.training.own.images import OwnImages
 from medquorum.hospital import Context
 
 __all__ = ["fit", "hang", "raise_error"]

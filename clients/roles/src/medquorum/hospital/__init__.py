@@ -24,7 +24,7 @@ from medquorum.clients.proof.basis import Proof
 from medquorum.errors import TrainingError
 
 if TYPE_CHECKING:
-    from medquorum.clients.training.function import Context
+    from medquorum.clients.training.own.function import Context
     from medquorum.clients.training.recalibration import recalibrate
 
 __all__ = [
@@ -44,7 +44,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "Context":
-        from medquorum.clients.training.function import Context
+        from medquorum.clients.training.own.function import Context
 
         return Context
     if name == "recalibrate":

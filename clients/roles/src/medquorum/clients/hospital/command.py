@@ -165,7 +165,7 @@ def _run(
 
 def _run_own(connection: Connection, task_name: str, chosen: _OwnTraining) -> None:
     from medquorum.clients.hospital.own_training import OwnTraining, Plan
-    from medquorum.clients.training.process import InProcess, Recipe, check_function
+    from medquorum.clients.training.own.process import InProcess, Recipe, check_function
     from medquorum.clients.training.train import measure
 
     check_function(chosen.function)

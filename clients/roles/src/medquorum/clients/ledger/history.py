@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, result_of
@@ -37,7 +36,6 @@ class RoundSummary:
     outcome: str | None
     reason: str | None
     quality: int | None
-    counts: Mapping[str, Any] | None
 
 
 def history(ledger: Ledger, task: str, hospital: str) -> list[RoundSummary]:
@@ -61,5 +59,4 @@ def _summary(status: RoundStatus, msp: str) -> RoundSummary | None:
         current.outcomes.get(msp, "pending" if msp in status.updates else None),
         None if verdict is None else verdict.reason,
         None if verdict is None else verdict.quality,
-        None if verdict is None or verdict.counts is None else {str(key): n for key, n in verdict.counts.items()},
     )

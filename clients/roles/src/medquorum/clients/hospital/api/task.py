@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from medquorum.clients.training.function import Evaluation, TrainFunction
+    from medquorum.clients.training.own.function import Evaluation, TrainFunction
 
 __all__ = ["HospitalTask"]
 
@@ -186,7 +186,7 @@ class HospitalTask:
         The task's last model; None after ``stop``.
         """
         from medquorum.clients.hospital.own_training import OwnTraining, Plan
-        from medquorum.clients.training.runner import InThread
+        from medquorum.clients.training.own.runner import InThread
         from medquorum.clients.training.state import load_into
 
         if module is not None:

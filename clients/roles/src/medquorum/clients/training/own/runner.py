@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import Any, Protocol, TypeAlias
 
-from medquorum.clients.training.function import TrainFunction, Training, make_update
+from medquorum.clients.training.own.function import TrainFunction, Training, make_update
 
 __all__ = ["InThread", "Log", "Running", "Start"]
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from medquorum.clients.training.function import Training
-from medquorum.clients.training.runner import Log
+from medquorum.clients.training.own.function import Training
+from medquorum.clients.training.own.runner import Log
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ConfigError, TrainingError
 
 __all__ = ["InProcess", "Recipe", "check_function"]
 
 CHECK_TIMEOUT = 300.0
-_WORKER = "medquorum.clients.training.worker"
+_WORKER = "medquorum.clients.training.own.worker"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def check_function(name: str) -> None:
 
 
 class InProcess:
-    """A training in a process of its own; see :mod:`medquorum.clients.training.worker`."""
+    """A training in a process of its own; see :mod:`medquorum.clients.training.own.worker`."""
 
     def __init__(self, recipe: Recipe, training: Training, log: Log) -> None:
         self._folder = recipe.folder

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process of one call of a training function: ``python -m medquorum.clients.training.worker FOLDER``.
+"""The process of one call of a training function: ``python -m medquorum.clients.training.own.worker FOLDER``.
 
 It speaks JSON lines with the process that started it: on its first standard output ``metrics`` and at the end ``error``
 or ``done``; what the function prints goes to standard error. ``stop`` on standard input makes ``context.stop()`` true,
@@ -64,9 +64,9 @@ def _trained(folder: Path, stop: threading.Event, lines: TextIO) -> bytes:
     import torch
 
     from medquorum.clients.data.images import read_shard
-    from medquorum.clients.training.function import Training, make_update
     from medquorum.clients.training.module import DescribedModel
-    from medquorum.clients.training.own_images import OwnImages
+    from medquorum.clients.training.own.function import Training, make_update
+    from medquorum.clients.training.own.images import OwnImages
     from medquorum.core import model as modelformat
 
     job = json.loads((folder / "job.json").read_text())
