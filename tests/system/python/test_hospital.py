@@ -237,3 +237,32 @@ def test_a_function_that_is_not_there_is_told_at_once(fed: Federation) -> None:
     hospital = fed.start("Hospital1", "--train", "medquorum_testing.federation.own_functions:fti")
     assert hospital.exit_code(200) == 10
     assert "has no attribute 'fti'" in hospital.log
+
+
+RUN = """
+import sys, torch
+from medquorum.hospital import connect
+def train(module, data, context):
+    print("training", context.round, flush=True)
+    return module
+with connect(sys.argv[1], state=sys.argv[2]) as hospital:
+    hospital.task(sys.argv[3]).run(train)
+"""
+
+
+def test_a_killed_program_goes_on_with_the_update_it_has(fed: Federation) -> None:
+    """It is on the disk before it leaves; the second program of the round trains nothing."""
+    command = [sys.executable, "-c", RUN, str(fed.running.profile("Hospital1")), str(fed.state("Hospital1")), fed.name]
+    number = fed.opened()
+    stored = fed.task_folder("Hospital1") / "updates" / f"{number:06d}" / "update.json"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        await_true(stored.exists, 120, "no update on the disk")
+        first.kill()
+    before = stored.read_bytes()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as second:
+        fed.finished()
+        second.kill()
+        printed = second.communicate()[0]
+    assert fed.msp("Hospital1") in fed.status(number).updates
+    assert stored.read_bytes() == before
+    assert f"training {number}" not in printed
