@@ -9,10 +9,19 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from medquorum.gateway import ConfigError, connect_environment, connect_profile, read_identity, read_profile
+from medquorum.gateway import (
+    ConfigError,
+    TlsIdentity,
+    connect_environment,
+    connect_profile,
+    read_identity,
+    read_profile,
+)
 from medquorum.gateway.channel import shared_channel
 
 ROOT = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
@@ -82,6 +91,23 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "tlsca" / "ca.pem").write_text(ROOT)
     profile = read_profile(write(tmp_path, changed))
     assert (profile.root_certificates, profile.server_name) == (ROOT.encode(), "")
+
+
+def test_the_clients_tls_certificate_is_read_when_it_is_needed(tmp_path: Path, certificate: bytes) -> None:
+    changed = copy.deepcopy(PROFILE)
+    assert read_profile(write(tmp_path, changed)).tls() is None
+    changed["client"]["tlsCerts"] = {"client": {"cert": {"path": "tls/client.crt"}, "key": {"pem": "the key"}}}
+    profile = read_profile(write(tmp_path, changed))
+    with pytest.raises(ConfigError, match=r"client\.tlsCerts\.client\.cert: .* cannot be read"):
+        profile.tls()
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "client.crt").write_bytes(certificate)
+    own = profile.tls()
+    assert own == TlsIdentity(certificate, b"the key")
+    assert own.hash == x509.load_pem_x509_certificate(certificate).fingerprint(hashes.SHA256())
+    assert "the key" not in repr(own)
+    with pytest.raises(ConfigError, match="TLS client certificate cannot be read"):
+        _ = TlsIdentity(b"none", b"").hash
 
 
 def peer(key: str, value: object) -> Callable[[dict[str, Any]], None]:

@@ -61,9 +61,10 @@ _REMEDIES = (
     ),
     (r"exceeds maximum allowed|larger than max", "Send the data in smaller pieces"),
     (r"Handshake failed|CERTIFICATE_VERIFY_FAILED|Peer name .* is not in", "Check the TLS root and the host alias"),
+    (r"Unwrap failed", "Check the client's TLS certificate: the peer takes those of the channel's organisations"),
 )
 _CODE_REMEDIES = {
-    "UNAVAILABLE": "Check that the peer runs at this address and try again",
+    "UNAVAILABLE": "Check that the peer runs at this address and takes the client's TLS certificate, then try again",
     "DEADLINE_EXCEEDED": "Try again, or give the call a longer timeout",
     "PERMISSION_DENIED": "Check the identity and the signature: the channel's policy does not let it in",
     "UNIMPLEMENTED": "This network does not offer the service",
