@@ -51,3 +51,18 @@ def test_pauses_grow_while_nothing_moves_on(federate: Callable[..., Federation])
     assert agent.step() is not None
     assert control.pauses[:6] == [0.05, 0.1, 0.2, 0.4, 0.5, 0.5]
     assert max(control.pauses) == 0.5
+
+
+def test_a_chaincode_that_has_forgotten_computes_again_and_the_round_is_concluded(
+    federate: Callable[..., Federation],
+) -> None:
+    federation = federate(rounds=1)
+    federation.agents["coordinator"].step()
+    for name in (*HOSPITALS, A, B):
+        federation.agents[name].step()
+    assert federation.ledger(B).value("PrepareConclusion", "demo", "1")["state"] == "ready"
+    federation.consortium.restart(B)
+    federation.run()
+    assert federation.ledger(A).status("demo", 1).conclusion is not None
+    written = [call for contract in federation.contracts.values() for call in contract.submitted]
+    assert not any(call.startswith(("VerifyUpdate", "CloseSubmissions")) for call in written)
