@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from medquorum.core import model as modelformat
-from medquorum.core.documents.update import private_value
+from medquorum.core.documents.update import MAX_SUBMITTED, private_value
 from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, SALT, A, B, Consortium
 from medquorum_testing.ledger.memory_stub import creator
 
@@ -50,6 +50,22 @@ def test_submitted_update_is_frozen(opened: Consortium, refused: Callable[..., s
     assert opened.ledger.events[-1] == ("UpdateSubmitted", b'{"hospital":"Hospital1MSP","round":1,"task":"demo"}')
     refused("ALREADY_SUBMITTED", opened.hand_in, H1, opened.model(2))
     refused("ALREADY_SUBMITTED", opened.submit, H1, "SubmitUpdate", "demo", 1, update(opened))
+
+
+def test_an_update_travels_with_its_submission(opened: Consortium, refused: Callable[..., str]) -> None:
+    """One transaction in place of two; what it brings is bounded, in form, and what the document says."""
+    value = private_value(SALT, opened.model(1))
+    submit = ("SubmitUpdate", "demo", 1, update(opened))
+    refused("BAD_CHUNK", opened.submit, H1, *submit, chunk0=value[:-1])
+    refused("CHUNK_MISMATCH", opened.submit, H1, *submit, chunk0=private_value(bytes(32), opened.model(1)))
+    refused("BAD_UPDATE", opened.submit, H1, *submit, chunk0=bytes(MAX_SUBMITTED + 1))
+    refused("DATA_MISSING", opened.submit, H1, *submit, chunk1=value)
+    assert not any(organisation.private for organisation in opened.ledger.organisations.values())
+    opened.submit(H1, *submit, chunk0=value)
+    assert list(opened.ledger.organisations[A].private.values()) == [value]
+    assert not opened.ledger.organisations[H1].private
+    opened.put(H2, opened.model(2))
+    refused("ALREADY_PUT", opened.submit, H2, *submit, chunk0=value)
 
 
 def test_parameters_stay_with_the_verifiers(opened: Consortium) -> None:

@@ -15,7 +15,7 @@ from fabric_protos.common.common_pb2 import ChannelHeader, Envelope, HeaderType,
 
 from medquorum.core.files import write_durably
 from medquorum.errors import ContractError
-from medquorum.gateway import CommitError, Transaction
+from medquorum.gateway import CommitError, GatewayError, Transaction
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.federation.federation import Federation, federation
 from medquorum_testing.federation.federation_task import COORDINATOR, STANDBY
@@ -43,6 +43,15 @@ def conclusion(fed: Federation, number: int, by: str = COORDINATOR, endorsers: t
 def is_ready(fed: Federation, verifier: str, number: int) -> bool:
     """Ask a verifier's chaincode whether it has computed a round's conclusion."""
     return bool(fed.ledger(verifier).value("PrepareConclusion", fed.name, str(number))["state"] == "ready")
+
+
+def answers(fed: Federation, verifier: str) -> bool:
+    """Ask whether a verifier's peer reaches its chaincode."""
+    try:
+        fed.ledger(verifier).tasks()
+    except GatewayError:
+        return False
+    return True
 
 
 def straggler(fed: Federation, number: int) -> Transaction:
@@ -219,6 +228,7 @@ def test_an_endorser_that_was_restarted_is_not_ready_until_it_has_computed_again
     fed.roles["VerifierB"].freeze()
     conclusion(fed, number, endorsers=(*QUORUM, "VerifierC"))
     fed.kill_node(fed.node("VerifierB", "chaincode"))
+    await_true(lambda: answers(fed, "VerifierB"), 60, "VerifierB's chaincode does not answer")
     with pytest.raises(ContractError, match="NOT_READY"):
         fed.transactions(COORDINATOR).endorsed_by(3).submit("ConcludeRound", fed.name, number)
     fed.roles["VerifierB"].thaw()  # it asks its chaincode every second whether it still knows
