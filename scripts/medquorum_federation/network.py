@@ -89,7 +89,7 @@ def trial_folder(wanted: Path) -> Iterator[Path]:
     """Yield the network's folder for a trial: the one that is wanted, or one beside it while another trial uses it."""
     with reserved_folder(wanted) as folder:
         if folder != wanted:
-            _say(f"Another trial runs in {wanted}: this one takes {folder}.")
+            _print(f"Another trial runs in {wanted}: this one takes {folder}.")
         yield folder
 
 
@@ -112,15 +112,15 @@ def running_network(
         folder = NetworkFolder(directory)
         if _is_outdated(folder, kind, hospitals):
             aside = directory.with_name(f"{directory.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
-            _say(f"{directory} is of an earlier trial with other options, which does not run: moved to {aside}.")
+            _print(f"{directory} is of an earlier trial with other options, which does not run: moved to {aside}.")
             directory.rename(aside)
         found = folder.consortium.exists()
         if found:
-            _tell_of_more(directory, hospitals)
+            _report_more(directory, hospitals)
         else:
             base = held.enter_context(reserved_ports(_block(hospitals))) if port_base is None else port_base
             if port_base is None and base != FIRST_PORT:
-                _say(
+                _print(
                     f"Ports from {FIRST_PORT} are in use: this network takes {base} to {base + _block(hospitals) - 1}."
                 )
             described = sample("quickstart", hospitals=hospitals, port_base=base, batch_interval_ms=batch_interval)
@@ -189,14 +189,14 @@ def _block(hospitals: int) -> int:
     return max(local_ports(sample("quickstart", hospitals=hospitals, port_base=base), services=True)) - base + 1
 
 
-def _tell_of_more(directory: Path, wanted: int) -> None:
+def _report_more(directory: Path, wanted: int) -> None:
     count = len(load(directory / "consortium.toml").having("hospital"))
     if count > wanted:
-        _say(
+        _print(
             f"The network in {directory} has {count} hospitals: all their peers run, {wanted} of them train. "
             "Another --dir begins with a network of that size."
         )
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     Console(stderr=True, soft_wrap=True).print(text, highlight=False, markup=False)

@@ -66,7 +66,7 @@ def test_a_lost_transaction_is_sent_again_identically(
     service.commits_on_submit = None
     transaction = contract.new_proposal("Put").endorse()
     with pytest.raises(CommitStatusError):
-        submissions.submit(transaction, patience=0)
+        submissions.submit(transaction, timeout=0)
     assert submissions.pending() == [transaction.transaction_id]
     service.commits_on_submit = "VALID"
     assert submissions.resolve(transaction.transaction_id).successful
@@ -91,7 +91,7 @@ def test_another_process_finds_the_outcome(
     service.commits_on_submit = None
     transaction = contract.new_proposal("Put").endorse()
     with pytest.raises(CommitStatusError):
-        submissions.submit(transaction, patience=0)
+        submissions.submit(transaction, timeout=0)
     service.outcomes[transaction.transaction_id] = "MVCC_READ_CONFLICT"
     later = Submissions(gateway, tmp_path / "submissions")
     (pending,) = later.pending()

@@ -49,7 +49,7 @@ def serve(orders: socket.socket) -> list[str] | None:
         readable, _, _ = select.select([orders.fileno(), wakeup], [], [])
         if wakeup in readable:
             os.read(wakeup, 4096)
-            _tell_of_the_ended(orders)
+            _report_ended(orders)
         if orders.fileno() in readable:
             text, descriptors, _, _ = socket.recv_fds(orders, LONGEST_ORDER, 2)
             if not text:
@@ -58,7 +58,7 @@ def serve(orders: socket.socket) -> list[str] | None:
             pid = _forked(descriptors, (orders.fileno(), wakeup, woken))
             if pid == 0:
                 return arguments
-            _tell(orders, {"pid": pid})
+            _send(orders, {"pid": pid})
 
 
 def _forked(descriptors: list[int], not_the_roles: tuple[int, ...]) -> int:
@@ -92,7 +92,7 @@ def _forked(descriptors: list[int], not_the_roles: tuple[int, ...]) -> int:
     return 0
 
 
-def _tell_of_the_ended(orders: socket.socket) -> None:
+def _report_ended(orders: socket.socket) -> None:
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -100,10 +100,10 @@ def _tell_of_the_ended(orders: socket.socket) -> None:
             return
         if pid == 0:
             return
-        _tell(orders, {"pid": pid, "code": os.waitstatus_to_exitcode(status)})
+        _send(orders, {"pid": pid, "code": os.waitstatus_to_exitcode(status)})
 
 
-def _tell(orders: socket.socket, answer: dict[str, int]) -> None:
+def _send(orders: socket.socket, answer: dict[str, int]) -> None:
     with suppress(BrokenPipeError):  # nobody listens any more: the loop sees that next
         orders.send(json.dumps(answer).encode())
 

@@ -48,7 +48,7 @@ SERVICES = [
     ("P0", "Aggregation/Put", Deliveries(lambda *_: [100], lambda *_: None)),
     ("P1", "Aggregation/Put", Deliveries(lambda *_: [100], lambda *_: None)),
     ("P0", "PartyConnection/Open", PartyListener(0.01)),
-    ("dealer", "Dealer/Deal", Dealings(scratch_file("dealt"), refuse, patience=0.01)),
+    ("dealer", "Dealer/Deal", Dealings(scratch_file("dealt"), refuse, timeout=0.01)),
 ]
 """Whose, the method, and the service; P1 hears P0 over the connection it has opened (target greeting)."""
 HANDLERS = [

@@ -158,7 +158,7 @@ def test_private_data_that_nobody_kept_stays_missing(hand_made: HandMadeLedger) 
     result = ReadWriteSet()
     result.write_private(CHAINCODE, "ab", "k", b"1")
     envelope = hand_made.transaction(result, nonce=b"n" * 24)
-    hand_made.ledger.transient.forget([tx_id(b"n" * 24, hand_made.clients[A].serialized)], 0)
+    hand_made.ledger.transient.prune([tx_id(b"n" * 24, hand_made.clients[A].serialized)], 0)
     assert hand_made.commit(envelope) == ["VALID"]
     hand_made.ledger.reconcile(A)
     with pytest.raises(Refused, match="not available"):

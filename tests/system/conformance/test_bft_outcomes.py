@@ -26,10 +26,10 @@ def test_a_failed_submit_is_committed_once_when_the_orderers_are_back(networks: 
         for orderer in late:
             running.stop(orderer.node)
         with pytest.raises(CommitStatusError):
-            submissions.submit(transaction, patience=0)
+            submissions.submit(transaction, timeout=0)
         for orderer in late:
             running.start(orderer.node)
-        assert submissions.resolve(transaction.transaction_id, patience=120).successful
+        assert submissions.resolve(transaction.transaction_id, timeout=120).successful
         contract.submit_transaction("Put", "other", "1")
         assert contract.evaluate_transaction("Get", "k") == b"-once"
     running.network.down(purge=True)

@@ -52,7 +52,7 @@ def test_the_outcome_of_a_transaction_is_found_after_the_peer_is_back(
     transaction = contract.new_proposal("Append", arguments=[key, "once"]).endorse()
     network.running.stop("Org1")
     with pytest.raises(CommitStatusError):
-        submissions.submit(transaction, patience=0)
+        submissions.submit(transaction, timeout=0)
     assert submissions.pending() == [transaction.transaction_id]
     network.running.start("Org1")
     assert submissions.resolve(transaction.transaction_id).successful

@@ -50,7 +50,7 @@ def impatient(fed: Federation) -> Iterator[None]:
     for party in fed.verifiers:
         fed.roles[party].stop()
         mark = fed.roles[party].mark
-        fed.start(party, "--share-patience", "3")
+        fed.start(party, "--share-timeout", "3")
         fed.roles[party].wait_for("listening", since=mark)
     yield
     for party in fed.verifiers:

@@ -140,7 +140,7 @@ def test_an_update_whose_share_the_witness_never_got_is_disputed(fed: Federation
     """It would be accepted, and nobody could open the sum."""
     fed.roles["VerifierA"].stop()
     mark = fed.roles["VerifierA"].mark
-    fed.start("VerifierA", "--share-patience", "3")
+    fed.start("VerifierA", "--share-timeout", "3")
     fed.roles["VerifierA"].wait_for("listening", since=mark)
     made = played(fed, tmp_path)
     for hospital in fed.hospitals[:3]:

@@ -46,8 +46,8 @@ OWN = {name: credentials(name, KNOWN) for name in KNOWN}
 
 
 @contextmanager
-def dealer(folder, approve=lambda request: None, patience=5.0, address="127.0.0.1:0"):
-    service = Dealings(folder / "dealt", approve, patience=patience)
+def dealer(folder, approve=lambda request: None, timeout=5.0, address="127.0.0.1:0"):
+    service = Dealings(folder / "dealt", approve, timeout=timeout)
     with Server(OWN["DealerMSP"], address, [service]) as server:
         yield server.address
 
@@ -118,7 +118,7 @@ def test_different_requests_are_refused_to_both(tmp_path, change):
 
 
 def test_requests_for_another_attempt_do_not_meet(tmp_path):
-    with dealer(tmp_path, patience=0.3) as address:
+    with dealer(tmp_path, timeout=0.3) as address:
         found = take_both(address, [REQUESTS[0], REQUESTS[1].model_copy(update={"attempt": 2})])
     assert [str(error).partition(" did")[0] for error in found] == ["P1MSP", "P0MSP"]
 
@@ -195,7 +195,7 @@ def test_what_the_ledger_does_not_know_is_refused(tmp_path):
 
 
 def test_a_party_that_asks_anew_ends_its_earlier_call(tmp_path):
-    with dealer(tmp_path, patience=1) as address:
+    with dealer(tmp_path, timeout=1) as address:
         found = sorted(str(error) for error in take_both(address, [REQUESTS[0], REQUESTS[0]]))
     assert [error.partition(" ")[2].partition(".")[0] for error in found] == [
         "did not ask within 1 s",
@@ -234,7 +234,7 @@ class Call:
 def test_a_party_that_stops_reading_keeps_neither_material_nor_threads(tmp_path, monkeypatch):
     """P1 reads nothing, so dealing stands still at its second message; when P0 has left, dealing and P1's call end."""
     monkeypatch.setattr("medquorum.verifier.service.dealing.server.CREDIT", 1)
-    service = Dealings(tmp_path / "dealt", lambda request: None, patience=1)
+    service = Dealings(tmp_path / "dealt", lambda request: None, timeout=1)
     calls = [Call(), Call()]
     with ThreadPoolExecutor(2) as pool:
         meeting, same = pool.map(service._meet, REQUESTS, calls)

@@ -26,15 +26,15 @@ P0, P1, OTHER = (credentials(name, KNOWN) for name in KNOWN)
 
 @pytest.fixture
 def listener():
-    found = PartyListener(patience=5)
+    found = PartyListener(silence_timeout=5)
     with Server(P0, "127.0.0.1:0", [found]) as server:
         found.address = server.address
         yield found
 
 
-def pair(listener, name="line", patience=5.0):
+def pair(listener, name="line", silence_timeout=5.0):
     with ThreadPoolExecutor(1) as pool:
-        second = pool.submit(connect_party, P1, listener.address, "P0MSP", name, 10, patience)
+        second = pool.submit(connect_party, P1, listener.address, "P0MSP", name, 10, silence_timeout)
         first = listener.accept(name, "P1MSP", 10)
         return first, second.result()
 
@@ -124,7 +124,7 @@ def test_a_killed_party_is_noticed_promptly(listener, killed):
 def test_a_party_that_hangs_counts_as_silent(listener):
     process, _ = start(P1, "line", "P0MSP", listener.address)
     connection = listener.accept("line", "P1MSP", 20)
-    connection._patience = 0.5
+    connection._silence_timeout = 0.5
     with process, closing(connection):
         connection.exchange(b"")
         os.kill(process.pid, signal.SIGSTOP)
@@ -135,7 +135,7 @@ def test_a_party_that_hangs_counts_as_silent(listener):
 
 
 def test_silence_ends_an_exchange_at_both_ends(listener):
-    first, second = pair(listener, patience=0.2)
+    first, second = pair(listener, silence_timeout=0.2)
     with pytest.raises(ProtocolError, match="silent"):
         second.exchange(b"")
     second.close()

@@ -176,7 +176,7 @@ def test_a_restarted_party_stores_the_agreed_model_without_the_other(make: Make)
         rig.transactions(B), rig.task, rig.verifications[0].base, None, rig.folder / B, rig.report
     )
     parts = PartyParts(rig.shares[0], rig.verifications[0], rig.resharers[0], publisher)
-    agent = Party(rig.run_of(B), 0, connection, parts, share_patience=0)
+    agent = Party(rig.run_of(B), 0, connection, parts, share_timeout=0)
     agent.step()
     assert rig.close()["model"] == rig.expected()
 

@@ -51,7 +51,7 @@ class Rig:
         if not self.shares_come and hospital in STALLING:
             self.end.wait(20)
 
-    def verify(self, connection: FakeConnection, status: Any, hospital: str, patience: float) -> dict[str, Any]:
+    def verify(self, connection: FakeConnection, status: Any, hospital: str, timeout: float) -> dict[str, Any]:
         if hospital in STALLING:
             connection.ended.wait(20)
             raise ProtocolError("the other party has stopped")
@@ -101,11 +101,11 @@ def test_what_one_hospital_brings_about_ends_its_attempt_and_no_more(fault: Exce
     rig = Rig(shares_come=True, longest=20.0)
     verify, tries = rig.verify, []
 
-    def failing(connection: FakeConnection, status: Any, hospital: str, patience: float) -> dict[str, Any]:
+    def failing(connection: FakeConnection, status: Any, hospital: str, timeout: float) -> dict[str, Any]:
         if hospital in STALLING:
             tries.append(hospital)
             raise fault
-        return verify(connection, status, hospital, patience)
+        return verify(connection, status, hospital, timeout)
 
     rig.verify = failing  # type: ignore[method-assign]
 
@@ -126,7 +126,7 @@ def test_what_the_other_party_brings_about_ends_the_meeting_and_no_more(fault: E
     nothing: Any = None
     task: Any = SimpleNamespace(task="demo")
     run = TaskRun(nothing, nothing, task, nothing, nothing, LoopControl())
-    agent = Party(run, 0, connection, PartyParts(nothing, nothing, nothing, nothing), share_patience=0)
+    agent = Party(run, 0, connection, PartyParts(nothing, nothing, nothing, nothing), share_timeout=0)
     assert agent._meet(1) > 0
 
 

@@ -96,7 +96,7 @@ class Trained(Simulation):
         return {verdict.name: disclosed(self.task, verdict) for verdict in verdicts}
 
     def evaluate(
-        self, transport: object, status: RoundStatus, hospital: str, patience: float
+        self, transport: object, status: RoundStatus, hospital: str, timeout: float
     ) -> tuple[OpenedResult, VerificationSpec]:
         spec = make_spec(self.task, status, hospital)
         return self._opened(spec, [hospital]), spec
@@ -161,9 +161,9 @@ def test_impossible_counts_of_one_candidate_leave_it_unjudged() -> None:
     evaluate = found.evaluate
 
     def bent(
-        transport: object, status: RoundStatus, hospital: str, patience: float
+        transport: object, status: RoundStatus, hospital: str, timeout: float
     ) -> tuple[OpenedResult, VerificationSpec]:
-        opened, spec = evaluate(transport, status, hospital, patience)
+        opened, spec = evaluate(transport, status, hospital, timeout)
         return (replace(opened, counts=(-1,)) if hospital == NAMES[0] else opened), spec
 
     found.evaluate = bent

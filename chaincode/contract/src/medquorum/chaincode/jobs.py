@@ -118,9 +118,9 @@ class JobRunner:
         key: Hashable,
         start: Callable[[], tuple[Steps[R], int]],
         load: Callable[[DataRequest], bytes],
-        patience: float = ADVANCE_TIMEOUT,
+        timeout: float = ADVANCE_TIMEOUT,
     ) -> R | Progress:
-        """Bring the computation named ``key`` forward for about ``patience`` seconds, by one step at least.
+        """Bring the computation named ``key`` forward for about ``timeout`` seconds, by one step at least.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class JobRunner:
         ContractError
             ``BUSY`` when too many computations are under way; whatever ``load`` or the computation raise.
         """
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         result = cache.get(key)
         while result is None:
             job = self._claim(key, start, deadline)
@@ -145,7 +145,7 @@ class JobRunner:
             if not job.finished:
                 self._feed(cache, key, job, load)
             elif job.error is not None:
-                self._forget(key, job)
+                self._drop(key, job)
                 raise job.error
             result = cache.get(key)
         return result
@@ -205,7 +205,7 @@ class JobRunner:
                 del self._jobs[key]
             self._change.notify_all()
 
-    def _forget(self, key: Hashable, job: _Job) -> None:
+    def _drop(self, key: Hashable, job: _Job) -> None:
         """Let a job whose error was raised be begun anew; nobody else may have done so already."""
         with self._change:
             if self._jobs.get(key) is job:

@@ -48,27 +48,27 @@ class Submissions:
         make_private_folder(self._folder)
         self._status_timeout = status_timeout
 
-    def submit(self, transaction: Transaction, *, patience: float = 60) -> Status:
+    def submit(self, transaction: Transaction, *, timeout: float = 60) -> Status:
         """Store an endorsed transaction, submit it and find out its outcome; raises as ``resolve``."""
         write_durably(self._path(transaction.transaction_id), transaction.signed_bytes())
         try:
             transaction.submit()
         except SubmitError as error:
             _log.warning("submit of %s unacknowledged: %s", transaction.transaction_id, error.code)
-        return self.resolve(transaction.transaction_id, patience=patience)
+        return self.resolve(transaction.transaction_id, timeout=timeout)
 
     def pending(self) -> list[str]:
         """List the transactions without a known outcome: resolve them after a restart, before anything else."""
         return sorted(path.stem for path in self._folder.glob(f"*{SUFFIX}") if TRANSACTION_ID.fullmatch(path.stem))
 
-    def resolve(self, transaction_id: str, *, patience: float = 60) -> Status:
+    def resolve(self, transaction_id: str, *, timeout: float = 60) -> Status:
         """Find out a stored transaction's outcome and forget it: ask for its status, else send the same envelope again.
 
         Only after this has returned may the same thing be proposed anew.
 
         Parameters
         ----------
-        patience
+        timeout
             Seconds after which no new attempt is made.
 
         Raises
@@ -86,7 +86,7 @@ class Submissions:
         retrying = Retrying(
             retry=retry_if_exception_type(CommitStatusError),
             wait=wait_random_exponential(multiplier=0.2, max=5),
-            stop=stop_after_delay(patience),
+            stop=stop_after_delay(timeout),
             before_sleep=self._resubmit(transaction),
             reraise=True,
         )

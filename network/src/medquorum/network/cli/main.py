@@ -94,7 +94,7 @@ def up(
         write(sample("quickstart"), folder / "consortium.toml")
     opened = _open(folder, channel, quiet or as_json)
     kind = opened.up(_kind(network), org)
-    _say(as_json, {"network": kind, "folder": str(opened.folder.root), "seconds": opened.progress.seconds},
+    _print(as_json, {"network": kind, "folder": str(opened.folder.root), "seconds": opened.progress.seconds},
          f"{kind} is up in {opened.folder.root}")  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def down(
 ) -> None:
     """End every process of this network; data are kept unless --purge."""
     ended = _open(folder).down(purge=purge)
-    _say(as_json, {"ended": ended, "purged": purge}, f"{ended} processes ended{', data deleted' if purge else ''}")
+    _print(as_json, {"ended": ended, "purged": purge}, f"{ended} processes ended{', data deleted' if purge else ''}")
 
 
 @app.command()
@@ -114,7 +114,7 @@ def restart(folder: Folder, as_json: AsJson = False, quiet: Quiet = False) -> No
     """End every process and bring all up again."""
     opened = _open(folder, None, quiet or as_json)
     kind = opened.restart()
-    _say(as_json, {"network": kind, "seconds": opened.progress.seconds}, f"{kind} is up again")
+    _print(as_json, {"network": kind, "seconds": opened.progress.seconds}, f"{kind} is up again")
 
 
 @app.command()
@@ -234,7 +234,7 @@ def _kind(word: str | None) -> Kind | None:
     raise ConfigError(f"no network of kind {word!r}", "Give --network fabric or --network devnet")
 
 
-def _say(as_json: bool, document: dict[str, Any], text: str) -> None:
+def _print(as_json: bool, document: dict[str, Any], text: str) -> None:
     print(json.dumps(document) if as_json else text)
 
 

@@ -57,7 +57,7 @@ def bring_down(folder: NetworkFolder, *, purge: bool = False) -> int:
     With ``purge`` the folder keeps only the consortium file and the verification sets.
     """
     before = marked(folder)
-    end(_supervisors(folder).values(), patience=25)
+    end(_supervisors(folder).values(), timeout=25)
     end([process for record in records(folder).values() if (process := alive(record))])
     end(marked(folder))
     shutil.rmtree(folder.root / "run", ignore_errors=True)

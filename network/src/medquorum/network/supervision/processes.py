@@ -114,15 +114,15 @@ def marked(folder: NetworkFolder) -> list[psutil.Process]:
     return found
 
 
-def end(victims: Iterable[psutil.Process], patience: float = 10.0) -> int:
-    """Ask processes to end, kill those that have not after ``patience`` seconds; return their number."""
+def end(victims: Iterable[psutil.Process], timeout: float = 10.0) -> int:
+    """Ask processes to end, kill those that have not after ``timeout`` seconds; return their number."""
     asked = list(victims)
     for process in asked:
         _signal(process, signal.SIGTERM)
-    if not becomes_true(lambda: all(_ended(process) for process in asked), patience):
+    if not becomes_true(lambda: all(_ended(process) for process in asked), timeout):
         for process in asked:
             _signal(process, signal.SIGKILL)
-        becomes_true(lambda: all(_ended(process) for process in asked), patience)
+        becomes_true(lambda: all(_ended(process) for process in asked), timeout)
     return len(asked)
 
 

@@ -53,7 +53,7 @@ class PartyConnection:
     ----------
     hang_up
         Ends the call at once.
-    patience
+    silence_timeout
         Seconds of silence of the other party after which the connection counts as broken.
 
     Attributes
@@ -62,13 +62,13 @@ class PartyConnection:
         Of messages, without frames.
     """
 
-    def __init__(self, hang_up: Callable[[], object], patience: float) -> None:
+    def __init__(self, hang_up: Callable[[], object], silence_timeout: float) -> None:
         self.bytes_sent = 0
         self.bytes_received = 0
         self.rounds = 0
         self.failure: grpc.RpcError | None = None
         self._hang_up = hang_up
-        self._patience = patience
+        self._silence_timeout = silence_timeout
         self._ended = False
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._incoming: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
@@ -88,15 +88,15 @@ class PartyConnection:
         """Send one of the messages that make the connection, which are not counted."""
         self._outgoing.put(message)
 
-    def receive(self, patience: float | None = None) -> bytes:
+    def receive(self, timeout: float | None = None) -> bytes:
         """Return the other party's next message.
 
         Raises
         ------
         ProtocolError
-            The connection was closed, is broken, or the other party is silent, for ``patience`` seconds where given.
+            The connection was closed, is broken, or the other party is silent, for ``timeout`` seconds where given.
         """
-        message = read_message(lambda: self._next(self._patience if patience is None else patience))
+        message = read_message(lambda: self._next(self._silence_timeout if timeout is None else timeout))
         self.bytes_received += len(message)
         return message
 
@@ -138,11 +138,11 @@ class PartyConnection:
             self.broken()
             self._incoming.put(None)
 
-    def _next(self, patience: float) -> bytes:
+    def _next(self, timeout: float) -> bytes:
         if self._ended:
             raise ProtocolError("the connection is closed", _REMEDY)
         try:
-            frame = self._incoming.get(timeout=patience)
+            frame = self._incoming.get(timeout=timeout)
         except queue.Empty as error:
             raise ProtocolError("the other party is silent", _REMEDY) from error
         if frame is None:
@@ -156,12 +156,12 @@ class PartyListener:
 
     Parameters
     ----------
-    patience
+    silence_timeout
         Seconds of silence after which a connection counts as broken.
     """
 
-    def __init__(self, patience: float = SILENCE_TIMEOUT) -> None:
-        self._patience = patience
+    def __init__(self, silence_timeout: float = SILENCE_TIMEOUT) -> None:
+        self._silence_timeout = silence_timeout
         self._awaited: dict[tuple[str, str], PartyConnection | None] = {}
         self._changed = threading.Condition()
 
@@ -197,7 +197,7 @@ class PartyListener:
 
     def _open(self, msp_id: str, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         name = _Header.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS)).connection
-        connection = PartyConnection(context.cancel, self._patience)
+        connection = PartyConnection(context.cancel, self._silence_timeout)
         key = name, msp_id
         with self._changed:
             awaited = key in self._awaited and self._awaited[key] is None
@@ -212,7 +212,7 @@ class PartyListener:
 
 
 def connect_party(
-    credentials: Credentials, address: str, peer: str, name: str, timeout: float, patience: float = SILENCE_TIMEOUT
+    credentials: Credentials, address: str, peer: str, name: str, timeout: float, silence_timeout: float = SILENCE_TIMEOUT
 ) -> PartyConnection:
     """Open the connection called ``name`` to P0.
 
@@ -224,7 +224,7 @@ def connect_party(
         P0's MSP id.
     timeout
         Seconds within which P0 must have accepted.
-    patience
+    silence_timeout
         Seconds of silence after which the connection counts as broken.
 
     Raises
@@ -232,11 +232,11 @@ def connect_party(
     ProtocolError
         P0 did not accept within the time, or the service there is not P0's.
     """
-    return reach(credentials, address, peer, timeout, lambda channel, left: _dial(channel, name, left, patience))
+    return reach(credentials, address, peer, timeout, lambda channel, left: _dial(channel, name, left, silence_timeout))
 
 
-def _dial(channel: grpc.Channel, name: str, left: float, patience: float) -> PartyConnection:
-    connection = PartyConnection(channel.close, patience)
+def _dial(channel: grpc.Channel, name: str, left: float, silence_timeout: float) -> PartyConnection:
+    connection = PartyConnection(channel.close, silence_timeout)
     connection.greet(_Header(connection=name).encode())
     call = cast(Incoming, channel.stream_stream(f"/{_SERVICE}/Open", bytes, bytes)(connection.frames()))
     connection.read(call)

@@ -125,7 +125,7 @@ def show_round(
                 "attested_by": sorted(status.attestations.get(hospital, ())),
             }
         )
-    _show(rows, f"{task} round {number}: {_said_of(status.round)}", as_json=as_json)
+    _show(rows, f"{task} round {number}: {_round_summary(status.round)}", as_json=as_json)
 
 
 def listed(taking_part: Iterable[str], status: RoundStatus) -> list[str]:
@@ -133,8 +133,8 @@ def listed(taking_part: Iterable[str], status: RoundStatus) -> list[str]:
     return sorted({*taking_part, *status.updates})
 
 
-def _said_of(current: Round | None) -> str:
-    """Report how a round stands, why, and who attested another model than the one it ended with."""
+def _round_summary(current: Round | None) -> str:
+    """Return how a round stands, why, and who attested another model than the one it ended with."""
     if current is None:
         return "not open"
     others = "" if current.differing is None else f"another result: {', '.join(current.differing)}"

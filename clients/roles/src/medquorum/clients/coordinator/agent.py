@@ -38,7 +38,7 @@ class Coordinator:
 
     Parameters
     ----------
-    patience
+    delay
         Seconds an action must have been due before it is done: 0 for the coordinator, more for its standby.
     clock
         Returns seconds that never run backwards.
@@ -53,7 +53,7 @@ class Coordinator:
         report: Report,
         conclusion: Conclusion,
         *,
-        patience: float = 0.0,
+        delay: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
@@ -61,7 +61,7 @@ class Coordinator:
         self._task = task
         self._deadlines = deadlines
         self._report = report
-        self._patience = patience
+        self._delay = delay
         self._clock = clock
         self._seen: tuple[int, str] = (0, "none")
         self._since = clock()
@@ -86,9 +86,9 @@ class Coordinator:
             return None
         if isinstance(action, Wait):
             return action.seconds
-        patience = self._remaining_patience(action)
-        if patience > 0:
-            return patience
+        delay = self._remaining_delay(action)
+        if delay > 0:
+            return delay
         if isinstance(action, Conclude):
             return self._conclude(action.round)
         self._act(action)
@@ -119,7 +119,7 @@ class Coordinator:
 
         Doing so twice changes nothing. Of an encrypted task's updates the ledger holds nothing.
         """
-        if self._patience > 0 or status is None or status.round is None:
+        if self._delay > 0 or status is None or status.round is None:
             return
         round_number = status.round.round if ended(status.round) else status.round.round - 1
         if round_number <= self._purged:
@@ -195,11 +195,11 @@ class Coordinator:
                 images=self._task.dataset_size,
             )
 
-    def _remaining_patience(self, action: Action) -> float:
+    def _remaining_delay(self, action: Action) -> float:
         now = self._clock()
         if self._due is None or self._due[0] != action:
             self._due = (action, now)
-        return self._due[1] + self._patience - now
+        return self._due[1] + self._delay - now
 
     def _model(self, status: RoundStatus | None) -> str:
         return self._task.initial_model if status is None or status.round is None else result_of(status.round)

@@ -74,11 +74,11 @@ def run(
                 f"{session.msp} is not the {'standby' if standby else 'coordinator'} of the task {task.task}",
                 f"The coordinator is {task.coordinator}, the standby {task.standby}",
             )
-        patience = takeover if standby else 0.0
+        delay = takeover if standby else 0.0
         transactions = session.transactions(task)
         conclusion = Conclusion(session.ledger, transactions, deadlines.verdict)
         coordinator = Coordinator(
-            session.ledger, transactions, task, deadlines, session.report, conclusion, patience=patience
+            session.ledger, transactions, task, deadlines, session.report, conclusion, delay=delay
         )
         return coordinator.step
 

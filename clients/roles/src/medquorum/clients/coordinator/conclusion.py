@@ -26,7 +26,7 @@ class Conclusion:
 
     Parameters
     ----------
-    patience
+    delay
         Seconds the verifiers have to be ready and to be reached.
     """
 
@@ -34,12 +34,12 @@ class Conclusion:
         self,
         ledger: Ledger,
         transactions: Transactions,
-        patience: float,
+        delay: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._transactions = transactions
-        self._patience = patience
+        self._delay = delay
         self._clock = clock
         self._round = 0
         self._since = 0.0
@@ -88,4 +88,4 @@ class Conclusion:
 
     @property
     def _overdue(self) -> bool:
-        return self._clock() - self._since >= self._patience
+        return self._clock() - self._since >= self._delay

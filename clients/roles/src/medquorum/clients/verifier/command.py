@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medquorum.clients.encrypted.commands.party import ImagesFile, Listen, SharePatience
+from medquorum.clients.encrypted.commands.party import ImagesFile, Listen, ShareTimeout
 from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
@@ -54,7 +54,7 @@ def run(
     takeover: Annotated[float, typer.Option(min=0, help="Seconds before doing another verifier's share.")] = 5,
     images: ImagesFile = None,
     listen: Listen = None,
-    share_patience: SharePatience = 60,
+    share_timeout: ShareTimeout = 60,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
@@ -71,7 +71,7 @@ def run(
             # Loads the engine, which a plain task's verifier never needs.
             from medquorum.clients.encrypted.commands.party_process import PartyOptions, party
 
-            options = PartyOptions(images, listen, share_patience)
+            options = PartyOptions(images, listen, share_timeout)
             return stack.enter_context(party(connection, session, task, control, options))
         transactions, roots = session.transactions(task), _roots(connection, session, task, control, images)
         return Verifier(

@@ -112,7 +112,7 @@ class Ledger:
             (tx_id, i, code) for i, (tx_id, code) in enumerate(zip(ids, codes, strict=True)) if tx_id
         ]
         self._append(envelopes, bytes(codes), updates)
-        self.transient.forget([tx_id for tx_id in ids if tx_id], self.height)
+        self.transient.prune([tx_id for tx_id in ids if tx_id], self.height)
         return number, list(zip(ids, codes, strict=True))
 
     def reconcile(self, msp_id: str) -> None:

@@ -56,7 +56,7 @@ class TransientStore:
                         return bytes(part.rwset)
         return None
 
-    def forget(self, tx_ids: Iterable[str], height: int) -> None:
+    def prune(self, tx_ids: Iterable[str], height: int) -> None:
         """Drop what is committed, and what was endorsed so long before ``height`` that it never will be."""
         with self._guard:
             self._connection.executemany("DELETE FROM pending WHERE id = ?", [(tx_id,) for tx_id in tx_ids])

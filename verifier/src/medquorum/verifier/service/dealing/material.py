@@ -25,7 +25,7 @@ from medquorum.verifier.service.identity import Credentials
 
 __all__ = ["Material", "measure_dealer"]
 
-_PATIENCE = 600.0
+_MATERIAL_TIMEOUT = 600.0
 _LEAST = 1e-6
 
 
@@ -82,7 +82,7 @@ class Material:
             The dealer has stopped, with its reason where it gave one, or is silent.
         """
         try:
-            return self._channel.receive(_PATIENCE)
+            return self._channel.receive(_MATERIAL_TIMEOUT)
         except ProtocolError as error:
             raise self._failure or error from None
 

@@ -96,7 +96,7 @@ class Dealings:
     mask_seeds
         Returns the seeds of the mask of an update's parameters, on the disk before they are returned: the same in every
         attempt. By default each attempt has its own.
-    patience
+    timeout
         Seconds for which a party waits for the other one.
     """
 
@@ -106,12 +106,12 @@ class Dealings:
         approve: Callable[[DealRequest], None],
         mask_seeds: MaskSeeds = lambda _: (new_seed(), new_seed()),
         *,
-        patience: float = COUNTERPART_TIMEOUT,
+        timeout: float = COUNTERPART_TIMEOUT,
     ) -> None:
         self._record = Record(record)
         self._approve = approve
         self._mask_seeds = mask_seeds
-        self._patience = patience
+        self._timeout = timeout
         self._meetings: dict[bytes, _Meeting] = {}
         self._changed = threading.Condition()
 
@@ -156,14 +156,14 @@ class Dealings:
             if len(meeting.requests) == 2:
                 self._settle(meeting)
             self._changed.wait_for(
-                lambda: meeting.settled or meeting.requests.get(request.party) is not request, self._patience
+                lambda: meeting.settled or meeting.requests.get(request.party) is not request, self._timeout
             )
             if meeting.requests.get(request.party) is not request:
                 raise ProtocolError("this party has asked anew, or gone", "Wait for the newer call")
             if not meeting.settled:
                 self._withdraw(request, meeting)
                 raise ProtocolError(
-                    f"{request.plan.parties[1 - request.party]} did not ask within {self._patience:.0f} s",
+                    f"{request.plan.parties[1 - request.party]} did not ask within {self._timeout:.0f} s",
                     "Check that its agent runs, then ask again",
                 )
         if meeting.refused is not None:
@@ -199,7 +199,7 @@ class Dealings:
 
     def _end_soon(self, call: grpc.ServicerContext) -> None:
         """End a call that is still there after a while: a party that stops reading would keep thread and material."""
-        timer = threading.Timer(self._patience, call.cancel)
+        timer = threading.Timer(self._timeout, call.cancel)
         timer.daemon = True
         if call.add_callback(timer.cancel):
             timer.start()

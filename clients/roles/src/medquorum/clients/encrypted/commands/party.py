@@ -27,7 +27,7 @@ from medquorum.errors import ConfigError
 
 # clients.party.process loads torch, which takes seconds and hundreds of MiB: only where a task is encrypted.
 
-__all__ = ["ImagesFile", "Listen", "SharePatience", "dealer", "witness"]
+__all__ = ["ImagesFile", "Listen", "ShareTimeout", "dealer", "witness"]
 
 EVENTS = frozenset(
     {
@@ -48,7 +48,7 @@ ImagesFile: TypeAlias = Annotated[
 Listen: TypeAlias = Annotated[
     str | None, typer.Option("--listen", help="host:port of the own service  [default: what the task names]")
 ]
-SharePatience: TypeAlias = Annotated[
+ShareTimeout: TypeAlias = Annotated[
     float, typer.Option(min=0, help="Seconds a share may still take after the submissions' close.")
 ]
 
@@ -71,7 +71,7 @@ def run_witness(
     profile: ProfileFile,
     task: TaskName,
     listen: Listen = None,
-    share_patience: SharePatience = 60,
+    share_timeout: ShareTimeout = 60,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
@@ -86,7 +86,7 @@ def run_witness(
 
         if settings_of(task).parties[1] != session.msp:
             raise ConfigError(f"{session.msp} is not the witness of the task {task.task}", "Check --profile and --task")
-        options = PartyOptions(None, listen, share_patience)
+        options = PartyOptions(None, listen, share_timeout)
         return stack.enter_context(party(connection, session, task, control, options))
 
     with ExitStack() as stack:

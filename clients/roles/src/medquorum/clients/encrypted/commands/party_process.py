@@ -79,7 +79,7 @@ class PartyOptions:
 
     images: Path | None
     listen: str | None
-    share_patience: float
+    share_timeout: float
 
 
 @contextmanager
@@ -120,7 +120,7 @@ class _PartyProcess:
             self.index,
             self._connect,
             PartyParts(self.shares, verification, resharer, self.publisher),
-            share_patience=options.share_patience,
+            share_timeout=options.share_timeout,
             missing=self.missing,
             sessions=self.sessions if self._serves else None,
         )

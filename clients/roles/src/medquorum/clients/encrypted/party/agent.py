@@ -63,7 +63,7 @@ class Party:
         At P0, where each hospital is P1 of its own update; the witness then has only the sum to make.
     connect
         Returns a connection of this name to the other party; ProtocolError when there is none within some seconds.
-    share_patience
+    share_timeout
         Seconds after the submissions' close that a share may still take to come.
     missing
         At P0, why it does not have the task's images: told in every round, none of which accepts anything.
@@ -76,7 +76,7 @@ class Party:
         connect: Callable[[str], PartyConnection],
         parts: PartyParts,
         *,
-        share_patience: float,
+        share_timeout: float,
         missing: DataError | None = None,
         sessions: HospitalSessions | None = None,
     ) -> None:
@@ -92,7 +92,7 @@ class Party:
         self._report = run.report
         self._control = run.control
         self._sessions = sessions
-        self._share_patience = share_patience
+        self._share_timeout = share_timeout
         self._missing = missing
         self._seen: tuple[int, str, float] = (0, "", 0.0)
 
@@ -109,7 +109,7 @@ class Party:
                 return None
             return RESYNC_INTERVAL
         if self._sessions is not None and current.state == "verifying":
-            self._sessions.serve(status, current.round, self._due(status, current), self._patience)
+            self._sessions.serve(status, current.round, self._due(status, current), self._time_left)
             return RESYNC_INTERVAL
         if self._something_to_compute(status, current):
             return self._control.unless_stopped(lambda: self._meet(current.round))
@@ -192,7 +192,7 @@ class Party:
         for hospital in self._due(status, status.round):
             self._control.check()
             send_json(connection, Next(do="verify", hospitals=(hospital,)))
-            found[hospital] = self._verification.verify(connection, status, hospital, self._patience())
+            found[hospital] = self._verification.verify(connection, status, hospital, self._time_left())
         send_json(connection, Next(do="rest"))
         self._attestor.await_first(round_number, first, found)
         with ThreadPoolExecutor(PARALLEL) as pool:
@@ -214,7 +214,7 @@ class Party:
                     )
                     break
                 (hospital,) = request.hospitals
-                result = self._verification.verify(connection, status, hospital, self._patience())
+                result = self._verification.verify(connection, status, hospital, self._time_left())
                 attestations.append(pool.submit(self._attestor.attest, round_number, hospital, result))
             for attested in attestations:
                 attested.result()
@@ -222,10 +222,10 @@ class Party:
     def _verify_round(self, connection: PartyConnection, status: RoundStatus, hospitals: list[str]) -> dict[str, Any]:
         if status.round is None or sorted(hospitals) != status.round.candidates:
             raise ProtocolError("the other party names other candidates", "Compare both peers' ledger heights")
-        return verify_round(self._verification, self._task, connection, status, hospitals, self._patience)
+        return verify_round(self._verification, self._task, connection, status, hospitals, self._time_left)
 
-    def _patience(self) -> float:
-        return self._share_patience - self._waited()
+    def _time_left(self) -> float:
+        return self._share_timeout - self._waited()
 
     def _status_in(self, round_number: int, state: str) -> RoundStatus:
         """Read the round once the own peer has it in the state the other party sees."""

@@ -119,7 +119,7 @@ class HospitalSessions:
         self._found: SimpleQueue[tuple[int, str, Mapping[str, Any]]] = SimpleQueue()
 
     def serve(
-        self, status: RoundStatus, round_number: int, due: Collection[str], patience: Callable[[], float]
+        self, status: RoundStatus, round_number: int, due: Collection[str], timeout: Callable[[], float]
     ) -> None:
         """Attest what was found, and verify with each of these hospitals once it connects; does not wait for it.
 
@@ -133,7 +133,7 @@ class HospitalSessions:
             known = self._serving.get(hospital)
             if known is None or not known.thread.is_alive():
                 attempt = self._serving[hospital] = _Serving()
-                arguments = (attempt, status, round_number, hospital, patience)
+                arguments = (attempt, status, round_number, hospital, timeout)
                 attempt.thread = threading.Thread(target=self._run, args=arguments, name=hospital, daemon=True)
                 attempt.thread.start()
 
@@ -153,13 +153,13 @@ class HospitalSessions:
             list(pool.map(lambda one: self._attestor.attest(*one), (one for one in results if one[0] == current)))
 
     def _run(
-        self, attempt: _Serving, status: RoundStatus, round_number: int, hospital: str, patience: Callable[[], float]
+        self, attempt: _Serving, status: RoundStatus, round_number: int, hospital: str, timeout: Callable[[], float]
     ) -> None:
         try:
             with closing(
                 self._connect(connection_name(self._task, round_number, hospital), hospital)
             ) as attempt.connection:
-                self._shares.wait(status, hospital, patience())
+                self._shares.wait(status, hospital, timeout())
                 with self._slots, _limited(attempt.connection, self._longest):
                     if attempt.over.is_set():
                         return

@@ -74,20 +74,20 @@ class Verification:
         self._control = run.control
         self._base: tuple[str, Tensors, AccuracyCounts | None] | None = None
 
-    def verify(self, transport: Transport, status: RoundStatus, hospital: str, patience: float) -> dict[str, Any]:
+    def verify(self, transport: Transport, status: RoundStatus, hospital: str, timeout: float) -> dict[str, Any]:
         """Verify a candidate and return what to attest; as :meth:`evaluate`."""
-        opened, spec = self.evaluate(transport, status, hospital, patience)
+        opened, spec = self.evaluate(transport, status, hospital, timeout)
         bound = {"update": commitment(status, hospital), "dataset": self._task.dataset, "transcript": opened.transcript}
         return attestation_result(self._task, hospital, opened, spec) | bound
 
     def evaluate(
-        self, transport: Transport, status: RoundStatus, hospital: str, patience: float
+        self, transport: Transport, status: RoundStatus, hospital: str, timeout: float
     ) -> tuple[OpenedResult, VerificationSpec]:
         """Evaluate a candidate's update and return what was opened.
 
         Parameters
         ----------
-        patience
+        timeout
             Seconds the hospital's share may still take to come.
 
         Raises
@@ -98,7 +98,7 @@ class Verification:
             This process shall end.
         """
         spec = make_spec(self._task, status, hospital)
-        return self._opened(transport, spec, self._shares.wait(status, hospital, patience)), spec
+        return self._opened(transport, spec, self._shares.wait(status, hospital, timeout)), spec
 
     def evaluate_sum(
         self, transport: Transport, status: RoundStatus, hospitals: Sequence[str]

@@ -37,7 +37,7 @@ def verify_round(
     transport: Transport,
     status: RoundStatus,
     hospitals: Sequence[str],
-    patience: Callable[[], float],
+    timeout: Callable[[], float],
 ) -> dict[str, Any]:
     """Verify these candidates, all of a round, in this order; return what to attest with AttestRound.
 
@@ -51,7 +51,7 @@ def verify_round(
     bases: list[AccuracyCounts] = []
     results: dict[str, dict[str, Any]] = {}
     for hospital in hospitals:
-        opened, spec = verification.evaluate(transport, status, hospital, patience())
+        opened, spec = verification.evaluate(transport, status, hospital, timeout())
         transcripts.append([[hospital], opened.transcript])
         refused = unevaluated(task, hospital, opened)
         if refused is not None:
