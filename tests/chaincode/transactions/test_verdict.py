@@ -247,7 +247,7 @@ def test_peer_that_has_still_to_fetch_private_data(
         raise PeerError(said)
 
     monkeypatch.setattr(MemoryStub, "get_private_data", answer)
-    refused(code, demo.read, B, "PrepareVerdict", "demo", 1, H1)
+    refused(code, demo.prepare, B, "PrepareVerdict", "demo", 1, H1)
 
 
 def test_verifier_without_the_private_data(make: Make, refused: Refused) -> None:
