@@ -212,7 +212,12 @@ class PartyListener:
 
 
 def connect_party(
-    credentials: Credentials, address: str, peer: str, name: str, timeout: float, silence_timeout: float = SILENCE_TIMEOUT
+    credentials: Credentials,
+    address: str,
+    peer: str,
+    name: str,
+    timeout: float,
+    silence_timeout: float = SILENCE_TIMEOUT,
 ) -> PartyConnection:
     """Open the connection called ``name`` to P0.
 

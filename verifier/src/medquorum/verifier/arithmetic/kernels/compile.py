@@ -23,7 +23,7 @@ LEVELS = {
     "avx2": "x86_64_v3+aes",
 }
 """Name of a library, best first, and the processor its code is for."""
-_COMPILE_TIMEOUT = 300.0
+_TIMEOUT = 300.0
 
 
 def library_file(level: str) -> Path:
@@ -65,7 +65,7 @@ def _compile(level: str, processor: str) -> Path:
         command += ["-ffreestanding", "-nostdlib", "-shared", "-fPIC", "-s", f'-DMEDQUORUM_SOURCE="{source_digest()}"']
         command += [*(str(path) for path in _sources() if path.suffix == ".c"), "-o", str(made)]
         caches = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), folder)
-        done = subprocess.run(command, env=os.environ | caches, capture_output=True, text=True, timeout=_COMPILE_TIMEOUT)
+        done = subprocess.run(command, env=os.environ | caches, capture_output=True, text=True, timeout=_TIMEOUT)
         if done.returncode:
             raise subprocess.SubprocessError(done.stderr.strip() or f"the compiler ended with {done.returncode}")
         made.replace(target)

@@ -118,9 +118,7 @@ class HospitalSessions:
         self._serving: dict[str, _Serving] = {}
         self._found: SimpleQueue[tuple[int, str, Mapping[str, Any]]] = SimpleQueue()
 
-    def serve(
-        self, status: RoundStatus, round_number: int, due: Collection[str], timeout: Callable[[], float]
-    ) -> None:
+    def serve(self, status: RoundStatus, round_number: int, due: Collection[str], timeout: Callable[[], float]) -> None:
         """Attest what was found, and verify with each of these hospitals once it connects; does not wait for it.
 
         Only the agent's own thread writes to the ledger: before each step it settles what is still in the air. What a
