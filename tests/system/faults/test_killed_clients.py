@@ -59,12 +59,12 @@ def test_a_round_goes_on_without_one_verifiers_client(fed: Federation) -> None:
 def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_standby_takes_over(fed: Federation) -> None:
     coordinator = fed.start(COORDINATOR, kind="coordinator", name="coordinator")
     opened = coordinator.wait_for("round_opened")
+    for verifier in fed.verifiers:  # before they can see the updates: their chaincodes prepare nothing
+        fed.roles[verifier].freeze()
     coordinator.kill()
     number = opened["round"]
     for hospital in fed.hospitals:
         fed.roles[hospital].wait_for("submitted", round=number)
-    for verifier in fed.verifiers:
-        fed.roles[verifier].freeze()
     mark = coordinator.mark
     fed.start(COORDINATOR, kind="coordinator", name="coordinator")
     coordinator.wait_for("started", since=mark)  # and tries to conclude the round, while no verifier is ready
