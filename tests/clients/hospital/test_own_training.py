@@ -273,6 +273,6 @@ def test_bad_trainings_cost_their_rounds_only_on_the_ledger(federate: Federate, 
     submitted = [
         call for call in federation.contract(first).submitted if call.startswith(("SubmitUpdate", "PutUpdate"))
     ]
-    assert len(submitted) == 2
+    assert len(submitted) == 1
     assert [event["round"] for event in events if event["event"] == "verdict"] == [3]
     assert events[-1]["event"] == "finished"

@@ -14,6 +14,7 @@ import pytest
 
 from medquorum.clients.attacks.behaviour import Adversary
 from medquorum.clients.attacks.occasion import Behaviour
+from medquorum.clients.hospital import agent as hospital_agent
 from medquorum.clients.hospital.agent import Hospital
 from medquorum.clients.hospital.share_uploader import ShareUploader
 from medquorum.clients.hospital.trainer import LocalTraining, Trainer
@@ -98,8 +99,11 @@ def test_a_hospital_killed_before_its_update_is_on_the_ledger_is_told_so(federat
     assert federation.events(FIRST, "verdict") == []
 
 
-def test_a_hospital_whose_disk_was_lost_goes_on_with_the_next_round(federate: Callable[..., Federation]) -> None:
+def test_a_hospital_whose_disk_was_lost_goes_on_with_the_next_round(
+    federate: Callable[..., Federation], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What it put of another update cannot be replaced; nobody else waits, and it does not end."""
+    monkeypatch.setattr(hospital_agent, "MAX_SUBMITTED", 0)  # a large update is put before it is submitted
     federation = federate(rounds=2)
 
     def lose(call: str) -> None:
@@ -115,6 +119,25 @@ def test_a_hospital_whose_disk_was_lost_goes_on_with_the_next_round(federate: Ca
     federation.run()
     rounds = [federation.ledger(A).round("demo", number) for number in (1, 2)]
     assert [FIRST in round_number.outcomes for round_number in rounds] == [False, True]
+
+
+def test_a_hospital_whose_disk_was_lost_before_it_submitted_takes_part(federate: Callable[..., Federation]) -> None:
+    federation = federate(rounds=1)
+    lost: list[str] = []
+
+    def lose(call: str) -> None:
+        if call.startswith("SubmitUpdate demo 1") and not lost:
+            lost.append(call)
+            raise Killed
+
+    federation.contract(FIRST).before = lose
+    federation.agents["coordinator"].step()
+    with pytest.raises(Killed):
+        federation.agents[FIRST].step()
+    shutil.rmtree(federation.folder / FIRST)
+    federation.start(FIRST)
+    federation.run()
+    assert FIRST in federation.ledger(A).round("demo", 1).outcomes
 
 
 class Uploader(ShareUploader):
