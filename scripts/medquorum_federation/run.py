@@ -196,22 +196,22 @@ class _Run:
             report.model_hash = self._closed[number]["model"]
             number += 1
 
-    def _round(self, number: int) -> Round:
-        closed = self._closed[number]
-        poisoned = {f"Hospital{attacking}MSP" for attacking in self.schedule[number]}
+    def _round(self, round_number: int) -> Round:
+        closed = self._closed[round_number]
+        poisoned = {f"Hospital{attacking}MSP" for attacking in self.schedule[round_number]}
         accepted, refused = set(closed["accepted"]), set(closed["refused"])
         opened, verifying, aggregating = (
-            self._phases.get((number, f"round_{state}"), 0.0) for state in ("open", "verifying", "aggregating")
+            self._phases.get((round_number, f"round_{state}"), 0.0) for state in ("open", "verifying", "aggregating")
         )
-        training = min(self._training.get(number, 0.0), opened)
+        training = min(self._training.get(round_number, 0.0), opened)
         seconds = self._report.seconds
         seconds.training += training
-        verifying += self._phases.get((number, "conclusion"), 0.0)
+        verifying += self._phases.get((round_number, "conclusion"), 0.0)
         seconds.verification += verifying
         seconds.ledger += opened - training + aggregating
         return Round(
-            number=number,
-            accuracy=self._accuracy[number],
+            number=round_number,
+            accuracy=self._accuracy[round_number],
             accepted=sorted(accepted),
             refused=closed["refused"],
             attackers=sorted(poisoned),

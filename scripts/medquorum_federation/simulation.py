@@ -145,12 +145,12 @@ class Simulation:
             found.append(fmean(self._accuracy(model) for model in models.values()))
         return found
 
-    def _update(self, name: str, number: int, base: bytes) -> bytes:
-        seed = seed_of(self._task, number, name, self._options.seed)
+    def _update(self, name: str, round_number: int, base: bytes) -> bytes:
+        seed = seed_of(self._task, round_number, name, self._options.seed)
         images = self._shards[name]
-        raw = self._behaviour(name, number)(
+        raw = self._behaviour(name, round_number)(
             Occasion(
-                round=number,
+                round=round_number,
                 base=parameters.flatten(base),
                 images=images,
                 classes=self._description.classes,
@@ -165,8 +165,8 @@ class Simulation:
         self._first.setdefault(name, raw)
         return parameters.pack_flat(self._description, raw)
 
-    def _behaviour(self, name: str, number: int) -> Behaviour:
-        if int(name.removeprefix("Hospital").removesuffix("MSP")) not in self._schedule[number]:
+    def _behaviour(self, name: str, round_number: int) -> Behaviour:
+        if int(name.removeprefix("Hospital").removesuffix("MSP")) not in self._schedule[round_number]:
             return honest
         source, target = self._options.flip if self._options.attack == "label-flip" else (1, 0)
         return Adversary(self._options.attack, source=source, target=target)
@@ -203,10 +203,10 @@ class Simulation:
         )
         return {verdict.name for verdict in verdicts if verdict.accepted}
 
-    def _weights(self, rule: Direction, number: int, base: bytes, updates: Mapping[str, bytes]) -> dict[str, int]:
+    def _weights(self, rule: Direction, round_number: int, base: bytes, updates: Mapping[str, bytes]) -> dict[str, int]:
         """Return the weights of the accepted updates under the rule ``direction``."""
         tensors = modelformat.unpack(self._description, base)
-        seed = root_seed(CHANNEL, self._task, number, self._hash(base))
+        seed = root_seed(CHANNEL, self._task, round_number, self._hash(base))
         packed = root_update(self._description, base, self._verification, rule, seed)
         root = RootUpdate(self._description, tensors, modelformat.unpack(self._description, packed))
         candidates: list[Candidate] = []

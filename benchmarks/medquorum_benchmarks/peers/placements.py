@@ -75,7 +75,7 @@ class _PlayedLedger:
 
     def status(self, _task: str = TASK, _round: int = _ROUND) -> RoundStatus:
         """Return the round."""
-        current = Round(
+        round_ = Round(
             task=TASK,
             round=_ROUND,
             state="verifying",
@@ -83,7 +83,7 @@ class _PlayedLedger:
             candidates=[HOSPITAL],
             commitments={HOSPITAL: "0" * 64},
         )
-        return RoundStatus(current, dict(self._updates))
+        return RoundStatus(round_, dict(self._updates))
 
 
 class _Prepared(Verification):

@@ -62,10 +62,10 @@ class LiveView:
                 f"round {number}/{self._rounds}: {self._told(number, row)}", highlight=False, soft_wrap=True
             )
 
-    def _told(self, number: int, row: dict[str, Any]) -> str:
+    def _told(self, round_number: int, row: dict[str, Any]) -> str:
         return (
             f"submitted {len(row['submitted'])}/{self._hospitals}, {row['state']}, accepted {len(row['accepted'])}, "
-            f"refused {self._refusals(number, row)}, accuracy {row['accuracy']:.1%}"
+            f"refused {self._refusals(round_number, row)}, accuracy {row['accuracy']:.1%}"
         )
 
     def _table(self) -> Table:
@@ -83,13 +83,13 @@ class LiveView:
             )
         return table
 
-    def _refusals(self, number: int, row: dict[str, Any]) -> str:
+    def _refusals(self, round_number: int, row: dict[str, Any]) -> str:
         """Return how many were refused, and who for which reason."""
         for_reason: dict[str, list[str]] = {}
         for msp, reason in row["refused"].items():
             name = msp.removesuffix("MSP")
             place = name.removeprefix("Hospital")
-            attacked = place.isdigit() and int(place) in self._adversaries[number]
+            attacked = place.isdigit() and int(place) in self._adversaries[round_number]
             for_reason.setdefault(reason, []).append(f"[red]{name}[/red]" if attacked else name)
         told = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in for_reason.items())
         return f"{len(row['refused'])} ({told})" if told else "0"

@@ -90,14 +90,14 @@ class Task(Document):
         """Bytes of each chunk of a model or update of this task."""
         return chunk_sizes(self.length)
 
-    def taking_part(self, number: int) -> list[str]:
+    def taking_part(self, round_number: int) -> list[str]:
         """List the hospitals of a round: those that joined later take part from the round after."""
         joined = self.joined or {}
-        return [hospital for hospital in self.hospitals if joined.get(hospital, 1) <= number]
+        return [hospital for hospital in self.hospitals if joined.get(hospital, 1) <= round_number]
 
-    def gone_since(self, number: int) -> list[str]:
+    def gone_since(self, round_number: int) -> list[str]:
         """List the hospitals that may have taken part in a round and have left since."""
-        return [hospital for hospital, last in (self.left or {}).items() if last >= number]
+        return [hospital for hospital, last in (self.left or {}).items() if last >= round_number]
 
     @property
     def mode(self) -> Mode:

@@ -16,25 +16,25 @@ from medquorum.core.documents.task import Task
 __all__ = ["aggregate_key", "average"]
 
 
-def aggregate_key(task: Task, current: Round) -> Hashable:
+def aggregate_key(task: Task, round_: Round) -> Hashable:
     """Name a new model by everything it depends on; not as the verdicts on the same updates, which are other jobs."""
-    weights = tuple(sorted((current.weights or {}).items()))
-    return ("new model", verdict_key(task, current, current.accepted), weights)
+    weights = tuple(sorted((round_.weights or {}).items()))
+    return ("new model", verdict_key(task, round_, round_.accepted), weights)
 
 
 def average(evaluator: RoundEvaluator) -> tuple[Steps[NewModel], int]:
     """Make the computation of the new model from the accepted updates, and its number of steps."""
-    return _average(evaluator), len(evaluator.current.accepted) + 1
+    return _average(evaluator), len(evaluator.round.accepted) + 1
 
 
 def _average(evaluator: RoundEvaluator) -> Steps[NewModel]:
-    accepted = tuple(evaluator.current.accepted)
+    accepted = tuple(evaluator.round.accepted)
     base = yield from evaluator.base()
-    if evaluator.current.weights is None:
+    if evaluator.round.weights is None:
         sums = yield from RunningSum(evaluator).over(accepted)
         tensors = evaluator.next_model(base, sums, len(accepted))
     else:
-        tensors = (yield from combination(evaluator, base, evaluator.current.weights)).rounded()
+        tensors = (yield from combination(evaluator, base, evaluator.round.weights)).rounded()
     packed = modelformat.pack(evaluator.description, tensors)
     chunks = modelformat.chunk_hashes(packed)
     name = modelformat.model_hash(evaluator.task.layout, chunks)

@@ -23,26 +23,26 @@ _HELD_BYTES = 1 << 28
 """Updates of a round that stay in memory while its candidates are evaluated; what is beyond is read again."""
 
 
-def direction_key(task: Task, current: Round, root: Root, found: Standing) -> Hashable:
+def direction_key(task: Task, round_: Round, root: Root, found: Standing) -> Hashable:
     """Name a judgement by everything it depends on."""
-    return ("direction", verdict_key(task, current, current.candidates), root.commitment, found)
+    return ("direction", verdict_key(task, round_, round_.candidates), root.commitment, found)
 
 
 def judge_directions(
     evaluator: RoundEvaluator, rule: rules.Direction, found: Standing
 ) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
     """Make the computation of all verdicts, and its number of steps: those that read."""
-    return _judge(evaluator, rule, found), 2 * len(evaluator.current.candidates) + 2
+    return _judge(evaluator, rule, found), 2 * len(evaluator.round.candidates) + 2
 
 
 def _judge(evaluator: RoundEvaluator, rule: rules.Direction, found: Standing) -> Steps[tuple[rules.Verdict, ...]]:
     base = yield from evaluator.base()
     root = yield from _root(evaluator, base)
     if root is None or found != "stands":
-        return tuple(rules.Verdict(name, False, rules.Reason.ROOT) for name in evaluator.current.candidates)
+        return tuple(rules.Verdict(name, False, rules.Reason.ROOT) for name in evaluator.round.candidates)
     updates = _Updates(evaluator)
     candidates = []
-    for name in evaluator.current.candidates:
+    for name in evaluator.round.candidates:
         tensors, problem, _ = rules.screen(evaluator.description, (yield from updates.packed(name)))
         levels = None if problem is not None or tensors is None else root.levels(tensors)
         candidate = rules.Candidate(name, problem or (None if levels else rules.Reason.NORM), levels=levels)
@@ -80,7 +80,7 @@ def _root(
     evaluator: RoundEvaluator, base: modelformat.Tensors
 ) -> Generator[DataRequest, bytes, rules.RootUpdate | None]:
     """Return the root update; None where it is out of range or points nowhere."""
-    packed = yield DataRequest("root", evaluator.current.base)
+    packed = yield DataRequest("root", evaluator.round.base)
     tensors, problem, _ = rules.screen(evaluator.description, packed)
     if tensors is None or problem is not None:
         return None
@@ -100,7 +100,7 @@ class _Updates:
         found = self._held.get(name)
         if found is None:
             found = yield DataRequest("update", name)
-            self._evaluator.node.digests.put(self._evaluator.current.commitments[name], sha256(found))
+            self._evaluator.node.digests.put(self._evaluator.round.commitments[name], sha256(found))
             if sum(map(len, self._held.values())) + len(found) <= _HELD_BYTES:
                 self._held[name] = found
         return found

@@ -31,44 +31,44 @@ __all__ = [
 ]
 
 
-def verdict_key(task: Task, current: Round, candidates: Sequence[str]) -> Hashable:
+def verdict_key(task: Task, round_: Round, candidates: Sequence[str]) -> Hashable:
     """Name a judgement by everything it depends on: task (rule, λ, data set), base and the updates' commitments."""
-    return sha256(task.encode()), current.base, tuple((name, current.commitments[name]) for name in candidates)
+    return sha256(task.encode()), round_.base, tuple((name, round_.commitments[name]) for name in candidates)
 
 
-def round_key(task: Task, current: Round) -> Hashable:
+def round_key(task: Task, round_: Round) -> Hashable:
     """Name the judgement of all candidates together; not as the verdict on the last one, which is another job."""
-    return "round", verdict_key(task, current, current.candidates)
+    return "round", verdict_key(task, round_, round_.candidates)
 
 
-def candidate_key(task: Task, current: Round, hospital: str) -> Hashable:
+def candidate_key(task: Task, round_: Round, hospital: str) -> Hashable:
     """Name one update's evaluation by everything it depends on: task, base and commitment, no other update."""
-    return "update", sha256(task.encode()), current.base, current.commitments[hospital]
+    return "update", sha256(task.encode()), round_.base, round_.commitments[hospital]
 
 
 class RoundEvaluator:
     """One round's evaluation tools on one node: base model, description, verification set."""
 
-    def __init__(self, node: Node, task: Task, current: Round, verification: VerificationSet) -> None:
+    def __init__(self, node: Node, task: Task, round_: Round, verification: VerificationSet) -> None:
         self.node = node
         self.task = task
-        self.current = current
+        self.round = round_
         self.description = modelformat.parse(task.model)
         self.rule = rules.parse_rule(task.rule)
         self._verification = verification
 
     def base(self) -> Generator[DataRequest, bytes, modelformat.Tensors]:
         """Return the base model's tensors; a base that is out of range stops the round (``RangeError``)."""
-        packed = self.node.bases.get(self.current.base)
+        packed = self.node.bases.get(self.round.base)
         if packed is None:
-            packed = yield DataRequest("model", self.current.base)
+            packed = yield DataRequest("model", self.round.base)
             modelformat.check_range(self.description, modelformat.unpack(self.description, packed))
-            self.node.bases.put(self.current.base, packed)
+            self.node.bases.put(self.round.base, packed)
         return modelformat.unpack(self.description, packed)
 
     def base_counts(self, base: modelformat.Tensors) -> AccuracyCounts:
         """Evaluate the base model, once for all updates of the round."""
-        key = (sha256(self.task.encode()), self.current.base)
+        key = (sha256(self.task.encode()), self.round.base)
         counts = self.node.base_counts.get(key)
         if counts is None:
             counts = self.count_correct(base)
@@ -103,7 +103,7 @@ class RoundEvaluator:
 
     def digest(self, hospital: str) -> Generator[DataRequest, bytes, str]:
         """Return the SHA-256 of an update's parameters without salt."""
-        commitment = self.current.commitments[hospital]
+        commitment = self.round.commitments[hospital]
         digest = self.node.digests.get(commitment)
         if digest is None:
             digest = sha256((yield DataRequest("update", hospital)))
@@ -112,7 +112,7 @@ class RoundEvaluator:
 
     def candidate(self, base: modelformat.Tensors, hospital: str) -> Generator[DataRequest, bytes, rules.Candidate]:
         """Screen and evaluate one update, once; what is wrong with it is the candidate's problem, never an error."""
-        key = candidate_key(self.task, self.current, hospital)
+        key = candidate_key(self.task, self.round, hospital)
         found = self.node.candidates.get(key)
         if found is None:
             found = self._evaluated(base, hospital, (yield DataRequest("update", hospital)))
@@ -121,7 +121,7 @@ class RoundEvaluator:
 
     def _evaluated(self, base: modelformat.Tensors, hospital: str, packed: bytes) -> rules.Candidate:
         tensors, problem, digest = rules.screen(self.description, packed)
-        self.node.digests.put(self.current.commitments[hospital], digest)
+        self.node.digests.put(self.round.commitments[hospital], digest)
         if problem is not None or tensors is None:
             return rules.Candidate(hospital, problem)
         return rules.Candidate(
@@ -137,15 +137,15 @@ class RoundEvaluator:
         This comes after the evaluation, when the digests of the others are mostly known: nobody reads them again.
         """
         digest = yield from self.digest(candidate.name)
-        for name in self.current.candidates:
+        for name in self.round.candidates:
             if name < candidate.name and (yield from self.digest(name)) == digest and candidate.problem is None:
                 return rules.Candidate(candidate.name, rules.Reason.DUPLICATE)
         return candidate
 
 
-def round_evaluator(context: Context, task: Task, current: Round) -> RoundEvaluator:
+def round_evaluator(context: Context, task: Task, round_: Round) -> RoundEvaluator:
     """Make a round's evaluation tools on the node of a transaction."""
-    return RoundEvaluator(context.node, task, current, context.node.sets.get(task.dataset, task.dataset_size))
+    return RoundEvaluator(context.node, task, round_, context.node.sets.get(task.dataset, task.dataset_size))
 
 
 def evaluate_candidate(evaluator: RoundEvaluator, hospital: str) -> tuple[Steps[rules.Candidate], int]:
@@ -174,13 +174,13 @@ def _evaluate_update(evaluator: RoundEvaluator, hospital: str) -> Steps[tuple[ru
 def evaluate_all(evaluator: RoundEvaluator) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
     """Make the computation of the verdicts on all candidates, whatever the rule is over, and its number of steps."""
     steps = _evaluate_round if evaluator.rule.over_round else _evaluate_each
-    return steps(evaluator), 2 * len(evaluator.current.candidates) + 1
+    return steps(evaluator), 2 * len(evaluator.round.candidates) + 1
 
 
 def _evaluate_each(evaluator: RoundEvaluator) -> Steps[tuple[rules.Verdict, ...]]:
     base = yield from evaluator.base()
     verdicts: list[rules.Verdict] = []
-    for name in evaluator.current.candidates:
+    for name in evaluator.round.candidates:
         candidate = yield from evaluator.candidate(base, name)
         candidate = yield from evaluator.unique(candidate)
         verdicts += rules.judge(rules.counting_rule(evaluator.task.rule), evaluator.base_counts(base), [candidate])
@@ -191,7 +191,7 @@ def _evaluate_round(evaluator: RoundEvaluator) -> Steps[tuple[rules.Verdict, ...
     """Evaluate every update, then every aggregate the rule asks for; one update is in memory at a time."""
     base = yield from evaluator.base()
     candidates = []
-    for name in evaluator.current.candidates:
+    for name in evaluator.round.candidates:
         candidate = yield from evaluator.candidate(base, name)
         candidates.append((yield from evaluator.unique(candidate)))
     known: dict[tuple[str, ...], AccuracyCounts] = {}

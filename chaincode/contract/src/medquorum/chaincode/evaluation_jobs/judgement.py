@@ -22,7 +22,7 @@ __all__ = ["judgement"]
 Verdicts: TypeAlias = Steps[tuple[rules.Verdict, ...]]
 
 
-def judgement(context: Context, task: Task, current: Round) -> tuple[Hashable, Callable[[], tuple[Verdicts, int]]]:
+def judgement(context: Context, task: Task, round_: Round) -> tuple[Hashable, Callable[[], tuple[Verdicts, int]]]:
     """Return the name of a whole round's judgement and what makes it.
 
     Raises
@@ -32,10 +32,10 @@ def judgement(context: Context, task: Task, current: Round) -> tuple[Hashable, C
     """
     rule = rules.parse_rule(task.rule)
     if not isinstance(rule, rules.Direction):
-        return round_key(task, current), lambda: evaluate_all(round_evaluator(context, task, current))
-    root, found = context.get(Root, task.task, current.round), root_standing(context, task, current.round)
+        return round_key(task, round_), lambda: evaluate_all(round_evaluator(context, task, round_))
+    root, found = context.get(Root, task.task, round_.round), root_standing(context, task, round_.round)
     if found == "awaited":
         raise ContractError("NOT_READY", "the round's root update is not attested yet", "Send AttestRoot, ask again")
-    return direction_key(task, current, root, found), lambda: judge_directions(
-        round_evaluator(context, task, current), rule, found
+    return direction_key(task, round_, root, found), lambda: judge_directions(
+        round_evaluator(context, task, round_), rule, found
     )

@@ -19,15 +19,15 @@ from medquorum.errors import ContractError, ModelError
 __all__ = ["data_loader"]
 
 
-def data_loader(context: Context, task: Task, current: Round) -> Callable[[DataRequest], bytes]:
+def data_loader(context: Context, task: Task, round_: Round) -> Callable[[DataRequest], bytes]:
     """Make the function that reads models by hash and the round's updates by hospital, for one transaction."""
 
     def load(request: DataRequest) -> bytes:
         if request.kind == "model":
             return _model(context, request.name)
         if request.kind == "root":
-            return _root(context, task, current)
-        return _update(context, task, current, request.name)
+            return _root(context, task, round_)
+        return _update(context, task, round_, request.name)
 
     return load
 
@@ -47,24 +47,24 @@ def _model(context: Context, name: str) -> bytes:
     return b"".join(chunks)
 
 
-def _update(context: Context, task: Task, current: Round, hospital: str) -> bytes:
+def _update(context: Context, task: Task, round_: Round, hospital: str) -> bytes:
     """Read a candidate's parameters without the salts."""
-    update = context.get(Update, task.task, current.round, hospital)
-    if update.chunks is None or update.commitment != current.commitments[hospital]:
-        raise ContractError("DATA_MISSING", f"the update of {hospital} is not the one round {current.round} froze")
-    return _parameters(context, task, current, hospital, update.chunks)
+    update = context.get(Update, task.task, round_.round, hospital)
+    if update.chunks is None or update.commitment != round_.commitments[hospital]:
+        raise ContractError("DATA_MISSING", f"the update of {hospital} is not the one round {round_.round} froze")
+    return _parameters(context, task, round_, hospital, update.chunks)
 
 
-def _root(context: Context, task: Task, current: Round) -> bytes:
+def _root(context: Context, task: Task, round_: Round) -> bytes:
     """Read the round's root update without the salts."""
-    root = context.get(Root, task.task, current.round)
-    return _parameters(context, task, current, root.verifier, root.chunks)
+    root = context.get(Root, task.task, round_.round)
+    return _parameters(context, task, round_, root.verifier, root.chunks)
 
 
-def _parameters(context: Context, task: Task, current: Round, author: str, hashes: Sequence[str]) -> bytes:
+def _parameters(context: Context, task: Task, round_: Round, author: str, hashes: Sequence[str]) -> bytes:
     chunks, sizes = [], task.chunk_sizes
     for index, expected in enumerate(hashes):
-        key = private_key(context, task.task, current.round, author, index)
+        key = private_key(context, task.task, round_.round, author, index)
         value = context.private(COLLECTION, key)
         if value is None or sha256(value) != expected:
             raise ContractError(

@@ -14,7 +14,7 @@ from medquorum.shim import endorsement_policy
 __all__ = ["find_conclusion", "open_conclusion"]
 
 
-def open_conclusion(context: Context, task: Task, number: int) -> None:
+def open_conclusion(context: Context, task: Task, round_number: int) -> None:
     """Have the key need as many endorsers as attestations of a model, where the chaincode's policy asks for fewer.
 
     Fabric drops a policy on an absent key silently, hence a value before there is a conclusion.
@@ -25,13 +25,13 @@ def open_conclusion(context: Context, task: Task, number: int) -> None:
     needed = required(task, consortium.quorum)
     if needed == consortium.quorum and task.verifiers == consortium.having("verifier"):
         return
-    key = context.key(Conclusion.kind, task.task, number)
+    key = context.key(Conclusion.kind, task.task, round_number)
     context.put_bytes(key, PENDING)
     # A quorum above the task's verifiers can be met by none of its transactions: its rounds end without a new model.
     context.restrict(key, endorsement_policy(task.verifiers, min(needed, len(task.verifiers))))
 
 
-def find_conclusion(context: Context, task: str, number: int) -> Conclusion | None:
+def find_conclusion(context: Context, task: str, round_number: int) -> Conclusion | None:
     """Read what a round was concluded with, None where it was not."""
-    raw = context.find_bytes(context.key(Conclusion.kind, task, number))
+    raw = context.find_bytes(context.key(Conclusion.kind, task, round_number))
     return None if raw in (None, PENDING) else Conclusion.decode(raw)

@@ -11,18 +11,18 @@ from medquorum.core.documents.task import Task
 __all__ = ["check_root", "root_attestations", "root_standing"]
 
 
-def root_attestations(context: Context, task: Task, number: int) -> list[RootAttestation]:
+def root_attestations(context: Context, task: Task, round_number: int) -> list[RootAttestation]:
     """Read the attestations of the task's verifiers, by fixed keys."""
-    found = [context.find(RootAttestation, task.task, number, verifier) for verifier in task.verifiers]
+    found = [context.find(RootAttestation, task.task, round_number, verifier) for verifier in task.verifiers]
     return [attestation for attestation in found if attestation is not None]
 
 
-def root_standing(context: Context, task: Task, number: int) -> Standing:
+def root_standing(context: Context, task: Task, round_number: int) -> Standing:
     """Return whether the round's root may be judged with."""
-    return standing(task, context.get(Consortium).quorum, root_attestations(context, task, number))
+    return standing(task, context.get(Consortium).quorum, root_attestations(context, task, round_number))
 
 
-def check_root(context: Context, task: Task, number: int) -> None:
+def check_root(context: Context, task: Task, round_number: int) -> None:
     """Refuse what could be read before the round's root is bound, where the rule has one (``ROOT_MISSING``)."""
     if task.has_root:
-        context.get(Root, task.task, number)
+        context.get(Root, task.task, round_number)

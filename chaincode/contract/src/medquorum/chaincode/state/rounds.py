@@ -12,9 +12,9 @@ from medquorum.errors import ContractError
 __all__ = ["freeze", "get_round", "judged_round", "latest_round"]
 
 
-def get_round(context: Context, task: str, number: int) -> Round:
+def get_round(context: Context, task: str, round_number: int) -> Round:
     """Read a round that must exist (``ROUND_MISSING``)."""
-    return context.get(Round, task, number)
+    return context.get(Round, task, round_number)
 
 
 def latest_round(context: Context, task: str, rounds: int) -> Round | None:
@@ -34,14 +34,14 @@ def latest_round(context: Context, task: str, rounds: int) -> Round | None:
     return found
 
 
-def freeze(context: Context, current: Round) -> Round:
+def freeze(context: Context, round_: Round) -> Round:
     """Return the round with those who have submitted by now as its candidates; another one makes this a phantom."""
-    updates = context.list(Update, current.task, current.round)
+    updates = context.list(Update, round_.task, round_.round)
     commitments = {update.hospital: update.commitment for update in updates}
-    return current.model_copy(update={"candidates": sorted(commitments), "commitments": commitments})
+    return round_.model_copy(update={"candidates": sorted(commitments), "commitments": commitments})
 
 
-def judged_round(context: Context, task: Task, number: int) -> Round:
+def judged_round(context: Context, task: Task, round_number: int) -> Round:
     """Return a round whose candidates are final: frozen, or still open with all its hospitals' updates.
 
     Raises
@@ -49,12 +49,12 @@ def judged_round(context: Context, task: Task, number: int) -> Round:
     ContractError
         ``SUBMISSIONS_PENDING``, ``ROUND_STATE``.
     """
-    current = get_round(context, task.task, number)
-    current.expect("open", "verifying")
-    if current.state == "verifying":
-        return current
-    frozen = freeze(context, current)
-    missing = [hospital for hospital in task.taking_part(number) if hospital not in frozen.commitments]
+    round_ = get_round(context, task.task, round_number)
+    round_.expect("open", "verifying")
+    if round_.state == "verifying":
+        return round_
+    frozen = freeze(context, round_)
+    missing = [hospital for hospital in task.taking_part(round_number) if hospital not in frozen.commitments]
     if missing:
         raise ContractError(
             "SUBMISSIONS_PENDING",

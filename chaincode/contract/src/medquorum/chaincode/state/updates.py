@@ -21,7 +21,7 @@ def private_key(context: Context, task: str, round_number: int, author: str, ind
     return context.key("update", task, round_number, author, index)
 
 
-def put_private_chunk(context: Context, task: Task, number: int, index: int) -> str:
+def put_private_chunk(context: Context, task: Task, round_number: int, index: int) -> str:
     """Keep the transient ``chunk`` as the caller's, once; return its hash.
 
     Raises
@@ -32,10 +32,10 @@ def put_private_chunk(context: Context, task: Task, number: int, index: int) -> 
     count = len(task.chunk_sizes)
     if index >= count:
         raise ContractError("BAD_CHUNK", f"chunk {index} of {count} does not exist", "Chunks are counted from 0")
-    return _put(context, task, number, index, context.transient("chunk"))
+    return _put(context, task, round_number, index, context.transient("chunk"))
 
 
-def check_private_chunks(context: Context, task: Task, number: int, author: str, chunks: Sequence[str]) -> None:
+def check_private_chunks(context: Context, task: Task, round_number: int, author: str, chunks: Sequence[str]) -> None:
     """Hold an update's hashes against the values that come with it, which are kept, or that this peer knows of.
 
     Raises
@@ -52,9 +52,9 @@ def check_private_chunks(context: Context, task: Task, number: int, author: str,
     for index, chunk in enumerate(chunks):
         value = brought[index]
         if value is None:
-            stored = context.private_hash(COLLECTION, private_key(context, task.task, number, author, index))
+            stored = context.private_hash(COLLECTION, private_key(context, task.task, round_number, author, index))
         else:
-            stored = _put(context, task, number, index, value)
+            stored = _put(context, task, round_number, index, value)
         if stored is None:
             raise ContractError(
                 "DATA_MISSING",
@@ -65,7 +65,7 @@ def check_private_chunks(context: Context, task: Task, number: int, author: str,
             raise ContractError("CHUNK_MISMATCH", f"chunk {index} is {chunk} in the update and {stored} as it was sent")
 
 
-def _put(context: Context, task: Task, number: int, index: int, value: bytes) -> str:
+def _put(context: Context, task: Task, round_number: int, index: int, value: bytes) -> str:
     """Keep the private value of one of the caller's chunks, once; return its hash."""
     size = task.chunk_sizes[index]
     try:
@@ -76,7 +76,7 @@ def _put(context: Context, task: Task, number: int, index: int, value: bytes) ->
             f"chunk {index}: {error.cause}",
             f"Send a {SALT_BYTES}-byte salt and the stored form of {size} bytes of parameters",
         ) from error
-    key, digest = private_key(context, task.task, number, context.msp, index), sha256(value)
+    key, digest = private_key(context, task.task, round_number, context.msp, index), sha256(value)
     stored = context.private_hash(COLLECTION, key)
     if stored is None:
         context.put_private(COLLECTION, key, value)

@@ -35,13 +35,13 @@ from medquorum.errors import ContractError
 __all__ = ["agreed", "find_aggregates", "model_result"]
 
 
-def find_aggregates(context: Context, task: Task, number: int) -> list[Aggregate]:
+def find_aggregates(context: Context, task: Task, round_number: int) -> list[Aggregate]:
     """Read the attestations of the task's nodes, by fixed keys."""
-    aggregates = [context.find(Aggregate, task.task, number, node) for node in nodes(task)]
+    aggregates = [context.find(Aggregate, task.task, round_number, node) for node in nodes(task)]
     return [aggregate for aggregate in aggregates if aggregate is not None]
 
 
-def agreed(context: Context, task: Task, current: Round) -> Aggregate:
+def agreed(context: Context, task: Task, round_: Round) -> Aggregate:
     """Return the result that ends a round (:func:`final`).
 
     Raises
@@ -49,7 +49,7 @@ def agreed(context: Context, task: Task, current: Round) -> Aggregate:
     ContractError
         ``NO_MAJORITY``.
     """
-    aggregates = find_aggregates(context, task, current.round)
+    aggregates = find_aggregates(context, task, round_.round)
     quorum = context.get(Consortium).quorum
     result = final(task, aggregates, quorum)
     if result is None:
@@ -66,13 +66,13 @@ def prepare_aggregate(context: Context, task: TaskId, round_number: RoundNumber)
     check_local(context)
     document = get_task(context, task)
     document.expect("plain", "The parties add up their shares: each sends AttestAggregate")
-    current = _aggregating(context, document, round_number)
-    evaluator = round_evaluator(context, document, current)
+    round_ = _aggregating(context, document, round_number)
+    evaluator = round_evaluator(context, document, round_)
     result = context.node.job_runner.advance(
         context.node.new_models,
-        aggregate_key(document, current),
+        aggregate_key(document, round_),
         lambda: average(evaluator),
-        data_loader(context, document, current),
+        data_loader(context, document, round_),
     )
     if isinstance(result, Progress):
         return result.plain()
@@ -88,10 +88,10 @@ def store_model_chunk(context: Context, task: TaskId, round_number: RoundNumber,
     document = get_task(context, task)
     check_verifier(context, document)
     document.expect("plain", "Send PutAggregateChunk once the model is attested")
-    current = _aggregating(context, document, round_number)
+    round_ = _aggregating(context, document, round_number)
     if index >= len(document.chunk_sizes):
         raise ContractError("BAD_CHUNK", f"chunk {index} of {len(document.chunk_sizes)} does not exist")
-    result = _prepared(context, document, current)
+    result = _prepared(context, document, round_)
     chunk = result.packed[index * CHUNK_BYTES : (index + 1) * CHUNK_BYTES]
     store = store_of(context, result.model, document.model_store)
     put_chunk(context, result.model, chunks_of(result.chunks, document.length), index, store, stored_form(chunk))
@@ -126,16 +126,16 @@ def attest_aggregate(context: Context, task: TaskId, round_number: RoundNumber, 
     """Record the caller's new model {model, worse, counts?}, in an encrypted task {model, accuracy?, mismatch?}."""
     document = get_task(context, task)
     check_member(context, "node", list(context.get(Consortium).members), nodes(document))
-    current = _aggregating(context, document, round_number)
+    round_ = _aggregating(context, document, round_number)
     if context.find(Aggregate, task, round_number, context.msp) is not None:
         raise ContractError("ALREADY_ATTESTED", f"{context.msp} has attested the model of round {round_number}")
     attested = Aggregate.from_argument(
-        "BAD_ATTESTATION", result, task=task, round=round_number, verifier=context.msp, accepted=current.accepted
+        "BAD_ATTESTATION", result, task=task, round=round_number, verifier=context.msp, accepted=round_.accepted
     )
     if document.encrypted is None:
-        _check_plain(context, document, current, attested)
+        _check_plain(context, document, round_, attested)
     else:
-        _check_node(context, document, current, attested)
+        _check_node(context, document, round_, attested)
     context.put(attested)
     context.event("ModelAttested", task=task, round=round_number)
     return attested.plain()
@@ -149,44 +149,44 @@ def model_result(task: Task, result: NewModel) -> dict[str, Any]:
     )
 
 
-def _aggregating(context: Context, task: Task, number: int) -> Round:
-    current = get_round(context, task.task, number)
-    current.expect("aggregating")
-    return current
+def _aggregating(context: Context, task: Task, round_number: int) -> Round:
+    round_ = get_round(context, task.task, round_number)
+    round_.expect("aggregating")
+    return round_
 
 
-def _prepared(context: Context, task: Task, current: Round) -> NewModel:
+def _prepared(context: Context, task: Task, round_: Round) -> NewModel:
     """Return what this process computed; its memory decides between an answer and a refusal, never about a read."""
-    result = context.node.new_models.get(aggregate_key(task, current))
+    result = context.node.new_models.get(aggregate_key(task, round_))
     if result is None:
         raise ContractError(
             "NOT_READY",
-            f"{context.node.msp_id} has not computed the model of round {current.round}",
+            f"{context.node.msp_id} has not computed the model of round {round_.round}",
             "Call PrepareAggregate until it is ready, then send this again",
         )
     return result
 
 
-def _check_plain(context: Context, task: Task, current: Round, attested: Aggregate) -> None:
+def _check_plain(context: Context, task: Task, round_: Round, attested: Aggregate) -> None:
     """Check a verifier's result; its own peer holds it against what it computed itself."""
     if attested.worse is None or attested.accuracy or attested.mismatch:
         raise ContractError("BAD_ATTESTATION", "the result is not {model, worse, counts?}")
     _check_disclosure(task, Accuracy(worse=attested.worse, counts=attested.counts))
     if context.msp == context.node.msp_id:
-        own = _prepared(context, task, current)
+        own = _prepared(context, task, round_)
         if attested != Aggregate.model_validate(attested.model_dump() | model_result(task, own)):
             raise ContractError(
                 "ATTESTATION_MISMATCH", f"{context.msp} itself computed {own.model}", "Send PrepareAggregate's result"
             )
 
 
-def _check_node(context: Context, task: Task, current: Round, attested: Aggregate) -> None:
+def _check_node(context: Context, task: Task, round_: Round, attested: Aggregate) -> None:
     """Check a node's result: the dealer has attested the masks before, P0 says how the model does, nobody else."""
-    context.get(Masks, task.task, current.round)
+    context.get(Masks, task.task, round_.round)
     if attested.worse is not None or attested.counts is not None:
         raise ContractError("BAD_ATTESTATION", "the result is not {model, accuracy?, mismatch?}")
-    if (attested.mismatch is not None) and attested.model != current.base:
-        raise ContractError("BAD_ATTESTATION", "a mismatch keeps the base", f"Send the model {current.base}")
+    if (attested.mismatch is not None) and attested.model != round_.base:
+        raise ContractError("BAD_ATTESTATION", "a mismatch keeps the base", f"Send the model {round_.base}")
     due = attested.mismatch is None and task.encrypted is not None and context.msp == task.encrypted.parties[0]
     if due != (attested.accuracy is not None):
         raise ContractError("BAD_ATTESTATION", "the new model's accuracy is P0's to say", "Send it as P0 only")

@@ -33,14 +33,14 @@ def attest_verdict(context: Context, task: TaskId, round_number: RoundNumber, ho
     In an encrypted task {claimants?, update, dataset, transcript} besides.
     """
     document = get_task(context, task)
-    current = get_round(context, task, round_number)
-    _check_attester(context, document, current, hospital)
+    round_ = get_round(context, task, round_number)
+    _check_attester(context, document, round_, hospital)
     if document.encrypted is not None and document.judges_rounds:
         raise ContractError("WRONG_RULE", "the rule judges all updates of a round together", "Send AttestRound")
-    current.expect("verifying")
+    round_.expect("verifying")
     check_undecided(context, task, round_number, hospital)
-    attestation = attestation_of(context, document, current, hospital, result)
-    decided = both_found(context, document, current, attestation)
+    attestation = attestation_of(context, document, round_, hospital, result)
+    decided = both_found(context, document, round_, attestation)
     context.put(attestation)
     if decided:
         context.put(verdict_of(document, attestation))
@@ -48,7 +48,7 @@ def attest_verdict(context: Context, task: TaskId, round_number: RoundNumber, ho
     return attestation.plain()
 
 
-def attestation_of(context: Context, task: Task, current: Round, hospital: str, result: Any) -> Attestation:
+def attestation_of(context: Context, task: Task, round_: Round, hospital: str, result: Any) -> Attestation:
     """Read the caller's result on one update.
 
     Raises
@@ -60,7 +60,7 @@ def attestation_of(context: Context, task: Task, current: Round, hospital: str, 
         "BAD_ATTESTATION",
         _fields(task, result),
         task=task.task,
-        round=current.round,
+        round=round_.round,
         hospital=hospital,
         verifier=context.msp,
         mode=None if task.encrypted is None else task.mode,
@@ -71,13 +71,13 @@ def attestation_of(context: Context, task: Task, current: Round, hospital: str, 
     return attestation
 
 
-def _check_attester(context: Context, task: Task, current: Round, hospital: str) -> None:
+def _check_attester(context: Context, task: Task, round_: Round, hospital: str) -> None:
     """Refuse everyone but the update's evaluators; a hospital has a say about its own update at most.
 
     A candidate that has left the task since still has it: what it handed in stays.
     """
     if context.msp == hospital and context.msp in task.attesters(hospital):
-        check_hospital(context, sorted({*task.taking_part(current.round), *current.candidates}))
+        check_hospital(context, sorted({*task.taking_part(round_.round), *round_.candidates}))
     else:
         check_verifier(context, task)
     if context.msp not in task.attesters(hospital):
@@ -129,7 +129,7 @@ def _check_claimants(task: Task, hospital: str, result: Result) -> None:
         raise ContractError("BAD_ATTESTATION", "the claimants are not sorted, each named once")
 
 
-def both_found(context: Context, task: Task, current: Round, attestation: Attestation) -> bool:
+def both_found(context: Context, task: Task, round_: Round, attestation: Attestation) -> bool:
     """Check an encrypted task's attestation; return whether the other party's result is there and equal.
 
     Raises
@@ -139,20 +139,20 @@ def both_found(context: Context, task: Task, current: Round, attestation: Attest
     """
     if task.encrypted is None:
         return False
-    _check_evaluation(task, current, attestation)
-    names = (task.task, current.round, attestation.hospital)
+    _check_evaluation(task, round_, attestation)
+    names = (task.task, round_.round, attestation.hospital)
     # Two attestations simulated beside each other read each other's absent key: the later one in a block is invalid.
     (party,) = set(task.attesters(attestation.hospital)) - {attestation.verifier}
     other = context.find(Attestation, *names, party)
     return other is not None and other.agreed_bytes == attestation.agreed_bytes
 
 
-def _check_evaluation(task: Task, current: Round, attestation: Attestation) -> None:
+def _check_evaluation(task: Task, round_: Round, attestation: Attestation) -> None:
     """Hold an encrypted task's attestation against the update that was frozen and the data set."""
     missing = [name for name in EVALUATION if getattr(attestation, name) is None]
     if missing:
         raise ContractError("BAD_ATTESTATION", f"{missing[0]} is missing", "Send what the evaluation was bound to")
-    frozen = current.commitments[attestation.hospital]
+    frozen = round_.commitments[attestation.hospital]
     if (attestation.update, attestation.dataset) != (frozen, task.dataset):
         raise ContractError(
             "ATTESTATION_MISMATCH",

@@ -60,17 +60,17 @@ def read_scores(context: Context, task: TaskId) -> Answer:
     ``claimants`` counts on whose word its updates were left unjudged: one party's word costs an update its verdict.
     """
     rounds = context.list(Round, task)
-    hospitals = {*get_task(context, task).hospitals, *(outcome for current in rounds for outcome in current.outcomes)}
+    hospitals = {*get_task(context, task).hospitals, *(outcome for round_ in rounds for outcome in round_.outcomes)}
     numbers = ("accepted", "refused", "unjudged", "no_quorum", "missing", "quality", "weight")
     scores: dict[str, dict[str, Any]] = {
         hospital: dict.fromkeys(numbers, 0) | {"claimants": {}} for hospital in sorted(hospitals)
     }
-    for current in rounds:
-        for hospital, outcome in current.outcomes.items():
+    for round_ in rounds:
+        for hospital, outcome in round_.outcomes.items():
             score = scores[hospital]
             score[outcome] += 1
             if outcome in ("accepted", "unjudged"):
-                verdict = context.get(Verdict, task, current.round, hospital)
+                verdict = context.get(Verdict, task, round_.round, hospital)
                 score["quality"] += verdict.quality or 0
                 score["weight"] += verdict.weight or 0
                 for party in verdict.claimants or []:

@@ -27,7 +27,7 @@ def store_of(context: Context, model: str, store: Store) -> Store:
     return store if known is None else known.store
 
 
-def keep_model(context: Context, task: Task, current: Round, model: str, chunks: list[str]) -> None:
+def keep_model(context: Context, task: Task, round_: Round, model: str, chunks: list[str]) -> None:
     """Make a model whose chunks are stored a task's: its manifest, and that the task may need the bytes."""
     if context.find(Model, model) is None:
         context.put(
@@ -37,10 +37,10 @@ def keep_model(context: Context, task: Task, current: Round, model: str, chunks:
                 length=task.length,
                 chunks=chunks,
                 store=task.model_store,
-                parent=current.base,
+                parent=round_.base,
                 task=task.task,
-                round=current.round,
-                accepted=current.accepted,
+                round=round_.round,
+                accepted=round_.accepted,
             )
         )
     context.put(Keeper(model=model, task=task.task))

@@ -29,10 +29,10 @@ def put_root_chunk(context: Context, task: TaskId, round_number: RoundNumber, in
 @transaction
 def submit_root(context: Context, task: TaskId, round_number: RoundNumber, document: Json) -> Answer:
     """Freeze the round's root update {base, layout, chunks}: the first one stays."""
-    described, current = _without_root(context, task, round_number)
+    described, round_ = _without_root(context, task, round_number)
     root = Root.from_argument("BAD_UPDATE", document, task=task, round=round_number, verifier=context.msp)
-    if root.base != current.base:
-        raise ContractError("STALE_BASE", f"the root was trained from {root.base}, not from {current.base}")
+    if root.base != round_.base:
+        raise ContractError("STALE_BASE", f"the root was trained from {root.base}, not from {round_.base}")
     if root.layout != described.layout:
         raise ContractError("BAD_LAYOUT", f"the root's layout is {root.layout}, the task's {described.layout}")
     check_private_chunks(context, described, round_number, context.msp, root.chunks)
@@ -83,12 +83,12 @@ def _with_root(context: Context, name: str) -> Task:
     return task
 
 
-def _without_root(context: Context, name: str, number: int) -> tuple[Task, Round]:
+def _without_root(context: Context, name: str, round_number: int) -> tuple[Task, Round]:
     """Read task and open round; refuse where there is a root already."""
     task = _with_root(context, name)
-    current = get_round(context, name, number)
-    current.expect("open", code="ROUND_CLOSED")
-    found = context.find(Root, name, number)
+    round_ = get_round(context, name, round_number)
+    round_.expect("open", code="ROUND_CLOSED")
+    found = context.find(Root, name, round_number)
     if found is not None:
-        raise ContractError("ALREADY_SUBMITTED", f"{found.verifier} has submitted the root of round {number}")
-    return task, current
+        raise ContractError("ALREADY_SUBMITTED", f"{found.verifier} has submitted the root of round {round_number}")
+    return task, round_

@@ -48,9 +48,9 @@ def open_round(context: Context, task: TaskId, round_number: RoundNumber) -> Ans
 @transaction
 def close_submissions(context: Context, task: TaskId, round_number: RoundNumber, reason: Reason) -> Answer:
     """Freeze the candidates: those who have submitted by now."""
-    current = _coordinated(context, task, round_number)
-    current.expect("open")
-    frozen = freeze(context, current)
+    round_ = _coordinated(context, task, round_number)
+    round_.expect("open")
+    frozen = freeze(context, round_)
     return _step(
         context, "SubmissionsClosed", frozen.model_copy(update={"state": "verifying", "reason": reason or None})
     )
@@ -60,9 +60,9 @@ def close_submissions(context: Context, task: TaskId, round_number: RoundNumber,
 def close_verdicts(context: Context, task: TaskId, round_number: RoundNumber, reason: Reason) -> Answer:
     """Fix the accepted set; a verdict that is still missing needs a reason and is never an acceptance."""
     document = get_task(context, task)
-    current = _coordinated(context, task, round_number)
-    current.expect("verifying")
-    outcomes = {hospital: _outcome(context, document, round_number, hospital) for hospital in current.candidates}
+    round_ = _coordinated(context, task, round_number)
+    round_.expect("verifying")
+    outcomes = {hospital: _outcome(context, document, round_number, hospital) for hospital in round_.candidates}
     pending = [hospital for hospital, outcome in outcomes.items() if outcome == "missing"]
     if pending and not reason:
         raise ContractError(
@@ -73,26 +73,26 @@ def close_verdicts(context: Context, task: TaskId, round_number: RoundNumber, re
     accepted = [hospital for hospital, outcome in outcomes.items() if outcome == "accepted"]
     weights = _weights(context, document, round_number, accepted)
     fixed = {"outcomes": outcomes, "accepted": accepted, "weights": weights}
-    refused = _refused_sum(context, document, current, accepted)
+    refused = _refused_sum(context, document, round_, accepted)
     if refused is None and weights is not None and not any(weights.values()):
         refused = "NO_GAIN"
     if refused is not None:
-        ended = {"state": "closed", "model": current.base, "reason": _because(refused, reason)}
-        return _step(context, "RoundClosed", current.model_copy(update=fixed | ended))
+        ended = {"state": "closed", "model": round_.base, "reason": _because(refused, reason)}
+        return _step(context, "RoundClosed", round_.model_copy(update=fixed | ended))
     following = {"state": "aggregating", "reason": reason or None}
-    return _step(context, "VerdictsClosed", current.model_copy(update=fixed | following))
+    return _step(context, "VerdictsClosed", round_.model_copy(update=fixed | following))
 
 
 @transaction
 def close_round(context: Context, task: TaskId, round_number: RoundNumber, reason: Reason) -> Answer:
     """Make the attested model the round's: a majority of at least k equal attestations, all chunks stored."""
     document = get_task(context, task)
-    current = _coordinated(context, task, round_number)
-    current.expect("aggregating")
-    result, others = _result(context, document, current)
-    ended = current.model_copy(update={"state": "closed", "reason": reason or None, "differing": others or None})
+    round_ = _coordinated(context, task, round_number)
+    round_.expect("aggregating")
+    result, others = _result(context, document, round_)
+    ended = round_.model_copy(update={"state": "closed", "reason": reason or None, "differing": others or None})
     if result.keeps_base is not None:
-        kept = {"model": current.base, "reason": _because(result.keeps_base, reason)}
+        kept = {"model": round_.base, "reason": _because(result.keeps_base, reason)}
         return _step(context, "RoundClosed", ended.model_copy(update=kept))
     store, count = store_of(context, result.model, document.model_store), len(document.chunk_sizes)
     hashes = [digest for digest in stored_chunks(context, result.model, count, store) if digest is not None]
@@ -102,19 +102,19 @@ def close_round(context: Context, task: TaskId, round_number: RoundNumber, reaso
             f"{len(hashes)} of {count} chunks of the model {result.model} are stored",
             "Store the others with StoreModelChunk",
         )
-    keep_model(context, document, current, result.model, hashes)
+    keep_model(context, document, round_, result.model, hashes)
     return _step(context, "RoundClosed", ended.model_copy(update={"model": result.model}))
 
 
 @transaction
 def abort_round(context: Context, task: TaskId, round_number: RoundNumber, reason: Reason) -> Answer:
     """End a round that cannot go on; the base model is kept."""
-    current = _coordinated(context, task, round_number)
-    current.expect("open", "verifying", "aggregating")
+    round_ = _coordinated(context, task, round_number)
+    round_.expect("open", "verifying", "aggregating")
     if not reason:
         raise ContractError("BAD_ARGUMENT", "an abort needs a reason")
-    ended = {"state": "aborted", "model": current.base, "reason": reason}
-    return _step(context, "RoundAborted", current.model_copy(update=ended))
+    ended = {"state": "aborted", "model": round_.base, "reason": reason}
+    return _step(context, "RoundAborted", round_.model_copy(update=ended))
 
 
 @evaluate
@@ -130,20 +130,20 @@ def read_current_round(context: Context, task: TaskId) -> Answer:
     return None if latest is None else latest.plain()
 
 
-def _base(context: Context, task: Task, number: int) -> str:
+def _base(context: Context, task: Task, round_number: int) -> str:
     """Return the model a new round builds on, if this round is the next one."""
-    if number > task.rounds:
+    if round_number > task.rounds:
         raise ContractError("ROUND_ORDER", f"the task {task.task} has {task.rounds} rounds")
-    if context.find(Round, task.task, number) is not None:
-        raise ContractError("ROUND_ORDER", f"round {number} of {task.task} was opened before")
-    if number == 1:
+    if context.find(Round, task.task, round_number) is not None:
+        raise ContractError("ROUND_ORDER", f"round {round_number} of {task.task} was opened before")
+    if round_number == 1:
         return task.initial_model
-    previous = context.find(Round, task.task, number - 1)
+    previous = context.find(Round, task.task, round_number - 1)
     if previous is None or previous.state not in ENDED or previous.model is None:
         found, remedy = (
             ("does not exist", "Open it first") if previous is None else (f"is {previous.state}", "End it first")
         )
-        raise ContractError("ROUND_ORDER", f"round {number - 1} of {task.task} {found}", remedy)
+        raise ContractError("ROUND_ORDER", f"round {round_number - 1} of {task.task} {found}", remedy)
     return previous.model
 
 
@@ -151,48 +151,48 @@ def _complete(context: Context, manifest: Model) -> bool:
     return stored_chunks(context, manifest.model, len(manifest.chunks), manifest.store) == manifest.chunks
 
 
-def _coordinated(context: Context, task: str, number: int) -> Round:
+def _coordinated(context: Context, task: str, round_number: int) -> Round:
     """Read the round for a step of its coordinator."""
     check_coordinator(context, get_task(context, task))
-    return get_round(context, task, number)
+    return get_round(context, task, round_number)
 
 
-def _result(context: Context, task: Task, current: Round) -> tuple[Aggregate | Conclusion, list[str]]:
+def _result(context: Context, task: Task, round_: Round) -> tuple[Aggregate | Conclusion, list[str]]:
     """Return what the round ends with, as concluded or as a majority attested it, and who attested another thing."""
-    aggregates = find_aggregates(context, task, current.round)
-    concluded = find_conclusion(context, task.task, current.round)
+    aggregates = find_aggregates(context, task, round_.round)
+    concluded = find_conclusion(context, task.task, round_.round)
     if concluded is not None:
         return concluded, [a.verifier for a in aggregates if a.model != concluded.model]
-    result = agreed(context, task, current)
+    result = agreed(context, task, round_)
     return result, [a.verifier for a in aggregates if a.agreed_bytes != result.agreed_bytes]
 
 
-def _outcome(context: Context, task: Task, number: int, hospital: str) -> Outcome:
+def _outcome(context: Context, task: Task, round_number: int, hospital: str) -> Outcome:
     """Report what became of a candidate; where all have attested they differ, and nothing more comes."""
-    verdict = find_verdict(context, task.task, number, hospital)
+    verdict = find_verdict(context, task.task, round_number, hospital)
     if verdict is not None:
         return outcome_of(verdict.accepted, verdict.reason)
     attestations = [
-        context.find(Attestation, task.task, number, hospital, attester) for attester in task.attesters(hospital)
+        context.find(Attestation, task.task, round_number, hospital, attester) for attester in task.attesters(hospital)
     ]
     return "no_quorum" if all(attestations) else "missing"
 
 
-def _weights(context: Context, task: Task, number: int, accepted: list[str]) -> dict[str, int] | None:
+def _weights(context: Context, task: Task, round_number: int, accepted: list[str]) -> dict[str, int] | None:
     """Return the accepted updates' weights, None where the rule does not weigh."""
     if not task.has_root:
         return None
-    verdicts = [find_verdict(context, task.task, number, hospital) for hospital in accepted]
+    verdicts = [find_verdict(context, task.task, round_number, hospital) for hospital in accepted]
     return {verdict.hospital: verdict.weight or 0 for verdict in verdicts if verdict is not None}
 
 
-def _refused_sum(context: Context, task: Task, current: Round, accepted: list[str]) -> str | None:
+def _refused_sum(context: Context, task: Task, round_: Round, accepted: list[str]) -> str | None:
     """Return why the accepted updates are not added up: too few, or too like a set that was summed on this base."""
     if len(accepted) < task.minimum_accepted:
         return "TOO_FEW"
     if task.encrypted is None:
         return None  # the verifiers have the updates
-    beside = revealing(accepted, task.minimum_accepted, context.list(OpenedSum, current.base))
+    beside = revealing(accepted, task.minimum_accepted, context.list(OpenedSum, round_.base))
     return None if beside is None else OVERLAP
 
 

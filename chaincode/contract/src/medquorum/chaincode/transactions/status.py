@@ -38,7 +38,7 @@ def read_current_status(context: Context, task: TaskId) -> Answer:
     return None if latest is None else _status(context, document, latest.round, latest)
 
 
-def _status(context: Context, document: Task, round_number: int, current: Round | None) -> dict[str, Any]:
+def _status(context: Context, document: Task, round_number: int, round_: Round | None) -> dict[str, Any]:
     task = document.task
     aggregates = context.list(Aggregate, task, round_number)
     concluded = find_conclusion(context, task, round_number)
@@ -57,7 +57,7 @@ def _status(context: Context, document: Task, round_number: int, current: Round 
         attestations.setdefault(attestation.hospital, {})[attestation.verifier] = attestation.plain()
     return {
         "task": task,
-        "round": None if current is None else current.plain(),
+        "round": None if round_ is None else round_.plain(),
         "updates": {update.hospital: update.plain() for update in context.list(Update, task, round_number)},
         "verdicts": list_verdicts(context, task, round_number),
         "attestations": attestations,

@@ -23,8 +23,8 @@ def update_hospitals(context: Context, task: TaskId, hospitals: JsonList) -> Ans
     """
     document = get_task(context, task)
     check_coordinator(context, document)
-    current = latest_round(context, task, document.rounds)
-    latest = 0 if current is None else current.round
+    round_ = latest_round(context, task, document.rounds)
+    latest = 0 if round_ is None else round_.round
     before = document.joined or {}
     consortium = context.get(Consortium)
     given = document.model_dump() | {"hospitals": hospitals, "joined": None, "left": None}

@@ -84,12 +84,12 @@ def purge_updates(context: Context, task: TaskId, round_number: RoundNumber) -> 
     return {"purged": drop_updates(context, document, ended)}
 
 
-def _open_task(context: Context, task: str, number: int) -> Task:
+def _open_task(context: Context, task: str, round_number: int) -> Task:
     """Check that the caller may still submit an update for the round."""
     document = get_task(context, task)
-    check_hospital(context, document.taking_part(number))
-    get_round(context, task, number).expect("open", code="ROUND_CLOSED")
-    if context.find(Update, task, number, context.msp) is not None:
-        raise ContractError("ALREADY_SUBMITTED", f"{context.msp} has submitted its update of round {number}")
-    check_root(context, document, number)
+    check_hospital(context, document.taking_part(round_number))
+    get_round(context, task, round_number).expect("open", code="ROUND_CLOSED")
+    if context.find(Update, task, round_number, context.msp) is not None:
+        raise ContractError("ALREADY_SUBMITTED", f"{context.msp} has submitted its update of round {round_number}")
+    check_root(context, document, round_number)
     return document

@@ -35,10 +35,10 @@ def prepare_update(context: Context, task: TaskId, round_number: RoundNumber, ho
     """Evaluate one update as soon as it is submitted; what it is worth beside others is judged after the close."""
     check_local(context)
     document = _plain(context, task)
-    current = get_round(context, task, round_number)
-    current.expect("open", "verifying")
+    round_ = get_round(context, task, round_number)
+    round_.expect("open", "verifying")
     commitment = context.get(Update, task, round_number, hospital).commitment
-    alone = current.model_copy(update={"commitments": {hospital: commitment}})
+    alone = round_.model_copy(update={"commitments": {hospital: commitment}})
     evaluator = round_evaluator(context, document, alone)
     candidate = context.node.job_runner.advance(
         context.node.candidates,
@@ -54,14 +54,14 @@ def prepare_verdict(context: Context, task: TaskId, round_number: RoundNumber, h
     """Evaluate one update on the local organisation's verification set; ask until it is ready."""
     check_local(context)
     document = _task(context, task, over_round=False)
-    current = _verifying(context, document, round_number)
-    key = _key(document, current, hospital)
-    evaluator = round_evaluator(context, document, current)
+    round_ = _verifying(context, document, round_number)
+    key = _key(document, round_, hospital)
+    evaluator = round_evaluator(context, document, round_)
     verdicts = context.node.job_runner.advance(
         context.node.verdicts,
         key,
         lambda: evaluate_update(evaluator, hospital),
-        data_loader(context, document, current),
+        data_loader(context, document, round_),
     )
     if isinstance(verdicts, Progress):
         return verdicts.plain()
@@ -73,10 +73,10 @@ def prepare_round(context: Context, task: TaskId, round_number: RoundNumber) -> 
     """Evaluate all updates of a round, for a rule over the round; ask until it is ready."""
     check_local(context)
     document = _task(context, task, over_round=True)
-    current = _verifying(context, document, round_number)
-    key, start = judgement(context, document, current)
+    round_ = _verifying(context, document, round_number)
+    key, start = judgement(context, document, round_)
     verdicts = context.node.job_runner.advance(
-        context.node.verdicts, key, start, data_loader(context, document, current)
+        context.node.verdicts, key, start, data_loader(context, document, round_)
     )
     if isinstance(verdicts, Progress):
         return verdicts.plain()
@@ -88,10 +88,10 @@ def verify_update(context: Context, task: TaskId, round_number: RoundNumber, hos
     """Write the verdict on one update, from what each endorser has prepared."""
     document = _task(context, task, over_round=False)
     check_verifier(context, document)
-    current = _verifying(context, document, round_number)
+    round_ = _verifying(context, document, round_number)
     check_undecided(context, task, round_number, hospital)
-    key = _key(document, current, hospital)
-    verdict = put_verdict(context, document, current, _prepared(context, round_number, key)[0])
+    key = _key(document, round_, hospital)
+    verdict = put_verdict(context, document, round_, _prepared(context, round_number, key)[0])
     context.event("UpdateVerified", task=task, round=round_number, hospital=hospital)
     return verdict.plain()
 
@@ -101,12 +101,12 @@ def verify_round(context: Context, task: TaskId, round_number: RoundNumber) -> A
     """Write the verdicts on all updates of a round, for a rule over the round."""
     document = _task(context, task, over_round=True)
     check_verifier(context, document)
-    current = _verifying(context, document, round_number)
-    for hospital in current.candidates:
+    round_ = _verifying(context, document, round_number)
+    for hospital in round_.candidates:
         check_undecided(context, task, round_number, hospital)
-    key, _ = judgement(context, document, current)
+    key, _ = judgement(context, document, round_)
     prepared = _prepared(context, round_number, key)
-    written = [put_verdict(context, document, current, verdict) for verdict in prepared]
+    written = [put_verdict(context, document, round_, verdict) for verdict in prepared]
     context.event("RoundVerified", task=task, round=round_number)
     return {verdict.hospital: verdict.plain() for verdict in written}
 
@@ -134,29 +134,29 @@ def _plain(context: Context, name: str) -> Task:
     return task
 
 
-def _verifying(context: Context, task: Task, number: int) -> Round:
-    current = get_round(context, task.task, number)
-    current.expect("verifying")
-    return current
+def _verifying(context: Context, task: Task, round_number: int) -> Round:
+    round_ = get_round(context, task.task, round_number)
+    round_.expect("verifying")
+    return round_
 
 
-def _key(task: Task, current: Round, hospital: str) -> Any:
-    if hospital not in current.candidates:
+def _key(task: Task, round_: Round, hospital: str) -> Any:
+    if hospital not in round_.candidates:
         raise ContractError(
             "UPDATE_MISSING",
-            f"{hospital} is not a candidate of round {current.round}",
-            f"They are {current.candidates}",
+            f"{hospital} is not a candidate of round {round_.round}",
+            f"They are {round_.candidates}",
         )
-    return verdict_key(task, current, [name for name in current.candidates if name <= hospital])
+    return verdict_key(task, round_, [name for name in round_.candidates if name <= hospital])
 
 
-def _prepared(context: Context, number: int, key: Any) -> tuple[rules.Verdict, ...]:
+def _prepared(context: Context, round_number: int, key: Any) -> tuple[rules.Verdict, ...]:
     """Return what this process evaluated; its memory decides between an answer and a refusal, never about a read."""
     verdicts = context.node.verdicts.get(key)
     if verdicts is None:
         raise ContractError(
             "NOT_READY",
-            f"{context.node.msp_id} has not evaluated this in round {number}",
+            f"{context.node.msp_id} has not evaluated this in round {round_number}",
             "Call Prepare on every endorsing verifier's peer until it is ready, then send this again",
         )
     return verdicts

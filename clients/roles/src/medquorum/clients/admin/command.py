@@ -240,15 +240,15 @@ def tasks(
     """List the tasks and where they stand."""
     with _session(profile, identity, channel, state, as_json=as_json) as session:
         for name in session.ledger.tasks():
-            document, current = session.ledger.task(name), session.ledger.current_round(name)
+            document, round_ = session.ledger.task(name), session.ledger.current_round(name)
             session.report.event(
                 "task",
                 task=name,
                 model=document.model["name"],
                 rule=document.rule,
-                round=0 if current is None else current.round,
+                round=0 if round_ is None else round_.round,
                 rounds=document.rounds,
-                state="not begun" if current is None else current.state,
+                state="not begun" if round_ is None else round_.state,
             )
 
 

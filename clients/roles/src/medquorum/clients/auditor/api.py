@@ -44,9 +44,9 @@ class AuditorConnection:
         """Return the names of all tasks."""
         return self._session.ledger.tasks()
 
-    def round(self, task: str, number: int) -> RoundStatus:
+    def round(self, task: str, round_number: int) -> RoundStatus:
         """Return all documents of a round, as the own peer answers them; ``verify`` proves them."""
-        return self._session.ledger.status(task, number)
+        return self._session.ledger.status(task, round_number)
 
     def history(self, task: str, hospital: str) -> list[RoundSummary]:
         """Return what became of every round, and of a hospital's updates (MSP id)."""
@@ -60,7 +60,7 @@ class AuditorConnection:
         """Return every version of a key, newest first, with transaction and time."""
         return key_history(self._session.ledger, kind, list(attributes))
 
-    def verify(self, task: str, number: int, proof: Proof) -> Proven:
+    def verify(self, task: str, round_number: int, proof: Proof) -> Proven:
         """Check the chain up to a round, its orderers' signatures, and what each of the round's transactions wrote.
 
         Raises
@@ -73,7 +73,7 @@ class AuditorConnection:
         chain, root = proof.begin(self._session)
         check_claims(chain, ledger, [Claim("task", document)], endorser_history(chain, ledger, root))
         endorsers = Endorsers(document.verifiers, document.quorum, root.authorities)
-        evidence = list(audit_round(chain, ledger, document, number, endorsers))
+        evidence = list(audit_round(chain, ledger, document, round_number, endorsers))
         return Proven(chain.genesis.hex(), evidence)
 
 

@@ -99,7 +99,7 @@ def key_history(
 def show_round(
     profile: ProfileFile,
     task: TaskName,
-    number: RoundNumber,
+    round_number: RoundNumber,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
@@ -107,8 +107,8 @@ def show_round(
 ) -> None:
     """Show what became of every update of a round, and why."""
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        status = session.ledger.status(task, number)
-        taking_part = session.ledger.task(task).taking_part(number)
+        status = session.ledger.status(task, round_number)
+        taking_part = session.ledger.task(task).taking_part(round_number)
     rows = []
     for hospital in listed(taking_part, status):
         verdict = status.verdicts.get(hospital)
@@ -125,7 +125,7 @@ def show_round(
                 "attested_by": sorted(status.attestations.get(hospital, ())),
             }
         )
-    _show(rows, f"{task} round {number}: {_round_summary(status.round)}", as_json=as_json)
+    _show(rows, f"{task} round {round_number}: {_round_summary(status.round)}", as_json=as_json)
 
 
 def listed(taking_part: Iterable[str], status: RoundStatus) -> list[str]:
@@ -133,12 +133,12 @@ def listed(taking_part: Iterable[str], status: RoundStatus) -> list[str]:
     return sorted({*taking_part, *status.updates})
 
 
-def _round_summary(current: Round | None) -> str:
+def _round_summary(round_: Round | None) -> str:
     """Return how a round stands, why, and who attested another model than the one it ended with."""
-    if current is None:
+    if round_ is None:
         return "not open"
-    others = "" if current.differing is None else f"another result: {', '.join(current.differing)}"
-    return "; ".join(part for part in (current.state, current.reason, others) if part)
+    others = "" if round_.differing is None else f"another result: {', '.join(round_.differing)}"
+    return "; ".join(part for part in (round_.state, round_.reason, others) if part)
 
 
 @auditor.command("hospital")
@@ -178,7 +178,7 @@ def scores(
 def verify(
     profile: ProfileFile,
     task: TaskName,
-    number: RoundNumber,
+    round_number: RoundNumber,
     organizations: Organizations,
     consortium: ConsortiumToml = None,
     genesis: Genesis = None,
@@ -189,7 +189,7 @@ def verify(
 ) -> None:
     """Check the chain up to a round, its orderers' signatures, and what each of the round's transactions wrote."""
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        proven = AuditorConnection(session).verify(task, number, Proof(organizations, consortium, genesis))
+        proven = AuditorConnection(session).verify(task, round_number, Proof(organizations, consortium, genesis))
     rows = [asdict(item) | ({"genesis": proven.genesis} if as_json else {}) for item in proven.evidence]
-    title = f"{task} round {number}: chain from block 0 ({proven.genesis}) and {len(rows)} documents PASSED"
+    title = f"{task} round {round_number}: chain from block 0 ({proven.genesis}) and {len(rows)} documents PASSED"
     _show(rows, title, as_json=as_json)

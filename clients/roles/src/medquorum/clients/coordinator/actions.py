@@ -111,55 +111,55 @@ def next_action(
     """
     if status is None or status.round is None:
         return Open(1)
-    current = status.round
-    if ended(current):
-        return Leave() if current.round >= task.rounds else Open(current.round + 1)
-    if current.state == "open":
-        action = _submissions(task, current, status, waited, deadlines.submission)
+    round_ = status.round
+    if ended(round_):
+        return Leave() if round_.round >= task.rounds else Open(round_.round + 1)
+    if round_.state == "open":
+        action = _submissions(task, round_, status, waited, deadlines.submission)
         complete = isinstance(action, CloseSubmissions) and action.reason == ALL_SUBMITTED
-        return Conclude(current.round) if complete and task.encrypted is None and not given_up else action
-    if current.state == "verifying":
-        action = _verdicts(task, current, status, waited, deadlines.verdict)
+        return Conclude(round_.round) if complete and task.encrypted is None and not given_up else action
+    if round_.state == "verifying":
+        action = _verdicts(task, round_, status, waited, deadlines.verdict)
         untouched = isinstance(action, Wait) and not status.verdicts and not status.attestations
-        return Conclude(current.round) if untouched and task.encrypted is None and not given_up else action
-    return _aggregation(task, current, status, waited, deadlines.aggregation)
+        return Conclude(round_.round) if untouched and task.encrypted is None and not given_up else action
+    return _aggregation(task, round_, status, waited, deadlines.aggregation)
 
 
-def _submissions(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
-    awaited = task.taking_part(current.round)
+def _submissions(task: Task, round_: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
+    awaited = task.taking_part(round_.round)
     missing = [hospital for hospital in awaited if hospital not in status.updates]
     if not missing:
-        return CloseSubmissions(current.round, ALL_SUBMITTED)
+        return CloseSubmissions(round_.round, ALL_SUBMITTED)
     if waited < deadline:
         return Wait(deadline - waited)
     if not status.updates:
         what = "root update" if task.has_root and status.root is None else "update"
-        return Abort(current.round, f"no {what} within {deadline:g} s")
-    return CloseSubmissions(current.round, f"{len(missing)} of {len(awaited)} hospitals missing after {deadline:g} s")
+        return Abort(round_.round, f"no {what} within {deadline:g} s")
+    return CloseSubmissions(round_.round, f"{len(missing)} of {len(awaited)} hospitals missing after {deadline:g} s")
 
 
-def _verdicts(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
-    pending = [hospital for hospital in current.candidates if hospital not in status.verdicts]
+def _verdicts(task: Task, round_: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
+    pending = [hospital for hospital in round_.candidates if hospital not in status.verdicts]
     if not pending:
-        return CloseVerdicts(current.round, "")
+        return CloseVerdicts(round_.round, "")
     if all(set(task.attesters(hospital)) <= set(status.attestations.get(hospital, ())) for hospital in pending):
-        return CloseVerdicts(current.round, f"verifiers differ on {len(pending)} updates")
+        return CloseVerdicts(round_.round, f"verifiers differ on {len(pending)} updates")
     if waited < deadline:
         return Wait(deadline - waited)
-    return CloseVerdicts(current.round, f"no verdict on {len(pending)} updates within {deadline:g} s")
+    return CloseVerdicts(round_.round, f"no verdict on {len(pending)} updates within {deadline:g} s")
 
 
-def _aggregation(task: Task, current: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
+def _aggregation(task: Task, round_: Round, status: RoundStatus, waited: float, deadline: float) -> Action:
     agreed = status.result(task)
     # A model that the round does not take is not stored: the round keeps the base.
     if agreed is not None and (agreed.keeps_base or len(status.stored_chunks) == status.chunks):
-        return CloseRound(current.round, "")
+        return CloseRound(round_.round, "")
     if agreed is None and {*nodes(task)} <= status.aggregates.keys():
         statements = ", ".join(f"{a.verifier} {a.mismatch or a.model[:12]}" for a in status.aggregates.values())
-        return Abort(current.round, f"no majority of equal models: {statements}")
+        return Abort(round_.round, f"no majority of equal models: {statements}")
     if waited < deadline:
         return Wait(deadline - waited)
-    return Abort(current.round, _overdue(task, status, deadline))
+    return Abort(round_.round, _overdue(task, status, deadline))
 
 
 def _overdue(task: Task, status: RoundStatus, deadline: float) -> str:

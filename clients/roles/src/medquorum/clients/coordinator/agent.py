@@ -140,17 +140,17 @@ class Coordinator:
 
     def _waited(self, status: RoundStatus | None) -> float:
         """Return the seconds since the round was first seen in its state, and report when it has changed."""
-        current = None if status is None else status.round
+        round_ = None if status is None else status.round
         now = self._clock()
-        state = (0, "none") if current is None else (current.round, current.state)
+        state = (0, "none") if round_ is None else (round_.round, round_.state)
         if state != self._seen:
             self._report_phases(now)
             if 0 < self._seen[0] < state[0] and self._seen[1] not in ENDED:
                 self._report_concluded(self._seen[0])
             self._seen, self._since = state, now
-            if status is not None and current is not None:
-                structlog.contextvars.bind_contextvars(round=current.round)
-                self._report_state(status, current)
+            if status is not None and round_ is not None:
+                structlog.contextvars.bind_contextvars(round=round_.round)
+                self._report_state(status, round_)
         return now - self._since
 
     def _report_phases(self, now: float) -> None:
@@ -164,33 +164,33 @@ class Coordinator:
             if phase != "conclusion" or due is not None:
                 self._report.event("phase", phase=phase, round=number, seconds=round(seconds, 4))
 
-    def _report_concluded(self, number: int) -> None:
+    def _report_concluded(self, round_number: int) -> None:
         """Report the end of a round whose conclusion has opened the next one already."""
-        status = self._ledger.status(self._task.task, number)
+        status = self._ledger.status(self._task.task, round_number)
         if status.round is not None:
             self._report_state(status, status.round)
 
-    def _report_state(self, status: RoundStatus, current: Round) -> None:
-        fields = {"round": current.round, "reason": current.reason}
-        if current.state == "open":
-            self._report.event("round_opened", **fields, base=current.base)
-        elif current.state == "verifying":
-            awaited = self._task.taking_part(current.round)
-            missing = [hospital for hospital in awaited if hospital not in current.candidates]
-            self._report.event("submissions_closed", **fields, candidates=current.candidates, missing=missing)
-        elif current.state == "aggregating":
-            fixed = {"accepted": current.accepted, "refused": refused(status, current), "weights": current.weights}
+    def _report_state(self, status: RoundStatus, round_: Round) -> None:
+        fields = {"round": round_.round, "reason": round_.reason}
+        if round_.state == "open":
+            self._report.event("round_opened", **fields, base=round_.base)
+        elif round_.state == "verifying":
+            awaited = self._task.taking_part(round_.round)
+            missing = [hospital for hospital in awaited if hospital not in round_.candidates]
+            self._report.event("submissions_closed", **fields, candidates=round_.candidates, missing=missing)
+        elif round_.state == "aggregating":
+            fixed = {"accepted": round_.accepted, "refused": refused(status, round_), "weights": round_.weights}
             self._report.event("verdicts_closed", **fields, **fixed)
-        elif ended(current):
+        elif ended(round_):
             told = [a.counts or (a.accuracy and a.accuracy.counts) for a in status.aggregates.values()]
             told += [] if status.conclusion is None else [status.conclusion.counts]
             counts = next((one.model_dump() for one in told if one is not None), None)
             self._report.event(
-                "round_closed" if current.state == "closed" else "round_aborted",
+                "round_closed" if round_.state == "closed" else "round_aborted",
                 **fields,
-                accepted=current.accepted,
-                refused=refused(status, current),
-                model=result_of(current),
+                accepted=round_.accepted,
+                refused=refused(status, round_),
+                model=result_of(round_),
                 counts=counts,
                 images=self._task.dataset_size,
             )
@@ -205,12 +205,12 @@ class Coordinator:
         return self._task.initial_model if status is None or status.round is None else result_of(status.round)
 
 
-def refused(status: RoundStatus, current: Round) -> dict[str, str]:
+def refused(status: RoundStatus, round_: Round) -> dict[str, str]:
     """Report why each candidate that is not accepted is not: the verdict's reason, or what became of the update."""
     reasons: dict[str, str] = {}
-    for hospital in current.candidates:
-        if hospital not in current.accepted:
+    for hospital in round_.candidates:
+        if hospital not in round_.accepted:
             verdict = status.verdicts.get(hospital)
             reason = None if verdict is None else verdict.reason
-            reasons[hospital] = reason or str(current.outcomes.get(hospital, current.state))
+            reasons[hospital] = reason or str(round_.outcomes.get(hospital, round_.state))
     return reasons

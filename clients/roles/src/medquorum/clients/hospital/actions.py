@@ -60,11 +60,11 @@ def next_action(task: Task, status: RoundStatus | None, hospital: str) -> Action
     """
     if status is None or status.round is None:
         return AwaitRound(1)
-    current = status.round
-    if ended(current):
-        return Leave(result_of(current)) if current.round >= task.rounds else AwaitRound(current.round + 1)
-    if hospital not in task.taking_part(current.round):
-        return AwaitRound(current.round + 1)
+    round_ = status.round
+    if ended(round_):
+        return Leave(result_of(round_)) if round_.round >= task.rounds else AwaitRound(round_.round + 1)
+    if hospital not in task.taking_part(round_.round):
+        return AwaitRound(round_.round + 1)
     if hospital in status.updates:
-        return AwaitVerdict(current.round)
-    return Submit(current) if current.state == "open" else Late(current.round)
+        return AwaitVerdict(round_.round)
+    return Submit(round_) if round_.state == "open" else Late(round_.round)

@@ -83,9 +83,9 @@ class Hospital:
             structlog.contextvars.bind_contextvars(round=status.round.round)
             self._report_model(status, status.round)
         match next_action(self._task, status, self._ledger.msp):
-            case Submit(current):
-                self._check(current)
-                return self._submit(current.round, current.base)
+            case Submit(round_):
+                self._check(round_)
+                return self._submit(round_.round, round_.base)
             case AwaitVerdict(round_number):
                 self._known.awaited = None if round_number == self._known.verdict else round_number
                 return self._help(status, round_number)
@@ -174,9 +174,9 @@ class Hospital:
             for done, _ in enumerate(pool.map(put, enumerate(update.values)), start=1):
                 self._report.progress("upload", done, len(update.chunks), round=round_number)
 
-    def _check(self, current: Round, status: RoundStatus | None = None) -> None:
+    def _check(self, round_: Round, status: RoundStatus | None = None) -> None:
         """Check a round against the task as it is now: nodes may have been expelled since the process started."""
-        check_round(self._ledger, self._ledger.task(self._task.task), current, status)
+        check_round(self._ledger, self._ledger.task(self._task.task), round_, status)
 
     def _model(self, model: str) -> bytes:
         """Return a checked model, read from the ledger once."""
@@ -186,29 +186,29 @@ class Hospital:
             self._report.event("phase", phase="fetch", seconds=round(time.monotonic() - start, 4), model=model)
         return self._packed[1]
 
-    def _report_model(self, status: RoundStatus, current: Round) -> None:
+    def _report_model(self, status: RoundStatus, round_: Round) -> None:
         """Check the model each round ended with and say how good it is, also when the next round is already open."""
-        latest = current.round if ended(current) else current.round - 1
+        latest = round_.round if ended(round_) else round_.round - 1
         for number in range(self._known.model if self._known.model is not None else latest, latest + 1):
-            if number == current.round:
-                finished = current
-                self._check(current, status)
+            if number == round_.round:
+                finished = round_
+                self._check(round_, status)
             else:
                 finished = self._ledger.round(self._task.task, max(number, 1))
                 self._check(finished)
             self._report_quality(number, result_of(finished) if number else self._task.initial_model)
             self._known.model = number + 1
 
-    def _report_quality(self, number: int, model: str) -> None:
+    def _report_quality(self, round_number: int, model: str) -> None:
         try:
             quality = self._trainer.quality(self._model(model))
         except ContractError as error:
             # Whoever comes back after a while may find an earlier round's model gone by the task's own rule.
             if error.code != "MODEL_PURGED":
                 raise
-            self._report.event("model_purged", round=number, model=model)
+            self._report.event("model_purged", round=round_number, model=model)
             return
-        self._report.event("global_model" if quality else "model_checked", round=number, model=model, **quality)
+        self._report.event("global_model" if quality else "model_checked", round=round_number, model=model, **quality)
 
     def _report_verdict(self, status: RoundStatus | None) -> None:
         """Report what became of an update, also when the next round is already open."""

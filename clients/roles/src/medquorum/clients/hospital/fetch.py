@@ -41,7 +41,7 @@ class Fetched:
     evidence: list[Evidence]
 
 
-def fetch_proven(chain: Chain, ledger: Ledger, task: Task, number: int | None, root: Endorsers) -> Fetched:
+def fetch_proven(chain: Chain, ledger: Ledger, task: Task, round_number: int | None, root: Endorsers) -> Fetched:
     """Fetch the model a round ended with; 0 is the initial one, None the latest.
 
     Checked in this order: the rounds' bases and attestations, manifest and chunks against the model's hash, then the
@@ -61,7 +61,7 @@ def fetch_proven(chain: Chain, ledger: Ledger, task: Task, number: int | None, r
     ContractError
         There is no such round, or ``MODEL_PURGED``: the task keeps no version as old as that.
     """
-    rounds = _back_to_maker(ledger, task, number)
+    rounds = _back_to_maker(ledger, task, round_number)
     model = result_of(rounds[0]) if rounds else task.initial_model
     packed, manifest = fetch_model(ledger, task, model), ledger.manifest(model)
     _check_manifest(ledger, task, manifest)
@@ -97,18 +97,20 @@ def write_model(path: Path, task: Task, fetched: Fetched) -> None:
 _REMEDY = "Do not use it: compare with another organisation's peer"
 
 
-def _back_to_maker(ledger: Ledger, task: Task, number: int | None) -> list[Round]:
+def _back_to_maker(ledger: Ledger, task: Task, round_number: int | None) -> list[Round]:
     """Return the asked round and, as long as they kept their base, those before it, each checked against the last.
 
     The last one made the model; where none did it is round 1, and the model is the initial one.
     """
-    current = ledger.current_round(task.task) if number is None else ledger.round(task.task, number) if number else None
-    if current is None:
+    if round_number == 0:
         return []
-    if number is not None and current.round != number:
-        raise CheckFailed(f"asked for round {number}, the peer gave {current.round}", _REMEDY, check="round")
-    found = [current]
-    check_round(ledger, task, current)
+    round_ = ledger.current_round(task.task) if round_number is None else ledger.round(task.task, round_number)
+    if round_ is None:
+        return []
+    if round_number is not None and round_.round != round_number:
+        raise CheckFailed(f"asked for round {round_number}, the peer gave {round_.round}", _REMEDY, check="round")
+    found = [round_]
+    check_round(ledger, task, round_)
     while result_of(found[-1]) == found[-1].base and found[-1].round > 1:
         found.append(ledger.round(task.task, found[-1].round - 1))
         check_round(ledger, task, found[-1])

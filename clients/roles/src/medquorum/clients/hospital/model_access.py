@@ -38,13 +38,13 @@ def task_status(ledger: Ledger, task: str) -> dict[str, Any]:
     }
 
 
-def takes_updates(ledger: Ledger, task: str, number: int) -> bool:
+def takes_updates(ledger: Ledger, task: str, round_number: int) -> bool:
     """Return whether a round is open."""
-    current = ledger.current_round(task)
-    return current is not None and (current.round, current.state) == (number, "open")
+    round_ = ledger.current_round(task)
+    return round_ is not None and (round_.round, round_.state) == (round_number, "open")
 
 
-def model_of_round(ledger: Ledger, task: Task, number: int | None) -> tuple[str, bytes]:
+def model_of_round(ledger: Ledger, task: Task, round_number: int | None) -> tuple[str, bytes]:
     """Fetch and check the model a round ended with; 0 is the initial one, None the latest.
 
     Raises
@@ -52,13 +52,13 @@ def model_of_round(ledger: Ledger, task: Task, number: int | None) -> tuple[str,
     CheckFailed
         A chunk, manifest, hash, layout, base or attestation is not what the ledger promises.
     """
-    current = ledger.current_round(task.task) if number is None else None
-    if number:
-        current = ledger.round(task.task, number)
-    if current is None:
+    round_ = ledger.current_round(task.task) if round_number is None else None
+    if round_number:
+        round_ = ledger.round(task.task, round_number)
+    if round_ is None:
         return task.initial_model, fetch_model(ledger, task, task.initial_model)
-    check_round(ledger, task, current)
-    model = result_of(current)
+    check_round(ledger, task, round_)
+    model = result_of(round_)
     return model, fetch_model(ledger, task, model)
 
 

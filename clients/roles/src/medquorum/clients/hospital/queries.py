@@ -53,7 +53,7 @@ def status(
 def verify_model(
     profile: ProfileFile,
     task: TaskName,
-    number: ModelRound = None,
+    round_number: ModelRound = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
@@ -61,7 +61,7 @@ def verify_model(
 ) -> None:
     """Read a model through the own peer and check chunks, manifest, hash, round and attestations."""
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
-        model, packed = model_access.model_of_round(session.ledger, session.ledger.task(task), number)
+        model, packed = model_access.model_of_round(session.ledger, session.ledger.task(task), round_number)
         session.report.event("model_verified", model=model, bytes=len(packed))
 
 
@@ -70,7 +70,7 @@ def fetch(
     task: TaskName,
     organizations: Organizations,
     out: Annotated[Path, typer.Option(help="Where the model is written: safetensors (float64), or .pt2, .onnx.")],
-    number: ModelRound = None,
+    round_number: ModelRound = None,
     consortium: ConsortiumToml = None,
     genesis: Genesis = None,
     identity: Identity = "User1",
@@ -82,7 +82,7 @@ def fetch(
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
         document = session.ledger.task(task)
         chain, root = Proof(organizations, consortium, genesis).begin(session)
-        proven = fetch_proven(chain, session.ledger, document, number, root)
+        proven = fetch_proven(chain, session.ledger, document, round_number, root)
         if out.suffix in (".pt2", ".onnx"):
             CheckedModel(document, proven.model, proven.round, proven.packed).export(out)
         else:
@@ -95,7 +95,7 @@ def predict(
     profile: ProfileFile,
     task: TaskName,
     data: Annotated[Path, typer.Option("--data", help="An npz file with images and, optionally, labels.")],
-    number: ModelRound = None,
+    round_number: ModelRound = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
@@ -104,7 +104,7 @@ def predict(
     """Classify images with a checked model."""
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
         document = session.ledger.task(task)
-        model, packed = model_access.model_of_round(session.ledger, document, number)
+        model, packed = model_access.model_of_round(session.ledger, document, round_number)
         session.report.event("prediction", model=model, **model_access.classify(document, packed, data))
 
 

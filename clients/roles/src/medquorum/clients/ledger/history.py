@@ -46,17 +46,17 @@ def history(ledger: Ledger, task: str, hospital: str) -> list[RoundSummary]:
 
 
 def _summary(status: RoundStatus, msp: str) -> RoundSummary | None:
-    current, verdict = status.round, status.verdicts.get(msp)
-    if current is None:
+    round_, verdict = status.round, status.verdicts.get(msp)
+    if round_ is None:
         return None
     refused = {one.hospital: one.reason or "" for one in status.verdicts.values() if not one.accepted}
     return RoundSummary(
-        current.round,
-        current.state,
-        result_of(current),
-        tuple(current.accepted),
+        round_.round,
+        round_.state,
+        result_of(round_),
+        tuple(round_.accepted),
         refused,
-        current.outcomes.get(msp, "pending" if msp in status.updates else None),
+        round_.outcomes.get(msp, "pending" if msp in status.updates else None),
         None if verdict is None else verdict.reason,
         None if verdict is None else verdict.quality,
     )

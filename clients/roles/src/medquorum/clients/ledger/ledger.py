@@ -86,13 +86,13 @@ class Ledger:
         value = self.value("ReadCurrentRound", task)
         return None if value is None else read_document(Round, value)
 
-    def round(self, task: str, number: int) -> Round:
+    def round(self, task: str, round_number: int) -> Round:
         """Read one round."""
-        return self._document(Round, "ReadRound", task, str(number))
+        return self._document(Round, "ReadRound", task, str(round_number))
 
-    def status(self, task: str, number: int) -> RoundStatus:
+    def status(self, task: str, round_number: int) -> RoundStatus:
         """Read everything about one round."""
-        return RoundStatus.read(self.value("ReadRoundStatus", task, str(number)))
+        return RoundStatus.read(self.value("ReadRoundStatus", task, str(round_number)))
 
     def current_status(self, task: str) -> RoundStatus | None:
         """Read everything about the latest round, None before the first."""

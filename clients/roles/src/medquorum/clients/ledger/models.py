@@ -92,7 +92,7 @@ def _checked(stored: bytes, manifest: Model, index: int) -> bytes:
     return chunk
 
 
-def check_round(ledger: Ledger, task: Task, current: Round, status: RoundStatus | None = None) -> None:
+def check_round(ledger: Ledger, task: Task, round_: Round, status: RoundStatus | None = None) -> None:
     """Check that a round continues the one before it, and that its new model is attested as the contract asks.
 
     Parameters
@@ -105,22 +105,22 @@ def check_round(ledger: Ledger, task: Task, current: Round, status: RoundStatus 
     CheckFailed
         The base is not the result of the round before (the initial model in round 1), or too few nodes attest.
     """
-    before = task.initial_model if current.round == 1 else result_of(ledger.round(task.task, current.round - 1))
-    if current.base != before:
+    before = task.initial_model if round_.round == 1 else result_of(ledger.round(task.task, round_.round - 1))
+    if round_.base != before:
         raise CheckFailed(
-            f"round {current.round} is based on {current.base}, the one before ended with {before}",
+            f"round {round_.round} is based on {round_.base}, the one before ended with {before}",
             _REMEDY,
             check="round",
         )
-    model = result_of(current)
-    if model == current.base:
+    model = result_of(round_)
+    if model == round_.base:
         return
-    status = status or ledger.status(task.task, current.round)
+    status = status or ledger.status(task.task, round_.round)
     result = status.result(task)
     if result is None or result.model != model:
         attestor = sum(aggregate.model == model for aggregate in status.aggregates.values())
         raise CheckFailed(
-            f"round {current.round} ended with {model}, attested by {attestor} of {', '.join(nodes(task))}: too few",
+            f"round {round_.round} ended with {model}, attested by {attestor} of {', '.join(nodes(task))}: too few",
             _REMEDY,
             check="attestation",
         )

@@ -28,7 +28,9 @@ READINGS = 5
 _REMEDY = "Do not use it: tell the consortium, and compare with another organisation's peer"
 
 
-def audit_round(chain: Chain, ledger: Ledger, task: Task, number: int, endorsers: Endorsers) -> Iterator[Evidence]:
+def audit_round(
+    chain: Chain, ledger: Ledger, task: Task, round_number: int, endorsers: Endorsers
+) -> Iterator[Evidence]:
     """Check the chain from its first block, and what every transaction of a round wrote.
 
     Yields
@@ -41,12 +43,12 @@ def audit_round(chain: Chain, ledger: Ledger, task: Task, number: int, endorsers
         A block, a signature or a certificate is not right, a document is not what its transaction wrote, or fewer than
         the task's quorum of its verifiers endorsed.
     """
-    wanted = round_writes(ledger, task, number)
+    wanted = round_writes(ledger, task, round_number)
     last = max(chain.block_of(transaction) for transaction in wanted)
     yield from prove(chain.walk(0, last), chain, wanted, endorsers)
 
 
-def round_writes(ledger: Ledger, task: Task, number: int) -> dict[str, list[Write]]:
+def round_writes(ledger: Ledger, task: Task, round_number: int) -> dict[str, list[Write]]:
     """Return what a round's transactions wrote, by transaction: each version of each of its documents.
 
     Raises
@@ -56,18 +58,18 @@ def round_writes(ledger: Ledger, task: Task, number: int) -> dict[str, list[Writ
         a round that is still going on was never at rest while it was read.
     """
     for _ in range(READINGS):
-        status = ledger.status(task.task, number)
+        status = ledger.status(task.task, round_number)
         try:
-            return _writes(ledger, task, number, status)
+            return _writes(ledger, task, round_number, status)
         except CheckFailed:
-            if ledger.status(task.task, number) == status:
+            if ledger.status(task.task, round_number) == status:
                 raise
-    raise CheckFailed(f"round {number} of {task.task} changed while it was read", "Audit it once it has ended")
+    raise CheckFailed(f"round {round_number} of {task.task} changed while it was read", "Audit it once it has ended")
 
 
-def _writes(ledger: Ledger, task: Task, number: int, status: RoundStatus) -> dict[str, list[Write]]:
+def _writes(ledger: Ledger, task: Task, round_number: int, status: RoundStatus) -> dict[str, list[Write]]:
     if status.round is None:
-        raise CheckFailed(f"round {number} of {task.task} is not open", "Ask for an earlier one", check="round")
+        raise CheckFailed(f"round {round_number} of {task.task} is not open", "Ask for an earlier one", check="round")
     check_complete(status, status.round)
     check_round(ledger, task, status.round)
     wanted: dict[str, list[Write]] = {}
@@ -87,7 +89,7 @@ def _writes(ledger: Ledger, task: Task, number: int, status: RoundStatus) -> dic
     return wanted
 
 
-def check_complete(status: RoundStatus, current: Round) -> None:
+def check_complete(status: RoundStatus, round_: Round) -> None:
     """Check that a peer shows the update of every candidate and every verdict, as the round itself has them.
 
     Raises
@@ -96,24 +98,24 @@ def check_complete(status: RoundStatus, current: Round) -> None:
         One is missing or another one.
     """
     updates = {hospital: update.commitment for hospital, update in status.updates.items()}
-    if current.commitments and updates != current.commitments:
+    if round_.commitments and updates != round_.commitments:
         raise CheckFailed(
-            f"round {current.round} has updates of {_names(current.commitments)}, the peer shows others: "
+            f"round {round_.round} has updates of {_names(round_.commitments)}, the peer shows others: "
             f"{_names(updates)}",
             _REMEDY,
             check="update",
         )
     verdicts = {hospital: verdict.accepted for hospital, verdict in status.verdicts.items()}
-    outcomes = {hospital: outcome == "accepted" for hospital, outcome in current.outcomes.items() if outcome in JUDGED}
-    if current.outcomes and verdicts != outcomes:
+    outcomes = {hospital: outcome == "accepted" for hospital, outcome in round_.outcomes.items() if outcome in JUDGED}
+    if round_.outcomes and verdicts != outcomes:
         raise CheckFailed(
-            f"round {current.round} has verdicts on {_names(outcomes)}, the peer shows others: {_names(verdicts)}",
+            f"round {round_.round} has verdicts on {_names(outcomes)}, the peer shows others: {_names(verdicts)}",
             _REMEDY,
             check="verdict",
         )
-    if status.conclusion is not None and status.conclusion.accepted != current.accepted:
+    if status.conclusion is not None and status.conclusion.accepted != round_.accepted:
         raise CheckFailed(
-            f"round {current.round} accepts {_names(current.accepted)}, its conclusion names others: "
+            f"round {round_.round} accepts {_names(round_.accepted)}, its conclusion names others: "
             f"{_names(status.conclusion.accepted)}",
             _REMEDY,
             check="conclusion",
@@ -121,17 +123,17 @@ def check_complete(status: RoundStatus, current: Round) -> None:
 
 
 def _documents(
-    ledger: Ledger, status: RoundStatus, current: Round
+    ledger: Ledger, status: RoundStatus, round_: Round
 ) -> Iterator[tuple[str, tuple[Attribute, ...], Document | None]]:
     """Yield kind, key and the latest form of a round's documents; None where a verdict is still pending."""
     for hospital, update in status.updates.items():
         yield update.kind, update.attributes, update
         yield "verdict", update.attributes, status.verdicts.get(hospital)
-    found: list[Document] = [current, *status.aggregates.values()]
+    found: list[Document] = [round_, *status.aggregates.values()]
     found += [item for given in status.attestations.values() for item in given.values()]
     found += [item for item in (status.conclusion, status.masks, status.root) if item is not None]
     found += status.root_attestations.values()
-    found += [ledger.manifest(result_of(current))] if result_of(current) != current.base else []
+    found += [ledger.manifest(result_of(round_))] if result_of(round_) != round_.base else []
     for document in found:
         yield document.kind, document.attributes, document
 

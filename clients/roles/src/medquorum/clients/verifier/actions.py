@@ -199,54 +199,52 @@ def next_action(task: Task, status: RoundStatus | None, verifier: str, memory: M
     """
     if status is None or status.round is None:
         return Wait(takeover)
-    current = status.round
-    if ended(current) and current.round >= task.rounds:
+    round_ = status.round
+    if ended(round_) and round_.round >= task.rounds:
         return Leave()
-    rooting = _root(task, current, status, verifier, memory, takeover) if task.has_root else None
+    rooting = _root(task, round_, status, verifier, memory, takeover) if task.has_root else None
     if rooting is not None:
         return rooting
-    if current.state == "open":
-        return _early(task, current, status, memory, takeover)
-    if current.state == "verifying":
-        return _verdicts(task, current, status, verifier, memory, takeover)
-    if current.state == "aggregating":
-        return _model(task, current, status, verifier, memory, takeover)
+    if round_.state == "open":
+        return _early(task, round_, status, memory, takeover)
+    if round_.state == "verifying":
+        return _verdicts(task, round_, status, verifier, memory, takeover)
+    if round_.state == "aggregating":
+        return _model(task, round_, status, verifier, memory, takeover)
     return Wait(takeover)
 
 
 def _root(
-    task: Task, current: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float
+    task: Task, round_: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float
 ) -> Action | None:
     """Return what is due for the root update of a round, None where nothing is: others may still have to speak."""
-    if current.state not in ("open", "verifying") or (current.state == "verifying" and status.root is None):
+    if round_.state not in ("open", "verifying") or (round_.state == "verifying" and status.root is None):
         return None
     if status.root is not None and verifier in (status.root.verifier, *status.root_attestations):
         return None
     if not memory.root:
-        return MakeRoot(current)
+        return MakeRoot(round_)
     if status.root is not None:
-        return AttestRoot(current, status.root)
-    due = takeover * _place(task, verifier, current.round)
-    return SubmitRoot(current) if memory.waited >= due else Wait(due - memory.waited)
+        return AttestRoot(round_, status.root)
+    due = takeover * _place(task, verifier, round_.round)
+    return SubmitRoot(round_) if memory.waited >= due else Wait(due - memory.waited)
 
 
-def _early(task: Task, current: Round, status: RoundStatus, memory: Memory, takeover: float) -> Action:
+def _early(task: Task, round_: Round, status: RoundStatus, memory: Memory, takeover: float) -> Action:
     arrived = tuple(hospital for hospital in sorted(status.updates) if hospital not in memory.early)
     if arrived:
-        return PrepareEarly(current.round, arrived)
-    complete = status.updates.keys() >= {*task.taking_part(current.round)}
+        return PrepareEarly(round_.round, arrived)
+    complete = status.updates.keys() >= {*task.taking_part(round_.round)}
     if not complete:
         return Wait(takeover)
-    return Wait(min(RECHECK, takeover)) if memory.concluding else PrepareConclusion(current.round)
+    return Wait(min(RECHECK, takeover)) if memory.concluding else PrepareConclusion(round_.round)
 
 
-def _verdicts(
-    task: Task, current: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float
-) -> Action:
-    pending = [hospital for hospital in current.candidates if hospital not in status.verdicts]
+def _verdicts(task: Task, round_: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float) -> Action:
+    pending = [hospital for hospital in round_.candidates if hospital not in status.verdicts]
     if not status.verdicts and not status.attestations and not memory.prepared:
         if not memory.concluding:
-            return PrepareConclusion(current.round)
+            return PrepareConclusion(round_.round)
         # One transaction writes all; single verdicts are for verifiers that differ and a coordinator that has stopped.
         if memory.waited < takeover:
             return Wait(min(RECHECK, takeover - memory.waited))
@@ -254,42 +252,42 @@ def _verdicts(
     if unprepared and _awaits_root(task, status):
         return Wait(takeover)
     if unprepared:
-        return PrepareRound(current.round) if task.judges_rounds else Prepare(current.round, unprepared)
+        return PrepareRound(round_.round) if task.judges_rounds else Prepare(round_.round, unprepared)
     unattested = tuple(h for h in pending if verifier not in status.attestations.get(h, {}))
     disputed = tuple(hospital for hospital in unattested if hospital in memory.differing)
     if disputed:
-        return Attest(current.round, disputed)
+        return Attest(round_.round, disputed)
     # Another's attestation settles nothing: the others may still agree, and one verifier must not prevent that.
     claimed = {hospital for hospital in unattested if status.attestations.get(hospital)}
     if task.judges_rounds:
-        place = 0 if claimed else _place(task, verifier, current.round)
-        return _round_verdict(current, unattested, memory, takeover * place, takeover)
+        place = 0 if claimed else _place(task, verifier, round_.round)
+        return _round_verdict(round_, unattested, memory, takeover * place, takeover)
     mine = tuple(
         hospital
         for hospital in unattested
-        if hospital in claimed or memory.waited >= takeover * _place(task, verifier, current.candidates.index(hospital))
+        if hospital in claimed or memory.waited >= takeover * _place(task, verifier, round_.candidates.index(hospital))
     )
-    return Verify(current.round, mine) if mine else Wait(takeover)
+    return Verify(round_.round, mine) if mine else Wait(takeover)
 
 
 def _awaits_root(task: Task, status: RoundStatus) -> bool:
     return task.has_root and standing(task, 0, status.root_attestations.values()) == "awaited"
 
 
-def _round_verdict(current: Round, unattested: tuple[str, ...], memory: Memory, due: float, takeover: float) -> Action:
+def _round_verdict(round_: Round, unattested: tuple[str, ...], memory: Memory, due: float, takeover: float) -> Action:
     if unattested and memory.waited >= due:
-        return VerifyRound(current.round)
+        return VerifyRound(round_.round)
     return Wait(due - memory.waited if unattested else takeover)
 
 
-def _model(task: Task, current: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float) -> Action:
+def _model(task: Task, round_: Round, status: RoundStatus, verifier: str, memory: Memory, takeover: float) -> Action:
     if memory.chunks is None:
-        return Aggregate(current.round)
+        return Aggregate(round_.round)
     if verifier not in status.aggregates and status.conclusion is None:
-        return AttestModel(current.round)
+        return AttestModel(round_.round)
     missing = tuple(index for index in range(memory.chunks) if index not in status.stored_chunks)
-    mine = tuple(i for i in missing if memory.waited >= takeover * _place(task, verifier, i + current.round))
-    return StoreChunks(current.round, mine) if mine else Wait(takeover)
+    mine = tuple(i for i in missing if memory.waited >= takeover * _place(task, verifier, i + round_.round))
+    return StoreChunks(round_.round, mine) if mine else Wait(takeover)
 
 
 def _place(task: Task, verifier: str, index: int) -> int:

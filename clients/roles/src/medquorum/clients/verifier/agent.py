@@ -135,14 +135,14 @@ class Verifier:
         if self._roots is None:
             raise ConfigError(f"the rule of {self._task.task} needs root updates", "Give the verifier its images")
         match action:
-            case actions.MakeRoot(current):
-                self._roots.make(current)
+            case actions.MakeRoot(round_):
+                self._roots.make(round_)
                 self._found.root = True
-            case actions.SubmitRoot(current):
-                self._roots.submit(current)
-            case actions.AttestRoot(current, root):
+            case actions.SubmitRoot(round_):
+                self._roots.submit(round_)
+            case actions.AttestRoot(round_, root):
                 roots = self._roots
-                return RETRY_DELAY if self._tried(lambda: roots.attest(current, root)) is None else 0
+                return RETRY_DELAY if self._tried(lambda: roots.attest(round_, root)) is None else 0
         return 0
 
     def _build(self, action: actions.Building) -> float:
@@ -156,8 +156,8 @@ class Verifier:
 
     def _memory(self, status: RoundStatus | None) -> Memory:
         """Bring what is remembered up to the round's state; a new state begins with nothing."""
-        current = None if status is None else status.round
-        state = (0, "none") if current is None else (current.round, current.state)
+        round_ = None if status is None else status.round
+        state = (0, "none") if round_ is None else (round_.round, round_.state)
         if state != self._found.state:
             self._found = _Found(state)
             structlog.contextvars.bind_contextvars(round=state[0])

@@ -45,39 +45,39 @@ class RootMaker:
         self._store = UpdateStore(run.folder / "roots")
         self._base: tuple[str, bytes] = ("", b"")
 
-    def make(self, current: Round) -> StoredUpdate:
+    def make(self, round_: Round) -> StoredUpdate:
         """Return the own root update of a round: the one a killed process left, or a new one."""
-        stored = self._store.load(current.round)
-        if stored is not None and stored.base == current.base:
+        stored = self._store.load(round_.round)
+        if stored is not None and stored.base == round_.base:
             return stored
         run = self._run
-        seed = root_seed(self._channel, run.task.task, current.round, current.base)
+        seed = root_seed(self._channel, run.task.task, round_.round, round_.base)
 
         def progress(done: int, total: int) -> None:
             run.control.check()
 
-        with run.report.phase("root", round=current.round, images=len(self._images.labels)):
-            base = self._model(current.base)
+        with run.report.phase("root", round=round_.round, images=len(self._images.labels)):
+            base = self._model(round_.base)
             packed = root_update(self._description, base, self._images, self._rule, seed, progress)
-        self._store.prune(current.round - 1)
-        return self._store.save(current.round, current.base, packed)
+        self._store.prune(round_.round - 1)
+        return self._store.save(round_.round, round_.base, packed)
 
-    def submit(self, current: Round) -> None:
+    def submit(self, round_: Round) -> None:
         """Hand over the own root update as the round's."""
-        own, task = self.make(current), self._run.task
+        own, task = self.make(round_), self._run.task
         for index, value in enumerate(own.values):
-            self._run.transactions.submit("PutRootChunk", task.task, current.round, index, chunk=value)
-        document = {"base": current.base, "layout": task.layout, "chunks": own.chunks}
-        self._run.transactions.submit("SubmitRoot", task.task, current.round, document)
-        self._run.report.event("root_submitted", round=current.round, base=current.base)
+            self._run.transactions.submit("PutRootChunk", task.task, round_.round, index, chunk=value)
+        document = {"base": round_.base, "layout": task.layout, "chunks": own.chunks}
+        self._run.transactions.submit("SubmitRoot", task.task, round_.round, document)
+        self._run.report.event("root_submitted", round=round_.round, base=round_.base)
 
-    def attest(self, current: Round, root: Root) -> bool:
+    def attest(self, round_: Round, root: Root) -> bool:
         """Say on the ledger whether another's root update is what the own training came to; return it."""
         found = self._read(root)
-        holds = found is not None and same_root(self._model(current.base), self.make(current).packed, found)
+        holds = found is not None and same_root(self._model(round_.base), self.make(round_).packed, found)
         described = {"root": root.commitment, "holds": holds}
-        self._run.transactions.submit("AttestRoot", self._run.task.task, current.round, described)
-        self._run.report.event("root_attested", round=current.round, verifier=root.verifier, holds=holds)
+        self._run.transactions.submit("AttestRoot", self._run.task.task, round_.round, described)
+        self._run.report.event("root_attested", round=round_.round, verifier=root.verifier, holds=holds)
         return holds
 
     def _read(self, root: Root) -> bytes | None:

@@ -25,11 +25,11 @@ def attest_masks(context: Context, task: TaskId, round_number: RoundNumber, hash
     document.expect("encrypted", "There are no masks")
     dealer = None if document.encrypted is None else document.encrypted.dealer
     check_member(context, "dealer", context.get(Consortium).having("dealer"), [dealer])
-    current = get_round(context, task, round_number)
-    current.expect("aggregating")
+    round_ = get_round(context, task, round_number)
+    round_.expect("aggregating")
     if context.find(Masks, task, round_number) is not None:
         raise ContractError("ALREADY_ATTESTED", f"the masks of round {round_number} were attested before")
-    beside = revealing(current.accepted, document.minimum_accepted, context.list(OpenedSum, current.base))
+    beside = revealing(round_.accepted, document.minimum_accepted, context.list(OpenedSum, round_.base))
     if beside is not None:
         raise ContractError(
             OVERLAP,
@@ -37,14 +37,14 @@ def attest_masks(context: Context, task: TaskId, round_number: RoundNumber, hash
             f"{beside.task}",
             "Abort the round: the difference of the two sums would tell about few hospitals",
         )
-    attested = Masks(task=task, round=round_number, dealer=context.msp, accepted=current.accepted, hash=hash)
+    attested = Masks(task=task, round=round_number, dealer=context.msp, accepted=round_.accepted, hash=hash)
     context.put(attested)
     context.put(
         OpenedSum(
-            base=current.base,
+            base=round_.base,
             round=round_number,
             task=task,
-            accepted=current.accepted,
+            accepted=round_.accepted,
             minimum=document.minimum_accepted,
         )
     )

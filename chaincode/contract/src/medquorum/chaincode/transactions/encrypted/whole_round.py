@@ -29,16 +29,16 @@ def attest_round(context: Context, task: TaskId, round_number: RoundNumber, roun
     document.expect("encrypted", "Send VerifyRound")
     if not document.judges_rounds:
         raise ContractError("WRONG_RULE", "the rule judges single updates", "Send AttestVerdict")
-    current = get_round(context, task, round_number)
-    current.expect("verifying")
+    round_ = get_round(context, task, round_number)
+    round_.expect("verifying")
     attestations = [
-        attestation_of(context, document, current, hospital, result)
-        for hospital, result in _results(current, round_result).items()
+        attestation_of(context, document, round_, hospital, result)
+        for hospital, result in _results(round_, round_result).items()
     ]
     for attestation in attestations:
         check_undecided(context, task, round_number, attestation.hospital)
     # All verdicts or none: the accepted set is one prefix, judged at one time.
-    decided = all([both_found(context, document, current, attestation) for attestation in attestations])
+    decided = all([both_found(context, document, round_, attestation) for attestation in attestations])
     for attestation in attestations:
         context.put(attestation)
         if decided:
@@ -47,7 +47,7 @@ def attest_round(context: Context, task: TaskId, round_number: RoundNumber, roun
     return {attestation.hospital: attestation.plain() for attestation in attestations}
 
 
-def _results(current: Round, round_result: Any) -> dict[str, dict[str, Any]]:
+def _results(round_: Round, round_result: Any) -> dict[str, dict[str, Any]]:
     """Return each candidate's result with what the whole evaluation was bound to."""
     fields = {"results", "dataset", "transcript"}
     if (
@@ -57,11 +57,11 @@ def _results(current: Round, round_result: Any) -> dict[str, dict[str, Any]]:
     ):
         raise ContractError("BAD_ATTESTATION", f"the result is not {{{', '.join(sorted(fields))}}}")
     results = round_result["results"]
-    if sorted(results) != current.candidates or not all(isinstance(result, dict) for result in results.values()):
+    if sorted(results) != round_.candidates or not all(isinstance(result, dict) for result in results.values()):
         raise ContractError(
             "BAD_ATTESTATION",
             f"the results are for {', '.join(sorted(results)) or 'nobody'}",
-            f"Send one for each candidate: {', '.join(current.candidates)}",
+            f"Send one for each candidate: {', '.join(round_.candidates)}",
         )
     bound = {name: round_result[name] for name in ("dataset", "transcript")}
-    return {hospital: results[hospital] | bound for hospital in current.candidates}
+    return {hospital: results[hospital] | bound for hospital in round_.candidates}

@@ -58,9 +58,9 @@ class ModelPublisher:
         self._folder = folder
         self._report = report
 
-    def accuracy(self, current: Round, packed: bytes) -> Mapping[str, Any] | None:
+    def accuracy(self, round_: Round, packed: bytes) -> Mapping[str, Any] | None:
         """Return how a packed new model does, which is public: P0's part of the attestation, None at P1."""
-        _, counts = self._base(current.base)
+        _, counts = self._base(round_.base)
         if self._images is None or counts is None:
             return None
         model = modelformat.unpack(modelformat.parse(self._task.model), packed)
@@ -73,21 +73,21 @@ class ModelPublisher:
 
         ``task`` is the task as it is now: its nodes may be fewer than when the process started.
         """
-        current, agreed = status.round, final(task, list(status.aggregates.values()))
-        if current is None or agreed is None or agreed.keeps_base:
+        round_, agreed = status.round, final(task, list(status.aggregates.values()))
+        if round_ is None or agreed is None or agreed.keeps_base:
             return RESYNC_INTERVAL
         missing = [i for i in range(status.chunks) if i not in status.stored_chunks]
         if not missing or (index == 1 and waited < TAKEOVER):
             return TAKEOVER
-        chunks = modelformat.split((round_folder(self._folder, current.round) / "model.bin").read_bytes())
+        chunks = modelformat.split((round_folder(self._folder, round_.round) / "model.bin").read_bytes())
         document = {"chunks": [sha256(chunk).hexdigest() for chunk in chunks]}
 
         def put(index: int) -> None:
             name, stored = "PutAggregateChunk", modelformat.stored_form(chunks[index])
-            self._transactions.submit(name, self._task.task, current.round, index, document, chunk=stored)
+            self._transactions.submit(name, self._task.task, round_.round, index, document, chunk=stored)
 
         with (
-            self._report.phase("store", round=current.round, chunks=len(missing)),
+            self._report.phase("store", round=round_.round, chunks=len(missing)),
             ThreadPoolExecutor(PARALLEL) as pool,
         ):
             list(pool.map(put, missing))

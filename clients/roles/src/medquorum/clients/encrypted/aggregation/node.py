@@ -120,14 +120,14 @@ class Node:
             raise ShareError(f"a {header.kind} has another size", "Install the same release")
         if header.kind == "ready":
             return
-        current = self._aggregating(header)
+        round_ = self._aggregating(header)
         with self._guard:
-            fix_set(self._folder / "sums", current)
+            fix_set(self._folder / "sums", round_)
             if header.kind == "reshare":
-                sharing = self._inbox.new_sharing(current.round, header.nodes)
+                sharing = self._inbox.new_sharing(round_.round, header.nodes)
                 self._keep_reshare(sharing, sender, header, messages)
             else:
-                sharing = self._inbox.sharing(current.round, header.nodes)
+                sharing = self._inbox.sharing(round_.round, header.nodes)
                 if not self._complete(sharing):  # else a node alone could fill the disk, choice by choice
                     raise ShareError("both parties' re-shares for these nodes have not come yet", "Send it again")
                 sharing.keep(f"{sender}.sum", messages[0])
@@ -138,18 +138,18 @@ class Node:
         status = self._ledger.current_status(self._task.task)
         if status is None or status.round is None:
             return RESYNC_INTERVAL
-        current = status.round
-        prune_rounds(self._folder, current.round + 1 if ended(current) else current.round)
-        if ended(current):
-            return None if current.round >= self._task.rounds else RESYNC_INTERVAL
-        if current.state != "aggregating" or status.masks is None:
+        round_ = status.round
+        prune_rounds(self._folder, round_.round + 1 if ended(round_) else round_.round)
+        if ended(round_):
+            return None if round_.round >= self._task.rounds else RESYNC_INTERVAL
+        if round_.state != "aggregating" or status.masks is None:
             return RESYNC_INTERVAL
-        ready = [sharing for sharing in self._inbox.sharings(current.round) if self._complete(sharing)]
+        ready = [sharing for sharing in self._inbox.sharings(round_.round) if self._complete(sharing)]
         attested = self._ledger.msp in status.aggregates
         try:
             # Also after the own attestation: another node may still lack this one's sum.
-            left = [sharing for sharing in ready if not self._published(current, sharing, status.aggregates)]
-            if not attested and any(self._opened(current, status.masks, sharing) for sharing in ready):
+            left = [sharing for sharing in ready if not self._published(round_, sharing, status.aggregates)]
+            if not attested and any(self._opened(round_, status.masks, sharing) for sharing in ready):
                 return 0
         except ProtocolError as error:
             structlog.get_logger().warning("aggregation_waits", cause=str(error))
@@ -195,41 +195,41 @@ class Node:
 
     def _aggregating(self, header: Delivery) -> Round:
         """Read the round once the own peer has it where the sender sees it; check the accepted set."""
-        current: Round
+        round_: Round
 
         def has_caught_up() -> bool:
-            nonlocal current
-            current = self._round(header)
-            return current.state == "aggregating" or ended(current)
+            nonlocal round_
+            round_ = self._round(header)
+            return round_.state == "aggregating" or ended(round_)
 
         self._control.await_true(has_caught_up, PEER_LAG_TIMEOUT, POLL_INTERVAL)
-        if current.state != "aggregating":
-            raise ShareError(f"round {header.round} is {current.state} here", "Compare both peers' ledger heights")
-        if context_of(current, header.nodes).set != header.set:
+        if round_.state != "aggregating":
+            raise ShareError(f"round {header.round} is {round_.state} here", "Compare both peers' ledger heights")
+        if context_of(round_, header.nodes).set != header.set:
             raise ShareError(
                 f"this is not for the accepted set of round {header.round}", "Compare both peers' ledger heights"
             )
-        return current
+        return round_
 
     def _complete(self, sharing: Sharing) -> bool:
         return sharing.has("masked.vector", *(f"{party}.reshare" for party in self._task.verifiers))
 
-    def _opened(self, current: Round, masks: Masks, sharing: Sharing) -> bool:
+    def _opened(self, round_: Round, masks: Masks, sharing: Sharing) -> bool:
         """Attest what follows when all nodes' sums are there; return whether it did."""
         if not sharing.has(*(f"{node}.sum" for node in sharing.nodes)):
             return False
-        with self._report.phase("aggregation", round=current.round, nodes=list(sharing.nodes)):
+        with self._report.phase("aggregation", round=round_.round, nodes=list(sharing.nodes)):
             total = sum(
                 (np.frombuffer(sharing.read(f"{node}.sum"), dtype="<i8") for node in sharing.nodes),
                 np.zeros(self._task.length // 4, dtype=np.int64),
             )
-            result = self._result(current, masks, sharing, total)
-        self._attest(current, result)
+            result = self._result(round_, masks, sharing, total)
+        self._attest(round_, result)
         return True
 
-    def _sum(self, current: Round, sharing: Sharing) -> IntArray:
+    def _sum(self, round_: Round, sharing: Sharing) -> IntArray:
         """Add the re-shares of both parties."""
-        context, own = context_of(current, sharing.nodes), self._ledger.msp
+        context, own = context_of(round_, sharing.nodes), self._ledger.msp
         parameters = self._task.length // 4
         first, second = (
             open_reshare(context, party, own, sharing.read(f"{party}.reshare"), parameters)
@@ -237,18 +237,18 @@ class Node:
         )
         return first + second
 
-    def _published(self, current: Round, sharing: Sharing, attested: Container[str]) -> bool:
+    def _published(self, round_: Round, sharing: Sharing, attested: Container[str]) -> bool:
         """Send the own sum to the other nodes that may need it and have not got it yet; return whether all have it."""
         own = f"{self._ledger.msp}.sum"
-        note_opening(self._folder / "opened", current, self._task.minimum_accepted)
+        note_opening(self._folder / "opened", round_, self._task.minimum_accepted)
         if not sharing.has(own):
-            sharing.keep(own, self._sum(current, sharing).astype("<i8").tobytes())
+            sharing.keep(own, self._sum(round_, sharing).astype("<i8").tobytes())
         value = sharing.read(own)
         header = Delivery(
             kind="sum",
-            task=current.task,
-            round=current.round,
-            set=context_of(current, sharing.nodes).set,
+            task=round_.task,
+            round=round_.round,
+            set=context_of(round_, sharing.nodes).set,
             nodes=sharing.nodes,
         )
 
@@ -258,32 +258,32 @@ class Node:
             except MedquorumError as error:
                 structlog.get_logger().warning("sum_not_delivered", node=node, cause=str(error))
                 return False
-            self._sent.add((current.round, sharing.nodes, node))
+            self._sent.add((round_.round, sharing.nodes, node))
             return True
 
         others = [node for node in sharing.nodes if node != self._ledger.msp and node not in attested]
-        due = [node for node in others if (current.round, sharing.nodes, node) not in self._sent]
+        due = [node for node in others if (round_.round, sharing.nodes, node) not in self._sent]
         if not due:
             return True
         with ThreadPoolExecutor(len(due)) as pool:
             return all(list(pool.map(send, due)))
 
-    def _result(self, current: Round, masks: Masks, sharing: Sharing, total: IntArray) -> Mapping[str, Any]:
+    def _result(self, round_: Round, masks: Masks, sharing: Sharing, total: IntArray) -> Mapping[str, Any]:
         masked_hashes = [sharing.read(f"{party}.masked").decode() for party in opening_parties(self._task)]
-        mismatch = mismatch_of(masks, masked_hashes, sharing.read("masked.vector"), self._salt(current.round), total)
+        mismatch = mismatch_of(masks, masked_hashes, sharing.read("masked.vector"), self._salt(round_.round), total)
         if mismatch is not None:
-            return {"model": current.base, "mismatch": mismatch}
-        packed = next_packed(self._task, self._base(current.base), total, len(current.accepted))
-        accuracy = self._accuracy(current, packed)
-        place = round_folder(self._folder, current.round) / "model.bin"
+            return {"model": round_.base, "mismatch": mismatch}
+        packed = next_packed(self._task, self._base(round_.base), total, len(round_.accepted))
+        accuracy = self._accuracy(round_, packed)
+        place = round_folder(self._folder, round_.round) / "model.bin"
         make_private_folder(place.parent)
         write_durably(place, packed)
         return {"model": model_name(self._task, packed)} | ({} if accuracy is None else {"accuracy": accuracy})
 
-    def _attest(self, current: Round, result: Mapping[str, Any]) -> None:
+    def _attest(self, round_: Round, result: Mapping[str, Any]) -> None:
         try:
-            self._transactions.submit("AttestAggregate", self._task.task, current.round, result)
+            self._transactions.submit("AttestAggregate", self._task.task, round_.round, result)
         except ContractError as error:
             if error.code not in ("ALREADY_ATTESTED", "ROUND_STATE"):
                 raise
-        self._report.event("model_attested", round=current.round, **result)
+        self._report.event("model_attested", round=round_.round, **result)

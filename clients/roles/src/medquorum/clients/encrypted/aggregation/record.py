@@ -19,7 +19,7 @@ from medquorum.verifier.binding.resharing import AggregationContext
 __all__ = ["context_of", "fix_set", "note_opening", "opening_parties"]
 
 
-def fix_set(folder: Path, current: Round) -> None:
+def fix_set(folder: Path, round_: Round) -> None:
     """Write down the set whose sum is about to be opened, before anything of it leaves this process.
 
     One file a round, kept for ever: what else is kept of a round goes when it has ended.
@@ -29,22 +29,20 @@ def fix_set(folder: Path, current: Round) -> None:
     MaterialError
         The sum of another set of this round was opened: the difference of the two would be somebody's update.
     """
-    wanted = canonical.encode(
-        {"base": current.base, "accepted": [[h, current.commitments[h]] for h in current.accepted]}
-    )
-    place = folder / f"{current.round:06d}.json"
+    wanted = canonical.encode({"base": round_.base, "accepted": [[h, round_.commitments[h]] for h in round_.accepted]})
+    place = folder / f"{round_.round:06d}.json"
     if not place.exists():
         make_private_folder(place.parent)
         write_durably(place, wanted)
     elif place.read_bytes() != wanted:
         raise MaterialError(
-            f"the sum of {len(json.loads(place.read_bytes())['accepted'])} other updates of round {current.round} "
+            f"the sum of {len(json.loads(place.read_bytes())['accepted'])} other updates of round {round_.round} "
             "may have been opened before",
             "Abort the round: opening a second sum would reveal an update",
         )
 
 
-def note_opening(folder: Path, current: Round, minimum: int) -> None:
+def note_opening(folder: Path, round_: Round, minimum: int) -> None:
     """Write down that a round's sum is being opened, before this node's part of it leaves; kept for ever.
 
     The ledger holds the same rule; a node does not open a sum that tells about few hospitals on the ledger's word.
@@ -54,19 +52,19 @@ def note_opening(folder: Path, current: Round, minimum: int) -> None:
     MaterialError
         The sum of a set too much like this one was opened on the same base.
     """
-    place = folder / f"{current.round:06d}.json"
+    place = folder / f"{round_.round:06d}.json"
     if place.exists():
         return
     opened = (OpenedSum.decode(one.read_bytes()) for one in sorted(folder.glob("*.json")))
-    beside = revealing(current.accepted, minimum, [one for one in opened if one.base == current.base])
+    beside = revealing(round_.accepted, minimum, [one for one in opened if one.base == round_.base])
     if beside is not None:
         raise MaterialError(
-            f"the sum of {len(beside.accepted)} other updates on the base of round {current.round} was opened in round "
+            f"the sum of {len(beside.accepted)} other updates on the base of round {round_.round} was opened in round "
             f"{beside.round}",
             "Abort the round: the difference of the two sums would tell about few hospitals",
         )
     opening = OpenedSum(
-        base=current.base, round=current.round, task=current.task, accepted=current.accepted, minimum=minimum
+        base=round_.base, round=round_.round, task=round_.task, accepted=round_.accepted, minimum=minimum
     )
     make_private_folder(folder)
     write_durably(place, opening.encode())
@@ -79,7 +77,7 @@ def opening_parties(task: Task) -> list[str]:
     return task.encrypted.parties[:1] if task.encrypted.semi_honest else task.encrypted.parties
 
 
-def context_of(current: Round, nodes: Sequence[str]) -> AggregationContext:
+def context_of(round_: Round, nodes: Sequence[str]) -> AggregationContext:
     """Return what re-shares of a round belong to, among these nodes."""
-    updates = [(hospital, current.commitments[hospital]) for hospital in current.accepted]
-    return AggregationContext(current.task, current.round, current.base, updates, sorted(nodes))
+    updates = [(hospital, round_.commitments[hospital]) for hospital in round_.accepted]
+    return AggregationContext(round_.task, round_.round, round_.base, updates, sorted(nodes))

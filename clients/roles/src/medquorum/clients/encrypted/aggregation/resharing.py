@@ -81,12 +81,12 @@ class Resharer:
 
     def due(self, status: RoundStatus) -> bool:
         """Return whether the nodes are still to be given their re-shares, or some node seems to be gone."""
-        current = status.round
-        if current is None or current.state != "aggregating":
+        round_ = status.round
+        if round_ is None or round_.state != "aggregating":
             return False
         if final(self._ledger.task(self._task.task), list(status.aggregates.values())) is not None:
             return False  # only the agreed model is left to store, which needs nobody
-        if self._done[0] != current.round:
+        if self._done[0] != round_.round:
             return True
         silent = {*self._done[1]} - status.aggregates.keys()
         return status.masks is not None and bool(silent) and time.monotonic() - self._since > SILENT_NODE_TIMEOUT
@@ -101,20 +101,20 @@ class Resharer:
         MaterialError
             The sum of another set of this round may have been opened.
         """
-        current = status.round
-        if current is None:
+        round_ = status.round
+        if round_ is None:
             raise ProtocolError("there is no round to aggregate in")
-        fix_set(self._folder / "sums", current)
-        chosen = self._chosen(transport, current)
-        if self._done != (current.round, chosen):
-            with self._report.phase("resharing", round=current.round, nodes=list(chosen)):
-                self._give(status, current, chosen)
-        self._done, self._since = (current.round, chosen), time.monotonic()
+        fix_set(self._folder / "sums", round_)
+        chosen = self._chosen(transport, round_)
+        if self._done != (round_.round, chosen):
+            with self._report.phase("resharing", round=round_.round, nodes=list(chosen)):
+                self._give(status, round_, chosen)
+        self._done, self._since = (round_.round, chosen), time.monotonic()
 
-    def _chosen(self, transport: Transport, current: Round) -> tuple[str, ...]:
+    def _chosen(self, transport: Transport, round_: Round) -> tuple[str, ...]:
         """Agree with the other party on the set, and on the nodes that are there."""
-        whole = context_of(current, task_nodes(self._ledger, self._task.task))
-        own = _Reached(set=whole.set, nodes=tuple(self._reached(current)))
+        whole = context_of(round_, task_nodes(self._ledger, self._task.task))
+        own = _Reached(set=whole.set, nodes=tuple(self._reached(round_)))
         other = _Reached.decode(transport.exchange(own.encode()))
         if other.set != own.set:
             raise ProtocolError("the parties mean different accepted sets", "Compare both peers' ledger heights")
@@ -124,13 +124,13 @@ class Resharer:
             raise ProtocolError(f"too few aggregation nodes are there: {missing} cannot be reached", "Start them")
         return chosen
 
-    def _reached(self, current: Round) -> list[str]:
+    def _reached(self, round_: Round) -> list[str]:
         """Return the nodes that answer; one that was expelled cannot attest, whether it answers or not."""
         known = active_nodes(self._ledger, self._task.task)
 
         def there(node: str) -> bool:
             try:
-                self._send(node, self._header("ready", current, known), [])
+                self._send(node, self._header("ready", round_, known), [])
             except ProtocolError:
                 return False
             return True
@@ -138,16 +138,14 @@ class Resharer:
         with ThreadPoolExecutor(len(known)) as pool:
             return [node for node, reachable in zip(known, pool.map(there, known), strict=True) if reachable]
 
-    def _give(self, status: RoundStatus, current: Round, chosen: Sequence[str]) -> None:
+    def _give(self, status: RoundStatus, round_: Round, chosen: Sequence[str]) -> None:
         parameters = self._task.length // 4
-        header = self._header("reshare", current, chosen)
+        header = self._header("reshare", round_, chosen)
         masked = b""
         if self._ledger.msp in opening_parties(self._task):
-            masked = masked_sum(self._folder, current.round, current.accepted, parameters)
+            masked = masked_sum(self._folder, round_.round, round_.accepted, parameters)
             header = header.model_copy(update={"masked": masked_hash(masked)})
-        given = reshares(
-            context_of(current, chosen), self._ledger.msp, self._secret(current), self._sum(status, current)
-        )
+        given = reshares(context_of(round_, chosen), self._ledger.msp, self._secret(round_), self._sum(status, round_))
         knowing = opening_parties(self._task)
 
         def give(node: str) -> None:
@@ -158,30 +156,30 @@ class Resharer:
         with ThreadPoolExecutor(len(chosen)) as pool:
             list(pool.map(give, chosen))
 
-    def _sum(self, status: RoundStatus, current: Round) -> IntArray:
+    def _sum(self, status: RoundStatus, round_: Round) -> IntArray:
         total: IntArray = np.zeros(self._task.length // 4, dtype=np.int64)
-        for hospital in current.accepted:
+        for hospital in round_.accepted:
             share = self._shares.wait(status, hospital, 0)
             if share is None:
                 raise ProtocolError(f"the share of {hospital} is gone", "Abort the round: its sum cannot be opened")
             total += share
         return total
 
-    def _secret(self, current: Round) -> bytes:
+    def _secret(self, round_: Round) -> bytes:
         """Return what the round's re-shares follow from, the same after a restart."""
-        place = round_folder(self._folder, current.round) / "reshare.secret"
+        place = round_folder(self._folder, round_.round) / "reshare.secret"
         if not place.exists():
             make_private_folder(place.parent)
             write_durably(place, new_seed())
         return place.read_bytes()
 
-    def _header(self, kind: str, current: Round, chosen: Sequence[str]) -> Delivery:
+    def _header(self, kind: str, round_: Round, chosen: Sequence[str]) -> Delivery:
         return Delivery.model_validate(
             {
                 "kind": kind,
-                "task": current.task,
-                "round": current.round,
-                "set": context_of(current, chosen).set,
+                "task": round_.task,
+                "round": round_.round,
+                "set": context_of(round_, chosen).set,
                 "nodes": tuple(sorted(chosen)),
             }
         )

@@ -169,10 +169,10 @@ class _PartyProcess:
         address, task = self.settings.services[self.other], self.run.task.task
         return has_share(self.credentials, address, self.other, task, round_number, hospital, CONNECT_TIMEOUT)
 
-    def _accuracy(self, current: Round, packed: bytes) -> Mapping[str, Any] | None:
+    def _accuracy(self, round_: Round, packed: bytes) -> Mapping[str, Any] | None:
         if self.missing is not None:  # the node waits: P0 has to say how the model does
             raise ProtocolError(self.missing.cause, self.missing.remedy)
-        return self.publisher.accuracy(current, packed)
+        return self.publisher.accuracy(round_, packed)
 
     def _send(self, receiver: str, header: Delivery, messages: Sequence[bytes]) -> None:
         if receiver == self.run.msp:

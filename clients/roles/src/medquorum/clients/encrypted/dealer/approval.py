@@ -55,17 +55,17 @@ class Approval:
         if (updates and not self._task.judges_rounds) or (not updates and len(hospitals) > 1):
             raise self._refusal()
         status = self._status(request.round)
-        current = status.round
-        if current is None or current.state == "open":
+        round_ = status.round
+        if round_ is None or round_.state == "open":
             raise ProtocolError(f"round {request.round} is open here", "Ask again: the dealer's peer may lag behind")
-        if current.state != "verifying" or any(current.commitments.get(h) != c for h, c in request.updates):
+        if round_.state != "verifying" or any(round_.commitments.get(h) != c for h, c in request.updates):
             raise self._refusal()
         if updates:
             commitment = sha256(canonical.encode([list(one) for one in request.updates])).hexdigest()
-            self._seeds.bind(self._context(current, request.hospital), commitment, None)
+            self._seeds.bind(self._context(round_, request.hospital), commitment, None)
         else:
             update = status.updates[request.hospital]
-            self._seeds.bind(self._context(current, request.hospital), update.commitment, update.nonce or "")
+            self._seeds.bind(self._context(round_, request.hospital), update.commitment, update.nonce or "")
 
     def nonce(self, hospital: str, task: str, round_number: int, base: str) -> str:
         """Return the nonce for the update that a hospital is about to submit.
@@ -77,8 +77,8 @@ class Approval:
         """
         if task != self._task.task:
             raise ProtocolError(f"this is not the dealer of a task {task}", "Check the task and the address")
-        current = self._status(round_number).round
-        if current is None or current.state != "open" or current.base != base:
+        round_ = self._status(round_number).round
+        if round_ is None or round_.state != "open" or round_.base != base:
             raise ProtocolError(f"round {round_number} is not open on {base} here", "Ask again, or train again")
         try:
             expected = self._ledger.task(task).taking_part(round_number)
@@ -86,10 +86,10 @@ class Approval:
             raise ProtocolError(*outward(error)) from error
         if hospital not in expected:
             raise ProtocolError(f"{hospital} takes no part in round {round_number} of {task}", "Join the task first")
-        return self._seeds.nonce(self._context(current, hospital))
+        return self._seeds.nonce(self._context(round_, hospital))
 
-    def _context(self, current: Round, hospital: str) -> MaskContext:
-        return MaskContext(self._channel, self._task.fixed_hash, current.round, current.base, hospital)
+    def _context(self, round_: Round, hospital: str) -> MaskContext:
+        return MaskContext(self._channel, self._task.fixed_hash, round_.round, round_.base, hospital)
 
     def _status(self, round_number: int) -> RoundStatus:
         try:

@@ -38,12 +38,12 @@ class MaskAttestor:
         status = self._ledger.current_status(self._task.task)
         if status is None or status.round is None:
             return RESYNC_INTERVAL
-        current = status.round
-        self._seeds.prune(current.round + 1 if ended(current) else current.round)
-        if ended(current):
-            return None if current.round >= self._task.rounds else RESYNC_INTERVAL
-        if current.state == "aggregating" and status.masks is None and self._gone != current.round:
-            self._attest(current.round, current.accepted)
+        round_ = status.round
+        self._seeds.prune(round_.round + 1 if ended(round_) else round_.round)
+        if ended(round_):
+            return None if round_.round >= self._task.rounds else RESYNC_INTERVAL
+        if round_.state == "aggregating" and status.masks is None and self._gone != round_.round:
+            self._attest(round_.round, round_.accepted)
         return RESYNC_INTERVAL
 
     def salt(self, node: str, task: str, round_number: int) -> bytes:

@@ -101,46 +101,46 @@ class Party:
         status = self._ledger.current_status(self._task.task)
         if status is None or status.round is None:
             return RESYNC_INTERVAL
-        current = status.round
-        self._remember(current)
-        if ended(current):
-            if current.round >= self._task.rounds:
+        round_ = status.round
+        self._remember(round_)
+        if ended(round_):
+            if round_.round >= self._task.rounds:
                 self._report.event("finished", task=self._task.task)
                 return None
             return RESYNC_INTERVAL
-        if self._sessions is not None and current.state == "verifying":
-            self._sessions.serve(status, current.round, self._due(status, current), self._time_left)
+        if self._sessions is not None and round_.state == "verifying":
+            self._sessions.serve(status, round_.round, self._due(status, round_), self._time_left)
             return RESYNC_INTERVAL
-        if self._something_to_compute(status, current):
-            return self._control.unless_stopped(lambda: self._meet(current.round))
-        if current.state != "aggregating":
+        if self._something_to_compute(status, round_):
+            return self._control.unless_stopped(lambda: self._meet(round_.round))
+        if round_.state != "aggregating":
             return RESYNC_INTERVAL
         return self._publisher.store(self._ledger.task(self._task.task), status, self._index, self._waited())
 
-    def _remember(self, current: Round) -> None:
+    def _remember(self, round_: Round) -> None:
         """Note a new state of the rounds; at every look remove what was kept of those that ended, late writes too."""
-        if self._seen[:2] != (current.round, current.state):
-            self._seen = (current.round, current.state, time.monotonic())
-            structlog.contextvars.bind_contextvars(round=current.round)
-            if self._missing is not None and current.state == "verifying":
+        if self._seen[:2] != (round_.round, round_.state):
+            self._seen = (round_.round, round_.state, time.monotonic())
+            structlog.contextvars.bind_contextvars(round=round_.round)
+            if self._missing is not None and round_.state == "verifying":
                 cause, remedy = self._missing.cause, self._missing.remedy
-                self._report.event("dataset_missing", round=current.round, cause=cause, remedy=remedy)
+                self._report.event("dataset_missing", round=round_.round, cause=cause, remedy=remedy)
             if self._sessions is not None:
                 self._sessions.close()
-        before = current.round + 1 if ended(current) else current.round
+        before = round_.round + 1 if ended(round_) else round_.round
         self._shares.prune(before)
         self._verification.prune(before)
 
     def _waited(self) -> float:
         return time.monotonic() - self._seen[2]
 
-    def _something_to_compute(self, status: RoundStatus, current: Round) -> bool:
+    def _something_to_compute(self, status: RoundStatus, round_: Round) -> bool:
         """Return whether the other party is needed: P0 serves as long as P1 may ask."""
-        if current.state == "verifying":
-            return not settings_of(self._task).semi_honest and bool(self._due(status, current))
+        if round_.state == "verifying":
+            return not settings_of(self._task).semi_honest and bool(self._due(status, round_))
         return self._resharer.due(status)
 
-    def _due(self, status: RoundStatus, current: Round) -> list[str]:
+    def _due(self, status: RoundStatus, round_: Round) -> list[str]:
         """Return the candidates to verify, those first whose share has come: one that never comes holds nobody up.
 
         Where both have attested, they differ, and nothing is left to do. Where P1 alone has, P0 may have lost its
@@ -149,12 +149,12 @@ class Party:
         parties = 1 if self._index == 1 and self._waited() < AGREEMENT_TIMEOUT else 2
         own = self._ledger.msp
         due: list[str] = []
-        for hospital in current.candidates:
+        for hospital in round_.candidates:
             attested = status.attestations.get(hospital, {})
             done = own in attested and len(attested) >= parties
             if hospital not in status.verdicts and not done:
                 due.append(hospital)
-        return sorted(due, key=lambda hospital: (not self._shares.holds(current.round, hospital), hospital))
+        return sorted(due, key=lambda hospital: (not self._shares.holds(round_.round, hospital), hospital))
 
     def _meet(self, round_number: int) -> float:
         """Work with the other party for as long as it goes well."""

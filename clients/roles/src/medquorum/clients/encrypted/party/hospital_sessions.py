@@ -145,10 +145,10 @@ class HospitalSessions:
                 attempt.thread.join(JOIN_TIMEOUT)
         self._serving.clear()
 
-    def _attest(self, current: int) -> None:
+    def _attest(self, round_number: int) -> None:
         results = [self._found.get() for _ in range(self._found.qsize())]
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(lambda one: self._attestor.attest(*one), (one for one in results if one[0] == current)))
+            list(pool.map(lambda one: self._attestor.attest(*one), (one for one in results if one[0] == round_number)))
 
     def _run(
         self, attempt: _Serving, status: RoundStatus, round_number: int, hospital: str, timeout: Callable[[], float]

@@ -214,14 +214,14 @@ class HospitalTask:
 
     def _latest(self) -> int:
         """Return the last round that has ended, 0 before the first."""
-        current = self._session.ledger.current_round(self.name)
-        return 0 if current is None else current.round - (not ended(current))
+        round_ = self._session.ledger.current_round(self.name)
+        return 0 if round_ is None else round_.round - (not ended(round_))
 
-    def _base(self, current: Round) -> CheckedModel:
+    def _base(self, round_: Round) -> CheckedModel:
         """Return the checked model a round starts from."""
         ledger = self._session.ledger
-        check_round(ledger, ledger.task(self.name), current)
-        return CheckedModel(self._task, current.base, current.round - 1, fetch_model(ledger, self._task, current.base))
+        check_round(ledger, ledger.task(self.name), round_)
+        return CheckedModel(self._task, round_.base, round_.round - 1, fetch_model(ledger, self._task, round_.base))
 
     def _awaited(self, timeout: float | None, condition: Callable[[Action], bool]) -> Action:
         """Wait until the hospital's next action is such a one, or the task has ended; errors as of ``take_steps``."""
@@ -238,9 +238,9 @@ class HospitalTask:
         take_steps(self._session, self._task, LoopControl(), look, timeout)
         return found[0]
 
-    def _proven(self, number: int | None, proof: Proof) -> CheckedModel:
+    def _proven(self, round_number: int | None, proof: Proof) -> CheckedModel:
         chain, root = proof.begin(self._session)
-        found = fetch_proven(chain, self._session.ledger, self._task, number, root)
+        found = fetch_proven(chain, self._session.ledger, self._task, round_number, root)
         return CheckedModel(self._task, found.model, found.round, found.packed)
 
 
