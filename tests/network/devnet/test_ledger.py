@@ -257,7 +257,7 @@ def test_blocks_without_their_state_are_applied_again(
     simulator = hand_made.simulator()
     simulator.put(CHAINCODE, "ab", "secret", b"private")
     private = hand_made.transaction(written(simulator))
-    monkeypatch.setattr(hand_made.ledger.transient, "forget", lambda *_: None)
+    monkeypatch.setattr(hand_made.ledger.transient, "prune", lambda *_: None)
     hand_made.put({"k": "2", "gone": "1"})
     hand_made.commit(private, append(hand_made, "k", "!"), append(hand_made, "k", "?"))
     hand_made.put({"gone": ""})
