@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from medquorum.clients.admin.dataset import verification_set
+from medquorum.clients.admin.tasks import usual_tolerance
 from medquorum.clients.attacks.behaviour import Adversary
 from medquorum.clients.attacks.occasion import Behaviour, Occasion, honest
 from medquorum.clients.data.images import Images
@@ -128,7 +129,7 @@ class Simulation:
             if weights is not None:
                 base = self._weighed(base, updates, weights) if any(weights.values()) else base
             elif len(accepted) >= self._options.minimum_accepted:
-                base = self._mixed(base, [updates[name] for name in sorted(accepted)])
+                base = self._kept(base, self._mixed(base, [updates[name] for name in sorted(accepted)]))
             found.append(self._accuracy(base))
         return {"accuracy": found, "final_accuracy": found[-1], "model_hash": self._hash(base)} | counts
 
@@ -237,6 +238,14 @@ class Simulation:
 
     def _weighed(self, base: bytes, updates: Mapping[str, bytes], weights: Mapping[str, int]) -> bytes:
         return modelformat.pack(self._description, self._combination(base, updates, weights).rounded())
+
+    def _kept(self, base: bytes, mixed: bytes) -> bytes:
+        """Return the new model, or the base where the ledger would call the new one worse."""
+        tolerance = 1000 if self._reference else usual_tolerance(self._options.rule_document)
+        if tolerance == 1000:
+            return mixed
+        before, after = self._count_correct(base), self._count_correct(mixed)
+        return base if 1000 * (before.correct - after.correct) > tolerance * before.total else mixed
 
     def _hash(self, packed: bytes) -> str:
         layout = modelformat.layout_hash(self._description)

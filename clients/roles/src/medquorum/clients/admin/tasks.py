@@ -16,13 +16,21 @@ from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.encrypted import LEAST_IN_A_SUM
 from medquorum.core.fixedpoint import FRACTION_BITS
 
-__all__ = ["LARGEST_PUBLIC", "store_model", "task_document"]
+__all__ = ["LARGEST_PUBLIC", "store_model", "task_document", "usual_tolerance"]
 
 LARGEST_PUBLIC = modelformat.CHUNK_BYTES
 """Bytes of the largest model that is kept in public state, where orderers see it too."""
 NEVER_WORSE, ANY = 20, 1000
 PARALLEL = {"public": 5, "private": 2}
 """Chunks under way: measured on two cores, where four private ones are slower by an eighth."""
+
+
+def usual_tolerance(rule: Mapping[str, Any]) -> int:
+    """Return the thousandths of the set by which a new model may be worse, where a task does not say.
+
+    Without a rule there is nothing that a worse model would contradict; ``direction`` has a measure of its own.
+    """
+    return ANY if rule.get("name") in ("none", "direction") else NEVER_WORSE
 
 
 def task_document(
@@ -55,8 +63,7 @@ def task_document(
         "hospitals": consortium.having("hospital"),
         "quorum": consortium.quorum,
         "minimum_accepted": LEAST_IN_A_SUM if encrypted else 1,
-        # Without a rule there is nothing a worse model would contradict.
-        "model_tolerance": ANY if rule.get("name") == "none" else NEVER_WORSE,
+        "model_tolerance": usual_tolerance(rule),
         "verification": "plain",
         "model_store": "public" if len(packed) <= LARGEST_PUBLIC else "private",
         "keep_updates": False,
