@@ -72,18 +72,18 @@ def verification_set(images: Images, classes: int | None = None) -> Verification
 def warnings(verification: VerificationSet) -> list[str]:
     """Return what is to be told of a set before a task names it: missing and uneven classes, three channels."""
     missing = [str(label) for label, count in enumerate(_counts(verification)) if not count]
-    found = []
+    messages = []
     if missing:
-        found.append(f"no image of class {', '.join(missing)}: no verdict will notice what an update does to it")
+        messages.append(f"no image of class {', '.join(missing)}: no verdict will notice what an update does to it")
     counts = [count for count in _counts(verification) if count]
     if max(counts) > UNEVEN * min(counts):
-        found.append(
+        messages.append(
             f"the largest class has {max(counts)} images, the smallest {min(counts)}: a rule that counts correct "
             "images rewards whoever says the largest; --balance keeps as many of each"
         )
     if verification.images.ndim == 4:
-        found.append(THREE_CHANNELS)
-    return found
+        messages.append(THREE_CHANNELS)
+    return messages
 
 
 def describe(verification: VerificationSet) -> dict[str, Any]:

@@ -154,8 +154,8 @@ def show_hospital(
     """Show a hospital's outcome and quality in every round."""
     rows = []
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        for found in AuditorConnection(session).history(task, hospital):
-            rows.append({name: getattr(found, name) for name in ("round", "outcome", "reason", "quality")})
+        for summary in AuditorConnection(session).history(task, hospital):
+            rows.append({name: getattr(summary, name) for name in ("round", "outcome", "reason", "quality")})
     _show(rows, f"{hospital} in {task}", as_json=as_json)
 
 

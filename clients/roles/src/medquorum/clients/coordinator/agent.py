@@ -184,7 +184,7 @@ class Coordinator:
         elif ended(round_):
             told = [a.counts or (a.accuracy and a.accuracy.counts) for a in status.aggregates.values()]
             told += [] if status.conclusion is None else [status.conclusion.counts]
-            counts = next((one.model_dump() for one in told if one is not None), None)
+            counts = next((measured.model_dump() for measured in told if measured is not None), None)
             self._report.event(
                 "round_closed" if round_.state == "closed" else "round_aborted",
                 **fields,

@@ -71,7 +71,11 @@ def fetch_proven(chain: Chain, ledger: Ledger, task: Task, round_number: int | N
     made = next((round_.round for round_ in rounds if result_of(round_) != round_.base), 0)
     if made:
         status = ledger.status(task.task, made)
-        claims += [Claim("attestation", one) for one in status.aggregates.values() if one.model == model]
+        claims += [
+            Claim("attestation", attestation)
+            for attestation in status.aggregates.values()
+            if attestation.model == model
+        ]
         if status.conclusion is not None:
             claims.append(Claim("attestation", status.conclusion, required(task, 0)))
     if claims:
@@ -109,12 +113,12 @@ def _back_to_maker(ledger: Ledger, task: Task, round_number: int | None) -> list
         return []
     if round_number is not None and round_.round != round_number:
         raise CheckFailed(f"asked for round {round_number}, the peer gave {round_.round}", _REMEDY, check="round")
-    found = [round_]
+    rounds = [round_]
     check_round(ledger, task, round_)
-    while result_of(found[-1]) == found[-1].base and found[-1].round > 1:
-        found.append(ledger.round(task.task, found[-1].round - 1))
-        check_round(ledger, task, found[-1])
-    return found
+    while result_of(rounds[-1]) == rounds[-1].base and rounds[-1].round > 1:
+        rounds.append(ledger.round(task.task, rounds[-1].round - 1))
+        check_round(ledger, task, rounds[-1])
+    return rounds
 
 
 def _check_manifest(ledger: Ledger, task: Task, manifest: Model) -> None:

@@ -101,11 +101,11 @@ class OwnTraining:
         load_into(module, self._description, packed)
         try:
             with torch.no_grad():
-                found = self._plan.evaluate(module.eval())
+                metrics = self._plan.evaluate(module.eval())
         except Exception as error:
             self._report.event("evaluation_failed", error=type(error).__name__, cause=str(error))
             return {}
-        return dict(found) if isinstance(found, Mapping) else {"accuracy": float(found)}
+        return dict(metrics) if isinstance(metrics, Mapping) else {"accuracy": float(metrics)}
 
     def oldest_needed(self, round_number: int) -> int:
         """Return the round before: its verdict may still be untold."""

@@ -46,14 +46,14 @@ def layers_of_graph(graph: Graph) -> list[Layer]:
 
 def _needed(result: Operation) -> set[int]:
     """Return the ids of the operations a result depends on, its own included."""
-    found: set[int] = set()
+    needed: set[int] = set()
     ahead = [result]
     while ahead:
         operation = ahead.pop()
-        if id(operation) not in found:
-            found.add(id(operation))
+        if id(operation) not in needed:
+            needed.add(id(operation))
             ahead += operation.before
-    return found
+    return needed
 
 
 class _Reader:
@@ -75,7 +75,7 @@ class _Reader:
 
     def chain(self, end: Operation, start: Operation) -> list[Layer]:
         """Return the layers from one value to another that it comes from by single values and residuals."""
-        found: list[Layer] = []
+        chained: list[Layer] = []
         operation = end
         while operation is not start:
             if not _is_sum(operation):
@@ -85,8 +85,8 @@ class _Reader:
                 if fork is None:
                     return []
                 operation = fork
-            found = [*layers, *found]
-        return found
+            chained = [*layers, *chained]
+        return chained
 
     def _residual(self, operation: Operation) -> tuple[list[Layer], Operation | None]:
         first, second = operation.before

@@ -129,10 +129,10 @@ def _compare(module: nn.Module, document: ModelDocument, images: Images | None, 
 
 
 def _only(value: float | Sequence[float], what: str) -> float:
-    found = {float(item) for item in (value if isinstance(value, Sequence) else (value,))}
-    if len(found) != 1:
+    values = {float(item) for item in (value if isinstance(value, Sequence) else (value,))}
+    if len(values) != 1:
         raise ModelError(
-            f"the channels have {len(found)} values of the {what}",
+            f"the channels have {len(values)} values of the {what}",
             "Format version 1 has one table for all channels: use one mean and one deviation, and fine-tune",
         )
-    return found.pop()
+    return values.pop()

@@ -93,8 +93,8 @@ class ModelDocument(dict[str, Any]):
             The file cannot be read, or is no description.
         """
         try:
-            found = cls(json.loads(Path(path).read_text()))
+            document = cls(json.loads(Path(path).read_text()))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise ModelError(f"{path} is no model description: {error}", "Write it with ModelDocument.save") from error
-        modelformat.parse(dict(found))
-        return found
+        modelformat.parse(dict(document))
+        return document

@@ -55,10 +55,12 @@ class Operation:
     @property
     def before(self) -> list[Operation]:
         """The operations whose results it takes."""
-        found: list[Operation] = []
+        operations: list[Operation] = []
         for value in self.given.values():
-            found += [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Operation)]
-        return found
+            operations += [
+                item for item in (value if isinstance(value, list) else [value]) if isinstance(item, Operation)
+            ]
+        return operations
 
     def __str__(self) -> str:
         place = f" ({self.source})" if self.source else ""
@@ -141,8 +143,8 @@ def _operation(node: fx.Node, made: dict[fx.Node, Any]) -> Operation:
     given = {}
     for index, argument in enumerate(schema.arguments):
         default = argument.default_value if argument.has_default_value() else None
-        found = node.args[index] if index < len(node.args) else node.kwargs.get(argument.name, default)
-        given[argument.name] = _value(found, made)
+        passed = node.args[index] if index < len(node.args) else node.kwargs.get(argument.name, default)
+        given[argument.name] = _value(passed, made)
     return Operation(str(schema.name).removeprefix("aten::").rstrip("_"), layer, _source(node), given, shape)
 
 

@@ -72,15 +72,15 @@ def _conv(operation: Operation) -> list[Layer]:
         raise Unsupported(f"dilation {given['dilation']}", _LATER)
     name = _layer_name(weight)
     outputs, inputs, *kernel = weight.shape
-    layer = {"op": "conv", "name": name, "in": inputs, "out": outputs, "kernel": _one(kernel, "kernel")}
-    stride, padding = _one(given["stride"], "stride"), given["padding"]
+    layer = {"op": "conv", "name": name, "in": inputs, "out": outputs, "kernel": _side(kernel, "kernel")}
+    stride, padding = _side(given["stride"], "stride"), given["padding"]
     if padding == "valid":
         padding = 0
     elif padding == "same":
         if layer["kernel"] % 2 == 0:
             raise Unsupported("padding 'same' of an even kernel pads one side more", "Use an odd kernel")
         padding = layer["kernel"] // 2
-    return [layer | {"stride": stride, "padding": _one(padding, "padding"), "bias": given["bias"] is not None}]
+    return [layer | {"stride": stride, "padding": _side(padding, "padding"), "bias": given["bias"] is not None}]
 
 
 def _dense(operation: Operation) -> list[Layer]:
@@ -113,17 +113,17 @@ def _maxpool(operation: Operation) -> list[Layer]:
     given = operation.given
     if given["ceil_mode"] or set(_pair(given["dilation"])) != {1}:
         raise Unsupported("pools with ceil_mode or dilation", _POOLS)
-    kernel = _one(given["kernel_size"], "window")
-    stride = _one(given["stride"] or [kernel], "stride")
-    return [{"op": "maxpool", "kernel": kernel, "stride": stride, "padding": _one(given["padding"], "padding")}]
+    kernel = _side(given["kernel_size"], "window")
+    stride = _side(given["stride"] or [kernel], "stride")
+    return [{"op": "maxpool", "kernel": kernel, "stride": stride, "padding": _side(given["padding"], "padding")}]
 
 
 def _avgpool(operation: Operation) -> list[Layer]:
     given = operation.given
     if given["ceil_mode"] or given["divisor_override"] is not None or any(_pair(given["padding"])):
         raise Unsupported("averages with padding, ceil_mode or a divisor", _POOLS)
-    kernel = _one(given["kernel_size"], "window")
-    return [{"op": "avgpool", "kernel": kernel, "stride": _one(given["stride"] or [kernel], "stride")}]
+    kernel = _side(given["kernel_size"], "window")
+    return [{"op": "avgpool", "kernel": kernel, "stride": _side(given["stride"] or [kernel], "stride")}]
 
 
 def _adaptive(operation: Operation) -> list[Layer]:
@@ -134,7 +134,7 @@ def _adaptive(operation: Operation) -> list[Layer]:
         return []
     if any(old % new for old, new in zip(before, after, strict=True)):
         raise Unsupported(f"averages {before} places to {after}, which does not divide", _POOLS)
-    kernel = _one([old // new for old, new in zip(before, after, strict=True)], "window")
+    kernel = _side([old // new for old, new in zip(before, after, strict=True)], "window")
     return [{"op": "avgpool", "kernel": kernel, "stride": kernel}]
 
 
@@ -160,11 +160,11 @@ def _pair(value: Any) -> list[int]:
     return [int(item) for item in value] if isinstance(value, list) else [int(value)]
 
 
-def _one(value: Any, what: str) -> int:
-    found = set(_pair(value))
-    if len(found) != 1:
+def _side(value: Any, what: str) -> int:
+    sides = set(_pair(value))
+    if len(sides) != 1:
         raise Unsupported(f"{what} {tuple(value)} is not square", _LATER)
-    return found.pop()
+    return sides.pop()
 
 
 def _layer_name(tensor: Any) -> str:

@@ -42,14 +42,14 @@ def history(ledger: Ledger, task: str, hospital: str) -> list[RoundSummary]:
     """Read every round of a task, the first one first, as it went for a hospital (MSP id)."""
     latest = ledger.current_round(task)
     statuses = (ledger.status(task, number) for number in range(1, 1 if latest is None else latest.round + 1))
-    return [found for status in statuses if (found := _summary(status, hospital)) is not None]
+    return [summary for status in statuses if (summary := _summary(status, hospital)) is not None]
 
 
 def _summary(status: RoundStatus, msp: str) -> RoundSummary | None:
     round_, verdict = status.round, status.verdicts.get(msp)
     if round_ is None:
         return None
-    refused = {one.hospital: one.reason or "" for one in status.verdicts.values() if not one.accepted}
+    refused = {judged.hospital: judged.reason or "" for judged in status.verdicts.values() if not judged.accepted}
     return RoundSummary(
         round_.round,
         round_.state,

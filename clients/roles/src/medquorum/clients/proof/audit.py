@@ -129,12 +129,12 @@ def _documents(
     for hospital, update in status.updates.items():
         yield update.kind, update.attributes, update
         yield "verdict", update.attributes, status.verdicts.get(hospital)
-    found: list[Document] = [round_, *status.aggregates.values()]
-    found += [item for given in status.attestations.values() for item in given.values()]
-    found += [item for item in (status.conclusion, status.masks, status.root) if item is not None]
-    found += status.root_attestations.values()
-    found += [ledger.manifest(result_of(round_))] if result_of(round_) != round_.base else []
-    for document in found:
+    documents: list[Document] = [round_, *status.aggregates.values()]
+    documents += [item for given in status.attestations.values() for item in given.values()]
+    documents += [item for item in (status.conclusion, status.masks, status.root) if item is not None]
+    documents += status.root_attestations.values()
+    documents += [ledger.manifest(result_of(round_))] if result_of(round_) != round_.base else []
+    for document in documents:
         yield document.kind, document.attributes, document
 
 

@@ -127,12 +127,12 @@ def time_of(entry: Entry) -> datetime:
 
 def _msps(group: Any, what: str) -> dict[str, Msp]:
     """Return the MSPs by id; what can't be read is left out, for each is its own administrator's alone to change."""
-    found: dict[str, Msp] = {}
-    for name, one in group.groups.items():
+    msps: dict[str, Msp] = {}
+    for name, organisation in group.groups.items():
         with suppress(CheckFailed):
-            msp = read_msp(one.values["MSP"].value, f"{what}, organisation {name!r},")
-            found[msp.msp_id] = msp
-    return found
+            msp = read_msp(organisation.values["MSP"].value, f"{what}, organisation {name!r},")
+            msps[msp.msp_id] = msp
+    return msps
 
 
 def _value(kind: Any, group: Any, name: str, what: str) -> Any:

@@ -53,17 +53,17 @@ def check_endorsements(
     CheckFailed
         A signature is not the endorser's, a certificate does not hold or is no peer's, or the endorsers are too few.
     """
-    what, found = f"transaction {result.transaction}", set()
+    what, organisations = f"transaction {result.transaction}", set()
     for serialized, signature in result.endorsements:
         endorsers.authorities.check(read_identity(serialized), moment)
         peer = configuration.identify(serialized, ("peer",), endorsers.authorities, moment, what)
         check_signature(peer, result.signed + serialized, signature, what)
-        found.add(peer.msp_id)
-    endorsing = sorted(found & set(endorsers.verifiers))
+        organisations.add(peer.msp_id)
+    endorsing = sorted(organisations & set(endorsers.verifiers))
     if len(endorsing) < endorsers.quorum:
         raise CheckFailed(
             f"{what} is endorsed by {', '.join(endorsing) or 'no verifier'}, {endorsers.quorum} verifiers have to",
             REMEDY,
             check="signature",
         )
-    return sorted(found)
+    return sorted(organisations)

@@ -101,7 +101,9 @@ def read_msp(value: bytes, what: str) -> Msp:
     """
     config = read_message(FabricMSPConfig, read_message(MSPConfig, value, what).config, what)
     try:
-        roots, between = ([_certificate(pem) for pem in one] for one in (config.root_certs, config.intermediate_certs))
+        roots, between = (
+            [_certificate(pem) for pem in pems] for pems in (config.root_certs, config.intermediate_certs)
+        )
         issuers = tuple(chained(roots, between))
         revocations = [read_revocations(raw) for raw in config.revocation_list]
         units = {role: getattr(config.fabric_node_ous, f"{role}_ou_identifier") for role in ROLES}

@@ -100,10 +100,10 @@ def read_genesis(organizations: Path, channel: str, given: str | None) -> bytes 
 
 
 def _hash(text: str) -> bytes:
-    found = bytes.fromhex(text)
-    if len(found) != hashlib.sha256().digest_size:
+    digest = bytes.fromhex(text)
+    if len(digest) != hashlib.sha256().digest_size:
         raise ValueError(f"{text!r} is no SHA-256")
-    return found
+    return digest
 
 
 def endorser_history(chain: Chain, ledger: Ledger, root: Endorsers) -> EndorserHistory:

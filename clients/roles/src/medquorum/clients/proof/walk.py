@@ -57,10 +57,10 @@ def begin(block: Any, trust: Trust) -> Tip:
     CheckFailed
         It is not the block 0 the caller knows, or no channel's first configuration.
     """
-    found = check_link(block, 0, None)
-    if trust.genesis is not None and found != trust.genesis:
+    block_hash = check_link(block, 0, None)
+    if trust.genesis is not None and block_hash != trust.genesis:
         raise CheckFailed(
-            f"block 0 has the hash {found.hex()}, not {trust.genesis.hex()}",
+            f"block 0 has the hash {block_hash.hex()}, not {trust.genesis.hex()}",
             "This is another channel: compare its first block with another organisation's",
             check="block",
         )
@@ -68,7 +68,7 @@ def begin(block: Any, trust: Trust) -> Tip:
         raise CheckFailed("block 0 has more entries than its configuration", REMEDY, check="block")
     entry = read_genesis_entry(block.data.data[0], "block 0")
     _check_channel(entry, trust, "block 0")
-    return Tip(0, found, read_configuration(entry, 0), time_of(entry))
+    return Tip(0, block_hash, read_configuration(entry, 0), time_of(entry))
 
 
 def follow(block: Any, tip: Tip, trust: Trust) -> Tip:
@@ -95,7 +95,7 @@ def skip(block: Any, tip: Tip, trust: Trust) -> Tip:
     return _checked(block, check_link(block, block.header.number, None), tip, trust)
 
 
-def _checked(block: Any, found: bytes, tip: Tip, trust: Trust) -> Tip:
+def _checked(block: Any, block_hash: bytes, tip: Tip, trust: Trust) -> Tip:
     number = block.header.number
     entries = [read_entry(raw, f"entry {index} of block {number}") for index, raw in enumerate(block.data.data)]
     check_block_signatures(block, tip.configuration, trust.authorities, tip.moment)
@@ -113,9 +113,9 @@ def _checked(block: Any, found: bytes, tip: Tip, trust: Trust) -> Tip:
             check="block",
         )
     transactions = tuple(_transactions(block, entries))
-    stated = [time_of(one) for one in _stating(transactions, changes, trust)]
+    stated = [time_of(entry) for entry in _stating(transactions, changes, trust)]
     moment = max([tip.moment, *(time for time in stated if time <= trust.now + TIME_WINDOW)])
-    return Tip(number, found, configuration, moment, transactions)
+    return Tip(number, block_hash, configuration, moment, transactions)
 
 
 def _next(entry: Entry, number: int, tip: Tip, trust: Trust) -> Configuration:

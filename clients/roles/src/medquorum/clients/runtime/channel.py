@@ -43,11 +43,11 @@ def bind_folder(state: Path, channel: str, genesis: str) -> None:
         return
     try:
         known = json.loads(place.read_bytes())
-        found = known["channel"], known["genesis"]
+        owner = known["channel"], known["genesis"]
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{place} names no channel", "Give another folder with --state-dir") from error
-    if found != (channel, genesis):
+    if owner != (channel, genesis):
         raise ConfigError(
-            f"{state} belongs to the channel {found[0]} of genesis {found[1]}, this is {channel} of genesis {genesis}",
+            f"{state} belongs to the channel {owner[0]} of genesis {owner[1]}, this is {channel} of genesis {genesis}",
             "Give this channel a folder of its own with --state-dir; remove the old one only with its network",
         )

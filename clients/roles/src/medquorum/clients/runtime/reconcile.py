@@ -103,20 +103,20 @@ class LoopControl:
         What is left behind must have lost nothing when the process ends under it, as when it is killed. It has
         ``GRACE`` seconds to come to a good place by itself.
         """
-        found: Future[Result] = Future()
+        outcome: Future[Result] = Future()
         context = contextvars.copy_context()
 
         def run() -> None:
             try:
-                found.set_result(context.run(call))
+                outcome.set_result(context.run(call))
             except BaseException as error:  # raised again where the call is waited for
-                found.set_exception(error)
+                outcome.set_exception(error)
 
         threading.Thread(target=run, name="unless stopped", daemon=True).start()
-        while not wait([found], POLL_INTERVAL).done:
-            if self._stopping.is_set() and not wait([found], GRACE).done:
+        while not wait([outcome], POLL_INTERVAL).done:
+            if self._stopping.is_set() and not wait([outcome], GRACE).done:
                 raise Stopped
-        return found.result()
+        return outcome.result()
 
 
 def interrupted(error: Exception, **fields: object) -> None:

@@ -106,13 +106,13 @@ def _bind_folder(session: Session, control: LoopControl) -> None:
 
 def _found_task(session: Session, name: str, control: LoopControl) -> Task:
     """Read the task, waiting for it when it is still to be created."""
-    found: list[Task] = []
+    tasks: list[Task] = []
 
     def look() -> None:
-        found.append(session.ledger.task(name))
+        tasks.append(session.ledger.task(name))
 
     reconcile(look, control)
-    return found[0]
+    return tasks[0]
 
 
 def _handling(session: Session, trigger: EventTrigger, step: Step) -> Step:

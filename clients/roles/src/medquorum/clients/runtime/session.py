@@ -48,9 +48,9 @@ class Session:
     @cached_property
     def genesis(self) -> str:
         """The hash of the channel's genesis; on first use the folder is bound to it."""
-        found = genesis_hash(self.network)
-        bind_folder(self.state, self.channel, found)
-        return found
+        genesis = genesis_hash(self.network)
+        bind_folder(self.state, self.channel, genesis)
+        return genesis
 
     def task_folder(self, task: Task) -> Path:
         """Return where the process keeps what belongs to a task."""

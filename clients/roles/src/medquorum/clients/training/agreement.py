@@ -49,8 +49,8 @@ def check_agreement(
     pixels = torch.from_numpy(shown if shown.ndim == 4 else shown[..., None]).permute(0, 3, 1, 2)
     table = torch.tensor(description.pixels, dtype=torch.float64) / (1 << FRACTION_BITS)
     numbers = table[pixels.int()].expand(-1, description.input[0], -1, -1).contiguous()
-    found = np.asarray(logits(numbers), dtype=np.float64)
-    difference = float(np.abs(_centred(found) - _centred(exact)).max())
+    float_logits = np.asarray(logits(numbers), dtype=np.float64)
+    difference = float(np.abs(_centred(float_logits) - _centred(exact)).max())
     bound = (ROUGH if images is None else EXACT) * max(1.0, float(np.abs(exact).max()) / 10)
     if not difference <= bound:
         which = "random" if images is None else "the given"

@@ -45,9 +45,9 @@ def read_model(description: ModelDescription, path: Path) -> bytes:
         if given is None and theirs is not None:
             given = (np.maximum(theirs, 0) + EPS) ** -0.5 if spec.kind is Kind.SCALE else theirs
         if given is None or given.shape != spec.shape:
-            found = "missing" if given is None else given.shape
+            shape = "missing" if given is None else given.shape
             raise ModelError(
-                f"{path}: tensor {spec.name} is {found}, the layout says {spec.shape}", "Save the described model"
+                f"{path}: tensor {spec.name} is {shape}, the layout says {spec.shape}", "Save the described model"
             )
         numbers = fixedpoint.encode(given)
         # A channel that hardly varies, or varies wildly, is no fault.

@@ -61,11 +61,11 @@ class DescribedModel(nn.Module):
 
     def tensors(self) -> dict[str, Floats]:
         """Return every parameter by its name in the layout, as float64 of the layout's shape."""
-        found: dict[str, Floats] = {}
+        tensors: dict[str, Floats] = {}
         for name, module in self._named.items():
             for attribute, tensor in _described(module).items():
-                found[f"{name}.{attribute}"] = tensor.detach().cpu().double().numpy()
-        return found
+                tensors[f"{name}.{attribute}"] = tensor.detach().cpu().double().numpy()
+        return tensors
 
     def load_tensors(self, tensors: Mapping[str, Floats]) -> None:
         """Take every parameter from arrays as ``tensors`` gives them."""
@@ -158,7 +158,7 @@ def _stored(module: nn.Module) -> dict[str, torch.Tensor]:
 
 def _described(module: nn.Module) -> dict[str, torch.Tensor]:
     """Name all tensors in the description's form."""
-    found = _stored(module)
+    tensors = _stored(module)
     if isinstance(module, NORMALISATIONS) and module.running_var is not None:
-        found["scale"] = (module.running_var.double() + module.eps).rsqrt()
-    return found
+        tensors["scale"] = (module.running_var.double() + module.eps).rsqrt()
+    return tensors

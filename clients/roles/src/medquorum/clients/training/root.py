@@ -49,12 +49,12 @@ def root_update(
     return parameters.parameters_of(model)
 
 
-def same_root(base: bytes, one: bytes, other: bytes) -> bool:
+def same_root(base: bytes, own: bytes, other: bytes) -> bool:
     """Return whether two packed root updates point the same way, equally far: differing machines give such two."""
-    if len(one) != len(other):
+    if len(own) != len(other):
         return False
     origin = parameters.flatten(base).astype(np.float64)
-    first, second = (parameters.flatten(packed).astype(np.float64) - origin for packed in (one, other))
+    first, second = (parameters.flatten(packed).astype(np.float64) - origin for packed in (own, other))
     lengths = float(np.linalg.norm(first)), float(np.linalg.norm(second))
     if not all(lengths):
         return lengths[0] == lengths[1]

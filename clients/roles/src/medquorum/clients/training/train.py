@@ -73,17 +73,17 @@ def logits(model: DescribedModel, images: Images, batch: int = 256) -> npt.NDArr
     """Return the logits of each image, float64 (n, classes)."""
     model.to(_device()).eval()
     table = _table(model).to(_device())
-    found = []
+    outputs = []
     with torch.inference_mode():
         for pixels in torch.split(check_images(model.description, images), batch):
-            found.append(model(_numbers(pixels.to(_device()), table)).cpu())
-    return torch.cat(found).double().numpy()
+            outputs.append(model(_numbers(pixels.to(_device()), table)).cpu())
+    return torch.cat(outputs).double().numpy()
 
 
 def predict(model: DescribedModel, images: Images, batch: int = 256) -> npt.NDArray[np.int64]:
     """Return the likeliest class of each image, int64 (n,)."""
-    found: npt.NDArray[np.int64] = logits(model, images, batch).argmax(axis=1)
-    return found
+    classes: npt.NDArray[np.int64] = logits(model, images, batch).argmax(axis=1)
+    return classes
 
 
 def accuracy(model: DescribedModel, images: Images) -> float:

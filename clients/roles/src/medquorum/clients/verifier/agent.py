@@ -41,7 +41,7 @@ STILL_COMING = frozenset({"BUSY", "CHUNK_MISSING", "DATA_MISSING", "NOT_READY"})
 
 
 @dataclass
-class _Found:
+class _Answers:
     """What the own chaincode answered in one state of one round."""
 
     state: tuple[int, str] = (0, "none")
@@ -86,7 +86,7 @@ class Verifier:
         self._takeover = takeover
         self._roots = roots
         self._clock = clock
-        self._found = _Found()
+        self._answers = _Answers()
 
     def step(self) -> float | None:
         """Do what is due now; return the seconds to the next look, None when the task ended."""
@@ -127,7 +127,7 @@ class Verifier:
                 return self._verify_round(round_number)
             case actions.Attest(round_number, hospitals):
                 for hospital in hospitals:
-                    self._send("AttestVerdict", round_number, hospital, self._found.results[hospital])
+                    self._send("AttestVerdict", round_number, hospital, self._answers.results[hospital])
                     self._report.event("attested", round=round_number, hospital=hospital)
                 return 0
 
@@ -137,7 +137,7 @@ class Verifier:
         match action:
             case actions.MakeRoot(round_):
                 self._roots.make(round_)
-                self._found.root = True
+                self._answers.root = True
             case actions.SubmitRoot(round_):
                 self._roots.submit(round_)
             case actions.AttestRoot(round_, root):
@@ -158,11 +158,11 @@ class Verifier:
         """Bring what is remembered up to the round's state; a new state begins with nothing."""
         round_ = None if status is None else status.round
         state = (0, "none") if round_ is None else (round_.round, round_.state)
-        if state != self._found.state:
-            self._found = _Found(state)
+        if state != self._answers.state:
+            self._answers = _Answers(state)
             structlog.contextvars.bind_contextvars(round=state[0])
-        found = self._found
-        progress = [len(found.results), int(found.model is not None), int(found.concluding)]
+        answers = self._answers
+        progress = [len(answers.results), int(answers.model is not None), int(answers.concluding)]
         if status is not None:
             progress += [
                 int(status.root is not None),
@@ -171,17 +171,19 @@ class Verifier:
                 len(status.aggregates),
                 len(status.stored_chunks),
             ]
-        if progress != found.progress or not found.since:
-            found.progress, found.since = progress, self._clock()
-        chunks = None if found.model is None else _to_store(found.model)
-        waited = self._clock() - found.since
-        return Memory(found.results.keys(), found.differing, chunks, waited, found.early, found.root, found.concluding)
+        if progress != answers.progress or not answers.since:
+            answers.progress, answers.since = progress, self._clock()
+        chunks = None if answers.model is None else _to_store(answers.model)
+        waited = self._clock() - answers.since
+        return Memory(
+            answers.results.keys(), answers.differing, chunks, waited, answers.early, answers.root, answers.concluding
+        )
 
     def _prepare_early(self, round_number: int, hospitals: tuple[str, ...]) -> float:
         def prepare(hospital: str) -> bool:
             if self._tried(lambda: self._prepared("PrepareUpdate", round_number, hospital)) is None:
                 return False
-            self._found.early.add(hospital)
+            self._answers.early.add(hospital)
             return True
 
         with self._report.phase("evaluation", round=round_number, updates=len(hospitals)):
@@ -191,23 +193,23 @@ class Verifier:
     def _prepare_conclusion(self, round_number: int) -> float:
         with self._report.phase("conclusion", round=round_number):
             answer = self._tried(lambda: self._prepared("PrepareConclusion", round_number))
-        self._found.concluding = answer is not None
-        return 0 if self._found.concluding else RETRY_DELAY
+        self._answers.concluding = answer is not None
+        return 0 if self._answers.concluding else RETRY_DELAY
 
     def _recheck(self) -> None:
         """Ask whether the own chaincode still has what it computed for a conclusion that has not come."""
-        if self._found.concluding:
-            question = ("PrepareConclusion", self._task.task, str(self._found.state[0]))
+        if self._answers.concluding:
+            question = ("PrepareConclusion", self._task.task, str(self._answers.state[0]))
             answer = self._tried(lambda: self._ledger.value(*question))
-            self._found.concluding = answer is not None and answer["state"] == "ready"
+            self._answers.concluding = answer is not None and answer["state"] == "ready"
 
     def _prepare(self, round_number: int, hospitals: tuple[str, ...]) -> float:
         def prepare(hospital: str) -> bool:
             answer = self._tried(lambda: self._prepared("PrepareVerdict", round_number, hospital))
             if answer is None:
                 return False
-            self._found.results[hospital] = answer["result"]
-            self._report.progress("verification", len(self._found.results), len(hospitals), round=round_number)
+            self._answers.results[hospital] = answer["result"]
+            self._report.progress("verification", len(self._answers.results), len(hospitals), round=round_number)
             return True
 
         with self._report.phase("verification", round=round_number, updates=len(hospitals)):
@@ -219,7 +221,7 @@ class Verifier:
             answer = self._tried(lambda: self._prepared("PrepareRound", round_number))
         if answer is None:
             return RETRY_DELAY
-        self._found.results.update(answer["results"])
+        self._answers.results.update(answer["results"])
         return 0
 
     def _verify(self, round_number: int, hospitals: tuple[str, ...]) -> float:
@@ -232,19 +234,19 @@ class Verifier:
 
     def _verify_round(self, round_number: int) -> float:
         with self._report.phase("verdicts", round=round_number):
-            written = self._agreed(lambda: self._send("VerifyRound", round_number), list(self._found.results))
+            written = self._agreed(lambda: self._send("VerifyRound", round_number), list(self._answers.results))
         return 0 if written else RETRY_DELAY
 
     def _aggregate(self, round_number: int) -> float:
         with self._report.phase("aggregation", round=round_number):
-            self._found.model = self._tried(lambda: self._prepared("PrepareAggregate", round_number))
-        return 0 if self._found.model is not None else RETRY_DELAY
+            self._answers.model = self._tried(lambda: self._prepared("PrepareAggregate", round_number))
+        return 0 if self._answers.model is not None else RETRY_DELAY
 
     def _attest_model(self, round_number: int) -> float:
-        model = self._found.model or {}
+        model = self._answers.model or {}
         result: dict[str, Any] = {name: model[name] for name in ("model", "worse", "counts") if name in model}
         if self._tried(lambda: self._send("AttestAggregate", round_number, result)) is None:
-            self._found.model = None
+            self._answers.model = None
             return RETRY_DELAY
         self._report.event("model_attested", round=round_number, **result)
         return 0
@@ -257,7 +259,7 @@ class Verifier:
             stored = self._each(store, chunks, PARALLEL_CHUNKS)
         if all(stored):
             return 0
-        self._found.model = None
+        self._answers.model = None
         return RETRY_DELAY
 
     def _prepared(self, name: str, round_number: int, *arguments: str) -> dict[str, Any]:
@@ -285,13 +287,13 @@ class Verifier:
                 raise
             # It may be the own chaincode that has restarted and forgotten: preparing again costs little if not.
             for hospital in hospitals:
-                self._found.results.pop(hospital, None)
+                self._answers.results.pop(hospital, None)
             return False
         except EndorseError as error:
             if not differs(error):
                 raise
             structlog.get_logger().warning("verifiers_differ", cause=str(error))
-            self._found.differing.update(hospitals)
+            self._answers.differing.update(hospitals)
             return False
         return True
 

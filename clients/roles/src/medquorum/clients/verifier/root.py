@@ -73,8 +73,8 @@ class RootMaker:
 
     def attest(self, round_: Round, root: Root) -> bool:
         """Say on the ledger whether another's root update is what the own training came to; return it."""
-        found = self._read(root)
-        holds = found is not None and same_root(self._model(round_.base), self.make(round_).packed, found)
+        packed = self._read(root)
+        holds = packed is not None and same_root(self._model(round_.base), self.make(round_).packed, packed)
         described = {"root": root.commitment, "holds": holds}
         self._run.transactions.submit("AttestRoot", self._run.task.task, round_.round, described)
         self._run.report.event("root_attested", round=round_.round, verifier=root.verifier, holds=holds)

@@ -65,8 +65,10 @@ class ModelPublisher:
             return None
         model = modelformat.unpack(modelformat.parse(self._task.model), packed)
         after = self._images.count_correct(model).correct
-        said: dict[str, Any] = {"worse": is_worse(self._task, counts.correct, after)}
-        return said | ({"counts": {"base": counts.correct, "model": after}} if self._task.disclosure == "count" else {})
+        comparison: dict[str, Any] = {"worse": is_worse(self._task, counts.correct, after)}
+        return comparison | (
+            {"counts": {"base": counts.correct, "model": after}} if self._task.disclosure == "count" else {}
+        )
 
     def store(self, task: Task, status: RoundStatus, index: int, waited: float) -> float:
         """Store the chunks of the agreed model that are not on the ledger yet; P1 only when P0 does not.

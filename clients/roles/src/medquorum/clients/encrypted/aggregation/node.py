@@ -102,9 +102,9 @@ class Node:
             "reshare": ((payload,), (payload, whole)) if sender in opening_parties(self._task) else ((payload,),),
             "sum": ((whole,),),
         }
-        for found in allowed[header.kind]:
-            if len(found) == header.messages:
-                return found
+        for sizes in allowed[header.kind]:
+            if len(sizes) == header.messages:
+                return sizes
         raise ShareError(f"a {header.kind} has not {header.messages} messages", "Install the same release")
 
     def take(self, sender: str, header: Delivery, messages: Sequence[bytes]) -> None:

@@ -55,8 +55,8 @@ def note_opening(folder: Path, round_: Round, minimum: int) -> None:
     place = folder / f"{round_.round:06d}.json"
     if place.exists():
         return
-    opened = (OpenedSum.decode(one.read_bytes()) for one in sorted(folder.glob("*.json")))
-    beside = revealing(round_.accepted, minimum, [one for one in opened if one.base == round_.base])
+    opened = (OpenedSum.decode(path.read_bytes()) for path in sorted(folder.glob("*.json")))
+    beside = revealing(round_.accepted, minimum, [earlier for earlier in opened if earlier.base == round_.base])
     if beside is not None:
         raise MaterialError(
             f"the sum of {len(beside.accepted)} other updates on the base of round {round_.round} was opened in round "

@@ -35,7 +35,7 @@ def mismatch_of(
     ----------
     masks
         What the dealer attested.
-    said
+    masked_hashes
         The parties' hashes of ``masked``.
     masked
         Sum of R_i = r_i + u_i over the accepted updates, little-endian int64.
@@ -46,7 +46,7 @@ def mismatch_of(
         The opened sum of r_i.
     """
     own = masked_hash(masked)
-    if not all(hmac.compare_digest(own, one) for one in masked_hashes):
+    if not all(hmac.compare_digest(own, stated) for stated in masked_hashes):
         return "MASKED_SUMS"
     hidden = np.frombuffer(masked, dtype="<i8") - total
     digest = masks_hash(masks.task, masks.round, masks.accepted, salt, hidden)

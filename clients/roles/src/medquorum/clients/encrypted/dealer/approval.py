@@ -61,7 +61,7 @@ class Approval:
         if round_.state != "verifying" or any(round_.commitments.get(h) != c for h, c in request.updates):
             raise self._refusal()
         if updates:
-            commitment = sha256(canonical.encode([list(one) for one in request.updates])).hexdigest()
+            commitment = sha256(canonical.encode([list(pair) for pair in request.updates])).hexdigest()
             self._seeds.bind(self._context(round_, request.hospital), commitment, None)
         else:
             update = status.updates[request.hospital]

@@ -188,15 +188,15 @@ class Party:
             self._attestor.await_first(round_number, first, dict.fromkeys(hospitals, whole))
             self._attestor.attest_round(round_number, whole)
             return
-        found: dict[str, Mapping[str, Any]] = {}
+        results: dict[str, Mapping[str, Any]] = {}
         for hospital in self._due(status, status.round):
             self._control.check()
             send_json(connection, Next(do="verify", hospitals=(hospital,)))
-            found[hospital] = self._verification.verify(connection, status, hospital, self._time_left())
+            results[hospital] = self._verification.verify(connection, status, hospital, self._time_left())
         send_json(connection, Next(do="rest"))
-        self._attestor.await_first(round_number, first, found)
+        self._attestor.await_first(round_number, first, results)
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(lambda item: self._attestor.attest(round_number, *item), found.items()))
+            list(pool.map(lambda item: self._attestor.attest(round_number, *item), results.items()))
 
     def _follow(self, connection: PartyConnection, round_number: int) -> None:
         """P0: do what P1 says; attest while the next update is verified."""

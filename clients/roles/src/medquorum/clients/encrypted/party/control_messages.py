@@ -32,7 +32,7 @@ class Next(Message):
     hospitals: Annotated[tuple[MspId, ...], Field(max_length=256)] = ()
 
     @model_validator(mode="after")
-    def _one(self) -> Next:
+    def _check_hospitals(self) -> Next:
         if self.do == "verify" and len(self.hospitals) != 1:
             raise ValueError("one update is verified at a time")
         return self

@@ -116,7 +116,7 @@ class HospitalSessions:
         self._slots = threading.Semaphore(AT_ONCE)
         self._own_fault: MedquorumError | None = None
         self._serving: dict[str, _Serving] = {}
-        self._found: SimpleQueue[tuple[int, str, Mapping[str, Any]]] = SimpleQueue()
+        self._results: SimpleQueue[tuple[int, str, Mapping[str, Any]]] = SimpleQueue()
 
     def serve(self, status: RoundStatus, round_number: int, due: Collection[str], timeout: Callable[[], float]) -> None:
         """Attest what was found, and verify with each of these hospitals once it connects; does not wait for it.
@@ -146,9 +146,14 @@ class HospitalSessions:
         self._serving.clear()
 
     def _attest(self, round_number: int) -> None:
-        results = [self._found.get() for _ in range(self._found.qsize())]
+        results = [self._results.get() for _ in range(self._results.qsize())]
         with ThreadPoolExecutor(PARALLEL) as pool:
-            list(pool.map(lambda one: self._attestor.attest(*one), (one for one in results if one[0] == round_number)))
+            list(
+                pool.map(
+                    lambda result: self._attestor.attest(*result),
+                    (result for result in results if result[0] == round_number),
+                )
+            )
 
     def _run(
         self, attempt: _Serving, status: RoundStatus, round_number: int, hospital: str, timeout: Callable[[], float]
@@ -162,7 +167,7 @@ class HospitalSessions:
                     if attempt.over.is_set():
                         return
                     result = self._verification.verify(attempt.connection, status, hospital, 0)
-            self._found.put((round_number, hospital, result))
+            self._results.put((round_number, hospital, result))
         except (Stopped, GatewayError, CommitError) as error:
             structlog.get_logger().info(
                 "verification_left_off", round=round_number, hospital=hospital, cause=str(error)

@@ -130,7 +130,7 @@ class HospitalTask:
 
         from medquorum.clients.training.state import pack_module, pack_state
 
-        action = self._awaited(timeout, lambda found: isinstance(found, Submit | AwaitVerdict))
+        action = self._awaited(timeout, lambda action: isinstance(action, Submit | AwaitVerdict))
         if isinstance(action, AwaitVerdict):
             return submit(self._connection, self._session, self._task, action.round, b"", timeout)
         if not isinstance(action, Submit):
@@ -226,22 +226,22 @@ class HospitalTask:
     def _awaited(self, timeout: float | None, condition: Callable[[Action], bool]) -> Action:
         """Wait until the hospital's next action is such a one, or the task has ended; errors as of ``take_steps``."""
         ledger = self._session.ledger
-        found: list[Action] = []
+        actions: list[Action] = []
 
         def look() -> float | None:
             action = next_action(ledger.task(self.name), ledger.current_status(self.name), ledger.msp)
             if not condition(action) and not isinstance(action, Leave):
                 return RESYNC_INTERVAL
-            found.append(action)
+            actions.append(action)
             return None
 
         take_steps(self._session, self._task, LoopControl(), look, timeout)
-        return found[0]
+        return actions[0]
 
     def _proven(self, round_number: int | None, proof: Proof) -> CheckedModel:
         chain, root = proof.begin(self._session)
-        found = fetch_proven(chain, self._session.ledger, self._task, round_number, root)
-        return CheckedModel(self._task, found.model, found.round, found.packed)
+        fetched = fetch_proven(chain, self._session.ledger, self._task, round_number, root)
+        return CheckedModel(self._task, fetched.model, fetched.round, fetched.packed)
 
 
 def _opens_after(before: int, action: Action) -> bool:

@@ -75,7 +75,7 @@ class InProcess:
         command = [sys.executable, "-m", _WORKER, str(recipe.folder)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._stdin, self._stdout = cast(TextIO, self._process.stdin), cast(TextIO, self._process.stdout)
-        self._said: dict[str, Any] = {}
+        self._outcome: dict[str, Any] = {}
         self._reader = threading.Thread(target=self._read, args=(log,), name="training", daemon=True)
         self._reader.start()
 
@@ -98,9 +98,9 @@ class InProcess:
 
     def result(self) -> bytes:
         """Return the packed update."""
-        if "error" in self._said:
-            raise TrainingError(self._said["error"], self._said["remedy"], round_number=self._round)
-        if "done" not in self._said:
+        if "error" in self._outcome:
+            raise TrainingError(self._outcome["error"], self._outcome["remedy"], round_number=self._round)
+        if "done" not in self._outcome:
             raise TrainingError(
                 f"the training process ended with code {self._process.returncode} and without a result",
                 "Look at its output on standard error; -9 without a reason is often too little memory",
@@ -111,8 +111,8 @@ class InProcess:
     def _read(self, log: Log) -> None:
         with self._process:
             for line in self._stdout:
-                said = json.loads(line)
-                if "metrics" in said:
-                    log(said["metrics"])
+                message = json.loads(line)
+                if "metrics" in message:
+                    log(message["metrics"])
                 else:
-                    self._said = said
+                    self._outcome = message

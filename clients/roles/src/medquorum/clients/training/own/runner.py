@@ -45,22 +45,22 @@ class InThread:
 
     def __init__(self, train: TrainFunction, data: Any, training: Training, log: Log) -> None:
         self._stopping = threading.Event()
-        self._found: Future[bytes] = Future()
+        self._update: Future[bytes] = Future()
         context = contextvars.copy_context()
 
         def run() -> None:
             try:
-                self._found.set_result(
+                self._update.set_result(
                     context.run(make_update, train, data, training, self._stopping.is_set, self._logged(log))
                 )
             except BaseException as error:  # raised again where the result is asked for
-                self._found.set_exception(error)
+                self._update.set_exception(error)
 
         threading.Thread(target=run, name="training", daemon=True).start()
 
     def wait(self, seconds: float) -> bool:
         """Wait at most ``seconds``; return whether it has ended."""
-        return bool(wait([self._found], seconds).done)
+        return bool(wait([self._update], seconds).done)
 
     def stop(self) -> None:
         """Make ``context.stop()`` true; nothing it logs is reported any more."""
@@ -72,7 +72,7 @@ class InThread:
 
     def result(self) -> bytes:
         """Return the packed update."""
-        return self._found.result()
+        return self._update.result()
 
     def _logged(self, log: Log) -> Log:
         def unless_stopped(metrics: Mapping[str, Any]) -> None:

@@ -34,15 +34,15 @@ def find_function(name: str) -> Any:
         sys.path.insert(0, os.getcwd())
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        function = getattr(importlib.import_module(module), attribute)
     except Exception as error:
         raise ConfigError(
             f"{name} cannot be imported: {type(error).__name__}: {error}",
             "Write package.module:function, as python imports it from here",
         ) from error
-    if not callable(found):
+    if not callable(function):
         raise ConfigError(f"{name} is no function", "Write package.module:function")
-    return found
+    return function
 
 
 def main(folder: Path) -> None:
