@@ -136,10 +136,10 @@ class Network:
     def switch(self, name: str, on: bool) -> list[str]:
         """Stop or start one process, or all of one organisation's; return their names."""
         known = processes(self.folder)
-        names = [one.name for one in known if one.name == name]
+        names = [process.name for process in known if process.name == name]
         if not names:
             organisation = self.consortium.organisation(name)
-            names = [one.name for one in known if one.organisation == organisation.name]
+            names = [process.name for process in known if process.organisation == organisation.name]
             if self.kind == "devnet":
                 devnet.switch(self.folder.root, organisation.name, devnet.State.UP if on else devnet.State.DOWN)
         control.switch(self.folder, names, on)

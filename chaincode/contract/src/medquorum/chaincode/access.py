@@ -22,11 +22,11 @@ def check_client(context: Context, *units: str) -> None:
         ``ACCESS_DENIED``.
     """
     allowed = units or ("client", "admin")
-    found = context.identity.organizational_units
-    if not set(found) & set(allowed):
+    own_units = context.identity.organizational_units
+    if not set(own_units) & set(allowed):
         raise ContractError(
             "ACCESS_DENIED",
-            f"the certificate of {context.msp} has the organisational units {list(found)}",
+            f"the certificate of {context.msp} has the organisational units {list(own_units)}",
             f"Send this with an identity of {' or '.join(allowed)}",
         )
 

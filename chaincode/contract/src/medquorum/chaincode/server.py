@@ -62,8 +62,8 @@ def make_settings(environment: Mapping[str, str] = os.environ) -> ServerSettings
         creators and state, so that a stranger could have models evaluated on the private images.
     """
     settings = ServerSettings.from_environment(environment)
-    said = environment.get("CHAINCODE_TLS_DISABLED", "").strip().lower() in ("true", "1")
-    if not said and (settings.tls is None or settings.tls.client_ca is None):
+    tls_disabled = environment.get("CHAINCODE_TLS_DISABLED", "").strip().lower() in ("true", "1")
+    if not tls_disabled and (settings.tls is None or settings.tls.client_ca is None):
         raise ConfigError(
             f"anybody who reaches {settings.address} would be taken for the peer",
             "Set CHAINCODE_TLS_KEY, CHAINCODE_TLS_CERT and CHAINCODE_CLIENT_CA_CERT, or, where something else keeps "

@@ -38,18 +38,18 @@ class VerificationSets:
             raise ContractError(
                 "DATASET", "this organisation has no verification set", "Set MEDQUORUM_VERIFICATION_DIR"
             )
-        found = []
+        files = []
         with self._lock:
             for path in sorted(self._directory.glob("*.safetensors")):
                 try:
                     verification, own = self._load(path)
                 except DataError as error:
-                    found.append(f"{path.name} is unreadable ({error.cause})")
+                    files.append(f"{path.name} is unreadable ({error.cause})")
                     continue
                 if own == commitment:
                     return _sized(verification, path.name, size)
-                found.append(f"{path.name} has {own}")
-        listed = "; ".join(found) or "the directory holds no *.safetensors file"
+                files.append(f"{path.name} has {own}")
+        listed = "; ".join(files) or "the directory holds no *.safetensors file"
         raise ContractError(
             "DATASET",
             f"no verification set has the task's commitment {commitment}: {listed}",

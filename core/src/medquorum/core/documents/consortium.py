@@ -59,9 +59,9 @@ class Consortium(Document):
         for msp, roles in self.members.items():
             if len(set(roles)) != len(roles):
                 raise ValueError(f"{msp} has a role twice")
-            for one, other in APART:
-                if one in roles and other in roles:
-                    raise ValueError(f"{msp} cannot be both {one} and {other}")
+            for role, other in APART:
+                if role in roles and other in roles:
+                    raise ValueError(f"{msp} cannot be both {role} and {other}")
         if not self.having("coordinator"):
             raise ValueError("no organisation is coordinator")
         verifiers = len(self.having("verifier"))

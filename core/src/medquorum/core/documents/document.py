@@ -82,9 +82,11 @@ class Document(BaseModel):
         kind = fields.pop("docType")
         if kind != cls.kind:
             raise ValueError(f"it is a {kind}")
-        found = fields.pop("ledger_format", 1) if cls.names_format else LEDGER_FORMAT
-        if found != LEDGER_FORMAT:
-            cause = f"the {kind} on this channel is of ledger format {found}; this release reads {LEDGER_FORMAT}"
+        ledger_format = fields.pop("ledger_format", 1) if cls.names_format else LEDGER_FORMAT
+        if ledger_format != LEDGER_FORMAT:
+            cause = (
+                f"the {kind} on this channel is of ledger format {ledger_format}; this release reads {LEDGER_FORMAT}"
+            )
             raise ContractError("LEDGER_FORMAT", cause, "Use the release that made the channel, or start a new channel")
         return cls.model_validate(fields)
 

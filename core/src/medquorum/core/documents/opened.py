@@ -55,8 +55,8 @@ def revealing(accepted: Sequence[str], minimum: int, earlier: Iterable[OpenedSum
     earlier
         The sums opened on the same base, in any task.
     """
-    others = {frozenset(one.accepted): one for one in earlier if {*one.accepted} != {*accepted}}
-    for members, one in others.items():
-        if len(members ^ {*accepted}) < max(minimum, one.minimum) or len(others) >= MOST_SETS:
-            return one
+    others = {frozenset(opened.accepted): opened for opened in earlier if {*opened.accepted} != {*accepted}}
+    for members, opened in others.items():
+        if len(members ^ {*accepted}) < max(minimum, opened.minimum) or len(others) >= MOST_SETS:
+            return opened
     return None

@@ -75,11 +75,13 @@ def _consortium(folder: NetworkFolder) -> tuple[Consortium, Finding]:
     if not folder.consortium.exists():
         return sample("quickstart"), Finding("consortium", True, "no file yet; checking for the quickstart's")
     try:
-        found = load(folder.consortium)
+        consortium = load(folder.consortium)
     except ConfigError as error:
         return sample("quickstart"), Finding("consortium", False, error.cause, error.remedy)
-    count = f"{len(found.organisations)} organisations, {len(found.orderers)} orderers ({found.consensus})"
-    return found, Finding("consortium", True, count)
+    count = (
+        f"{len(consortium.organisations)} organisations, {len(consortium.orderers)} orderers ({consortium.consensus})"
+    )
+    return consortium, Finding("consortium", True, count)
 
 
 def _binaries(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
@@ -87,8 +89,8 @@ def _binaries(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding
         yield Finding("binaries", True, "the devnet needs none")
         return
     try:
-        found = binaries.find()
-        versions = {program: found.version(program) for program in ("peer", "orderer", "configtxgen")}
+        programs = binaries.find()
+        versions = {program: programs.version(program) for program in ("peer", "orderer", "configtxgen")}
     except (BinaryMissing, NetworkError) as error:
         yield Finding("binaries", False, error.cause, f"{error.remedy}; or use `up --network devnet`")
         return
@@ -98,7 +100,7 @@ def _binaries(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding
     elif consortium.consensus == "BFT" and versions["peer"].startswith("2."):
         yield Finding("binaries", False, f"{text} has no BFT", 'Use Fabric 3, or consensus = "raft"')
     else:
-        yield Finding("binaries", True, f"{text} in {found.home}")
+        yield Finding("binaries", True, f"{text} in {programs.home}")
 
 
 def _ports(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
@@ -129,13 +131,13 @@ def _shows(service: Service, certificate: Path) -> bool:
 
 
 def _certificates(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
-    found = sorted(folder.organizations.rglob("*.pem")) + sorted(folder.organizations.rglob("*.crt"))
-    found = [path for path in found if path.parent.name != "crls"]
-    if not found:
+    certificates = sorted(folder.organizations.rglob("*.pem")) + sorted(folder.organizations.rglob("*.crt"))
+    certificates = [path for path in certificates if path.parent.name != "crls"]
+    if not certificates:
         yield Finding("certificates", True, "none yet; `up` makes them")
         return
     now = datetime.datetime.now(datetime.UTC)
-    ends = {path: read_certificate(path.read_bytes()).not_valid_after_utc for path in found}
+    ends = {path: read_certificate(path.read_bytes()).not_valid_after_utc for path in certificates}
     soonest = min(ends, key=lambda path: ends[path])
     left = ends[soonest] - now
     where = soonest.relative_to(folder.root)
@@ -144,7 +146,7 @@ def _certificates(consortium: Consortium, folder: NetworkFolder) -> Iterator[Fin
         state = "expired" if left < datetime.timedelta() else f"expires in {left.days} days"
         yield Finding("certificates", False, f"{where} {state}", remedy)
     else:
-        yield Finding("certificates", True, f"{len(found)} files, the first expires in {left.days} days")
+        yield Finding("certificates", True, f"{len(certificates)} files, the first expires in {left.days} days")
     loose = [path for path in _keys(folder) if path.stat().st_mode & 0o077]
     if loose:
         named = ", ".join(str(path.relative_to(folder.root)) for path in loose[:3])
@@ -155,10 +157,10 @@ def _certificates(consortium: Consortium, folder: NetworkFolder) -> Iterator[Fin
 
 def _revocations(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:
     """Look for revocation lists that have run out: nobody but the organisation itself can renew its own."""
-    found = sorted(folder.organizations.glob("*/*/msp/crls/*"))
+    crls = sorted(folder.organizations.glob("*/*/msp/crls/*"))
     now = datetime.datetime.now(datetime.UTC)
     stale = []
-    for path in found:
+    for path in crls:
         try:
             end = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
         except ValueError:
@@ -168,8 +170,8 @@ def _revocations(consortium: Consortium, folder: NetworkFolder) -> Iterator[Find
     if stale:
         remedy = "That organisation issues a new one; to shut an organisation out use `hospital remove`, not a list"
         yield Finding("revocation lists", False, f"run out or unreadable: {', '.join(stale)}", remedy)
-    elif found:
-        yield Finding("revocation lists", True, f"{len(found)}, none has run out")
+    elif crls:
+        yield Finding("revocation lists", True, f"{len(crls)}, none has run out")
 
 
 def _builder(consortium: Consortium, folder: NetworkFolder) -> Iterator[Finding]:

@@ -37,18 +37,18 @@ def add(
         taken = bundle.read(Path(name), network.folder)
         if not isinstance(taken.organisation, Organisation):
             raise ConfigError(f"{taken.organisation.name} orders blocks", "Only members of the channel join so")
-        one = taken.organisation
-        network = network.with_consortium(with_hospital(network.consortium, one))
+        hospital = taken.organisation
+        network = network.with_consortium(with_hospital(network.consortium, hospital))
         bundle.store(taken, network.consortium, network.folder)
         profiles.write_known(network.consortium, network.folder)
     elif _one_place(network, name):
         known = [organisation for organisation in network.consortium.organisations if organisation.name == name]
-        one = known[0] if known else new_hospital(network.consortium, name)
-        network = network.with_consortium(with_hospital(network.consortium, one))
+        hospital = known[0] if known else new_hospital(network.consortium, name)
+        network = network.with_consortium(with_hospital(network.consortium, hospital))
     else:
         raise ConfigError(f"no bundle {name}", "Its host makes one: `org init`, `org export`")
     write(network.consortium, network.folder.consortium)
-    print(_follow(network, one.name))
+    print(_follow(network, hospital.name))
 
 
 @app.command()
@@ -83,4 +83,6 @@ def _one_place(network: Network, newcomer: str) -> bool:
         for organisation in network.consortium.everyone
         if not msp_folder.is_own(network.folder, organisation)
     ]
-    return all(one.name == newcomer and not network.folder.msp(one).is_dir() for one in missing)
+    return all(
+        organisation.name == newcomer and not network.folder.msp(organisation).is_dir() for organisation in missing
+    )

@@ -120,17 +120,17 @@ def restart(folder: Folder, as_json: AsJson = False, quiet: Quiet = False) -> No
 @app.command()
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """Show every process: state, restarts, memory, address."""
-    found = look(_open(folder))
+    state = look(_open(folder))
     if as_json:
-        print(json.dumps(found, indent=1))
+        print(json.dumps(state, indent=1))
         return
     print(f"{'process':42} {'state':9} {'pid':>8} {'restarts':>8} {'up s':>9} {'MB':>7}  address")
-    for row in found["processes"]:
+    for row in state["processes"]:
         numbers = f"{row['pid'] or '':>8} {row['restarts']:>8} {row['seconds']:>9} {row['memory_mb']:>7}"
         print(f"{row['name']:42} {row['state']:9} {numbers}  {row['address']}")
-    deployed = ", ".join(f"{c['name']} {c['version']} (sequence {c['sequence']})" for c in found["chaincodes"])
-    print(f"{found['network'] or 'never up'}, channel {found['channel']}, chaincode {deployed or 'none'}")
-    if not found["supervisors"]:
+    deployed = ", ".join(f"{c['name']} {c['version']} (sequence {c['sequence']})" for c in state["chaincodes"])
+    print(f"{state['network'] or 'never up'}, channel {state['channel']}, chaincode {deployed or 'none'}")
+    if not state["supervisors"]:
         print("no supervisor runs: nothing is restarted; `up` starts one")
 
 

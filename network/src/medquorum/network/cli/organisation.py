@@ -105,9 +105,9 @@ def import_(
     network = open_network(folder)
     taken = [bundle.read(path, network.folder) for path in bundles]
     rows = []
-    for one in taken:
-        new = bundle.store(one, network.consortium, network.folder)
-        rows.append({"organisation": one.organisation.name, "sha256": one.fingerprint, "new": new})
+    for incoming in taken:
+        new = bundle.store(incoming, network.consortium, network.folder)
+        rows.append({"organisation": incoming.organisation.name, "sha256": incoming.fingerprint, "new": new})
     profiles.write_known(network.consortium, network.folder)
     if as_json:
         print(json.dumps(rows))

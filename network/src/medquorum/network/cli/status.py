@@ -45,14 +45,14 @@ def rows(network: Network) -> list[Row]:
 
 def status(network: Network) -> dict[str, Any]:
     """Return the network's state as plain values."""
-    found = rows(network)
+    process_rows = rows(network)
     supervisors = [r for name, r in records(network.folder).items() if name.startswith("supervisor")]
     return {
         "folder": str(network.folder.root),
         "network": network.kind,
         "consensus": network.consortium.consensus if network.kind == "fabric" else None,
         "channel": network.consortium.channel.name,
-        "running": bool(found) and all(row.state == "running" for row in found),
+        "running": bool(process_rows) and all(row.state == "running" for row in process_rows),
         "supervisors": [record.name for record in supervisors if alive(record)],
         "chaincodes": [
             {
@@ -63,20 +63,20 @@ def status(network: Network) -> dict[str, Any]:
             }
             for deployment in deployments(network.folder).values()
         ],
-        "processes": [asdict(row) for row in found],
+        "processes": [asdict(row) for row in process_rows],
     }
 
 
-def _row(one: Process, record: Record | None, address: str) -> Row:
-    seen = record or Record(one.name, one.organisation, 0, 0.0, "stopped")
-    process = alive(seen)
-    if process is None:
+def _row(process: Process, record: Record | None, address: str) -> Row:
+    seen = record or Record(process.name, process.organisation, 0, 0.0, "stopped")
+    running = alive(seen)
+    if running is None:
         last = "dead" if record is None or seen.state == "running" else seen.state
         return Row(
-            one.name,
-            one.organisation,
-            one.kind,
-            last if one.enabled else "stopped",
+            process.name,
+            process.organisation,
+            process.kind,
+            last if process.enabled else "stopped",
             None,
             seen.restarts,
             seen.last_exit,
@@ -85,15 +85,15 @@ def _row(one: Process, record: Record | None, address: str) -> Row:
             address,
         )
     return Row(
-        one.name,
-        one.organisation,
-        one.kind,
+        process.name,
+        process.organisation,
+        process.kind,
         "running" if _answers(address) else "starting",
         seen.pid,
         seen.restarts,
         seen.last_exit,
         round(time.time() - seen.started, 1),
-        _megabytes(process),
+        _megabytes(running),
         address,
     )
 
@@ -112,11 +112,13 @@ def _answers(address: str) -> bool:
 
 def _addresses(network: Network) -> dict[str, str]:
     consortium: Consortium = network.consortium
-    found = {organisation.node: organisation.address for organisation in consortium.orderers}
-    found |= {organisation.node: organisation.peer.address for organisation in consortium.members if organisation.peer}
+    addresses = {organisation.node: organisation.address for organisation in consortium.orderers}
+    addresses |= {
+        organisation.node: organisation.peer.address for organisation in consortium.members if organisation.peer
+    }
     for deployment in deployments(network.folder).values():
         for organisation in consortium.members:
             if organisation.peer:
                 port = organisation.peer.chaincode_ports[deployment.slot]
-                found[deployment.process_name(organisation)] = f"{LOOPBACK}:{port}"
-    return found
+                addresses[deployment.process_name(organisation)] = f"{LOOPBACK}:{port}"
+    return addresses

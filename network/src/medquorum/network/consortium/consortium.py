@@ -323,9 +323,9 @@ def _parse(text: str, source: str, changes: dict[str, Any]) -> Consortium:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{source} is not TOML: {error}", "Correct that line") from error
     except ValidationError as error:
-        found = "; ".join(f"{_place(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors()[:5])
+        problems = "; ".join(f"{_place(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors()[:5])
         raise ConfigError(
-            f"{source}: {found}", "Correct the named fields; docs/reference/network.md lists them"
+            f"{source}: {problems}", "Correct the named fields; docs/reference/network.md lists them"
         ) from error
 
 

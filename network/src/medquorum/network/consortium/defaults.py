@@ -125,12 +125,12 @@ def _base(organisations: list[Any], index: int, defaults: dict[str, Any]) -> int
 
 def _ports(entry: Any) -> list[Any]:
     """Return every port that a file's entry names."""
-    found: list[Any] = []
+    ports: list[Any] = []
     for key, value in entry.items() if isinstance(entry, dict) else ():
         if isinstance(value, dict):
-            found += _ports(value)
+            ports += _ports(value)
         elif key.endswith("port"):
-            found.append(value)
+            ports.append(value)
         elif key.endswith("ports") and isinstance(value, list):
-            found += value
-    return [port for port in found if isinstance(port, int)]
+            ports += value
+    return [port for port in ports if isinstance(port, int)]

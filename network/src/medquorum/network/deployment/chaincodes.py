@@ -125,11 +125,11 @@ def command_of(path: Path | None) -> list[str]:
 def _own_chaincode() -> str:
     """Return the path of ``medquorum-chaincode``: beside this interpreter, or on ``PATH``."""
     beside = Path(sys.executable).with_name(CHAINCODE_SERVER)
-    found = str(beside) if beside.is_file() else shutil.which(CHAINCODE_SERVER)
-    if found is None:
+    path = str(beside) if beside.is_file() else shutil.which(CHAINCODE_SERVER)
+    if path is None:
         remedy = f"pip install {CHAINCODE_SERVER}, or name another chaincode server with --command"
         raise ConfigError(f"{CHAINCODE_SERVER} is not installed", remedy)
-    return found
+    return path
 
 
 def chaincode_process(
@@ -176,16 +176,16 @@ def deployments(folder: NetworkFolder) -> dict[str, Deployment]:
 def save(folder: NetworkFolder, deployment: Deployment) -> None:
     """Record a deployment, in place of an earlier one of its name."""
     known = deployments(folder) | {deployment.name: deployment}
-    write_private(folder.chaincodes, json.dumps({name: asdict(one) for name, one in known.items()}, indent=1))
+    write_private(folder.chaincodes, json.dumps({name: asdict(deployed) for name, deployed in known.items()}, indent=1))
 
 
 def free_slot(folder: NetworkFolder, deployment: Deployment) -> int:
     """Return the slot of the same label, else the lowest that no chaincode uses: an upgrade runs beside the old."""
     known = deployments(folder).values()
-    for one in known:
-        if one.label == deployment.label:
-            return one.slot
-    taken = {one.slot for one in known}
+    for deployed in known:
+        if deployed.label == deployment.label:
+            return deployed.slot
+    taken = {deployed.slot for deployed in known}
     return next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
 

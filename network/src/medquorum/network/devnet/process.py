@@ -48,7 +48,7 @@ class Devnet:
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="committer")
         self._reconciling: dict[str, asyncio.Task[None]] = {}
         self.ledger = self._open()
-        self._client_roots = b"\n".join(root for one in self._application() for root in one.tls_roots)
+        self._client_roots = b"\n".join(root for msp in self._application() for root in msp.tls_roots)
         self._progress = Progress(self.ledger)
         channel = self._consortium.channel
         self._bft = self._consortium.consensus == "BFT"
@@ -135,7 +135,7 @@ class Devnet:
             folder.devnet,
             consortium.channel.name,
             msps,
-            Members(frozenset(one.msp_id for one in application), peers, self._down.read()),
+            Members(frozenset(msp.msp_id for msp in application), peers, self._down.read()),
             Definitions(folder.devnet_chaincodes),
             orderers,
             bft=bft,
@@ -144,7 +144,10 @@ class Devnet:
         return ledger
 
     def _application(self) -> list[Msp]:
-        return [Msp.load(one.msp_id, self._folder.msp(one)) for one in self._consortium.organisations]
+        return [
+            Msp.load(organisation.msp_id, self._folder.msp(organisation))
+            for organisation in self._consortium.organisations
+        ]
 
     def _signer(self, organisation: Organisation) -> Signer:
         return Signer.load(organisation.msp_id, self._folder.node(organisation) / "msp")

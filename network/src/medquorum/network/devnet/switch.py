@@ -37,10 +37,10 @@ def switch(folder: Path, organisation: str, state: State) -> None:
         When the devnet does not answer.
     """
     files = NetworkFolder(folder)
-    one = load(files.consortium).organisation(organisation)
-    if one.peer is None:
-        raise NetworkError(f"{one.name} has no peer")
-    connection = operations(LOOPBACK, one.peer.operations_port, files.node_tls(one), TIMEOUT_SECONDS)
+    member = load(files.consortium).organisation(organisation)
+    if member.peer is None:
+        raise NetworkError(f"{member.name} has no peer")
+    connection = operations(LOOPBACK, member.peer.operations_port, files.node_tls(member), TIMEOUT_SECONDS)
     try:
         connection.request("PUT", f"/peer/{state.value}")
         status = connection.getresponse().status

@@ -34,8 +34,8 @@ class Binaries:
 
     def version(self, program: str = "peer") -> str:
         """Ask a program for its version, as ``3.1.5``."""
-        found = re.search(r"Version: v?(\S+)", self.run(program, "-version" if program == "configtxgen" else "version"))
-        return found.group(1) if found else "unknown"
+        match = re.search(r"Version: v?(\S+)", self.run(program, "-version" if program == "configtxgen" else "version"))
+        return match.group(1) if match else "unknown"
 
     def run(self, program: str, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 120) -> str:
         """Run a program to its end and return what it printed (both streams).

@@ -68,11 +68,11 @@ def bring_up(
             nodes.orderer_process(orderer_of, consortium, folder, binaries).save(folder)
     with progress.step(f"{len(orderers)} orderers and {len(peers)} peers"):
         control.supervise(folder, organisation)
-        ports: list[tuple[AnyOrganisation, int]] = [(one, one.operations_port) for one in orderers]
-        ports += [(one, one.peer.operations_port) for one in peers if one.peer]
-        for one, port in ports:
-            healthy = functools.partial(health.serves, port, folder.node_tls(one))
-            await_true(healthy, START_SECONDS, f"{one.node} is not healthy", folder.log(one.node))
+        ports: list[tuple[AnyOrganisation, int]] = [(orderer_of, orderer_of.operations_port) for orderer_of in orderers]
+        ports += [(peer_of, peer_of.peer.operations_port) for peer_of in peers if peer_of.peer]
+        for node_of, port in ports:
+            healthy = functools.partial(health.serves, port, folder.node_tls(node_of))
+            await_true(healthy, START_SECONDS, f"{node_of.node} is not healthy", folder.log(node_of.node))
     create_channel(consortium, folder, binaries, progress, organisation)
 
 
@@ -94,8 +94,8 @@ def create_channel(
             later = check_genesis(client)
             if later:
                 progress.warn(f"{', '.join(later)} came after the founding: not in the genesis block")
-        in_parallel(lambda one: join_orderer(client, one, channel), orderers)
-        in_parallel(lambda one: join_peer(client, one, channel), peers)
+        in_parallel(lambda orderer_of: join_orderer(client, orderer_of, channel), orderers)
+        in_parallel(lambda peer_of: join_peer(client, peer_of, channel), peers)
 
 
 def in_parallel(action: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

@@ -47,8 +47,8 @@ def find_server() -> Path | None:
     """Find Fabric CA's server: in ``FABRIC_BIN``, or else where Fabric's programs are looked for; None without it."""
     given = os.environ.get("FABRIC_BIN")
     folders = [Path(given).expanduser()] if given else places(SERVER)
-    found = [folder / SERVER for folder in folders if os.access(folder / SERVER, os.X_OK)]
-    return found[0].resolve() if found else None
+    servers = [folder / SERVER for folder in folders if os.access(folder / SERVER, os.X_OK)]
+    return servers[0].resolve() if servers else None
 
 
 def has_root(home: Path) -> bool:
@@ -128,10 +128,10 @@ def _secret(file: Path) -> str:
 
 
 def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        for probe in (one, other):
+    with socket.socket() as first, socket.socket() as second:
+        for probe in (first, second):
             probe.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
+        return first.getsockname()[1], second.getsockname()[1]
 
 
 def _listens(port: int) -> bool:

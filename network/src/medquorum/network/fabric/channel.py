@@ -98,5 +98,5 @@ def _height(client: AdminClient, organisation: Organisation) -> int:
 
 def _status(answer: str) -> int:
     """Read the HTTP status in what ``osnadmin`` printed, 0 when there is none."""
-    found = re.search(r"Status: (\d+)", answer)
-    return int(found.group(1)) if found else 0
+    match = re.search(r"Status: (\d+)", answer)
+    return int(match.group(1)) if match else 0

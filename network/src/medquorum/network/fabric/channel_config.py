@@ -150,7 +150,7 @@ def generated(client: AdminClient) -> configtx_pb2.Config:
 def _wanted(running: configtx_pb2.Config, own: configtx_pb2.Config) -> configtx_pb2.Config:
     wanted = configtx_pb2.Config()
     wanted.CopyFrom(running)
-    ours, theirs = (one.channel_group.groups[APPLICATION] for one in (wanted, own))
+    ours, theirs = (config.channel_group.groups[APPLICATION] for config in (wanted, own))
     for name in set(ours.groups) - set(theirs.groups):
         del ours.groups[name]
     for name in set(theirs.groups) - set(ours.groups):
@@ -166,15 +166,17 @@ def _wanted(running: configtx_pb2.Config, own: configtx_pb2.Config) -> configtx_
 
 def _check_rules(running: configtx_pb2.ConfigGroup, own: configtx_pb2.ConfigGroup) -> None:
     """Check who may change the channel's own part and the orderers': everything but the application's part."""
-    found = []
-    for inside, one, other in (("", running, own), (f"{ORDERER}/", running.groups[ORDERER], own.groups[ORDERER])):
-        found += [f"{inside}mod_policy"] * (one.mod_policy != other.mod_policy)
+    differing = []
+    for inside, group, other in (("", running, own), (f"{ORDERER}/", running.groups[ORDERER], own.groups[ORDERER])):
+        differing += [f"{inside}mod_policy"] * (group.mod_policy != other.mod_policy)
         for kind in ("policies", "values"):
-            elements, wanted = getattr(one, kind), getattr(other, kind)
+            elements, wanted = getattr(group, kind), getattr(other, kind)
             loose = [
                 name for name in elements if name in wanted and elements[name].mod_policy != wanted[name].mod_policy
             ]
-            found += [f"{inside}{name}/mod_policy" for name in sorted(loose)]
-    if found:
+            differing += [f"{inside}{name}/mod_policy" for name in sorted(loose)]
+    if differing:
         remedy = "Have the orderers' administrators set it back, or found the channel anew"
-        raise CheckFailed(f"the running channel may be changed by others than it should: {', '.join(found)}", remedy)
+        raise CheckFailed(
+            f"the running channel may be changed by others than it should: {', '.join(differing)}", remedy
+        )

@@ -28,10 +28,10 @@ def own_members(consortium: Consortium, folder: NetworkFolder) -> list[Organisat
     ConfigError
         When there is none.
     """
-    found = [organisation for organisation in consortium.members if msp_folder.is_own(folder, organisation)]
-    if not found:
+    members = [organisation for organisation in consortium.members if msp_folder.is_own(folder, organisation)]
+    if not members:
         raise ConfigError(f"{folder.root} holds no keys of an organisation with a peer", "Run this on such a host")
-    return found
+    return members
 
 
 def make(client: AdminClient) -> Change | None:
@@ -113,8 +113,8 @@ def apply(client: AdminClient) -> bool:
     if change is None:
         return False
     own = own_members(client.consortium, client.folder)
-    for one in own:
-        change = signing.sign(change, one, client.folder)
+    for member in own:
+        change = signing.sign(change, member, client.folder)
     submit(client, change, own[0])
     return True
 

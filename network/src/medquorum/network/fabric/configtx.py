@@ -90,8 +90,8 @@ def _orderer(consortium: Consortium, folder: NetworkFolder) -> Document:
     if consortium.consensus == "raft":
         return document | {"EtcdRaft": {"Consenters": consenters, "Options": _raft_options()}}
     mapping = [
-        {"ID": i + 1, "MSPID": one.msp_id, "Identity": str(folder.signing_certificate(one)), **consenters[i]}
-        for i, one in enumerate(consortium.orderers)
+        {"ID": i + 1, "MSPID": orderer.msp_id, "Identity": str(folder.signing_certificate(orderer)), **consenters[i]}
+        for i, orderer in enumerate(consortium.orderers)
     ]
     return document | {"ConsenterMapping": mapping, "SmartBFT": _smartbft_options(channel.batch_interval_ms)}
 

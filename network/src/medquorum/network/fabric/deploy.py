@@ -58,11 +58,11 @@ def deploy(
     file = folder.packages / f"{wanted.label}.tar.gz"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(package)
-    members = [one for one in consortium.members if organisation in (None, one.name)]
+    members = [member for member in consortium.members if organisation in (None, member.name)]
     with progress.step(f"{len(members)} chaincode processes"):
         _start(client, wanted, members, organisation)  # they import while peers install and approve
     with progress.step("install"):
-        works = _those_that_can(lambda one: Lifecycle(client, wanted).install(one, file), members, progress)
+        works = _those_that_can(lambda member: Lifecycle(client, wanted).install(member, file), members, progress)
     first = works[0]
     with progress.step(f"{first.name}'s peer has the channel's blocks"):
         await_caught_up(client, first)
@@ -125,7 +125,7 @@ def _approvals(lifecycle: Lifecycle, works: list[Organisation]) -> dict[str, boo
 
     def has_them() -> bool:
         approved.update(lifecycle.approvals(works[0]))
-        return all(approved.get(one.msp_id) for one in works)
+        return all(approved.get(member.msp_id) for member in works)
 
     becomes_true(has_them, PEER_LAG_TIMEOUT)
     return approved
@@ -162,10 +162,10 @@ def _commit(lifecycle: Lifecycle, sender: Organisation, endorsers: list[Organisa
 
 def _start(client: AdminClient, wanted: Deployment, members: list[Organisation], organisation: str | None) -> None:
     folder = client.folder
-    for one in members:
-        process, address = chaincode_process(wanted, one, client.consortium, folder)
+    for member in members:
+        process, address = chaincode_process(wanted, member, client.consortium, folder)
         process.save(folder)
-        builder.set_target(folder, one, wanted.label, address)
+        builder.set_target(folder, member, wanted.label, address)
     control.supervise(folder, organisation)
 
 

@@ -45,32 +45,32 @@ def check_genesis(client: AdminClient) -> list[str]:
         for organisation in consortium.organisations
         if organisation.name not in founders and organisation.roles == ["hospital"]
     ]
-    if not any(msp_folder.is_own(folder, one) for one in later):
+    if not any(msp_folder.is_own(folder, hospital) for hospital in later):
         later = []
     rest = [organisation for organisation in consortium.organisations if organisation not in later]
     made = generated(replace(client, consortium=consortium.model_copy(update={"organisations": rest})))
-    found = differences(given.channel_group, made.channel_group)
-    if found:
+    differing = differences(given.channel_group, made.channel_group)
+    if differing:
         raise CheckFailed(
-            f"{block} is another channel's in {', '.join(found)}",
+            f"{block} is another channel's in {', '.join(differing)}",
             "Do not join with it: compare consortium.toml and the bundles' fingerprints with the founder; where "
             "members have come or gone since, join with consortium.toml and the bundles as they were at the founding",
         )
-    return [one.name for one in later]
+    return [hospital.name for hospital in later]
 
 
 def differences(
     given: configtx_pb2.ConfigGroup, own: configtx_pb2.ConfigGroup, inside: str = "", depth: int = MEMBERS_DEPTH
 ) -> list[str]:
     """List the parts in which a configuration differs from one's own, as paths such as ``Application/mod_policy``."""
-    found = []
+    paths = []
     for name in sorted({*given.groups, *own.groups}):
         if name not in given.groups or name not in own.groups:
-            found.append(f"{inside}{name}")
+            paths.append(f"{inside}{name}")
         elif depth > 1:
-            found += differences(given.groups[name], own.groups[name], f"{inside}{name}/", depth - 1)
+            paths += differences(given.groups[name], own.groups[name], f"{inside}{name}/", depth - 1)
         elif given.groups[name] != own.groups[name]:
-            found.append(f"{inside}{name}")
+            paths.append(f"{inside}{name}")
     parts = ("values", "policies", "mod_policy", "version")
-    found += [f"{inside}{part}" for part in parts if getattr(given, part) != getattr(own, part)]
-    return found or ([f"{inside}unknown fields"] if given != own else [])
+    paths += [f"{inside}{part}" for part in parts if getattr(given, part) != getattr(own, part)]
+    return paths or ([f"{inside}unknown fields"] if given != own else [])

@@ -50,8 +50,10 @@ def merge(changes: Iterable[Change]) -> Change:
     first, *others = changes
     if any(other.update != first.update for other in others):
         raise ConfigError("the files hold different changes", "Submit copies of one file only")
-    found = {signature.SerializeToString(): signature for change in (first, *others) for signature in change.signatures}
-    return replace(first, signatures=tuple(found.values()))
+    signatures = {
+        signature.SerializeToString(): signature for change in (first, *others) for signature in change.signatures
+    }
+    return replace(first, signatures=tuple(signatures.values()))
 
 
 def genuine(change: Change, running: configtx_pb2.Config) -> tuple[Change, list[str]]:
@@ -85,7 +87,7 @@ def satisfied(running: configtx_pb2.Config, msp_ids: Iterable[str]) -> bool:
 def _holds(rule: policies_pb2.SignaturePolicy, principals: list[str], signed: set[str]) -> bool:
     if rule.WhichOneof("Type") == "signed_by":
         return principals[rule.signed_by] in signed
-    holding = sum(_holds(one, principals, signed) for one in rule.n_out_of.rules)
+    holding = sum(_holds(part, principals, signed) for part in rule.n_out_of.rules)
     return holding >= int(rule.n_out_of.n)
 
 

@@ -34,19 +34,20 @@ def write(folder: NetworkFolder, organisation: Organisation, document: Document,
         (identity / "enrollmentCert.pem").write_text(folder.certificate(organisation, user).read_text())
 
 
-def profile(folder: NetworkFolder, one: Organisation, document: Document, users: Sequence[str]) -> Document:
+def profile(folder: NetworkFolder, organisation: Organisation, document: Document, users: Sequence[str]) -> Document:
     """Return the organisation's profile for hfc, made of the general ``document``."""
-    store = str(folder.hfc_store(one))
+    store = str(folder.hfc_store(organisation))
     named = {
-        user: {"cert": str(folder.certificate(one, user)), "private_key": str(folder.key(one, user))} for user in users
+        user: {"cert": str(folder.certificate(organisation, user)), "private_key": str(folder.key(organisation, user))}
+        for user in users
     }
-    organisation = document["organizations"][one.name] | {"users": named}
-    home = folder.organisation(one)
+    entry = document["organizations"][organisation.name] | {"users": named}
+    home = folder.organisation(organisation)
     pair = document["client"].get("tlsCerts", {}).get("client", {})
     tls = {f"client{kind.capitalize()}": {"path": str(home / file["path"])} for kind, file in pair.items()}
     return document | {
         "client": document["client"] | {"credentialStore": {"path": store, "cryptoStore": {"path": store}}},
-        "organizations": document["organizations"] | {one.name: organisation},
+        "organizations": document["organizations"] | {organisation.name: entry},
         "orderers": _nodes(document["orderers"], tls),
         "peers": _nodes(document["peers"], tls),
     }

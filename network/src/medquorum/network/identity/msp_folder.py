@@ -41,7 +41,7 @@ def require(consortium: Consortium, folder: NetworkFolder, own: AnyOrganisation)
         raise ConfigError(f"{folder.organisation(own)} has no keys", f"Make them with `org init {own.name}`")
     check_own(folder, own)
     others = [organisation for organisation in consortium.everyone if organisation.name != own.name]
-    unknown = [one.name for one in others if not folder.tls_ca(one).exists()]
+    unknown = [organisation.name for organisation in others if not folder.tls_ca(organisation).exists()]
     if unknown:
         raise ConfigError(f"nothing is known of {', '.join(unknown)}", "Take their bundles in with `org import`")
 
@@ -115,9 +115,9 @@ def check_stranger(files: dict[str, str], organisation: AnyOrganisation, folder:
         for name, path in known.items():
             if not name.startswith((*SIGNING, *TLS)):
                 continue
-            found = own.get(_public(_certificate(_read(path), str(path))))
-            if found:
-                subject = found.subject.rfc4514_string()
+            authority = own.get(_public(_certificate(_read(path), str(path))))
+            if authority:
+                subject = authority.subject.rfc4514_string()
                 remedy = "Each organisation has authorities of its own: ask it for another bundle"
                 raise ConfigError(
                     f"{subject} in the bundle of {organisation.name} is an authority of {home.name}", remedy
@@ -131,13 +131,15 @@ def _host(organisation: AnyOrganisation) -> str | None:
 
 
 def _authorities(files: dict[str, str], *places: str) -> list[x509.Certificate]:
-    found = [_certificate(text, name) for name, text in files.items() if name.startswith(places)]
-    for one in found:
-        if not _is_authority(one):
-            raise ConfigError(f"{one.subject.rfc4514_string()} in {places[0]} is no authority's certificate", REMEDY)
-    if not found:
+    certificates = [_certificate(text, name) for name, text in files.items() if name.startswith(places)]
+    for certificate in certificates:
+        if not _is_authority(certificate):
+            raise ConfigError(
+                f"{certificate.subject.rfc4514_string()} in {places[0]} is no authority's certificate", REMEDY
+            )
+    if not certificates:
         raise ConfigError(f"no certificate in {places[0]}", REMEDY)
-    return found
+    return certificates
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
@@ -166,14 +168,14 @@ def _check_units(files: dict[str, str], name: str) -> None:
 def _pair(
     certificate: Path, key: Path, authorities: Iterable[x509.Certificate], *, unit: str = "", host: str = ""
 ) -> None:
-    found = _certificate(_read(certificate), str(certificate))
-    _check_issued(found, str(certificate), authorities, unit=unit, host=host)
+    parsed = _certificate(_read(certificate), str(certificate))
+    _check_issued(parsed, str(certificate), authorities, unit=unit, host=host)
     try:
         private = serialization.load_pem_private_key(_read(key).encode(), None)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{key} is no private key", REMEDY) from error
     own = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if own != _public(found):
+    if own != _public(parsed):
         raise ConfigError(f"{key} is not the key of {certificate}", REMEDY)
 
 

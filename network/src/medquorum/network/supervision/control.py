@@ -31,12 +31,14 @@ def supervise(folder: NetworkFolder, organisation: str | None = None) -> None:
     if not running:
         _start(folder, organisation)
     elif organisation is None or supervisor_name(organisation) in running or "supervisor" in running:
-        for process in running.values():
-            process.send_signal(signal.SIGHUP)
+        for supervisor in running.values():
+            supervisor.send_signal(signal.SIGHUP)
     else:
         _start(folder, organisation)
-    for one in wanted:
-        await_true(functools.partial(_runs, folder, one), 20, f"{one.name} does not run", folder.log(one.name))
+    for process in wanted:
+        await_true(
+            functools.partial(_runs, folder, process), 20, f"{process.name} does not run", folder.log(process.name)
+        )
     await_true(lambda: not _unwanted(folder), 20, "a process that should have ended still runs")
 
 
@@ -81,8 +83,8 @@ def _start(folder: NetworkFolder, organisation: str | None) -> None:
 
 
 def _supervisors(folder: NetworkFolder) -> dict[str, psutil.Process]:
-    found = {name: alive(record) for name, record in records(folder).items() if name.startswith("supervisor")}
-    return {name: process for name, process in found.items() if process}
+    supervisors = {name: alive(record) for name, record in records(folder).items() if name.startswith("supervisor")}
+    return {name: process for name, process in supervisors.items() if process}
 
 
 def _runs(folder: NetworkFolder, process: Process) -> bool:
@@ -93,7 +95,7 @@ def _runs(folder: NetworkFolder, process: Process) -> bool:
 def _unwanted(folder: NetworkFolder) -> list[str]:
     wanted = {process.name for process in processes(folder) if process.enabled}
     known = {name: record for name, record in records(folder).items() if record.organisation}
-    return [name for name, one in known.items() if name not in wanted and one.state != "stopped"]
+    return [name for name, record in known.items() if name not in wanted and record.state != "stopped"]
 
 
 def _purge(folder: NetworkFolder) -> None:

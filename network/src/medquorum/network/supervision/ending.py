@@ -44,8 +44,10 @@ def why_ended(code: int, log: Path, kills_before: int | None = None, since: int 
             f"killed by {name}, which did not come from here",
             "Look who sent it (journalctl, dmesg), and run it again",
         )
-    said = next((line for line in reversed(lines) if _WRONG.search(line)), lines[-1] if lines else "it wrote nothing")
-    return f"exit code {code}: {said[:500]}", f"See {log}"
+    message = next(
+        (line for line in reversed(lines) if _WRONG.search(line)), lines[-1] if lines else "it wrote nothing"
+    )
+    return f"exit code {code}: {message[:500]}", f"See {log}"
 
 
 def memory_kills() -> int | None:
@@ -61,8 +63,8 @@ def memory_kills() -> int | None:
         events = next(place for place in (*first, *unified) if place.exists()).read_text()
     except (OSError, ValueError, StopIteration):
         return None
-    found = re.search(r"^oom_kill (\d+)$", events, re.MULTILINE)
-    return int(found[1]) if found else None
+    match = re.search(r"^oom_kill (\d+)$", events, re.MULTILINE)
+    return int(match[1]) if match else None
 
 
 def _last_lines(log: Path, since: int) -> list[str]:

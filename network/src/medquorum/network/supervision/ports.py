@@ -30,7 +30,7 @@ def check_ports(
     """
     if organisation is not None:
         own = [
-            [one for one in each if one.name == organisation]
+            [candidate for candidate in each if candidate.name == organisation]
             for each in (consortium.organisations, consortium.orderers)
         ]
         consortium = consortium.model_copy(update={"organisations": own[0], "orderers": own[1]})
@@ -42,8 +42,8 @@ def check_ports(
 
 def local_ports(consortium: Consortium, *, services: bool = False) -> list[int]:
     """Return the ports of the nodes that are on this host; with ``services`` also those of services."""
-    found = [port for organisation in consortium.orderers if is_local(organisation.host) for port in organisation.ports]
-    found += [
+    ports = [port for organisation in consortium.orderers if is_local(organisation.host) for port in organisation.ports]
+    ports += [
         port
         for organisation in consortium.members
         if organisation.peer and is_local(organisation.peer.host)
@@ -52,18 +52,18 @@ def local_ports(consortium: Consortium, *, services: bool = False) -> list[int]:
     served = (
         [organisation.service for organisation in consortium.organisations if organisation.service] if services else []
     )
-    return found + [service.port for service in served if is_local(service.host)]
+    return ports + [service.port for service in served if is_local(service.host)]
 
 
 def occupants(ports: Collection[int], ours: Collection[int] = ()) -> dict[int, str]:
     """Return who listens on ports, by port: name and pid of each process but ``ours``, which are pids."""
-    wanted, found = set(ports), {}
+    wanted, listeners = set(ports), {}
     for connection in psutil.net_connections(kind="tcp"):
         if connection.status != psutil.CONN_LISTEN or connection.pid in ours or not connection.laddr:
             continue
         if (port := connection.laddr.port) in wanted:
-            found[port] = _named(connection.pid)
-    return dict(sorted(found.items()))
+            listeners[port] = _named(connection.pid)
+    return dict(sorted(listeners.items()))
 
 
 def is_local(host: str) -> bool:

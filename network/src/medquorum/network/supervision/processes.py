@@ -81,14 +81,14 @@ def processes(folder: NetworkFolder, organisation: str | None = None) -> list[Pr
     for place in (folder.root, folder.chaincodes, home, *home.glob("*.json")):
         if place.exists() and others_may_write(place):
             raise ConfigError(f"others may write to {place}, which decides what runs", f"chmod go-w {place}")
-    found = [Process(**document) for document in _documents(home)]
-    return [one for one in found if organisation in (None, one.organisation)]
+    known = [Process(**document) for document in _documents(home)]
+    return [process for process in known if organisation in (None, process.organisation)]
 
 
 def records(folder: NetworkFolder) -> dict[str, Record]:
     """Read every record, the supervisors' own included."""
-    found = [Record(**document) for document in _documents(folder.root / "run")]
-    return {one.name: one for one in found}
+    known = [Record(**document) for document in _documents(folder.root / "run")]
+    return {record.name: record for record in known}
 
 
 def alive(record: Record) -> psutil.Process | None:
@@ -104,14 +104,14 @@ def alive(record: Record) -> psutil.Process | None:
 def marked(folder: NetworkFolder) -> list[psutil.Process]:
     """Find this network's processes by the variable in their environment: also those no record names."""
     root = str(folder.root.resolve())
-    found = []
+    running = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(NETWORK_VARIABLE) == root and process.pid != os.getpid():
-                found.append(process)
+                running.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue  # ended meanwhile, or another user's
-    return found
+    return running
 
 
 def end(victims: Iterable[psutil.Process], timeout: float = 10.0) -> int:

@@ -99,8 +99,8 @@ class Supervisor:
     def _end_orphans(self) -> None:
         """End what a supervisor that crashed left running: two peers must not share a ledger."""
         known = {name: record for name, record in records(self.folder).items() if record.organisation != SUPERVISOR}
-        mine = {name: one for name, one in known.items() if self.organisation in (None, one.organisation)}
-        count = end([process for one in mine.values() if (process := alive(one))], STOP_TIMEOUT)
+        mine = {name: record for name, record in known.items() if self.organisation in (None, record.organisation)}
+        count = end([process for record in mine.values() if (process := alive(record))], STOP_TIMEOUT)
         for name in mine:
             self.folder.run(name).unlink()
         if count:

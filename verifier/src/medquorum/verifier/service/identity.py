@@ -121,13 +121,13 @@ class Credentials:
     def msp_of(self, certificate: bytes) -> str | None:
         """Return the organisation whose authority issued a PEM certificate, None when none or more than one did."""
         try:
-            found = read_certificate(certificate)
+            parsed = read_certificate(certificate)
         except ValueError:
             return None
         issuers = [
             msp_id
             for msp_id, roots in self.authorities.items()
-            if any(issued(found, read_certificate(root)) for root in roots)
+            if any(issued(parsed, read_certificate(root)) for root in roots)
         ]
         return issuers[0] if len(issuers) == 1 else None
 

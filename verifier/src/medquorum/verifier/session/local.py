@@ -199,10 +199,10 @@ def _play(side: Evaluation, member: Party, supply: Supply, plan: Plan, inputs: I
     clock = _Clock()
     fails = side.model(inputs.base, inputs.shares[member.index])
     model = _costs(clock, member, supply, Costs())
-    found: list[IntArray] = []
+    batch_counts: list[IntArray] = []
     secret = (inputs.images, inputs.labels) if first else None
-    side.batches(_batches(inputs), secret, lambda _, counts: found.append(np.concatenate(counts)))
-    counts = np.sum(found, axis=0)
+    side.batches(_batches(inputs), secret, lambda _, counts: batch_counts.append(np.concatenate(counts)))
+    counts = np.sum(batch_counts, axis=0)
     batches = _costs(clock, member, supply, model)
     if inputs.needed is None:
         accepted = bool(member.reveal(side.decide(counts[:0], None, fails), 1)[0])

@@ -187,9 +187,9 @@ class Session:
         if kept is None:
             raise ProtocolError("there is no share of the result to reveal")
         name = replace(self._spec.name, attempt=kept.attempt)
-        found = reveal(transport, self._inputs.index, name, kept.share, journal.revealing, journal.reveal)
-        counts = tuple(int(count) for count in found.counts)
-        return OpenedResult(None, found.holds, counts, kept.statement, _transcript([*kept.digests, found.digest]))
+        opened = reveal(transport, self._inputs.index, name, kept.share, journal.revealing, journal.reveal)
+        counts = tuple(int(count) for count in opened.counts)
+        return OpenedResult(None, opened.holds, counts, kept.statement, _transcript([*kept.digests, opened.digest]))
 
     def _comparing(self, transport: Recorded, own: Comparing | None, other: Comparing | None) -> Comparing:
         """Return the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""

@@ -23,22 +23,22 @@ _HELD_BYTES = 1 << 28
 """Updates of a round that stay in memory while its candidates are evaluated; what is beyond is read again."""
 
 
-def direction_key(task: Task, round_: Round, root: Root, found: Standing) -> Hashable:
+def direction_key(task: Task, round_: Round, root: Root, standing: Standing) -> Hashable:
     """Name a judgement by everything it depends on."""
-    return ("direction", verdict_key(task, round_, round_.candidates), root.commitment, found)
+    return ("direction", verdict_key(task, round_, round_.candidates), root.commitment, standing)
 
 
 def judge_directions(
-    evaluator: RoundEvaluator, rule: rules.Direction, found: Standing
+    evaluator: RoundEvaluator, rule: rules.Direction, standing: Standing
 ) -> tuple[Steps[tuple[rules.Verdict, ...]], int]:
     """Make the computation of all verdicts, and its number of steps: those that read."""
-    return _judge(evaluator, rule, found), 2 * len(evaluator.round.candidates) + 2
+    return _judge(evaluator, rule, standing), 2 * len(evaluator.round.candidates) + 2
 
 
-def _judge(evaluator: RoundEvaluator, rule: rules.Direction, found: Standing) -> Steps[tuple[rules.Verdict, ...]]:
+def _judge(evaluator: RoundEvaluator, rule: rules.Direction, standing: Standing) -> Steps[tuple[rules.Verdict, ...]]:
     base = yield from evaluator.base()
     root = yield from _root(evaluator, base)
-    if root is None or found != "stands":
+    if root is None or standing != "stands":
         return tuple(rules.Verdict(name, False, rules.Reason.ROOT) for name in evaluator.round.candidates)
     updates = _Updates(evaluator)
     candidates = []
@@ -97,13 +97,13 @@ class _Updates:
 
     def packed(self, name: str) -> Generator[DataRequest, bytes, bytes]:
         """Return an update's parameters."""
-        found = self._held.get(name)
-        if found is None:
-            found = yield DataRequest("update", name)
-            self._evaluator.node.digests.put(self._evaluator.round.commitments[name], sha256(found))
-            if sum(map(len, self._held.values())) + len(found) <= _HELD_BYTES:
-                self._held[name] = found
-        return found
+        update = self._held.get(name)
+        if update is None:
+            update = yield DataRequest("update", name)
+            self._evaluator.node.digests.put(self._evaluator.round.commitments[name], sha256(update))
+            if sum(map(len, self._held.values())) + len(update) <= _HELD_BYTES:
+                self._held[name] = update
+        return update
 
 
 class _Unknown(MedquorumError):

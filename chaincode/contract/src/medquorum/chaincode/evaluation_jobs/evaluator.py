@@ -113,11 +113,11 @@ class RoundEvaluator:
     def candidate(self, base: modelformat.Tensors, hospital: str) -> Generator[DataRequest, bytes, rules.Candidate]:
         """Screen and evaluate one update, once; what is wrong with it is the candidate's problem, never an error."""
         key = candidate_key(self.task, self.round, hospital)
-        found = self.node.candidates.get(key)
-        if found is None:
-            found = self._evaluated(base, hospital, (yield DataRequest("update", hospital)))
-            self.node.candidates.put(key, found)
-        return found
+        candidate = self.node.candidates.get(key)
+        if candidate is None:
+            candidate = self._evaluated(base, hospital, (yield DataRequest("update", hospital)))
+            self.node.candidates.put(key, candidate)
+        return candidate
 
     def _evaluated(self, base: modelformat.Tensors, hospital: str, packed: bytes) -> rules.Candidate:
         tensors, problem, digest = rules.screen(self.description, packed)

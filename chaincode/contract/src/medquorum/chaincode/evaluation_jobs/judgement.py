@@ -33,9 +33,9 @@ def judgement(context: Context, task: Task, round_: Round) -> tuple[Hashable, Ca
     rule = rules.parse_rule(task.rule)
     if not isinstance(rule, rules.Direction):
         return round_key(task, round_), lambda: evaluate_all(round_evaluator(context, task, round_))
-    root, found = context.get(Root, task.task, round_.round), root_standing(context, task, round_.round)
-    if found == "awaited":
+    root, standing = context.get(Root, task.task, round_.round), root_standing(context, task, round_.round)
+    if standing == "awaited":
         raise ContractError("NOT_READY", "the round's root update is not attested yet", "Send AttestRoot, ask again")
-    return direction_key(task, round_, root, found), lambda: judge_directions(
-        round_evaluator(context, task, round_), rule, found
+    return direction_key(task, round_, root, standing), lambda: judge_directions(
+        round_evaluator(context, task, round_), rule, standing
     )

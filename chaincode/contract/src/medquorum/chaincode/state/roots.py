@@ -13,8 +13,8 @@ __all__ = ["check_root", "root_attestations", "root_standing"]
 
 def root_attestations(context: Context, task: Task, round_number: int) -> list[RootAttestation]:
     """Read the attestations of the task's verifiers, by fixed keys."""
-    found = [context.find(RootAttestation, task.task, round_number, verifier) for verifier in task.verifiers]
-    return [attestation for attestation in found if attestation is not None]
+    attestations = [context.find(RootAttestation, task.task, round_number, verifier) for verifier in task.verifiers]
+    return [attestation for attestation in attestations if attestation is not None]
 
 
 def root_standing(context: Context, task: Task, round_number: int) -> Standing:

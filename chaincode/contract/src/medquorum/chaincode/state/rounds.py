@@ -22,7 +22,7 @@ def latest_round(context: Context, task: str, rounds: int) -> Round | None:
 
     Rounds are opened without gaps, so bisection finds the last one in log2(rounds) reads and no range.
     """
-    found: Round | None = None
+    latest: Round | None = None
     low, high = 1, rounds
     while low <= high:
         middle = (low + high) // 2
@@ -30,8 +30,8 @@ def latest_round(context: Context, task: str, rounds: int) -> Round | None:
         if candidate is None:
             high = middle - 1
         else:
-            found, low = candidate, middle + 1
-    return found
+            latest, low = candidate, middle + 1
+    return latest
 
 
 def freeze(context: Context, round_: Round) -> Round:

@@ -118,14 +118,14 @@ def _check_reason(task: Task, result: Result) -> None:
 
 def _check_claimants(task: Task, hospital: str, result: Result) -> None:
     """Refuse a result that was left unevaluated on nobody's word, or on a stranger's."""
-    said = result.claimants or []
-    if bool(said) != (result.reason in UNEVALUATED) or not {*said} <= {*task.attesters(hospital)}:
+    claimants = result.claimants or []
+    if bool(claimants) != (result.reason in UNEVALUATED) or not {*claimants} <= {*task.attesters(hospital)}:
         raise ContractError(
             "BAD_ATTESTATION",
-            f"the reason {result.reason} and the claimants {', '.join(said) or 'none'} do not belong together",
+            f"the reason {result.reason} and the claimants {', '.join(claimants) or 'none'} do not belong together",
             f"With {', '.join(sorted(UNEVALUATED))} name the parties that say so, else nobody",
         )
-    if said != sorted({*said}):
+    if claimants != sorted({*claimants}):
         raise ContractError("BAD_ATTESTATION", "the claimants are not sorted, each named once")
 
 

@@ -20,11 +20,11 @@ def init_consortium(context: Context, document: Json) -> Answer:
     consortium = Consortium.from_argument("BAD_CONSORTIUM", document, sequence=1)
     if context.msp not in consortium.members:
         raise ContractError("ACCESS_DENIED", f"{context.msp} is not a member of the consortium it proposes")
-    found, expected = founding_hash(consortium.quorum, consortium.members), context.node.founding
-    if found != expected:
+    founding, expected = founding_hash(consortium.quorum, consortium.members), context.node.founding
+    if founding != expected:
         raise ContractError(
             "BAD_CONSORTIUM",
-            f"{context.node.msp_id} expects the consortium {expected or 'of nobody'}, this is {found}",
+            f"{context.node.msp_id} expects the consortium {expected or 'of nobody'}, this is {founding}",
             "Send the members, roles and quorum of consortium.toml: MEDQUORUM_CONSORTIUM_HASH of the process is theirs",
         )
     return _replace(context, consortium)

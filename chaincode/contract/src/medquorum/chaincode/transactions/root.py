@@ -88,7 +88,7 @@ def _without_root(context: Context, name: str, round_number: int) -> tuple[Task,
     task = _with_root(context, name)
     round_ = get_round(context, name, round_number)
     round_.expect("open", code="ROUND_CLOSED")
-    found = context.find(Root, name, round_number)
-    if found is not None:
-        raise ContractError("ALREADY_SUBMITTED", f"{found.verifier} has submitted the root of round {round_number}")
+    root = context.find(Root, name, round_number)
+    if root is not None:
+        raise ContractError("ALREADY_SUBMITTED", f"{root.verifier} has submitted the root of round {round_number}")
     return task, round_

@@ -140,10 +140,10 @@ def _base(context: Context, task: Task, round_number: int) -> str:
         return task.initial_model
     previous = context.find(Round, task.task, round_number - 1)
     if previous is None or previous.state not in ENDED or previous.model is None:
-        found, remedy = (
+        problem, remedy = (
             ("does not exist", "Open it first") if previous is None else (f"is {previous.state}", "End it first")
         )
-        raise ContractError("ROUND_ORDER", f"round {round_number - 1} of {task.task} {found}", remedy)
+        raise ContractError("ROUND_ORDER", f"round {round_number - 1} of {task.task} {problem}", remedy)
     return previous.model
 
 

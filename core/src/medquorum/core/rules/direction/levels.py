@@ -47,13 +47,13 @@ def cosine_level(product: int, own: int, root: int) -> int:
     return bisect_right(COSINES, (product << COSINE_BITS) // most, lo=1) - 1
 
 
-def inner_product(description: ModelDescription, base: Parameters, one: Parameters, other: Parameters) -> int:
+def inner_product(description: ModelDescription, base: Parameters, first: Parameters, second: Parameters) -> int:
     """Return Σ (r - w)(r' - w) over the tensors mixed with λ, in units of 2^-32; exact within MAX_DISTANCE."""
     total = 0
     for name, _, kind in layout(description):
         if kind.mixed:
             origin = base[name].astype(np.int64).ravel()
-            total += int(np.dot(one[name].ravel() - origin, other[name].ravel() - origin))
+            total += int(np.dot(first[name].ravel() - origin, second[name].ravel() - origin))
     return total
 
 

@@ -91,8 +91,8 @@ def _best(
         parts = {name: worth[name] for name in sorted(names[:length])}
         tried = [tuple(apportion(step, parts).items()) for step in steps(full)]
         gains[length] = [(base - loss(weights), weights) for weights in tried]
-    found = {length: max(tried, key=lambda pair: pair[0]) for length, tried in gains.items()}
-    most = max((gain for gain, _ in found.values()), default=0)
+    best = {length: max(tried, key=lambda pair: pair[0]) for length, tried in gains.items()}
+    most = max((gain for gain, _ in best.values()), default=0)
     if most <= 0:
         return ()
-    return found[max(length for length, (gain, _) in found.items() if 1000 * gain >= rule.width * most)][1]
+    return best[max(length for length, (gain, _) in best.items() if 1000 * gain >= rule.width * most)][1]

@@ -40,8 +40,8 @@ def _status(error: CallError) -> bytes:
     for detail in error.details:
         wrapped = AnyMessage()
         wrapped.Pack(detail)
-        one = wrapped.SerializeToString()
-        encoded += bytes([DETAILS_FIELD]) + _varint(len(one)) + one
+        packed = wrapped.SerializeToString()
+        encoded += bytes([DETAILS_FIELD]) + _varint(len(packed)) + packed
     return encoded
 
 

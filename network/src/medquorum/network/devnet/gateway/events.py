@@ -56,13 +56,13 @@ class BlockEvents:
         return block_events(self._ledger.block(number))
 
 
-async def stream(ledger: Ledger, progress: Progress, found: BlockEvents, request: Any) -> AsyncIterator[Any]:
+async def stream(ledger: Ledger, progress: Progress, events: BlockEvents, request: Any) -> AsyncIterator[Any]:
     """Yield one response per block that has events of the requested chaincode; never ends by itself."""
     number = await asyncio.to_thread(_start, ledger, request)
     wanted = _matcher(request)
     while True:
         await progress.height_above(number)
-        matching = [event for event in await found.of(number) if wanted(event)]
+        matching = [event for event in await events.of(number) if wanted(event)]
         if matching:
             yield ChaincodeEventsResponse(events=matching, block_number=number)
         number += 1
@@ -70,9 +70,9 @@ async def stream(ledger: Ledger, progress: Progress, found: BlockEvents, request
 
 def _start(ledger: Ledger, request: Any) -> int:
     if request.after_transaction_id:
-        found = ledger.transaction(request.after_transaction_id)
-        if found:
-            return found[0]
+        transaction = ledger.transaction(request.after_transaction_id)
+        if transaction:
+            return transaction[0]
     kind = request.start_position.WhichOneof("Type")
     if kind == "specified":
         return int(request.start_position.specified.number)

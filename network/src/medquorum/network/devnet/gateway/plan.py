@@ -24,23 +24,23 @@ def layouts(policies: Sequence[Any], peers: Mapping[str, Identity]) -> list[froz
 
     ``peers`` are those that may be asked. None of the sets contains another.
     """
-    named = frozenset[str]().union(*(policy.member_organisations(one) for one in policies))
+    named = frozenset[str]().union(*(policy.member_organisations(envelope) for envelope in policies))
     candidates = [msp for msp in peers if msp in named]
-    found: list[frozenset[str]] = []
+    smallest: list[frozenset[str]] = []
     for size in range(1, len(candidates) + 1):
         for chosen in itertools.combinations(candidates, size):
             layout = frozenset(chosen)
-            if any(smaller <= layout for smaller in found):
+            if any(smaller <= layout for smaller in smallest):
                 continue
-            if all(policy.satisfied(one, [peers[msp] for msp in chosen]) for one in policies):
-                found.append(layout)
-    return found
+            if all(policy.satisfied(envelope, [peers[msp] for msp in chosen]) for envelope in policies):
+                smallest.append(layout)
+    return smallest
 
 
-def preferring(found: Sequence[frozenset[str]], organisation: str) -> list[frozenset[str]]:
+def preferring(candidates: Sequence[frozenset[str]], organisation: str) -> list[frozenset[str]]:
     """Shuffle layouts, those with an organisation first."""
-    first = [layout for layout in found if organisation in layout]
-    rest = [layout for layout in found if organisation not in layout]
+    first = [layout for layout in candidates if organisation in layout]
+    rest = [layout for layout in candidates if organisation not in layout]
     random.shuffle(first)
     random.shuffle(rest)
     return first + rest

@@ -65,10 +65,10 @@ class Registry:
             When no peer of the organisations (of any, where none is named) has the chaincode.
         """
         wanted = organisations or list(self._everyone)
-        found = [peer for msp in wanted if (peer := self.find(msp)) and peer.serves(chaincode)]
-        if not found:
+        peers = [peer for msp in wanted if (peer := self.find(msp)) and peer.serves(chaincode)]
+        if not peers:
             raise NoPeers(f"no peers available to evaluate chaincode {chaincode} in channel {self._ledger.channel_id}")
-        return sorted(found, key=lambda peer: peer is not self._local)
+        return sorted(peers, key=lambda peer: peer is not self._local)
 
     def plan_for(self, chaincode: str, organisations: Sequence[str]) -> Plan:
         """Plan for exactly the named organisations.
@@ -109,12 +109,12 @@ class Registry:
                 "no peer combination can satisfy the endorsement policy"
             )
         available = {msp for msp in able if self.find(msp)}
-        found = [layout for layout in possible if layout <= available]
-        if not found:
+        available_layouts = [layout for layout in possible if layout <= available]
+        if not available_layouts:
             raise NoPeers(
                 "failed to select a set of endorsers that satisfy the endorsement policy due to unavailability of peers"
             )
-        return Plan(preferring(found, preferred))
+        return Plan(preferring(available_layouts, preferred))
 
     def _layouts(self, policies: Sequence[Any], able: Sequence[str]) -> list[frozenset[str]]:
         """Remember the answers: a majority of many organisations has many layouts, and they are asked for often."""
@@ -141,4 +141,4 @@ class Registry:
             own = config.endorsement if config else None
             key = f"{name}/{collection}" if own is not None else name
             policies[key] = own if own is not None else definitions[name].endorsement(peers)
-        return [*policies.values(), *(one for data in interest.key_policies if (one := policy.read(data)))]
+        return [*policies.values(), *(envelope for data in interest.key_policies if (envelope := policy.read(data)))]

@@ -33,8 +33,8 @@ METADATA_COUNT = 5
 def data_hash(data: Sequence[bytes]) -> bytes:
     """Return the SHA-256 of the concatenated envelopes."""
     whole = hashlib.sha256()
-    for one in data:
-        whole.update(one)
+    for envelope in data:
+        whole.update(envelope)
     return whole.digest()
 
 
@@ -56,7 +56,8 @@ def assemble(
     value = OrdererBlockMetadata(last_config=LastConfig(index=0)).SerializeToString()
     signing = signers[: 0 if number == 0 else len(signers) if bft else 1]
     signatures = [
-        sign_header(header, value, one, consenter if bft else None) for consenter, one in enumerate(signing, start=1)
+        sign_header(header, value, signer, consenter if bft else None)
+        for consenter, signer in enumerate(signing, start=1)
     ]
     metadata = [b""] * METADATA_COUNT
     metadata[BlockMetadataIndex.SIGNATURES] = Metadata(value=value, signatures=signatures).SerializeToString()

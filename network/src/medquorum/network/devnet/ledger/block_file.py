@@ -92,9 +92,9 @@ class BlockFiles:
         number, offset = (after.file, after.end) if after else (0, 0)
         while number <= self._number:
             size = self._path(number).stat().st_size
-            while (found := self._record(number, offset, size)) is not None:
-                yield found
-                offset = found[0].end
+            while (record := self._record(number, offset, size)) is not None:
+                yield record
+                offset = record[0].end
             if offset != size:
                 self._cut(number, offset, size)
             number, offset = number + 1, 0

@@ -33,15 +33,15 @@ def key_policy(metadata: bytes) -> bytes:
 
 def signers(transaction: Parsed, msps: Msps) -> list[Identity]:
     """Return the endorsers whose signatures over the response payload hold."""
-    found = []
+    endorsers = []
     for endorsement in transaction.endorsements:
         try:
             identity = msps.identity(endorsement.endorser)
             identity.verify(transaction.response_payload + endorsement.endorser, endorsement.signature)
         except IdentityError:
             continue
-        found.append(identity)
-    return found
+        endorsers.append(identity)
+    return endorsers
 
 
 @dataclass
@@ -102,8 +102,8 @@ class _NamespaceCheck:
             return False
         _, collection, key = slot
         state = self._block.state
-        found = state.hashed(self._name, collection, key) if collection else state.get(self._name, key.decode())
-        parameter = key_policy(found.metadata) if found else b""
+        entry = state.hashed(self._name, collection, key) if collection else state.get(self._name, key.decode())
+        parameter = key_policy(entry.metadata) if entry else b""
         if not parameter:
             return self._collection(collection) if collection else self._chaincode()
         self._key_level = True

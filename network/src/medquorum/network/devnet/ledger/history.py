@@ -37,10 +37,10 @@ def history(state: State, files: BlockFiles, namespace: str, key: str) -> Iterat
         if location is None:
             continue
         channel, action = action_of(files.read(location).data.data[position])
-        for one in TxReadWriteSet.FromString(action.results).ns_rwset:
-            if one.namespace != namespace:
+        for namespace_set in TxReadWriteSet.FromString(action.results).ns_rwset:
+            if namespace_set.namespace != namespace:
                 continue
-            for write in KVRWSet.FromString(one.rwset).writes:
+            for write in KVRWSet.FromString(namespace_set.rwset).writes:
                 if write.key == key:
                     deleted = write.is_delete or not write.value
                     yield Modification(channel.tx_id, bytes(write.value), channel.timestamp, deleted)

@@ -105,8 +105,8 @@ class Ledger:
             codes = self._check(parsed, state)
             updates = self._serialize(parsed, codes, state, number)
         ids = [
-            one.tx_id if isinstance(one, Parsed) else _claimed_id(data)
-            for one, data in zip(parsed, envelopes, strict=True)
+            transaction.tx_id if isinstance(transaction, Parsed) else _claimed_id(data)
+            for transaction, data in zip(parsed, envelopes, strict=True)
         ]
         updates.transactions = [
             (tx_id, i, code) for i, (tx_id, code) in enumerate(zip(ids, codes, strict=True)) if tx_id
@@ -137,26 +137,26 @@ class Ledger:
         definitions = self.definitions.current()
         check = EndorsementCheck(definitions, tuple(self.members.peers), state, self.msps)
         codes, seen = [], set[str]()
-        for one in parsed:
-            if isinstance(one, Malformed):
-                codes.append(one.code)
-            elif one.tx_id in seen or state.transaction(one.tx_id):
+        for transaction in parsed:
+            if isinstance(transaction, Malformed):
+                codes.append(transaction.code)
+            elif transaction.tx_id in seen or state.transaction(transaction.tx_id):
                 codes.append(int(TxValidationCode.DUPLICATE_TXID))
             else:
-                codes.append(check.code(one))
+                codes.append(check.code(transaction))
                 if codes[-1] == TxValidationCode.VALID:
-                    seen.add(one.tx_id)
+                    seen.add(transaction.tx_id)
         return codes
 
     def _serialize(self, parsed: Sequence[Parsed | Malformed], codes: list[int], state: State, number: int) -> Updates:
         """Check reads in order, set conflicting transactions' codes, and collect the others' writes."""
         serializer = Serializer(state)
-        for position, one in enumerate(parsed):
-            if isinstance(one, Malformed) or codes[position] != TxValidationCode.VALID:
+        for position, transaction in enumerate(parsed):
+            if isinstance(transaction, Malformed) or codes[position] != TxValidationCode.VALID:
                 continue
-            codes[position] = serializer.code(one)
+            codes[position] = serializer.code(transaction)
             if codes[position] == TxValidationCode.VALID:
-                self._accept(serializer, one, (number, position))
+                self._accept(serializer, transaction, (number, position))
         return serializer.updates
 
     def _accept(self, serializer: Serializer, transaction: Parsed, version: Version) -> None:
@@ -176,14 +176,14 @@ class Ledger:
         if config.block_to_live:
             updates.expiries.append((version[0] + config.block_to_live + 1, namespace, collection, version))
         members = self.members.eligible(config.members)
-        found = self.transient.find(tx_id, namespace, collection, wanted)
-        if found is None:
+        write_set = self.transient.find(tx_id, namespace, collection, wanted)
+        if write_set is None:
             log.warning("private data is nowhere to be found", transaction=tx_id, collection=collection)
             updates.missing += [(msp, namespace, collection, version, True) for msp in members]
             return
         down = [msp for msp in members if msp in self.members.down]
         updates.missing += [(msp, namespace, collection, version, False) for msp in down]
-        updates.private += private_writes(namespace, collection, KVRWSet.FromString(found), version)
+        updates.private += private_writes(namespace, collection, KVRWSet.FromString(write_set), version)
 
     def _append(self, envelopes: Sequence[bytes], codes: bytes, updates: Updates) -> None:
         block = assemble(self.height, self._hash, envelopes, codes, self._orderers, bft=self._bft)
@@ -214,10 +214,10 @@ class Ledger:
         with self.store.snapshot() as connection:
             serializer = Serializer(State(connection), updates)
             for position, (data, code) in enumerate(zip(block.data.data, codes, strict=True)):
-                one = self._parse(data)
-                if isinstance(one, Parsed) and code == TxValidationCode.VALID:
-                    self._accept(serializer, one, (block.header.number, position))
-                tx_id = one.tx_id if isinstance(one, Parsed) else _claimed_id(data)
+                transaction = self._parse(data)
+                if isinstance(transaction, Parsed) and code == TxValidationCode.VALID:
+                    self._accept(serializer, transaction, (block.header.number, position))
+                tx_id = transaction.tx_id if isinstance(transaction, Parsed) else _claimed_id(data)
                 if tx_id:
                     updates.transactions.append((tx_id, position, code))
         return updates

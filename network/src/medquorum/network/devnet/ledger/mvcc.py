@@ -52,14 +52,14 @@ class Serializer:
     def _fresh(self, namespace: str, read: Any) -> bool:
         if (namespace, read.key) in self.updates.public:
             return False
-        found = self.state.get(namespace, read.key)
-        return (found.version if found else None) == version_of(read)
+        entry = self.state.get(namespace, read.key)
+        return (entry.version if entry else None) == version_of(read)
 
     def _fresh_hash(self, namespace: str, collection: str, read: Any) -> bool:
         if (namespace, collection, bytes(read.key_hash)) in self.updates.hashed:
             return False
-        found = self.state.hashed(namespace, collection, read.key_hash)
-        return (found.version if found else None) == version_of(read)
+        entry = self.state.hashed(namespace, collection, read.key_hash)
+        return (entry.version if entry else None) == version_of(read)
 
     def _unchanged(self, namespace: str, query: Any) -> bool:
         """Run the range again; a range that was not read to its end ends with the last key read."""

@@ -37,8 +37,8 @@ class Progress:
         waiter: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(tx_id, set()).add(waiter)  # before the query, so that no commit falls between
         try:
-            found = await asyncio.to_thread(self._ledger.transaction, tx_id)
-            return (found[0], found[2]) if found else await waiter
+            transaction = await asyncio.to_thread(self._ledger.transaction, tx_id)
+            return (transaction[0], transaction[2]) if transaction else await waiter
         finally:
             waiters = self._waiting.get(tx_id)
             if waiters is not None:

@@ -60,11 +60,11 @@ class State:
 
     def missing(self, msp_id: str, namespace: str, collection: str, version: Version) -> bool:
         """Return whether an organisation lacks the private data of a transaction."""
-        found = self._connection.execute(
+        cursor = self._connection.execute(
             "SELECT 1 FROM missing WHERE msp = ? AND namespace = ? AND collection = ? AND block = ? AND position = ?",
             (msp_id, namespace, collection, *version),
         )
-        return found.fetchone() is not None
+        return cursor.fetchone() is not None
 
     def range(self, namespace: str, start: str, end: str) -> Iterator[tuple[str, Value]]:
         """Yield public keys from ``start`` to before ``end``, in the order of their bytes; an empty end is open."""

@@ -48,10 +48,10 @@ class TransientStore:
         with self._guard:
             rows = self._connection.execute("SELECT writes FROM pending WHERE id = ?", (tx_id,)).fetchall()
         for (writes,) in rows:
-            for one in TxPvtReadWriteSet.FromString(writes).ns_pvt_rwset:
-                if one.namespace != namespace:
+            for namespace_set in TxPvtReadWriteSet.FromString(writes).ns_pvt_rwset:
+                if namespace_set.namespace != namespace:
                     continue
-                for part in one.collection_pvt_rwset:
+                for part in namespace_set.collection_pvt_rwset:
                     if part.collection_name == collection and hashlib.sha256(part.rwset).digest() == wanted:
                         return bytes(part.rwset)
         return None

@@ -65,8 +65,8 @@ class DeliverService:
         return DeliverResponse(filtered_block=filtered_block(block, self._ledger.channel_id))
 
     def _with_private_data(self, block: Any, caller: Identity) -> Any:
-        found = private_data(self._ledger, block.header.number, self._msp_id, caller)
-        return DeliverResponse(block_and_private_data=BlockAndPrivateData(block=block, private_data_map=found))
+        write_sets = private_data(self._ledger, block.header.number, self._msp_id, caller)
+        return DeliverResponse(block_and_private_data=BlockAndPrivateData(block=block, private_data_map=write_sets))
 
     async def _serve(self, requests: AsyncIterator[Any], context: Context, render: Render) -> AsyncIterator[Any]:
         binding = certificate_hash(context)

@@ -25,12 +25,12 @@ class Interest:
 
         A namespace whose written keys all have policies of their own is not held to its chaincode's.
         """
-        policies = {policy for found in simulator.key_policies.values() for policy in found if policy}
+        policies = {policy for key_policies in simulator.key_policies.values() for policy in key_policies if policy}
         written = {namespace for namespace, _ in simulator.key_policies}
         chaincodes = {name for name in simulator.result.namespaces if name not in written}
         collections = set(simulator.private_reads)
-        for (namespace, collection), found in simulator.key_policies.items():
-            if b"" not in found:
+        for (namespace, collection), key_policies in simulator.key_policies.items():
+            if b"" not in key_policies:
                 continue
             if collection:
                 collections.add((namespace, collection))

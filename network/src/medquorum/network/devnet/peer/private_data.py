@@ -35,11 +35,11 @@ def private_data(ledger: Ledger, number: int, msp_id: str, caller: Identity) -> 
             visible = _visible(ledger, namespace, collection, msp_id, caller)
             if not visible or state.missing(msp_id, namespace, collection, (number, position)):
                 continue
-            one = sets[position][namespace].setdefault(collection, KVRWSet())
+            write_set = sets[position][namespace].setdefault(collection, KVRWSet())
             if keeps:
-                one.metadata_writes.append(KVMetadataWrite(key=key.decode()))
+                write_set.metadata_writes.append(KVMetadataWrite(key=key.decode()))
             else:
-                one.writes.append(KVWrite(key=key.decode(), is_delete=value is None, value=value or b""))
+                write_set.writes.append(KVWrite(key=key.decode(), is_delete=value is None, value=value or b""))
     return {position: _message(namespaces) for position, namespaces in sets.items()}
 
 

@@ -88,8 +88,8 @@ class Requests:
 
     def _get_metadata(self, payload: bytes) -> bytes:
         request = shim.GetStateMetadata.FromString(payload)
-        found = self._simulator.get_metadata(self._namespace, request.collection, request.key)
-        entries = [shim.StateMetadata(metakey=entry.name, value=entry.value) for entry in found.entries]
+        metadata = self._simulator.get_metadata(self._namespace, request.collection, request.key)
+        entries = [shim.StateMetadata(metakey=entry.name, value=entry.value) for entry in metadata.entries]
         return bytes(shim.StateMetadataResult(entries=entries).SerializeToString())
 
     def _put(self, payload: bytes) -> bytes:
@@ -133,18 +133,18 @@ class Requests:
         page = shim.QueryMetadata.FromString(request.metadata)
         start = request.startKey
         if request.collection:
-            found = self._simulator.private_range(self._namespace, request.collection, start, request.endKey)
+            pairs = self._simulator.private_range(self._namespace, request.collection, start, request.endKey)
         elif page.pageSize or page.bookmark:
             return self._page(page.bookmark or start, request.endKey, page.pageSize)
         else:
-            found = self._simulator.range(self._namespace, start, request.endKey)
-        return self._first(self._entries(found))
+            pairs = self._simulator.range(self._namespace, start, request.endKey)
+        return self._first(self._entries(pairs))
 
     def _page(self, start: str, end: str, size: int) -> bytes:
         """Return one page at once; the bookmark is the key after it, empty at the end."""
-        found = self._simulator.page(self._namespace, start, end)
-        page = list(itertools.islice(found, size or TOTAL_LIMIT))
-        following = next(found, None) if size else None
+        pairs = self._simulator.page(self._namespace, start, end)
+        page = list(itertools.islice(pairs, size or TOTAL_LIMIT))
+        following = next(pairs, None) if size else None
         metadata = shim.QueryResponseMetadata(
             fetched_records_count=len(page), bookmark=following[0] if following else ""
         )
@@ -154,20 +154,23 @@ class Requests:
 
     def _history(self, payload: bytes) -> bytes:
         request = shim.GetHistoryForKey.FromString(payload)
-        found = self._simulator.history(self._namespace, request.key)
+        modifications = self._simulator.history(self._namespace, request.key)
         entries = (
             KeyModification(
-                tx_id=one.tx_id, value=one.value, timestamp=one.timestamp, is_delete=one.is_delete
+                tx_id=modification.tx_id,
+                value=modification.value,
+                timestamp=modification.timestamp,
+                is_delete=modification.is_delete,
             ).SerializeToString()
-            for one in found
+            for modification in modifications
         )
         return self._first(entries)
 
     def _rich_query(self, payload: bytes) -> bytes:
         raise Refused("ExecuteQuery not supported for leveldb")
 
-    def _entries(self, found: Iterator[tuple[str, bytes]]) -> Iterator[bytes]:
-        for key, value in found:
+    def _entries(self, pairs: Iterator[tuple[str, bytes]]) -> Iterator[bytes]:
+        for key, value in pairs:
             yield bytes(KV(namespace=self._namespace, key=key, value=value).SerializeToString())
 
     def _first(self, entries: Iterator[bytes]) -> bytes:

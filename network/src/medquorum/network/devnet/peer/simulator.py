@@ -53,25 +53,25 @@ class Simulator:
         if collection:
             self._readable(namespace, collection)
             return self._get_private(namespace, collection, key)
-        found = self._state.get(namespace, key)
-        self.result.read(namespace, key, found.version if found else None)
-        return found.value or b"" if found else b""
+        entry = self._state.get(namespace, key)
+        self.result.read(namespace, key, entry.version if entry else None)
+        return entry.value or b"" if entry else b""
 
     def get_hash(self, namespace: str, collection: str, key: str) -> bytes:
         """Read the SHA-256 of a private value; empty when absent. Every peer can."""
         self._collection(namespace, collection)
-        found = self._hashed(namespace, collection, key)
-        return found.value or b"" if found else b""
+        entry = self._hashed(namespace, collection, key)
+        return entry.value or b"" if entry else b""
 
     def get_metadata(self, namespace: str, collection: str, key: str) -> Any:
         """Read a key's metadata (``KVMetadataWrite``)."""
         if collection:
             self._readable(namespace, collection)
-            found = self._hashed(namespace, collection, key)
+            entry = self._hashed(namespace, collection, key)
         else:
-            found = self._state.get(namespace, key)
-            self.result.read(namespace, key, found.version if found else None)
-        return KVMetadataWrite.FromString(found.metadata if found else b"")
+            entry = self._state.get(namespace, key)
+            self.result.read(namespace, key, entry.version if entry else None)
+        return KVMetadataWrite.FromString(entry.metadata if entry else b"")
 
     def put(self, namespace: str, collection: str, key: str, value: bytes, *, purge: bool = False) -> None:
         """Write a value; an empty one deletes."""
@@ -114,8 +114,8 @@ class Simulator:
         self._before_query("Queries on pvt data is", "already performed queries on pvt data")
         if not self._member(namespace, collection):
             return iter(())
-        found = self._state.private_range(self._msp_id, namespace, collection, start, end)
-        return ((key, value.value or b"") for key, value in found)
+        pairs = self._state.private_range(self._msp_id, namespace, collection, start, end)
+        return ((key, value.value or b"") for key, value in pairs)
 
     def history(self, namespace: str, key: str) -> Iterator[Modification]:
         """Iterate over a public key's versions, newest first."""
@@ -144,21 +144,21 @@ class Simulator:
         return held.value or b"" if held else b""
 
     def _hashed(self, namespace: str, collection: str, key: str) -> Value | None:
-        found = self._state.hashed(namespace, collection, key_hash(key))
-        self.result.read_hash(namespace, collection, key, found.version if found else None)
-        return found
+        entry = self._state.hashed(namespace, collection, key_hash(key))
+        self.result.read_hash(namespace, collection, key, entry.version if entry else None)
+        return entry
 
     def _note_policy(self, namespace: str, collection: str, key: str) -> None:
         if collection:
-            found = self._state.hashed(namespace, collection, key_hash(key))
+            entry = self._state.hashed(namespace, collection, key_hash(key))
         else:
-            found = self._state.get(namespace, key)
-        parameter = key_policy(found.metadata) if found else b""
+            entry = self._state.get(namespace, key)
+        parameter = key_policy(entry.metadata) if entry else b""
         self.key_policies.setdefault((namespace, collection), []).append(parameter)
 
     def _before_write(self, namespace: str, collection: str) -> None:
         if collection:
-            self._permitted(namespace, collection, lambda one: one.member_only_write, "write")
+            self._permitted(namespace, collection, lambda config: config.member_only_write, "write")
         if self._read_only_query:
             raise Refused(f"unsuppored transaction. Transaction has {self._read_only_query}. Writes are not allowed")
         self._wrote = True
@@ -169,7 +169,7 @@ class Simulator:
         self._read_only_query = done
 
     def _readable(self, namespace: str, collection: str) -> None:
-        self._permitted(namespace, collection, lambda one: one.member_only_read, "read")
+        self._permitted(namespace, collection, lambda config: config.member_only_read, "read")
 
     def _permitted(self, namespace: str, collection: str, limited: Callable[[Collection], bool], what: str) -> None:
         config = self._collection(namespace, collection)

@@ -38,10 +38,10 @@ def query(ledger: Ledger, chaincode: str, arguments: Sequence[bytes]) -> Any:
         return _error(f"Requested function {name} not found.")
     if len(arguments) < 3:
         return _error(f"missing 3rd argument for {name}")
-    found = function(ledger, arguments[2])
-    if found is None:
+    message = function(ledger, arguments[2])
+    if message is None:
         return _error(f"{name}: no entry found for {arguments[2].decode(errors='replace')}")
-    return Response(status=OK, payload=found.SerializeToString())
+    return Response(status=OK, payload=message.SerializeToString())
 
 
 def _information(ledger: Ledger) -> Any:
@@ -62,17 +62,17 @@ def _by_hash(ledger: Ledger, argument: bytes) -> Any | None:
 
 
 def _by_transaction(ledger: Ledger, argument: bytes) -> Any | None:
-    found = ledger.transaction(argument.decode(errors="replace"))
-    return ledger.block(found[0]) if found else None
+    transaction = ledger.transaction(argument.decode(errors="replace"))
+    return ledger.block(transaction[0]) if transaction else None
 
 
 def _transaction(ledger: Ledger, argument: bytes) -> Any | None:
-    found = ledger.transaction(argument.decode(errors="replace"))
-    block = ledger.block(found[0]) if found else None
-    if found is None or block is None:
+    transaction = ledger.transaction(argument.decode(errors="replace"))
+    block = ledger.block(transaction[0]) if transaction else None
+    if transaction is None or block is None:
         return None
-    envelope = Envelope.FromString(block.data.data[found[1]])
-    return ProcessedTransaction(transactionEnvelope=envelope, validationCode=found[2])
+    envelope = Envelope.FromString(block.data.data[transaction[1]])
+    return ProcessedTransaction(transactionEnvelope=envelope, validationCode=transaction[2])
 
 
 FUNCTIONS: dict[str, Callable[[Ledger, bytes], Any | None]] = {

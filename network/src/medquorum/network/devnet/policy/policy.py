@@ -68,15 +68,15 @@ def satisfied(envelope: Any, identities: Sequence[Identity]) -> bool:
 
 def member_organisations(envelope: Any) -> frozenset[str]:
     """Return the MSP ids a policy names."""
-    found = set()
+    msp_ids = set()
     for principal in envelope.identities:
         if principal.principal_classification == MSPPrincipal.ROLE:
-            found.add(MSPRole.FromString(principal.principal).msp_identifier)
+            msp_ids.add(MSPRole.FromString(principal.principal).msp_identifier)
         elif principal.principal_classification == MSPPrincipal.ORGANIZATION_UNIT:
-            found.add(OrganizationUnit.FromString(principal.principal).msp_identifier)
+            msp_ids.add(OrganizationUnit.FromString(principal.principal).msp_identifier)
         elif principal.principal_classification == MSPPrincipal.IDENTITY:
-            found.add(SerializedIdentity.FromString(principal.principal).mspid)
-    return frozenset(found)
+            msp_ids.add(SerializedIdentity.FromString(principal.principal).mspid)
+    return frozenset(msp_ids)
 
 
 def _holds(rule: Any, principals: Sequence[Any], identities: list[Identity], used: list[bool]) -> bool:

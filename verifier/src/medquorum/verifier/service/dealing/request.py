@@ -50,7 +50,7 @@ class DealRequest(Message):
     @property
     def key(self) -> bytes:
         """The name and the hash of the updates as canonical JSON, by which the dealer remembers it."""
-        bound = hashlib.sha256(canonical.encode([list(one) for one in self.updates])).hexdigest()
+        bound = hashlib.sha256(canonical.encode([list(update) for update in self.updates])).hexdigest()
         return canonical.encode([self.task, self.round, self.hospital, self.attempt, bound])
 
     @property
