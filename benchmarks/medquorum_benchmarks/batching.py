@@ -37,17 +37,17 @@ def main(
     console = Console()
     load = os.getloadavg()
     kind = choose_network(network, console)
-    found: dict[int, Measured] = {}
+    measurements: dict[int, Measured] = {}
     table = Table(title=f"A round by the batch interval, {data}, {hospitals} hospitals, {kind}")
     for heading in ("interval ms", "later rounds s", "from-to", "tx / blocks", "cpu-s a round"):
         table.add_column(heading, justify="right")
     for interval in map(int, intervals.split(",")):
-        one = found[interval] = measure(options, kind, console, batch_interval=interval)
-        used = ", ".join(f"{name} {seconds:.1f}" for name, seconds in one.processor_seconds.items())
-        table.add_row(str(interval), f"{one.median:.2f}", one.spread, one.on_the_ledger, used)
+        measured = measurements[interval] = measure(options, kind, console, batch_interval=interval)
+        used = ", ".join(f"{name} {seconds:.1f}" for name, seconds in measured.processor_seconds.items())
+        table.add_row(str(interval), f"{measured.median:.2f}", measured.spread, measured.on_the_ledger, used)
     console.print(table)
     if json_file:
-        runs = {str(interval): one.as_dict() for interval, one in found.items()}
+        runs = {str(interval): measured.as_dict() for interval, measured in measurements.items()}
         document = {"processors": os.cpu_count(), "load": load, "network": kind, "intervals": runs}
         json_file.write_text(json.dumps(document, indent=1) + "\n")
 

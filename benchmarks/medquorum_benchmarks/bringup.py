@@ -85,11 +85,11 @@ def processor_seconds(network: Network) -> dict[str, dict[str, float]]:
     """Sum what the network's processes have used since they started, by kind."""
     running = records(network.folder)
     used: defaultdict[str, list[float]] = defaultdict(list)
-    for one in processes(network.folder):
-        process = alive(running[one.name])
+    for entry in processes(network.folder):
+        process = alive(running[entry.name])
         if process:
             times = process.cpu_times()
-            used[one.kind].append(times.user + times.system)
+            used[entry.kind].append(times.user + times.system)
     return {
         kind: {"processes": len(each), "total": round(sum(each), 2), "each": round(sum(each) / len(each), 2)}
         for kind, each in sorted(used.items())

@@ -50,11 +50,11 @@ def main(
     for heading in ("committee", "a majority lies", "drawn", *(f"evaluations each, {h} hospitals" for h in HOSPITALS)):
         table.add_column(heading, justify="right")
     rows = []
-    for size in (one for one in SIZES if one <= verifiers):
-        exact, found = chance(verifiers, lying, size), drawn(verifiers, lying, size, trials, generator)
+    for size in (members for members in SIZES if members <= verifiers):
+        exact, frequency = chance(verifiers, lying, size), drawn(verifiers, lying, size, trials, generator)
         loads = [round(hospitals * size / verifiers, 1) for hospitals in HOSPITALS]
-        rows.append({"committee": size, "chance": exact, "drawn": found, "evaluations": loads})
-        table.add_row(str(size), f"{exact:.2%}", f"{found:.2%}", *(f"{load:g}" for load in loads))
+        rows.append({"committee": size, "chance": exact, "drawn": frequency, "evaluations": loads})
+        table.add_row(str(size), f"{exact:.2%}", f"{frequency:.2%}", *(f"{load:g}" for load in loads))
     Console().print(table)
     if json_file:
         json_file.write_text(json.dumps({"seed": seed, "trials": trials, "committees": rows}, indent=1) + "\n")

@@ -109,7 +109,7 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every figure to this file")] = None,
 ) -> None:
     """Train, compress, and print a table for each model."""
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     for name in model or ("mlp",):
         models = trained(name, data, data_dir, rounds, limit)
         rows, (equal, pairs) = measure(models), equal_chunks(models)
@@ -122,9 +122,9 @@ def main(
             told = (f"{row['ratio']:.1%}", f"{row['seconds']:.2f}", f"{speed:.0f}")
             table.add_row(row["method"], row["form"], *told)
         Console().print(table)
-        found[name] = {"bytes": len(models[0]), "equal": equal, "chunks": pairs, "rows": rows}
+        figures[name] = {"bytes": len(models[0]), "equal": equal, "chunks": pairs, "rows": rows}
     if json_file:
-        json_file.write_text(json.dumps(found, indent=1) + "\n")
+        json_file.write_text(json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

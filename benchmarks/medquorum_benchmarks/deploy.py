@@ -53,21 +53,21 @@ def measure(bench: Bench, name: str, repeats: int) -> dict[str, Any]:
     root = read_root(bench.organizations, None)
     quiet = Report("bench", writer.msp, as_json=True, stream=StringIO())
     store = "private" if name == "resnet18" else "public"
-    found: dict[str, Any] = {"deploy": [], "verify": []}
+    seconds: dict[str, Any] = {"deploy": [], "verify": []}
     for number in range(repeats):
         model, task = drawn(name, 1000 * MODELS.index(name) + number), f"{name}-{number}"
         transactions = writer.consortium_transactions()
         begun = time.perf_counter()
         stored = store_model(writer.ledger, transactions, model.layout, model.packed, store, quiet)
-        found["deploy"].append(time.perf_counter() - begun)
+        seconds["deploy"].append(time.perf_counter() - begun)
         bench.create_task(writer, task, model, store)
         await_true(partial(bench.has, reader, task, stored), 120, "the model at the hospital's peer")
         document = reader.ledger.task(task)
         begun = time.perf_counter()
         chain = Chain(reader.network, Trust(CHANNEL, CHAINCODE, root.authorities))
         fetch_proven(chain, reader.ledger, document, 0, root)
-        found["verify"].append(time.perf_counter() - begun)
-    return found | {"bytes": len(model.packed), "store": store, "load": os.getloadavg()[0]}
+        seconds["verify"].append(time.perf_counter() - begun)
+    return seconds | {"bytes": len(model.packed), "store": store, "load": os.getloadavg()[0]}
 
 
 def run(peers: list[int], models: list[str], repeats: int, results: Path, port_base: int, console: Console) -> None:
@@ -79,11 +79,11 @@ def run(peers: list[int], models: list[str], repeats: int, results: Path, port_b
         console.print(f"{count} peers: {', '.join(due)}")
         with bench_network(count, port_base) as bench:
             for name in due:
-                found = measure(bench, name, repeats)
+                measurement = measure(bench, name, repeats)
                 place = _place(results, count, name)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 new = place.with_suffix(".new")
-                new.write_text(json.dumps({"peers": count, "model": name} | found, indent=1) + "\n")
+                new.write_text(json.dumps({"peers": count, "model": name} | measurement, indent=1) + "\n")
                 new.replace(place)
 
 

@@ -61,10 +61,10 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
                 yield common | {"who": "torch float32, plain", "online_s": seconds / batch}
 
 
-def ratios(found: list[Row]) -> None:
+def ratios(measured: list[Row]) -> None:
     """Write into every row of ours how many times faster it is than CrypTen's of the same model and batch."""
-    theirs = {(row["model"], row["batch"]): row for row in found if row["who"].startswith(CRYPTEN)}
-    for row in found:
+    theirs = {(row["model"], row["batch"]): row for row in measured if row["who"].startswith(CRYPTEN)}
+    for row in measured:
         peer = theirs.get((row["model"], row["batch"]))
         if peer and row["who"].startswith("ours"):
             row["faster_online"] = peer["online_s"] / row["online_s"]
@@ -72,9 +72,11 @@ def ratios(found: list[Row]) -> None:
             row["less_wire"] = peer["wire_bytes"] / row["wire_bytes"]
 
 
-def targets(found: list[Row]) -> list[Row]:
+def targets(measured: list[Row]) -> list[Row]:
     """Compare resnet18's rows of 32 images and more, tree, with the project's goals; the worst row counts."""
-    chosen = [row for row in found if row["model"] == "resnet18" and row["batch"] >= 32 and row["who"] == "ours, tree"]
+    chosen = [
+        row for row in measured if row["model"] == "resnet18" and row["batch"] >= 32 and row["who"] == "ours, tree"
+    ]
     goals = (
         ("online, times faster than CrypTen online", "faster_online", 20.0, True),
         ("with dealer, times faster than CrypTen with its dealer", "faster_with_dealer", 10.0, True),
@@ -96,7 +98,7 @@ def _cell(value: float | None, unit: float, digits: int) -> str:
     return "" if value is None else f"{value * unit:.{digits}f}"
 
 
-def show(found: list[Row], goals: list[Row], console: Console) -> None:
+def show(measured: list[Row], goals: list[Row], console: Console) -> None:
     """Print the rows per image, ours once per model, and the goals."""
     heads = (
         "model",
@@ -110,7 +112,7 @@ def show(found: list[Row], goals: list[Row], console: Console) -> None:
         "peak MB (start)",
     )
     table = Table(*heads, "logit error", "online x", "with dealer x", "wire x", title="Per image; x: against CrypTen")
-    for row in found:
+    for row in measured:
         peaks = [*row.get("peak_bytes", ()), *([row["dealer_peak_bytes"]] if "dealer_peak_bytes" in row else [])]
         error, start = row.get("logit_error"), row.get("start_bytes")
         table.add_row(
@@ -131,7 +133,7 @@ def show(found: list[Row], goals: list[Row], console: Console) -> None:
         *("model", "batch", "who", "online s", "dealer s", "wire MB", "dealer MB", "whole verification s"),
         title="Ours once per model; last: all of a verification of one batch, dealer and parties at once",
     )
-    for row in found:
+    for row in measured:
         if "whole_s" in row:
             fields = ("model_online_s", "model_dealer_s", "model_wire_bytes", "model_dealer_bytes", "whole_s")
             values = [_cell(row[field], 1e-6 if field.endswith("bytes") else 1.0, 2) for field in fields]
@@ -171,17 +173,17 @@ def main() -> None:
         if package in options.peer and not has_package(python, package):
             print(peer.HOW_TO_GET, file=sys.stderr)
             options.peer.remove(package)
-    found = []
+    measured = []
     for row in rows(options):
-        found.append(row)
+        measured.append(row)
         seconds = float(row["online_s"] if "online_s" in row else row["with_dealer_s"])
         print(f"{row['model']} batch {row['batch']}: {row['who']} {seconds * 1e3:.3f} ms", file=sys.stderr)
-    ratios(found)
-    goals = targets(found)
-    show(found, goals, console)
+    ratios(measured)
+    goals = targets(measured)
+    show(measured, goals, console)
     if options.json:
         machine = {"processors": os.cpu_count(), "python": platform.python_version(), "torch": torch.__version__}
-        document = {"machine": machine, "threads": 1, "rows": found, "goals": goals}
+        document = {"machine": machine, "threads": 1, "rows": measured, "goals": goals}
         options.json.write_text(json.dumps(document, indent=1) + "\n")
 
 

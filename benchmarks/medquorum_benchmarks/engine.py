@@ -90,22 +90,22 @@ def main() -> None:
     parser.add_argument("--model", choices=tuple(catalogue.MODELS), action="append", help="default: all")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    found = [
+    measured = [
         rows(model, back_end, batch)
         for model in options.model or catalogue.MODELS
         for back_end in BACK_ENDS
         for batch in BATCHES[back_end]
     ]
     table = Table(
-        *(name.replace("_", " ") for name in found[0]),
+        *(name.replace("_", " ") for name in measured[0]),
         title=f"Encrypted evaluation, {path_in_use()} kernels: processor time and bytes per image (wire: both "
         "directions), and once per model",
     )
-    for row in found:
+    for row in measured:
         table.add_row(*(str(value) for value in row.values()))
     Console(width=180).print(table)
     if options.json:
-        options.json.write_text(json.dumps({"threads": 1, "kernels": path_in_use(), "rows": found}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"threads": 1, "kernels": path_in_use(), "rows": measured}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

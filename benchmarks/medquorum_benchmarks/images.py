@@ -46,7 +46,7 @@ def plain(network: Network, count: int) -> float:
 
 def measure(options: argparse.Namespace, console: Console) -> list[Row]:
     """Measure every count of images."""
-    found = []
+    rows = []
     for name in options.model or ("resnet18",):
         network = Network(name)
         for images in options.images or COUNTS:
@@ -57,20 +57,20 @@ def measure(options: argparse.Namespace, console: Console) -> list[Row]:
                 "load": round(os.getloadavg()[0], 2),
                 "plain_s": plain(network, images),
                 "torch_s": network.seconds(network.images(images)[0], 1),
-                "encrypted_s": {way: one["seconds"] for way, one in told.items()},
-                "peak_bytes": {way: one["peaks"] for way, one in told.items()},
+                "encrypted_s": {way: costs["seconds"] for way, costs in told.items()},
+                "peak_bytes": {way: costs["peaks"] for way, costs in told.items()},
             }
             seconds = ", ".join(f"{way} {row['encrypted_s'][way]:.2f} s" for way in PLACEMENTS)
             console.print(f"{name}, {images} images: {seconds}, plain {row['plain_s']:.2f} s")
-            found.append(row)
-    return found
+            rows.append(row)
+    return rows
 
 
-def show(found: list[Row], console: Console) -> None:
+def show(rows: list[Row], console: Console) -> None:
     """Print the rows."""
     heads = ("model", "images", "placement", "encrypted s", "plain s", "torch s", "encrypted / plain")
     table = Table(*heads, "peak MiB P0, P1, dealer", title="One model's verification")
-    for row, way in ((row, way) for row in found for way in PLACEMENTS):
+    for row, way in ((row, way) for row in rows for way in PLACEMENTS):
         table.add_row(
             row["model"],
             str(row["images"]),
@@ -84,7 +84,7 @@ def show(found: list[Row], console: Console) -> None:
     console.print(table)
 
 
-def plot(found: list[Row], place: Path) -> None:
+def plot(rows: list[Row], place: Path) -> None:
     """Draw seconds against images."""
     import matplotlib as mpl
 
@@ -92,13 +92,13 @@ def plot(found: list[Row], place: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7, 4.5))
-    for name in dict.fromkeys(row["model"] for row in found):
-        rows = [row for row in found if row["model"] == name]
-        counts = [row["images"] for row in rows]
-        curves = {f"encrypted, {way}": [row["encrypted_s"][way] for row in rows] for way in PLACEMENTS}
+    for name in dict.fromkeys(row["model"] for row in rows):
+        of_model = [row for row in rows if row["model"] == name]
+        counts = [row["images"] for row in of_model]
+        curves = {f"encrypted, {way}": [row["encrypted_s"][way] for row in of_model] for way in PLACEMENTS}
         curves |= {
-            "plain, integers": [row["plain_s"] for row in rows],
-            "plain, torch": [row["torch_s"] for row in rows],
+            "plain, integers": [row["plain_s"] for row in of_model],
+            "plain, torch": [row["torch_s"] for row in of_model],
         }
         for text, seconds in curves.items():
             axes.plot(counts, seconds, marker="o", label=f"{name}, {text}")
@@ -126,12 +126,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     console = Console(width=150)
-    found = measure(options, console)
-    show(found, console)
+    rows = measure(options, console)
+    show(rows, console)
     if options.plot:
-        plot(found, options.plot)
+        plot(rows, options.plot)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -34,18 +34,18 @@ def main() -> None:
             results[seen.results if first == second else 0] += 1
             attempts[seen.attempts] += 1
             print(f"{KILLS * results.total()} kills: results revealed {dict(results)}", file=sys.stderr, flush=True)
-    found = {
+    counts = {
         "kills": KILLS * results.total(),
         "updates": results.total(),
         "results": dict(sorted(results.items())),
         "attempts": dict(sorted(attempts.items())),
     }
     Console().print(
-        f"{found['kills']} kills in {found['updates']} verifications; results revealed: {found['results']}; "
-        f"attempts: {found['attempts']}"
+        f"{counts['kills']} kills in {counts['updates']} verifications; results revealed: {counts['results']}; "
+        f"attempts: {counts['attempts']}"
     )
     if options.json is not None:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+        options.json.write_text(json.dumps(counts, indent=2) + "\n")
     if set(results) != {1}:
         sys.exit(1)
 

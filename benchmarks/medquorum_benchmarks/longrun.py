@@ -120,7 +120,7 @@ def growth(seen: list[Samples], report: Report, end: float) -> dict[str, float]:
     slopes: defaultdict[str, list[float]] = defaultdict(list)
     for samples in seen:
         slopes[samples.kind].append(samples.slope(end - sum(seconds), end) * sum(seconds) / len(seconds) / 1e6)
-    return {kind: round(max(found), 3) for kind, found in sorted(slopes.items())}
+    return {kind: round(max(rates), 3) for kind, rates in sorted(slopes.items())}
 
 
 def main(
@@ -169,7 +169,7 @@ def main(
     early, late = float(np.mean(seconds[WARM : WARM + 5])), float(np.mean(seconds[-5:]))
     console.print(f"rounds 6-10: {early:.1f} s each, last five: {late:.1f} s: {late / early:.2f}x, {SLOWER}x allowed")
     if json_file:
-        found = {
+        document = {
             "load": load,
             "stops": stopping.done,
             "growth_mb": grown,
@@ -177,7 +177,7 @@ def main(
             "late_s": late,
             "report": report.as_dict(),
         }
-        json_file.write_text(json.dumps(found, indent=1) + "\n")
+        json_file.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

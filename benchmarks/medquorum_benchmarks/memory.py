@@ -60,8 +60,8 @@ class Seen:
 
 
 def _high_water(process: psutil.Process) -> int:
-    found = HIGH_WATER.search(Path(f"/proc/{process.pid}/status").read_text())
-    return int(found[1]) * 1024 if found else 0
+    match = HIGH_WATER.search(Path(f"/proc/{process.pid}/status").read_text())
+    return int(match[1]) * 1024 if match else 0
 
 
 def network_processes(folder: NetworkFolder) -> list[tuple[str, psutil.Process]]:
@@ -78,11 +78,11 @@ def role_processes(parent: psutil.Process) -> Iterator[tuple[str, psutil.Process
     """Return the training's role processes with their roles; an adversary is a hospital to memory."""
     for child in parent.children(recursive=True):
         try:
-            found = ROLES.search(" ".join(child.cmdline()))
+            match = ROLES.search(" ".join(child.cmdline()))
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
-        if found:
-            yield (found["role"] or "zygote").replace("adversary", "hospital"), child
+        if match:
+            yield (match["role"] or "zygote").replace("adversary", "hospital"), child
 
 
 def watch(training: subprocess.Popen[bytes], folder: NetworkFolder) -> list[Seen]:
@@ -101,17 +101,17 @@ def watch(training: subprocess.Popen[bytes], folder: NetworkFolder) -> list[Seen
 def summary(seen: list[Seen]) -> dict[str, dict[str, float]]:
     """Return per kind, in MiB, each measure of the process where it is largest, and the sum of unique sets."""
     kinds: defaultdict[str, list[Seen]] = defaultdict(list)
-    for one in seen:
-        kinds[one.kind].append(one)
+    for process in seen:
+        kinds[process.kind].append(process)
     return {
         kind: {
-            "processes": len(found),
-            "median_resident_mib": round(max(median(one.resident or [0]) for one in found) / (1 << 20), 1),
-            "high_water_mib": round(max(one.high_water for one in found) / (1 << 20), 1),
-            "unique_mib": round(max(max(one.unique, default=0) for one in found) / (1 << 20), 1),
-            "all_unique_mib": round(sum(max(one.unique, default=0) for one in found) / (1 << 20), 1),
+            "processes": len(group),
+            "median_resident_mib": round(max(median(process.resident or [0]) for process in group) / (1 << 20), 1),
+            "high_water_mib": round(max(process.high_water for process in group) / (1 << 20), 1),
+            "unique_mib": round(max(max(process.unique, default=0) for process in group) / (1 << 20), 1),
+            "all_unique_mib": round(sum(max(process.unique, default=0) for process in group) / (1 << 20), 1),
         }
-        for kind, found in sorted(kinds.items())
+        for kind, group in sorted(kinds.items())
     }
 
 

@@ -69,8 +69,8 @@ def main(
     median = statistics.median(shares)
     console.print(f"median from round 2 on: {median:.0%} not training, {BUDGET:.0%} allowed")
     if json_file:
-        found = {"processors": os.cpu_count(), "load": load, "at": int(time.time()), "share": median}
-        json_file.write_text(json.dumps(found | measured.as_dict(), indent=1) + "\n")
+        about = {"processors": os.cpu_count(), "load": load, "at": int(time.time()), "share": median}
+        json_file.write_text(json.dumps(about | measured.as_dict(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

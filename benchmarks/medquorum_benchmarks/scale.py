@@ -25,7 +25,7 @@ ALLOWED = 4.0
 """How many times as long a round of the most hospitals may take as one of the fewest."""
 
 
-def table_of(found: dict[int, Measured]) -> Table:
+def table_of(measurements: dict[int, Measured]) -> Table:
     """Return a row for each number of hospitals."""
     table = Table(title="A round by the number of hospitals")
     headings = (
@@ -39,16 +39,16 @@ def table_of(found: dict[int, Measured]) -> Table:
     )
     for heading in (*headings, "largest own memory MiB"):
         table.add_column(heading, justify="right")
-    for hospitals, one in found.items():
-        used = ", ".join(f"{kind} {seconds:.1f}" for kind, seconds in one.processor_seconds.items())
-        memory = ", ".join(f"{kind} {size:.0f}" for kind, size in one.unique_mib.items())
-        report = one.report
+    for hospitals, measured in measurements.items():
+        used = ", ".join(f"{kind} {seconds:.1f}" for kind, seconds in measured.processor_seconds.items())
+        memory = ", ".join(f"{kind} {size:.0f}" for kind, size in measured.unique_mib.items())
+        report = measured.report
         table.add_row(
             str(hospitals),
             f"{report.rounds[0].seconds:.1f}",
-            f"{one.median:.2f}",
-            one.spread,
-            one.on_the_ledger,
+            f"{measured.median:.2f}",
+            measured.spread,
+            measured.on_the_ledger,
             f"{report.ledger_round_measured / 1e6:.2f}",
             used,
             memory,
@@ -68,19 +68,20 @@ def main(
     console = Console()
     load = os.getloadavg()
     kind = choose_network(network, console)
-    found: dict[int, Measured] = {}
+    measurements: dict[int, Measured] = {}
     for count in map(int, hospitals.split(",")):
         given = {"data": data, "data_dir": data_dir, "hospitals": count, "rounds": rounds}
         options = Options.model_validate(given | {"adversaries": 0, "rule": "strict"})
-        found[count] = measure(options, kind, console)
-    console.print(table_of(found))
-    least, most = min(found), max(found)
+        measurements[count] = measure(options, kind, console)
+    console.print(table_of(measurements))
+    least, most = min(measurements), max(measurements)
     console.print(
-        f"{most} hospitals against {least}: {found[most].median / found[least].median:.1f} times the seconds, "
+        f"{most} hospitals against {least}: "
+        f"{measurements[most].median / measurements[least].median:.1f} times the seconds, "
         f"{ALLOWED:g} allowed for six times the hospitals"
     )
     if json_file:
-        runs = {str(count): one.as_dict() for count, one in found.items()}
+        runs = {str(count): measured.as_dict() for count, measured in measurements.items()}
         document = {"processors": os.cpu_count(), "load": load, "network": kind, "hospitals": runs}
         json_file.write_text(json.dumps(document, indent=1) + "\n")
 

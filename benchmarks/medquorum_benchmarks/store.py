@@ -38,7 +38,7 @@ KINDS = (("public", False), ("private", False), ("public", True))
 """Stores, and models of which nothing can be left out; one after the other: what was written slows what follows."""
 
 
-def one(bench: Bench, model: Model, store: str, name: str) -> dict[str, Any]:
+def measure(bench: Bench, model: Model, store: str, name: str) -> dict[str, Any]:
     """Store a model, wait until the hospital's peer has all of it, and read it there."""
     writer, reader = bench.sessions["VerifierA"], bench.sessions["Hospital1"]
     quiet = Report("bench", writer.msp, as_json=True, stream=StringIO())
@@ -53,8 +53,8 @@ def one(bench: Bench, model: Model, store: str, name: str) -> dict[str, Any]:
     if fetch_model(reader.ledger, task, stored) != model.packed:
         raise AssertionError("another model came back")
     reading = time.perf_counter() - begun
-    found = {"stored": writing, "stored_cpu": cost, "read": reading, "read_cpu": _processor(bench) - used}
-    return {"store": store} | found
+    figures = {"stored": writing, "stored_cpu": cost, "read": reading, "read_cpu": _processor(bench) - used}
+    return {"store": store} | figures
 
 
 def _processor(bench: Bench) -> float:
@@ -78,7 +78,7 @@ def main(
         for kind, (store, incompressible) in enumerate(KINDS):
             for number in range(repeats):
                 drawing = drawn(model, len(KINDS) * number + kind, incompressible=incompressible)
-                row = one(bench, drawing, store, f"{store}-{kind}-{number}")
+                row = measure(bench, drawing, store, f"{store}-{kind}-{number}")
                 rows.append(row | {"incompressible": incompressible, "bytes": len(drawing.packed)})
                 what = f"{store}{', nothing left out' if incompressible else ''}"
                 console.print(f"{what}: stored in {row['stored']:.2f} s, read in {row['read']:.2f} s")

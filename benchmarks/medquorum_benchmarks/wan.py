@@ -48,13 +48,15 @@ def fss_wins(tree: Row, fss: Row, rate: float, *, dealer: bool) -> tuple[float, 
     FSS has fewer rounds, but where its material is large also smaller batches, so that more of them wait.
     """
     trips = (step / 1e4 for step in range(int(FARTHEST * 1e4) + 1))
-    won = [one for one in trips if predicted(fss, one, rate, dealer=dealer) < predicted(tree, one, rate, dealer=dealer)]
+    won = [
+        trip for trip in trips if predicted(fss, trip, rate, dealer=dealer) < predicted(tree, trip, rate, dealer=dealer)
+    ]
     return (won[0], won[-1]) if won else None
 
 
 def measure(options: argparse.Namespace) -> list[Row]:
     """Measure every model, batch and back end on loopback and on the link."""
-    found = []
+    rows = []
     for name in options.model or ("mlp", "lenet"):
         network = Network(name)
         for batch in options.batch or (1, 32):
@@ -65,13 +67,13 @@ def measure(options: argparse.Namespace) -> list[Row]:
                     link = f"{options.delay:g} ms, {options.rate:g} Mbit/s"
                     far = common | {"link": link} | ours.measure(network, back_end, batch, 1, hosts)
                 far["predicted_s"] = predicted(near, options.delay / 1e3, options.rate * 1e6, dealer=False)
-                found += [near, far]
-    return found
+                rows += [near, far]
+    return rows
 
 
-def crossovers(found: list[Row], rate: float) -> list[Row]:
+def crossovers(rows: list[Row], rate: float) -> list[Row]:
     """Return for each model and batch the round trips at which FSS wins, keys in place and with the dealer's link."""
-    near = {(row["model"], row["batch"], row["who"]): row for row in found if row["link"] == "loopback"}
+    near = {(row["model"], row["batch"], row["who"]): row for row in rows if row["link"] == "loopback"}
     return [
         {
             "model": model,
@@ -84,11 +86,11 @@ def crossovers(found: list[Row], rate: float) -> list[Row]:
     ]
 
 
-def show(found: list[Row], crossing: list[Row], console: Console) -> None:
+def show(rows: list[Row], crossing: list[Row], console: Console) -> None:
     """Print both tables."""
     heads = ("model", "batch", "who", "link", "keys in place ms", "predicted ms", "whole, dealer on the link s")
     table = Table(*heads, "rounds", "wire MB", "dealer MB", title="Per image; whole: one verification, model and batch")
-    for row in found:
+    for row in rows:
         table.add_row(
             row["model"],
             str(row["batch"]),
@@ -113,7 +115,7 @@ def show(found: list[Row], crossing: list[Row], console: Console) -> None:
 def _span(won: tuple[float, float] | None) -> str:
     if won is None:
         return "never"
-    first, last = (1e3 * one for one in won)
+    first, last = (1e3 * seconds for seconds in won)
     return f"from {first:.1f} ms" if won[1] == FARTHEST else f"from {first:.1f} to {last:.1f} ms"
 
 
@@ -131,11 +133,11 @@ def main() -> None:
     torch.set_num_threads(1)
     if os.geteuid() != 0:
         parser.error("network namespaces need root: run it with sudo -E")
-    found = measure(options)
-    crossing = crossovers(found, options.rate * 1e6)
-    show(found, crossing, Console(width=180))
+    rows = measure(options)
+    crossing = crossovers(rows, options.rate * 1e6)
+    show(rows, crossing, Console(width=180))
     if options.json:
-        options.json.write_text(json.dumps({"rows": found, "crossovers": crossing}, indent=1) + "\n")
+        options.json.write_text(json.dumps({"rows": rows, "crossovers": crossing}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

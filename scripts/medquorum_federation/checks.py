@@ -92,7 +92,7 @@ def _lookups(consortium: Consortium) -> tuple[Callable[[str], str], Callable[[st
     """Return what gives an organisation's MSP id, and the address of its service."""
 
     def service(name: str) -> str:
-        found = consortium.organisation(name).service
-        return found.address if found else ""
+        endpoint = consortium.organisation(name).service
+        return endpoint.address if endpoint else ""
 
     return lambda name: consortium.organisation(name).msp_id, service

@@ -74,13 +74,13 @@ def choose_network(wanted: str | None, console: Console) -> str:
         console.print("Network: the embedded devnet, as asked. It is no production ledger.")
         return wanted
     try:
-        found = find()
+        binaries = find()
     except BinaryMissing as missing:
         if wanted == "fabric":
             raise
         console.print(f"Network: the embedded devnet, no production ledger. {missing}", highlight=False)
         return "devnet"
-    console.print(f"Network: real Fabric, binaries in {found.home}", highlight=False)
+    console.print(f"Network: real Fabric, binaries in {binaries.home}", highlight=False)
     return "fabric"
 
 
@@ -114,8 +114,8 @@ def running_network(
             aside = directory.with_name(f"{directory.name}.before-{time.strftime('%Y%m%d-%H%M%S')}")
             _print(f"{directory} is of an earlier trial with other options, which does not run: moved to {aside}.")
             directory.rename(aside)
-        found = folder.consortium.exists()
-        if found:
+        existed = folder.consortium.exists()
+        if existed:
             _report_more(directory, hospitals)
         else:
             base = held.enter_context(reserved_ports(_block(hospitals))) if port_base is None else port_base
@@ -127,14 +127,14 @@ def running_network(
             write(described, folder.consortium)
             (directory / MARKER).write_text("The quickstart made this folder; it may move it aside.\n")
         options = ("--dir", str(directory))
-        ran = found and bool(json.loads(run_tool("medquorum.network", "status", "--json", *options))["supervisors"])
+        ran = existed and bool(json.loads(run_tool("medquorum.network", "status", "--json", *options))["supervisors"])
         try:
             run_tool("medquorum.network", "up", "--network", kind, *options, quiet=False)
             run_tool("medquorum.network", "deployCC", *options, quiet=False)
             yield Network(directory, kind)
         finally:
             if not keep and not ran:
-                run_tool("medquorum.network", "down", *([] if found else ["--purge"]), *options)
+                run_tool("medquorum.network", "down", *([] if existed else ["--purge"]), *options)
 
 
 def check_folder(directory: Path, kind: str, hospitals: int, port_base: int | None = None) -> Consortium:

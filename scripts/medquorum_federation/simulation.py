@@ -110,9 +110,9 @@ class Simulation:
         base = drawn_model(self._description, self._options.seed)
         counts = dict.fromkeys(("poisoned_accepted", "poisoned_refused", "honest_accepted", "honest_refused"), 0)
         if self._reference == "single-site":
-            found = self._alone(base)
-            return {"accuracy": found, "final_accuracy": found[-1]} | counts
-        found = [self._accuracy(base)]
+            accuracies = self._alone(base)
+            return {"accuracy": accuracies, "final_accuracy": accuracies[-1]} | counts
+        accuracies = [self._accuracy(base)]
         for number in range(1, self._options.rounds + 1):
             updates = {name: self._update(name, number, base) for name in sorted(self._shards)}
             poisoned = {f"Hospital{attacking}MSP" for attacking in self._schedule[number]}
@@ -130,21 +130,21 @@ class Simulation:
                 base = self._weighed(base, updates, weights) if any(weights.values()) else base
             elif len(accepted) >= self._options.minimum_accepted:
                 base = self._kept(base, self._mixed(base, [updates[name] for name in sorted(accepted)]))
-            found.append(self._accuracy(base))
-        return {"accuracy": found, "final_accuracy": found[-1], "model_hash": self._hash(base)} | counts
+            accuracies.append(self._accuracy(base))
+        return {"accuracy": accuracies, "final_accuracy": accuracies[-1], "model_hash": self._hash(base)} | counts
 
     def _alone(self, first: bytes) -> list[float]:
         """Train every hospital's own model; return the mean accuracy after each round's worth of epochs."""
         models = dict.fromkeys(sorted(self._shards), first)
-        found = [self._accuracy(first)]
+        accuracies = [self._accuracy(first)]
         for number in range(1, self._options.rounds + 1):
             for name, model in models.items():
                 trained = self._trained(
                     model, self._shards[name], seed_of(self._task, number, name, self._options.seed)
                 )
                 models[name] = parameters.pack_flat(self._description, trained)
-            found.append(fmean(self._accuracy(model) for model in models.values()))
-        return found
+            accuracies.append(fmean(self._accuracy(model) for model in models.values()))
+        return accuracies
 
     def _update(self, name: str, round_number: int, base: bytes) -> bytes:
         seed = seed_of(self._task, round_number, name, self._options.seed)

@@ -80,14 +80,14 @@ class Usage(threading.Thread):
 
     def processor_seconds(self, last: float) -> dict[str, float]:
         """Return the processor seconds in the last ``last`` seconds of the context, summed by kind of process."""
-        found: defaultdict[str, float] = defaultdict(float)
+        totals: defaultdict[str, float] = defaultdict(float)
         for samples in self._seen.values():
-            found[samples.kind] += samples.used(self.ended - last, self.ended)
-        return {kind: round(seconds, 3) for kind, seconds in sorted(found.items())}
+            totals[samples.kind] += samples.used(self.ended - last, self.ended)
+        return {kind: round(seconds, 3) for kind, seconds in sorted(totals.items())}
 
     def unique_mib(self) -> dict[str, float]:
         """Return the largest unique set of a process, by kind, in MiB."""
-        found: defaultdict[str, int] = defaultdict(int)
+        largest: defaultdict[str, int] = defaultdict(int)
         for samples in self._seen.values():
-            found[samples.kind] = max(found[samples.kind], samples.unique)
-        return {kind: round(size / (1 << 20), 1) for kind, size in sorted(found.items())}
+            largest[samples.kind] = max(largest[samples.kind], samples.unique)
+        return {kind: round(size / (1 << 20), 1) for kind, size in sorted(largest.items())}

@@ -71,14 +71,14 @@ def place(network: Network, back_end: Comparing, batch: int, count: int, placeme
         update = answer(hospital)
         for process in (first, witness):
             say(process, update["commitments"])
-        found = [answer(process) for process in (first, hospital if settings.semi_honest else witness)]
+        answers = [answer(process) for process in (first, hospital if settings.semi_honest else witness)]
         say(witness, {})
         say(dealer, {})
-        if len({(told["transcript"], str(told["counts"])) for told in found}) != 1:
+        if len({(told["transcript"], str(told["counts"])) for told in answers}) != 1:
             raise RuntimeError("the parties' results differ")
         return {
-            "seconds": max(told["ended"] for told in found) - update["began"],
-            "peaks": [*(told["peak"] for told in found), answer(dealer)["peak"]],
+            "seconds": max(told["ended"] for told in answers) - update["began"],
+            "peaks": [*(told["peak"] for told in answers), answer(dealer)["peak"]],
         }
 
 
@@ -114,5 +114,5 @@ def _task(network: Network, images: VerificationSet, settings: Encrypted) -> Tas
 
 
 def _free_port() -> int:
-    with create_server((_HOST, 0)) as found:
-        return int(found.getsockname()[1])
+    with create_server((_HOST, 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -144,8 +144,8 @@ def _first(role: _Role) -> None:
             status = role.played.status()
             if own:
                 shares.wait(status, HOSPITAL, _WAIT)  # before a place to compute is taken, and asked again in it
-            found = verification.verify(connection, status, HOSPITAL, _WAIT)
-        _ended(found)
+            result = verification.verify(connection, status, HOSPITAL, _WAIT)
+        _ended(result)
 
 
 def _witness(role: _Role) -> None:
@@ -179,8 +179,8 @@ def _dial(role: _Role, name: str, verification: Verification) -> None:
     """Be party P1."""
     first = PARTIES[0]
     with closing(connect_party(role.own, role.settings.services[first], first, name, _WAIT)) as connection:
-        found = verification.verify(connection, role.played.status(), HOSPITAL, 0)
-    _ended(found)
+        result = verification.verify(connection, role.played.status(), HOSPITAL, 0)
+    _ended(result)
 
 
 def _submission(role: _Role) -> None:
@@ -189,9 +189,9 @@ def _submission(role: _Role) -> None:
     role.played.submitted(json.loads(sys.stdin.readline()))
 
 
-def _ended(found: dict[str, Any]) -> None:
+def _ended(result: dict[str, Any]) -> None:
     send_json(
-        {"ended": perf_counter(), "peak": peak_bytes(), "counts": found["counts"], "transcript": found["transcript"]}
+        {"ended": perf_counter(), "peak": peak_bytes(), "counts": result["counts"], "transcript": result["transcript"]}
     )
 
 

@@ -123,14 +123,14 @@ class _Grid:
 
     def conclude(self, seeds: list[int]) -> None:
         """Print the table of all that is done; write it and the plot into the folder."""
-        found = {
+        cell_results = {
             cell: [json.loads(self.place(cell, seed).read_text()) for seed in seeds if self.place(cell, seed).exists()]
             for cell in self._cells
         }
         title = self._folder.name
-        self._console.print(console_table(title, found))
-        (self._folder / "table.md").write_text(markdown(title, found))
-        plot_curves(title, found, self._folder / "accuracy.png")
+        self._console.print(console_table(title, cell_results))
+        (self._folder / "table.md").write_text(markdown(title, cell_results))
+        plot_curves(title, cell_results, self._folder / "accuracy.png")
         self._console.print(f"Table: {self._folder / 'table.md'}   plot: {self._folder / 'accuracy.png'}")
 
     def options(self, cell: str, seed: int) -> Options:

@@ -17,9 +17,9 @@ Results = Mapping[str, Sequence[dict[str, Any]]]
 """Per cell one result for each seed that is done: a ``Report`` or a simulation, as plain values."""
 
 
-def rows(found: Results) -> list[tuple[str, ...]]:
+def rows(cell_results: Results) -> list[tuple[str, ...]]:
     """Return a row per cell with results: final accuracies, and counts over rounds and seeds."""
-    return [_row(cell, results) for cell, results in found.items() if results]
+    return [_row(cell, results) for cell, results in cell_results.items() if results]
 
 
 def _row(cell: str, results: Sequence[dict[str, Any]]) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def curve(result: Mapping[str, Any]) -> list[float]:
     return [result["initial_accuracy"], *(item["accuracy"] for item in result["rounds"])]
 
 
-def plot_curves(name: str, found: Results, place: Path) -> None:
+def plot_curves(name: str, cell_results: Results, place: Path) -> None:
     """Draw accuracy by round, one line per cell: the mean over the seeds; a shade from the worst to the best."""
     import matplotlib as mpl
 
@@ -68,7 +68,7 @@ def plot_curves(name: str, found: Results, place: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 5.5))
-    for index, (cell, results) in enumerate((cell, results) for cell, results in found.items() if results):
+    for index, (cell, results) in enumerate((cell, results) for cell, results in cell_results.items() if results):
         points = list(zip(*(curve(result) for result in results), strict=True))
         numbers = range(len(points))
         style = ("-", "--", ":", "-.")[index // 10 % 4]

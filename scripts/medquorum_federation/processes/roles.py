@@ -28,8 +28,8 @@ __all__ = ["Roles", "ToolFailed", "run_tool"]
 class ToolFailed(MedquorumError):
     """A command of the project ended with an error: its own text and exit code. No text: it is on the terminal."""
 
-    def __init__(self, said: str, exit_code: int) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
         self.exit_code = exit_code
 
 
@@ -59,11 +59,11 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
         return done.stdout
     if not quiet and done.returncode > 0:
         raise ToolFailed("", done.returncode)
-    said = (done.stderr or "").strip()
-    errors = [line for line in said.splitlines() if line.startswith(ERROR)]
+    error_output = (done.stderr or "").strip()
+    errors = [line for line in error_output.splitlines() if line.startswith(ERROR)]
     if errors:
         raise ToolFailed(errors[-1].removeprefix(ERROR), done.returncode)
-    raise NetworkError(f"'{module} {' '.join(arguments[:2])}' ended with {done.returncode}: {said[-2000:]}")
+    raise NetworkError(f"'{module} {' '.join(arguments[:2])}' ended with {done.returncode}: {error_output[-2000:]}")
 
 
 @contextmanager

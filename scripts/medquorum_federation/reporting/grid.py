@@ -48,11 +48,11 @@ def cells(hospital: str, rounds: Sequence[Round]) -> list[Cell]:
 
 def letters(report: Report) -> dict[str, str]:
     """Return a letter for each reason that occurs: its first one that no other reason has."""
-    found: dict[str, str] = {}
+    letter_of: dict[str, str] = {}
     for reason in sorted({reason for item in report.rounds for reason in item.refused.values()}):
         free = (letter for letter in f"{reason}{reason.lower()}?" if letter.isalpha() or letter == "?")
-        found[reason] = next(letter for letter in free if letter not in found.values() or letter == "?")
-    return found
+        letter_of[reason] = next(letter for letter in free if letter not in letter_of.values() or letter == "?")
+    return letter_of
 
 
 def console_grid(report: Report) -> Table:

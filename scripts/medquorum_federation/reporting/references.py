@@ -48,28 +48,28 @@ class References:
         """Return the accuracies by round of what is done within ``seconds``, by name."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
-        found: dict[str, list[float]] = json.loads(self._place.read_text()) if self._place.exists() else {}
-        return found
+        accuracies: dict[str, list[float]] = json.loads(self._place.read_text()) if self._place.exists() else {}
+        return accuracies
 
 
 def _settings(options: Options) -> dict[str, Options]:
-    found = {}
+    settings = {}
     if not options.without_adversaries and options.adversaries and not options.undefended:
-        found[UNDEFENDED] = options.model_copy(update={"undefended": True})
+        settings[UNDEFENDED] = options.model_copy(update={"undefended": True})
     if not options.without_adversaries and options.adversaries:
-        found[PEACEFUL] = options.model_copy(update={"undefended": True, "without_adversaries": True})
-    return found
+        settings[PEACEFUL] = options.model_copy(update={"undefended": True, "without_adversaries": True})
+    return settings
 
 
 def _simulate(options: Options, task: str, place: Path) -> None:
     from ..simulation import Simulation  # torch takes seconds to import
 
-    found: dict[str, list[float]] = {}
+    accuracies: dict[str, list[float]] = {}
     for name, chosen in _settings(options).items():
         with suppress(MedquorumError, ValueError):  # an attack that needs a network
-            found[name] = Simulation(chosen, task).run()["accuracy"]
+            accuracies[name] = Simulation(chosen, task).run()["accuracy"]
         part = place.with_suffix(".part")
-        part.write_text(json.dumps(found))
+        part.write_text(json.dumps(accuracies))
         part.rename(place)
 
 

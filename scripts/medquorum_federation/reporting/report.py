@@ -87,10 +87,10 @@ class Report:
         """Return the report as plain values, with the sums over the rounds."""
         sums = ("poisoned_accepted", "poisoned_refused", "honest_accepted", "honest_refused")
         final = self.rounds[-1].accuracy if self.rounds else self.initial_accuracy
-        found = asdict(self)
-        for item, given in zip(self.rounds, found["rounds"], strict=True):
+        document = asdict(self)
+        for item, given in zip(self.rounds, document["rounds"], strict=True):
             given["seconds"] = item.seconds
-        return found | {name: self.total(name) for name in sums} | {"final_accuracy": final}
+        return document | {name: self.total(name) for name in sums} | {"final_accuracy": final}
 
     def write(self, path: Path) -> None:
         """Write the object as JSON."""

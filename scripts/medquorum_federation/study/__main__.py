@@ -57,11 +57,11 @@ def rules(
     kept = Results(folder)
     if not tables:
         run_grid(cells, data_dir, kept, console)
-    found = [(cell, result) for cell in cells if (result := kept.read(cell)) is not None]
-    if not found:
+    trainings = [(cell, result) for cell in cells if (result := kept.read(cell)) is not None]
+    if not trainings:
         raise ConfigError("no cell is done", "Run without --tables first")
-    (folder / f"{grid}.md").write_text(report(f"rules, grid {grid}", found))
-    draw(found, folder / f"{grid}.png")
+    (folder / f"{grid}.md").write_text(report(f"rules, grid {grid}", trainings))
+    draw(trainings, folder / f"{grid}.png")
     console.print(f"Tables: {folder / grid}.md   figure: {folder / grid}.png", soft_wrap=True)
 
 

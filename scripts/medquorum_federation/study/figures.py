@@ -17,16 +17,16 @@ __all__ = ["draw"]
 COLUMNS = 3
 
 
-def draw(found: Sequence[tuple[Cell, dict[str, Any]]], place: Path) -> None:
+def draw(trainings: Sequence[tuple[Cell, dict[str, Any]]], place: Path) -> None:
     """Draw a panel for each data set and dealing: rules beside each other for each attack."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    groups = grouped(found)
+    groups = grouped(trainings)
     panels: dict[str, list[Cell]] = {}
-    for cell, _ in found:
+    for cell, _ in trainings:
         same = panels.setdefault(f"{cell.data}, {'IID' if cell.alpha is None else f'Dir({cell.alpha:g})'}", [])
         if cell.setting not in [other.setting for other in same]:
             same.append(cell)

@@ -108,12 +108,12 @@ def _refused(verdicts: Collection[Verdict]) -> frozenset[str]:
 
 
 def _screened(view: View) -> dict[str, Reason | None]:
-    found: dict[str, Reason | None] = {}
+    reasons: dict[str, Reason | None] = {}
     digests: list[str] = []
     for name, packed in view.updates.items():
-        _, found[name], digest = screen(view.federation.description, packed, digests)
+        _, reasons[name], digest = screen(view.federation.description, packed, digests)
         digests.append(digest)
-    return found
+    return reasons
 
 
 def _sound(view: View) -> list[tuple[str, bytes]]:

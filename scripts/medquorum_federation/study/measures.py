@@ -85,7 +85,7 @@ def harm(given: Classes, actual: Floats, without: Floats) -> dict[str, float]:
     ``accuracy`` and ``margin`` (mean margin of the label over the best other class), each with its ``_z``: the
     difference through its standard error, 0 where nothing differs.
     """
-    found: dict[str, float] = {}
+    costs: dict[str, float] = {}
     pairs = {
         "accuracy": [(logits.argmax(axis=1) == given).astype(float) for logits in (without, actual)],
         "margin": [_margins(given, logits) for logits in (without, actual)],
@@ -93,9 +93,9 @@ def harm(given: Classes, actual: Floats, without: Floats) -> dict[str, float]:
     for name, (clean, poisoned) in pairs.items():
         difference = clean - poisoned
         error = float(difference.std()) / sqrt(len(difference))
-        found[name] = float(difference.mean())
-        found[f"{name}_z"] = found[name] / error if error else 0.0
-    return found
+        costs[name] = float(difference.mean())
+        costs[f"{name}_z"] = costs[name] / error if error else 0.0
+    return costs
 
 
 def share_of(weights: Mapping[str, float] | None, names: frozenset[str]) -> float | None:

@@ -41,10 +41,10 @@ def spread(values: Iterable[float]) -> Spread:
     return Spread(mean(given), error, error * STUDENT.get(len(given), 1.96))
 
 
-def grouped(found: Iterable[tuple[Cell, dict[str, Any]]]) -> dict[Key, Group]:
+def grouped(trainings: Iterable[tuple[Cell, dict[str, Any]]]) -> dict[Key, Group]:
     """Group results by setting and rule."""
     groups: dict[Key, Group] = {}
-    for cell, result in found:
+    for cell, result in trainings:
         # Honest averaging and the root alone are the same under every attack.
         attack: dict[str, Any] = {}
         if cell.rule in ("root-alone", "honest", "honest-half"):
@@ -53,7 +53,7 @@ def grouped(found: Iterable[tuple[Cell, dict[str, Any]]]) -> dict[Key, Group]:
     return groups
 
 
-def paired(one: Group, other: Group, field: str = "final_accuracy") -> Spread | None:
+def paired(ours: Group, other: Group, field: str = "final_accuracy") -> Spread | None:
     """Return the difference over the seeds that both have; None where there is none."""
-    shared = sorted(set(one) & set(other))
-    return spread(one[seed][field] - other[seed][field] for seed in shared) if shared else None
+    shared = sorted(set(ours) & set(other))
+    return spread(ours[seed][field] - other[seed][field] for seed in shared) if shared else None

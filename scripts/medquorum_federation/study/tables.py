@@ -18,13 +18,13 @@ SIGNIFICANT = 2.33
 POINT = 0.01
 
 
-def report(title: str, found: Sequence[tuple[Cell, dict[str, Any]]]) -> str:
+def report(title: str, trainings: Sequence[tuple[Cell, dict[str, Any]]]) -> str:
     """Return all tables of a grid, of the cells that are done."""
-    groups = grouped(found)
-    settings = {cell.setting: cell for cell, _ in found}
+    groups = grouped(trainings)
+    settings = {cell.setting: cell for cell, _ in trainings}
     parts = [
         f"# {title}",
-        f"{len(found)} trainings.",
+        f"{len(trainings)} trainings.",
         "## Final accuracy, %",
         _accuracies(groups, settings),
         "## Against honest averaging, `prefix` and the best published defence",
@@ -46,9 +46,9 @@ def _accuracies(groups: Mapping[Key, Group], settings: Mapping[str, Cell]) -> st
     rows = []
     for name, cell in settings.items():
         cells = [_accuracy(reference(groups, cell, rule)) for rule in ("root-alone", "honest")]
-        found = [_accuracy(groups.get((name, rule))) for rule in rules]
-        if any(found):
-            rows.append([name, *cells, *found])
+        accuracies = [_accuracy(groups.get((name, rule))) for rule in rules]
+        if any(accuracies):
+            rows.append([name, *cells, *accuracies])
     return table(["setting", "root alone", "honest", *rules], rows)
 
 
@@ -79,11 +79,11 @@ def _compared(groups: Mapping[Key, Group], settings: Mapping[str, Cell]) -> str:
 
 
 def _difference(ours: Group, other: Group | None) -> str:
-    found = paired(ours, other) if other else None
-    if found is None:
+    difference = paired(ours, other) if other else None
+    if difference is None:
         return ""
-    worse = found.mean < -max(POINT, 2 * found.error)
-    return f"{100 * found.mean:+.1f}" + (" (worse)" if worse else "")
+    worse = difference.mean < -max(POINT, 2 * difference.error)
+    return f"{100 * difference.mean:+.1f}" + (" (worse)" if worse else "")
 
 
 def _fairness(groups: Mapping[Key, Group], settings: Mapping[str, Cell]) -> str:
@@ -130,11 +130,11 @@ def _worst(groups: Mapping[Key, Group], settings: Mapping[str, Cell]) -> str:
     rows = []
     for (name, rule), group in groups.items():
         if rule in (OURS, "prefix", "honest", "root-alone") and name in settings:
-            found = (
+            percentages = (
                 spread(r[field] for r in group.values()).percent()
                 for field in ("balanced", "worst_class", "worst_hospital")
             )
-            rows.append([name, rule, *found])
+            rows.append([name, rule, *percentages])
     return table(["setting", "rule", "balanced", "worst class", "worst hospital"], rows)
 
 
