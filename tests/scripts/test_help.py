@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TYPED = ("quickstart", "experiments", "bench", "network.sh", "test", "lock")
 PROGRAMS = {"quickstart": "medquorum_federation", "experiments": "medquorum_federation.experiments"}
 PROGRAMS["experiments-rules"] = "medquorum_federation.study"
-FILES = (ROOT / "benchmarks/medquorum_benchmarks").glob("*.py")
+FILES = (ROOT / "benchmarks/medquorum_benchmarks").glob("*/*.py")
 BENCHMARKS = sorted(path.stem for path in FILES if "\nif __name__" in path.read_text())
 
 
@@ -30,6 +30,12 @@ def asked(script: str, *arguments: str, place: Path) -> str:
 @pytest.mark.parametrize("script", TYPED)
 def test_help_installs_nothing_and_names_what_was_typed(script: str, tmp_path: Path) -> None:
     assert f"scripts/{script}" in asked(script, place=tmp_path).partition("\n")[0]
+
+
+def test_bench_lists_every_benchmark_and_each_has_a_text(tmp_path: Path) -> None:
+    assert asked("bench", place=tmp_path).partition("Benchmarks: ")[2].split() == BENCHMARKS
+    texts = (ROOT / "scripts/help").glob("bench-*.txt")
+    assert sorted(path.stem.removeprefix("bench-") for path in texts) == BENCHMARKS
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

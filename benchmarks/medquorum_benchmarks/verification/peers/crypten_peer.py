@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from medquorum_benchmarks.peers.foreign import run_pair, slower
-from medquorum_benchmarks.peers.networks import Network
+from medquorum_benchmarks.verification.peers.foreign import run_pair, slower
+from medquorum_benchmarks.verification.peers.networks import Network
 
 __all__ = ["HOW_TO_GET", "measure"]
 
@@ -34,7 +34,7 @@ def measure(network: Network, python: str, batch: int, repeats: int) -> dict[str
     Seconds are the slower party's, of the median run; bytes of both parties together, as TCP carried them.
     """
     images, _ = network.images(batch)
-    reports = run_pair(network, images, python, "medquorum_benchmarks.peers.crypten_run", repeats, _LINE)
+    reports = run_pair(network, images, python, "medquorum_benchmarks.verification.peers.crypten_run", repeats, _LINE)
     logits = np.array(reports[0]["logits"])
     return {
         "who": f"CrypTen {reports[0]['version']}",

@@ -26,8 +26,8 @@ from rich.table import Table
 from medquorum.core.documents.encrypted import Placement
 from medquorum.core.inference import compile_model, count_correct
 from medquorum.core.model import catalogue
-from medquorum_benchmarks.peers.networks import Network
-from medquorum_benchmarks.peers.placed import place
+from medquorum_benchmarks.verification.peers.networks import Network
+from medquorum_benchmarks.verification.peers.placed import place
 from medquorum_federation.command import run_command
 
 COUNTS = (100, 250, 500, 1000)

@@ -31,9 +31,9 @@ from rich.table import Table
 
 from medquorum.core.model import catalogue
 from medquorum.verifier.comparison.backends import Comparing
-from medquorum_benchmarks.peers import crypten_peer, ours, spu_peer
-from medquorum_benchmarks.peers.foreign import has_package
-from medquorum_benchmarks.peers.networks import Network
+from medquorum_benchmarks.verification.peers import crypten_peer, ours, spu_peer
+from medquorum_benchmarks.verification.peers.foreign import has_package
+from medquorum_benchmarks.verification.peers.networks import Network
 from medquorum_federation.command import run_command
 
 BATCHES = (1, 8, 32, 128)

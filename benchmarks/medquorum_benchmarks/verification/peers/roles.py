@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dealer, P0 and P1 as three processes over loopback with mutual TLS: a verification by the services that serve.
 
-``python -m medquorum_benchmarks.peers.roles`` reads its part as one line of JSON and answers in lines of JSON.
+``python -m medquorum_benchmarks.verification.peers.roles`` reads its part as one line of JSON and answers in
+lines of JSON.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.party_connection import PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.session.evaluation import Evaluation
-from medquorum_benchmarks.peers.networks import Network
-from medquorum_benchmarks.peers.process import bytes_received, peak_bytes
+from medquorum_benchmarks.verification.peers.networks import Network
+from medquorum_benchmarks.verification.peers.process import bytes_received, peak_bytes
 
 __all__ = ["DEALER", "HOSPITAL", "PARTIES", "TASK", "send_json", "take_part"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from medquorum_benchmarks.measuring.blocks import RoundCost, round_costs
-from medquorum_benchmarks.measuring.usage import Usage
+from medquorum_benchmarks.rounds.blocks import RoundCost, round_costs
+from medquorum_benchmarks.rounds.usage import Usage
 from medquorum_federation.network import running_network
 from medquorum_federation.options import Options
 from medquorum_federation.processes.forking import Zygote

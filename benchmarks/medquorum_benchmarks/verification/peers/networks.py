@@ -18,7 +18,7 @@ from medquorum.clients.training.module import DescribedModel
 from medquorum.core.fixedpoint import IntArray, decode
 from medquorum.core.model import ModelDescription, catalogue, layout, parse
 from medquorum.core.model.description import BatchNorm, Layer
-from medquorum_benchmarks.engine import parameters
+from medquorum_benchmarks.verification.engine import parameters
 
 __all__ = ["Network"]
 
@@ -29,7 +29,7 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Network:
-    """A model of the catalogue for grayscale 28x28 images, parameters as in ``medquorum_benchmarks.engine``."""
+    """A model of the catalogue for grayscale 28x28 images, parameters as in ``verification.engine``."""
 
     name: str
 

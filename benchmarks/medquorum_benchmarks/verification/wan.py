@@ -24,9 +24,9 @@ from rich.table import Table
 
 from medquorum.core.model import catalogue
 from medquorum.verifier.comparison.backends import Comparing
-from medquorum_benchmarks.peers import ours
-from medquorum_benchmarks.peers.hosts import Hosts
-from medquorum_benchmarks.peers.networks import Network
+from medquorum_benchmarks.verification.peers import ours
+from medquorum_benchmarks.verification.peers.hosts import Hosts
+from medquorum_benchmarks.verification.peers.networks import Network
 from medquorum_federation.command import run_command
 
 BACK_ENDS: tuple[Comparing, ...] = ("tree", "fss")

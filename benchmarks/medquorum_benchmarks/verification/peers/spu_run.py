@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from medquorum_benchmarks.peers.process import bytes_received, peak_bytes
+from medquorum_benchmarks.verification.peers.process import bytes_received, peak_bytes
 
 Arrays = dict[str, Any]
 Step = Callable[[Any, Arrays], Any]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from medquorum_benchmarks.peers.process import bytes_received, peak_bytes
+from medquorum_benchmarks.verification.peers.process import bytes_received, peak_bytes
 
 _MISSING = "torch.onnx._internal.registration"
 

@@ -28,7 +28,7 @@ from rich.table import Table
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.network import open_network
 from medquorum.network.supervision.progress import Progress
-from medquorum_benchmarks.memory import network_processes, role_processes
+from medquorum_benchmarks.rounds.memory import network_processes, role_processes
 from medquorum_federation.command import run_main
 from medquorum_federation.network import Network, choose_network, running_network
 from medquorum_federation.options import Options

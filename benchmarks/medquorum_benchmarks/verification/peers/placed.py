@@ -18,9 +18,9 @@ from medquorum.core.documents.encrypted import Encrypted, Placement
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import FRACTION_BITS
 from medquorum.verifier.comparison.backends import Comparing
-from medquorum_benchmarks.peers.networks import CLASSES, Network
-from medquorum_benchmarks.peers.ours import answer, identities, say, started
-from medquorum_benchmarks.peers.roles import DEALER, HOSPITAL, PARTIES, TASK
+from medquorum_benchmarks.verification.peers.networks import CLASSES, Network
+from medquorum_benchmarks.verification.peers.ours import answer, identities, say, started
+from medquorum_benchmarks.verification.peers.roles import DEALER, HOSPITAL, PARTIES, TASK
 
 __all__ = ["place"]
 

@@ -27,8 +27,8 @@ from medquorum.clients.admin.tasks import store_model
 from medquorum.clients.ledger.models import fetch_model
 from medquorum.clients.runtime.report import Report
 from medquorum.network.supervision.waiting import await_true
-from medquorum_benchmarks.bringup import processor_seconds
-from medquorum_benchmarks.modelnetwork import MODELS, ORDERERS, Bench, Model, bench_network, drawn
+from medquorum_benchmarks.ledger.bringup import processor_seconds
+from medquorum_benchmarks.ledger.modelnetwork import MODELS, ORDERERS, Bench, Model, bench_network, drawn
 from medquorum_federation.command import run_main
 
 PEERS = 3

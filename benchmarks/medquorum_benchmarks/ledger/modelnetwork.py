@@ -24,7 +24,7 @@ from medquorum.network.consortium.consortium import sample, write
 from medquorum.network.deployment.chaincodes import request
 from medquorum.network.network import Network, open_network
 from medquorum.network.supervision.progress import Progress
-from medquorum_benchmarks.bringup import first_transaction
+from medquorum_benchmarks.ledger.bringup import first_transaction
 
 __all__ = ["MODELS", "ORDERERS", "Bench", "Model", "bench_network", "drawn"]
 

@@ -30,7 +30,7 @@ from medquorum.clients.proof.walk import Trust
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.session import CHAINCODE, CHANNEL
 from medquorum.network.supervision.waiting import await_true
-from medquorum_benchmarks.modelnetwork import MODELS, Bench, bench_network, drawn
+from medquorum_benchmarks.ledger.modelnetwork import MODELS, Bench, bench_network, drawn
 from medquorum_federation.command import run_main
 
 PEERS = (5, 10, 15, 20)

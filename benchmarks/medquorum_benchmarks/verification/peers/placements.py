@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One update's verification in either placement, by the clients' own code, from the hospital's shares to the result.
 
-P0, the witness and the hospital are a process each, the dealer that of ``medquorum_benchmarks.peers.roles``; only
-the ledger is played. ``python -m medquorum_benchmarks.peers.placements`` reads its part as one line of JSON and
-answers in lines of JSON. Times are of the host's monotonic clock.
+P0, the witness and the hospital are a process each, the dealer that of ``peers.roles``; only the ledger is played.
+``python -m medquorum_benchmarks.verification.peers.placements`` reads its part as one line of JSON and answers in lines
+of JSON. Times are of the host's monotonic clock.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from medquorum.verifier.service.party_connection import SILENCE_TIMEOUT, PartyLi
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
 from medquorum.verifier.service.share_upload import ShareUpload
-from medquorum_benchmarks.peers.networks import Network
-from medquorum_benchmarks.peers.process import peak_bytes
-from medquorum_benchmarks.peers.roles import HOSPITAL, PARTIES, TASK, send_json, take_part
+from medquorum_benchmarks.verification.peers.networks import Network
+from medquorum_benchmarks.verification.peers.process import peak_bytes
+from medquorum_benchmarks.verification.peers.roles import HOSPITAL, PARTIES, TASK, send_json, take_part
 
 __all__: list[str] = []
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from medquorum_benchmarks.peers.foreign import run_pair, slower
-from medquorum_benchmarks.peers.networks import Network
+from medquorum_benchmarks.verification.peers.foreign import run_pair, slower
+from medquorum_benchmarks.verification.peers.networks import Network
 
 __all__ = ["HOW_TO_GET", "measure"]
 
@@ -29,7 +29,7 @@ def measure(network: Network, python: str, batch: int, repeats: int) -> dict[str
     """
     images, _ = network.images(batch)
     line = {"PARTIES": ",".join(f"127.0.0.1:{port}" for port in _free_ports(2))}
-    reports = run_pair(network, images, python, "medquorum_benchmarks.peers.spu_run", repeats, line)
+    reports = run_pair(network, images, python, "medquorum_benchmarks.verification.peers.spu_run", repeats, line)
     logits = np.array(reports[0]["logits"])
     return {
         "who": f"SPU {reports[0]['version']}, SEMI2K",

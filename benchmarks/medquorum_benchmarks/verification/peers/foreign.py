@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from medquorum_benchmarks.peers.networks import Network
+from medquorum_benchmarks.verification.peers.networks import Network
 
 __all__ = ["has_package", "run_pair", "slower"]
 
@@ -53,7 +53,7 @@ def run_pair(
                 stderr=(folder / f"log{rank}").open("w"),
                 text=True,
                 env=os.environ | shared | {"RANK": str(rank)},
-                cwd=Path(__file__).parents[2],
+                cwd=Path(__file__).parents[3],
             )
             for rank in (0, 1)
         ]

@@ -15,7 +15,7 @@ import numpy as np
 import psutil
 
 from medquorum.network.consortium.paths import NetworkFolder
-from medquorum_benchmarks.memory import network_processes, role_processes
+from medquorum_benchmarks.rounds.memory import network_processes, role_processes
 
 __all__ = ["Usage"]
 

@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from medquorum_benchmarks.measuring.training import Measured, measure
+from medquorum_benchmarks.rounds.training import Measured, measure
 from medquorum_federation.command import run_main
 from medquorum_federation.network import choose_network
 from medquorum_federation.options import Options

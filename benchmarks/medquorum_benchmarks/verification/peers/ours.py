@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start dealer, P0 and P1 as processes (``medquorum_benchmarks.peers.roles``), and measure a verification's costs."""
+"""Start dealer, P0 and P1 as processes (``peers.roles``), and measure a verification's costs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.offline.cost_model import fitting_batch
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.randomness.stream import new_seed
-from medquorum_benchmarks.peers.hosts import Hosts
-from medquorum_benchmarks.peers.networks import Network
-from medquorum_benchmarks.peers.roles import DEALER, PARTIES
+from medquorum_benchmarks.verification.peers.hosts import Hosts
+from medquorum_benchmarks.verification.peers.networks import Network
+from medquorum_benchmarks.verification.peers.roles import DEALER, PARTIES
 
 __all__ = ["answer", "identities", "measure", "say", "started", "verify"]
 
@@ -156,9 +156,9 @@ def identities(places: dict[str, str]) -> dict[str, dict[str, Any]]:
 
 @contextmanager
 def started(part: dict[str, Any], before: Sequence[str] = (), module: str = "roles") -> Iterator[subprocess.Popen[str]]:
-    """Run a process of ``benchmarks.peers`` with its part, after the words ``before``."""
+    """Run a process of ``medquorum_benchmarks.verification.peers`` with its part, after the words ``before``."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [*before, sys.executable, "-m", f"medquorum_benchmarks.peers.{module}"]
+    command = [*before, sys.executable, "-m", f"medquorum_benchmarks.verification.peers.{module}"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
         try:
