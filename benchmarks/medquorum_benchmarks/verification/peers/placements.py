@@ -50,6 +50,8 @@ from medquorum_benchmarks.verification.peers.roles import HOSPITAL, PARTIES, TAS
 
 __all__: list[str] = []
 
+_NONCE = "0" * 64
+"""The benchmark's dealer deals for any."""
 _ROUND = 1
 _WAIT = 120.0
 
@@ -66,7 +68,7 @@ class _PlayedLedger:
         """Have the hospital's commitments on it."""
         base, layout = self._task.initial_model, self._task.layout
         self._updates[HOSPITAL] = Update(
-            task=TASK, round=_ROUND, hospital=HOSPITAL, base=base, layout=layout, shares=commitments
+            task=TASK, round=_ROUND, hospital=HOSPITAL, base=base, layout=layout, shares=commitments, nonce=_NONCE
         )
 
     def task(self, _name: str) -> Task:

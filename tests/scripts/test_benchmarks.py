@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A benchmark that plays the ledger still speaks the roles' protocol."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_one_verification_is_measured_in_both_placements(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "medquorum_benchmarks.verification.images", "--model", "mlp", "--images", "16"]
+    done = subprocess.run(
+        [*command, "--json", str(tmp_path / "images.json")], capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    measured = json.loads((tmp_path / "images.json").read_text())
+    assert "outsourced" in json.dumps(measured)
+    assert "smv-semi-honest" in json.dumps(measured)
