@@ -53,6 +53,7 @@ def test_a_task_gets_better_with_roots_by_turns_and_refuses_what_points_elsewher
     assert current.weights and sum(current.weights.values()) in (256, 128, 64, 32, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coordinator", A, B, FIRST])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_process_killed_at_every_transaction_makes_one_root(federate: Federate, name: str, when: str) -> None:

@@ -113,6 +113,7 @@ def differ(call: str) -> None:
         raise EndorseError("ProposalResponsePayloads do not match", code="ABORTED")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "least"), [("coordinator", 4), (B, 4), (FIRST, 2)])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_process_killed_at_every_transaction_doubles_and_misses_nothing(

@@ -12,24 +12,15 @@ from medquorum_federation.options import Options
 from medquorum_federation.reporting.grid import cells, console_grid, hospital_names, letters
 from medquorum_federation.reporting.picture import plot
 from medquorum_federation.reporting.references import PEACEFUL, UNDEFENDED, References
-from medquorum_federation.reporting.report import Report, Round
+from medquorum_federation.reporting.report import Report
 from medquorum_federation.simulation import Simulation
+from medquorum_testing.federation.reported_round import ROUND as REPORTED
 
-ROUND = Round(
-    number=1,
-    accuracy=0.5,
+ROUND = replace(
+    REPORTED,
     accepted=["Hospital1MSP", "Hospital10MSP"],
     refused={"Hospital2MSP": "RULE", "Hospital3MSP": "RANGE"},
     attackers=["Hospital2MSP", "Hospital10MSP", "Hospital4MSP"],
-    poisoned_accepted=1,
-    poisoned_refused=1,
-    honest_accepted=1,
-    honest_refused=1,
-    training=1.0,
-    submission=0.5,
-    verification=0.75,
-    aggregation=0.25,
-    reason="",
 )
 OPTIONS = Options(hospitals=3, adversaries=1, rounds=1, epochs=1, limit=60)
 

@@ -10,24 +10,8 @@ from rich.console import Console
 
 from medquorum_federation.reporting.live import LiveView
 from medquorum_federation.reporting.picture import plot
-from medquorum_federation.reporting.report import Report, Round, print_report
-
-ROUND = Round(
-    number=1,
-    accuracy=0.5,
-    accepted=["Hospital1MSP"],
-    refused={"Hospital2MSP": "RULE", "Hospital3MSP": "FLOOR"},
-    attackers=["Hospital2MSP"],
-    poisoned_accepted=0,
-    poisoned_refused=1,
-    honest_accepted=1,
-    honest_refused=1,
-    training=1.0,
-    submission=0.5,
-    verification=0.75,
-    aggregation=0.25,
-    reason="",
-)
+from medquorum_federation.reporting.report import Report, print_report
+from medquorum_testing.federation.reported_round import ROUND
 
 
 @pytest.fixture

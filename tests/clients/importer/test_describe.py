@@ -51,11 +51,13 @@ def operations(document: dict[str, Any]) -> list[str]:
     return [layer["op"] for layer in document["layers"]]
 
 
+@pytest.mark.slow
 def test_torchvision_s_resnet18_is_the_catalogue_s() -> None:
     document = describe(torchvision.models.resnet18(num_classes=4), torch.zeros(1, 3, 28, 28))
     assert modelformat.parse(dict(document)).layers == modelformat.parse(catalogue.resnet18((1, 28, 28), 4)).layers
 
 
+@pytest.mark.slow
 def test_torchvision_s_resnet50_is_described() -> None:
     document = describe(torchvision.models.resnet50(num_classes=9), torch.zeros(1, 3, 64, 64))
     assert operations(document).count("residual") == 16

@@ -26,6 +26,8 @@ from medquorum.core.inference import compile_model
 from medquorum.core.model import catalogue
 from medquorum.errors import ConfigError, ModelError
 
+pytestmark = pytest.mark.slow
+
 ABOUT = {"task": "lungs", "round": "3", "model": "ab" * 32, "layout": "cd" * 32}
 RESNET = modelformat.parse(catalogue.resnet18((1, 28, 28), 4))
 LENET = modelformat.parse(catalogue.lenet((1, 28, 28), 10, catalogue.pixel_table(0.5, 0.5)))

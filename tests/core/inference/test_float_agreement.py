@@ -60,7 +60,7 @@ def tensors_of(net, description):
     }
 
 
-@pytest.mark.parametrize("name", ["mlp", "lenet", "resnet18"])
+@pytest.mark.parametrize("name", ["mlp", "lenet", pytest.param("resnet18", marks=pytest.mark.slow)])
 def test_agrees_with_float64_torch(name):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (48, 28, 28), dtype=np.uint8)
