@@ -103,7 +103,7 @@ class Hospital:
         if update is None:
             return WAIT_FOR_OTHERS
         if self._task.has_root and self._ledger.status(self._task.task, round_number).root is None:
-            return RESYNC_INTERVAL  # what the verifiers hold updates against has to be bound first; its event wakes up
+            return RESYNC_INTERVAL  # what verifiers hold updates against is bound first; its event ends the wait
         self._known.awaited = round_number
         try:
             document: dict[str, Any] = {"base": base, "layout": self._task.layout}
