@@ -31,7 +31,9 @@ def federation() -> Federation:
     return Federation(SMALL, None)
 
 
-@pytest.mark.parametrize(("rule", "options"), [("strict", {}), ("prefix", {"slack": 5}), ("none", {})])
+@pytest.mark.parametrize(
+    ("rule", "options"), [("strict", {}), ("prefix", {"slack": 5}), ("none", {}), ("direction", {})]
+)
 def test_a_training_ends_in_the_simulations_model(rule: str, options: dict[str, int], federation: Federation) -> None:
     attacked = {"attack": "random-labels", "attackers": 2, "rule": rule}
     found = run_cell(SMALL.model_copy(update=attacked), federation)

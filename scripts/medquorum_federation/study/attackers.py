@@ -19,7 +19,7 @@ from medquorum.clients.training.parameters import flatten, pack_flat
 from ..schedule import adversary_schedule
 from .cell import Cell
 from .defences import decide
-from .federation import ROOT, UNIT, Federation, Raw
+from .federation import UNIT, Federation, Raw
 from .view import View
 
 __all__ = ["Hospitals", "attacking", "root_images"]
@@ -70,8 +70,10 @@ class Hospitals:
         sent: dict[str, Raw] = {}
         for name in names:
             if name not in poisoned and self.cell.rule != "root-alone":
-                sent[name] = self.federation.trained(base, self.federation.shards[name], number, name)
-        root = self.federation.trained(base, root_images(self.cell, self.federation), number, ROOT)
+                seed = self.federation.seed(number, name)
+                sent[name] = self.federation.trained(base, self.federation.shards[name], seed)
+        seed = self.federation.root_seed(number, base)
+        root = self.federation.trained(base, root_images(self.cell, self.federation), seed)
         packed = {name: pack_flat(pack, raw) for name, raw in sent.items()}
         view = View(self.cell, self.federation, number, base, packed, poisoned, pack_flat(pack, root), sums, last)
         if self.cell.rule in ("root-alone", "honest", "honest-half") or not poisoned:
@@ -91,13 +93,14 @@ class Hospitals:
         if attack is None or (attack == "collusion" and name == leader):
             attack = "pairwise-flip"
         images, before = self.federation.shards[name], self.before
+        seed = self.federation.seed(view.number, name)
         occasion = Occasion(
             round=view.number,
             base=flatten(view.base),
             images=images,
             classes=self.federation.description.classes,
-            random=np.random.default_rng(self.federation.seed(view.number, name)),
-            train=lambda chosen: self.federation.trained(view.base, chosen, view.number, name),
+            random=np.random.default_rng(seed),
+            train=lambda chosen: self.federation.trained(view.base, chosen, seed),
             earlier=lambda: self.first.get(name),
             accomplices=lambda: sent.get(followed),
             before=lambda: before,

@@ -17,9 +17,11 @@ import torch
 from medquorum.clients.data.images import Images
 from medquorum.clients.data.sources import load
 from medquorum.clients.data.split import deal
+from medquorum.clients.runtime.session import CHANNEL
 from medquorum.clients.training import parameters
 from medquorum.clients.training.initial import drawn_model
 from medquorum.clients.training.module import DescribedModel
+from medquorum.clients.training.root import root_seed
 from medquorum.clients.training.train import Recipe, logits, seed_of, train
 from medquorum.core import model as modelformat
 from medquorum.core.fixedpoint import FRACTION_BITS
@@ -27,12 +29,10 @@ from medquorum.core.model import catalogue
 
 from .cell import Cell
 
-__all__ = ["ROOT", "Federation", "Floats", "Raw"]
+__all__ = ["Federation", "Floats", "Raw"]
 
 Raw = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-ROOT = "root"
-"""Trains like a hospital, on the verification set."""
 UNIT = float(1 << FRACTION_BITS)
 TESTED = 4000
 """Most images a model is tested on."""
@@ -71,13 +71,21 @@ class Federation:
         """Return the seed of an organisation's training in a round."""
         return seed_of(self.task, number, name, self._seed)
 
-    def trained(self, base: bytes, images: Images, number: int, name: str) -> Raw:
+    def root_seed(self, number: int, base: bytes) -> int:
+        """Return the seed of a round's root update, as the ledger's documents give it."""
+        return root_seed(CHANNEL, self.task, number, self.model_hash(base))
+
+    def model_hash(self, packed: bytes) -> str:
+        """Return a packed model's hash, as on the ledger."""
+        return modelformat.model_hash(modelformat.layout_hash(self.description), modelformat.chunk_hashes(packed))
+
+    def trained(self, base: bytes, images: Images, seed: int) -> Raw:
         """Return raw parameters trained from a packed base, int64 (n,)."""
-        parts = (base, images.labels.tobytes(), images.pixels.tobytes(), f"{number} {name}".encode())
+        parts = (base, images.labels.tobytes(), images.pixels.tobytes(), str(seed).encode())
         key = sha256(b"".join(sha256(part).digest() for part in parts)).digest()
         if key not in self._kept:
             model = self._model(base)
-            train(model, images, self._recipe, self.seed(number, name), lambda done, total: None)
+            train(model, images, self._recipe, seed, lambda done, total: None)
             self._kept[key] = parameters.flatten(parameters.parameters_of(model))
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)

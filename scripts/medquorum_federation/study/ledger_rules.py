@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from medquorum.clients.admin.tasks import usual_tolerance
 from medquorum.core import model as modelformat
 from medquorum.core.aggregate import aggregate
 from medquorum.core.combination import Combination
@@ -53,7 +54,7 @@ def by_counts(view: View) -> Outcome:
     accepted = [verdict.name for verdict in verdicts if verdict.accepted]
     share = {name: 1 / len(accepted) if name in accepted else 0.0 for name in view.updates}
     refused = frozenset(view.updates) - frozenset(accepted)
-    return Outcome(_mixed(view, accepted) if accepted else view.base, share, refused)
+    return Outcome(_kept(view, _mixed(view, accepted)) if accepted else view.base, share, refused)
 
 
 def direction_rule(view: View) -> Direction:
@@ -129,6 +130,13 @@ def _correct(view: View, packed: bytes, base: bytes | None = None) -> AccuracyCo
     else:
         program = compile_model(description, modelformat.unpack(description, base), own, **_lambda(view))
     return count_correct(program, np.moveaxis(images.pixels, 1, 3), images.labels)
+
+
+def _kept(view: View, mixed: bytes) -> bytes:
+    """Return the new model, or the base where the ledger would call the new one worse."""
+    tolerance = usual_tolerance(LEDGER_RULES[view.cell.rule])
+    before, after = _correct(view, view.base), _correct(view, mixed)
+    return view.base if 1000 * (before.correct - after.correct) > tolerance * before.total else mixed
 
 
 def _mixed(view: View, names: Collection[str]) -> bytes:

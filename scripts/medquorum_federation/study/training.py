@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from medquorum.clients.training.parameters import flatten
-from medquorum.core import model as modelformat
 
 from .attackers import Hospitals, attacking
 from .cell import Cell
@@ -84,7 +83,6 @@ def _result(
 ) -> dict[str, Any]:
     wanted = None if cell.attack is None else attack_success(federation, cell.attack, packed)
     shares = [share for share in record.poisoned_share if share is not None]
-    layout = modelformat.layout_hash(federation.description)
     return {
         **quality,
         "cell": cell.model_dump(mode="json"),
@@ -97,5 +95,5 @@ def _result(
         "refused": record.refused,
         "weighted": record.weighted,
         "harms": record.harms,
-        "model_hash": modelformat.model_hash(layout, modelformat.chunk_hashes(packed)),
+        "model_hash": federation.model_hash(packed),
     }

@@ -125,13 +125,15 @@ def test_the_gate_is_relative_to_the_better_half():
 
 
 def test_lengths_and_steps():
-    assert lengths(10, 1) == [1, 2, 3, 4, 6, 8, 10]
+    assert lengths(10, 1) == [3, 4, 6, 8, 10]
     assert lengths(10, 5) == [6, 8, 10]
+    assert lengths(5, 1) == [1, 2, 3, 4, 5]
     assert lengths(2, 3) == []
-    assert lengths(30, 2) == [2, 3, 4, 6, 8, 12, 16, 24, 30]
-    assert steps(128) == [256, 128, 64, 32, 16]
-    assert steps(256) == [256, 128, 64, 32]
-    assert steps(1) == [2, 1]
+    assert lengths(30, 2) == [8, 12, 16, 24, 30]
+    assert steps(128) == [256, 64, 32]
+    assert steps(256) == [128, 64, 32]
+    assert steps(192) == [256, 96, 48]
+    assert steps(1) == [2]
     assert steps(0) == []
 
 
@@ -152,9 +154,35 @@ def test_the_widest_prefix_with_half_of_the_best_gain_is_taken_at_its_best_step(
 
 def test_a_first_one_that_spoils_every_prefix_is_dropped_once():
     levels = {"A": Levels(40, 25), "B": Levels(40, 20), "C": Levels(40, 20)}
-    assert choose(RULE, levels, 128, 2, quadratic({"A": -9, "B": 1, "C": 1}, 1)) == {"A": 0, "B": 128, "C": 128}
+    assert choose(RULE, levels, 128, 2, quadratic({"A": -9, "B": 1, "C": 1}, 1)) == {"A": 0, "B": 64, "C": 64}
     levels["B"] = Levels(40, 24)
     assert choose(RULE, levels, 128, 2, quadratic({"A": -9, "B": -9, "C": 1}, 1)) == {"A": 0, "B": 0, "C": 0}
+    levels = {"A": Levels(40, 25), "B": Levels(40, 20)}
+    spoilt = quadratic({"A": -9, "B": 1}, 1)
+    assert choose(RULE, levels, 128, 1, spoilt) == {"A": 0, "B": 128}
+    assert choose(RULE, levels, 128, 2, spoilt) == {"A": 0, "B": 0}  # the rest is shorter than the task allows
+
+
+def test_where_the_full_step_is_too_long_a_fourth_is_taken():
+    levels = {name: Levels(40, 20) for name in "ABC"}
+    loss = quadratic(dict.fromkeys("ABC", 1), Fraction(1, 4))
+    assert choose(RULE, levels, 256, 1, loss) == {"A": 21, "B": 21, "C": 22}
+
+
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 40), full=st.integers(0, 256), minimum=st.integers(1, 12))
+@settings(max_examples=100)
+def test_nine_models_are_evaluated_at_most(seed, count, full, minimum):
+    rng = np.random.default_rng(seed)
+    levels = {f"H{i}": Levels(int(rng.integers(1, 161)), int(rng.integers(3, 26))) for i in range(count)}
+    asked = []
+
+    def loss(weights):
+        asked.append(weights)
+        return int(rng.integers(0, 100))
+
+    choose(RULE, levels, full, minimum, loss)
+    assert len(asked) <= 9
+    assert all(len(weights) >= minimum for weights in asked if weights)
 
 
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 8))

@@ -18,7 +18,9 @@ Weights: TypeAlias = tuple[tuple[str, int], ...]
 Loss: TypeAlias = Callable[[Weights], int]
 """Gives the margin loss of the model with these weights."""
 
-_HALVINGS = range(-1, 4)
+_HALVINGS = (-1, 1, 2, 3)
+_LENGTHS, _STEPS = 5, 3
+_SHORT = 2
 
 
 def aligned(rule: Direction, cosines: Mapping[str, int]) -> set[str]:
@@ -43,15 +45,15 @@ def ordered(levels: Mapping[str, Levels]) -> list[str]:
 
 
 def lengths(count: int, minimum: int) -> list[int]:
-    """Return the lengths of prefixes to try: 1, 2, 3, 4, 6, 8, 12, 16, ... and all, from ``minimum`` on."""
+    """Return the lengths of prefixes to try, from ``minimum`` on: the longest five of 1, 2, 3, 4, 6, 8, 12, ... and all."""
     series = sorted({count, *(base << exponent for base in (1, 3) for exponent in range(count.bit_length()))})
-    return [length for length in series if max(1, minimum) <= length <= count]
+    return [length for length in series if max(1, minimum) <= length <= count][-_LENGTHS:]
 
 
 def steps(full: int) -> list[int]:
-    """Return the sums of weights to try, largest first: 2, 1, 1/2, 1/4 and 1/8 of the task's own, at most 2^8."""
+    """Return the sums of weights to try after the task's own: the largest three of 2, 1/2, 1/4, 1/8 of it, at most 2^8."""
     sizes = {min(full << 1 >> (halving + 1), 1 << WEIGHT_BITS) for halving in _HALVINGS}
-    return sorted(sizes - {0}, reverse=True)
+    return sorted(sizes - {0, full}, reverse=True)[:_STEPS]
 
 
 def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: int, loss: Loss) -> dict[str, int]:
@@ -66,33 +68,31 @@ def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: in
     minimum
         Shorter prefixes are not tried.
     loss
-        Is asked for the base first, then for each candidate.
+        Is asked for the base first, then for each candidate: nine models at most, whatever the number of updates.
     """
     nothing = dict.fromkeys(levels, 0)
-    if not levels:
-        return nothing
-    worth = shares(levels, middle_norm(levels))
     order = ordered(levels)
-    # The first of the order is in every prefix: were it hidden poison, it alone could end every round.
-    for names in (order, order[1:]):
-        chosen = _best(rule, names, worth, full, minimum, loss)
-        if chosen:
-            return nothing | dict(chosen)
-    return nothing
+    tried = lengths(len(order), minimum)
+    if not tried:
+        return nothing
+    worth, base = shares(levels, middle_norm(levels)), loss(())
 
+    def candidate(names: Sequence[str], step: int) -> tuple[int, Weights]:
+        weights = tuple(apportion(step, {name: worth[name] for name in sorted(names)}).items())
+        return base - loss(weights), weights
 
-def _best(
-    rule: Direction, names: Sequence[str], worth: Mapping[str, int], full: int, minimum: int, loss: Loss
-) -> Weights:
-    """Return the widest prefix with ``width`` of the best gain, at its best step; () where nothing gains."""
-    base = loss(())
-    gains: dict[int, list[tuple[int, Weights]]] = {}
-    for length in lengths(len(names), minimum):
-        parts = {name: worth[name] for name in sorted(names[:length])}
-        tried = [tuple(apportion(step, parts).items()) for step in steps(full)]
-        gains[length] = [(base - loss(weights), weights) for weights in tried]
-    best = {length: max(tried, key=lambda pair: pair[0]) for length, tried in gains.items()}
-    most = max((gain for gain, _ in best.values()), default=0)
-    if most <= 0:
-        return ()
-    return best[max(length for length, (gain, _) in best.items() if 1000 * gain >= rule.width * most)][1]
+    gains = {length: candidate(order[:length], full) for length in tried}
+    most = max(gain for gain, _ in gains.values())
+    if most > 0:
+        length = max(length for length, (gain, _) in gains.items() if 1000 * gain >= rule.width * most)
+        further = [candidate(order[:length], step) for step in steps(full)]
+    else:
+        # The first of the order is in every prefix: were it hidden poison, it alone could end every round.
+        length = max(tried, key=lambda each: (gains[each][0], each))
+        rest = order[1:][:length]
+        short = full >> _SHORT
+        further = [candidate(order[:length], short)]
+        if len(rest) >= max(1, minimum):
+            further += [candidate(rest, full), candidate(rest, short)]
+    gain, chosen = max([gains[length], *further], key=lambda pair: pair[0])
+    return nothing | dict(chosen) if gain > 0 else nothing
