@@ -36,6 +36,11 @@ def submissions(federation: Federation, transaction: str) -> dict[str, list[str]
     return {msp: found for msp, found in calls.items() if found}
 
 
+def fields(event: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
+    """Return those fields of an event that another one has."""
+    return {name: event.get(name) for name in like}
+
+
 def test_a_task_gets_better_with_roots_by_turns_and_refuses_what_points_elsewhere(federate: Federate) -> None:
     federation = federate({THIRD: Adversary("sign-flip", strength=1.0)}, **DIRECTION, rounds=3)
     federation.run()
@@ -95,9 +100,19 @@ def test_hospitals_wait_for_a_late_root(federate: Federate) -> None:
             agent.step()
     assert not submissions(federation, "PutUpdateChunk")
     assert len(federation.events(FIRST, "phase")) >= 1  # it has trained meanwhile
+    told = [{"event": "root_awaited", "round": 1, "maker": None, "verifiers": [A, B]}]
+    assert [fields(event, told[0]) for event in federation.events("coordinator", "root_awaited")] == told
     federation.agents |= late
+    del federation.agents[A]  # whose turn it is not: it has to attest
+    for _ in range(3):
+        for agent in federation.agents.values():
+            agent.step()
+    told.append({"event": "root_awaited", "round": 1, "maker": B, "verifiers": [A]})
+    assert [fields(event, told[0]) for event in federation.events("coordinator", "root_awaited")] == told
+    federation.agents[A] = late[A]
     federation.run()
     assert federation.ledger(A).round("demo", 1).accepted
+    assert len(federation.events("coordinator", "root_awaited")) == 2
 
 
 def test_without_a_root_the_round_ends_and_the_model_stays(federate: Federate) -> None:

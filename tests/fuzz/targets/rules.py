@@ -13,6 +13,17 @@ SEEDS = [
         {"name": "floor", "slack": 5, "floor": 150, "on": "r", "least": 50},
         {"name": "threshold", "threshold": 500},
         {"name": "prefix", "slack": 5},
+        {"name": "direction"},
+        {
+            "name": "direction",
+            "gate": 300,
+            "least": 20,
+            "width": 500,
+            "margin": 1000,
+            "cap": 4000,
+            "epochs": 1,
+            "batch": 64,
+        },
     )
 ]
 

@@ -68,6 +68,7 @@ class Coordinator:
         self._due: tuple[Action, float] | None = None
         self._conclusion = conclusion
         self._purged = 0
+        self._awaited: tuple[str, ...] = ()
         self._kept: int | None = None
         """The last round this process concluded: its updates are kept until the next conclusion."""
 
@@ -77,6 +78,8 @@ class Coordinator:
         if status is not None and status.round is not None and status.round.state in ("open", "aggregating"):
             self._task = self._ledger.task(self._task.task)  # hospitals may have joined or left, nodes been expelled
         waited = self._waited(status)
+        if status is not None:
+            self._report_awaited(status)
         given_up = self._conclusion.given_up(self._seen[0])
         action = actions.next_action(self._task, status, waited, self._deadlines, given_up=given_up)
         if isinstance(action, Conclude | Leave | Wait):
@@ -163,6 +166,14 @@ class Coordinator:
         for phase, seconds in ((f"round_{state}", end - self._since), ("conclusion", now - end)):
             if phase != "conclusion" or due is not None:
                 self._report.event("phase", phase=phase, round=number, seconds=round(seconds, 4))
+
+    def _report_awaited(self, status: RoundStatus) -> None:
+        """Report whom the round's root update waits for, when that changes."""
+        awaited = status.awaited_verifiers(self._task)
+        if awaited and awaited != self._awaited:
+            made = None if status.root is None else status.root.verifier
+            self._report.event("root_awaited", round=self._seen[0], maker=made, verifiers=list(awaited))
+        self._awaited = awaited
 
     def _report_concluded(self, round_number: int) -> None:
         """Report the end of a round whose conclusion has opened the next one already."""

@@ -30,6 +30,8 @@ __all__ = ["coordinator"]
 
 EVENTS = frozenset(
     {
+        "RootSubmitted",
+        "RootAttested",
         "UpdateSubmitted",
         "UpdateVerified",
         "RoundVerified",

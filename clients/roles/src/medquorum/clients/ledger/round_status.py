@@ -14,7 +14,7 @@ from medquorum.core.documents.attestation import Attestation
 from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.document import Document
 from medquorum.core.documents.masks import Masks
-from medquorum.core.documents.root import Root, RootAttestation
+from medquorum.core.documents.root import Root, RootAttestation, standing
 from medquorum.core.documents.round import ENDED, Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
@@ -60,6 +60,14 @@ class RoundStatus:
     def result(self, task: Task) -> Conclusion | Aggregate | None:
         """Return what ends the round: as it was concluded, or as enough nodes attest; None while there is neither."""
         return self.conclusion or final(task, list(self.aggregates.values()))
+
+    def awaited_verifiers(self, task: Task) -> tuple[str, ...]:
+        """Return whose word on the root update the round waits for: one of them makes it, then the others attest it."""
+        waiting = self.round is not None and self.round.state in ("open", "verifying")
+        if not task.has_root or not waiting or standing(task, 0, self.root_attestations.values()) != "awaited":
+            return ()
+        spoken = {self.root.verifier, *self.root_attestations} if self.root is not None else set()
+        return tuple(verifier for verifier in task.verifiers if verifier not in spoken)
 
     @classmethod
     def read(cls, value: Any) -> RoundStatus:

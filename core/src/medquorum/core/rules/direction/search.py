@@ -18,9 +18,11 @@ Weights: TypeAlias = tuple[tuple[str, int], ...]
 Loss: TypeAlias = Callable[[Weights], int]
 """Gives the margin loss of the model with these weights."""
 
-_HALVINGS = (-1, 1, 2, 3)
 _LENGTHS, _STEPS = 5, 3
+_HALVINGS = (-1, 1, 2, 3)
+"""Steps beside the task's own: twice as long, a half, a fourth, an eighth."""
 _SHORT = 2
+"""Halvings of the step that is tried where the task's own gains nothing."""
 
 
 def aligned(rule: Direction, cosines: Mapping[str, int]) -> set[str]:
@@ -45,13 +47,13 @@ def ordered(levels: Mapping[str, Levels]) -> list[str]:
 
 
 def lengths(count: int, minimum: int) -> list[int]:
-    """Return the lengths of prefixes to try, from ``minimum`` on: the longest five of 1, 2, 3, 4, 6, 8, 12, ... and all."""
+    """Return the lengths of prefixes to try, from ``minimum`` on: the longest five of 1, 2, 3, 4, 6, 8, ... and all."""
     series = sorted({count, *(base << exponent for base in (1, 3) for exponent in range(count.bit_length()))})
     return [length for length in series if max(1, minimum) <= length <= count][-_LENGTHS:]
 
 
 def steps(full: int) -> list[int]:
-    """Return the sums of weights to try after the task's own: the largest three of 2, 1/2, 1/4, 1/8 of it, at most 2^8."""
+    """Return the sums of weights to try beside the task's own: the largest three of its 2, 1/2, 1/4, 1/8, at most 2^8."""
     sizes = {min(full << 1 >> (halving + 1), 1 << WEIGHT_BITS) for halving in _HALVINGS}
     return sorted(sizes - {0, full}, reverse=True)[:_STEPS]
 
