@@ -53,7 +53,7 @@ def lengths(count: int, minimum: int) -> list[int]:
 
 
 def steps(full: int) -> list[int]:
-    """Return the sums of weights to try beside the task's own: the largest three of its 2, 1/2, 1/4, 1/8, at most 2^8."""
+    """Return the sums of weights to try beside the full one: of its 2, 1/2, 1/4, 1/8 the largest three, at most 2^8."""
     sizes = {min(full << 1 >> (halving + 1), 1 << WEIGHT_BITS) for halving in _HALVINGS}
     return sorted(sizes - {0, full}, reverse=True)[:_STEPS]
 
