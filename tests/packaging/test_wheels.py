@@ -113,6 +113,14 @@ def test_a_part_that_is_not_installed_is_named(client: Environment) -> None:
     assert "pip install 'medquorum[datasets]'" in told.stderr
 
 
+def test_the_dashboard_is_an_extra(client: Environment) -> None:
+    told = client.run("medquorum", "dashboard", "--profile", "connection.json", check=False)
+    assert told.returncode == 10
+    assert "pip install 'medquorum[dashboard]'" in told.stderr
+    assert not client.imports("starlette")
+    assert not client.imports("uvicorn")
+
+
 def test_a_chaincode_host_is_small(host: Environment) -> None:
     assert host.has_no_torch()
     assert not host.imports("medquorum.clients")

@@ -15,6 +15,7 @@ from medquorum import gateway
 from medquorum.clients.admin.command import admin
 from medquorum.clients.auditor.command import auditor
 from medquorum.clients.coordinator.command import coordinator
+from medquorum.clients.dashboard.command import dashboard
 from medquorum.clients.data.command import data
 from medquorum.clients.encrypted.commands.aggregator import aggregator
 from medquorum.clients.encrypted.commands.party import dealer, witness
@@ -44,6 +45,7 @@ for name, commands in {
     "aggregator": aggregator,
 }.items():
     app.add_typer(commands, name=name)
+app.command("dashboard")(dashboard)
 
 
 GATEWAY_EXIT_CODES: dict[type[gateway.FabricError], int] = {
@@ -59,6 +61,9 @@ GATEWAY_EXIT_CODES: dict[type[gateway.FabricError], int] = {
 
 
 EXTRAS = {
+    "starlette": "medquorum[dashboard]",
+    "uvicorn": "medquorum[dashboard]",
+    "jinja2": "medquorum[dashboard]",
     "medquorum.verifier": "medquorum[party]",
     "torch": "medquorum[hospital]",
     "sklearn": "medquorum[datasets]",

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The web application: an address for each page, one for the events, one to verify a round."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from medquorum.clients.dashboard.index.queries import Queries
+from medquorum.clients.dashboard.index.store import IndexFile
+from medquorum.clients.dashboard.verification import Check
+from medquorum.clients.dashboard.views.overview import overview
+from medquorum.clients.dashboard.views.round import round_page
+from medquorum.clients.dashboard.web.live import Live
+from medquorum.clients.dashboard.web.pages import Pages
+from medquorum.core.documents.fields import MAX_ROUND
+from medquorum.errors import CheckFailed
+
+__all__ = ["Sources", "application"]
+
+STATIC = Path(__file__).with_name("static")
+
+
+class Verifier(Protocol):
+    """What checks rounds: ``Verification``."""
+
+    def last(self, task: str, round_number: int) -> Check | None:
+        """Return a round's last check."""
+        ...
+
+    def start(self, task: str, round_number: int) -> bool:
+        """Start a round's check; return False where another one runs."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the pages come from; ``trouble`` says why no blocks come in, empty while they do."""
+
+    index: IndexFile
+    trouble: Callable[[], str]
+    verification: Verifier
+    live: Live
+    msp: str
+    channel: str
+
+
+def application(sources: Sources) -> Starlette:
+    """Return the application, which lets everybody in: ``Access`` goes around it."""
+    handlers = _Handlers(sources)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        sources.live.begin()
+        yield
+
+    return Starlette(
+        routes=[
+            Route("/", handlers.overview),
+            Route("/round", handlers.round),
+            Route("/evidence", handlers.evidence, methods=["GET"]),
+            Route("/verify", handlers.verify, methods=["POST"]),
+            Route("/events", handlers.events),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        lifespan=lifespan,
+        exception_handlers={CheckFailed: handlers.unreadable},
+    )
+
+
+class _Handlers:
+    """Answers; what reads the index is a plain function, which Starlette runs in a thread."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._pages = Pages(sources.msp, sources.channel)
+
+    def overview(self, request: Request) -> Response:
+        """Show a task, by default the latest one."""
+        with self._sources.index.reader() as connection:
+            queries = Queries(connection)
+            tasks = queries.tasks()
+            chosen = request.query_params.get("task") or (tasks[0] if tasks else "")
+            shown = overview(queries, chosen) if chosen else None
+            if shown is None and "task" in request.query_params:
+                return self._missing("task", chosen)
+            return self._page("overview.html", task=chosen, tasks=tasks, shown=shown)
+
+    def round(self, request: Request) -> Response:
+        """Show one round."""
+        task, number = _named(request)
+        with self._sources.index.reader() as connection:
+            shown = round_page(Queries(connection), task, number)
+        if shown is None:
+            return self._missing("round", f"{number} of {task}")
+        return self._page("round.html", task=task, shown=shown, check=self._sources.verification.last(task, number))
+
+    def evidence(self, request: Request) -> Response:
+        """Show what a round's last check has found."""
+        task, number = _named(request)
+        check = self._sources.verification.last(task, number)
+        busy = "busy" in request.query_params
+        return self._page("evidence.html", task=task, number=number, check=check, busy=busy)
+
+    def verify(self, request: Request) -> Response:
+        """Start a round's check and show how it goes."""
+        task, number = _named(request)
+        started = self._sources.verification.start(task, number)
+        self._sources.live.changed()
+        query = {"task": task, "round": number} | ({} if started else {"busy": 1})
+        return RedirectResponse(f"/evidence?{urlencode(query)}", 303)
+
+    async def events(self, request: Request) -> Response:
+        """Tell of changes as long as the page is open."""
+        live = self._sources.live
+        if live.full:
+            return PlainTextResponse("Too many pages are open.\n", 503)
+        return StreamingResponse(live.events(), media_type="text/event-stream")
+
+    async def unreadable(self, request: Request, error: Exception) -> Response:
+        """Say which document is of another release."""
+        return self._page("message.html", 500, title="A document cannot be read", text=str(error))
+
+    def _missing(self, what: str, name: str) -> Response:
+        return self._page("message.html", 404, title=f"No such {what}", text=f"The index has no {what} {name}.")
+
+    def _page(self, template: str, status: int = 200, **values: Any) -> Response:
+        sources = self._sources
+        position = sources.index.position()
+        common = {"height": position.height, "trouble": sources.trouble(), "version": sources.live.version}
+        return self._pages.answer(template, status, common | values)
+
+
+def _named(request: Request) -> tuple[str, int]:
+    """Return the task and round that an address names; round 0, which no task has, where it names none."""
+    text = request.query_params.get("round", "")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ROUND)) else 0
+    return request.query_params.get("task", ""), number

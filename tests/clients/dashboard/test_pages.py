@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages show of a played task, and that what the ledger says is text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from medquorum.clients.dashboard.verification import Check
+from medquorum.clients.dashboard.web.app import STATIC
+from medquorum.clients.proof.evidence import Evidence
+from medquorum.core.documents.round import Round
+from medquorum_testing.dashboard.played_rounds import add, digest, fill, play_round, task_of
+from medquorum_testing.dashboard.served import Dashboard
+
+HOSTILE = "<script>alert(1)</script>'\"&"
+ORIGIN = {"origin": "http://127.0.0.1:8765"}
+
+
+def cells(page: str, row: str) -> list[str]:
+    """Return the texts of the table row that begins with a text."""
+    rows = re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)
+    texts = [
+        [re.sub(r"<[^>]+>", "", cell).strip() for cell in re.findall(r"<t[hd].*?</t[hd]>", one, re.DOTALL)]
+        for one in rows
+    ]
+    return next(text for text in texts if text and text[0] == row)
+
+
+def test_an_empty_index_says_so(browser: TestClient) -> None:
+    page = browser.get("/").text
+    assert "No task yet" in page
+    assert "none yet" in page
+
+
+def test_the_overview_shows_rounds_accuracy_and_refusals(dashboard: Dashboard, browser: TestClient) -> None:
+    fill(dashboard.index, task_of(4, 5), 3)
+    page = browser.get("/").text
+    assert cells(page, "3")[1:5] == ["closed", "51.5 %", "3", "Hospital4MSP: RULE"]
+    assert cells(page, "1")[4] == "Hospital2MSP: RULE"
+    assert "open round 4" in page
+    assert cells(page, "Hospital2MSP")[1] == "1"
+
+
+def test_a_round_shows_verdicts_endorsers_and_transactions(dashboard: Dashboard, browser: TestClient) -> None:
+    fill(dashboard.index, task_of(4, 5), 3)
+    page = browser.get("/round?task=demo&round=2").text
+    refused = cells(page, "Hospital3MSP")
+    assert refused[1:5] == ["refused", "RULE", "base 101, mixed 3, total 200", "-98"]
+    assert refused[8] == "VerifierAMSP, VerifierBMSP"
+    assert cells(page, "Hospital1MSP")[1] == "accepted"
+    assert digest("w", 2) in page
+    assert digest("transaction", 12) in page
+
+
+def test_a_running_round_says_on_whom_it_waits(dashboard: Dashboard, browser: TestClient) -> None:
+    task = task_of(3, 5)
+    fill(dashboard.index, task, 0)
+    transactions = list(play_round(task, 1, ""))
+    for number, documents in enumerate(transactions[:2], 1):
+        add(dashboard.index, number, documents)
+    page = browser.get("/").text
+    assert "Hospital2MSP, Hospital3MSP: submit an update" in re.sub(r"\s+", " ", page)
+
+
+def test_a_peer_that_is_away_is_named(dashboard: Dashboard, browser: TestClient) -> None:
+    fill(dashboard.index, task_of(3, 5), 1)
+    dashboard.trouble = f"the peer is away {HOSTILE}"
+    page = browser.get("/").text
+    assert "No new blocks" in page
+    assert "demo" in page
+    assert HOSTILE not in page
+
+
+@pytest.mark.parametrize("path", ["/?task=other", "/round?task=demo&round=9", "/round?task=demo&round=x", "/round"])
+def test_what_is_not_there_is_not_found(dashboard: Dashboard, browser: TestClient, path: str) -> None:
+    fill(dashboard.index, task_of(3, 5), 1)
+    answer = browser.get(path)
+    assert answer.status_code == 404
+    assert "No such" in answer.text
+
+
+@pytest.mark.parametrize("page", ["/", "/round", "/evidence"])
+def test_names_in_an_address_are_text(browser: TestClient, page: str) -> None:
+    answer = browser.get(page, params={"task": HOSTILE, "round": HOSTILE})
+    assert HOSTILE not in answer.text
+    assert "<script>alert" not in answer.text
+
+
+def test_what_others_write_into_the_ledger_is_text(dashboard: Dashboard, browser: TestClient) -> None:
+    task = task_of(3, 5)
+    fill(dashboard.index, task, 0)
+    add(dashboard.index, 1, [Round(task="demo", round=1, state="aborted", base=digest("w", 0), reason=HOSTILE)])
+    for path in ("/", "/round?task=demo&round=1"):
+        page = browser.get(path).text
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(1)" in page
+
+
+def test_a_check_is_asked_for_and_its_result_shown(dashboard: Dashboard, browser: TestClient) -> None:
+    fill(dashboard.index, task_of(3, 5), 1)
+    asked = browser.post("/verify?task=demo&round=1", headers=ORIGIN)
+    assert asked.status_code == 303
+    assert dashboard.checks.asked == [("demo", 1)]
+    evidence = [Evidence("verdict demo 1 Hospital1MSP", digest("t"), 7, ["VerifierAMSP", "VerifierBMSP"])]
+    dashboard.checks.answers["demo", 1] = Check(0.5, digest("genesis"), evidence)
+    page = browser.get(asked.headers["location"]).text
+    assert "passed" in page
+    assert cells(page, "verdict demo 1 Hospital1MSP")[1:3] == ["7", "VerifierAMSP, VerifierBMSP"]
+    assert "passed" in browser.get("/round?task=demo&round=1").text
+
+
+def test_a_check_that_failed_says_what_and_why(dashboard: Dashboard, browser: TestClient) -> None:
+    fill(dashboard.index, task_of(3, 5), 1)
+    reason = f"block 3 does not follow {HOSTILE}"
+    dashboard.checks.answers["demo", 1] = Check(0.5, reason=reason, remedy="Compare peers", failed="block")
+    page = browser.get("/evidence?task=demo&round=1").text
+    assert "failed" in page
+    assert "block 3 does not follow &lt;script&gt;" in page
+    assert "passed" not in page
+
+
+def test_one_check_runs_at_a_time(dashboard: Dashboard, browser: TestClient) -> None:
+    dashboard.checks.busy = True
+    asked = browser.post("/verify?task=demo&round=1", headers=ORIGIN)
+    assert "Another check runs" in browser.get(asked.headers["location"]).text
+
+
+def test_nothing_is_from_elsewhere() -> None:
+    """No address of another host stands in what browsers load; the library's comment and SVG's namespace are names."""
+    files = [path for path in [*STATIC.rglob("*"), *Path(STATIC.parent, "templates").iterdir()] if path.is_file()]
+    assert len(files) > 8
+    for path in files:
+        text = (
+            path.read_text().replace("http://www.w3.org/2000/svg", "").replace("https://github.com/leeoniya/uPlot", "")
+        )
+        assert path.suffix == ".LICENSE" or not re.search(r"https?://|url\(|@import", text), path
