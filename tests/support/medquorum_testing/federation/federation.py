@@ -271,7 +271,10 @@ class Federation:
         return self.reach("closed")
 
     def settle(self) -> None:
-        """Leave nothing of an earlier test: every role runs, no round is open."""
+        """Leave nothing of an earlier test, a failed one neither: every role runs, no coordinator, no round is open."""
+        for name, process in self.roles.items():
+            if process.running and name not in (*self.everyone, *self.nodes):
+                process.kill()
         for role in self.everyone:
             if self.roles[role].running:
                 self.roles[role].thaw()
