@@ -17,7 +17,7 @@ TIMEOUT = 20.0
 
 @pytest.fixture
 def runner() -> Iterator[JobRunner]:
-    made = JobRunner(jobs=2, waiting=1)
+    made = JobRunner(jobs=2, threads=1, waiting=1)
     yield made
     made.close()
 
@@ -179,7 +179,7 @@ def test_many_callers_share_one_computation(runner: JobRunner) -> None:
 
 def test_few_bytes_wait_for_the_thread() -> None:
     """While the thread is busy, further computations do not read their bytes."""
-    runner = JobRunner(jobs=16, waiting=2)
+    runner = JobRunner(jobs=16, threads=1, waiting=2)
     cache: LruCache[int] = LruCache(16)
     gate = threading.Event()
     read: list[str] = []
@@ -201,6 +201,24 @@ def test_few_bytes_wait_for_the_thread() -> None:
     results = [runner.advance(cache, key, lambda: (slow(), 1), counting, TIMEOUT) for key in range(6)]
     runner.close()
     assert results == [3] * 6
+
+
+def test_updates_are_evaluated_at_the_same_time() -> None:
+    """One that lasts does not hold up the next, where there is a thread for it."""
+    runner = JobRunner(threads=2)
+    cache: LruCache[int] = LruCache(4)
+    both = threading.Barrier(2)
+
+    def meeting() -> Steps[int]:
+        data = yield DataRequest("update", "abc")
+        both.wait(TIMEOUT)
+        return len(data)
+
+    for key in "ab":
+        runner.advance(cache, key, lambda: (meeting(), 1), load, 0.02)
+    results = [runner.advance(cache, key, lambda: (meeting(), 1), load, TIMEOUT) for key in "ab"]
+    runner.close()
+    assert results == [3, 3]
 
 
 def test_memo_forgets_the_least_used() -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 import pytest
 
 from medquorum.gateway import connect_profile
+from medquorum.network.fabric.client import document_in
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.federation.federation import Federation
 
@@ -118,6 +119,33 @@ def blocks_watched(fed: Federation) -> Iterator[list[float]]:
             watcher.start()
             yield times
         watcher.join()
+
+
+def height(fed: Federation, node: str) -> int:
+    """Return how many blocks an orderer has."""
+    orderer = next(one for one in fed.running.consortium.orderers if one.node == node)
+    listed = fed.running.network.client.osnadmin(orderer, "channel", "list", "--channelID", "mychannel")
+    return int(document_in(listed)["height"])
+
+
+def test_an_orderer_that_was_away_fetches_what_it_missed(fed: Federation) -> None:
+    """Else the next one that fails leaves too few for a Byzantine-fault-tolerant channel."""
+    if fed.running.kind == "devnet":
+        pytest.skip("the devnet has no consensus")
+    nodes = [one.node for one in fed.running.consortium.orderers]
+    there = leader(fed)
+    away = next(node for node in nodes if node != there)
+    missed = height(fed, there)
+    fed.running.stop(away)
+    try:
+        fed.opened()
+        fed.finished()
+    finally:
+        fed.running.start(away)
+    assert height(fed, there) > missed
+    fed.opened()  # the next blocks tell it what it lacks
+    fed.finished()
+    await_true(lambda: height(fed, away) == height(fed, there), 60, f"{away} does not catch up")
 
 
 @pytest.mark.parametrize("victim", ["follower", "leader", "leader that stays away"])

@@ -34,10 +34,10 @@ def test_a_round_grows_the_disk_as_told(played: Any, tmp_path: Path, store: str,
     name = f"growth-{store}-{hidden}"
     with LedgerRounds(played.rounds.running, tmp_path, name, hidden=hidden, model_store=store) as rounds:
         told = expected_growth(rounds.task)
-        rounds.play(1)
+        rounds.conclude(1)
         before = {one: size(rounds, one) for one in ("Hospital1", "VerifierA")}
         for number in range(2, ROUNDS + 2):
-            rounds.play(number)
+            rounds.conclude(number)
         grown = {one: (size(rounds, one) - before[one]) / ROUNDS for one in before}
     kind = rounds.running.kind
     if kind == "fabric":

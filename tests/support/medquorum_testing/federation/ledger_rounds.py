@@ -36,7 +36,7 @@ from medquorum_testing.network.networks import RunningNetwork
 
 VERIFIER = "VerifierA"
 HOSPITAL = "Hospital1"
-BEHIND = {"ROUND_ORDER", "ROUND_STATE", "ROUND_CLOSED", "VERDICTS_PENDING", "NO_MAJORITY"}
+BEHIND = {"ROUND_ORDER", "ROUND_STATE", "ROUND_CLOSED", "SUBMISSIONS_PENDING", "VERDICTS_PENDING", "NO_MAJORITY"}
 
 
 class LedgerRounds:
@@ -101,17 +101,14 @@ class LedgerRounds:
         return json.loads(attempts(self.transactions(by).submit, name, self.name, *arguments, **transient))
 
     def play(self, number: int, frozen: int = 0) -> str:
-        """Play a round with one hospital's update, w plus noise after ``frozen`` parameters; return the new model."""
+        """Play a round step by step with one hospital's update, w plus noise after ``frozen`` parameters.
+
+        Returns the new model's hash.
+        """
         base = self.submit(COORDINATOR, "OpenRound", number)["base"]
-        noise = np.random.default_rng([number, *self.name.encode()]).integers(-99, 100, self.task.length // 4, np.int32)
-        noise[:frozen] = 0
-        self.await_stored(HOSPITAL, base)
-        packed = np.frombuffer(fetch_model(self.ledger(HOSPITAL), self.task, base), "<i4") + noise
-        values = [private_value(os.urandom(32), one) for one in modelformat.split(packed.astype("<i4").tobytes())]
+        update, values = self._noisy(number, base, frozen)
         for index, value in enumerate(values):
             self.submit(HOSPITAL, "PutUpdateChunk", number, index, chunk=value)
-        hashes = [hashlib.sha256(value).hexdigest() for value in values]
-        update = {"base": base, "layout": self.task.layout, "chunks": hashes}
         hospital = self.running.consortium.organisation(HOSPITAL).msp_id
         self.submit(HOSPITAL, "SubmitUpdate", number, update)
         self.submit(COORDINATOR, "CloseSubmissions", number, "")
@@ -126,6 +123,27 @@ class LedgerRounds:
         for index in range(len(values)):
             self.submit(VERIFIER, "StoreModelChunk", number, index)
         return str(self.submit(COORDINATOR, "CloseRound", number, "")["model"])
+
+    def conclude(self, number: int) -> str:
+        """Play a round of one hospital and a model of one chunk as its processes do; return the new model's hash."""
+        if number == 1:
+            self.submit(COORDINATOR, "OpenRound", number)
+        base = self.ledger(COORDINATOR).round(self.name, number).base
+        update, values = self._noisy(number, base)
+        self.submit(HOSPITAL, "SubmitUpdate", number, update, chunk0=values[0])
+        for one in self.verifiers:
+            self._prepared(one.name, "PrepareConclusion", number)
+        return str(self.submit(COORDINATOR, "ConcludeRound", number)["model"])
+
+    def _noisy(self, number: int, base: str, frozen: int = 0) -> tuple[dict[str, Any], list[bytes]]:
+        """Return an update, once the hospital's peer has its base, and the private values of its chunks."""
+        noise = np.random.default_rng([number, *self.name.encode()]).integers(-99, 100, self.task.length // 4, np.int32)
+        noise[:frozen] = 0
+        self.await_stored(HOSPITAL, base)
+        packed = np.frombuffer(fetch_model(self.ledger(HOSPITAL), self.task, base), "<i4") + noise
+        values = [private_value(os.urandom(32), one) for one in modelformat.split(packed.astype("<i4").tobytes())]
+        hashes = [hashlib.sha256(value).hexdigest() for value in values]
+        return {"base": base, "layout": self.task.layout, "chunks": hashes}, values
 
     def await_stored(self, name: str, model: str) -> None:
         """Wait until an organisation's own peer has a model, its private bytes too."""

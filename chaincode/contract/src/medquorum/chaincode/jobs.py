@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Long computations beside the transactions: one thread, resumable steps, results remembered.
+"""Long computations beside the transactions: a thread for each core, resumable steps, results remembered.
 
 A computation is a generator. It yields the name of the bytes it needs next (a ``DataRequest``) and is sent them. Only a
 transaction can read the ledger and only for as long as it runs, so the transactions that ask for a computation
 bring it its bytes. None of them waits for long: a transaction holds its peer's ledger for reading as long as it runs,
 and no block is committed meanwhile. It answers "working" and is asked again. Between steps a computation holds no
-thread, and at most ``waiting`` sets of bytes are held for the thread.
+thread, and at most ``waiting`` sets of bytes are held for the threads.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -28,6 +29,10 @@ ADVANCE_TIMEOUT = 0.05
 """Seconds a transaction brings a job forward before it answers that the job is still running: short steps follow each
 other in one transaction, and the peer's next block does not wait for a long one."""
 IDLE_LIMIT = 600.0
+MOST_THREADS = 8
+"""Each has an update and its evaluation in memory."""
+AHEAD = 3
+"""Steps whose bytes are read while all threads are busy."""
 
 
 @dataclass(frozen=True)
@@ -90,27 +95,30 @@ class _Job:
 
 
 class JobRunner:
-    """Runs computations one step at a time on one thread.
+    """Runs computations at the same time, each one step after the other.
 
     Parameters
     ----------
     jobs
         Computations that may be under way at a time.
+    threads
+        Steps that may run at a time: by default one for each core, at most ``MOST_THREADS``.
     waiting
-        Steps that may wait for the thread, each with its bytes.
+        Steps that may run or wait for a thread, each with its bytes: by default ``AHEAD`` more than threads.
     """
 
-    def __init__(self, jobs: int = 256, waiting: int = 4) -> None:
+    def __init__(self, jobs: int = 256, threads: int | None = None, waiting: int | None = None) -> None:
+        threads = min(os.cpu_count() or 1, MOST_THREADS) if threads is None else threads
         self._limit = jobs
-        self._waiting = waiting
+        self._waiting = threads + AHEAD if waiting is None else waiting
         self._queued = 0
         self._jobs: dict[Hashable, _Job] = {}
         self._change = threading.Condition()
-        self._thread = ThreadPoolExecutor(1, "evaluation")
+        self._threads = ThreadPoolExecutor(threads, "evaluation")
 
     def close(self) -> None:
-        """Take no more steps and wait for the running one."""
-        self._thread.shutdown(cancel_futures=True)
+        """Take no more steps and wait for the running ones."""
+        self._threads.shutdown(cancel_futures=True)
 
     def advance(
         self,
@@ -177,10 +185,10 @@ class JobRunner:
         return self._jobs[key]
 
     def _feed(self, cache: LruCache[R], key: Hashable, job: _Job, load: Callable[[DataRequest], bytes]) -> None:
-        """Read what the claimed job needs and hand it to the thread."""
+        """Read what the claimed job needs and hand it to a thread."""
         try:
             data = None if job.request is None else load(job.request)
-            self._thread.submit(self._step, cache, key, job, data)
+            self._threads.submit(self._step, cache, key, job, data)
         except BaseException:
             with self._change:
                 job.idle = True
@@ -189,7 +197,7 @@ class JobRunner:
             raise
 
     def _step(self, cache: LruCache[R], key: Hashable, job: _Job, data: bytes | None) -> None:
-        """Run one step on the thread; its error is raised in the transactions that wait for the job, or ask next."""
+        """Run one step on a thread; its error is raised in the transactions that wait for the job, or ask next."""
         try:
             job.request = next(job.steps) if data is None else job.steps.send(data)
         except StopIteration as end:

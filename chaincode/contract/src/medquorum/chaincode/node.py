@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 from medquorum.chaincode.jobs import JobRunner, LruCache
@@ -42,6 +43,8 @@ class Node:
     job_runner: JobRunner = field(default_factory=JobRunner)
     bases: LruCache[bytes] = field(default_factory=lambda: LruCache(MODELS))
     base_counts: LruCache[AccuracyCounts] = field(default_factory=lambda: LruCache(RESULTS))
+    base_lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held by the computation that evaluates a base; the others of its round wait for that."""
     digests: LruCache[str] = field(default_factory=lambda: LruCache(RESULTS))
     candidates: LruCache[rules.Candidate] = field(default_factory=lambda: LruCache(RESULTS))
     verdicts: LruCache[tuple[rules.Verdict, ...]] = field(default_factory=lambda: LruCache(RESULTS))

@@ -84,12 +84,17 @@ def _orderer(organisation: OrdererOrganisation, consortium: Consortium, folder: 
     files = {"Certificate": str(tls / "server.crt"), "PrivateKey": str(tls / "server.key")}
     own = files | {"ClientRootCAs": [str(folder.tls_ca(organisation))]}
     roots = [str(folder.tls_ca(other)) for other in consortium.orderers]
+    cluster = {"ClientCertificate": files["Certificate"], "ClientPrivateKey": files["PrivateKey"]}
+    if consortium.consensus == "BFT":
+        # By default it asks for missed blocks without the hash of its TLS certificate (Fabric 3.1.5), which an orderer
+        # that asks for client certificates refuses: it would never catch up. Blocks are verified either way.
+        cluster["ReplicationPolicy"] = "simple"
     return {
         "General": {
             "ListenAddress": bind,
             "ListenPort": organisation.port,
             "TLS": files | {"RootCAs": roots, "ClientRootCAs": roots},
-            "Cluster": {"ClientCertificate": files["Certificate"], "ClientPrivateKey": files["PrivateKey"]},
+            "Cluster": cluster,
             "LocalMSPDir": str(folder.node(organisation) / "msp"),
             "LocalMSPID": organisation.msp_id,
         },

@@ -69,10 +69,11 @@ class RoundEvaluator:
     def base_counts(self, base: modelformat.Tensors) -> AccuracyCounts:
         """Evaluate the base model, once for all updates of the round."""
         key = (sha256(self.task.encode()), self.round.base)
-        counts = self.node.base_counts.get(key)
-        if counts is None:
-            counts = self.count_correct(base)
-            self.node.base_counts.put(key, counts)
+        with self.node.base_lock:
+            counts = self.node.base_counts.get(key)
+            if counts is None:
+                counts = self.count_correct(base)
+                self.node.base_counts.put(key, counts)
         return counts
 
     def count_correct(self, base: modelformat.Tensors, update: modelformat.Tensors | None = None) -> AccuracyCounts:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medquorum.core.documents.task import Task
+from medquorum.core.documents.update import MAX_SUBMITTED
 
 __all__ = ["Growth", "expected_growth"]
 
@@ -50,9 +51,12 @@ def expected_growth(task: Task) -> Growth:
 
 
 def _transactions(task: Task) -> int:
-    """Count the transactions of a round."""
+    """Count the transactions of a round in which nobody dissents, straggles or dies."""
     hospitals, verifiers, chunks = len(task.hospitals), len(task.verifiers), len(task.chunk_sizes)
-    steps, purges = 4, int(task.encrypted is None and not task.keep_updates) + int(task.keep_models > 0)
+    purges = int(task.keep_models > 0)
     if task.encrypted is not None:
-        return steps + hospitals + verifiers * hospitals + verifiers + chunks + purges
-    return steps + hospitals * (chunks + 2) + verifiers + chunks + purges
+        return 4 + hospitals + verifiers * hospitals + verifiers + chunks + purges
+    submissions = hospitals * (1 if task.length <= MAX_SUBMITTED else chunks + 1)
+    roots = 1 + task.quorum if task.has_root else 0
+    stored = chunks + 1 if chunks > 1 else 0  # with CloseRound after them
+    return submissions + roots + 1 + stored + purges
