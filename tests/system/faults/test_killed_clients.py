@@ -72,7 +72,7 @@ def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_standby_take
     for verifier in fed.verifiers:
         fed.roles[verifier].thaw()
     standby = fed.start(STANDBY, "--standby", "--takeover", "1", kind="coordinator", name="standby")
-    taken_over = standby.wait_for("round_closed", accepted=EVERYONE)["round"]
+    taken_over = standby.wait_for("round_closed", since=standby.mark, accepted=EVERYONE)["round"]
     assert taken_over in (number, number + 1)  # the next one where the killed process had concluded its own
     standby.wait_for("round_opened", round=taken_over + 1)
     mark = coordinator.mark
