@@ -68,6 +68,17 @@ def train(
     return report
 
 
+def deal(options: Options, folder: Path) -> dict[str, Any]:
+    """Deal the images to the hospitals and the verification set, a file each; return what ``data split`` tells."""
+    split = ["--data", options.data, "--out", str(folder), "--hospitals", str(options.hospitals)]
+    split += ["--seed", str(options.seed), "--json"]
+    optional = {"--data-dir": options.data_dir, "--dirichlet": options.dirichlet, "--limit": options.limit}
+    optional |= {"--verification": options.verification_images}
+    split += [text for flag, value in optional.items() if value is not None for text in (flag, str(value))]
+    dealt: dict[str, Any] = json.loads(run_tool("medquorum.clients", "data", "split", *split))
+    return dealt
+
+
 class _Run:
     """Runs ``options`` as ``task`` and fills ``report``."""
 
@@ -98,12 +109,7 @@ class _Run:
             What ``create-task`` tells of the task, with its ``store`` and the ``growth`` of the ledger.
         """
         options = self._options
-        split = ["--data", options.data, "--out", str(self._folder / "data"), "--hospitals", str(options.hospitals)]
-        split += ["--seed", str(options.seed), "--json"]
-        optional = {"--data-dir": options.data_dir, "--dirichlet": options.dirichlet, "--limit": options.limit}
-        optional |= {"--verification": options.verification_images}
-        split += [text for flag, value in optional.items() if value is not None for text in (flag, str(value))]
-        dealt = json.loads(run_tool("medquorum.clients", "data", "split", *split))
+        dealt = deal(options, self._folder / "data")
         mounted = [
             self._network.organisation(verifier) / "verification" / f"{self._task}.safetensors"
             for verifier in VERIFIERS

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much of a round is not training: a training run like the quickstart's, phase by phase.
 
-``scripts/bench round [--data mnist --data-dir DIR] [--network NAME] [--verification encrypted] [--json FILE]``.
+``scripts/bench round [--data mnist --data-dir DIR] [--network NAME] [--verification encrypted]
+[--flower-python PATH] [--json FILE]``.
 Training is the slowest hospital's of each round; all hospitals, verifiers, peers and orderers share this machine's
-cores. The first round also holds the processes' start and is left out of the median.
+cores. The first round also holds the processes' start and is left out of the median. Beside it, in the same run,
+Flower's FedAvg on the same images, where ``--flower-python`` names an interpreter that has it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +22,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from medquorum_benchmarks.rounds.peers.flower import HOW_TO_INSTALL, has_flower, round_seconds
 from medquorum_benchmarks.rounds.training import Measured, measure
 from medquorum_federation.command import run_main
 from medquorum_federation.network import choose_network
@@ -37,6 +41,16 @@ def told(measured: Measured) -> Table:
     return table
 
 
+def beside_flower(measured: Measured, seconds: list[float]) -> str:
+    """Tell how many times as long as Flower's a round takes; without the first, which starts Flower's workers too."""
+    later = seconds[1:]
+    flower = statistics.median(later)
+    return (
+        f"Flower's FedAvg: {flower:.2f} s a round from round 2 on ({min(later):.2f}-{max(later):.2f}); "
+        f"here {measured.median:.2f} s ({measured.spread}): {measured.median / flower:.1f} times that"
+    )
+
+
 def main(
     data: Annotated[str, typer.Option(help="As for scripts/quickstart")] = "digits",
     data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST's idx files or of .npz files")] = None,
@@ -46,6 +60,7 @@ def main(
     verification: Annotated[str, typer.Option(help="plain or encrypted")] = "plain",
     network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when found")] = None,
     port_base: Annotated[int, typer.Option(help="First port of the network")] = 7050,
+    flower_python: Annotated[str | None, typer.Option(help="Interpreter with Flower; by default this one")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every figure to this file")] = None,
 ) -> None:
     """Measure and print a table."""
@@ -68,8 +83,17 @@ def main(
     console.print(told(measured))
     median = statistics.median(shares)
     console.print(f"median from round 2 on: {median:.0%} not training, {BUDGET:.0%} allowed")
+    peer = flower_python or sys.executable
+    flower = round_seconds(options, peer) if model == "mlp" and has_flower(peer) else []
+    console.print(beside_flower(measured, flower) if flower else HOW_TO_INSTALL)
     if json_file:
-        about = {"processors": os.cpu_count(), "load": load, "at": int(time.time()), "share": median}
+        about = {
+            "processors": os.cpu_count(),
+            "load": load,
+            "at": int(time.time()),
+            "share": median,
+            "flower_s": flower,
+        }
         json_file.write_text(json.dumps(about | measured.as_dict(), indent=1) + "\n")
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flower's FedAvg on dealt data; runs in an interpreter of its own: Flower is no dependency of this project.
 
-``python -m medquorum_benchmarks.rounds.peers.flower_run FOLDER HOSPITALS ROUNDS EPOCHS BATCH HIDDEN``, where FOLDER has
+``python -m medquorum_benchmarks.rounds.peers.flower_run FOLDER HOSPITALS ROUNDS EPOCHS BATCH``, where FOLDER has
 ``hospital1.npz`` and so on. The model, optimiser and batches are the benchmark's: a dense net with one hidden layer,
 Adam with a rate of 0.001. Flower's simulation keeps one worker a core alive. Prints one line of JSON: the seconds of
 each round, from the moment the server makes its messages until it has the average. Nothing is evaluated.
@@ -21,9 +21,11 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+HIDDEN = 128
 
-def _network(pixels: int, hidden: int, classes: int) -> torch.nn.Module:
-    layers = (torch.nn.Flatten(), torch.nn.Linear(pixels, hidden), torch.nn.ReLU(), torch.nn.Linear(hidden, classes))
+
+def _network(pixels: int, classes: int) -> torch.nn.Module:
+    layers = (torch.nn.Flatten(), torch.nn.Linear(pixels, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, classes))
     return torch.nn.Sequential(*layers)
 
 
@@ -42,11 +44,11 @@ def _train(model: torch.nn.Module, data: TensorDataset, epochs: int, batch: int)
     for _ in range(epochs):
         for images, labels in loader:
             optimiser.zero_grad()
-            torch.nn.functional.cross_entropy(model(images), labels).backward()
+            torch.nn.functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
 
 
-def run(folder: Path, hospitals: int, rounds: int, epochs: int, batch: int, hidden: int) -> list[float]:
+def run(folder: Path, hospitals: int, rounds: int, epochs: int, batch: int) -> list[float]:
     """Train in Flower's simulation; return the seconds of each round."""
     record: Any = importlib.import_module("flwr.app")
     client: Any = importlib.import_module("flwr.clientapp").ClientApp()
@@ -71,7 +73,7 @@ def run(folder: Path, hospitals: int, rounds: int, epochs: int, batch: int, hidd
     @client.train()  # type: ignore[untyped-decorator]
     def train(message: Any, context: Any) -> Any:
         torch.set_num_threads(1)
-        model = _network(pixels, hidden, classes)
+        model = _network(pixels, classes)
         model.load_state_dict(message.content["arrays"].to_torch_state_dict())
         data, _, _ = _dealt(folder / f"hospital{int(context.node_config['partition-id']) + 1}.npz")
         _train(model, data, epochs, batch)
@@ -83,7 +85,7 @@ def run(folder: Path, hospitals: int, rounds: int, epochs: int, batch: int, hidd
     @server.main()  # type: ignore[untyped-decorator]
     def main(grid: Any, context: Any) -> None:
         strategy = TimedFedAvg(fraction_evaluate=0.0, min_train_nodes=hospitals, min_available_nodes=hospitals)
-        initial = record.ArrayRecord(_network(pixels, hidden, classes).state_dict())
+        initial = record.ArrayRecord(_network(pixels, classes).state_dict())
         strategy.start(grid=grid, initial_arrays=initial, num_rounds=rounds)
 
     resources = {"client_resources": {"num_cpus": 1, "num_gpus": 0.0}}
