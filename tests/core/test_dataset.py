@@ -118,3 +118,40 @@ def test_missing_files_and_folders_are_named(tmp_path):
         VerificationSet.read(tmp_path / "absent")
     with pytest.raises(DataError, match="cannot be written"):
         make().write(tmp_path / "absent" / "set")
+
+
+def typed(dtype=np.int16, labels=(0, 1), classes=2, seed=5):
+    images = np.random.default_rng(seed).integers(-99, 99, (2, 1, 1, 3)).astype(dtype)
+    return VerificationSet(images, np.array(labels, dtype=np.uint8), classes, bytes(range(SALT_BYTES)))
+
+
+def test_commitment_to_other_inputs_is_as_written_down():
+    for data in (typed(np.int32), typed(np.int16, [[0, 1], [1, 1]])):
+        numbers = (data.images.itemsize, data.labels.ndim, 2, 4, 2, 1, 1, 3)
+        shapes = b"".join(number.to_bytes(8, "big") for number in numbers)
+        raw = b"medquorum verification set v2" + data.salt + shapes + data.images.tobytes() + data.labels.tobytes()
+        assert data.commitment() == sha256(raw).hexdigest()
+
+
+def test_other_inputs_and_several_labels_are_written_and_read(tmp_path):
+    for data in (typed(np.int32), typed(np.int16), typed(np.int16, [[0, 1], [1, 1]])):
+        data.write(tmp_path / "v.safetensors")
+        again = VerificationSet.read(tmp_path / "v.safetensors")
+        assert again.commitment() == data.commitment()
+        assert again.images.dtype == data.images.dtype
+        assert again.labels.shape == data.labels.shape
+
+
+@pytest.mark.parametrize(
+    ("dtype", "labels", "classes"),
+    [
+        (np.float32, (0, 1), 2),
+        (np.int64, (0, 1), 2),
+        (np.int16, [[0, 1, 1], [0, 1, 1]], 2),
+        (np.int16, [[0, 2], [0, 1]], 2),
+        (np.int16, np.zeros((2, 129)), 129),
+    ],
+)
+def test_other_types_and_labels_beyond_one_are_refused(dtype, labels, classes):
+    with pytest.raises(DataError):
+        typed(dtype, labels, classes)

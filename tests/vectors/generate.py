@@ -18,6 +18,8 @@ import numpy as np
 
 FOLDER = Path(__file__).parent
 
+from medquorum_testing.inference import tiny_graphs  # noqa: E402
+from medquorum_testing.inference.slow_graph import SlowGraph  # noqa: E402
 from medquorum_testing.inference.slow_inference import SlowModel, flat  # noqa: E402
 from medquorum_testing.inference.tiny_models import TINY, conv, document, maxpool, norm, random_tensors, residual  # noqa: E402
 
@@ -53,6 +55,105 @@ def evaluation(name, *, numerator, bits, scale, extreme, seed):
         "image": image,
         "steps": steps,
     }
+
+
+def graph_evaluation(name, *, numerator, bits, extreme, seed):
+    rng = np.random.default_rng(seed)
+    model = tiny_graphs.GRAPHS[name]
+    base, update = (random_tensors(model, rng, extreme=extreme) for _ in range(2))
+    source = model["input"]
+    channels, height, width = source["shape"]
+    highest = 256 if source["kind"] == "table" else 1 << (7 if source["type"] == "int16" else 20)
+    lowest = 0 if source["kind"] == "table" else -highest
+    image = rng.integers(lowest, highest, (height, width, channels)).tolist()
+    steps = [
+        {"name": step, "shape": shape_of(values), "values": list(flat(values))}
+        for step, values in SlowGraph(model, base, update, numerator, bits).trace(image)
+    ]
+    return {
+        "description": model,
+        "base": nested(base),
+        "update": nested(update),
+        "lambda_numerator": numerator,
+        "lambda_bits": bits,
+        "image": image,
+        "steps": steps,
+    }
+
+
+def bad_graphs():
+    """Descriptions of format version 2 that must be refused, with a word of the cause."""
+    cases = []
+
+    def case(word, change, name="signal"):
+        model = copy.deepcopy(tiny_graphs.GRAPHS[name])
+        change(model)
+        cases.append({"cause": word, "description": model})
+
+    def at(index, **fields):
+        return lambda m: m["layers"][index].update(fields)
+
+    case("format", lambda m: m.update(format=3))
+    case("format", lambda m: m.update(format="2"))
+    case("Extra inputs", lambda m: m.update(classes=3))
+    case("output", lambda m: m.pop("output"))
+    case("output", lambda m: m.update(output={"kind": "picture"}))
+    case("output", lambda m: m.update(output={"kind": "classes", "count": 1}))
+    case("thresholds", lambda m: m.update(output={"kind": "labels", "thresholds": [1]}))
+    case("thresholds", lambda m: m.update(output={"kind": "labels", "thresholds": [0] * 129}))
+    case("type", lambda m: m["input"].update(type="float32"))
+    case("scale", lambda m: m["input"]["scale"].append(1))
+    case("offset", lambda m: m["input"]["offset"].pop())
+    case("scale", lambda m: m["input"].update(scale=[1 << 43] * 2))
+    case("not plain JSON", lambda m: m["input"].update(scale=[1.5, 1.5]))
+    case("shape", lambda m: m["input"].update(shape=[2, 11]))
+    case("pixels", lambda m: m["input"].pop("pixels"), "densenet")
+    case("which no layer before it gives", at(1, **{"from": ["b"]}))
+    case("which no layer before it gives", at(1, **{"from": ["r"]}))
+    case("two layers are named", at(1, name="a"))
+    case("two layers are named", at(0, name="input"))
+    case("name", at(0, name="a/b"))
+    case("from", lambda m: m["layers"][1].pop("from"))
+    case("from", at(1, **{"from": ["a", "input"]}))
+    case("from", at(4, **{"from": ["r"]}))
+    case("no layer takes the value of z", lambda m: m["layers"].insert(1, tiny_graphs.layer("relu", "z", "a")))
+    case("receives", at(0, **{"in": 3}))
+    case("groups", at(2, groups=3))
+    case("groups", at(2, groups=0))
+    case("kernel", at(0, kernel=[3]))
+    case("kernel", at(0, kernel=3))
+    case("dilation", at(0, dilation=[0, 1]))
+    case("does not fit", at(0, kernel=[2, 3]))
+    case("half of the window", at(0, padding=[0, 2]))
+    case("lies in the padding", at(2, kernel=[1, 2], dilation=[1, 10], padding=[0, 5]))
+    case("one shape", at(4, **{"from": ["r", "input"]}))
+    case("equal places", at(7, **{"from": ["p", "s"]}))
+    case("no fewer places", at(8, size=[2, 2]))
+    case("gives (3,), not 4 logits", lambda m: m.update(output={"kind": "classes", "count": 4}))
+    case("gives (3,), not 1 logits", lambda m: m.update(output={"kind": "logit", "threshold": 0}))
+    case("slope", at(4, slope=0), "tabular")
+    case("slope", at(4, slope=1 << 16), "tabular")
+    case("layers", lambda m: m.update(layers=[]))
+    case("layers", lambda m: m["layers"].insert(0, {"op": "sigmoid", "name": "z", "from": ["input"]}))
+    case("values of the input", lambda m: m["input"].update(shape=[2, 4096, 4096]))
+    wide = [tiny_graphs.layer("flatten", "f", "input"), tiny_graphs.dense("a", "f", 65536, 60000)]
+    wide += [tiny_graphs.dense("b", "a", 60000, 2)]
+    cases.append(
+        {
+            "cause": "parameters",
+            "description": tiny_graphs.graph(
+                "wide", tiny_graphs.table((1, 256, 256)), {"kind": "classes", "count": 2}, wide
+            ),
+        }
+    )
+    deep = [tiny_graphs.conv("c0", "input", 1, 64)]
+    deep += [tiny_graphs.layer("relu", f"r{index}", "c0") for index in range(20)]
+    deep += [tiny_graphs.layer("add", "s", *(f"r{index}" for index in range(20)))]
+    deep += [tiny_graphs.layer("adaptiveavgpool", "g", "s", size=[1, 1]), tiny_graphs.layer("flatten", "f", "g")]
+    deep += [tiny_graphs.dense("d", "f", 64, 2)]
+    source, output = tiny_graphs.table((1, 128, 128)), {"kind": "classes", "count": 2}
+    cases.append({"cause": "held at once", "description": tiny_graphs.graph("deep", source, output, deep)})
+    return cases
 
 
 def model_format():
@@ -207,6 +308,10 @@ def main():
         write(f"evaluation_{name}", evaluation(name, numerator=1, bits=1, scale=1.0, extreme=False, seed=len(name)))
         write(f"wrapping_{name}", evaluation(name, numerator=3, bits=8, scale=1.0, extreme=True, seed=len(name) + 1))
     write("wrapping_activations", evaluation("residual", numerator=0, bits=0, scale=40.0, extreme=False, seed=2))
+    for name in tiny_graphs.GRAPHS:
+        write(f"graph_plain_{name}", graph_evaluation(name, numerator=1, bits=1, extreme=False, seed=len(name)))
+        write(f"graph_wrapping_{name}", graph_evaluation(name, numerator=3, bits=8, extreme=True, seed=len(name) + 1))
+    write("bad_graphs", bad_graphs())
     write("model_format", model_format())
     write("bad_descriptions", bad_descriptions())
     write("aggregate", aggregates())

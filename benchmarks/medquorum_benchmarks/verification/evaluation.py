@@ -67,7 +67,7 @@ def measure(name: str, net: nn.Module, batch: int) -> dict[str, Any]:
     tensors = parameters(net, description)
     images = np.random.default_rng(0).integers(0, 256, (batch, 28, 28), dtype=np.uint8)
     inputs = torch.tensor(images / 255.0, dtype=torch.float32)[:, None]
-    inputs = inputs.expand(-1, description.input[0], -1, -1).contiguous()
+    inputs = inputs.expand(-1, description.shape[0], -1, -1).contiguous()
     start = perf_counter()
     program = compile_model(description, tensors, tensors, lambda_numerator=1, lambda_bits=1)
     compiled = perf_counter() - start

@@ -20,6 +20,7 @@ from medquorum.clients.data.split import deal
 from medquorum.clients.runtime.session import CHANNEL
 from medquorum.clients.training import parameters
 from medquorum.clients.training.initial import drawn_model
+from medquorum.clients.training.inputs import numbers_of
 from medquorum.clients.training.module import DescribedModel
 from medquorum.clients.training.root import root_seed
 from medquorum.clients.training.train import Recipe, logits, seed_of, train
@@ -104,16 +105,10 @@ class Federation:
             tensors[spec.name] = moved[start : start + spec.size].reshape(spec.shape)
             start += spec.size
         model.load_tensors(tensors)
-        loss = torch.nn.functional.cross_entropy(
-            model(torch.from_numpy(self._numbers(images))), torch.from_numpy(images.labels)
-        )
+        numbers = numbers_of(self.description)(torch.from_numpy(images.pixels))
+        loss = torch.nn.functional.cross_entropy(model(numbers), torch.from_numpy(images.labels))
         slopes = torch.autograd.grad(loss, list(model.parameters()))
         return torch.cat([slope.flatten() for slope in slopes]).double().numpy()
-
-    def _numbers(self, images: Images) -> npt.NDArray[np.float32]:
-        table = np.array(self.description.pixels, dtype=np.float32) / np.float32(UNIT)
-        numbers: npt.NDArray[np.float32] = table[images.pixels]
-        return numbers
 
     def _model(self, packed: bytes) -> DescribedModel:
         model = DescribedModel(self.description)

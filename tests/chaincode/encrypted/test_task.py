@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from medquorum.core import model as modelformat
+from medquorum_testing.inference.tiny_graphs import GRAPHS
 from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
 from medquorum_testing.ledger.encrypted_consortium import NONCE, EncryptedConsortium, settings, shares, with_nodes
 
@@ -82,6 +83,13 @@ def test_plain_documents_have_none_of_its_fields(make: Make) -> None:
 def test_limits(encrypted: Consortium, refused: Refused, change: dict[str, Any]) -> None:
     encrypted.init()
     refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(**change))
+
+
+def test_a_graph_is_for_plain_verification(encrypted: Consortium, refused: Refused) -> None:
+    encrypted.init()
+    text = refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(model=GRAPHS["tabular"]))
+    assert "format version 2 is for plain verification" in text
+    assert "Use plain verification" in text
 
 
 def test_parties_are_the_tasks_verifiers(make: Make, refused: Refused) -> None:

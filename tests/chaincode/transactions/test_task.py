@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from medquorum_testing.inference.tiny_graphs import GRAPHS
 from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
 
 
@@ -80,6 +81,13 @@ def test_limits(make: Callable[..., Consortium], refused: Callable[..., str], ch
     demo.init()
     refused("BAD_TASK", demo.submit, A, "CreateTask", demo.task(**change))
     assert demo.read(A, "ListTasks") == []
+
+
+def test_direction_needs_classes(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:
+    demo = make()
+    demo.init()
+    task = demo.task(model=GRAPHS["tabular"], rule={"name": "direction"})
+    assert "tell classes" in refused("BAD_TASK", demo.submit, A, "CreateTask", task)
 
 
 def test_every_field_is_needed(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:

@@ -52,7 +52,7 @@ def test_colour_channels_keep_their_values() -> None:
         (np.zeros((2, 4, 4, 2), np.uint8), np.zeros(2, int), "shape"),
         (np.zeros((2, 3, 3), np.uint8), np.zeros(3, int), "labels"),
         (np.zeros((2, 3, 3), np.uint8), np.zeros(2), "whole numbers"),
-        (np.zeros((2, 3, 3), np.uint8), np.zeros((2, 14), int), "one class"),
+        (np.zeros((2, 3, 3), np.uint8), np.full((2, 14), 2), "neither 0 nor 1"),
         (np.zeros((2, 3, 3), np.uint8), np.array([0, -1]), "between"),
         (np.zeros((0, 3, 3), np.uint8), np.zeros(0, int), "no image"),
     ],

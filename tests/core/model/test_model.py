@@ -30,7 +30,11 @@ def test_vector():
             unpack(description, bytes.fromhex(bad))
 
 
-@pytest.mark.parametrize("case", load_vector("bad_descriptions"), ids=lambda case: case["cause"].replace(" ", "-"))
+@pytest.mark.parametrize(
+    "case",
+    [*load_vector("bad_descriptions"), *load_vector("bad_graphs")],
+    ids=lambda case: case["cause"].replace(" ", "-"),
+)
 def test_bad_description_is_refused_with_its_cause_and_a_remedy(case):
     with pytest.raises(ModelError) as refused:
         parse(case["description"])

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import torch
 
 from medquorum.clients.training.module import DescribedModel
+from medquorum.core import canonical
 from medquorum.core.fixedpoint import IntArray, decode
-from medquorum.core.model import ModelDescription, catalogue, layout, parse
+from medquorum.core.model import ChainDescription, catalogue, layout
 from medquorum.core.model.description import BatchNorm, Layer
 from medquorum_benchmarks.verification.engine import parameters
 
@@ -34,9 +35,11 @@ class Network:
     name: str
 
     @cached_property
-    def description(self) -> ModelDescription:
+    def description(self) -> ChainDescription:
         """The model."""
-        return parse(catalogue.describe(self.name, (1, SIDE, SIDE), CLASSES))
+        return ChainDescription.model_validate_json(
+            canonical.encode(catalogue.describe(self.name, (1, SIDE, SIDE), CLASSES))
+        )
 
     @cached_property
     def base(self) -> dict[str, IntArray]:

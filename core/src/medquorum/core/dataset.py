@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ __all__ = ["SALT_BYTES", "VerificationSet"]
 
 SALT_BYTES = 32
 _TAG = b"medquorum verification set v1"
+_TYPED_TAG = b"medquorum verification set v2"
+_TYPES = ("uint8", "int16", "int32")
 _REMEDY = "Write it again with VerificationSet(...).write, or fetch the file from the organisation that made it"
 
 
@@ -30,12 +33,11 @@ class VerificationSet:
     Attributes
     ----------
     images
-        Array of uint8 (n, h, w) or (n, h, w, c).
+        Array of uint8, int16 or int32 (n, h, w) or (n, h, w, c): images, or other inputs.
     labels
-        Array of uint8 (n,).
-        Each below ``classes``.
+        Array of uint8 (n,), each below ``classes``; or (n, classes) of 0 and 1, where each input has several labels.
     classes
-        2 to 256.
+        2 to 256; of several labels at most 128.
     salt
         32 bytes, drawn with :func:`new_salt` once for a set.
 
@@ -45,26 +47,29 @@ class VerificationSet:
         The arrays have other shapes or types, a label is too large, or there is no image.
     """
 
-    images: npt.NDArray[np.uint8]
+    images: npt.NDArray[Any]
     labels: npt.NDArray[np.uint8]
     classes: int
     salt: bytes
 
     def __post_init__(self) -> None:
-        if self.images.dtype != np.uint8 or self.images.ndim not in (3, 4) or 0 in self.images.shape:
+        if str(self.images.dtype) not in _TYPES or self.images.ndim not in (3, 4) or 0 in self.images.shape:
             raise DataError(
                 f"images of shape {self.images.shape} and type {self.images.dtype} are no verification set",
-                "Give uint8 images (n, height, width) or (n, height, width, channels), n >= 1",
+                "Give uint8, int16 or int32 images (n, height, width) or (n, height, width, channels), n >= 1",
             )
-        if self.labels.dtype != np.uint8 or self.labels.shape != self.images.shape[:1]:
+        several = self.labels.ndim == 2
+        shape = (len(self.images), self.classes) if several else (len(self.images),)
+        if self.labels.dtype != np.uint8 or self.labels.shape != shape:
             raise DataError(
                 f"{self.labels.dtype} labels of shape {self.labels.shape} do not fit {len(self.images)} images",
-                "Give one uint8 label for each image",
+                "Give one uint8 label for each image, or one for each image and label",
             )
-        if not 2 <= self.classes <= 256 or int(self.labels.max()) >= self.classes:
+        values, what = (2, "labels") if several else (self.classes, "classes")
+        if not 2 <= self.classes <= (128 if several else 256) or int(self.labels.max()) >= values:
             raise DataError(
-                f"label {int(self.labels.max())} does not belong to {self.classes} classes",
-                "Number the classes from 0 and give their count (2 to 256)",
+                f"label {int(self.labels.max())} does not belong to {self.classes} {what}",
+                "Number the classes from 0 and give their count (2 to 256); several labels (2 to 128) are 0 or 1",
             )
         if len(self.salt) != SALT_BYTES:
             raise DataError(f"the salt has {len(self.salt)} bytes instead of {SALT_BYTES}", "Draw it with new_salt")
@@ -72,11 +77,19 @@ class VerificationSet:
     def commitment(self) -> str:
         """Return the hex SHA-256 of tag ‖ salt ‖ shapes ‖ images ‖ labels.
 
-        Shapes: the number of classes, the images' number of axes and every axis, each as 8 bytes big endian.
+        Shapes: the number of classes, the images' number of axes and every axis, each as 8 bytes big endian. Of inputs
+        that are not uint8, or of several labels, another tag, and before the shapes the bytes of a number and the
+        labels' number of axes.
         """
-        numbers = (self.classes, self.images.ndim, *self.images.shape)
-        digest = sha256(_TAG + self.salt + b"".join(number.to_bytes(8, "big") for number in numbers))
-        digest.update(np.ascontiguousarray(self.images).data)
+        numbers = [self.classes, self.images.ndim, *self.images.shape]
+        typed = self.images.dtype != np.uint8 or self.labels.ndim != 1
+        if typed:
+            numbers = [self.images.itemsize, self.labels.ndim, *numbers]
+        digest = sha256(
+            (_TYPED_TAG if typed else _TAG) + self.salt + b"".join(number.to_bytes(8, "big") for number in numbers)
+        )
+        little = self.images.dtype.newbyteorder("<")
+        digest.update(np.ascontiguousarray(self.images.astype(little, copy=False)).data)
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
 

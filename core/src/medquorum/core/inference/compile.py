@@ -8,12 +8,16 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from medquorum.core.fixedpoint import FRACTION_BITS, IntArray, activation_bits
-from medquorum.core.inference.linear import Convolution, Geometry
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference.entry import entry_of
+from medquorum.core.inference.graph_steps import graph_step
+from medquorum.core.inference.linear import Convolution, Geometry, Pair
 from medquorum.core.inference.mixing import Mixture, Parameters, Scaled
 from medquorum.core.inference.program import Program
-from medquorum.core.inference.steps import Average, Linear, Maximum, Rectify, Reshape, Step
-from medquorum.core.model.description import BatchNorm, Conv, Dense, ModelDescription
+from medquorum.core.inference.step_compiler import CompiledTerm, StepCompiler
+from medquorum.core.inference.steps import Average, Maximum, Rectify, Reshape, Step
+from medquorum.core.model.description import BatchNorm, ChainDescription, Conv, Dense, ModelDescription
+from medquorum.core.model.graph.lowering import lower
 from medquorum.core.model.layout import check_tensors
 from medquorum.core.model.resolved import Places, ResolvedLayer, resolve
 
@@ -67,64 +71,59 @@ def compile_scaled(description: ModelDescription, tensors: Mapping[str, IntArray
 
 
 def _compiled(description: ModelDescription, parameters: Parameters) -> Program:
-    compiler = _Compiler(parameters)
-    steps = [compiler.step(index, resolved) for index, resolved in enumerate(resolve(description))]
-    return Program(steps, description.input, description.pixels, compiler.bits)
+    compiler = StepCompiler(parameters)
+    if isinstance(description, ChainDescription):
+        steps = _chain(compiler, description)
+    else:
+        steps = [graph_step(compiler, node) for node in lower(description)]
+    return Program(steps, entry_of(description), description.output, compiler.bits)
 
 
-class _Compiler:
-    """Makes the steps of layers, with the parameters of one model or mixture."""
+def _chain(compiler: StepCompiler, description: ChainDescription) -> list[Step]:
+    steps: list[Step] = []
+    entry = -1
+    for index, resolved in enumerate(resolve(description)):
+        if resolved.opens:
+            entry = index - 1
+        steps.append(_step(compiler, index, resolved, (index - 1, entry) if resolved.closes else (index - 1,)))
+    return steps
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.bits = activation_bits(parameters.bits)
-        self._shift = FRACTION_BITS + parameters.bits
-        self._parameters = parameters
 
-    def step(self, index: int, resolved: ResolvedLayer) -> Step:
-        """Return the step of a layer, the ``index``-th of all."""
-        layer, shape, opens = resolved.layer, resolved.after, resolved.opens
-        name = f"{layer.op}{index}"
-        match layer.op:
-            case "conv" | "dense":
-                return self._linear(layer, resolved)
-            case "relu":
-                return Rectify(name, shape, opens)
-            case "flatten":
-                return Reshape(name, shape, opens)
-            case "maxpool":
-                return Maximum(name, shape, opens, layer.kernel, layer.stride, layer.padding, self.bits)
-            case "avgpool":
-                return Average(name, shape, opens, (layer.kernel, layer.kernel), layer.stride, self.bits)
-            case "globalavgpool":
-                return Average(name, shape, opens, resolved.held[1:], 1, self.bits)
+def _step(compiler: StepCompiler, index: int, resolved: ResolvedLayer, inputs: tuple[int, ...]) -> Step:
+    """Return the step of a layer of a chain, the ``index``-th of all."""
+    layer, shape = resolved.layer, resolved.after
+    name = f"{layer.op}{index}"
+    match layer.op:
+        case "conv" | "dense":
+            terms = [_term(compiler, layer, resolved.norm, resolved.held)]
+            if (side := resolved.shortcut) is not None:
+                terms.append(_term(compiler, side.layer, side.norm, side.held))
+            return compiler.linear(layer.name, shape, inputs, terms)
+        case "relu":
+            return Rectify(name, shape, inputs)
+        case "flatten":
+            return Reshape(name, shape, inputs)
+        case "maxpool":
+            return Maximum(
+                name, shape, inputs, _square(layer.kernel), _square(layer.stride), _square(layer.padding), compiler.bits
+            )
+        case "avgpool":
+            return Average(name, shape, inputs, _square(layer.kernel), _square(layer.stride), (0, 0), compiler.bits)
+        case "globalavgpool":
+            return Average(name, shape, inputs, resolved.held[1:], (1, 1), (0, 0), compiler.bits)
 
-    def _linear(self, layer: Conv | Dense, resolved: ResolvedLayer) -> Linear:
-        main, bias = self._convolution(layer, resolved.norm, resolved.held)
-        shortcut: Convolution | None = None
-        side = resolved.shortcut
-        if side is not None:
-            shortcut, more = self._convolution(side.layer, side.norm, side.held)
-            bias = bias + more
-        rounded = bias + np.int64(1 << (self._shift - 1))
-        return Linear(
-            layer.name,
-            resolved.after,
-            resolved.opens,
-            main,
-            rounded,
-            resolved.closes,
-            shortcut,
-            self._shift,
-            self.bits,
-        )
 
-    def _convolution(self, layer: Conv | Dense, norm: BatchNorm | None, held: Places) -> tuple[Convolution, IntArray]:
-        channels, height, width = held
-        if layer.op == "dense":
-            geometry = Geometry(height, width, (height, width), 1, 0)
-            weights, bias = self._parameters.affine(layer, norm)
-            weights = weights.reshape(layer.outputs, channels, height, width)
-        else:
-            geometry = Geometry(height, width, (layer.kernel, layer.kernel), layer.stride, layer.padding)
-            weights, bias = self._parameters.affine(layer, norm, geometry.live)
-        return Convolution(weights, geometry, self._shift), bias
+def _term(compiler: StepCompiler, layer: Conv | Dense, norm: BatchNorm | None, held: Places) -> CompiledTerm:
+    channels, *size = held
+    places = size[0], size[1]
+    if layer.op == "dense":
+        weights, bias = compiler.parameters.affine(layer, norm)
+        weights = weights.reshape(layer.outputs, channels, *places)
+        return CompiledTerm(Convolution(weights, Geometry(places, places), compiler.shift), bias)
+    geometry = Geometry(places, _square(layer.kernel), _square(layer.stride), _square(layer.padding))
+    weights, bias = compiler.parameters.affine(layer, norm, geometry.live)
+    return CompiledTerm(Convolution(weights, geometry, compiler.shift), bias)
+
+
+def _square(side: int) -> Pair:
+    return side, side

@@ -12,10 +12,12 @@ import numpy as np
 from medquorum.core.fixedpoint import FloatArray, IntArray
 from medquorum.core.inference.matmul import ExactMatrix
 from medquorum.core.inference.windows import Run, patches, runs
-from medquorum.core.model.shapes import pooled
+from medquorum.core.model.graph.shapes import windows_along
 
-__all__ = ["Convolution", "Geometry"]
+__all__ = ["Convolution", "Geometry", "Pair"]
 
+Pair: TypeAlias = tuple[int, int]
+"""Along height and width."""
 Place: TypeAlias = tuple[slice, slice, slice]
 
 _WORTHWHILE = 0.85
@@ -27,22 +29,26 @@ class Geometry:
 
     Parameters
     ----------
-    height, width
-        Input places.
+    size
+        Input places: height, width.
     """
 
-    def __init__(self, height: int, width: int, kernel: tuple[int, int], stride: int, padding: int) -> None:
+    def __init__(
+        self, size: Pair, kernel: Pair, stride: Pair = (1, 1), padding: Pair = (0, 0), dilation: Pair = (1, 1)
+    ):
         self.stride = stride
-        self.output = (pooled(height, kernel[0], stride, padding), pooled(width, kernel[1], stride, padding))
-        self._sizes = (height, width)
+        self.dilation = dilation
+        axes = list(zip(size, kernel, stride, padding, dilation, strict=True))
+        self.output = (windows_along(*axes[0]), windows_along(*axes[1]))
+        self._sizes = size
         self._kernel = kernel
         self._padding = padding
-        self.runs = (runs(height, kernel[0], stride, padding), runs(width, kernel[1], stride, padding))
+        self.runs = (runs(*axes[0]), runs(*axes[1]))
         live = [sum(run.places * run.taps for run in axis) for axis in self.runs]
         whole = [places * taps for places, taps in zip(self.output, kernel, strict=True)]
         self.pads = False
         """True where copying in a zero border costs less than keeping the border's products out."""
-        if padding and live[0] * live[1] > _WORTHWHILE * whole[0] * whole[1]:
+        if any(padding) and live[0] * live[1] > _WORTHWHILE * whole[0] * whole[1]:
             self.pads = True
             self.runs = ([Run(0, self.output[0], 0, kernel[0], 0)], [Run(0, self.output[1], 0, kernel[1], 0)])
 
@@ -59,14 +65,21 @@ class Geometry:
         if not self.pads:
             return values
         n, _, _, channels = values.shape
+        axes = zip(self.output, self._kernel, self.stride, self.dilation, self._padding, self._sizes, strict=True)
         sizes = [
-            max((places - 1) * self.stride + taps, self._padding + size)
-            for places, taps, size in zip(self.output, self._kernel, self._sizes, strict=True)
+            max((places - 1) * stride + (taps - 1) * dilation + 1, padding + size)
+            for places, taps, stride, dilation, padding, size in axes
         ]
         result = np.zeros((n, *sizes, channels))
-        rows, columns = (slice(self._padding, self._padding + size) for size in self._sizes)
+        rows, columns = (
+            slice(padding, padding + size) for padding, size in zip(self._padding, self._sizes, strict=True)
+        )
         result[:, rows, columns, :] = values
         return result
+
+    def windows(self, values: FloatArray, row: Run, column: Run) -> FloatArray:
+        """Return the windows of bordered values for a group of output places: (n, rows, columns, taps, taps, c)."""
+        return patches(values, row, column, self.stride, self.dilation)
 
 
 class Convolution:
@@ -125,4 +138,5 @@ class Convolution:
             step = max(1, _BLOCK // size)
             for first in range(0, len(values), step):
                 images = slice(first, first + step)
-                yield (images, rows, columns), matrix, patches(values[images], row, column, self._geometry.stride)
+                windows = self._geometry.windows(values[images], row, column)
+                yield (images, rows, columns), matrix, windows.reshape(-1, matrix.inputs)

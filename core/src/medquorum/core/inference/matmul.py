@@ -33,6 +33,7 @@ class ExactMatrix:
 
     def __init__(self, weights: IntArray, shift: int = 0) -> None:
         floats = weights.astype(np.float64)
+        self.inputs = len(weights)
         self.bound = _column_bound(floats)
         """No column's Σ|w| is larger."""
         self._scaled: FloatArray = np.ascontiguousarray(floats * 2.0**-shift)

@@ -8,18 +8,41 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from medquorum.core.fixedpoint import FRACTION_BITS, MAX_LAMBDA_BITS, IntArray, truncate
-from medquorum.core.model.description import BatchNorm, Conv, Dense
 from medquorum.errors import ModelError
 
 __all__ = ["Affine", "Mixture", "Parameters", "Scaled"]
 
 Part = tuple[slice, ...]
+
+
+class AffineLayer(Protocol):
+    """A convolution or dense layer of either format version."""
+
+    @property
+    def name(self) -> str:
+        """Prefix of its tensors."""
+
+    @property
+    def outputs(self) -> int:
+        """Output channels or features."""
+
+    @property
+    def bias(self) -> bool:
+        """Whether it has one."""
+
+
+class NormLayer(Protocol):
+    """A batch normalisation of either format version."""
+
+    @property
+    def name(self) -> str:
+        """Prefix of its tensors."""
 
 
 class Affine(NamedTuple):
@@ -43,7 +66,7 @@ class Parameters(ABC):
     def statistic(self, name: str) -> IntArray:
         """Return a tensor of means or scales."""
 
-    def affine(self, layer: Conv | Dense, norm: BatchNorm | None, live: Part = ()) -> Affine:
+    def affine(self, layer: AffineLayer, norm: NormLayer | None, live: Part = ()) -> Affine:
         """Return a layer's weights (those of ``live`` taps) and biases, a following batch normalisation folded in.
 
         g = T(gamma·s), W' = T_f(g·W), b' = g·(b - mean) + beta; T drops all fraction bits but f.
@@ -51,15 +74,23 @@ class Parameters(ABC):
         """
         weights = self.mixed(f"{layer.name}.weight", (slice(None), slice(None), *live))
         bias = np.zeros(layer.outputs, dtype=np.int64)
-        if layer.op == "dense" or layer.bias:
+        if layer.bias:
             bias = self.mixed(f"{layer.name}.bias")
         if norm is None:
             return Affine(weights, bias << FRACTION_BITS)
+        gain, offset = self._gain(norm, bias)
+        return Affine(truncate(weights * gain.reshape(-1, *[1] * (weights.ndim - 1)), FRACTION_BITS), offset)
+
+    def normalisation(self, norm: NormLayer) -> Affine:
+        """Return a batch normalisation of its own as weights and biases of each channel: 2^k·g and g·(-mean) + beta."""
+        gain, offset = self._gain(norm, np.int64(0))
+        return Affine(gain << self.bits, offset)
+
+    def _gain(self, norm: NormLayer, bias: IntArray | np.int64) -> tuple[IntArray, IntArray]:
         scale, mean = (self.statistic(f"{norm.name}.{part}") for part in ("scale", "mean"))
         gain = truncate(self.mixed(f"{norm.name}.weight") * scale, FRACTION_BITS + self.bits + self.statistic_bits)
-        folded = truncate(weights * gain.reshape(-1, *[1] * (weights.ndim - 1)), FRACTION_BITS)
         centre = mean << (self.bits - self.statistic_bits)
-        return Affine(folded, gain * (bias - centre) + (self.mixed(f"{norm.name}.bias") << FRACTION_BITS))
+        return gain, gain * (bias - centre) + (self.mixed(f"{norm.name}.bias") << FRACTION_BITS)
 
 
 class Scaled(Parameters):

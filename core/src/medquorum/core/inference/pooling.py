@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 
 from medquorum.core.fixedpoint import FRACTION_BITS, FloatArray
 from medquorum.core.inference.windows import Run, runs
-from medquorum.core.model.shapes import pooled
+from medquorum.core.model.graph.shapes import windows_along
 
-__all__ = ["average", "maximum", "reduce"]
+__all__ = ["adaptive_average", "average", "maximum", "reduce"]
+
+Pair: TypeAlias = tuple[int, int]
 
 
 def reduce(values: FloatArray, bits: int) -> FloatArray:
@@ -27,20 +31,20 @@ def _larger(kept: FloatArray, other: FloatArray, bits: int) -> FloatArray:
     return result
 
 
-def maximum(values: FloatArray, kernel: int, stride: int, padding: int, bits: int) -> FloatArray:
+def maximum(values: FloatArray, kernel: Pair, stride: Pair, padding: Pair, bits: int) -> FloatArray:
     """Pool (n, h, w, c) to the maximum of each window: along rows first, then down columns, first value first."""
     plain = values.size == 0 or np.abs(values).max() < 2.0 ** (bits - 2)
     for axis in (2, 1):
-        values = _maximum_along(values, axis, kernel, stride, padding, None if plain else bits)
+        sizes = kernel[axis - 1], stride[axis - 1], padding[axis - 1]
+        values = _maximum_along(values, axis, *sizes, None if plain else bits)
     return values
 
 
 def _maximum_along(
     values: FloatArray, axis: int, kernel: int, stride: int, padding: int, bits: int | None
 ) -> FloatArray:
-    places = pooled(values.shape[axis], kernel, stride, padding)
     shape = list(values.shape)
-    shape[axis] = places
+    shape[axis] = windows_along(values.shape[axis], kernel, stride, padding)
     result = np.empty(shape)
     for run in runs(values.shape[axis], kernel, stride, padding):
         best = _tap(values, axis, run, 0, stride)
@@ -60,14 +64,35 @@ def _along(axis: int, part: slice) -> tuple[slice, ...]:
     return tuple(part if index == axis else slice(None) for index in range(axis + 1))
 
 
-def average(values: FloatArray, kernel: tuple[int, int], stride: int, bits: int) -> FloatArray:
-    """Pool (n, h, w, c) to T_f(Σ window · round(2^f / area)), reduced to ``bits``."""
-    area = kernel[0] * kernel[1]
-    factor = ((2 << FRACTION_BITS) + area) // (2 * area)
-    for axis, taps in ((1, kernel[0]), (2, kernel[1])):
-        run = Run(0, pooled(values.shape[axis], taps, stride, 0), 0, taps, 0)
-        total = _tap(values, axis, run, 0, stride).copy()
+def average(values: FloatArray, kernel: Pair, stride: Pair, padding: Pair, bits: int) -> FloatArray:
+    """Pool (n, h, w, c) to T_f(Σ window · round(2^f / area)), reduced to ``bits``; padded places are zeros."""
+    for axis, taps, step, border in zip((1, 2), kernel, stride, padding, strict=True):
+        if border:
+            values = np.pad(values, [(border, border) if index == axis else (0, 0) for index in range(4)])
+        run = Run(0, windows_along(values.shape[axis], taps, step, 0), 0, taps, 0)
+        total = _tap(values, axis, run, 0, step).copy()
         for tap in range(1, taps):
-            total += _tap(values, axis, run, tap, stride)
+            total += _tap(values, axis, run, tap, step)
         values = total
-    return reduce(np.floor(values * (factor * 2.0**-FRACTION_BITS) + 0.5), bits)
+    return _mean(values, kernel[0] * kernel[1], bits)
+
+
+def adaptive_average(values: FloatArray, size: Pair, bits: int) -> FloatArray:
+    """Pool (n, h, w, c) to ``size`` windows: from floor(i·h/a) to before ceil((i+1)·h/a), so along both axes."""
+    result = np.empty((values.shape[0], *size, values.shape[3]))
+    rows, columns = (adaptive_windows(values.shape[axis], size[axis - 1]) for axis in (1, 2))
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            total = values[:, row, column].sum(axis=(1, 2))
+            result[:, i, j] = _mean(total, (row.stop - row.start) * (column.stop - column.start), bits)
+    return result
+
+
+def adaptive_windows(places: int, count: int) -> list[slice]:
+    """Return ``count`` windows that cover an axis of so many places."""
+    return [slice(i * places // count, -(-(i + 1) * places // count)) for i in range(count)]
+
+
+def _mean(totals: FloatArray, area: int, bits: int) -> FloatArray:
+    factor = ((2 << FRACTION_BITS) + area) // (2 * area)
+    return reduce(np.floor(totals * (factor * 2.0**-FRACTION_BITS) + 0.5), bits)

@@ -8,15 +8,14 @@ from collections.abc import Iterator, Sequence
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
 from medquorum.core.fixedpoint import FloatArray, IntArray
+from medquorum.core.inference.entry import Entry, Images
 from medquorum.core.inference.steps import Step
-from medquorum.errors import ModelError
+from medquorum.core.model.graph.description import Output
 
 __all__ = ["Images", "Program"]
 
-Images = npt.NDArray[np.uint8]
 _BLOCK_VALUES = 1 << 20
 
 
@@ -25,21 +24,21 @@ class Program:
 
     Parameters
     ----------
-    image
-        The description's input: channels, height, width.
-    pixels
-        Sequence of 256 int.
+    entry
+        How images become numbers.
+    output
+        What the last step's values say.
     bits
         Width w of an activation and a logit.
     """
 
-    def __init__(self, steps: Sequence[Step], image: tuple[int, int, int], pixels: Sequence[int], bits: int) -> None:
+    def __init__(self, steps: Sequence[Step], entry: Entry, output: Output, bits: int) -> None:
         self.steps = tuple(steps)
+        self.output = output
         self.bits = bits
-        self._image = image
-        self._pixels = np.array(pixels, dtype=np.float64)
-        largest = max(prod(image), *(prod(step.shape) for step in self.steps))
-        self._block = max(1, min(128, _BLOCK_VALUES // largest))
+        self._entry = entry
+        self._last_use = {source: index for index, step in enumerate(self.steps) for source in step.inputs}
+        self._block = max(1, min(128, _BLOCK_VALUES // self._most_at_once()))
 
     def logits(self, images: Images) -> IntArray:
         """Return the last layer's values.
@@ -47,12 +46,12 @@ class Program:
         Parameters
         ----------
         images
-            Array of uint8 (n, h, w) or (n, h, w, c).
-            Grayscale images are repeated to the model's channels.
+            Array (n, h, w) or (n, h, w, c) of the description's type.
+            Grayscale images of a table are repeated to the model's channels.
 
         Returns
         -------
-        ndarray of int64 (n, classes)
+        ndarray of int64 (n, logits)
             With 16 fraction bits, reduced to ``bits``.
 
         Raises
@@ -60,7 +59,7 @@ class Program:
         ModelError
             The images do not fit the model.
         """
-        images = self._checked(images)
+        images = self._entry.checked(images)
         result = np.empty((images.shape[0], *self.steps[-1].shape), dtype=np.int64)
         for first in range(0, images.shape[0], self._block):
             last = deque(self._run(images[first : first + self._block]), maxlen=1)
@@ -74,27 +73,27 @@ class Program:
 
     def trace(self, images: Images) -> Iterator[tuple[str, IntArray]]:
         """Yield each step's name and value, int64 (n, *step.shape), channels first; all images at once."""
-        for step, values in self._run(self._checked(images)):
+        for step, values in self._run(self._entry.checked(images)):
             yield step.name, values.transpose(0, 3, 1, 2).reshape(-1, *step.shape).astype(np.int64)
 
     def _run(self, images: Images) -> Iterator[tuple[Step, FloatArray]]:
-        values: FloatArray = np.empty(images.shape)
-        np.take(self._pixels, images.astype(np.intp), out=values, mode="clip")
-        entry = values
-        for step in self.steps:
-            if step.opens:
-                entry = values
-            values = step.apply(values, entry)
+        held = {-1: self._entry.numbers(images)}
+        for index, step in enumerate(self.steps):
+            values = step.apply(*(held[source] for source in step.inputs))
+            for source in set(step.inputs):
+                if self._last_use[source] == index:
+                    del held[source]
+            held[index] = values
             yield step, values
 
-    def _checked(self, images: Images) -> Images:
-        channels, height, width = self._image
-        if images.ndim == 3:
-            images = images[..., np.newaxis]
-        fits = images.ndim == 4 and images.shape[1:3] == (height, width) and images.shape[3] in (1, channels)
-        if images.dtype != np.uint8 or not fits:
-            raise ModelError(
-                f"images of shape {images.shape} and type {images.dtype} do not fit a model for {self._image}",
-                "Give uint8 images (n, height, width) or (n, height, width, channels)",
-            )
-        return images
+    def _most_at_once(self) -> int:
+        """Return the values of one image in the largest step, its inputs included where several are held."""
+        sizes = {-1: prod(self._entry.shape)} | {index: prod(step.shape) for index, step in enumerate(self.steps)}
+        largest = max(sizes.values())
+        held = sizes[-1]
+        most = held
+        for index, step in enumerate(self.steps):
+            held += sizes[index]
+            most = max(most, held)
+            held -= sum(sizes[source] for source in set(step.inputs) if self._last_use[source] == index)
+        return max(largest, most // 4)

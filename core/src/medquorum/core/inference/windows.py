@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from medquorum.core.fixedpoint import FloatArray
-from medquorum.core.model.shapes import pooled
+from medquorum.core.model.graph.shapes import live_taps, windows_along
 
 __all__ = ["Run", "patches", "runs"]
 
@@ -27,29 +27,37 @@ class Run(NamedTuple):
     """Input place under the first live tap of the first output place."""
 
 
-def runs(size: int, kernel: int, stride: int, padding: int) -> list[Run]:
+def runs(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> list[Run]:
     """Group the output places of an axis of ``size`` input places by their live taps; they cover all places."""
 
     def taps(place: int) -> tuple[int, int]:
-        start = place * stride - padding
-        return max(0, -start), min(kernel, size - start)
+        live = live_taps(size, place * stride - padding, kernel, dilation)
+        return live.start, live.stop
 
-    outputs = range(pooled(size, kernel, stride, padding))
+    outputs = range(windows_along(size, kernel, stride, padding, dilation))
     groups = [(key, list(group)) for key, group in groupby(outputs, key=taps)]
     return [
-        Run(group[0], len(group), low, high - low, group[0] * stride - padding + low) for (low, high), group in groups
+        Run(group[0], len(group), low, high - low, group[0] * stride - padding + low * dilation)
+        for (low, high), group in groups
     ]
 
 
-def patches(values: FloatArray, rows: Run, columns: Run, stride: int) -> FloatArray:
-    """Return the windows of (n, h, w, c) values as a matrix (n · rows · columns, taps · taps · c)."""
-    n, _, _, channels = values.shape
+def patches(
+    values: FloatArray, rows: Run, columns: Run, stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+) -> FloatArray:
+    """Return the windows of (n, h, w, c) values, as a view (n, rows, columns, taps, taps, c)."""
     part = values[:, rows.start :, columns.start :, :]
     by_image, by_row, by_column, by_channel = part.strides
-    view = np.lib.stride_tricks.as_strided(
+    return np.lib.stride_tricks.as_strided(
         part,
-        (n, rows.places, columns.places, rows.taps, columns.taps, channels),
-        (by_image, by_row * stride, by_column * stride, by_row, by_column, by_channel),
+        (values.shape[0], rows.places, columns.places, rows.taps, columns.taps, values.shape[3]),
+        (
+            by_image,
+            by_row * stride[0],
+            by_column * stride[1],
+            by_row * dilation[0],
+            by_column * dilation[1],
+            by_channel,
+        ),
         writeable=False,
     )
-    return view.reshape(n * rows.places * columns.places, rows.taps * columns.taps * channels)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Model format: description (JSON), layout of tensors, packed bytes, chunks and hashes."""
 
-from medquorum.core.model.description import ModelDescription
+from medquorum.core.model.description import ChainDescription, ModelDescription
+from medquorum.core.model.graph.description import GraphDescription
 from medquorum.core.model.layout import Kind, TensorSpec, check_range, check_tensors, layout, layout_hash, parameters
 from medquorum.core.model.packing import (
     CHUNK_BYTES,
@@ -19,6 +20,8 @@ from medquorum.core.model.storedform import from_stored_form, stored_form
 
 __all__ = [
     "CHUNK_BYTES",
+    "ChainDescription",
+    "GraphDescription",
     "Kind",
     "ModelDescription",
     "ResolvedLayer",

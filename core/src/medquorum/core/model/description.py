@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A model description: the JSON document of a task that names a model's layers, typed and bounded."""
+"""A model description: the JSON document of a task that names a model's layers, format version 1."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from medquorum.core.model.fields import Name, Pixels, Size, StrictDocument
+from medquorum.core.model.graph.description import Classes, GraphDescription, Table
 
 __all__ = [
     "AvgPool",
     "BatchNorm",
+    "ChainDescription",
     "Conv",
     "Dense",
     "Flatten",
@@ -22,24 +26,17 @@ __all__ = [
     "Residual",
 ]
 
-Size: TypeAlias = Annotated[int, Field(ge=1, le=1 << 16)]
 Kernel: TypeAlias = Annotated[int, Field(ge=1, le=64)]
 Padding: TypeAlias = Annotated[int, Field(ge=0, le=32)]
-Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]{1,80}$")]
-Pixel: TypeAlias = Annotated[int, Field(gt=-(1 << 21), lt=1 << 21)]
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=False)
-
-
-class Flatten(_Document):
+class Flatten(StrictDocument):
     """(c, h, w) to c·h·w features, in that order."""
 
     op: Literal["flatten"]
 
 
-class Dense(_Document):
+class Dense(StrictDocument):
     """Fully connected layer with bias: ``name.weight`` (out, in) and ``name.bias`` (out)."""
 
     op: Literal["dense"]
@@ -47,8 +44,13 @@ class Dense(_Document):
     inputs: Size = Field(alias="in")
     outputs: Size = Field(alias="out")
 
+    @property
+    def bias(self) -> bool:
+        """True: a dense layer has a bias."""
+        return True
 
-class Conv(_Document):
+
+class Conv(StrictDocument):
     """Square convolution, zero padded: ``name.weight`` (out, in, kernel, kernel) and, with bias, ``name.bias``."""
 
     op: Literal["conv"]
@@ -61,7 +63,7 @@ class Conv(_Document):
     bias: bool
 
 
-class BatchNorm(_Document):
+class BatchNorm(StrictDocument):
     """Batch normalisation right after a conv or dense layer: ``name.weight``, ``.bias``, ``.mean``, ``.scale``."""
 
     op: Literal["batchnorm"]
@@ -69,13 +71,13 @@ class BatchNorm(_Document):
     channels: Size
 
 
-class Relu(_Document):
+class Relu(StrictDocument):
     """max(x, 0)."""
 
     op: Literal["relu"]
 
 
-class MaxPool(_Document):
+class MaxPool(StrictDocument):
     """Maximum over square windows; padded places do not count."""
 
     op: Literal["maxpool"]
@@ -84,7 +86,7 @@ class MaxPool(_Document):
     padding: Padding
 
 
-class AvgPool(_Document):
+class AvgPool(StrictDocument):
     """Mean over square windows without padding."""
 
     op: Literal["avgpool"]
@@ -92,7 +94,7 @@ class AvgPool(_Document):
     stride: Kernel
 
 
-class GlobalAvgPool(_Document):
+class GlobalAvgPool(StrictDocument):
     """Mean over all places: (c, h, w) to (c, 1, 1)."""
 
     op: Literal["globalavgpool"]
@@ -103,7 +105,7 @@ PlainLayer: TypeAlias = Annotated[
 ]
 
 
-class Residual(_Document):
+class Residual(StrictDocument):
     """Body plus shortcut: the body ends in a conv (with batchnorm or without), the shortcut is empty or such a conv."""
 
     op: Literal["residual"]
@@ -116,11 +118,30 @@ Layer: TypeAlias = Annotated[
 ]
 
 
-class ModelDescription(_Document):
+class ChainDescription(StrictDocument):
     """A model's layers, its input (channels, height, width) and the fixed-point value of each of 256 pixels."""
 
     name: Name
     input: tuple[Size, Size, Size]
     classes: Annotated[int, Field(ge=2, le=256)]
-    pixels: Annotated[tuple[Pixel, ...], Field(min_length=256, max_length=256)]
+    pixels: Pixels
     layers: Annotated[tuple[Layer, ...], Field(min_length=1, max_length=256)]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The input: channels, height, width."""
+        return self.input
+
+    @property
+    def source(self) -> Table:
+        """The input as version 2 says it."""
+        return Table(kind="table", shape=self.input, pixels=self.pixels)
+
+    @property
+    def output(self) -> Classes:
+        """The output as version 2 says it."""
+        return Classes(kind="classes", count=self.classes)
+
+
+ModelDescription: TypeAlias = ChainDescription | GraphDescription
+"""A description of either format version."""

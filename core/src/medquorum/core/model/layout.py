@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from medquorum.core import canonical
 from medquorum.core.fixedpoint import FRACTION_BITS
-from medquorum.core.model.description import ModelDescription, PlainLayer
+from medquorum.core.model.description import ChainDescription, ModelDescription, PlainLayer
+from medquorum.core.model.graph.layers import GraphLayer
+from medquorum.core.model.graph.shapes import walk_graph
 from medquorum.core.model.shapes import walk
 from medquorum.errors import ModelError, RangeError
 
@@ -75,8 +77,11 @@ class TensorSpec(NamedTuple):
 
 
 def layout(description: ModelDescription) -> tuple[TensorSpec, ...]:
-    """Return the model's tensors in packing order: the order of the layers, a residual's body before its shortcut."""
-    return tuple(spec for placed in walk(description.layers, description.input) for spec in _tensors(placed.layer))
+    """Return the model's tensors in packing order: the order of the layers."""
+    if isinstance(description, ChainDescription):
+        chain = walk(description.layers, description.input)
+        return tuple(spec for placed in chain for spec in _tensors(placed.layer))
+    return tuple(spec for placed in walk_graph(description) for spec in _graph_tensors(placed.layer))
 
 
 def _tensors(layer: PlainLayer) -> list[TensorSpec]:
@@ -89,9 +94,25 @@ def _tensors(layer: PlainLayer) -> list[TensorSpec]:
             specs = [TensorSpec(f"{layer.name}.weight", shape, Kind.WEIGHT)]
             return [*specs, TensorSpec(f"{layer.name}.bias", shape[:1], Kind.WEIGHT)] if layer.bias else specs
         case "batchnorm":
-            parts = (("weight", Kind.GAMMA), ("bias", Kind.BETA), ("mean", Kind.MEAN), ("scale", Kind.SCALE))
-            return [TensorSpec(f"{layer.name}.{part}", (layer.channels,), kind) for part, kind in parts]
+            return _statistics(layer.name, layer.channels)
     return []
+
+
+def _graph_tensors(layer: GraphLayer) -> list[TensorSpec]:
+    if layer.op == "batchnorm":
+        return _statistics(layer.name, layer.channels)
+    if layer.op != "conv" and layer.op != "dense":
+        return []
+    shape: tuple[int, ...] = (layer.outputs, layer.features) if layer.op == "dense" else ()
+    if layer.op == "conv":
+        shape = (layer.outputs, layer.channels // layer.groups, *layer.kernel)
+    specs = [TensorSpec(f"{layer.name}.weight", shape, Kind.WEIGHT)]
+    return [*specs, TensorSpec(f"{layer.name}.bias", shape[:1], Kind.WEIGHT)] if layer.bias else specs
+
+
+def _statistics(name: str, channels: int) -> list[TensorSpec]:
+    parts = (("weight", Kind.GAMMA), ("bias", Kind.BETA), ("mean", Kind.MEAN), ("scale", Kind.SCALE))
+    return [TensorSpec(f"{name}.{part}", (channels,), kind) for part, kind in parts]
 
 
 def parameters(description: ModelDescription) -> int:

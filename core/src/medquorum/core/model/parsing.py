@@ -6,7 +6,8 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from medquorum.core import canonical
-from medquorum.core.model.description import ModelDescription
+from medquorum.core.model.description import ChainDescription, ModelDescription
+from medquorum.core.model.graph.description import GraphDescription
 from medquorum.core.model.shapes import check_shapes
 from medquorum.errors import ContractError, ModelError
 
@@ -19,21 +20,24 @@ def parse(document: object) -> ModelDescription:
     Parameters
     ----------
     document
-        As in a task's ``model`` field: ``name``, ``input``, ``classes``, ``pixels``, ``layers``.
+        As in a task's ``model`` field; with a ``format`` it is of that version, without of version 1.
 
     Raises
     ------
     ModelError
         A field is missing, unknown or out of bounds, shapes do not fit, a name repeats or the model is too large.
     """
+    versioned = isinstance(document, dict) and "format" in document
     try:
-        description = ModelDescription.model_validate_json(canonical.encode(document))
+        description: ModelDescription = (GraphDescription if versioned else ChainDescription).model_validate_json(
+            canonical.encode(document)
+        )
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "document"
         raise ModelError(
             f"the model description is wrong at {place}: {first['msg']}",
-            "Compare it with the descriptions of core/src/medquorum/core/model/catalogue.py",
+            "Compare it with docs/reference/model-format.md",
         ) from error
     except (ContractError, RecursionError) as error:
         raise ModelError(

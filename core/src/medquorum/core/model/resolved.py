@@ -10,13 +10,13 @@ from typing import TypeAlias
 from medquorum.core.model.description import (
     AvgPool,
     BatchNorm,
+    ChainDescription,
     Conv,
     Dense,
     Flatten,
     GlobalAvgPool,
     Layer,
     MaxPool,
-    ModelDescription,
     Relu,
     Residual,
 )
@@ -66,7 +66,7 @@ class ResolvedLayer:
     shortcut: Shortcut | None
 
 
-def resolve(description: ModelDescription) -> tuple[ResolvedLayer, ...]:
+def resolve(description: ChainDescription) -> tuple[ResolvedLayer, ...]:
     """Return a description's layers in the order in which they are evaluated."""
     return tuple(_path(description.layers, description.input, description.input))
 

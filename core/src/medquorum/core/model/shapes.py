@@ -7,14 +7,12 @@ from collections.abc import Generator, Iterable
 from math import prod
 from typing import NamedTuple, TypeAlias
 
-from medquorum.core.model.description import Layer, ModelDescription, PlainLayer, Residual
+from medquorum.core.model.description import ChainDescription, Layer, ModelDescription, PlainLayer, Residual
+from medquorum.core.model.graph.shapes import check_graph, products, walk_graph
+from medquorum.core.model.limits import MAX_ACTIVATIONS, MAX_PARAMETERS, MAX_PRODUCTS, MAX_WINDOWS
 from medquorum.errors import ModelError
 
 __all__ = [
-    "MAX_ACTIVATIONS",
-    "MAX_PARAMETERS",
-    "MAX_PRODUCTS",
-    "MAX_WINDOWS",
     "Placed",
     "Shape",
     "check_shapes",
@@ -27,12 +25,6 @@ __all__ = [
 Shape: TypeAlias = tuple[int, ...]
 """(channels, height, width), or (features,) after ``flatten`` or ``dense``."""
 
-MAX_ACTIVATIONS = 1 << 22
-MAX_PARAMETERS = 1 << 25
-MAX_PRODUCTS = 1 << 33
-"""Multiplications for one image: they bound a verifier's work."""
-MAX_WINDOWS = 1 << 25
-"""Values in all windows of a convolution for one image: they bound a verifier's memory."""
 _REMEDY = "Correct the description's layers"
 
 
@@ -57,6 +49,13 @@ def check_shapes(description: ModelDescription) -> None:
     ModelError
         Shapes do not fit, a name repeats, the last layer is not dense with ``classes`` outputs, or a limit is passed.
     """
+    if isinstance(description, ChainDescription):
+        _check_chain(description)
+    else:
+        check_graph(description)
+
+
+def _check_chain(description: ChainDescription) -> None:
     names: set[str] = set()
     products = parameters = 0
     shape: Shape = description.input
@@ -83,6 +82,8 @@ def check_shapes(description: ModelDescription) -> None:
 
 def multiplications(description: ModelDescription) -> int:
     """Return the multiplications for one image."""
+    if not isinstance(description, ChainDescription):
+        return sum(map(products, walk_graph(description)))
     return sum(_products(placed) for placed in walk(description.layers, description.input))
 
 

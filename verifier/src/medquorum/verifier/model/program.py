@@ -10,8 +10,9 @@ from math import prod
 import numpy as np
 
 from medquorum.core.fixedpoint import FRACTION_BITS, IntArray, activation_bits
-from medquorum.core.model.description import BatchNorm, Conv, Dense, ModelDescription
+from medquorum.core.model.description import BatchNorm, ChainDescription, Conv, Dense, ModelDescription
 from medquorum.core.model.resolved import Places, ResolvedLayer, resolve
+from medquorum.errors import ModelError
 from medquorum.verifier.arithmetic.geometry import Geometry
 from medquorum.verifier.gates.input_layer import Entry
 from medquorum.verifier.gates.rescale import Form, Rescale
@@ -91,7 +92,17 @@ def compile_program(description: ModelDescription, *, lambda_bits: int, grayscal
         k of the evaluated mixture's λ = A/2^k; 0 for a model alone.
     grayscale
         True when the images have one channel, repeated to the model's.
+
+    Raises
+    ------
+    ModelError
+        The description is of format version 2, which only plain verification evaluates.
     """
+    if not isinstance(description, ChainDescription):
+        raise ModelError(
+            "a model of format version 2 has no encrypted evaluation",
+            "Use plain verification, or describe the model in format version 1",
+        )
     width = activation_bits(lambda_bits)
     shift = FRACTION_BITS + lambda_bits
     compiler = _Compiler(shift, width, grayscale and description.input[0] > 1)

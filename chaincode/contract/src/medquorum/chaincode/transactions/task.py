@@ -60,6 +60,7 @@ def create_task(context: Context, document: Json) -> Answer:
     _check_numbers(task, consortium.quorum)
     check_roles(task, consortium)
     check_encrypted(task, consortium)
+    _check_model(task)
     if context.find(Task, task.task) is not None:
         raise ContractError("TASK_EXISTS", f"the task {task.task} exists", "Choose another name")
     context.put(task)
@@ -106,6 +107,21 @@ def _check_numbers(task: Task, quorum: int) -> None:
             "keep_models is set, but a public store keeps every model for ever",
             "Set model_store to private, or keep_models to 0",
         )
+
+
+def _check_model(task: Task) -> None:
+    """Refuse a model that this verification, or this rule, does not evaluate (``BAD_TASK``)."""
+    description = modelformat.parse(task.model)
+    if isinstance(description, modelformat.ChainDescription):
+        return
+    if task.verification == "encrypted":
+        raise ContractError(
+            "BAD_TASK",
+            "a model of format version 2 is for plain verification",
+            "Use plain verification, or describe the model in format version 1",
+        )
+    if task.has_root and description.output.kind != "classes":
+        raise ContractError("BAD_TASK", "the rule direction is for models that tell classes", "Use another rule")
 
 
 def check_roles(task: Task, consortium: Consortium) -> None:

@@ -136,7 +136,7 @@ class AdminConnection:
 
 
 def verification_set(
-    images: npt.NDArray[np.uint8], labels: npt.NDArray[np.integer], classes: int | None = None
+    images: npt.NDArray[Any], labels: npt.NDArray[np.integer], classes: int | None = None, *, numbers: bool = False
 ) -> VerificationSet:
     """Make the set that verifiers judge on, under a fresh salt; its ``write`` makes the file that each of them mounts.
 
@@ -145,13 +145,18 @@ def verification_set(
     images
         uint8 (n, height, width), (n, height, width, 1 or 3) or (n, 1 or 3, height, width).
     classes
-        How many there are; by default those that occur.
+        How many there are; by default those that occur. Of several labels for each image how many these are.
+    numbers
+        The images are numbers that are no pixels: int16, or floats, of shape (n, features), (n, channels, time) or
+        (n, channels, height, width).
 
     Raises
     ------
     DataError
         The arrays are no labelled images, or all of one class.
     """
+    if numbers:
+        return dataset.verification_set(Images.from_numbers(images, labels), classes)
     return dataset.verification_set(Images.from_arrays(images, labels), classes)
 
 

@@ -48,16 +48,24 @@ def open_set(path: Path, classes: int | None, *, balance: bool = False) -> Verif
 
 
 def verification_set(images: Images, classes: int | None = None) -> VerificationSet:
-    """Make a verification set of images, under a fresh salt."""
+    """Make a verification set of images, under a fresh salt.
+
+    Of several labels for each image the classes are the labels.
+    """
+    several = images.labels.ndim == 2
     count = images.classes if classes is None else classes
     if count > 256:
         raise DataError(f"{count} classes are more than 256")
+    if several and images.classes != count:
+        raise DataError(
+            f"the images have {images.classes} labels each, not {count}", "Give the number of labels with --classes"
+        )
     if images.classes > count:
         raise DataError(
             f"label {images.classes - 1} does not belong to {count} classes",
             "Number the classes from 0 to --classes - 1",
         )
-    if len(np.unique(images.labels)) == 1:
+    if not several and len(np.unique(images.labels)) == 1:
         raise DataError(
             f"all verification images have the label {images.labels[0]}",
             "Give images of each class: an update that always says this one would be right",
@@ -71,6 +79,8 @@ def verification_set(images: Images, classes: int | None = None) -> Verification
 
 def warnings(verification: VerificationSet) -> list[str]:
     """Return what is to be told of a set before a task names it: missing and uneven classes, three channels."""
+    if verification.labels.ndim == 2:
+        return _label_warnings(verification)
     missing = [str(label) for label, count in enumerate(_counts(verification)) if not count]
     messages = []
     if missing:
@@ -81,7 +91,7 @@ def warnings(verification: VerificationSet) -> list[str]:
             f"the largest class has {max(counts)} images, the smallest {min(counts)}: a rule that counts correct "
             "images rewards whoever says the largest; --balance keeps as many of each"
         )
-    if verification.images.ndim == 4:
+    if verification.images.ndim == 4 and verification.images.dtype == np.uint8:
         messages.append(THREE_CHANNELS)
     return messages
 
@@ -95,8 +105,19 @@ def describe(verification: VerificationSet) -> dict[str, Any]:
         "image": [shape[3] if len(shape) == 4 else 1, shape[1], shape[2]],
         "classes": verification.classes,
         "images_of_class": _counts(verification),
-    }
+    } | ({} if verification.images.dtype == np.uint8 else {"type": str(verification.images.dtype)})
+
+
+def _label_warnings(verification: VerificationSet) -> list[str]:
+    counts = _counts(verification)
+    alike = [str(label) for label, count in enumerate(counts) if count in (0, len(verification.labels))]
+    if not alike:
+        return []
+    return [f"label {', '.join(alike)} is the same for all images: no verdict will notice what an update does to it"]
 
 
 def _counts(verification: VerificationSet) -> list[int]:
+    """Count the images of each class, or with each label."""
+    if verification.labels.ndim == 2:
+        return [int(count) for count in verification.labels.sum(axis=0)]
     return [int(count) for count in np.bincount(verification.labels, minlength=verification.classes)]

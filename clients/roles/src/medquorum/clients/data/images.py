@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medquorum.clients.data.npz import read_arrays
+from medquorum.clients.data.typed import typed_inputs
 from medquorum.core.private_files import create_private
 from medquorum.errors import DataError
 
@@ -29,14 +30,14 @@ _SCALE = (
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Labelled images.
+    """Labelled images, or other inputs.
 
     Parameters
     ----------
     pixels
-        uint8, shape (n, channels, height, width).
+        Shape (n, channels, height, width). Images are uint8; other inputs are int16, or int32 with 16 fraction bits.
     labels
-        int64, shape (n,), classes counted from 0.
+        int64, shape (n,), classes counted from 0; or (n, labels) of 0 and 1.
     groups
         Numbers or texts, shape (n,): whose image each is. A patient's images stay together where a set is divided.
 
@@ -46,22 +47,27 @@ class Images:
         The arrays do not fit together, hold no image or a label that is no class.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: npt.NDArray[Any]
     labels: npt.NDArray[np.int64]
     groups: npt.NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8:
+        if self.pixels.ndim != 4 or str(self.pixels.dtype) not in ("uint8", "int16", "int32"):
             raise DataError(f"images must be uint8 (n, channels, height, width), not {_form(self.pixels)}")
-        if self.labels.shape != self.pixels.shape[:1] or self.labels.dtype != np.int64:
+        count = self.pixels.shape[:1]
+        if self.labels.shape[:1] != count or self.labels.ndim not in (1, 2) or self.labels.dtype != np.int64:
             raise DataError(f"{len(self.pixels)} images need as many int64 labels, not {_form(self.labels)}")
-        if self.groups is not None and self.groups.shape != self.labels.shape:
+        if self.groups is not None and self.groups.shape != count:
             raise DataError(
                 f"{len(self.pixels)} images need as many groups, not {_form(self.groups)}",
                 "Give each image its patient",
             )
         if not len(self.labels):
             raise DataError("the set holds no image")
+        if self.labels.ndim == 2 and (self.labels.shape[1] < 2 or not np.isin(self.labels, (0, 1)).all()):
+            raise DataError(
+                "a label of several is neither 0 nor 1", "Give 0 or 1 for each label, and leave out inputs without one"
+            )
         if self.labels.min() < 0 or self.labels.max() > LARGEST_CLASS:
             wrong = min(self.labels.min(), self.labels.max(), key=lambda label: 0 <= label <= LARGEST_CLASS)
             raise DataError(
@@ -74,8 +80,8 @@ class Images:
 
     @property
     def classes(self) -> int:
-        """The number of classes, as far as the labels tell."""
-        return int(self.labels.max()) + 1
+        """The number of classes, as far as the labels tell; of several labels how many there are."""
+        return self.labels.shape[1] if self.labels.ndim == 2 else int(self.labels.max()) + 1
 
     def take(self, chosen: npt.NDArray[np.int64]) -> Images:
         """Return the chosen images, in that order."""
@@ -92,16 +98,37 @@ class Images:
         pixels
             Whole numbers 0..255, shape (n, h, w), (n, h, w, 1|3) or (n, 1|3, h, w).
         labels
-            Whole numbers, shape (n,) or (n, 1).
+            Whole numbers, shape (n,), (n, 1) or, of 0 and 1, (n, labels).
         groups
             Whole numbers or texts, shape (n,) or (n, 1).
         """
         return cls(_channels_first(_bytes(pixels)), _whole_labels(labels), None if groups is None else _column(groups))
 
+    @classmethod
+    def from_numbers(
+        cls, inputs: npt.NDArray[Any], labels: npt.NDArray[Any], groups: npt.NDArray[Any] | None = None
+    ) -> Images:
+        """Take numbers that are no pixels: tables, signals, images of more than 8 bits.
+
+        Parameters
+        ----------
+        inputs
+            Whole numbers of 16 bits, or floats below 32768, of shape (n, features), (n, channels, time) or
+            (n, channels, h, w).
+        labels
+            Whole numbers, shape (n,), (n, 1) or, of 0 and 1, (n, labels).
+        """
+        return cls(typed_inputs(inputs), _whole_labels(labels), None if groups is None else _column(groups))
+
 
 def read_shard(path: Path) -> Images:
-    """Read one organisation's images: arrays ``images`` and ``labels``, or MedMNIST's train part."""
+    """Read one organisation's images: arrays ``images`` and ``labels``, or MedMNIST's train part.
+
+    An array ``inputs`` instead of ``images`` holds numbers that are no pixels.
+    """
     arrays = read_arrays(path)
+    if "inputs" in arrays:
+        return _numbers_of(arrays, path)
     for part in ("", "train_"):
         if f"{part}images" in arrays:
             return part_of(arrays, part, path)
@@ -120,6 +147,15 @@ def part_of(arrays: Mapping[str, npt.NDArray[Any]], part: str, path: Path) -> Im
         if (brightest := images.pixels.max()) <= DARKEST:
             raise DataError(f"the brightest pixel of all is {brightest} of 255", _SCALE)
         return images
+    except DataError as error:
+        raise DataError(f"{path}: {error.cause}", error.remedy) from error
+
+
+def _numbers_of(arrays: Mapping[str, npt.NDArray[Any]], path: Path) -> Images:
+    if "labels" not in arrays:
+        raise DataError(f"{path} lacks labels", "Store arrays inputs and labels")
+    try:
+        return Images.from_numbers(arrays["inputs"], arrays["labels"], arrays.get("groups"))
     except DataError as error:
         raise DataError(f"{path}: {error.cause}", error.remedy) from error
 
@@ -165,8 +201,11 @@ def _whole_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         raise DataError(f"labels must be whole numbers, not {labels.dtype}", "Number the classes from 0, as int64")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.ndim != 1:
-        raise DataError(f"labels of shape {labels.shape} are not one class per image", "Multi-label sets do not fit")
+    if labels.ndim not in (1, 2):
+        raise DataError(
+            f"labels of shape {labels.shape} are neither one class per image nor several labels",
+            "Give one class for each image, or 0 and 1 for each image and label",
+        )
     return labels.astype(np.int64)
 
 

@@ -25,7 +25,7 @@ _REMEDY = "Fetch the file again"
 
 
 def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Return the arrays of an npz file that hold images, labels or groups, none of them pickled.
+    """Return the arrays of an npz file that hold images, inputs, labels or groups, none of them pickled.
 
     Raises
     ------
@@ -35,7 +35,11 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-            wanted = {name: entry for name, entry in members.items() if name.endswith(("images", "labels", "groups"))}
+            wanted = {
+                name: entry
+                for name, entry in members.items()
+                if name.endswith(("images", "inputs", "labels", "groups"))
+            }
             most = min(LARGEST, max(SMALL, MOST_PACKED * path.stat().st_size))
             if (size := sum(_size(archive, entry) for entry in wanted.values())) > most:
                 raise DataError(f"{path} says it holds {size} bytes of images", f"At most {most} are read; divide it")

@@ -48,6 +48,8 @@ def dirichlet_split(labels: npt.NDArray[np.int64], parts: int, alpha: float, see
     Disjoint index arrays that together hold every image.
     """
     _check(len(labels), parts)
+    if labels.ndim != 1:
+        raise DataError("images with several labels cannot be dealt by class", "Deal them evenly: leave alpha out")
     if not alpha > 0:
         raise DataError(f"alpha must be above 0, not {alpha}")
     random = np.random.default_rng(seed)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,14 +12,14 @@ import torch
 
 from medquorum.core import fixedpoint
 from medquorum.core import model as modelformat
-from medquorum.core.fixedpoint import FRACTION_BITS
-from medquorum.core.inference import compile_model
+from medquorum.core.inference import compile_model, entry_of
 from medquorum.core.model import ModelDescription
+from medquorum.core.model.graph.description import Fixed
 from medquorum.errors import ModelError
 
 __all__ = ["EXACT", "ROUGH", "Images", "check_agreement", "random_images"]
 
-Images = npt.NDArray[np.uint8]
+Images = npt.NDArray[Any]
 RANDOM_IMAGES = 8
 EXACT, ROUGH = 0.003, 0.01
 """Allowed difference of logits up to 10: on real images, and on noise, which is no input that a network is made for."""
@@ -37,7 +38,7 @@ def check_agreement(
     logits
         Returns (n, classes) of numbers (n, c, h, w), float64: less what is the same for all classes of an image.
     images
-        uint8 (n, height, width) or (n, height, width, channels).
+        (n, height, width) or (n, height, width, channels) of the description's type.
 
     Raises
     ------
@@ -46,11 +47,15 @@ def check_agreement(
     """
     shown = random_images(description) if images is None else images
     exact = fixedpoint.decode(compile_model(description, modelformat.unpack(description, packed)).logits(shown))
-    pixels = torch.from_numpy(shown if shown.ndim == 4 else shown[..., None]).permute(0, 3, 1, 2)
-    table = torch.tensor(description.pixels, dtype=torch.float64) / (1 << FRACTION_BITS)
-    numbers = table[pixels.int()].expand(-1, description.input[0], -1, -1).contiguous()
+    entry = entry_of(description)
+    held = torch.from_numpy(fixedpoint.decode(entry.numbers(entry.checked(shown)))).permute(0, 3, 1, 2)
+    numbers = held.expand(-1, description.shape[0], -1, -1).contiguous()
     float_logits = np.asarray(logits(numbers), dtype=np.float64)
-    difference = float(np.abs(_centred(float_logits) - _centred(exact)).max())
+    if description.output.kind == "classes":
+        float_logits, compared = _centred(float_logits), _centred(exact)
+    else:
+        compared = exact
+    difference = float(np.abs(float_logits - compared).max())
     bound = (ROUGH if images is None else EXACT) * max(1.0, float(np.abs(exact).max()) / 10)
     if not difference <= bound:
         which = "random" if images is None else "the given"
@@ -62,9 +67,18 @@ def check_agreement(
 
 
 def random_images(description: ModelDescription) -> Images:
-    """Return images of noise in a model's shape, always the same, uint8 (8, height, width, channels)."""
-    channels, height, width = description.input
-    return np.random.default_rng(0).integers(0, 256, (RANDOM_IMAGES, height, width, channels), dtype=np.uint8)
+    """Return images of noise in a model's shape, always the same, (8, height, width, channels)."""
+    channels, height, width = description.shape
+    random, shape = np.random.default_rng(0), (RANDOM_IMAGES, height, width, channels)
+    source = description.source
+    if not isinstance(source, Fixed):
+        return random.integers(0, 256, shape, dtype=np.uint8)
+    wanted = random.uniform(-1, 1, shape) - np.array(source.offset) / 2.0**16
+    scale = np.array(source.scale) / 2.0**32
+    unit = 1.0 if source.type == "int16" else 2.0**16
+    bounds = np.iinfo(source.type)
+    raw = wanted / np.where(scale == 0, 1.0, scale) * unit
+    return np.clip(np.rint(raw), bounds.min, bounds.max).astype(source.type)
 
 
 def _centred(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -40,7 +40,7 @@ def export(
     Parameters
     ----------
     about
-        Written beside the model: task, round, model hash. The input's shape and pixel table are added.
+        Written beside the model: task, round, model hash. The input's shape and its table or scales are added.
     images
         Real images to compare on, uint8; noise where there are none.
 
@@ -53,7 +53,11 @@ def export(
     """
     if path.suffix not in _WRITERS:
         raise ConfigError(f"{path} names no format", f"End the name with {', '.join(_WRITERS)}")
-    told = {**about, "input": json.dumps(description.input), "pixels": json.dumps(description.pixels)}
+    source = description.source.model_dump(mode="json")
+    told = {**about, "input": json.dumps(source.pop("shape"))}
+    told |= {"pixels": json.dumps(source["pixels"])} if "pixels" in source else {"numbers": json.dumps(source)}
+    if description.output.kind != "classes":
+        told["output"] = json.dumps(description.output.model_dump(mode="json"))
     module = DescribedModel(description)
     parameters.load(module, packed)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,7 +123,7 @@ def _logits_of(module: torch.nn.Module) -> Logits:
 
 def _example(module: DescribedModel) -> torch.Tensor:
     """Return two inputs: of one, torch takes the batch's size for fixed."""
-    return torch.zeros(2, *module.description.input)
+    return torch.zeros(2, *module.description.shape)
 
 
 _WRITERS: dict[str, Callable[[Path, DescribedModel, bytes, dict[str, str]], Logits]] = {

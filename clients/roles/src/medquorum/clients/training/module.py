@@ -13,9 +13,11 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from medquorum.clients.training.graph_module import GraphWalk, graph_modules
 from medquorum.core.model.description import (
     AvgPool,
     BatchNorm,
+    ChainDescription,
     Conv,
     Dense,
     Flatten,
@@ -25,6 +27,7 @@ from medquorum.core.model.description import (
     ModelDescription,
     Relu,
 )
+from medquorum.core.model.graph.description import GraphDescription
 from medquorum.errors import ModelError
 
 __all__ = ["DescribedModel"]
@@ -37,7 +40,7 @@ Step = Callable[[torch.Tensor], torch.Tensor]
 
 
 class DescribedModel(nn.Module):
-    """The network a description names: pixels already as numbers (n, c, h, w) in, logits (n, classes) out.
+    """The network a description names: pixels already as numbers (n, c, h, w) in, logits (n, logits) out.
 
     Its layers are modules under their names in the layout, so that its state dict is that of the module described.
     Weights are torch's own initial ones until ``load_tensors``.
@@ -53,11 +56,15 @@ class DescribedModel(nn.Module):
         self.description = description
         self._named: dict[str, nn.Module] = {}
         # Not registered: the named modules are, under their names, and the others have no state.
-        self._steps: list[Step] = self._path(description.layers)
+        self._network: Step
+        if isinstance(description, ChainDescription):
+            self._network = _Path(self._path(description.layers))
+        else:
+            self._network = self._graph(description)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the logits."""
-        return _run(self._steps, inputs)
+        return self._network(inputs)
 
     def tensors(self) -> dict[str, Floats]:
         """Return every parameter by its name in the layout, as float64 of the layout's shape."""
@@ -77,6 +84,14 @@ class DescribedModel(nn.Module):
                     scale = torch.from_numpy(np.ascontiguousarray(tensors[f"{name}.scale"]))
                     module.running_var.copy_((scale**-2 - module.eps).clamp(min=0))
 
+    def _graph(self, description: GraphDescription) -> Step:
+        modules = graph_modules(description)
+        for layer in description.layers:
+            if layer.op in ("conv", "dense", "batchnorm"):
+                self._named[layer.name] = modules[layer.name]
+                self._place(layer.name, modules[layer.name])
+        return GraphWalk(description.layers, modules)
+
     def _path(self, layers: Iterable[Layer]) -> list[Step]:
         steps: list[Step] = []
         flat = False
@@ -87,7 +102,7 @@ class DescribedModel(nn.Module):
 
     def _step(self, layer: Layer, *, flat: bool) -> Step:
         if layer.op == "residual":
-            return _Sum(self._path(layer.body), self._path(layer.shortcut))
+            return _Sum(_Path(self._path(layer.body)), _Path(self._path(layer.shortcut)))
         module = _plain(layer, flat=flat)
         if isinstance(layer, Dense | Conv | BatchNorm):
             self._named[layer.name] = module
@@ -110,19 +125,26 @@ class DescribedModel(nn.Module):
 class _Sum:
     """Body plus shortcut; an empty shortcut is the input itself."""
 
-    def __init__(self, body: list[Step], shortcut: list[Step]) -> None:
+    def __init__(self, body: Step, shortcut: Step) -> None:
         self._body = body
         self._shortcut = shortcut
 
     def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
         """Add both paths."""
-        return _run(self._body, inputs) + _run(self._shortcut, inputs)
+        return self._body(inputs) + self._shortcut(inputs)
 
 
-def _run(steps: Iterable[Step], inputs: torch.Tensor) -> torch.Tensor:
-    for step in steps:
-        inputs = step(inputs)
-    return inputs
+class _Path:
+    """Steps one after the other."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self._steps = steps
+
+    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the last step's values; without steps the inputs."""
+        for step in self._steps:
+            inputs = step(inputs)
+        return inputs
 
 
 def _plain(layer: Layer, *, flat: bool) -> nn.Module:

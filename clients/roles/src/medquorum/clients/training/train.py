@@ -14,11 +14,12 @@ from torch import nn
 
 from medquorum.clients.data.images import Images
 from medquorum.clients.training.adam import Adam
+from medquorum.clients.training.inputs import check_images, numbers_of
 from medquorum.clients.training.module import DescribedModel
-from medquorum.core.model import ModelDescription
+from medquorum.clients.training.outputs import decisions, loss_of
 from medquorum.errors import DataError
 
-__all__ = ["Recipe", "accuracy", "check_images", "logits", "measure", "predict", "seed_of", "train"]
+__all__ = ["Recipe", "accuracy", "logits", "measure", "predict", "seed_of", "train"]
 
 Progress = Callable[[int, int], None]
 
@@ -54,40 +55,41 @@ def train(model: DescribedModel, images: Images, recipe: Recipe, seed: int, prog
     device = _device()
     model.to(device).train()
     pixels, labels = check_images(model.description, images).to(device), torch.from_numpy(images.labels).to(device)
-    table = _table(model).to(device)
+    numbers = numbers_of(model.description, device)
     optimizer = Adam(model.parameters(), recipe.learning_rate)
-    loss_of = nn.CrossEntropyLoss()
+    loss = loss_of(model.description.output)
     sizes = _batch_sizes(len(images), recipe.batch)
     done, total = 0, recipe.epochs * len(sizes)
     for _ in range(recipe.epochs):
         # A batch of one cannot be normalised: a rest of one image is left out of this epoch.
         for chosen in torch.split(torch.randperm(len(images))[: sum(sizes)], sizes):
             optimizer.clear()
-            loss_of(_outputs(model, _numbers(pixels[chosen], table)), labels[chosen]).backward()
+            loss(_outputs(model, numbers(pixels[chosen])), labels[chosen]).backward()
             optimizer.step()
             done += 1
             progress(done, total)
 
 
 def logits(model: DescribedModel, images: Images, batch: int = 256) -> npt.NDArray[np.float64]:
-    """Return the logits of each image, float64 (n, classes)."""
+    """Return the logits of each image, float64 (n, logits)."""
     model.to(_device()).eval()
-    table = _table(model).to(_device())
+    numbers = numbers_of(model.description, _device())
     outputs = []
     with torch.inference_mode():
         for pixels in torch.split(check_images(model.description, images), batch):
-            outputs.append(model(_numbers(pixels.to(_device()), table)).cpu())
+            outputs.append(model(numbers(pixels.to(_device()))).cpu())
     return torch.cat(outputs).double().numpy()
 
 
 def predict(model: DescribedModel, images: Images, batch: int = 256) -> npt.NDArray[np.int64]:
-    """Return the likeliest class of each image, int64 (n,)."""
-    classes: npt.NDArray[np.int64] = logits(model, images, batch).argmax(axis=1)
+    """Return the likeliest class of each image, int64 (n,), or 0 and 1 for each of several labels (n, labels)."""
+    said = decisions(model.description.output, torch.from_numpy(logits(model, images, batch)))
+    classes: npt.NDArray[np.int64] = said.numpy()
     return classes
 
 
 def accuracy(model: DescribedModel, images: Images) -> float:
-    """Return the share of images classified as labelled, in [0, 1]."""
+    """Return the share of images classified as labelled, in [0, 1]; of several labels the share of these."""
     return float(np.mean(predict(model, images) == images.labels))
 
 
@@ -100,35 +102,6 @@ def measure(model: nn.Module, images: Images) -> dict[str, float]:
 
 def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _table(model: DescribedModel) -> torch.Tensor:
-    """Return the number each of the 256 gray levels stands for, float32."""
-    return torch.tensor(model.description.pixels, dtype=torch.float32) / (1 << 16)
-
-
-def _numbers(pixels: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-    return table.index_select(0, pixels.flatten().int()).view(pixels.shape)  # five times as fast as table[pixels]
-
-
-def check_images(description: ModelDescription, images: Images) -> torch.Tensor:
-    """Return the pixels in the model's shape; grayscale images feed three channels as equal ones ([SMV]).
-
-    Raises
-    ------
-    DataError
-        The images are not the model's.
-    """
-    channels, height, width = description.input
-    pixels = torch.from_numpy(images.pixels)
-    if tuple(pixels.shape[2:]) != (height, width) or pixels.shape[1] not in (1, channels):
-        raise DataError(
-            f"the images are {'x'.join(map(str, pixels.shape[1:]))}, the model takes {channels}x{height}x{width}",
-            "Use the data set the task was made for",
-        )
-    if images.classes > description.classes:
-        raise DataError(f"label {images.classes - 1} is no class of the model's {description.classes}")
-    return pixels.expand(-1, channels, -1, -1)
 
 
 def _outputs(model: DescribedModel, inputs: torch.Tensor) -> torch.Tensor:
