@@ -48,8 +48,8 @@ def check_agreement(
     shown = random_images(description) if images is None else images
     exact = fixedpoint.decode(compile_model(description, modelformat.unpack(description, packed)).logits(shown))
     entry = entry_of(description)
-    held = torch.from_numpy(fixedpoint.decode(entry.numbers(entry.checked(shown)))).permute(0, 3, 1, 2)
-    numbers = held.expand(-1, description.shape[0], -1, -1).contiguous()
+    held = np.moveaxis(fixedpoint.decode(entry.numbers(entry.checked(shown))), 3, 1)
+    numbers = torch.from_numpy(np.array(held, order="C")).expand(-1, description.shape[0], -1, -1).contiguous()
     float_logits = np.asarray(logits(numbers), dtype=np.float64)
     if description.output.kind == "classes":
         float_logits, compared = _centred(float_logits), _centred(exact)

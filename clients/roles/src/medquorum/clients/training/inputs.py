@@ -49,7 +49,7 @@ def check_images(description: ModelDescription, images: Images) -> torch.Tensor:
     if not typed:
         return torch.from_numpy(images.pixels).expand(-1, channels, -1, -1)
     numbers = np.moveaxis(entry.numbers(checked), 3, 1) / (1 << FRACTION_BITS)
-    return torch.from_numpy(np.ascontiguousarray(numbers, dtype=np.float32))
+    return torch.from_numpy(np.array(numbers, dtype=np.float32, order="C"))
 
 
 def numbers_of(description: ModelDescription, device: torch.device | None = None) -> Numbers:
