@@ -151,11 +151,12 @@ class _Run:
         for index, verifier in enumerate(VERIFIERS):
             kind = "witness" if encrypted and index == 1 else "verifier"
             roles.start(verifier, [kind, "run", *self._as(verifier), *common])
-        roles.start("coordinator", ["coordinator", "run", *self._as(COORDINATOR), *common])
         for node in more_nodes(self._options) if encrypted else ():
             roles.start(f"aggregator-{node}", ["aggregator", "run", *self._as(node, f"aggregator-{node}"), *common])
         for number in range(1, self._options.hospitals + 1):
             roles.start(f"hospital{number}", [*self._hospital(number), *common])
+        # The last one: it opens the first round at once.
+        roles.start("coordinator", ["coordinator", "run", *self._as(COORDINATOR), *common])
 
     def _hospital(self, number: int) -> list[str]:
         name = f"hospital{number}"
