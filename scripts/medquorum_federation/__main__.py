@@ -115,7 +115,7 @@ def _train(options: Options, json_file: Path | None) -> None:
             running_network(directory, kind, options.hospitals, port_base=options.port_base, keep=options.keep)
         )
         network_up = time.monotonic() - started
-        task = new_task_name(network, options)
+        task = new_task_name(network, options, zygote)
         folder = _new_folder(options.results.resolve(), f"{task}-{time.strftime('%Y%m%d-%H%M%S')}")
         references = held.enter_context(References(options, task, folder))
         report = train(options, network, task, folder, console, zygote)

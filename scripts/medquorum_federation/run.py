@@ -19,7 +19,7 @@ from .disk import check_disk, peer_growth
 from .network import Network
 from .options import Options
 from .processes.forking import Zygote
-from .processes.roles import Roles, ToolFailed, run_tool
+from .processes.roles import Roles, ToolFailed, run_client
 from .reporting.live import LiveView
 from .reporting.report import Report, Round
 from .schedule import adversary_schedule
@@ -30,12 +30,12 @@ __all__ = ["new_task_name", "train"]
 Show = Callable[[str, dict[str, Any]], None]
 
 
-def new_task_name(network: Network, options: Options) -> str:
+def new_task_name(network: Network, options: Options, zygote: Zygote | None = None) -> str:
     """Name a task after its data, model and seed: the same run on a new network trains from the same seeds."""
     data = re.sub("[^a-z0-9]+", "-", Path(options.data).stem.lower()).strip("-")[:12]
     name = f"{data}-{options.model}-s{options.seed}"
     place = ["--profile", str(network.profile(FIRST_VERIFIER)), "--state-dir", str(network.directory / "clients")]
-    lines = run_tool("medquorum.clients", "admin", "tasks", *place, "--json").splitlines()
+    lines = run_client("admin", "tasks", *place, "--json", zygote=zygote).splitlines()
     taken = {json.loads(line)["task"] for line in lines}
     names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
     return next(each for each in names if each not in taken)
@@ -46,7 +46,7 @@ def train(
 ) -> Report:
     """Run one training as ``task`` with its shards, process states and logs in ``folder``; show it as it goes.
 
-    Roles are forked from the zygote, without one each is a new process: with the same model hashes.
+    Roles and commands are forked from the zygote, without one each is a new process: with the same model hashes.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def train(
         A role's process ended before its task did, or an admin command failed.
     """
     report = Report(network.kind, options.model, options.data, json.loads(options.model_dump_json()), task=task)
-    run = _Run(options, network, task, folder, report)
+    run = _Run(options, network, task, folder, report, zygote)
     created = run.prepare()
     growth = created["growth"]
     place = (growth, network.kind, options.hospitals, options.rounds, network.directory, created["store"])
@@ -62,27 +62,30 @@ def train(
     report.ledger_round_expected = peer_growth(growth, network.kind)
     before = network.ledger_bytes("hospital1")
     with LiveView(console, options.hospitals, options.rounds, run.schedule) as view:
-        run.follow(view.take, zygote)
+        run.follow(view.take)
     report.ledger_bytes = network.ledger_bytes("hospital1")
     report.ledger_round_measured = (report.ledger_bytes - before) // options.rounds
     return report
 
 
-def deal(options: Options, folder: Path) -> dict[str, Any]:
+def deal(options: Options, folder: Path, zygote: Zygote | None = None) -> dict[str, Any]:
     """Deal the images to the hospitals and the verification set, a file each; return what ``data split`` tells."""
     split = ["--data", options.data, "--out", str(folder), "--hospitals", str(options.hospitals)]
     split += ["--seed", str(options.seed), "--json"]
     optional = {"--data-dir": options.data_dir, "--dirichlet": options.dirichlet, "--limit": options.limit}
     optional |= {"--verification": options.verification_images}
     split += [text for flag, value in optional.items() if value is not None for text in (flag, str(value))]
-    dealt: dict[str, Any] = json.loads(run_tool("medquorum.clients", "data", "split", *split))
+    dealt: dict[str, Any] = json.loads(run_client("data", "split", *split, zygote=zygote))
     return dealt
 
 
 class _Run:
     """Runs ``options`` as ``task`` and fills ``report``."""
 
-    def __init__(self, options: Options, network: Network, task: str, folder: Path, report: Report) -> None:
+    def __init__(
+        self, options: Options, network: Network, task: str, folder: Path, report: Report, zygote: Zygote | None
+    ) -> None:
+        self._zygote = zygote
         self._options = options
         self._network = network
         self._task = task
@@ -109,7 +112,7 @@ class _Run:
             What ``create-task`` tells of the task, with its ``store`` and the ``growth`` of the ledger.
         """
         options = self._options
-        dealt = deal(options, self._folder / "data")
+        dealt = deal(options, self._folder / "data", self._zygote)
         mounted = [
             self._network.organisation(verifier) / "verification" / f"{self._task}.safetensors"
             for verifier in VERIFIERS
@@ -120,7 +123,7 @@ class _Run:
         self._found_consortium()
         return self._create_task(dealt, committed)
 
-    def follow(self, show: Show, zygote: Zygote | None) -> None:
+    def follow(self, show: Show) -> None:
         """Start every role, show each of its lines, and follow the task to the end of its last round.
 
         Raises
@@ -128,7 +131,7 @@ class _Run:
         NetworkError
             A role's process ended before its task did.
         """
-        with Roles(self._folder / "logs", zygote) as roles:
+        with Roles(self._folder / "logs", self._zygote) as roles:
             self._start(roles)
             running = {"coordinator"}
             for line in roles.lines():
@@ -272,7 +275,7 @@ class _Run:
 
     def _admin(self, *arguments: str) -> dict[str, Any]:
         """Run an admin command and return the last of its JSON lines."""
-        return dict(json.loads(run_tool("medquorum.clients", "admin", *arguments, "--json").splitlines()[-1]))
+        return dict(json.loads(run_client("admin", *arguments, "--json", zygote=self._zygote).splitlines()[-1]))
 
     def _as(self, organisation: str, state: str = "") -> list[str]:
         return [

@@ -9,6 +9,7 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,7 +23,7 @@ from medquorum.network.supervision.ending import memory_kills, why_ended
 from .environment import role_environment, without_proxies
 from .forking import ForkedRole, Zygote
 
-__all__ = ["Roles", "ToolFailed", "run_tool"]
+__all__ = ["Roles", "ToolFailed", "run_client", "run_tool"]
 
 
 class ToolFailed(MedquorumError):
@@ -55,15 +56,40 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
         text=True,
         env=without_proxies(),
     )
-    if done.returncode == 0:
-        return done.stdout
     if not quiet and done.returncode > 0:
         raise ToolFailed("", done.returncode)
-    error_output = (done.stderr or "").strip()
+    _check_end(f"{module} {' '.join(arguments[:2])}", done.returncode, done.stderr or "")
+    return done.stdout
+
+
+def run_client(*arguments: str, zygote: Zygote | None = None) -> str:
+    """Run ``medquorum ARGUMENTS`` to its end, forked where there is a zygote, and return its standard output.
+
+    Raises
+    ------
+    ToolFailed, NetworkError
+        As `run_tool`.
+    """
+    if zygote is None:
+        return run_tool("medquorum.clients", *arguments)
+    with tempfile.TemporaryFile("w+") as errors:
+        with _interrupts_held_back():
+            process = zygote.fork(arguments, errors.fileno())
+        with process.stdout:
+            output = process.stdout.read()
+        code = process.wait()
+        errors.seek(0)
+        _check_end(f"medquorum {' '.join(arguments[:2])}", code, errors.read())
+    return output
+
+
+def _check_end(command: str, code: int, error_output: str) -> None:
+    if code == 0:
+        return
     errors = [line for line in error_output.splitlines() if line.startswith(ERROR)]
     if errors:
-        raise ToolFailed(errors[-1].removeprefix(ERROR), done.returncode)
-    raise NetworkError(f"'{module} {' '.join(arguments[:2])}' ended with {done.returncode}: {error_output[-2000:]}")
+        raise ToolFailed(errors[-1].removeprefix(ERROR), code)
+    raise NetworkError(f"'{command}' ended with {code}: {error_output.strip()[-2000:]}")
 
 
 @contextmanager
