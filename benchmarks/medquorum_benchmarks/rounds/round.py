@@ -85,7 +85,7 @@ def main(
     console.print(f"median from round 2 on: {median:.0%} not training, {BUDGET:.0%} allowed")
     peer = flower_python or sys.executable
     flower = round_seconds(options, peer) if model == "mlp" and has_flower(peer) else []
-    console.print(beside_flower(measured, flower) if flower else HOW_TO_INSTALL)
+    console.print(beside_flower(measured, flower) if flower else HOW_TO_INSTALL, markup=False)
     if json_file:
         about = {
             "processors": os.cpu_count(),
