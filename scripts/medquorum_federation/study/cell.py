@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +15,8 @@ from medquorum.clients.attacks.catalogue import Attack
 
 __all__ = ["Cell", "RootSet"]
 
+LONGEST_TASK = 32
+"""Characters of a task's name on the ledger."""
 RootSet = Literal["clean", "mislabelled", "shifted", "poisoned", "one-missing"]
 
 
@@ -64,6 +68,19 @@ class Cell(BaseModel):
         parts = [f"{name}{value}" for name, value in self if name not in shown and value != usual[name]]
         parts += [f"{name}{value}" for name, value in self.constants]
         return "-".join([Path(self.data).stem, dealt, attack + share, *parts]).replace("/", "of")
+
+    @property
+    def task(self) -> str:
+        """Name the task that seeds all training: the same for all rules and attacks, so that luck is no difference.
+
+        As the ledger takes it; what is too long ends in its hash.
+        """
+        whole = re.sub("[^a-z0-9-]", "", f"rules-{self.federation.setting}".lower())
+        seed = f"-s{self.seed}"
+        if len(whole + seed) <= LONGEST_TASK:
+            return whole + seed
+        digest = sha256(whole.encode()).hexdigest()[:8]
+        return f"{whole[: LONGEST_TASK - len(seed) - len(digest) - 1]}-{digest}{seed}"
 
     @property
     def federation(self) -> Cell:

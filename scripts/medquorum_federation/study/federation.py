@@ -64,8 +64,7 @@ class Federation:
         self.first = drawn_model(self.description, cell.seed)
         self._recipe = Recipe(epochs=cell.epochs, batch=cell.batch)
         self._seed = cell.seed
-        # The same task name for all rules and attacks: they differ by what they decide, not by their luck.
-        self.task = f"rules-{cell.federation.setting}-s{cell.seed}".replace(".", "")
+        self.task = cell.task
         self._kept: OrderedDict[bytes, Raw] = OrderedDict()
 
     def seed(self, number: int, name: str) -> int:
