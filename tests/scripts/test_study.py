@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The study of rules: its trainings are the simulation's, its measures are what they say, nothing is computed twice."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from rich.console import Console
 
 from medquorum.clients.attacks.catalogue import OMNISCIENT
+from medquorum.core.documents.fields import TASK_PATTERN
+from medquorum.errors import CheckFailed
 from medquorum_federation.options import Options
 from medquorum_federation.simulation import Simulation
 from medquorum_federation.study.__main__ import is_named
@@ -16,6 +19,7 @@ from medquorum_federation.study.cell import Cell
 from medquorum_federation.study.defences import DEFENCES
 from medquorum_federation.study.federation import Federation
 from medquorum_federation.study.grids import GRIDS
+from medquorum_federation.study.ledger import has_ledger, repeat
 from medquorum_federation.study.measures import attack_success, harm, model_quality, share_of
 from medquorum_federation.study.results import Results
 from medquorum_federation.study.run import run_grid
@@ -45,6 +49,40 @@ def test_a_training_ends_in_the_simulations_model(rule: str, options: dict[str, 
     assert found["model_hash"] == expected["model_hash"]
     honest = [name for name in found["refused"] if name not in found["poisoned"]]
     assert sum(found["refused"][name] for name in honest) == expected["honest_refused"]
+
+
+def test_cells_end_on_a_ledger_in_the_same_models_and_another_one_is_told(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    cells = [
+        Cell(data="digits", rounds=2, epochs=4, batch=16, hospitals=3, verification=200, rule=rule, **attacked)
+        for rule, attacked in (("direction", {"attack": "pairwise-flip", "attackers": 1}), ("prefix", {}))
+    ]
+    run_grid(cells, None, results, Console(quiet=True))
+    altered = (results.read(cells[1]) or {}) | {"model_hash": "0" * 64}
+    results.write(cells[1], altered)
+    with pytest.raises(CheckFailed) as told:
+        repeat(cells, "devnet", None, results, Console(quiet=True))
+    assert str(told.value).count("digits") == 1
+    assert f"{cells[1].name} s0" in str(told.value)
+
+
+def test_a_ledger_has_its_own_rules_and_what_a_hospital_can_do_alone() -> None:
+    assert has_ledger(SMALL)
+    assert has_ledger(Cell(rule="strict", attack="badnets", attackers=1))
+    for other in (
+        {"rule": "mean"},
+        {"attack": "alie", "attackers": 1},
+        {"root": "shifted"},
+        {"constants": (("gate", 1),)},
+    ):
+        assert not has_ledger(Cell.model_validate(other))
+
+
+@pytest.mark.parametrize("name", sorted(GRIDS))
+def test_a_cells_task_is_one_that_the_ledger_takes(name: str) -> None:
+    cells = list(GRIDS[name]([0, 10]))
+    assert all(re.fullmatch(TASK_PATTERN, cell.task) for cell in cells)
+    assert len({cell.task for cell in cells}) == len({cell.federation for cell in cells})
 
 
 @pytest.mark.parametrize("rule", sorted(DEFENCES))

@@ -13,9 +13,11 @@ from rich.console import Console
 from medquorum.errors import ConfigError
 
 from ..command import run_command
+from ..network import choose_network
 from .cell import Cell
 from .figures import draw
 from .grids import DATA, GRIDS
+from .ledger import has_ledger, repeat
 from .results import Results
 from .run import run_grid
 from .tables import report
@@ -39,6 +41,9 @@ def rules(
     tables: Annotated[
         bool, typer.Option("--tables", help="Compute nothing: tables and figure of what is done")
     ] = False,
+    ledger: Annotated[
+        str | None, typer.Option(help="Then run those that a ledger can on it: fabric or devnet; compare model hashes")
+    ] = None,
     results: Annotated[Path, typer.Option(help="Folder for results; cells found there are not run again")] = Path(
         "results"
     ),
@@ -63,6 +68,14 @@ def rules(
     (folder / f"{grid}.md").write_text(report(f"rules, grid {grid}", trainings))
     draw(trainings, folder / f"{grid}.png")
     console.print(f"Tables: {folder / grid}.md   figure: {folder / grid}.png", soft_wrap=True)
+    if ledger is not None:
+        repeat(
+            [cell for cell, _ in trainings if has_ledger(cell)],
+            choose_network(ledger, console),
+            data_dir,
+            kept,
+            console,
+        )
 
 
 def is_named(name: str, only: str) -> bool:

@@ -130,11 +130,11 @@ def test_lengths_and_steps():
     assert lengths(5, 1) == [1, 2, 3, 4, 5]
     assert lengths(2, 3) == []
     assert lengths(30, 2) == [8, 12, 16, 24, 30]
-    assert steps(128) == [256, 64, 32]
-    assert steps(256) == [128, 64, 32]
-    assert steps(192) == [256, 96, 48]
-    assert steps(1) == [2]
-    assert steps(0) == []
+    assert steps(128) == [256, 128, 64, 32]
+    assert steps(256) == [256, 128, 64, 32]
+    assert steps(100) == [200, 100, 50, 25]
+    assert steps(1) == [2, 1, 0, 0]
+    assert steps(0) == [0, 0, 0, 0]
 
 
 def quadratic(pulls, target):
@@ -144,11 +144,11 @@ def quadratic(pulls, target):
 
 def test_the_widest_prefix_with_half_of_the_best_gain_is_taken_at_its_best_step():
     levels = {name: Levels(40, 20) for name in "ABCD"}
-    loss = quadratic({"A": 1, "B": 1, "C": 1, "D": -1}, Fraction(1, 2))
-    # All four reach 1/2 with the step 2 exactly, D pulling back.
+    loss = quadratic({"A": 1, "B": 1, "C": 1, "D": -1}, Fraction(5, 8))
+    # All four come to 1/2 with the step 2, D pulling back; without D that step goes too far.
     assert choose(RULE, levels, 128, 1, loss) == dict.fromkeys("ABCD", 64)
     half = parse_rule({"name": "direction", "width": 1000})
-    loss = quadratic({"A": 1, "B": 1, "C": 1, "D": -3}, Fraction(1, 2))
+    loss = quadratic({"A": 1, "B": 1, "C": 1, "D": -3}, Fraction(5, 8))
     assert choose(half, levels, 128, 1, loss) == {"A": 42, "B": 43, "C": 43, "D": 0}
 
 

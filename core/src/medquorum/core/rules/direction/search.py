@@ -18,11 +18,11 @@ Weights: TypeAlias = tuple[tuple[str, int], ...]
 Loss: TypeAlias = Callable[[Weights], int]
 """Gives the margin loss of the model with these weights."""
 
-_LENGTHS, _STEPS = 5, 3
-_HALVINGS = (-1, 1, 2, 3)
-"""Steps beside the task's own: twice as long, a half, a fourth, an eighth."""
+_LENGTHS = 5
+_HALVINGS = 3
+"""Of the longest step: each is tried."""
 _SHORT = 2
-"""Halvings of the step that is tried where the task's own gains nothing."""
+"""Halvings of the step that is tried where the longest one gains nothing."""
 
 
 def aligned(rule: Direction, cosines: Mapping[str, int]) -> set[str]:
@@ -53,9 +53,9 @@ def lengths(count: int, minimum: int) -> list[int]:
 
 
 def steps(full: int) -> list[int]:
-    """Return the sums of weights to try beside the full one: of its 2, 1/2, 1/4, 1/8 the largest three, at most 2^8."""
-    sizes = {min(full << 1 >> (halving + 1), 1 << WEIGHT_BITS) for halving in _HALVINGS}
-    return sorted(sizes - {0, full}, reverse=True)[:_STEPS]
+    """Return the sums of weights to try: twice the task's own, 2^8 at most, then its half, fourth and eighth."""
+    longest = min(2 * full, 1 << WEIGHT_BITS)
+    return [longest >> halving for halving in range(_HALVINGS + 1)]
 
 
 def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: int, loss: Loss) -> dict[str, int]:
@@ -75,7 +75,7 @@ def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: in
     nothing = dict.fromkeys(levels, 0)
     order = ordered(levels)
     tried = lengths(len(order), minimum)
-    if not tried:
+    if not tried or not full:
         return nothing
     worth, base = shares(levels, middle_norm(levels)), loss(())
 
@@ -83,18 +83,17 @@ def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: in
         weights = tuple(apportion(step, {name: worth[name] for name in sorted(names)}).items())
         return base - loss(weights), weights
 
-    gains = {length: candidate(order[:length], full) for length in tried}
+    longest, *shorter = steps(full)
+    gains = {length: candidate(order[:length], longest) for length in tried}
     most = max(gain for gain, _ in gains.values())
     if most > 0:
         length = max(length for length, (gain, _) in gains.items() if 1000 * gain >= rule.width * most)
-        further = [candidate(order[:length], step) for step in steps(full)]
+        further = [(order[:length], step) for step in shorter]
     else:
         # The first of the order is in every prefix: were it hidden poison, it alone could end every round.
         length = max(tried, key=lambda each: (gains[each][0], each))
-        rest = order[1:][:length]
-        short = full >> _SHORT
-        further = [candidate(order[:length], short)]
-        if len(rest) >= max(1, minimum):
-            further += [candidate(rest, full), candidate(rest, short)]
-    gain, chosen = max([gains[length], *further], key=lambda pair: pair[0])
+        rest, short = order[1:][:length], longest >> _SHORT
+        further = [(order[:length], short), (rest, longest), (rest, short)]
+    enough = [candidate(names, step) for names, step in further if step and len(names) >= max(1, minimum)]
+    gain, chosen = max([gains[length], *enough], key=lambda pair: pair[0])
     return nothing | dict(chosen) if gain > 0 else nothing
