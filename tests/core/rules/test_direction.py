@@ -154,12 +154,12 @@ def test_the_widest_prefix_with_half_of_the_best_gain_is_taken_at_its_best_step(
 
 def test_a_first_one_that_spoils_every_prefix_is_dropped_once():
     levels = {"A": Levels(40, 25), "B": Levels(40, 20), "C": Levels(40, 20)}
-    assert choose(RULE, levels, 128, 2, quadratic({"A": -9, "B": 1, "C": 1}, 1)) == {"A": 0, "B": 64, "C": 64}
+    assert choose(RULE, levels, 128, 2, quadratic({"A": -9, "B": 1, "C": 1}, 1)) == {"A": 0, "B": 128, "C": 128}
     levels["B"] = Levels(40, 24)
     assert choose(RULE, levels, 128, 2, quadratic({"A": -9, "B": -9, "C": 1}, 1)) == {"A": 0, "B": 0, "C": 0}
     levels = {"A": Levels(40, 25), "B": Levels(40, 20)}
     spoilt = quadratic({"A": -9, "B": 1}, 1)
-    assert choose(RULE, levels, 128, 1, spoilt) == {"A": 0, "B": 128}
+    assert choose(RULE, levels, 128, 1, spoilt) == {"A": 0, "B": 256}
     assert choose(RULE, levels, 128, 2, spoilt) == {"A": 0, "B": 0}  # the rest is shorter than the task allows
 
 
