@@ -18,13 +18,16 @@ from medquorum.clients.admin.dataset import describe as describe_dataset
 from medquorum.clients.importer.document import ModelCost, ModelDocument
 
 if TYPE_CHECKING:
-    from medquorum.clients.importer.describe import Classes, Pixels, describe
+    from medquorum.clients.importer.describe import Classes, Labels, Logit, Numbers, Pixels, describe
 
 __all__ = [
     "AdminConnection",
     "Classes",
+    "Labels",
+    "Logit",
     "ModelCost",
     "ModelDocument",
+    "Numbers",
     "Pixels",
     "connect",
     "describe",
@@ -34,7 +37,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("Classes", "Pixels", "describe"):
+    if name not in ("Classes", "Labels", "Logit", "Numbers", "Pixels", "describe"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from medquorum.clients.importer import describe as needs_torch
 

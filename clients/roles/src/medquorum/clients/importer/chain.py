@@ -9,10 +9,10 @@ from medquorum.clients.importer.graph import Graph, Operation
 from medquorum.clients.importer.layers import Layer, Unsupported, layers_of
 from medquorum.errors import ModelError
 
-__all__ = ["layers_of_graph"]
+__all__ = ["layers_of_graph", "logits_of", "needed_for", "probabilities_of", "refuse"]
 
-_ENDS = {"softmax", "log_softmax"}
-"""What may stand after the logits: it does not change which is the largest."""
+_ENDS = {"softmax", "log_softmax", "sigmoid", "dropout"}
+"""What may stand after the logits: it does not change which is the largest, or above one half."""
 _RESIDUAL = (
     "A residual adds a body that ends in a convolution (and batch normalisation) to its input, or to a conv of it"
 )
@@ -26,25 +26,51 @@ def layers_of_graph(graph: Graph) -> list[Layer]:
     ModelError
         Operations without a layer in the format: every one with its layer, source line, cause and remedy.
     """
-    result = graph.result
-    while result.kind in _ENDS or (result.kind == "dropout" and result.before):
-        result = result.before[0]
+    result = logits_of(graph)
     reader = _Reader(graph)
-    needed = _needed(result)
+    needed = needed_for(result)
     for operation in graph.operations:
         if id(operation) in needed:
             reader.look_at(operation)
     layers = reader.chain(result, graph.input) if not reader.problems else []
-    if reader.problems:
-        told = list(dict.fromkeys(reader.problems.values()))
-        raise ModelError(
-            "the module cannot be described:\n" + "\n".join(f"  {problem}" for problem in told),
-            "See docs/reference/python.md for the layers there are",
-        )
+    refuse(list(reader.problems.values()))
     return layers
 
 
-def _needed(result: Operation) -> set[int]:
+def refuse(problems: list[str]) -> None:
+    """Tell all problems at once with ``ModelError``, if there are any."""
+    if problems:
+        raise ModelError(
+            "the module cannot be described:\n" + "\n".join(f"  {problem}" for problem in dict.fromkeys(problems)),
+            "See docs/reference/python.md for the layers there are",
+        )
+
+
+def logits_of(graph: Graph) -> Operation:
+    """Return the operation that gives a module's logits, before what changes none of its answers."""
+    return _last_operations(graph)[-1]
+
+
+def probabilities_of(graph: Graph) -> str:
+    """Return ``softmax`` or ``sigmoid`` where that makes the module's results of its logits, else nothing."""
+    kinds = [operation.kind for operation in _last_operations(graph)[:-1]]
+    return next((kind for kind in kinds if kind in ("softmax", "sigmoid")), "")
+
+
+def _last_operations(graph: Graph) -> list[Operation]:
+    """Return a module's last operations, from its result back to its logits."""
+    path = [graph.result]
+    while path[-1].before and (path[-1].kind in _ENDS or _drops_axis(path[-1])):
+        path.append(path[-1].before[0])
+    return path
+
+
+def _drops_axis(result: Operation) -> bool:
+    """Return whether an operation only turns (n, 1) into (n,)."""
+    return len(result.shape) == 1 and result.before[0].shape == (*result.shape, 1)
+
+
+def needed_for(result: Operation) -> set[int]:
     """Return the ids of the operations a result depends on, its own included."""
     needed: set[int] = set()
     ahead = [result]

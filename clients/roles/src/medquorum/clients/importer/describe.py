@@ -5,82 +5,51 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from medquorum.clients.importer.chain import layers_of_graph
+from medquorum.clients.importer.chain import layers_of_graph, probabilities_of
 from medquorum.clients.importer.document import ModelDocument
-from medquorum.clients.importer.graph import trace
+from medquorum.clients.importer.graph import Graph, trace
+from medquorum.clients.importer.interfaces import Classes, Labels, Logit, Numbers, Output, Pixels
+from medquorum.clients.importer.nodes import nodes_of_graph
 from medquorum.clients.training.agreement import Images, check_agreement
 from medquorum.clients.training.state import check_apart, pack_module
 from medquorum.core import model as modelformat
-from medquorum.core.model import catalogue
 from medquorum.errors import ModelError
 
-__all__ = ["Classes", "Pixels", "describe"]
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """What the module takes: pixels 0 to 255 as (pixel / 255 - mean) / deviation, the same for all channels.
-
-    Attributes
-    ----------
-    mean, deviation
-        One number, or one for each channel if they are equal.
-    """
-
-    mean: float | Sequence[float] = 0.0
-    deviation: float | Sequence[float] = 1.0
-
-    def table(self) -> list[int]:
-        """Return the fixed-point value of each pixel.
-
-        Raises
-        ------
-        ModelError
-            The channels have unequal numbers, or a value is too large.
-        """
-        mean, deviation = _only(self.mean, "mean"), _only(self.deviation, "deviation")
-        if not deviation > 0:
-            raise ModelError(f"a deviation of {deviation} cannot be divided by", "Give the deviation of the pixels")
-        return catalogue.pixel_table(mean, deviation)
-
-
-@dataclass(frozen=True)
-class Classes:
-    """What the module gives: one logit for each of so many classes."""
-
-    count: int
+__all__ = ["Classes", "Labels", "Logit", "Numbers", "Pixels", "describe"]
 
 
 def describe(
     module: nn.Module,
     example: torch.Tensor,
-    inputs: Pixels | None = None,
-    output: Classes | None = None,
+    inputs: Pixels | Numbers | None = None,
+    output: Output | None = None,
     *,
     images: Images | None = None,
     name: str | None = None,
 ) -> ModelDocument:
     """Describe a module in the model format; the module stays as it is.
 
-    Its integer logits are compared with its own float64 ones, on random images and on ``images``.
+    Images of 8 bits, classes and a chain of layers make a document of version 1, which plain and encrypted tasks take.
+    Everything else makes one of version 2. The integer logits are compared with the module's own float64 ones, on
+    random inputs and on ``images``.
 
     Parameters
     ----------
     example
-        One input as the module takes it, (1, channels, height, width).
+        One input as the module takes it: (1, channels, height, width), (1, channels, time) or (1, features).
     inputs
-        How pixels become numbers; 0 to 1 by default.
+        How pixels or other numbers become the module's; by default pixels 0 to 1, or numbers as they are.
     output
-        How many classes there are; as the last layer says by default.
+        What the logits say; by default one class each.
     images
-        Real images, uint8 (n, height, width) or (n, height, width, channels).
+        Real images, uint8 (n, height, width) or (n, height, width, channels); or inputs of int16 or int32 of this form.
     name
         Of the model; by default the module's class.
 
@@ -92,47 +61,68 @@ def describe(
     RangeError
         A parameter lies outside its bound.
     """
-    if example.ndim != 4:
+    if not 2 <= example.ndim <= 4:
         raise ModelError(
             f"the module takes values of shape {tuple(example.shape[1:])}",
-            "Format version 1 knows images only: give an example of shape (1, channels, height, width)",
+            "Give an example of shape (1, channels, height, width), (1, channels, time) or (1, features)",
         )
     check_apart(module.state_dict())
     graph = trace(module, example)
-    layers = layers_of_graph(graph)
-    classes = layers[-1]["out"] if layers and layers[-1]["op"] == "dense" else 0
-    if output is not None and output.count != classes:
-        raise ModelError(f"the module gives {classes} logits, not {output.count}", "Give its number of classes")
-    document = ModelDocument(
-        name=name or type(module).__name__,
-        input=[int(size) for size in example.shape[1:]],
-        classes=classes,
-        pixels=(inputs or Pixels()).table(),
-        layers=layers,
-    )
+    taken = inputs or (Pixels() if example.ndim == 4 else Numbers())
+    document = ModelDocument(_document(graph, name or type(module).__name__, _shape(example), taken, output))
     for shown in (None,) if images is None else (None, images):
-        _compare(module, document, shown, probabilities=graph.result.kind == "softmax")
+        _compare(module, document, shown, example.shape[1:], probabilities=probabilities_of(graph))
     return document
 
 
-def _compare(module: nn.Module, document: ModelDocument, images: Images | None, *, probabilities: bool) -> None:
-    """Hold the module's own logits, float64, against the integers; of probabilities take the logarithms."""
+def _document(
+    graph: Graph, name: str, shape: list[int], inputs: Pixels | Numbers, output: Output | None
+) -> dict[str, Any]:
+    """Return a document of version 1 where that says all, else of version 2."""
+    if isinstance(inputs, Pixels) and isinstance(output, Classes | None):
+        try:
+            layers = layers_of_graph(graph)
+        except ModelError:
+            layers = []
+        if layers and layers[-1]["op"] == "dense":
+            count = _checked(output, layers[-1]["out"])
+            return {"name": name, "input": shape, "classes": count, "pixels": inputs.table(), "layers": layers}
+    nodes = nodes_of_graph(graph)
+    if isinstance(inputs, Pixels):
+        source: dict[str, Any] = {"kind": "table", "shape": shape, "pixels": inputs.table()}
+    else:
+        source = inputs.source(shape)
+    logits = graph.result.shape[-1] if len(graph.result.shape) == 2 else 1
+    said = Classes(_checked(output, logits)) if isinstance(output, Classes | None) else output
+    return {"format": 2, "name": name, "input": source, "output": said.output(), "layers": nodes}
+
+
+def _checked(output: Classes | None, logits: int) -> int:
+    if output is not None and output.count != logits:
+        raise ModelError(f"the module gives {logits} logits, not {output.count}", "Give its number of classes")
+    if logits < 2:
+        raise ModelError("the module gives one logit", "Say what it means: output=Logit()")
+    return logits
+
+
+def _shape(example: torch.Tensor) -> list[int]:
+    """Return channels, height, width; features are channels, a signal has height 1."""
+    sizes = [int(size) for size in example.shape[1:]]
+    return [sizes[0], 1, sizes[1]] if len(sizes) == 2 else [*sizes, 1, 1][:3]
+
+
+def _compare(
+    module: nn.Module, document: ModelDocument, images: Images | None, shape: Sequence[int], *, probabilities: str
+) -> None:
+    """Hold the module's own logits, float64, against the integers; of probabilities take the logits back."""
     copied = copy.deepcopy(module).cpu().double().eval()
 
     def logits(numbers: torch.Tensor) -> npt.NDArray[np.floating]:
         with torch.no_grad():
-            result: torch.Tensor = copied(numbers)
-            return np.asarray((result.log() if probabilities else result).numpy())
+            result: torch.Tensor = copied(numbers.reshape(-1, *shape))
+            if probabilities:
+                result = result.log() if probabilities == "softmax" else result.logit()
+            return np.asarray(result.reshape(len(numbers), -1).numpy())
 
     description = modelformat.parse(dict(document))
     check_agreement(description, pack_module(copied, description, None), logits, images)
-
-
-def _only(value: float | Sequence[float], what: str) -> float:
-    values = {float(item) for item in (value if isinstance(value, Sequence) else (value,))}
-    if len(values) != 1:
-        raise ModelError(
-            f"the channels have {len(values)} values of the {what}",
-            "Format version 1 has one table for all channels: use one mean and one deviation, and fine-tune",
-        )
-    return values.pop()

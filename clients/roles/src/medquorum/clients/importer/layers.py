@@ -9,19 +9,15 @@ from typing import Any, TypeAlias
 
 from medquorum.clients.importer.graph import Operation, TensorName
 
-__all__ = ["Layer", "Unsupported", "layers_of"]
+__all__ = ["REMEDIES", "UNCHANGED", "Layer", "Unsupported", "layers_of", "no_remedy"]
 
 Layer: TypeAlias = dict[str, Any]
 
 _POOLS = "Use square windows without dilation, ceil_mode or a divisor of their own"
 _NORMS = "Use nn.BatchNorm2d right after a convolution"
-_LATER = "Format version 2 is to have it; until then replace it, and fine-tune"
-_REMEDIES = {
-    "cat": "Format version 2 is to have it; until then use additive shortcuts, as in a residual network",
-    "hardtanh": "Replace ReLU6 by ReLU, and fine-tune",
-    "relu6": "Replace it by ReLU, and fine-tune",
-    "leaky_relu": _LATER,
-    "prelu": _LATER,
+_LATER = "Format version 2 has it, for plain verification"
+REMEDIES = {
+    "prelu": "Replace it by LeakyReLU, and fine-tune",
     "sigmoid": "Leave it out at the end: the largest logit is the largest probability. Inside, use ReLU and fine-tune",
     "silu": "Replace it by ReLU, and fine-tune",
     "gelu": "Replace it by ReLU, and fine-tune",
@@ -31,12 +27,16 @@ _REMEDIES = {
     "group_norm": _NORMS,
     "layer_norm": _NORMS,
     "instance_norm": _NORMS,
-    "conv1d": _LATER,
     "conv3d": "Use slices as images: volumes have no exact form",
     "conv_transpose2d": "The format tells classes, it gives no picture",
     "scaled_dot_product_attention": "Run the encoder at the hospital, and let the head on its features be the model",
 }
 _NO_REMEDY = "Write the model with convolutions, dense layers, batch normalisation, ReLU and pooling"
+
+
+def no_remedy() -> str:
+    """Return what is told of an operation that nothing particular is known of."""
+    return _NO_REMEDY
 
 
 class Unsupported(Exception):
@@ -56,10 +56,10 @@ def layers_of(operation: Operation) -> list[Layer]:
     Unsupported
         The format has no such layer.
     """
-    if operation.kind in _UNCHANGED:
+    if operation.kind in UNCHANGED:
         return []
     if operation.kind not in _LAYERS or len(operation.before) != 1:
-        remedy = _REMEDIES.get(operation.kind, _NO_REMEDY)
+        remedy = REMEDIES.get(operation.kind, _NO_REMEDY)
         raise Unsupported("has no exact integer form in the model format", remedy)
     return _LAYERS[operation.kind](operation)
 
@@ -173,7 +173,7 @@ def _layer_name(tensor: Any) -> str:
     return tensor.name.rpartition(".")[0]
 
 
-_UNCHANGED = {"dropout", "feature_dropout", "alpha_dropout", "alias", "clone", "detach", "contiguous", "to", "_to_copy"}
+UNCHANGED = {"dropout", "feature_dropout", "alpha_dropout", "alias", "clone", "detach", "contiguous", "to", "_to_copy"}
 _LAYERS: dict[str, Callable[[Operation], list[Layer]]] = {
     "conv2d": _conv,
     "linear": _dense,

@@ -54,7 +54,7 @@ def load_into(module: nn.Module, description: ModelDescription, packed: bytes) -
         for spec in modelformat.layout(description):
             target = state.get(torch_name(spec))
             if target is not None:
-                target.copy_(_floats(spec, tensors[spec.name], eps))
+                target.copy_(_floats(spec, tensors[spec.name], eps).reshape(target.shape))
 
 
 def pack_module(module: nn.Module, description: ModelDescription, base: bytes | None) -> bytes:
@@ -80,7 +80,9 @@ def pack_state(
     for spec in modelformat.layout(description):
         given = state.get(torch_name(spec))
         old = before[spec.name].astype(np.int64)
-        encoded[spec.name] = old if given is None else _encoded(spec, given.detach().cpu(), old, eps or {})
+        if given is not None:
+            old = _encoded(spec, given.detach().cpu().reshape(spec.shape), old, eps or {})
+        encoded[spec.name] = old
     modelformat.check_range(description, encoded)
     return modelformat.pack(description, encoded)
 
@@ -133,12 +135,17 @@ def _check(
         told = [f"{word}: {_listed(names)}" for word, names in (("missing", missing), ("unknown", unknown)) if names]
         raise ModelError(f"the module's tensors are not the model's; {'; '.join(told)}", _REMEDY)
     for name, spec in specs.items():
-        if name in state and tuple(state[name].shape) != spec.shape:
+        if name in state and not _fits(tuple(state[name].shape), spec.shape):
             raise ModelError(
                 f"tensor {name} has shape {tuple(state[name].shape)} instead of {spec.shape}",
                 "A module must keep its shape: the task's model was described once for all rounds",
             )
     check_apart({name: state[name] for name in specs if name in state})
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Return whether a tensor has a shape; a convolution of one dimension has height 1 in the format."""
+    return shape == wanted or (len(shape) == 3 and (*shape[:2], 1, shape[2]) == wanted)
 
 
 def _is_idle(spec: TensorSpec, tensors: Mapping[str, npt.NDArray[np.integer]]) -> bool:
