@@ -48,7 +48,7 @@ def ending(*body: nn.Module, channels: int) -> nn.Module:
     bias=st.booleans(),
     data=st.data(),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_every_convolution_agrees_with_torch(
     kernel: tuple[int, int],
     stride: tuple[int, int],

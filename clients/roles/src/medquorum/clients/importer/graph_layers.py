@@ -74,7 +74,7 @@ def _batchnorm(operation: Operation) -> list[Fields]:
 def _pool(operation: Operation) -> list[Fields]:
     given, axes = operation.given, len(operation.shape) - 2
     sides = _pair(given["kernel_size"], axes, 1)
-    layer = {"op": "maxpool" if operation.kind.startswith("max") else "avgpool", "kernel": sides}
+    layer: Fields = {"op": "maxpool" if operation.kind.startswith("max") else "avgpool", "kernel": sides}
     layer |= {"stride": _pair(given["stride"] or given["kernel_size"], axes, 1)}
     layer |= {"padding": _pair(given["padding"], axes, 0)}
     _, *places = _three(operation.before[0].shape)
