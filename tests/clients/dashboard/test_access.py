@@ -55,6 +55,14 @@ def test_another_site_cannot_start_a_check(dashboard: Dashboard, browser: TestCl
     assert dashboard.checks.asked == []
 
 
+@pytest.mark.parametrize(
+    ("site", "status"), [("same-origin", 303), ("same-site", 403), ("cross-site", 403), ("none", 403)]
+)
+def test_a_form_without_a_referrer_is_known_by_its_site(browser: TestClient, site: str, status: int) -> None:
+    headers = {"origin": "null", "sec-fetch-site": site}
+    assert browser.post("/verify?task=demo&round=1", headers=headers).status_code == status
+
+
 def test_every_answer_forbids_what_is_from_elsewhere(dashboard: Dashboard, stranger: TestClient) -> None:
     before = [stranger.get("/"), stranger.get("/", headers={"host": "evil.example"})]
     opened = stranger.get(f"/?token={dashboard.keys.token}")

@@ -17,7 +17,7 @@ from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
 from medquorum.core.documents.verdict import Verdict
 
-__all__ = ["VERIFIERS", "digest", "fill", "play_round", "task_of"]
+__all__ = ["VERIFIERS", "add", "digest", "fill", "play_round", "task_of"]
 
 VERIFIERS = ["VerifierAMSP", "VerifierBMSP"]
 SET = 200
@@ -104,29 +104,29 @@ def play_round(task: Task, number: int, refused: str) -> Iterator[list[Document]
 
 
 def fill(index: IndexFile, task: Task, rounds: int) -> None:
-    """Put a task and its first rounds into an index, a transaction a block."""
-    transactions: list[list[Document]] = [[task]]
+    """Put a task and its first rounds into an index: the task's block, then one for each round."""
+    add(index, [task])
     for number in range(1, rounds + 1):
-        transactions += play_round(task, number, task.hospitals[number % len(task.hospitals)])
-    start = index.position().height
-    for number, documents in enumerate(transactions, start):
-        add(index, number, documents)
+        add(index, *play_round(task, number, task.hospitals[number % len(task.hospitals)]))
 
 
-def add(index: IndexFile, number: int, documents: list[Document]) -> None:
-    """Put one transaction's documents into an index, as its next block."""
-    written = tuple(Written(document.key, document.kind, document) for document in documents)
-    identifier = digest("transaction", number)
-    transaction = IndexedTransaction(
-        0,
-        identifier,
-        "VALID",
-        "Transaction",
-        "CoordinatorMSP",
-        1_800_000_000 + number,
-        tuple(VERIFIERS),
-        "1.0",
-        written,
+def add(index: IndexFile, *transactions: list[Document]) -> int:
+    """Put transactions that wrote these documents into an index as its next block; return its number."""
+    number = index.position().height
+    indexed = tuple(
+        IndexedTransaction(
+            position,
+            digest("transaction", number, position),
+            "VALID",
+            "Transaction",
+            "CoordinatorMSP",
+            1_800_000_000 + number,
+            tuple(VERIFIERS),
+            "1.0",
+            tuple(Written(document.key, document.kind, document) for document in documents),
+        )
+        for position, documents in enumerate(transactions)
     )
     certificate = Certificate("CoordinatorMSP", "User1", "client", 1_900_000_000)
-    index.add(IndexedBlock(number, (transaction,), (certificate,)), bytes.fromhex(digest("block", number)))
+    index.add(IndexedBlock(number, indexed, (certificate,)), bytes.fromhex(digest("block", number)))
+    return number

@@ -105,22 +105,14 @@ class LedgerRounds:
 
         Returns the new model's hash.
         """
-        base = self.submit(COORDINATOR, "OpenRound", number)["base"]
-        update, values = self._noisy(number, base, frozen)
-        for index, value in enumerate(values):
-            self.submit(HOSPITAL, "PutUpdateChunk", number, index, chunk=value)
-        hospital = self.running.consortium.organisation(HOSPITAL).msp_id
-        self.submit(HOSPITAL, "SubmitUpdate", number, update)
-        self.submit(COORDINATOR, "CloseSubmissions", number, "")
-        for one in self.verifiers:
-            self._prepared(one.name, "PrepareVerdict", number, hospital)
-        self.submit(VERIFIER, "VerifyUpdate", number, hospital)
+        self.hand_in(number, *self._noisy(number, self.open(number), frozen))
+        self.judge(number)
         self.submit(COORDINATOR, "CloseVerdicts", number, "")
         for one in self.verifiers:
             found = self._prepared(one.name, "PrepareAggregate", number)
             result = {field: found[field] for field in ("model", "worse", "counts")}
             self.submit(one.name, "AttestAggregate", number, result)
-        for index in range(len(values)):
+        for index in range(len(self.task.chunk_sizes)):
             self.submit(VERIFIER, "StoreModelChunk", number, index)
         return str(self.submit(COORDINATOR, "CloseRound", number, "")["model"])
 
@@ -141,9 +133,31 @@ class LedgerRounds:
         noise[:frozen] = 0
         self.await_stored(HOSPITAL, base)
         packed = np.frombuffer(fetch_model(self.ledger(HOSPITAL), self.task, base), "<i4") + noise
-        values = [private_value(os.urandom(32), one) for one in modelformat.split(packed.astype("<i4").tobytes())]
+        return self.update(base, packed.astype("<i4").tobytes())
+
+    def open(self, number: int) -> str:
+        """Open a round; return the hash of its base."""
+        return str(self.submit(COORDINATOR, "OpenRound", number)["base"])
+
+    def update(self, base: str, packed: bytes) -> tuple[dict[str, Any], list[bytes]]:
+        """Return the bytes of a model as an update, and the private values of its chunks."""
+        values = [private_value(os.urandom(32), one) for one in modelformat.split(packed)]
         hashes = [hashlib.sha256(value).hexdigest() for value in values]
         return {"base": base, "layout": self.task.layout, "chunks": hashes}, values
+
+    def hand_in(self, number: int, update: dict[str, Any], values: list[bytes]) -> None:
+        """Submit an update as the hospital, chunk by chunk."""
+        for index, value in enumerate(values):
+            self.submit(HOSPITAL, "PutUpdateChunk", number, index, chunk=value)
+        self.submit(HOSPITAL, "SubmitUpdate", number, update)
+
+    def judge(self, number: int) -> None:
+        """Close the submissions and have the verifiers judge the hospital's update."""
+        hospital = self.running.consortium.organisation(HOSPITAL).msp_id
+        self.submit(COORDINATOR, "CloseSubmissions", number, "")
+        for one in self.verifiers:
+            self._prepared(one.name, "PrepareVerdict", number, hospital)
+        self.submit(VERIFIER, "VerifyUpdate", number, hospital)
 
     def await_stored(self, name: str, model: str) -> None:
         """Wait until an organisation's own peer has a model, its private bytes too."""

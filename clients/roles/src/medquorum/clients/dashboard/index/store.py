@@ -70,6 +70,13 @@ class IndexFile:
             with self._connected("rw") as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;")
+        # One connection for all blocks: the last one that closes makes the disk wait for every block.
+        self._writer = self._connection("rw")
+        self._writer.execute("PRAGMA synchronous = NORMAL")
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._writer.close()
 
     @contextmanager
     def reader(self) -> Iterator[sqlite3.Connection]:
@@ -86,8 +93,9 @@ class IndexFile:
 
     def add(self, block: IndexedBlock, block_hash: bytes) -> None:
         """Add the next block, all of it or nothing."""
-        with self._connected("rw") as connection, connection:
-            connection.execute("PRAGMA synchronous = NORMAL")
+        connection = self._writer
+        connection.execute("BEGIN IMMEDIATE")
+        with connection:  # commits, or takes all of it back
             seconds = max((transaction.seconds for transaction in block.transactions), default=0)
             connection.execute("INSERT INTO blocks VALUES (?, ?, ?)", (block.number, block_hash.hex(), seconds))
             for transaction in block.transactions:
@@ -96,11 +104,15 @@ class IndexFile:
             _add_configuration(connection, block)
             connection.execute("REPLACE INTO position VALUES (0, ?, ?)", (block.number + 1, block_hash))
 
+    def _connection(self, mode: str) -> sqlite3.Connection:
+        address = f"{self._path.as_uri()}?mode={mode}"
+        connection = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        return connection
+
     @contextmanager
     def _connected(self, mode: str) -> Iterator[sqlite3.Connection]:
-        address = f"{self._path.as_uri()}?mode={mode}"
-        with closing(sqlite3.connect(address, uri=True, timeout=30, isolation_level=None)) as connection:
-            connection.row_factory = sqlite3.Row
+        with closing(self._connection(mode)) as connection:
             yield connection
 
     def _is_of_another_format(self) -> bool:

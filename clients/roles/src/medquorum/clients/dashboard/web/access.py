@@ -98,8 +98,7 @@ class Access:
         host = headers.get("host", "")
         if host not in self._hosts:
             return PlainTextResponse("This is not the name of this page. Open the link that was printed.\n", 421)
-        origin = headers.get("origin", "")
-        if scope["method"] not in ("GET", "HEAD") and origin != f"{self._scheme}://{host}":
+        if scope["method"] not in ("GET", "HEAD") and not self._is_own(headers, host):
             return PlainTextResponse("Another site has sent this request.\n", 403)
         tokens = parse_qs(scope["query_string"].decode("ascii", "replace")).get("token")
         if tokens is not None:
@@ -109,6 +108,13 @@ class Access:
                 "This page opens with the link that `medquorum dashboard` printed last: each link opens it once.\n", 401
             )
         return None
+
+    def _is_own(self, headers: Headers, host: str) -> bool:
+        """Return whether one of the own pages sent a request: without a referrer browsers name no origin in forms."""
+        origin = headers.get("origin", "")
+        if origin == f"{self._scheme}://{host}":
+            return True
+        return origin == "null" and headers.get("sec-fetch-site") == "same-origin"
 
     def _opened(self, token: str, path: str) -> Response:
         if not self._keys.redeem(token):

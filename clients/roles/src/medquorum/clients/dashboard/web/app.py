@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
@@ -22,7 +22,7 @@ from medquorum.clients.dashboard.verification import Check
 from medquorum.clients.dashboard.views.overview import overview
 from medquorum.clients.dashboard.views.round import round_page
 from medquorum.clients.dashboard.web.live import Live
-from medquorum.clients.dashboard.web.pages import Pages
+from medquorum.clients.dashboard.web.pages import Frame, Pages
 from medquorum.core.documents.fields import MAX_ROUND
 from medquorum.errors import CheckFailed
 
@@ -87,30 +87,31 @@ class _Handlers:
 
     def overview(self, request: Request) -> Response:
         """Show a task, by default the latest one."""
-        with self._sources.index.reader() as connection:
-            queries = Queries(connection)
+        with self._reading() as (queries, frame):
             tasks = queries.tasks()
             chosen = request.query_params.get("task") or (tasks[0] if tasks else "")
             shown = overview(queries, chosen) if chosen else None
-            if shown is None and "task" in request.query_params:
-                return self._missing("task", chosen)
-            return self._page("overview.html", task=chosen, tasks=tasks, shown=shown)
+        if shown is None and "task" in request.query_params:
+            return self._missing(frame, "task", chosen)
+        return self._pages.answer("overview.html", frame, task=chosen, tasks=tasks, shown=shown)
 
     def round(self, request: Request) -> Response:
         """Show one round."""
         task, number = _named(request)
-        with self._sources.index.reader() as connection:
-            shown = round_page(Queries(connection), task, number)
+        with self._reading() as (queries, frame):
+            check = self._sources.verification.last(task, number)
+            shown = round_page(queries, task, number)
         if shown is None:
-            return self._missing("round", f"{number} of {task}")
-        return self._page("round.html", task=task, shown=shown, check=self._sources.verification.last(task, number))
+            return self._missing(frame, "round", f"{number} of {task}")
+        return self._pages.answer("round.html", frame, task=task, shown=shown, check=check)
 
     def evidence(self, request: Request) -> Response:
         """Show what a round's last check has found."""
         task, number = _named(request)
-        check = self._sources.verification.last(task, number)
         busy = "busy" in request.query_params
-        return self._page("evidence.html", task=task, number=number, check=check, busy=busy)
+        frame = self._frame()
+        check = self._sources.verification.last(task, number)
+        return self._pages.answer("evidence.html", frame, task=task, number=number, check=check, busy=busy)
 
     def verify(self, request: Request) -> Response:
         """Start a round's check and show how it goes."""
@@ -129,16 +130,24 @@ class _Handlers:
 
     async def unreadable(self, request: Request, error: Exception) -> Response:
         """Say which document is of another release."""
-        return self._page("message.html", 500, title="A document cannot be read", text=str(error))
+        values = {"title": "A document cannot be read", "text": str(error)}
+        return self._pages.answer("message.html", self._frame(), 500, **values)
 
-    def _missing(self, what: str, name: str) -> Response:
-        return self._page("message.html", 404, title=f"No such {what}", text=f"The index has no {what} {name}.")
+    def _missing(self, frame: Frame, what: str, name: str) -> Response:
+        values = {"title": f"No such {what}", "text": f"The index has no {what} {name}."}
+        return self._pages.answer("message.html", frame, 404, **values)
 
-    def _page(self, template: str, status: int = 200, **values: Any) -> Response:
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[Queries, Frame]]:
+        """Read one state of the index; its frame is no newer, so that no change after it is missed."""
+        frame = self._frame()
+        with self._sources.index.reader() as connection:
+            yield Queries(connection), frame
+
+    def _frame(self) -> Frame:
         sources = self._sources
-        position = sources.index.position()
-        common = {"height": position.height, "trouble": sources.trouble(), "version": sources.live.version}
-        return self._pages.answer(template, status, common | values)
+        version = sources.live.version
+        return Frame(version, sources.index.position().height, sources.trouble())
 
 
 def _named(request: Request) -> tuple[str, int]:

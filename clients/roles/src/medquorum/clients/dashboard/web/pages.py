@@ -3,18 +3,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
-__all__ = ["Pages", "address", "moment", "short"]
+__all__ = ["Frame", "Pages", "address", "moment", "short"]
 
 SHOWN = 12
 """Characters of a hash that are shown; the whole of it is the element's title."""
+
+
+class Frame(NamedTuple):
+    """What every page says around its content: how current it is, and why no blocks come in (empty while they do)."""
+
+    version: int
+    height: int
+    trouble: str
 
 
 class Pages:
@@ -31,9 +38,9 @@ class Pages:
         self._environment.globals |= {"address": address, "msp": msp, "channel": channel}
         self._environment.filters |= {"short": short, "moment": moment}
 
-    def answer(self, template: str, status: int, values: Mapping[str, Any]) -> Response:
+    def answer(self, template: str, frame: Frame, status: int = 200, **values: Any) -> Response:
         """Return a page."""
-        return HTMLResponse(self._environment.get_template(template).render(values), status)
+        return HTMLResponse(self._environment.get_template(template).render(frame._asdict() | values), status)
 
 
 def address(path: str, **query: str | int) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import uvicorn
@@ -41,7 +42,7 @@ def serve(session: Session, proof: Proof, listening: Listening) -> None:
     keys = Keys(tell)
     cookie = f"medquorum-{listening.port}"
     guarded = Access(application(sources), keys, listening.hosts, listening.scheme, cookie)
-    with follower.following():
+    with closing(index), follower.following():
         tell(keys.token)
         _server(guarded, listening).run(sockets=[listening.socket])
 
