@@ -109,6 +109,7 @@ def test_a_peer_that_stops_is_named_and_waited_for(watched: Watched, page: Page)
     expect(page.locator("#rounds")).to_contain_text("closed")
     watched.rounds.running.start(HOSPITAL)
     expect(page.locator("#status")).to_contain_text("Live", timeout=60_000)
+    watched.rounds.running.await_acquaintance("medquorum")  # the tests after this one write again
 
 
 def test_the_index_says_what_the_peer_answers_and_goes_on_after_a_restart(watched: Watched) -> None:
