@@ -86,6 +86,9 @@ def quickstart(
         bool, typer.Option("--no-fork", help="Start each role as a new process instead of forking it: slower")
     ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the network up; a later run uses it")] = False,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Show the run in the browser, as its first hospital sees it")
+    ] = False,
     directory: Annotated[Path, typer.Option("--dir", help="The network's folder")] = Path("medquorum-network"),
     results: Annotated[Path, typer.Option(help="Folder for reports, plots and logs")] = Path("results"),
     port_base: Annotated[int | None, typer.Option(help="First port of the network")] = None,

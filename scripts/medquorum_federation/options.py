@@ -55,6 +55,7 @@ class Options(BaseModel):
     without_adversaries: bool = False
     keep: bool = False
     no_fork: bool = False
+    dashboard: bool = False
     directory: Path = Path("medquorum-network")
     results: Path = Path("results")
     port_base: int | None = None

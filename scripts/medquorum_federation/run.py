@@ -22,6 +22,7 @@ from .processes.forking import Zygote
 from .processes.roles import Roles, ToolFailed, run_client
 from .reporting.live import LiveView
 from .reporting.report import Report, Round
+from .reporting.watching import with_links
 from .schedule import adversary_schedule
 from .settings import COORDINATOR, FIRST_VERIFIER, VERIFIERS, more_nodes, task_settings
 
@@ -62,7 +63,7 @@ def train(
     report.ledger_round_expected = peer_growth(growth, network.kind)
     before = network.ledger_bytes("hospital1")
     with LiveView(console, options.hospitals, options.rounds, run.schedule) as view:
-        run.follow(view.take)
+        run.follow(with_links(view.take, console))
     report.ledger_bytes = network.ledger_bytes("hospital1")
     report.ledger_round_measured = (report.ledger_bytes - before) // options.rounds
     return report
@@ -147,6 +148,8 @@ class _Run:
                     break
 
     def _start(self, roles: Roles) -> None:
+        if self._options.dashboard:
+            roles.start("dashboard", ["dashboard", *self._as("hospital1", "dashboard"), "--port", "0", "--json"])
         common = ["--task", self._task, "--json"]
         encrypted = self._options.verification == "encrypted"
         if encrypted:
