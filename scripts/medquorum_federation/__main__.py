@@ -79,6 +79,7 @@ def quickstart(
     dirichlet: Annotated[float | None, typer.Option(help="Deal unlike data by Dir(alpha); by default evenly")] = None,
     verification_images: Annotated[int | None, typer.Option(help="Private images; half of the held-out ones")] = None,
     limit: Annotated[int | None, typer.Option(help="Use at most so many training images")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="The most a data file may hold, unpacked")] = None,
     seed: Annotated[int, typer.Option(help="Seed of data, adversaries and training")] = 0,
     network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when found")] = None,
     undefended: Annotated[bool, typer.Option("--undefended", help="Accept every update, for comparison")] = False,

@@ -51,7 +51,9 @@ def check_runs(runs: Iterable[Options], kind: str, directory: Path, consortium: 
     place = next(folder for folder in (directory, *directory.parents) if folder.exists())
     silent = Console(quiet=True)  # the growth is told when the task is there
     for options in runs:
-        task = _task(options, source(options.data, options.data_dir, options.seed), consortium)
+        task = _task(
+            options, source(options.data, options.data_dir, options.seed, max_bytes=options.max_bytes), consortium
+        )
         growth = asdict(expected_growth(task))
         check_disk(growth, kind, options.hospitals, options.rounds, place, task.model_store, silent)
 

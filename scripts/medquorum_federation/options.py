@@ -49,6 +49,7 @@ class Options(BaseModel):
     verification_images: int | None = Field(default=None, ge=1)
     dirichlet: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, ge=1)
+    max_bytes: int | None = Field(default=None, ge=1)
     seed: int = 0
     network: Literal["fabric", "devnet"] | None = None
     undefended: bool = False

@@ -74,7 +74,7 @@ def deal(options: Options, folder: Path, zygote: Zygote | None = None) -> dict[s
     split = ["--data", options.data, "--out", str(folder), "--hospitals", str(options.hospitals)]
     split += ["--seed", str(options.seed), "--json"]
     optional = {"--data-dir": options.data_dir, "--dirichlet": options.dirichlet, "--limit": options.limit}
-    optional |= {"--verification": options.verification_images}
+    optional |= {"--verification": options.verification_images, "--max-bytes": options.max_bytes}
     split += [text for flag, value in optional.items() if value is not None for text in (flag, str(value))]
     dealt: dict[str, Any] = json.loads(run_client("data", "split", *split, zygote=zygote))
     return dealt
@@ -120,7 +120,7 @@ class _Run:
         ]
         places = [text for path in mounted for text in ("--out", str(path))]
         images = str(self._folder / "data" / "verification.npz")
-        committed = self._admin("commit-dataset", images, "--classes", str(dealt["classes"]), *places)
+        committed = self._admin("commit-dataset", images, "--classes", str(dealt["classes"]), *places, *self._most)
         self._found_consortium()
         return self._create_task(dealt, committed)
 
@@ -178,10 +178,14 @@ class _Run:
                 kind += ["--accomplice", str(self._state(f"hospital{number % options.hospitals + 1}"))]
         shared = ["--data", str(self._folder / "data" / f"{name}.npz"), "--epochs", str(options.epochs)]
         shared += ["--batch", str(options.batch)]
-        shared += ["--seed", str(options.seed)]
+        shared += ["--seed", str(options.seed), *self._most]
         if number == 1:  # one hospital measures every global model on images no one trained or judged on
             shared += ["--test", str(self._folder / "data" / "test.npz")]
         return [*kind, *self._as(name), *shared]
+
+    @property
+    def _most(self) -> list[str]:
+        return [] if self._options.max_bytes is None else ["--max-bytes", str(self._options.max_bytes)]
 
     def _take(self, role: str, content: dict[str, Any]) -> None:
         """Keep what the report needs of one line."""

@@ -79,7 +79,7 @@ class Simulation:
         self._options = options
         self._task = task
         self._reference = reference
-        source = load(options.data, options.data_dir, options.seed)
+        source = load(options.data, options.data_dir, options.seed, max_bytes=options.max_bytes)
         dealt = deal(
             source,
             options.hospitals,

@@ -54,7 +54,7 @@ def test_a_set_is_committed_with_its_classes_told(
     said = capsys.readouterr()
     assert "images_of_class: [2, 0, 3, 0]" in said.out
     assert "warning: no image of class 1, 3" in said.err
-    assert "warning: 3 channels are taken for red, green and blue" in said.err
+    assert "warning: 3 channels, the last axis, are taken for red, green and blue" in said.err
 
 
 def test_errors_are_one_line_with_the_exit_code_of_their_class(

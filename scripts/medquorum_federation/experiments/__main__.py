@@ -40,6 +40,7 @@ def experiments(
     model: Annotated[str | None, typer.Option(help=f"Instead of the grid's model: {', '.join(MODELS)}")] = None,
     rounds: Annotated[int | None, typer.Option(help="Instead of the grid's rounds")] = None,
     limit: Annotated[int | None, typer.Option(help="Use at most so many training images")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="The most a data file may hold, unpacked")] = None,
     verification_images: Annotated[int | None, typer.Option(help="Private images, instead of the grid's")] = None,
     verification: Annotated[str | None, typer.Option(help="plain or encrypted")] = None,
     placement: Annotated[str | None, typer.Option(help="Encrypted: outsourced or smv-semi-honest")] = None,
@@ -65,7 +66,7 @@ def experiments(
     parts = [name, Path(data).stem, *(str(value) for value in instead.values()), kind]
     folder = (results / "-".join(part for part in parts if part)).resolve()
     cells = {cell: given | instead for cell, given in GRIDS[name]().items()}
-    grid = _Grid(name, folder, {"data": data, "data_dir": data_dir}, cells, console)
+    grid = _Grid(name, folder, {"data": data, "data_dir": data_dir, "max_bytes": max_bytes}, cells, console)
     wanted = [cell for cell in cells if any(part in cell for part in only.split(","))]
     chosen = [int(seed) for seed in seeds.split(",")]
     due = [(cell, seed) for seed in chosen for cell in wanted if not grid.place(cell, seed).exists()]

@@ -56,7 +56,7 @@ def test_each_patient_is_in_one_part(alpha: float | None, limit: int | None, tmp
 )
 def test_a_cut_loses_no_image_and_divides_no_patient(groups: list[int], share: float, seed: int) -> None:
     count = len(groups)
-    whole = Images.from_arrays(np.full((count, 2, 2), 9, np.uint8), np.zeros(count, int), np.array(groups))
+    whole = Images.from_arrays(np.full((count, 2, 2), 90, np.uint8), np.zeros(count, int), np.array(groups))
     first, second = cut(whole, np.random.default_rng(seed).permutation(count), int(share * count))
     assert sorted([*first.tolist(), *second.tolist()]) == list(range(count))
     one, other = patients_of([whole.take(first), whole.take(second)])
@@ -123,6 +123,13 @@ def test_a_file_that_names_no_patients_is_refused(content: bytes, cause: str, tm
     (tmp_path / "set.csv").write_bytes(content)
     with pytest.raises(DataError, match=cause):
         read_patients(tmp_path / "set.csv", "patient")
+
+
+def test_a_file_of_patients_may_be_too_large(tmp_path: Path) -> None:
+    (tmp_path / "set.csv").write_text("patient\na\nb\n")
+    with pytest.raises(DataError, match="holds 12 bytes, at most 11 are read"):
+        read_patients(tmp_path / "set.csv", "patient", 11)
+    assert read_patients(tmp_path / "set.csv", "patient", 12).tolist() == ["a", "b"]
 
 
 def test_patients_of_other_images_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 from functools import cache
@@ -27,7 +30,7 @@ def arrays(count: int = 6, shape: tuple[int, ...] = (4, 4), prefix: str = "") ->
 
 @pytest.mark.parametrize(
     ("shape", "expected"),
-    [((4, 5), (1, 4, 5)), ((4, 5, 3), (3, 4, 5)), ((4, 5, 1), (1, 4, 5)), ((3, 4, 5), (3, 4, 5))],
+    [((4, 5), (1, 4, 5)), ((4, 5, 3), (3, 4, 5)), ((4, 5, 1), (1, 4, 5)), ((1, 4, 5), (1, 4, 5))],
 )
 def test_any_usual_shape_becomes_channels_first(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
     given = arrays(2, shape)
@@ -38,8 +41,8 @@ def test_any_usual_shape_becomes_channels_first(shape: tuple[int, ...], expected
 
 def test_colour_channels_keep_their_values() -> None:
     pixels = np.zeros((1, 2, 2, 3), np.uint8)
-    pixels[0, 0, 1, 2] = 9
-    assert Images.from_arrays(pixels, np.array([0])).pixels[0, 2, 0, 1] == 9
+    pixels[0, 0, 1, 2] = 90
+    assert Images.from_arrays(pixels, np.array([0])).pixels[0, 2, 0, 1] == 90
 
 
 @pytest.mark.parametrize(
@@ -50,10 +53,13 @@ def test_colour_channels_keep_their_values() -> None:
         (np.full((2, 3, 3), -1), np.zeros(2, int), "whole numbers"),
         (np.zeros((2, 3), np.uint8), np.zeros(2, int), "shape"),
         (np.zeros((2, 4, 4, 2), np.uint8), np.zeros(2, int), "shape"),
+        (np.full((2, 3, 8, 8), 90, np.uint8), np.zeros(2, int), "shape"),
         (np.zeros((2, 3, 3), np.uint8), np.zeros(3, int), "labels"),
         (np.zeros((2, 3, 3), np.uint8), np.zeros(2), "whole numbers"),
         (np.zeros((2, 3, 3), np.uint8), np.full((2, 14), 2), "neither 0 nor 1"),
         (np.zeros((2, 3, 3), np.uint8), np.array([0, -1]), "between"),
+        (np.zeros((2, 3, 3), np.uint8), np.array([0, 2**64 - 1], np.uint64), f"label {2**64 - 1} is no class"),
+        (np.zeros((2, 3, 3), np.uint8), np.array(["a", "b"]), "whole numbers"),
         (np.zeros((0, 3, 3), np.uint8), np.zeros(0, int), "no image"),
     ],
 )
@@ -62,8 +68,9 @@ def test_arrays_that_are_no_labelled_images_are_refused(pixels: Any, labels: Any
         Images.from_arrays(pixels, labels)
 
 
-def test_a_shard_is_read_as_it_was_written(tmp_path: Path) -> None:
-    given = arrays()
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 3), (3, 4, 3), (1, 3), (28, 1)])
+def test_a_shard_is_read_as_it_was_written(shape: tuple[int, ...], tmp_path: Path) -> None:
+    given = arrays(20, shape)
     images = Images.from_arrays(given["images"], given["labels"])
     write_shard(tmp_path / "new" / "shard.npz", images)
     read = read_shard(tmp_path / "new" / "shard.npz")
@@ -152,14 +159,15 @@ def test_a_file_that_is_not_what_it_says_is_an_error_and_takes_no_memory(tmp_pat
     assert raised.value.remedy
 
 
-def test_a_packed_idx_file_is_read_as_far_as_it_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medquorum.clients.data.idx.LARGEST", 1 << 16)
+@pytest.mark.parametrize(("claimed", "said"), [(1 << 24, "--max-bytes 16777216"), (1 << 10, "Fetch the file again")])
+def test_a_packed_idx_file_is_read_as_far_as_it_may_be(claimed: int, said: str, tmp_path: Path) -> None:
     with gzip.open(tmp_path / "bomb.gz", "wb") as file:
-        file.write(b"\0\0\x08\x01" + (1 << 24).to_bytes(4, "big") + bytes(1 << 24))
+        file.write(b"\0\0\x08\x01" + claimed.to_bytes(4, "big") + bytes(1 << 24))
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match="its header says"):
-            read_idx(tmp_path / "bomb")
+        with pytest.raises(DataError) as caught:
+            read_idx(tmp_path / "bomb", 1 << 16)
+        assert said in caught.value.remedy
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()
@@ -187,10 +195,46 @@ def test_another_range_of_pixels_is_refused_and_not_told_to_wrap_around(
     assert "wraps around" in caught.value.remedy
 
 
-def test_a_volume_is_refused_with_a_remedy() -> None:
+@pytest.mark.parametrize("depth", [3, 8])
+def test_a_volume_is_refused_with_a_remedy(depth: int) -> None:
     with pytest.raises(DataError) as caught:
-        Images.from_arrays(np.zeros((2, 8, 8, 8), np.uint8), np.zeros(2, int))
+        Images.from_arrays(np.full((2, depth, 8, 8), 90, np.uint8), np.zeros(2, int))
     assert "slice" in caught.value.remedy
+    assert "np.moveaxis(images, 1, 3)" in caught.value.remedy
+
+
+def test_the_limit_is_an_option_and_the_error_says_so(tmp_path: Path) -> None:
+    path, size = tmp_path / "set.npz", 600 * 64 + 600 * 8
+    np.savez_compressed(path, images=np.full((600, 8, 8), 90, np.uint8), labels=np.arange(600) % 2)
+    for most in (1, size - 1):
+        with pytest.raises(DataError, match=f"holds {size} bytes, at most {most} are read") as caught:
+            read_shard(path, most)
+        assert f"--max-bytes {size}" in caught.value.remedy
+    assert len(read_shard(path, size)) == 600
+    path.write_bytes(bombs()["packed bomb"])
+    assert len(read_arrays(path, 1 << 27)["images"]) == 1 << 27  # who trusts it may read it
+
+
+def test_what_does_not_fit_into_the_memory_is_told_as_that(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    np.savez_compressed(path, images=np.full((1 << 15, 1 << 12), 90, np.uint8), labels=np.zeros(1 << 15, int))
+    look = """
+import resource, sys
+from pathlib import Path
+from medquorum.clients.data.npz import read_arrays
+from medquorum.errors import DataError
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (32 << 20), -1))
+try:
+    read_arrays(Path(sys.argv[1]), 1 << 30)
+except DataError as error:
+    print(error.cause)
+"""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", look, str(path)], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "does not fit into the memory" in done.stdout
 
 
 @pytest.mark.parametrize("label", [-1, 65_536])

@@ -128,6 +128,8 @@ def status(folder: Folder, as_json: AsJson = False) -> None:
     for row in state["processes"]:
         numbers = f"{row['pid'] or '':>8} {row['restarts']:>8} {row['seconds']:>9} {row['memory_mb']:>7}"
         print(f"{row['name']:42} {row['state']:9} {numbers}  {row['address']}")
+    if any(row["state"] == "full" for row in state["processes"]):
+        print(f"the disk of {state['folder']} is full: make space, and what was ended for it goes on")
     deployed = ", ".join(f"{c['name']} {c['version']} (sequence {c['sequence']})" for c in state["chaincodes"])
     print(f"{state['network'] or 'never up'}, channel {state['channel']}, chaincode {deployed or 'none'}")
     if not state["supervisors"]:

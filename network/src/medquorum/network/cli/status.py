@@ -20,7 +20,11 @@ __all__ = ["Row", "rows", "status"]
 
 @dataclass(frozen=True)
 class Row:
-    """One process; ``state`` is running, starting (not healthy yet), waiting (died, restart due), stopped or dead."""
+    """One process.
+
+    ``state`` is running, starting (not healthy yet), waiting (died, restart due), full (no space on the disk), stopped
+    or dead.
+    """
 
     name: str
     organisation: str

@@ -15,6 +15,7 @@ import psutil
 
 from medquorum.errors import NetworkError
 from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision.disk import check_room
 from medquorum.network.supervision.processes import NETWORK_VARIABLE, Process, alive, end, marked, processes, records
 from medquorum.network.supervision.supervisor import supervisor_name
 from medquorum.network.supervision.waiting import await_true, last_lines
@@ -26,6 +27,7 @@ SECTIONS = ("data", "logs", "run", "config", "processes", "channel-artifacts", "
 
 def supervise(folder: NetworkFolder, organisation: str | None = None) -> None:
     """Start the supervisor, or make the running one read ``processes/`` again; returns when that is so."""
+    check_room(folder.root)
     wanted = [process for process in processes(folder, organisation) if process.enabled]
     running = _supervisors(folder)
     if not running:

@@ -23,7 +23,7 @@ __all__ = ["NETWORK_VARIABLE", "Process", "Record", "alive", "end", "marked", "p
 
 NETWORK_VARIABLE = "MEDQUORUM_NETWORK"
 CLOCK_TOLERANCE = 2.0  # seconds by which a start time may seem to move when the system's clock is corrected
-State = Literal["running", "waiting", "stopped"]
+State = Literal["running", "waiting", "full", "stopped"]
 
 
 @dataclass(frozen=True)

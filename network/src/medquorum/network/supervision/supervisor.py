@@ -4,7 +4,8 @@
 The command returns at once and leaves a daemon. Without ``--org`` one supervisor keeps every organisation's processes
 (one host, one Python process instead of thirteen), each still in a session of its own. SIGHUP: read ``processes/``
 again. SIGTERM, SIGINT: end all and leave. A process that dies is started again after 0.5 s, 1 s, 2 s ... 30 s; a
-minute of life resets that.
+minute of life resets that. When the disk is nearly full, orderers and peers are ended before they cannot write any
+more, and started again when there is room.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO, cast
 
 import psutil
 import structlog
@@ -25,6 +28,7 @@ import structlog
 from medquorum.core.startup import prepare_process
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision.disk import room
 from medquorum.network.supervision.ending import memory_kills, why_ended
 from medquorum.network.supervision.processes import NETWORK_VARIABLE, Process, Record, alive, end, processes, records
 
@@ -36,6 +40,8 @@ HEALTHY_AFTER = 60.0
 STOP_TIMEOUT = 10.0
 """Seconds a process may take to end."""
 LOG_LIMIT = 64 << 20
+LOOK_AT_DISK = 0.5
+"""Seconds between two looks."""
 SUPERVISOR = ""  # the organisation in a supervisor's own record
 
 log = structlog.get_logger()
@@ -56,6 +62,7 @@ class Supervisor:
         self._keepers: dict[str, tuple[Process, asyncio.Event, asyncio.Task[None]]] = {}
         self._reloading = asyncio.Lock()
         self._reloads: set[asyncio.Task[None]] = set()
+        self._full, self._roomy = asyncio.Event(), asyncio.Event()
 
     async def run(self) -> None:
         """Start what should run, keep it running, end it."""
@@ -64,11 +71,13 @@ class Supervisor:
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._on_reload)
         self._end_orphans()
+        disk = asyncio.create_task(self._watch_disk())
         await self.reload()
         name = supervisor_name(self.organisation)
         Record(name, SUPERVISOR, os.getpid(), psutil.Process().create_time(), "running").save(self.folder)
         log.info("supervisor started", processes=len(self._keepers))
         await self._stop.wait()
+        disk.cancel()
         async with self._reloading:
             await asyncio.gather(*(self._end(keeper) for keeper in list(self._keepers)))
         self.folder.run(name).unlink(missing_ok=True)
@@ -106,47 +115,59 @@ class Supervisor:
         if count:
             log.warning("ended processes that an earlier supervisor left", count=count)
 
+    async def _watch_disk(self) -> None:
+        """End what writes the ledger when the disk is nearly full; let it go on when there is room."""
+        while True:
+            found = room(self.folder.root)
+            fields = {"free": found.free, "reserve": found.reserve, "folder": str(self.folder.root)}
+            if found.short and not self._full.is_set():
+                self._roomy.clear()
+                self._full.set()
+                log.error("the disk is full; nodes are ended until there is space", **fields, remedy="Make space")
+            elif found.ample and self._full.is_set():
+                self._full.clear()
+                self._roomy.set()
+                log.info("there is space again; nodes go on", **fields)
+            await asyncio.sleep(LOOK_AT_DISK)
+
     async def _end(self, name: str) -> None:
         _, ended, task = self._keepers.pop(name)
         ended.set()
         await task
 
     async def _keep(self, process: Process, ended: asyncio.Event) -> None:
-        restarts, delay = 0, FIRST_DELAY
+        delay = FIRST_DELAY
         record = Record(process.name, process.organisation, 0, 0.0, "stopped", digest=process.digest)
+        # A chaincode keeps nothing on the disk.
+        leaves = (ended,) if process.kind == "chaincode" else (ended, self._full)
         while not ended.is_set():
+            if self._full in leaves and self._full.is_set():
+                record = replace(record, pid=0, started=0.0, state="full")
+                _save(record, self.folder)
+                await _first(ended, self._roomy)
+                continue
             begun, kills, written = time.monotonic(), memory_kills(), self._written(process)
             try:
                 child = await self._spawn(process)
-                record = Record(
-                    process.name,
-                    process.organisation,
-                    child.pid,
-                    _start_time(child.pid),
-                    "running",
-                    restarts,
-                    record.last_exit,
-                    process.digest,
-                )
-                record.save(self.folder)
-                code = await self._watch(child, ended)
+                record = replace(record, pid=child.pid, started=_start_time(child.pid), state="running")
+                _save(record, self.folder)
+                code = await self._watch(child, leaves)
             except OSError as error:
                 log.error("cannot be started", name=process.name, error=str(error))
                 code = error.errno or 1
-            if ended.is_set():
-                break
+            if any(event.is_set() for event in leaves):
+                continue
             if time.monotonic() - begun > HEALTHY_AFTER:
                 delay = FIRST_DELAY
-            restarts += 1
+            record = replace(record, pid=0, started=0.0, state="waiting", restarts=record.restarts + 1, last_exit=code)
             cause, remedy = why_ended(code, self.folder.log(process.name), kills, written)
             fields = {"name": process.name, "exit": code, "cause": cause, "remedy": remedy}
-            log.warning("died; starting it again", **fields, restarts=restarts, seconds=delay)
-            record = Record(process.name, process.organisation, 0, 0.0, "waiting", restarts, code, process.digest)
-            record.save(self.folder)
-            await _first(ended, delay)
+            log.warning("died; starting it again", **fields, restarts=record.restarts, seconds=delay)
+            _save(record, self.folder)
+            await _first(*leaves, seconds=delay)
             delay = min(2 * delay, LONGEST_DELAY)
         if self.folder.process(process.name).exists():
-            replace(record, pid=0, started=0.0, state="stopped", restarts=restarts).save(self.folder)
+            _save(replace(record, pid=0, started=0.0, state="stopped"), self.folder)
         else:
             self.folder.run(process.name).unlink(missing_ok=True)
 
@@ -171,12 +192,13 @@ class Supervisor:
                 start_new_session=True,
             )
 
-    async def _watch(self, child: asyncio.subprocess.Process, ended: asyncio.Event) -> int:
-        """Wait for the child's own end, or end it when asked to; return its exit code."""
+    async def _watch(self, child: asyncio.subprocess.Process, leaves: tuple[asyncio.Event, ...]) -> int:
+        """Wait for the child's own end, or end it when one of the events says so; return its exit code."""
         exit_ = asyncio.create_task(child.wait())
-        asked = asyncio.create_task(ended.wait())
-        await asyncio.wait({exit_, asked}, return_when=asyncio.FIRST_COMPLETED)
-        asked.cancel()
+        asked = [asyncio.create_task(event.wait()) for event in leaves]
+        await asyncio.wait({exit_, *asked}, return_when=asyncio.FIRST_COMPLETED)
+        for task in asked:
+            task.cancel()
         if not exit_.done():
             child.terminate()
             await asyncio.wait({exit_}, timeout=STOP_TIMEOUT)
@@ -185,11 +207,32 @@ class Supervisor:
         return await exit_
 
 
-async def _first(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most so many seconds."""
-    waiting = asyncio.create_task(event.wait())
-    await asyncio.wait({waiting}, timeout=seconds)
-    waiting.cancel()
+async def _first(*events: asyncio.Event, seconds: float | None = None) -> None:
+    """Wait for the first of some events, at most so many seconds."""
+    waiting = {asyncio.create_task(event.wait()) for event in events}
+    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+
+
+def _save(record: Record, folder: NetworkFolder) -> None:
+    """Write a record; on a full disk the former one stays, and the process is kept all the same."""
+    try:
+        record.save(folder)
+    except OSError as error:
+        log.error("cannot be recorded", name=record.name, error=str(error))
+
+
+class _Output:
+    """Standard output that loses what a full disk does not take."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stdout.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stdout.flush()
 
 
 def _start_time(pid: int) -> float:
@@ -210,6 +253,7 @@ def main() -> int:
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"),
                     structlog.processors.JSONRenderer()],
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, _Output())),
     )  # fmt: skip
     lock = folder.root / "run" / f"{supervisor_name(options.org)}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)

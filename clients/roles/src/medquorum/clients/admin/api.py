@@ -143,7 +143,7 @@ def verification_set(
     Parameters
     ----------
     images
-        uint8 (n, height, width), (n, height, width, 1 or 3) or (n, 1 or 3, height, width).
+        uint8 (n, height, width), (n, height, width, 1 or 3) or (n, 1, height, width).
     classes
         How many there are; by default those that occur. Of several labels for each image how many these are.
     numbers

@@ -19,7 +19,16 @@ from medquorum.clients.admin.api import AdminConnection
 from medquorum.clients.admin.dataset import describe, open_set, warnings
 from medquorum.clients.admin.options import image_shape, mixing_weight, placed, rule_document
 from medquorum.clients.ledger.growth import expected_growth
-from medquorum.clients.runtime.options import AsJson, Channel, Connection, Identity, ProfileFile, StateFolder, TaskName
+from medquorum.clients.runtime.options import (
+    AsJson,
+    Channel,
+    Connection,
+    Identity,
+    MaxBytes,
+    ProfileFile,
+    StateFolder,
+    TaskName,
+)
 from medquorum.clients.runtime.session import CHANNEL, Session, open_session
 from medquorum.core.model import catalogue
 from medquorum.core.private_files import make_private_folder
@@ -97,10 +106,11 @@ def commit_dataset(
     balance: Annotated[
         bool, typer.Option("--balance", help="Keep as many images of each class as the rarest one has.")
     ] = False,
+    max_bytes: MaxBytes = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the verification set for its verifiers and print its commitment, which the task names."""
-    verification = open_set(file, classes, balance=balance)
+    verification = open_set(file, classes, balance=balance, max_bytes=max_bytes)
     if file.suffix != ".safetensors" and not out:
         raise ConfigError("the set's salt would be lost", "Name the verifiers' files with --out")
     for path in out or ():

@@ -19,13 +19,17 @@ UNEVEN = 3
 """How many times the smallest class' images the largest may have before that is told."""
 
 
-def open_set(path: Path, classes: int | None, *, balance: bool = False) -> VerificationSet:
+def open_set(
+    path: Path, classes: int | None, *, balance: bool = False, max_bytes: int | None = None
+) -> VerificationSet:
     """Read a mounted set (``.safetensors``), or make one with a fresh salt from labelled images (``.npz``).
 
     Parameters
     ----------
     balance
         Keep as many images of each class as the rarest one has.
+    max_bytes
+        The most an npz file may hold, unpacked.
 
     Raises
     ------
@@ -38,7 +42,7 @@ def open_set(path: Path, classes: int | None, *, balance: bool = False) -> Verif
         if balance:
             raise ConfigError(f"{path} is committed to as it is", "Balance the images it was made of, an npz file")
         return VerificationSet.read(path)
-    images = read_shard(path)
+    images = read_shard(path, max_bytes)
     if classes is None:
         raise ConfigError(
             f"the number of classes is not given; the labels of {path} go to {images.labels.max()}",

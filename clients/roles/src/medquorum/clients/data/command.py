@@ -14,7 +14,7 @@ from medquorum.clients.data.images import THREE_CHANNELS, write_shard
 from medquorum.clients.data.patients import read_patients
 from medquorum.clients.data.sources import load
 from medquorum.clients.data.split import deal
-from medquorum.clients.runtime.options import AsJson
+from medquorum.clients.runtime.options import AsJson, MaxBytes
 
 __all__ = ["data"]
 
@@ -39,11 +39,13 @@ def split(
         Path | None, typer.Option(help="CSV file that tells the patient of each image, in order.")
     ] = None,
     patient_column: Annotated[str, typer.Option(help="Its column.")] = "patient",
+    max_bytes: MaxBytes = None,
     seed: int = 0,
     as_json: AsJson = False,
 ) -> None:
     """Deal a data set to hospitals; verifiers and the final test get images that no hospital holds."""
-    source = load(name, data_dir, seed, None if patients is None else read_patients(patients, patient_column))
+    whose = None if patients is None else read_patients(patients, patient_column, max_bytes)
+    source = load(name, data_dir, seed, whose, max_bytes)
     dealt = deal(source, hospitals, seed=seed, alpha=dirichlet, limit=limit, verification=verification)
     if source.train.pixels.shape[1] == 3:
         print(f"warning: {THREE_CHANNELS}", file=sys.stderr)

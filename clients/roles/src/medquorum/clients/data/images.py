@@ -19,12 +19,13 @@ from medquorum.errors import DataError
 __all__ = ["THREE_CHANNELS", "Images", "part_of", "read_shard", "write_shard"]
 
 LARGEST_CLASS = 65_535
-THREE_CHANNELS = "3 channels are taken for red, green and blue; of a volume store each slice as an image of its own"
+SLICES = "Of a volume store each slice as an image of its own"
+THREE_CHANNELS = f"3 channels, the last axis, are taken for red, green and blue. {SLICES}"
 DARKEST = 31
 """A set whose brightest pixel is no brighter was stored in another range: 0 and 1, or 16 levels."""
 _SCALE = (
     "Scale to 0..255 before you store them as uint8: of 12 and 16 bits choose a window first, clip, then divide. "
-    "astype alone wraps around"
+    "astype alone wraps around. A model of another input than pixels takes them as an array `inputs`"
 )
 
 
@@ -96,13 +97,19 @@ class Images:
         Parameters
         ----------
         pixels
-            Whole numbers 0..255, shape (n, h, w), (n, h, w, 1|3) or (n, 1|3, h, w).
+            Whole numbers 0..255, shape (n, h, w), (n, h, w, 1|3) or (n, 1, h, w). Three of anything in the second axis
+            may as well be a volume's slices, and are refused.
         labels
             Whole numbers, shape (n,), (n, 1) or, of 0 and 1, (n, labels).
         groups
             Whole numbers or texts, shape (n,) or (n, 1).
         """
-        return cls(_channels_first(_bytes(pixels)), _whole_labels(labels), None if groups is None else _column(groups))
+        images = cls(
+            _channels_first(_bytes(pixels)), _whole_labels(labels), None if groups is None else _column(groups)
+        )
+        if (brightest := images.pixels.max(initial=0)) <= DARKEST:
+            raise DataError(f"the brightest pixel of all is {brightest} of 255", _SCALE)
+        return images
 
     @classmethod
     def from_numbers(
@@ -121,12 +128,12 @@ class Images:
         return cls(typed_inputs(inputs), _whole_labels(labels), None if groups is None else _column(groups))
 
 
-def read_shard(path: Path) -> Images:
+def read_shard(path: Path, max_bytes: int | None = None) -> Images:
     """Read one organisation's images: arrays ``images`` and ``labels``, or MedMNIST's train part.
 
     An array ``inputs`` instead of ``images`` holds numbers that are no pixels.
     """
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, max_bytes)
     if "inputs" in arrays:
         return _numbers_of(arrays, path)
     for part in ("", "train_"):
@@ -143,10 +150,7 @@ def part_of(arrays: Mapping[str, npt.NDArray[Any]], part: str, path: Path) -> Im
     if missing:
         raise DataError(f"{path} lacks {missing[0]}", "The layout is MedMNIST's: train_images, train_labels, ...")
     try:
-        images = Images.from_arrays(arrays[f"{part}images"], arrays[f"{part}labels"], arrays.get(f"{part}groups"))
-        if (brightest := images.pixels.max()) <= DARKEST:
-            raise DataError(f"the brightest pixel of all is {brightest} of 255", _SCALE)
-        return images
+        return Images.from_arrays(arrays[f"{part}images"], arrays[f"{part}labels"], arrays.get(f"{part}groups"))
     except DataError as error:
         raise DataError(f"{path}: {error.cause}", error.remedy) from error
 
@@ -161,9 +165,9 @@ def _numbers_of(arrays: Mapping[str, npt.NDArray[Any]], path: Path) -> Images:
 
 
 def write_shard(path: Path, images: Images) -> None:
-    """Write arrays ``images`` (n, c, h, w) and ``labels`` (n,) as an npz file that only its owner can read."""
+    """Write arrays ``images`` (n, h, w, c) and ``labels`` (n,) as an npz file that only its owner can read."""
     with create_private(path) as file:
-        np.savez_compressed(file, images=images.pixels, labels=images.labels)
+        np.savez_compressed(file, images=np.moveaxis(images.pixels, 1, 3), labels=images.labels)
 
 
 def _form(array: npt.NDArray[Any]) -> str:
@@ -186,13 +190,13 @@ def _bytes(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 def _channels_first(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     if pixels.ndim == 3:
         return np.ascontiguousarray(pixels[:, None])
-    if pixels.ndim == 4 and pixels.shape[1] in (1, 3):
-        return np.ascontiguousarray(pixels)
     if pixels.ndim == 4 and pixels.shape[3] in (1, 3):
         return np.ascontiguousarray(np.moveaxis(pixels, 3, 1))
+    if pixels.ndim == 4 and pixels.shape[1] == 1:
+        return np.ascontiguousarray(pixels)
     raise DataError(
-        f"images of shape {pixels.shape} are not (n, h, w), (n, h, w, 1|3) or (n, 1|3, h, w)",
-        "Of a volume store each slice as an image of its own",
+        f"images of shape {pixels.shape} are not (n, h, w), (n, h, w, 1|3) or (n, 1, h, w)",
+        f"{SLICES}; of colours store red, green and blue in the last axis: np.moveaxis(images, 1, 3)",
     )
 
 
@@ -201,6 +205,10 @@ def _whole_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
         raise DataError(f"labels must be whole numbers, not {labels.dtype}", "Number the classes from 0, as int64")
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
+    if labels.dtype == np.uint64 and labels.size and labels.max() > LARGEST_CLASS:  # int64 would turn it negative
+        raise DataError(
+            f"label {labels.max()} is no class", "Number the classes from 0, and leave out images without one"
+        )
     if labels.ndim not in (1, 2):
         raise DataError(
             f"labels of shape {labels.shape} are neither one class per image nor several labels",

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from medquorum.errors import DataError
 
-__all__ = ["read_arrays"]
+__all__ = ["read_arrays", "too_large"]
 
 LARGEST = 16 << 30
-"""Bytes of all arrays of a file."""
+"""Bytes of all arrays of a file, where --max-bytes says nothing."""
 SMALL = 64 << 20
 MOST_PACKED = 100
 """How many bytes one packed byte may stand for in a file that is not small; images do not come near."""
@@ -24,13 +24,18 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 _REMEDY = "Fetch the file again"
 
 
-def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+def read_arrays(path: Path, max_bytes: int | None = None) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of an npz file that hold images, inputs, labels or groups, none of them pickled.
+
+    Parameters
+    ----------
+    max_bytes
+        The most they may hold, unpacked; by default what a packed file of this size may hold, at most 16 GiB.
 
     Raises
     ------
     DataError
-        The file is missing, cut off, no npz file, holds Python objects, or more than can be.
+        The file is missing, cut off, no npz file, holds Python objects, more than it may, or than the memory takes.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -40,16 +45,28 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
                 for name, entry in members.items()
                 if name.endswith(("images", "inputs", "labels", "groups"))
             }
-            most = min(LARGEST, max(SMALL, MOST_PACKED * path.stat().st_size))
+            most = min(LARGEST, max(SMALL, MOST_PACKED * path.stat().st_size)) if max_bytes is None else max_bytes
             if (size := sum(_size(archive, entry) for entry in wanted.values())) > most:
-                raise DataError(f"{path} says it holds {size} bytes of images", f"At most {most} are read; divide it")
+                raise too_large(path, size, most)
             return {name: _array(archive, entry) for name, entry in wanted.items()}
     except DataError:
         raise
+    except MemoryError as error:
+        raise DataError(
+            f"{path} does not fit into the memory: {error}", "Divide the file, or take less of it"
+        ) from error
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist", "Give the path of an npz file") from error
     except Exception as error:  # zip, deflate, header: each has its own, and some more
         raise DataError(f"{path} cannot be read as an npz file: {error or type(error).__name__}", _REMEDY) from error
+
+
+def too_large(path: Path, size: int, most: int) -> DataError:
+    """Return the error of a file that holds more than may be read."""
+    return DataError(
+        f"{path} says it holds {size} bytes, at most {most} are read",
+        f"If you trust it, read it with --max-bytes {size}; otherwise divide it or fetch it again",
+    )
 
 
 def _size(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:

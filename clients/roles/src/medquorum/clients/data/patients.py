@@ -4,29 +4,37 @@
 from __future__ import annotations
 
 import csv
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from medquorum.clients.data.npz import too_large
 from medquorum.errors import DataError
 
 __all__ = ["read_patients"]
 
-MOST_ROWS = 50_000_000
+MOST_BYTES = 4 << 30
 LONGEST_NAME = 1_000
 
 
-def read_patients(path: Path, column: str) -> npt.NDArray[np.str_]:
+def read_patients(path: Path, column: str, max_bytes: int | None = None) -> npt.NDArray[np.str_]:
     """Return a column of a CSV file with a line of names: a patient for each image, in the images' order.
+
+    Parameters
+    ----------
+    max_bytes
+        The largest file that is read; by default 4 GiB.
 
     Raises
     ------
     DataError
         The file is missing, no CSV of UTF-8 text, has no such column, or a row without a patient.
     """
+    most = MOST_BYTES if max_bytes is None else max_bytes
     try:
+        if (size := path.stat().st_size) > most:
+            raise too_large(path, size, most)
         with path.open(encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file, strict=True)
             names = table.fieldnames or ()
@@ -35,7 +43,7 @@ def read_patients(path: Path, column: str) -> npt.NDArray[np.str_]:
                     f"{path} has no column {column!r}, only {', '.join(names) or 'an empty first line'}",
                     "Name the column of the patients with --patient-column",
                 )
-            patients = [row[column] or "" for row in islice(table, MOST_ROWS)]
+            patients = [row[column] or "" for row in table]
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist", "Give a CSV file with a line of names") from error
     except (OSError, UnicodeError, csv.Error) as error:

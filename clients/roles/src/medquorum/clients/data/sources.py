@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,13 @@ class Source:
         return max(self.train.classes, self.held_out.classes)
 
 
-def load(name: str, folder: Path | None = None, seed: int = 0, patients: npt.NDArray[Any] | None = None) -> Source:
+def load(
+    name: str,
+    folder: Path | None = None,
+    seed: int = 0,
+    patients: npt.NDArray[Any] | None = None,
+    max_bytes: int | None = None,
+) -> Source:
     """Load a data set.
 
     Parameters
@@ -47,28 +54,33 @@ def load(name: str, folder: Path | None = None, seed: int = 0, patients: npt.NDA
         Shuffles sets that come without a split.
     patients
         Numbers or texts, shape (n,): whose each image of an ``.npz`` file of one part is.
+    max_bytes
+        The most a file may hold, unpacked; by default what its reader says.
 
     Raises
     ------
     DataError
         A file or package is missing or not usable, or the patients are not those of its images.
     """
-    source = _load(name, folder, seed) if patients is None else _of_patients(Path(name), seed, patients)
+    if patients is None:
+        source = _load(name, folder, seed, max_bytes)
+    else:
+        source = _of_patients(Path(name), seed, patients, max_bytes)
     if source.classes < 2 or len(np.unique(source.train.labels)) < 2:
         raise DataError(f"all images of {name} to train on have the label {source.train.labels[0]}", ONE_CLASS)
     return source
 
 
-def _load(name: str, folder: Path | None, seed: int) -> Source:
+def _load(name: str, folder: Path | None, seed: int, max_bytes: int | None) -> Source:
     if name == "digits":
         return _digits(seed)
     if name == "mnist":
-        return _mnist(folder)
+        return _mnist(folder, max_bytes)
     if name.endswith(".npz"):
-        return _npz(Path(name), seed)
+        return _npz(Path(name), seed, max_bytes)
     if folder is not None and (folder / f"{name}.npz").exists():
-        return _npz(folder / f"{name}.npz", seed)
-    return _npz(_downloaded(name, folder), seed)
+        return _npz(folder / f"{name}.npz", seed, max_bytes)
+    return _npz(_downloaded(name, folder), seed, max_bytes)
 
 
 def _digits(seed: int) -> Source:
@@ -82,15 +94,15 @@ def _digits(seed: int) -> Source:
     return _shuffled(Images.from_arrays(pixels.reshape(-1, 8, 8), table[:, -1].astype(np.int64)), seed)
 
 
-def _mnist(folder: Path | None) -> Source:
+def _mnist(folder: Path | None, max_bytes: int | None) -> Source:
     if folder is None:
         raise DataError("mnist needs its idx files", "Give their folder with --data-dir")
-    parts = [Images.from_arrays(*read_mnist(folder, part)) for part in ("train", "t10k")]
+    parts = [Images.from_arrays(*read_mnist(folder, part, max_bytes)) for part in ("train", "t10k")]
     return Source(parts[0], parts[1])
 
 
-def _npz(path: Path, seed: int) -> Source:
-    arrays = read_arrays(path)
+def _npz(path: Path, seed: int, max_bytes: int | None) -> Source:
+    arrays = read_arrays(path, max_bytes)
     if "train_images" not in arrays:
         return _shuffled(part_of(arrays, "", path), seed)
     held_out = [part_of(arrays, part, path) for part in ("val_", "test_") if f"{part}images" in arrays]
@@ -110,9 +122,9 @@ def _npz(path: Path, seed: int) -> Source:
     return Source(train, Images(pixels, labels, groups))
 
 
-def _of_patients(path: Path, seed: int, patients: npt.NDArray[Any]) -> Source:
+def _of_patients(path: Path, seed: int, patients: npt.NDArray[Any], max_bytes: int | None) -> Source:
     """Read a file of one part; patients come from elsewhere."""
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, max_bytes)
     parts = [name.removesuffix("images") for name in arrays if name.endswith("images")]
     if len(parts) != 1:
         raise DataError(f"{path} has {len(parts)} parts, the file of patients has one", "Store groups in the parts")
@@ -134,7 +146,7 @@ def _downloaded(name: str, folder: Path | None) -> Path:
     root = folder or Path(medmnist.INFO and medmnist.dataset.DEFAULT_ROOT)
     try:
         getattr(medmnist, medmnist.INFO[name]["python_class"])(split="train", root=str(root), download=True)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, HTTPException) as error:
         raise DataError(
             f"{name} could not be downloaded: {error}", f"Put {name}.npz into the folder given with --data-dir"
         ) from error

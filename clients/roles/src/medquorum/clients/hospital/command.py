@@ -22,6 +22,7 @@ from medquorum.clients.runtime.options import (
     Channel,
     Connection,
     Identity,
+    MaxBytes,
     ProfileFile,
     StateFolder,
     TaskName,
@@ -62,6 +63,7 @@ class _Training:
     batch: int
     seed: int
     threads: int
+    max_bytes: int | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class _OwnTraining:
     deadline: float | None
     seed: int
     threads: int
+    max_bytes: int | None
 
 
 @hospital.command("run")
@@ -93,17 +96,18 @@ def run(
     batch: Batch = 64,
     seed: Seed = 0,
     threads: Threads = 1,
+    max_bytes: MaxBytes = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Follow a task's rounds: train, submit, wait for the verdict, check the new model; leave after the last round."""
     connection = Connection(profile, identity, channel, state, as_json, verbose)
     if train is not None:
-        _run_own(connection, task, _OwnTraining(train, data, test, training_deadline, seed, threads))
+        _run_own(connection, task, _OwnTraining(train, data, test, training_deadline, seed, threads, max_bytes))
     elif data is None:
         raise ConfigError("there is nothing to train on", "Name the own images with --data, or a function with --train")
     else:
-        _run("hospital", connection, task, _Training(data, test, epochs, batch, seed, threads), honest)
+        _run("hospital", connection, task, _Training(data, test, epochs, batch, seed, threads, max_bytes), honest)
 
 
 @adversary.command("run")
@@ -125,6 +129,7 @@ def attack(
     batch: Batch = 64,
     seed: Seed = 0,
     threads: Threads = 1,
+    max_bytes: MaxBytes = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -133,7 +138,7 @@ def attack(
     if attack in FOLLOWERS and accomplice is None:
         raise ConfigError(f"the attack {attack} needs an update to copy", "Name a hospital's folder with --accomplice")
     connection = Connection(profile, identity, channel, state, as_json, verbose)
-    training = _Training(data, test, epochs, batch, seed, threads)
+    training = _Training(data, test, epochs, batch, seed, threads, max_bytes)
     _run("adversary", connection, task, training, behaviour, accomplice)
 
 
@@ -145,8 +150,8 @@ def _run(
     behaviour: Behaviour,
     accomplice: Path | None = None,
 ) -> None:
-    images = read_shard(training.data)
-    test = None if training.test is None else read_shard(training.test)
+    images = read_shard(training.data, training.max_bytes)
+    test = None if training.test is None else read_shard(training.test, training.max_bytes)
 
     def make(session: Session, task: Task, control: LoopControl) -> Step:
         expect_hospital(session, task)
@@ -170,13 +175,13 @@ def _run_own(connection: Connection, task_name: str, chosen: _OwnTraining) -> No
 
     check_function(chosen.function)
     if chosen.data is not None:
-        read_shard(chosen.data)  # what is wrong with it is told now
-    test = None if chosen.test is None else read_shard(chosen.test)
+        read_shard(chosen.data, chosen.max_bytes)  # what is wrong with it is told now
+    test = None if chosen.test is None else read_shard(chosen.test, chosen.max_bytes)
 
     def make(session: Session, task: Task, control: LoopControl) -> Step:
         expect_hospital(session, task)
         folder = task_folder(session.state, task.task) / "training"
-        recipe = Recipe(chosen.function, chosen.data, chosen.threads, folder)
+        recipe = Recipe(chosen.function, chosen.data, chosen.threads, folder, chosen.max_bytes)
         evaluate = None if test is None else partial(measure, images=test)
         plan = Plan(partial(InProcess, recipe), evaluate, None, chosen.deadline, chosen.seed)
         is_open = partial(takes_updates, session.ledger, task.task)

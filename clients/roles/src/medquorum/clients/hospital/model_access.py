@@ -62,7 +62,7 @@ def model_of_round(ledger: Ledger, task: Task, round_number: int | None) -> tupl
     return model, fetch_model(ledger, task, model)
 
 
-def classify(task: Task, packed: bytes, path: Path) -> dict[str, Any]:
+def classify(task: Task, packed: bytes, path: Path, max_bytes: int | None = None) -> dict[str, Any]:
     """Classify the images of an npz file.
 
     Returns
@@ -78,7 +78,7 @@ def classify(task: Task, packed: bytes, path: Path) -> dict[str, Any]:
     from medquorum.clients.training.module import DescribedModel
     from medquorum.clients.training.train import predict
 
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, max_bytes)
     if "images" not in arrays:
         raise DataError(f"{path} has no array named images", "Store uint8 images (n, h, w) under that name")
     pixels, labels = arrays["images"], arrays.get("labels")

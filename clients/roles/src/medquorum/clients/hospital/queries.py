@@ -21,6 +21,7 @@ from medquorum.clients.runtime.options import (
     ConsortiumToml,
     Genesis,
     Identity,
+    MaxBytes,
     Organizations,
     ProfileFile,
     StateFolder,
@@ -96,6 +97,7 @@ def predict(
     task: TaskName,
     data: Annotated[Path, typer.Option("--data", help="An npz file with images and, optionally, labels.")],
     round_number: ModelRound = None,
+    max_bytes: MaxBytes = None,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
@@ -105,7 +107,7 @@ def predict(
     with _asking(Connection(profile, identity, channel, state, as_json)) as session:
         document = session.ledger.task(task)
         model, packed = model_access.model_of_round(session.ledger, document, round_number)
-        session.report.event("prediction", model=model, **model_access.classify(document, packed, data))
+        session.report.event("prediction", model=model, **model_access.classify(document, packed, data, max_bytes))
 
 
 def _asking(connection: Connection) -> AbstractContextManager[Session]:

@@ -16,7 +16,7 @@ from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.clients.training import parameters
 from medquorum.clients.training.module import DescribedModel
-from medquorum.clients.training.train import Recipe, accuracy, seed_of, train
+from medquorum.clients.training.train import Recipe, accuracy, check_images, seed_of, train
 from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
 
@@ -60,6 +60,7 @@ class Trainer:
         control: LoopControl,
         conduct: Conduct | None = None,
     ) -> None:
+        """Check the images against the task's model; raises DataError where they are not the model's."""
         torch.set_num_threads(training.threads)
         chosen = Conduct() if conduct is None else conduct
         self._task = task
@@ -73,6 +74,8 @@ class Trainer:
         self._test = training.test
         self._accomplice = None if chosen.accomplice is None else UpdateStore(chosen.accomplice)
         self._model = DescribedModel(modelformat.parse(task.model))
+        for images in (training.images, *([] if training.test is None else [training.test])):
+            check_images(self._model.description, images)  # now, not after the first round has opened
         self._bases: dict[int, Raw] = {}
 
     def update(self, round_number: int, base: bytes, store: UpdateStore) -> bytes | None:

@@ -16,6 +16,7 @@ __all__ = [
     "ConsortiumToml",
     "Genesis",
     "Identity",
+    "MaxBytes",
     "Organizations",
     "ProfileFile",
     "StateFolder",
@@ -48,6 +49,10 @@ StateFolder: TypeAlias = Annotated[
 TaskName: TypeAlias = Annotated[str, typer.Option("--task", help="The training task's name.")]
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="One JSON object a line (docs/reference/command-line.md).")
+]
+MaxBytes: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, help="The most a data file may hold, unpacked  [default: 100 times the file, at most 16 GiB]"),
 ]
 Verbose: TypeAlias = Annotated[bool, typer.Option("--verbose", help="Log what happens, not only what goes wrong.")]
 

@@ -25,12 +25,16 @@ _WORKER = "medquorum.clients.training.own.worker"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What such a process needs besides its round: a function's name, the hospital's images, threads, a folder."""
+    """What such a process needs besides its round: a function's name, the hospital's images, threads, a folder.
+
+    ``max_bytes`` is the most that the images' file may hold.
+    """
 
     function: str
     data: Path | None
     threads: int
     folder: Path
+    max_bytes: int | None = None
 
 
 def check_function(name: str) -> None:
@@ -64,6 +68,7 @@ class InProcess:
         job = {
             "function": recipe.function,
             "data": None if recipe.data is None else str(recipe.data),
+            "max_bytes": recipe.max_bytes,
             "threads": recipe.threads,
             "model": training.description.model_dump(mode="json", by_alias=True),
             "task": training.task,

@@ -73,7 +73,7 @@ def _trained(folder: Path, stop: threading.Event, lines: TextIO) -> bytes:
     torch.set_num_threads(job["threads"])
     torch.manual_seed(job["seed"])
     description = modelformat.parse(job["model"])
-    data = None if job["data"] is None else OwnImages(description, read_shard(Path(job["data"])))
+    data = None if job["data"] is None else OwnImages(description, read_shard(Path(job["data"]), job["max_bytes"]))
     training = Training(
         description,
         DescribedModel(description),
