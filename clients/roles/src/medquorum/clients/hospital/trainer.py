@@ -15,8 +15,9 @@ from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.clients.training import parameters
+from medquorum.clients.training.inputs import check_images
 from medquorum.clients.training.module import DescribedModel
-from medquorum.clients.training.train import Recipe, accuracy, check_images, seed_of, train
+from medquorum.clients.training.train import Recipe, accuracy, seed_of, train
 from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
 
