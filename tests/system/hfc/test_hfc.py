@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
+from medquorum_testing.foreign_python import foreign_python, run_installer
 from medquorum_testing.network.networks import Networks, RunningNetwork
 
 pytestmark = [pytest.mark.hfc, pytest.mark.fabric]
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "requirements.txt"
-UNREACHABLE = "connection broken by"  # how pip words every attempt that does not reach the registry
 
 
 @pytest.fixture(scope="session")
@@ -32,27 +30,13 @@ def hfc_python() -> Path:
     base = sys.executable if sys.version_info < (3, 12) else shutil.which("python3.11")
     if base is None:
         pytest.skip("fabric-sdk-py needs Python 3.11: it imports a module that later versions do not have")
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes() + base.encode()).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "medquorum"
-    cache.mkdir(parents=True, exist_ok=True)
-    environment = cache / f"hfc-{digest}"
-    if not environment.exists():
-        new = Path(tempfile.mkdtemp(dir=cache, prefix="hfc-new-"))
-        try:
-            install(base, new)
-            new.replace(environment)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
-    return environment / "bin" / "python"
 
+    def install(environment: Path) -> None:
+        subprocess.run([base, "-m", "venv", environment], check=True)
+        pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--retries", "1"]
+        run_installer([*pip, "--no-deps", "-r", REQUIREMENTS])
 
-def install(base: str, environment: Path) -> None:
-    subprocess.run([base, "-m", "venv", environment], check=True)
-    pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--retries", "1"]
-    done = subprocess.run([*pip, "--no-deps", "-r", REQUIREMENTS], capture_output=True, text=True)
-    if done.returncode != 0 and UNREACHABLE in done.stderr + done.stdout:
-        pytest.skip("fabric-sdk-py cannot be installed: the package registry cannot be reached")
-    assert done.returncode == 0, done.stderr
+    return foreign_python("hfc", REQUIREMENTS.read_bytes() + base.encode(), install)
 
 
 @pytest.fixture(scope="module")
