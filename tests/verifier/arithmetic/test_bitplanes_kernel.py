@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medquorum.errors import ProtocolError
 from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.arithmetic.bitplanes import planes, spread
 from medquorum.verifier.arithmetic.kernels.library import PURE
@@ -45,6 +46,28 @@ def test_planes_and_bytes(level, seed, count, bits):
     plane = planes(values, 1)[0]
     found, wanted = both(level, lambda: spread(plane, count))
     assert (found == wanted).all()
+
+
+@pytest.mark.parametrize("level", COMPILED)
+@given(SEEDS, st.integers(0, 200), st.integers(1, 64))
+def test_what_is_opened_is_packed_in_one_pass(level, seed, count, bits):
+    """As packing the sum, also where arrays have gaps and the other's message begins anywhere."""
+    share, mask, other = words(seed, 2 * count)[::2], words(seed + 1, count), words(seed + 2, count)
+
+    def compute():
+        sent = memoryview(b"\0" + ring.pack(other, bits))[1:]
+        return np.frombuffer(ring.pack_sum(share, mask, bits), dtype=np.uint8), ring.unpack_sum(sent, share, mask, bits)
+
+    for compiled, pure in zip(*both(level, compute), strict=True):
+        assert compiled.shape == pure.shape
+        assert (compiled == pure).all()
+
+
+@pytest.mark.parametrize("path", [*COMPILED, PURE])
+def test_an_opening_of_another_length_is_refused(monkeypatch, path):
+    use(monkeypatch, path)
+    with pytest.raises(ProtocolError, match="5 bytes came where 6"):
+        ring.unpack_sum(b"12345", words(0, 1), words(1, 1), 48)
 
 
 @pytest.mark.parametrize("level", COMPILED)

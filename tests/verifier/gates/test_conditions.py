@@ -10,14 +10,17 @@ from medquorum.core.fixedpoint import wrap
 from medquorum.core.inference import compile_model, correct, count_correct
 from medquorum.core.model import Kind, TensorSpec, catalogue
 from medquorum.errors import ConfigError
+from medquorum.verifier.arithmetic.kernels.library import PURE
+from medquorum.verifier.arithmetic.subsets import subset_sums
 from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.correctness import Correctness
 from medquorum.verifier.gates.decision import deal_decision, decide
-from medquorum.verifier.gates.parameter_range import bounds, deal_outside, outside
+from medquorum.verifier.gates.parameter_range import deal_outside, deal_part, evaluate_part, outside, parts
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.session.local import Inputs, verify
 from medquorum_testing.encrypted.engine_models import case
+from medquorum_testing.encrypted.kernel_paths import COMPILED, use
 from medquorum_testing.encrypted.two_parties import split, together
 
 LAYOUT = tuple(TensorSpec(kind.value, (7,), kind) for kind in Kind)
@@ -29,23 +32,80 @@ def spoiled(kind):
     return np.array([*near, 1 << 62, -(1 << 63), (1 << 63) - 1], dtype=np.int64)
 
 
-def test_range_counts_every_value_outside_its_bound():
-    values = np.concatenate([spoiled(spec.kind) for spec in LAYOUT])
-    masks = np.random.default_rng(0).integers(-(1 << 63), 1 << 63, values.shape)
-    lowest, allowed = bounds(LAYOUT, slice(0, values.shape[0]))
-    for used in (masks, -values, lowest - values, -1 - values):
-        first, second = together(
-            lambda dealer, used=used: deal_outside(dealer, Tree(), used, allowed),
-            lambda party, randomness, used=used: outside(party, randomness, Tree(), values + used, lowest),
-        )
-        assert int(first[0] + second[0]) % (1 << 32) == 5 * len(LAYOUT)
+def fails(values, masks, layout):
+    """Run RANGE on parameters hidden by masks; return the fails it counts."""
+    found = list(parts(layout))
+
+    def deal(dealer):
+        total = sum(deal_part(dealer, Tree(), part.of(masks), part) for part in found)
+        deal_outside(dealer, Tree(), total)
+
+    def play(party, randomness):
+        total = sum(evaluate_part(party, randomness, Tree(), part.of(values + masks), part) for part in found)
+        return outside(party, randomness, Tree(), total)
+
+    first, second = together(deal, play)
+    return int(first[0] + second[0]) % (1 << 32)
 
 
-def test_bounds_of_a_slice_are_those_of_the_whole():
-    whole = bounds(LAYOUT, slice(0, 35))
-    cut = [bounds(LAYOUT, slice(start, min(start + 9, 35))) for start in range(0, 35, 9)]
-    for index in (0, 1):
-        assert (np.concatenate([part[index] for part in cut]) == whole[index]).all()
+@pytest.mark.parametrize("path", [*COMPILED, PURE])
+def test_range_finds_every_value_outside_its_bound(monkeypatch, path):
+    """Alone among good ones; and nothing where all are good, whatever hides them."""
+    use(monkeypatch, path)
+    rng = np.random.default_rng(0)
+    for kind in Kind:
+        good = [kind.lowest, kind.highest, kind.lowest + 1, kind.highest - 1, kind.highest // 2]
+        layout = [TensorSpec("other", (3,), Kind.MEAN), TensorSpec("tensor", (70,), kind)]
+        filled = np.concatenate([np.array([0, 1, -1]), rng.choice(good, 70)])
+        for masks in (rng.integers(-(1 << 63), 1 << 63, 73), -filled, kind.lowest - filled, -1 - filled):
+            assert fails(filled, masks, layout) == 0
+        for wrong in spoiled(kind)[2:]:
+            values = filled.copy()
+            values[rng.integers(3, 73)] = wrong
+            for masks in (rng.integers(-(1 << 63), 1 << 63, 73), -values, kind.lowest - values):
+                assert fails(values, masks, layout) > 0
+
+
+@given(st.lists(st.sampled_from(list(Kind)), min_size=1, max_size=4), st.integers(1, 90), st.data())
+@settings(max_examples=15)
+def test_range_is_its_plain_definition(kinds, size, data):
+    """Also for several wrong values, equal, opposite and far ones: no sum of them hides them."""
+    layout = [TensorSpec(str(place), (size,), kind) for place, kind in enumerate(kinds)]
+    rng = np.random.default_rng(data.draw(st.integers(0, 1 << 30)))
+    values = np.concatenate([rng.integers(kind.lowest, kind.highest + 1, size) for kind in kinds])
+    wrong = data.draw(st.lists(st.sampled_from([1 << 27, -(1 << 27), 1 << 63, 1 << 44, -1 << 44, 1 << 62]), max_size=6))
+    places = rng.permutation(values.shape[0])[: len(wrong)]
+    values[places] += np.array([number % (1 << 64) for number in wrong[: places.size]], dtype=np.uint64).view(np.int64)
+    low, high = (np.repeat([getattr(kind, end) for kind in kinds], size) for end in ("lowest", "highest"))
+    masks = rng.integers(-(1 << 63), 1 << 63, values.shape)
+    assert (fails(values, masks, layout) > 0) == bool(((values < low) | (values > high)).any())
+
+
+def test_parts_hold_every_parameter_once():
+    """In parts of one bound, of tensors that are cut or come together."""
+    layout = [*LAYOUT, TensorSpec("large", (300_000,), Kind.WEIGHT), *LAYOUT]
+    whole = np.arange(sum(spec.size for spec in layout))
+    kinds = np.concatenate([np.full(spec.size, spec.kind.highest) for spec in layout])
+    found = list(parts(layout))
+    assert len(found) == 5
+    assert (np.sort(np.concatenate([part.of(whole) for part in found])) == whole).all()
+    for part in found:
+        assert (part.of(kinds) == part.lowest + part.allowed - 1).all()
+        assert part.of(whole).size <= 1 << 17
+
+
+@pytest.mark.parametrize("level", COMPILED)
+@given(st.integers(0, 300), st.integers(0, 1 << 30))
+def test_subsets_are_summed_as_numpy_does(level, count, seed):
+    values, coins = np.random.default_rng(seed).integers(-(1 << 63), 1 << 63, (2, count))
+    found = []
+    for path in (level, PURE):
+        with pytest.MonkeyPatch.context() as patch:
+            use(patch, path)
+            found.append(subset_sums(values, coins))
+    wanted = [sum(int(v) for v, c in zip(values, coins, strict=True) if int(c) >> j & 1) for j in range(64)]
+    assert [int(number) % (1 << 64) for number in found[0]] == [number % (1 << 64) for number in wanted]
+    assert (found[0] == found[1]).all()
 
 
 @pytest.mark.parametrize("tensor", ["fc1.weight", "fc2.bias"])

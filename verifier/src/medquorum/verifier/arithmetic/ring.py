@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from functools import cache
 from math import prod
@@ -15,7 +16,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import ProtocolError
 from medquorum.verifier.arithmetic.kernels.library import library
 
-__all__ = ["byte_width", "low_bytes", "matmul", "pack", "reduce", "unpack"]
+__all__ = ["byte_width", "low_bytes", "matmul", "pack", "pack_sum", "reduce", "unpack", "unpack_sum"]
 
 _FEW = 32
 
@@ -60,6 +61,30 @@ def low_bytes(values: IntArray, bits: int) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(flat.view(_low(byte_width(bits)))["low"]).view(np.uint8)
 
 
+def pack_sum(first: IntArray, second: IntArray, bits: int) -> bytes:
+    """Return what :func:`pack` gives of first + second, in one pass."""
+    kernels = library()
+    if kernels is None:
+        return pack(first + second, bits)
+    flat = [np.ascontiguousarray(part).reshape(-1) for part in (first, second)]
+    result = _new_bytes(flat[0].size * byte_width(bits))
+    kernels.call("pack_sum", *flat, np.frombuffer(result, dtype=np.uint8), flat[0].size, byte_width(bits))
+    return result
+
+
+def unpack_sum(raw: bytes | memoryview, first: IntArray, second: IntArray, bits: int) -> IntArray:
+    """Return first + second + what :func:`pack` wrote, reduced modulo 2^bits, in one pass; raises as :func:`unpack`."""
+    kernels = library()
+    if kernels is None:
+        return reduce(first + second + unpack(raw, first.shape, bits), bits)
+    _check_length(raw, first.size, bits)
+    flat = [np.ascontiguousarray(part).reshape(-1) for part in (first, second)]
+    result = np.empty(first.size, dtype=np.int64)
+    read = np.frombuffer(raw, dtype=np.uint8)
+    kernels.call("unpack_sum", read, *flat, result, first.size, byte_width(bits), bits)
+    return result.reshape(first.shape)
+
+
 def unpack(raw: bytes | memoryview, shape: Sequence[int], bits: int) -> IntArray:
     """Read what :func:`pack` wrote, as elements of [0, 2^(8·width)).
 
@@ -70,11 +95,7 @@ def unpack(raw: bytes | memoryview, shape: Sequence[int], bits: int) -> IntArray
     """
     width = byte_width(bits)
     count = prod(shape)
-    if len(raw) != count * width:
-        raise ProtocolError(
-            f"a message of {len(raw)} bytes came where {count * width} were due",
-            "Check that both parties and the dealer run the same version on the same task",
-        )
+    _check_length(raw, count, bits)
     kernels = library()
     if kernels is not None:
         values = np.empty(count, dtype=np.int64)
@@ -83,6 +104,26 @@ def unpack(raw: bytes | memoryview, shape: Sequence[int], bits: int) -> IntArray
     result = np.zeros(count, dtype="<i8")
     result.view(_low(width))["low"] = np.frombuffer(raw, dtype=f"V{width}")
     return result.reshape(shape)
+
+
+def _check_length(raw: bytes | memoryview, count: int, bits: int) -> None:
+    due = count * byte_width(bits)
+    if len(raw) != due:
+        raise ProtocolError(
+            f"a message of {len(raw)} bytes came where {due} were due",
+            "Check that both parties and the dealer run the same version on the same task",
+        )
+
+
+def _new_bytes(count: int) -> bytes:
+    """Return a new object of so many bytes for a kernel to fill, before anybody else has it."""
+    made: bytes = _allocate(None, count)
+    return made
+
+
+_allocate = ctypes.pythonapi.PyBytes_FromStringAndSize
+_allocate.restype = ctypes.py_object
+_allocate.argtypes = [ctypes.c_char_p, ctypes.c_ssize_t]
 
 
 @cache

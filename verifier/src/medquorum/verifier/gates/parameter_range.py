@@ -1,69 +1,145 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RANGE under encryption: how many parameters lie outside their tensor's bound, whatever ring element they are.
+"""RANGE under encryption: whether any parameter lies outside its tensor's bound, whatever ring element it is.
 
-r was opened as R = r + u. With n = highest - lowest + 1 allowed values, r - lowest = (R - lowest) - u is below n iff
-the public R - lowest lies in the ring interval [u, u + n): that is [R - lowest < u] + [R - lowest < u + n mod 2^64] +
-[u + n >= 2^64] modulo 2, the last being the dealer's. Both comparisons are of 64 bits, so no value wraps past them.
+r was opened as R = r + u. With n = highest - lowest + 1 allowed values, at most 2^k, x = r - lowest is below n iff both
+floor(x / 2^k) and floor((x + 2^k - n) / 2^k), quotients modulo 2^(64-k), are 0.
 
-1. Compare twice, chunk by chunk; each borrow is opened under a one-bit mask.
-2. Shares of [outside] are public bit + dealt mask, and are added; nothing is opened here.
+1. A quotient is floor(c / 2^k) - floor(u / 2^k) - b with the public c = R - lowest, or that + 2^k - n, and the borrow b
+   of the low k bits. It is compared and opened under a one-bit mask t; the dealer shares t modulo 2^(64-k).
+2. All quotients, times 2^k, are added up over 64 random subsets, locally. The dealer shares the same sums of
+   floor(u / 2^k), which is all that it has to say of the high bits.
+3. Where every parameter is within its bound all sums are 0, always. Where one is not, each sum is 0 with a probability
+   of one half at most: all of them with 2^-64. The dealer draws the subsets when it deals: the update is fixed by then.
+4. Fails (Rescale, NEGATIVE) of every sum and of its negative are added; nothing is opened here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model.layout import TensorSpec
+from medquorum.verifier.arithmetic.subsets import SUBSETS, subset_sums
 from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
+from medquorum.verifier.randomness.stream import Stream
 
-__all__ = ["CHUNK", "FAIL_BITS", "bounds", "deal_outside", "outside"]
+__all__ = ["FAIL_BITS", "Part", "deal_outside", "deal_part", "evaluate_part", "outside", "parts"]
 
-CHUNK = 1 << 17
 FAIL_BITS = 32
 """Ring of numbers of failed conditions."""
-_POSITIONS = (64,)
+_CHUNK = 1 << 17
+_GATE = Rescale(0, 64, FAIL_BITS, Form.NEGATIVE)
 
 
-def bounds(layout: Sequence[TensorSpec], part: slice) -> tuple[IntArray, IntArray]:
-    """Return the lowest value and the number of allowed values of the parameters of a slice."""
-    lowest, allowed = zip(*_pieces(layout, part), strict=True)
-    return np.concatenate(lowest), np.concatenate(allowed)
+class Part(NamedTuple):
+    """Parameters of one bound that are compared together.
+
+    Attributes
+    ----------
+    lowest, allowed
+        The bound: its smallest value, and how many values it allows.
+    places
+        Where they stand among all parameters.
+    """
+
+    lowest: int
+    allowed: int
+    places: tuple[slice, ...]
+
+    @property
+    def bits(self) -> int:
+        """The k with 2^(k-1) < allowed <= 2^k."""
+        return (self.allowed - 1).bit_length()
+
+    @property
+    def offsets(self) -> tuple[int, int]:
+        """What is added to r - lowest before it is divided."""
+        return 0, (1 << self.bits) - self.allowed
+
+    def of(self, flat: IntArray) -> IntArray:
+        """Return the part (n,) of all parameters."""
+        return np.concatenate([flat[place] for place in self.places])
 
 
-def _pieces(layout: Sequence[TensorSpec], part: slice) -> Iterator[tuple[IntArray, IntArray]]:
+def parts(layout: Sequence[TensorSpec]) -> Iterator[Part]:
+    """Return all parameters in parts: tensors of equal bounds follow each other."""
+    tensors: dict[tuple[int, int], list[slice]] = {}
     start = 0
     for spec in layout:
-        count = min(part.stop, start + spec.size) - max(part.start, start)
-        if count > 0:
-            kind = spec.kind
-            yield np.full(count, kind.lowest), np.full(count, kind.highest - kind.lowest + 1)
+        bound = spec.kind.lowest, spec.kind.highest - spec.kind.lowest + 1
+        tensors.setdefault(bound, []).append(slice(start, start + spec.size))
         start += spec.size
+    for (lowest, allowed), places in tensors.items():
+        for cut in _cut(places):
+            yield Part(lowest, allowed, cut)
 
 
-def deal_outside(dealer: GateDealer, comparison: Comparison, masks: IntArray, allowed: IntArray) -> None:
-    """Deal for a chunk: ``masks`` u (n,), ``allowed`` n of each parameter."""
-    ends = masks + allowed
-    first = comparison.deal(dealer, masks, _POSITIONS)[0]
-    second = comparison.deal(dealer, ends, _POSITIONS)[0]
-    wraps = (ends.view(np.uint64) < masks.view(np.uint64)).astype(np.int64)
-    dealer.share(first ^ second ^ wraps, FAIL_BITS)
+def _cut(places: Sequence[slice]) -> Iterator[tuple[slice, ...]]:
+    """Cut places into groups of _CHUNK parameters, the last one smaller."""
+    group: list[slice] = []
+    room = _CHUNK
+    for place in places:
+        start = place.start
+        while start < place.stop:
+            stop = min(place.stop, start + room)
+            group.append(slice(start, stop))
+            room -= stop - start
+            start = stop
+            if not room:
+                yield tuple(group)
+                group, room = [], _CHUNK
+    if group:
+        yield tuple(group)
 
 
-def outside(
-    party: Party, randomness: GateRandomness, comparison: Comparison, public: IntArray, lowest: IntArray
-) -> IntArray:
-    """Return the party's share (1,) modulo 2^32 of the number of parameters of a chunk that lie outside."""
-    shifted = public - lowest
-    first = comparison.borrows(party, randomness, shifted, _POSITIONS)[0]
-    second = comparison.borrows(party, randomness, shifted, _POSITIONS)[0]
-    known = 1 ^ first ^ second
-    share = (1 - 2 * known) * randomness.share(known.shape, FAIL_BITS)
-    if party.index == 0:
-        share += known
-    total: IntArray = share.sum(keepdims=True)
+def deal_part(dealer: GateDealer, comparison: Comparison, masks: IntArray, part: Part) -> IntArray:
+    """Deal for a part's masks u (n,); return the subsets' sums (64,) of what the dealer knows."""
+    coins = _coins(dealer.coin(), masks.shape[0])
+    high = masks & np.int64(-1 << part.bits)
+    total = np.zeros(SUBSETS, dtype=np.int64)
+    for drawn in coins:
+        borrows = comparison.deal(dealer, masks, (part.bits,))[0]
+        dealer.share(borrows, 64 - part.bits)
+        total += subset_sums(high, drawn)
     return total
+
+
+def evaluate_part(
+    party: Party, randomness: GateRandomness, comparison: Comparison, public: IntArray, part: Part
+) -> IntArray:
+    """Return the party's share (64,) of the subsets' sums, plus what the dealer knows, from a part's R (n,)."""
+    coins = _coins(randomness.coin(), public.shape[0])
+    bits = np.int64(part.bits)
+    total = np.zeros(SUBSETS, dtype=np.int64)
+    for offset, drawn in zip(part.offsets, coins, strict=True):
+        shifted = public + np.int64(offset - part.lowest)
+        borrows = comparison.borrows(party, randomness, shifted, (part.bits,))[0]
+        quotients = (2 * borrows - 1) * randomness.share(borrows.shape, 64 - part.bits)
+        if party.index == 0:
+            quotients += (shifted >> bits) - borrows
+        total += subset_sums(quotients << bits, drawn)
+    return total
+
+
+def _coins(seed: bytes, count: int) -> IntArray:
+    """Return which subsets take in the parameters' first and second quotients: (2, n)."""
+    return Stream(seed, b"subsets").words(2 * count).reshape(2, count)
+
+
+def deal_outside(dealer: GateDealer, comparison: Comparison, known: IntArray) -> None:
+    """Deal for the sums of all parts, of which the dealer knows ``known`` (64,)."""
+    dealer.share(known, 64)
+    _GATE.deal(dealer, comparison, (2 * SUBSETS,), None)
+
+
+def outside(party: Party, randomness: GateRandomness, comparison: Comparison, total: IntArray) -> IntArray:
+    """Return the party's share (1,) modulo 2^32 of a number that is 0 iff all sums are, from ``total`` (64,)."""
+    sums = total - randomness.share(total.shape, 64)
+    fails: IntArray = _GATE.evaluate(party, randomness, comparison, np.concatenate([sums, -sums])).sum(keepdims=True)
+    return fails

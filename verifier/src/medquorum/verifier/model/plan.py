@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from medquorum.core.model.layout import TensorSpec
@@ -77,8 +76,3 @@ class Plan:
     def correctness(self, subject: Subject) -> Correctness:
         """Return the gate that follows a subject's logits."""
         return Correctness(subject.program.classes, subject.program.width, self.per_class)
-
-    def chunks(self, size: int) -> Iterator[slice]:
-        """Return consecutive slices of all parameters."""
-        for start in range(0, self.parameters, size):
-            yield slice(start, min(start + size, self.parameters))

@@ -6,11 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
+from medquorum.verifier.arithmetic.subsets import SUBSETS
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.decision import deal_decision
 from medquorum.verifier.gates.norm import deal_beyond
-from medquorum.verifier.gates.parameter_range import CHUNK, bounds, deal_outside
+from medquorum.verifier.gates.parameter_range import deal_outside, deal_part, parts
 from medquorum.verifier.gates.weights import DealerWeights
 from medquorum.verifier.model.parameters import deal_parameters, deal_weights, tensors
 from medquorum.verifier.model.plan import Plan, Subject
@@ -87,11 +90,15 @@ class Dealer:
                 yield _finished(gate)
 
     def _conditions(self, masks: MaskShares) -> Iterator[Dealing]:
-        for part in self._plan.chunks(CHUNK):
-            gate = self._deal(MODEL_BATCH, f"range/{part.start}")
-            chunk = MaskShares(masks.first[part], masks.second[part]).total
-            deal_outside(gate, Tree(), chunk, bounds(self._plan.layout, part)[1])
+        known = np.zeros(SUBSETS, dtype=np.int64)
+        for number, part in enumerate(parts(self._plan.layout)):
+            gate = self._deal(MODEL_BATCH, f"range/{number}")
+            chunk = MaskShares(part.of(masks.first), part.of(masks.second)).total
+            known += deal_part(gate, Tree(), chunk, part)
             yield _finished(gate)
+        gate = self._deal(MODEL_BATCH, "range")
+        deal_outside(gate, Tree(), known)
+        yield _finished(gate)
         if self._plan.norm is not None:
             gate = self._deal(MODEL_BATCH, "norm")
             deal_beyond(gate, Tree(), self._plan.layout, tensors(masks.total, self._plan.layout))

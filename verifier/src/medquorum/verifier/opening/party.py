@@ -43,10 +43,9 @@ class Party:
 
     def open(self, mask: Mask, share: IntArray, bits: int) -> IntArray:
         """Open share + mask to both parties, reduced modulo 2^bits."""
-        own = share + mask.open_once()
-        message = self._told(mask, ring.pack(own, bits))
-        other = ring.unpack(self.transport.exchange(message), own.shape, bits)
-        return ring.reduce(own + other, bits)
+        own = mask.open_once()
+        message = self._told(mask, ring.pack_sum(share, own, bits))
+        return ring.unpack_sum(self.transport.exchange(message), share, own, bits)
 
     def open_planes(self, mask: Mask, share: Words) -> Words:
         """Open share + mask modulo 2 to both parties, bit planes (count, words)."""

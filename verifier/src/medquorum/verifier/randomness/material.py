@@ -19,7 +19,7 @@ from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.arithmetic.bitplanes import Words
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.randomness.stream import Stream
+from medquorum.verifier.randomness.stream import SEED_BYTES, Stream
 
 __all__ = ["Audit", "GateDealer", "GateRandomness", "Mask", "MaskShares"]
 
@@ -114,6 +114,12 @@ class GateDealer:
         hidden = planes ^ self._streams[0].planes(*planes.shape)
         self._corrections.append(hidden.reshape(-1).view(np.uint8).data)
 
+    def coin(self) -> bytes:
+        """Draw the seed of what both parties and the dealer are to know."""
+        drawn = self.own((SEED_BYTES // 8,), 0).tobytes()
+        self.common(drawn)
+        return drawn
+
     def common(self, raw: bytes | memoryview) -> None:
         """Send the same bytes to both parties; they must not change afterwards."""
         self._common.append(raw)
@@ -184,6 +190,12 @@ class GateRandomness:
         if self.party == 0:
             return self._stream.planes(count, words)
         return np.frombuffer(self._correction(count * words * 8), dtype=np.uint64).reshape(count, words)
+
+    def coin(self) -> bytes:
+        """Take the seed of what both parties and the dealer know."""
+        if self.party == 0:
+            self.own((SEED_BYTES // 8,))  # it is drawn from this stream, which goes on after it
+        return bytes(self.common(SEED_BYTES))
 
     def common(self, length: int) -> memoryview:
         """Take bytes that both parties got."""

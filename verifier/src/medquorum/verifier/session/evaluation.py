@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.arithmetic.subsets import SUBSETS
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.decision import decide
 from medquorum.verifier.gates.norm import beyond
-from medquorum.verifier.gates.parameter_range import CHUNK, bounds, outside
+from medquorum.verifier.gates.parameter_range import evaluate_part, outside, parts
 from medquorum.verifier.gates.weights import Weights
 from medquorum.verifier.model.parameters import open_parameters, open_weights, tensors
 from medquorum.verifier.model.plan import Plan, Subject
@@ -87,7 +88,7 @@ class Evaluation:
         Returns
         -------
         ndarray of int64 (1,)
-            Share modulo 2^32 of the number of parameters outside RANGE plus the failed norm conditions.
+            Share modulo 2^32 of a number that is 0 iff RANGE and the norm hold.
         """
         averaging = self._plan.averaging
         if averaging is not None:
@@ -112,12 +113,14 @@ class Evaluation:
         return fails
 
     def _conditions(self, base: Mapping[str, IntArray], public: IntArray, masked: Mapping[str, Masked]) -> IntArray:
-        fails = np.zeros(1, dtype=np.int64)
-        for part in self._plan.chunks(CHUNK):
-            randomness = self._randomness(MODEL_BATCH, f"range/{part.start}")
-            lowest = bounds(self._plan.layout, part)[0]
-            fails += outside(self._party, randomness, Tree(), public[part], lowest)
+        total = np.zeros(SUBSETS, dtype=np.int64)
+        for number, part in enumerate(parts(self._plan.layout)):
+            randomness = self._randomness(MODEL_BATCH, f"range/{number}")
+            total += evaluate_part(self._party, randomness, Tree(), part.of(public), part)
             randomness.finish()
+        randomness = self._randomness(MODEL_BATCH, "range")
+        fails = outside(self._party, randomness, Tree(), total)
+        randomness.finish()
         if self._plan.norm is not None:
             randomness = self._randomness(MODEL_BATCH, "norm")
             fails += beyond(self._party, randomness, Tree(), self._plan.layout, base, masked, self._plan.norm)

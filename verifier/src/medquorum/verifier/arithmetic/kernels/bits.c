@@ -56,6 +56,30 @@ void unpack(const uint8_t *raw, word *result, int64_t n, int64_t width)
     }
 }
 
+/* The low ``width`` bytes of every sum of two words; and what both parties open: the two and the other's, in one pass. */
+void pack_sum(const word *first, const word *second, uint8_t *result, int64_t n, int64_t width)
+{
+    int64_t whole = n - 8 / width - 1;
+    int64_t i = 0;
+    for (; i < whole; i++) *(byte_word *)(result + i * width) = first[i] + second[i];
+    for (; i < n; i++)
+        for (int64_t j = 0; j < width; j++) result[i * width + j] = (uint8_t)((first[i] + second[i]) >> (8 * j));
+}
+
+void unpack_sum(const uint8_t *raw, const word *first, const word *second, word *result, int64_t n, int64_t width,
+                int64_t bits)
+{
+    word mask = bits == 64 ? ~(word)0 : ((word)1 << bits) - 1;
+    int64_t whole = n - 8 / width - 1;
+    int64_t i = 0;
+    for (; i < whole; i++) result[i] = (first[i] + second[i] + *(const byte_word *)(raw + i * width)) & mask;
+    for (; i < n; i++) {
+        word other = 0;
+        for (int64_t j = 0; j < width; j++) other |= (word)raw[i * width + j] << (8 * j);
+        result[i] = (first[i] + second[i] + other) & mask;
+    }
+}
+
 /* One-hot tables of 4-bit chunks (chunks, 4, count) without their first place: (15, chunks, count). */
 void tree_tables(const word *bits, word *result, int64_t chunks, int64_t count)
 {
