@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from medquorum.clients.dashboard.index.block import Certificate, IndexedBlock, read_block
 from medquorum.clients.dashboard.index.queries import Queries
 from medquorum.clients.dashboard.verification import Check
 from medquorum.clients.dashboard.web.app import STATIC
 from medquorum.clients.proof.evidence import Evidence
+from medquorum.core.block_header import header_hash
 from medquorum.core.documents.round import Round
+from medquorum_testing.chain.memory_chain import MemoryChain
 from medquorum_testing.dashboard.played_rounds import add, digest, fill, play_round, task_of
 from medquorum_testing.dashboard.served import Dashboard
 
@@ -90,7 +94,68 @@ def test_a_peer_that_is_away_is_named(dashboard: Dashboard, browser: TestClient)
     assert HOSTILE not in page
 
 
-@pytest.mark.parametrize("path", ["/?task=other", "/round?task=demo&round=9", "/round?task=demo&round=x", "/round"])
+def test_a_model_s_line_goes_back_to_the_first(dashboard: Dashboard, browser: TestClient) -> None:
+    fill(dashboard.index, task_of(3, 5), 3)
+    page = browser.get("/lineage?task=demo").text
+    assert cells(page, "3")[1] == digest("w", 3)
+    assert cells(page, "0")[1] == digest("w", 0)
+    assert "failed" not in page
+
+
+def test_a_round_from_elsewhere_breaks_the_line(dashboard: Dashboard, browser: TestClient) -> None:
+    task = task_of(3, 5)
+    fill(dashboard.index, task, 1)
+    add(dashboard.index, *play_round(task, 3, ""))  # on the base of a round 2 that never was
+    page = browser.get("/lineage?task=demo").text
+    assert "1 rounds do not fit" in page
+    assert cells(page, "1")[4] == "passed"
+    assert cells(page, "3")[4].startswith("failed its base is not")
+
+
+def test_a_hospital_s_history(dashboard: Dashboard, browser: TestClient) -> None:
+    fill(dashboard.index, task_of(3, 5), 4)
+    page = browser.get("/hospital?task=demo&hospital=Hospital2MSP").text
+    assert "2 of 4 updates, 50 %" in page
+    assert cells(page, "4")[1:4] == ["refused", "RULE", "-100"]
+    assert cells(page, "3")[1] == "accepted"
+
+
+def test_the_network_s_peers_certificates_and_refused_transactions(dashboard: Dashboard, browser: TestClient) -> None:
+    chain = MemoryChain()
+    raw, identifier = chain.transaction(task_of(3, 5).key, task_of(3, 5).encode())
+    chain.append(raw, codes=bytes([11]))
+    for block in chain.blocks:
+        dashboard.index.add(read_block(block), header_hash(block.header))
+    dashboard.heights = {"VerifierAMSP": 2, "VerifierBMSP": None}
+    page = browser.get("/network").text
+    assert cells(page, "VerifierAMSP")[2] == "2"
+    assert cells(page, "VerifierBMSP")[2] == "no answer, or no peer"
+    assert cells(page, "VerifierCMSP")[2] == "being asked"
+    assert cells(page, "Orderer1MSP")[1] == "orderer"
+    assert identifier in page
+    assert "MVCC_READ_CONFLICT" in page
+
+
+def test_a_certificate_that_ends_soon_is_marked(dashboard: Dashboard, browser: TestClient) -> None:
+    soon, later = (int(time.time()) + days * 86_400 + 60 for days in (29, 31))
+    ends = [Certificate("VerifierAMSP", "peer0", "peer", soon), Certificate("VerifierBMSP", "peer0", "peer", later)]
+    dashboard.index.add(IndexedBlock(0, (), tuple(ends)), b"")
+    page = browser.get("/network").text
+    assert cells(page, "VerifierAMSP")[4] == "29, renew it"
+    assert cells(page, "VerifierBMSP")[4] == "31"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/?task=other",
+        "/lineage?task=x",
+        "/hospital?task=demo&hospital=XMSP",
+        "/round?task=demo&round=9",
+        "/round?task=demo&round=x",
+        "/round",
+    ],
+)
 def test_what_is_not_there_is_not_found(dashboard: Dashboard, browser: TestClient, path: str) -> None:
     fill(dashboard.index, task_of(3, 5), 1)
     answer = browser.get(path)
@@ -98,9 +163,9 @@ def test_what_is_not_there_is_not_found(dashboard: Dashboard, browser: TestClien
     assert "No such" in answer.text
 
 
-@pytest.mark.parametrize("page", ["/", "/round", "/evidence"])
+@pytest.mark.parametrize("page", ["/", "/round", "/evidence", "/lineage", "/hospital", "/network"])
 def test_names_in_an_address_are_text(browser: TestClient, page: str) -> None:
-    answer = browser.get(page, params={"task": HOSTILE, "round": HOSTILE})
+    answer = browser.get(page, params={"task": HOSTILE, "round": HOSTILE, "hospital": HOSTILE})
     assert HOSTILE not in answer.text
     assert "<script>alert" not in answer.text
 

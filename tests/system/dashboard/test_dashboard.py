@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -96,6 +97,14 @@ def test_a_running_task_is_watched_and_verified(watched: Watched, page: Page) ->
     expect(page.locator("#updates")).to_contain_text("VerifierAMSP, VerifierBMSP")
     rounds.submit(COORDINATOR, "AbortRound", 2, "nothing was accepted")
     expect(page.locator("dl")).to_contain_text("aborted: nothing was accepted")
+    page.goto(f"{home}network")
+    expect(page.locator("#members tr", has_text="Hospital1MSP").locator("td").last).to_have_text(re.compile(r"[0-9]+"))
+    expect(page.locator("#certificates")).to_contain_text("VerifierAMSP")
+    page.goto(f"{home}hospital?task={TASK}&hospital=Hospital1MSP")
+    expect(page.locator("dl")).to_contain_text("1 of 2 updates")
+    page.goto(f"{home}lineage?task={TASK}")
+    expect(page.locator("#lineage .bad")).to_have_count(0)
+    expect(page.locator("#lineage tbody tr")).to_have_count(3)
     page.goto(f"{home}round?task={TASK}&round=1")
     page.get_by_role("button", name="Verify this round now").click()
     expect(page.locator("#result .good")).to_have_text("passed", timeout=30_000)

@@ -17,6 +17,8 @@ from medquorum_testing.dashboard.browser import strict_page
 from medquorum_testing.dashboard.played_rounds import add, digest, fill, play_round, task_of
 from medquorum_testing.dashboard.served import Dashboard
 
+DEMO = "task=demo&round=1&hospital=Hospital1MSP"
+PATHS = ("", *(f"{page}?{DEMO}" for page in ("round", "evidence", "lineage", "hospital", "network")))
 PHONE = {"width": 360, "height": 740}
 
 
@@ -114,7 +116,7 @@ def test_all_is_reached_by_keyboard(visit: Visit) -> None:
 
 def test_every_part_has_a_name_for_a_screen_reader(visit: Visit) -> None:
     fill(visit.dashboard.index, task_of(3, 5), 2)
-    for path in ("", "round?task=demo&round=1", "evidence?task=demo&round=1"):
+    for path in PATHS:
         visit.open(path)
         page = visit.page
         assert page.locator("html[lang=en]").count() == 1
@@ -138,7 +140,7 @@ def test_it_is_read_on_a_phone_in_light_and_dark(dashboard: Dashboard, chromium:
         strict_page(chromium, address, viewport=PHONE, color_scheme=scheme) as page,
     ):
         page.goto(f"{address}?token={dashboard.keys.token}")
-        for path in ("", "round?task=demo&round=1", "evidence?task=demo&round=1"):
+        for path in PATHS:
             page.goto(address + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
             assert page.evaluate(CONTRAST, "h1, dt, dd, th, td, .mark, a, button") >= 4.5

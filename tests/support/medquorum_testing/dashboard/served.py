@@ -39,15 +39,24 @@ class Checks:
 
 
 class Dashboard:
-    """An index and the pages over it; ``trouble`` is what the page says of the peer."""
+    """An index and the pages over it; ``trouble`` and ``heights`` are what the peer says."""
 
     def __init__(self, folder: Path) -> None:
         self.trouble = ""
+        self.heights: dict[str, int | None] = {}
         self.index = IndexFile(folder / "index.sqlite")
         self.checks = Checks()
         self.live = Live(lambda: {"height": self.index.position().height, "trouble": self.trouble})
         self.keys = Keys()
-        self.sources = Sources(self.index, lambda: self.trouble, self.checks, self.live, "Hospital1MSP", "mychannel")
+        self.sources = Sources(
+            self.index,
+            lambda: self.trouble,
+            lambda members: self.heights,
+            self.checks,
+            self.live,
+            "Hospital1MSP",
+            "mychannel",
+        )
 
     def application(self, hosts: frozenset[str] = frozenset({"127.0.0.1:8765"})) -> Access:
         """Return the pages behind their lock."""

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from starlette.staticfiles import StaticFiles
 from medquorum.clients.dashboard.index.queries import Queries
 from medquorum.clients.dashboard.index.store import IndexFile
 from medquorum.clients.dashboard.verification import Check
+from medquorum.clients.dashboard.views.hospital import hospital_page
+from medquorum.clients.dashboard.views.lineage import lineage
+from medquorum.clients.dashboard.views.network import network_page
 from medquorum.clients.dashboard.views.overview import overview
 from medquorum.clients.dashboard.views.round import round_page
 from medquorum.clients.dashboard.web.live import Live
@@ -45,10 +49,19 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the pages come from; ``trouble`` says why no blocks come in, empty while they do."""
+    """Where the pages come from.
+
+    Attributes
+    ----------
+    trouble
+        Says why no blocks come in; empty while they do.
+    heights
+        Says how many blocks each organisation's peer has, as far as is known.
+    """
 
     index: IndexFile
     trouble: Callable[[], str]
+    heights: Callable[[Sequence[str]], Mapping[str, int | None]]
     verification: Verifier
     live: Live
     msp: str
@@ -68,6 +81,9 @@ def application(sources: Sources) -> Starlette:
         routes=[
             Route("/", handlers.overview),
             Route("/round", handlers.round),
+            Route("/lineage", handlers.lineage),
+            Route("/hospital", handlers.hospital),
+            Route("/network", handlers.network),
             Route("/evidence", handlers.evidence, methods=["GET"]),
             Route("/verify", handlers.verify, methods=["POST"]),
             Route("/events", handlers.events),
@@ -104,6 +120,32 @@ class _Handlers:
         if shown is None:
             return self._missing(frame, "round", f"{number} of {task}")
         return self._pages.answer("round.html", frame, task=task, shown=shown, check=check)
+
+    def lineage(self, request: Request) -> Response:
+        """Show where a task's model comes from."""
+        task, _ = _named(request)
+        with self._reading() as (queries, frame):
+            shown = lineage(queries, task)
+        if shown is None:
+            return self._missing(frame, "task", task)
+        return self._pages.answer("lineage.html", frame, task=task, shown=shown)
+
+    def hospital(self, request: Request) -> Response:
+        """Show a hospital's history in a task."""
+        task, _ = _named(request)
+        hospital = request.query_params.get("hospital", "")
+        with self._reading() as (queries, frame):
+            shown = hospital_page(queries, task, hospital)
+        if shown is None:
+            return self._missing(frame, "hospital", f"{hospital} in {task}")
+        return self._pages.answer("hospital.html", frame, task=task, shown=shown)
+
+    def network(self, request: Request) -> Response:
+        """Show the channel."""
+        with self._reading() as (queries, frame):
+            shown = network_page(queries, time.time())
+        heights = self._sources.heights(shown.members)
+        return self._pages.answer("network.html", frame, shown=shown, heights=heights)
 
     def evidence(self, request: Request) -> Response:
         """Show what a round's last check has found."""

@@ -9,6 +9,7 @@ from typing import Any
 import uvicorn
 
 from medquorum.clients.auditor.api import AuditorConnection
+from medquorum.clients.dashboard.heights import Heights
 from medquorum.clients.dashboard.index.follower import Follower
 from medquorum.clients.dashboard.index.store import IndexFile
 from medquorum.clients.dashboard.verification import Verification
@@ -38,7 +39,8 @@ def serve(session: Session, proof: Proof, listening: Listening) -> None:
     live = Live(state)
     follower = Follower(session, index, live.changed)
     verification = Verification(AuditorConnection(session), proof, live.changed)
-    sources = Sources(index, lambda: follower.trouble, verification, live, session.msp, session.channel)
+    heights = Heights(session.network, live.changed)
+    sources = Sources(index, lambda: follower.trouble, heights.known, verification, live, session.msp, session.channel)
     keys = Keys(tell)
     cookie = f"medquorum-{listening.port}"
     guarded = Access(application(sources), keys, listening.hosts, listening.scheme, cookie)
