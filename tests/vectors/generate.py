@@ -265,6 +265,63 @@ def root_of_power(root, exponent):
     return low
 
 
+def choice(levels, full, minimum, losses, cosines, ratios):
+    """Follow the rule's choice by hand: the models it asks for, in order of the losses given, and what it takes."""
+    order = sorted(levels, key=lambda name: (-levels[name][1], name))
+    middle = sorted(norm for norm, _ in levels.values())[(len(levels) - 1) // 2]
+    worth = {name: cosines[cosine] * ratios[str(min(middle - norm, 8))] for name, (norm, cosine) in levels.items()}
+
+    def weighed(names, total):
+        names = sorted(names)
+        running = [sum(worth[name] for name in names[:upto]) for upto in range(len(names) + 1)]
+        floors = [total * part // running[-1] for part in running]
+        return {name: after - before for name, (before, after) in zip(names, pairwise(floors), strict=True)}
+
+    count, longest = len(order), min(2 * full, 256)
+    tried = [length for length in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32) if length < count] + [count]
+    tried = [length for length in tried if length >= minimum][-5:]
+    asked = [{}, *(weighed(order[:length], longest) for length in tried)]
+    gains = [losses[0] - loss for loss in losses[1 : len(asked)]]
+    if max(gains) > 0:
+        place = max(at for at, gain in enumerate(gains) if 2 * gain >= max(gains))
+        further = [(order[: tried[place]], longest // 2**halving) for halving in (1, 2, 3)]
+    else:
+        place = max(at for at, gain in enumerate(gains) if gain == max(gains))
+        rest = order[1 : 1 + tried[place]]
+        further = [(order[: tried[place]], longest // 4), (rest, longest), (rest, longest // 4)]
+    candidates = [(gains[place], asked[1 + place])]
+    for names, total in further:
+        if total and len(names) >= max(minimum, 1):
+            asked.append(weighed(names, total))
+            candidates.append((losses[0] - losses[len(asked) - 1], asked[-1]))
+    best = max(gain for gain, _ in candidates)
+    taken = next(weights for gain, weights in candidates if gain == best) if best > 0 else {}
+    return {
+        "levels": levels,
+        "full": full,
+        "minimum": minimum,
+        "losses": losses[: len(asked)],
+        "asked": [sorted(weights.items()) for weights in asked],
+        "chosen": {name: taken.get(name, 0) for name in sorted(levels)},
+    }
+
+
+def choices(cosines, ratios):
+    """Pin the choice for rounds in which means gain, in which the longest step does not, and in which nothing does."""
+    rng, cases = np.random.default_rng(140), []
+    for count, full, minimum in [(10, 128, 1), (10, 128, 5), (4, 256, 1), (3, 3, 1), (30, 64, 3), (1, 128, 1)]:
+        for first, later in [(0, 0), (100, 0), (100, 100)]:
+            levels = {
+                f"H{number:02}": [int(rng.integers(40, 60)), int(rng.integers(10, 26))] for number in range(count)
+            }
+            losses = [100] + [first + int(loss) for loss in rng.integers(0, 99, 5)]
+            losses += [later + int(loss) for loss in rng.integers(0, 99, 3)]
+            if len(levels) < 5:  # fewer lengths are tried, and the losses are given in the order of asking
+                losses = [100, *losses[1 : 1 + count], *losses[6:]]
+            cases.append(choice(levels, full, minimum, losses, cosines, ratios))
+    return cases
+
+
 def direction():
     """Pin the tables of the rule ``direction``, levels at and beside their bounds, losses and weights."""
     norms = [root_of_power(4, 64 + step) for step in range(160)]
@@ -300,6 +357,7 @@ def direction():
         "losses": losses,
         "shares": shares,
         "weights": weights,
+        "choices": choices(cosines, ratios),
     }
 
 

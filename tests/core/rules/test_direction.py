@@ -152,6 +152,19 @@ def test_the_widest_prefix_with_half_of_the_best_gain_is_taken_at_its_best_step(
     assert choose(half, levels, 128, 1, loss) == {"A": 42, "B": 43, "C": 43, "D": 0}
 
 
+@pytest.mark.parametrize("case", VECTOR["choices"], ids=lambda case: f"{len(case['levels'])} of {case['losses'][1]}")
+def test_models_are_asked_for_and_chosen_as_the_vectors_say(case):
+    asked = []
+
+    def loss(weights):
+        asked.append([list(pair) for pair in weights])
+        return case["losses"][len(asked) - 1]
+
+    levels = {name: Levels(*level) for name, level in case["levels"].items()}
+    assert choose(RULE, levels, case["full"], case["minimum"], loss) == case["chosen"]
+    assert asked == case["asked"]
+
+
 def test_a_first_one_that_spoils_every_prefix_is_dropped_once():
     levels = {"A": Levels(40, 25), "B": Levels(40, 20), "C": Levels(40, 20)}
     assert choose(RULE, levels, 128, 2, quadratic({"A": -9, "B": 1, "C": 1}, 1)) == {"A": 0, "B": 128, "C": 128}
