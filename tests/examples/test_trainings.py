@@ -67,3 +67,15 @@ def test_a_network_of_one_s_own_is_trained_and_exported(kind: str, tmp_path: Pat
     verdicts = re.findall(r"^(Hospital\dMSP) round (\d): (\w+)$", printed, re.MULTILINE)
     assert sorted(verdicts)[::2] == [(f"Hospital{number}MSP", "1", "accepted") for number in (1, 2, 3)]
     assert {number for _, number, _ in verdicts} == {"1", "2"}
+
+
+def test_a_table_and_a_signal_are_trained_on(kind: str, tmp_path: Path) -> None:
+    example = Example(EXAMPLES / "own_inputs", tmp_path)
+    *steps, take_down = placed(example.blocks("sh")[0], kind).splitlines()
+    try:
+        printed = example.run("\n".join(steps), 280)
+    finally:
+        example.run(take_down, 60)
+    for name in ("rows", "leads"):
+        assert printed.count(f"{name}: Hospital1MSP accepted") == 1
+        assert printed.count(f"{name}: Hospital2MSP accepted") == 1

@@ -92,6 +92,13 @@ def test_a_graph_is_for_plain_verification(encrypted: Consortium, refused: Refus
     assert "Use plain verification" in text
 
 
+def test_weighted_is_for_plain_verification(encrypted: Consortium, refused: Refused) -> None:
+    encrypted.init()
+    rule = {"name": "weighted", "slack": 0, "weights": [1, 1]}
+    text = refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(rule=rule))
+    assert "the rule weighted is for plain verification" in text
+
+
 def test_parties_are_the_tasks_verifiers(make: Make, refused: Refused) -> None:
     demo = make(EncryptedConsortium, verifiers=[A, B, C])
     demo.init()

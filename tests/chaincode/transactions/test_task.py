@@ -90,6 +90,16 @@ def test_direction_needs_classes(make: Callable[..., Consortium], refused: Calla
     assert "tell classes" in refused("BAD_TASK", demo.submit, A, "CreateTask", task)
 
 
+def test_weighted_has_a_weight_for_each_class(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:
+    demo = make()
+    demo.init()
+    weights = [1] * demo.task()["model"]["classes"]
+    rule = {"name": "weighted", "slack": 0, "weights": [*weights, 1]}
+    assert "weights for" in refused("BAD_TASK", demo.submit, A, "CreateTask", demo.task(rule=rule))
+    created = demo.submit(A, "CreateTask", demo.task(rule=rule | {"weights": weights}))
+    assert created["rule"]["weights"] == weights
+
+
 def test_every_field_is_needed(make: Callable[..., Consortium], refused: Callable[..., str]) -> None:
     demo = make()
     demo.init()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import pack, parse
 from medquorum.core.rules import Candidate, Reason, judge, parse_rule, screen, squared_distance
+from medquorum.core.rules.minima import least_counts
 from medquorum.errors import ContractError
 from medquorum_testing.inference.tiny_models import TINY, random_tensors
 
@@ -57,6 +58,11 @@ def test_documents(document):
         {"name": "slack"},
         {"name": "slack", "slack": -1},
         {"name": "slack", "slack": 1001},
+        {"name": "weighted", "weights": [1, 2]},
+        {"name": "weighted", "slack": 0, "weights": [1]},
+        {"name": "weighted", "slack": 0, "weights": [0, 0]},
+        {"name": "weighted", "slack": 0, "weights": [-1, 1]},
+        {"name": "weighted", "slack": 0, "weights": [1, 1 << 33]},
         {"name": "slack", "slack": "5"},
         {"name": "slack", "slack": True},
         {"name": "floor", "slack": 1},
@@ -260,3 +266,25 @@ def test_squared_distance_is_exact(seed):
         for w, r in zip(base[name].ravel().tolist(), update[name].ravel().tolist(), strict=True)
     )
     assert squared_distance(description, base, update) == expected
+
+
+@pytest.mark.parametrize(
+    ("slack", "counts", "accepted"),
+    [
+        (0, (49, 51), True),
+        (0, (50, 50), False),
+        (0, (60, 49), False),
+        (0, (61, 49), True),
+        (100, (50, 41), True),
+        (100, (50, 39), False),
+    ],
+)
+def test_weighted_counts_classes_by_their_weights(slack, counts, accepted):
+    rule = {"name": "weighted", "slack": slack, "weights": [1, 10]}
+    verdict = only(rule, mixed=count_correct(*counts))
+    assert (verdict.accepted, verdict.reason) == (accepted, None if accepted else Reason.RULE)
+
+
+def test_weighted_has_no_least_counts():
+    with pytest.raises(ContractError, match="no least counts"):
+        least_counts(parse_rule({"name": "weighted", "slack": 0, "weights": [1, 1]}), BASE)

@@ -16,6 +16,7 @@ from medquorum.core.rules.documents import (
     Prefix,
     Rule,
     Subject,
+    Weighted,
     counting_rule,
     parse_rule,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "Rule",
     "Subject",
     "Verdict",
+    "Weighted",
     "Weights",
     "counting_rule",
     "full_weight",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from medquorum.core import canonical
 from medquorum.errors import ContractError
@@ -21,10 +21,12 @@ __all__ = [
     "Strict",
     "Subject",
     "Threshold",
+    "Weighted",
     "parse_rule",
 ]
 
 Thousandths: TypeAlias = Annotated[int, Field(ge=0, le=1000)]
+Weight: TypeAlias = Annotated[int, Field(ge=0, le=1 << 32)]
 Subject: TypeAlias = Literal["mixed", "own"]
 """A model a rule evaluates: ``mixed`` is p = λ·w + (1-λ)·r, ``own`` is r."""
 
@@ -89,6 +91,25 @@ class Threshold(_Rule):
         return ("own",)
 
 
+class Weighted(_Rule):
+    """Σ w_y·correct_y(p) > Σ w_y·correct_y(w) minus ``slack`` thousandths of Σ w_y·n_y: classes that count unequally.
+
+    Weights of 1/n_y, as whole numbers, make it balanced accuracy. Of several labels there are two weights for each:
+    without it and with it.
+    """
+
+    name: Literal["weighted"]
+    slack: Thousandths
+    weights: Annotated[tuple[Weight, ...], Field(min_length=2, max_length=256)]
+
+    @field_validator("weights")
+    @classmethod
+    def _some(cls, weights: tuple[int, ...]) -> tuple[int, ...]:
+        if not any(weights):
+            raise ValueError("all weights are 0")
+        return weights
+
+
 class Prefix(_Rule):
     """Order all candidates by correct(p), accept the prefix whose aggregate is best, if it passes ``slack``."""
 
@@ -151,7 +172,7 @@ class Nothing(_Rule):
         return ()
 
 
-PerUpdate: TypeAlias = Strict | Slack | Floor | Threshold | Nothing
+PerUpdate: TypeAlias = Strict | Slack | Floor | Threshold | Weighted | Nothing
 Counting: TypeAlias = PerUpdate | Prefix
 """Rules that look at numbers of correct images."""
 Rule: TypeAlias = Counting | Direction

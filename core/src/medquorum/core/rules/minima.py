@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from medquorum.core.inference import AccuracyCounts
-from medquorum.core.rules.documents import Floor, PerUpdate, Slack, Strict, Subject, Threshold
+from medquorum.core.rules.documents import Floor, PerUpdate, Slack, Strict, Subject, Threshold, Weighted
+from medquorum.errors import ContractError
 
 __all__ = ["least_counts"]
 
@@ -14,7 +15,14 @@ def least_counts(rule: PerUpdate, base: AccuracyCounts) -> dict[Subject, tuple[i
 
     A candidate is accepted by :func:`medquorum.core.rules.judge` exactly when its counts reach all of them (and it
     passes RANGE and the norm bound).
+
+    Raises
+    ------
+    ContractError
+        ``WRONG_RULE``: ``weighted`` adds counts of classes up.
     """
+    if isinstance(rule, Weighted):
+        raise ContractError("WRONG_RULE", "the rule weighted has no least counts", "Use plain verification")
     nothing = (0, (0,) * len(base.per_class_total))
     least: dict[Subject, tuple[int, tuple[int, ...]]] = dict.fromkeys(rule.subjects, nothing)
     if isinstance(rule, Threshold):

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules over one update: strict, slack, floor, threshold, none, and the norm bound every rule may carry."""
+"""Rules over one update: strict, slack, floor, threshold, weighted, none, and the norm bound every rule may carry."""
 
 from __future__ import annotations
 
 from medquorum.core.fixedpoint import FRACTION_BITS
 from medquorum.core.inference import AccuracyCounts
 from medquorum.core.rules.candidates import Candidate, Reason
-from medquorum.core.rules.documents import Floor, PerUpdate, Rule, Slack, Subject, Threshold
+from medquorum.core.rules.documents import Floor, PerUpdate, Rule, Slack, Subject, Threshold, Weighted
 from medquorum.errors import ContractError
 
 __all__ = ["norm_refusal", "refusal", "subject", "within_slack"]
@@ -25,6 +25,8 @@ def refusal(rule: PerUpdate, base: AccuracyCounts, candidate: Candidate) -> Reas
     if isinstance(rule, Threshold):
         own = subject(candidate, "own")
         return None if 1000 * own.correct >= rule.threshold * own.total else Reason.RULE
+    if isinstance(rule, Weighted):
+        return None if _weighted_gain(rule, subject(candidate, "mixed"), base) else Reason.RULE
     slack = rule.slack if isinstance(rule, Slack | Floor) else 0
     if not within_slack(subject(candidate, "mixed"), base, slack):
         return Reason.RULE
@@ -60,6 +62,12 @@ def subject(candidate: Candidate, which: Subject) -> AccuracyCounts:
     if counts is None:
         raise ContractError("NOT_READY", f"{candidate.name}'s model ({which}) was not evaluated", "Prepare it first")
     return counts
+
+
+def _weighted_gain(rule: Weighted, counts: AccuracyCounts, base: AccuracyCounts) -> bool:
+    """Return whether the weighted count is more than that of w minus slack/1000 of the whole."""
+    rows = zip(rule.weights, counts.per_class_correct, base.per_class_correct, base.per_class_total, strict=True)
+    return sum(weight * (1000 * (own - before) + rule.slack * total) for weight, own, before, total in rows) > 0
 
 
 def _floor_refusal(rule: Floor, base: AccuracyCounts, counts: AccuracyCounts) -> Reason | None:

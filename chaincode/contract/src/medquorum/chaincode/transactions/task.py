@@ -111,7 +111,13 @@ def _check_numbers(task: Task, quorum: int) -> None:
 
 def _check_model(task: Task) -> None:
     """Refuse a model that this verification, or this rule, does not evaluate (``BAD_TASK``)."""
-    description = modelformat.parse(task.model)
+    description, rule = modelformat.parse(task.model), rules.parse_rule(task.rule)
+    if isinstance(rule, rules.Weighted) and len(rule.weights) != description.classes:
+        raise ContractError(
+            "BAD_TASK",
+            f"the rule has {len(rule.weights)} weights for {description.classes} classes",
+            "Give one weight for each class; of several labels two for each, without and with it",
+        )
     if isinstance(description, modelformat.ChainDescription):
         return
     if task.verification == "encrypted":
@@ -161,8 +167,9 @@ def check_encrypted(task: Task, consortium: Consortium) -> None:
             f"the parties are {settings.parties}, the verifiers {task.verifiers}",
             "Name the two parties as the task's verifiers",
         )
-    if isinstance(rules.parse_rule(task.rule), rules.Direction):
-        raise ContractError("BAD_TASK", "the rule direction is for plain verification", "Use another rule, or plain")
+    rule = rules.parse_rule(task.rule)
+    if isinstance(rule, rules.Direction | rules.Weighted):
+        raise ContractError("BAD_TASK", f"the rule {rule.name} is for plain verification", "Use another rule, or plain")
     if task.minimum_accepted < LEAST_IN_A_SUM:
         raise ContractError(
             "BAD_TASK",

@@ -28,9 +28,10 @@ PARALLEL = {"public": 5, "private": 2}
 def usual_tolerance(rule: Mapping[str, Any]) -> int:
     """Return the thousandths of the set by which a new model may be worse, where a task does not say.
 
-    Without a rule there is nothing that a worse model would contradict; ``direction`` has a measure of its own.
+    Without a rule there is nothing that a worse model would contradict; ``direction`` and ``weighted`` have measures of
+    their own.
     """
-    return ANY if rule.get("name") in ("none", "direction") else NEVER_WORSE
+    return ANY if rule.get("name") in ("none", "direction", "weighted") else NEVER_WORSE
 
 
 def task_document(
