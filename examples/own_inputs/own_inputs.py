@@ -145,7 +145,7 @@ def run(study: Study, network: Path) -> list[str]:
     for name in ("verifiera", "verifierb"):
         judged.write(homes / f"{name}.example.com" / "verification" / f"{study.name}.safetensors")
     with admin.connect(profile("coordinator"), state=state / "admin") as connection:
-        about = {"dataset": judged.commitment(), "dataset_size": JUDGED, "rounds": 1}
+        about: dict[str, Any] = {"dataset": judged.commitment(), "dataset_size": JUDGED, "rounds": 1}
         members = {"hospitals": [f"Hospital{number + 1}MSP" for number in range(HOSPITALS)]}
         connection.create_task(study.name, document, initial=study.net, **about, settings=members)
     roles = {"verifiera": "verifier", "verifierb": "verifier", "coordinator": "coordinator"}

@@ -75,7 +75,7 @@ def test_a_table_and_a_signal_are_trained_on(kind: str, tmp_path: Path) -> None:
     try:
         printed = example.run("\n".join(steps), 280)
     finally:
-        example.run(take_down, 60)
+        example.run(take_down, 120)
     for name in ("rows", "leads"):
         assert printed.count(f"{name}: Hospital1MSP accepted") == 1
         assert printed.count(f"{name}: Hospital2MSP accepted") == 1

@@ -141,7 +141,7 @@ class Signal(nn.Module):
 
 def test_a_table_s_rows_have_one_logit() -> None:
     torch.manual_seed(0)
-    inputs = Numbers(mean=[0.5] * 13, deviation=[2.0] * 12 + [0.1])
+    inputs = Numbers(mean=[0.5] * 12 + [1990.0], deviation=[2.0] * 12 + [9.5])
     document = describe(lively(Rows()), torch.zeros(1, 13), inputs, Logit(0.25))
     assert document["input"]["shape"] == [13, 1, 1]
     assert document["output"] == {"kind": "logit", "threshold": 16384}

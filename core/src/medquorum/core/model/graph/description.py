@@ -39,7 +39,7 @@ class Fixed(StrictDocument):
     shape: Shape
     type: Literal["int16", "int32"]
     scale: Annotated[tuple[Scale, ...], Field(min_length=1, max_length=1 << 16)]
-    offset: Annotated[tuple[Number, ...], Field(min_length=1, max_length=1 << 16)]
+    offset: Annotated[tuple[Scale, ...], Field(min_length=1, max_length=1 << 16)]
 
 
 Input: TypeAlias = Annotated[Table | Fixed, Field(discriminator="kind")]
