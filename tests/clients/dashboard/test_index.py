@@ -114,7 +114,10 @@ def test_what_is_no_document_of_its_key_is_left_out(tmp_path: Path, value: bytes
         assert Queries(connection).tasks() == []
 
 
-@pytest.mark.parametrize("key", [composite_key("chunk", ("ab", 4)), "plain", "", "\0", composite_key("task", ())])
+KEYS = [("chunk", ("ab", 4)), ("task", ()), ("verdict", ("demo", "²", "x")), ("verdict", ("demo", "9" * 30))]
+
+
+@pytest.mark.parametrize("key", ["plain", "", "\0", *(composite_key(*key) for key in KEYS)])
 def test_keys_of_other_kinds_are_not_kept(tmp_path: Path, key: str) -> None:
     chain, index = MemoryChain(), IndexFile(tmp_path / "index.sqlite")
     chain.write(key, b"\x00\x01 bytes of a model")

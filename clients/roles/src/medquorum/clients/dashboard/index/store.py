@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,6 +21,9 @@ __all__ = ["IndexFile", "Position"]
 
 FORMAT = 1
 """Of the tables below. A file of another one is written anew: the blocks are still there."""
+
+ROUND = re.compile("[0-9]{6}")
+"""A round in a key."""
 
 TABLES = """
 CREATE TABLE position (only INTEGER PRIMARY KEY CHECK (only = 0), height INTEGER NOT NULL, hash BLOB NOT NULL);
@@ -166,8 +170,8 @@ def _belongs_to(attributes: list[str], document: dict[str, Any] | None) -> tuple
     """Return the task and round of a key: most have them as their first attributes, a model in its document."""
     if document is not None:
         return document.get("task"), document.get("round")
-    task = attributes[0] if attributes else None
-    return task, int(attributes[1]) if len(attributes) > 1 and attributes[1].isdigit() else None
+    task, number = [*attributes, "", ""][:2]
+    return task or None, int(number) if ROUND.fullmatch(number) else None
 
 
 def _add_certificates(connection: sqlite3.Connection, block: IndexedBlock) -> None:
