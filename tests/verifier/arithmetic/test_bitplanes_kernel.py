@@ -8,6 +8,7 @@ from medquorum.errors import ProtocolError
 from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.arithmetic.bitplanes import planes, spread
 from medquorum.verifier.arithmetic.kernels.library import PURE
+from medquorum.verifier.comparison.borrow_chain import chain
 from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.rescale import Form, Rescale
@@ -61,6 +62,18 @@ def test_what_is_opened_is_packed_in_one_pass(level, seed, count, bits):
     for compiled, pure in zip(*both(level, compute), strict=True):
         assert compiled.shape == pure.shape
         assert (compiled == pure).all()
+
+
+@pytest.mark.parametrize("level", COMPILED)
+@given(SEEDS, st.integers(1, 7), st.lists(st.integers(1, 20), min_size=1, max_size=2))
+def test_a_borrow_chain(level, seed, count, rest):
+    """Of as many inputs as the kernel takes, and of one more."""
+    rng = np.random.default_rng(seed)
+    sizes = count, count - 1, 1 << (count - 1), (1 << count) - 1
+    inputs = [rng.integers(0, 1 << 63, (size, *rest), dtype=np.uint64) for size in sizes]
+    compiled, pure = both(level, lambda: chain(*inputs))
+    assert compiled.shape == pure.shape == tuple(rest)
+    assert (compiled == pure).all()
 
 
 @pytest.mark.parametrize("path", [*COMPILED, PURE])

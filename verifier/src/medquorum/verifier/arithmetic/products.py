@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ __all__ = ["BITS", "Gathered"]
 
 BITS = 52
 _PANEL = 32
+_KEPT = 32  # convolutions whose places are kept
 
 
 class _Places(NamedTuple):
@@ -45,45 +47,45 @@ class Gathered:
         padded[: self._outputs] = weights
         by_panel = padded.reshape(count, _PANEL, self._inputs, *kernel).transpose(0, 3, 4, 2, 1)
         self._weights = np.ascontiguousarray(by_panel).reshape(count, -1, _PANEL)
-        self._images = 0
-        self._places: list[_Places] = []
 
     def __call__(self, values: IntArray, result: IntArray) -> None:
         """Put the sums of values (n, h, w, inputs) into ``result`` (n, rows, columns, outputs)."""
-        if self._images != values.shape[0]:
-            self._images = values.shape[0]
-            axes = self._geometry.runs
-            self._places = [self._group(row, column) for row in axes[0] for column in axes[1]]
         values = np.ascontiguousarray(values)
-        for targets, rows, taps, panels in self._places:
+        for targets, rows, taps, panels in _places(self._geometry, values.shape[0], self._inputs, self._outputs):
             self._library.call(
                 "products",
                 *(result, targets, values, rows, rows.size, taps, panels, taps.size),
                 *(self._inputs, self._weights, self._weights.shape[1], self._outputs),
             )
 
-    def _group(self, row: Run, column: Run) -> _Places:
-        geometry = self._geometry
-        live = geometry.live
-        return _Places(
-            _offsets((row.first, row.places, 1), (column.first, column.places, 1), self._images, geometry.output)
-            * self._outputs,
-            _offsets(
-                (row.start, row.places, geometry.stride),
-                (column.start, column.places, geometry.stride),
-                self._images,
-                (geometry.height, geometry.width),
-            )
-            * self._inputs,
-            _offsets((0, row.taps, 1), (0, column.taps, 1), 1, (0, geometry.width)) * self._inputs,
-            _offsets(
-                (row.tap - live[0].start, row.taps, 1),
-                (column.tap - live[1].start, column.taps, 1),
-                1,
-                (0, live[1].stop - live[1].start),
-            )
-            * self._inputs,
+
+@lru_cache(_KEPT)
+def _places(geometry: Geometry, images: int, inputs: int, outputs: int) -> list[_Places]:
+    """Return the places of a convolution of so many images; all layers and models of equal sizes share them."""
+    rows, columns = geometry.runs
+    return [_group(geometry, row, column, images, inputs, outputs) for row in rows for column in columns]
+
+
+def _group(geometry: Geometry, row: Run, column: Run, images: int, inputs: int, outputs: int) -> _Places:
+    live = geometry.live
+    return _Places(
+        _offsets((row.first, row.places, 1), (column.first, column.places, 1), images, geometry.output) * outputs,
+        _offsets(
+            (row.start, row.places, geometry.stride),
+            (column.start, column.places, geometry.stride),
+            images,
+            (geometry.height, geometry.width),
         )
+        * inputs,
+        _offsets((0, row.taps, 1), (0, column.taps, 1), 1, (0, geometry.width)) * inputs,
+        _offsets(
+            (row.tap - live[0].start, row.taps, 1),
+            (column.tap - live[1].start, column.taps, 1),
+            1,
+            (0, live[1].stop - live[1].start),
+        )
+        * inputs,
+    )
 
 
 def _offsets(rows: tuple[int, int, int], columns: tuple[int, int, int], images: int, size: tuple[int, int]) -> IntArray:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import numpy as np
 
 from medquorum.verifier.arithmetic.bitplanes import Words
+from medquorum.verifier.arithmetic.kernels.library import library
 
 __all__ = ["carried", "chain", "chain_products", "mask_products", "product"]
 
 _ONES = np.uint64(0xFFFFFFFFFFFFFFFF)
+_MOST = 6  # inputs of a chain that the kernel takes
 
 
 def mask_products(masks: Words) -> Words:
@@ -70,6 +72,12 @@ def chain(generate: Words, propagate: Words, subsets: Words, products: Words) ->
         The party's shares of what :func:`mask_products` and :func:`chain_products` gave the dealer.
     """
     count = generate.shape[0]
+    kernels = library()
+    if kernels is not None and count <= _MOST:
+        shares = np.empty(generate.shape[1:], dtype=np.uint64)
+        inputs = [np.ascontiguousarray(part) for part in (generate, propagate, subsets, products)]
+        kernels.call("chain", *inputs, shares, count, shares.size)
+        return shares
     total = np.zeros_like(subsets)
     first = 0
     for j in range(count):

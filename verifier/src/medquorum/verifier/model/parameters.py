@@ -16,6 +16,7 @@ The products stay below 2^62 because RANGE holds; where it does not, RANGE's own
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -90,10 +91,10 @@ def deal_weights(
     other = np.int64(mixture.other)
     for affine in program.layers:
         name, norm = affine.layer.name, affine.norm
-        raw = masks[f"{name}.weight"]
+        raw = MaskShares(*(_live(affine, part) for part in masks[f"{name}.weight"]))
         bias = np.zeros(affine.layer.outputs, dtype=np.int64)
         if norm is None:
-            skew = _live(affine, raw.difference) * other
+            skew = raw.difference * other
             if affine.grayscale:
                 skew = skew.sum(axis=1, keepdims=True)
         else:
@@ -102,7 +103,7 @@ def deal_weights(
             scale = masks[f"{norm.name}.scale"].total
             gain_gate.deal(gate, comparison, scale.shape, -(masks[f"{norm.name}.weight"].total * other * scale))
             gain = gate.mask(scale.shape)
-            weights = _live(affine, raw.total)
+            weights = raw.total
             weight_gate.deal(gate, comparison, weights.shape, -weights * other * _column(gain))
             inner = _bias(affine, masks, other) - (masks[f"{norm.name}.mean"].total << np.int64(mixture.bits))
             bias = -gain * inner
@@ -137,8 +138,7 @@ def open_weights(
     mixed = _Mixed(mixture, base, masked)
     for affine in program.layers:
         name = affine.layer.name
-        raw = mixed(f"{name}.weight")
-        weights = Masked(_live(affine, raw.public), _live(affine, raw.mask))
+        weights = mixed(f"{name}.weight", partial(_live, affine))
         if affine.norm is None:
             bias = np.zeros(affine.layer.outputs, dtype=np.int64)
             if affine.layer.op == "dense" or affine.layer.bias:
@@ -162,12 +162,13 @@ class _Mixed:
         self.masked = masked
         self._base = base
 
-    def __call__(self, name: str) -> Masked:
+    def __call__(self, name: str, part: Callable[[IntArray], IntArray] = np.asarray) -> Masked:
+        """Return a tensor, or the part of it that is used."""
         update, other = self.masked[name], np.int64(self.mixture.other)
-        public = update.public * other
+        public = part(update.public) * other
         if self.mixture.numerator:
-            public += self._base[name] * np.int64(self.mixture.numerator)
-        return Masked(public, update.mask * other)
+            public += part(self._base[name]) * np.int64(self.mixture.numerator)
+        return Masked(public, part(update.mask) * other)
 
 
 class _Folding:

@@ -119,3 +119,28 @@ void tree_leaves(const word *bits, const word *table, word *below, word *equal, 
             store_some(equal + chunk * count + w, same[0], left);
         }
 }
+
+/* A borrow chain of up to MOST inputs, as verifier/borrow_chain.py has it: its shares, word by word in one pass.
+
+   (count, n) generate and (count - 1, n) propagate wires, (2^(count-1), n) subsets, (2^count - 1, n) products. */
+#define MOST 6
+
+void chain(const word *generate, const word *propagate, const word *subsets, const word *products, word *result,
+           int64_t count, int64_t n)
+{
+    for (int64_t w = 0; w < n; w += 8) {
+        int64_t left = n - w, size = (int64_t)1 << (count - 1);
+        const word *product = products + w;
+        words total[1 << (MOST - 1)];
+        for (int64_t s = 0; s < size; s++) total[s] = every(0);
+        for (int64_t j = 0; j < count; j++, size /= 2) {
+            words wire = load_some(generate + j * n + w, left);
+            for (int64_t s = 0; s < size; s++, product += n)
+                total[s] ^= (wire & load_some(subsets + (s << j) * n + w, left)) ^ load_some(product, left);
+            if (j == count - 1) break;
+            wire = load_some(propagate + j * n + w, left);
+            for (int64_t s = 0; s < size / 2; s++) total[s] = (wire & total[2 * s]) ^ total[2 * s + 1];
+        }
+        store_some(result + w, total[0], left);
+    }
+}
