@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TYPED = ("quickstart", "experiments", "bench", "network.sh", "test", "lock")
+TYPED = ("quickstart", "experiments", "bench", "fuzz", "network.sh", "test", "lock")
 PROGRAMS = {"quickstart": "medquorum_federation", "experiments": "medquorum_federation.experiments"}
-PROGRAMS["experiments-rules"] = "medquorum_federation.study"
+PROGRAMS |= {"experiments-rules": "medquorum_federation.study", "fuzz": "medquorum_testing.fuzzing"}
 FILES = (ROOT / "benchmarks/medquorum_benchmarks").glob("*/*.py")
 BENCHMARKS = sorted(path.stem for path in FILES if "\nif __name__" in path.read_text())
 

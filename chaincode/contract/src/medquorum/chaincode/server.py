@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import re
@@ -22,6 +23,18 @@ from medquorum.errors import ConfigError, MedquorumError, NetworkError
 from medquorum.shim import ListenError, ServerSettings, ShimError, serve
 
 __all__ = ["main", "make_node", "make_settings"]
+
+VARIABLES = """\
+settings come from the environment:
+  MEDQUORUM_MSP_ID             the organisation it serves
+  MEDQUORUM_VERIFICATION_DIR   a verifier's folder of verification sets
+  MEDQUORUM_CONSORTIUM_HASH    the consortium's founding hash
+  CHAINCODE_SERVER_ADDRESS     where it listens
+  CHAINCODE_ID                 the package id
+  CHAINCODE_TLS_KEY, CHAINCODE_TLS_CERT, CHAINCODE_CLIENT_CA_CERT
+                               its key and certificate, and who may connect
+  CHAINCODE_TLS_DISABLED       true where something else keeps strangers away
+"""
 
 
 def make_node(environment: Mapping[str, str] = os.environ) -> Node:
@@ -74,6 +87,12 @@ def make_settings(environment: Mapping[str, str] = os.environ) -> ServerSettings
 
 def main() -> None:
     """Serve the contract until SIGTERM or SIGINT; settings come from the environment (docs/reference/network.md)."""
+    argparse.ArgumentParser(
+        prog="medquorum-chaincode",
+        description="Serve the contract until SIGTERM or SIGINT.",
+        epilog=VARIABLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_known_args()
     prepare_process()
     structlog.configure(
         processors=[

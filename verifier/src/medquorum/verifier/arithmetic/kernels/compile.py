@@ -7,6 +7,7 @@ Called by the build hook (``verifier/hatch_build.py``); by hand:
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import platform
@@ -73,5 +74,6 @@ def _compile(level: str, processor: str) -> Path:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description="Compile the kernels; prints each library's file.").parse_args()
     for library in compile_kernels():
         print(library)
