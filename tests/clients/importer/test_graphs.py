@@ -178,6 +178,31 @@ def test_one_dimension_is_loaded_and_packed_as_torch_has_it() -> None:
         torch.testing.assert_close(described(leads[:, :, None]), other.eval()(leads), atol=1e-4, rtol=1e-4)
 
 
+class HeldTwice(nn.Module):
+    """A part that two attributes hold, as in xresnet1d."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.Sequential(nn.Conv1d(2, 2, 3, padding=1), nn.BatchNorm1d(2))
+        self.path = nn.Sequential(self.convs)
+        self.last = nn.Linear(16, 2)
+
+    def forward(self, signal: torch.Tensor) -> torch.Tensor:
+        return self.last((self.path(signal) + signal).flatten(1))
+
+
+def test_a_part_that_is_held_twice_is_one() -> None:
+    module = lively(HeldTwice())
+    description = modelformat.parse(dict(describe(module, torch.zeros(1, 2, 8))))
+    packed = pack_module(module, description, None)
+    other = HeldTwice()
+    load_into(other, description, packed)
+    assert pack_module(other, description, packed) == packed
+    other.path = nn.Sequential(nn.Sequential(nn.Conv1d(2, 2, 3, padding=1), nn.BatchNorm1d(2)))
+    with pytest.raises(ModelError, match=r"unknown: (path|convs)\."):
+        pack_module(other, description, packed)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilenet_v2", "densenet121"])
 def test_torchvision_s_networks_are_described(name: str) -> None:

@@ -66,10 +66,11 @@ def describe(
             f"the module takes values of shape {tuple(example.shape[1:])}",
             "Give an example of shape (1, channels, height, width), (1, channels, time) or (1, features)",
         )
-    check_apart(module.state_dict())
     graph = trace(module, example)
     taken = inputs or (Pixels() if example.ndim == 4 else Numbers())
     document = ModelDocument(_document(graph, name or type(module).__name__, _shape(example), taken, output))
+    if _repeats(document["layers"]):
+        check_apart(module.state_dict())
     for shown in (None,) if images is None else (None, images):
         _compare(module, document, shown, example.shape[1:], probabilities=probabilities_of(graph))
     return document
@@ -95,6 +96,13 @@ def _document(
     logits = graph.result.shape[-1] if len(graph.result.shape) == 2 else 1
     said = Classes(_checked(output, logits)) if isinstance(output, Classes | None) else output
     return {"format": 2, "name": name, "input": source, "output": said.output(), "layers": nodes}
+
+
+def _repeats(layers: list[dict[str, Any]]) -> bool:
+    """Return whether two layers have one name: their weights are tied, or they are one module."""
+    every = [item for layer in layers for item in [layer, *layer.get("body", []), *layer.get("shortcut", [])]]
+    names = [item["name"] for item in every if "name" in item]
+    return len(set(names)) < len(names)
 
 
 def _checked(output: Classes | None, logits: int) -> int:

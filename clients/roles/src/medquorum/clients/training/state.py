@@ -130,7 +130,10 @@ def _check(
     """Check names, shapes and that no two tensors are one; a bias that is zero need not be there."""
     specs = {torch_name(spec): spec for spec in modelformat.layout(description)}
     missing = [name for name in specs if name not in state and not _is_idle(specs[name], tensors)]
-    unknown = [name for name in state if name not in specs and not name.endswith("num_batches_tracked")]
+    # A module that another one holds as well has its tensors under two names: one of them is the model's.
+    held = {_place(state[name]) for name in specs if name in state}
+    strangers = [name for name in state if name not in specs and not name.endswith("num_batches_tracked")]
+    unknown = [name for name in strangers if not _is_one_of(state[name], held)]
     if missing or unknown:
         told = [f"{word}: {_listed(names)}" for word, names in (("missing", missing), ("unknown", unknown)) if names]
         raise ModelError(f"the module's tensors are not the model's; {'; '.join(told)}", _REMEDY)
@@ -156,13 +159,21 @@ def check_apart(state: State) -> None:
     """Refuse tensors of which two are one with ``ModelError``: tied weights."""
     places: dict[tuple[int, int], str] = {}
     for name, tensor in state.items():
-        place = (tensor.untyped_storage().data_ptr(), int(tensor.storage_offset()))
+        place = _place(tensor)
         if tensor.numel() and tensor.device.type != "meta" and place in places:
             raise ModelError(
                 f"tensors {places[place]} and {name} are one (tied weights)",
                 "Give each layer weights of its own: the ledger's model holds both, and averages them apart",
             )
         places[place] = name
+
+
+def _is_one_of(tensor: torch.Tensor, places: set[tuple[int, int]]) -> bool:
+    return bool(tensor.numel()) and tensor.device.type != "meta" and _place(tensor) in places
+
+
+def _place(tensor: torch.Tensor) -> tuple[int, int]:
+    return tensor.untyped_storage().data_ptr(), int(tensor.storage_offset())
 
 
 def _listed(names: Iterable[str], shown: int = 8) -> str:
