@@ -100,36 +100,29 @@ def _cut(places: Sequence[slice]) -> Iterator[tuple[slice, ...]]:
 
 def deal_part(dealer: GateDealer, comparison: Comparison, masks: IntArray, part: Part) -> IntArray:
     """Deal for a part's masks u (n,); return the subsets' sums (64,) of what the dealer knows."""
-    coins = _coins(dealer.coin(), masks.shape[0])
-    high = masks & np.int64(-1 << part.bits)
-    total = np.zeros(SUBSETS, dtype=np.int64)
-    for drawn in coins:
-        borrows = comparison.deal(dealer, masks, (part.bits,))[0]
-        dealer.share(borrows, 64 - part.bits)
-        total += subset_sums(high, drawn)
-    return total
+    hidden = np.tile(masks, 2)
+    coins = _coins(dealer.coin(), hidden.shape[0])
+    borrows = comparison.deal(dealer, hidden, (part.bits,))[0]
+    dealer.share(borrows, 64 - part.bits)
+    return subset_sums(hidden & np.int64(-1 << part.bits), coins)
 
 
 def evaluate_part(
     party: Party, randomness: GateRandomness, comparison: Comparison, public: IntArray, part: Part
 ) -> IntArray:
     """Return the party's share (64,) of the subsets' sums, plus what the dealer knows, from a part's R (n,)."""
-    coins = _coins(randomness.coin(), public.shape[0])
-    bits = np.int64(part.bits)
-    total = np.zeros(SUBSETS, dtype=np.int64)
-    for offset, drawn in zip(part.offsets, coins, strict=True):
-        shifted = public + np.int64(offset - part.lowest)
-        borrows = comparison.borrows(party, randomness, shifted, (part.bits,))[0]
-        quotients = (2 * borrows - 1) * randomness.share(borrows.shape, 64 - part.bits)
-        if party.index == 0:
-            quotients += (shifted >> bits) - borrows
-        total += subset_sums(quotients << bits, drawn)
-    return total
+    shifted = np.concatenate([public + np.int64(offset - part.lowest) for offset in part.offsets])
+    coins = _coins(randomness.coin(), shifted.shape[0])
+    borrows = comparison.borrows(party, randomness, shifted, (part.bits,))[0]
+    quotients = (2 * borrows - 1) * randomness.share(borrows.shape, 64 - part.bits)
+    if party.index == 0:
+        quotients += (shifted >> np.int64(part.bits)) - borrows
+    return subset_sums(quotients << np.int64(part.bits), coins)
 
 
 def _coins(seed: bytes, count: int) -> IntArray:
-    """Return which subsets take in the parameters' first and second quotients: (2, n)."""
-    return Stream(seed, b"subsets").words(2 * count).reshape(2, count)
+    """Return which subsets take in each quotient, of all parameters the first and then the second: (2n,)."""
+    return Stream(seed, b"subsets").words(count)
 
 
 def deal_outside(dealer: GateDealer, comparison: Comparison, known: IntArray) -> None:
