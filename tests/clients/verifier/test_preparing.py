@@ -7,7 +7,7 @@ import io
 import threading
 from collections.abc import Callable
 
-from medquorum.chaincode.jobs import DataRequest, LruCache, Steps
+from medquorum.chaincode.jobs import DataRequest, LruCache, MOST_THREADS, Steps
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.verifier.agent import Verifier
@@ -43,7 +43,9 @@ def test_pauses_grow_while_nothing_moves_on(federate: Callable[..., Federation])
         return 0
         yield DataRequest("update", "")  # never asked for
 
-    federation.consortium.nodes[A].job_runner.advance(LruCache(1), "other", lambda: (other(), 1), lambda _: b"")
+    for number in range(MOST_THREADS):  # every thread is busy
+        runner = federation.consortium.nodes[A].job_runner
+        runner.advance(LruCache(1), number, lambda: (other(), 1), lambda _: b"", timeout=0.01)
     control = Counted(gate.set)
     report = Report("verifier", A, as_json=True, stream=io.StringIO())
     writing = federation.transactions(A)
