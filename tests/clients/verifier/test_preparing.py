@@ -7,7 +7,7 @@ import io
 import threading
 from collections.abc import Callable
 
-from medquorum.chaincode.jobs import DataRequest, LruCache, MOST_THREADS, Steps
+from medquorum.chaincode.jobs import MOST_THREADS, DataRequest, LruCache, Steps
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.verifier.agent import Verifier
