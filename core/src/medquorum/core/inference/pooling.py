@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from medquorum.core.fixedpoint import FRACTION_BITS, FloatArray
+from medquorum.core.fixedpoint import FRACTION_BITS, FloatArray, IntArray
 from medquorum.core.inference.windows import Run, runs
 from medquorum.core.model.graph.shapes import windows_along
 
@@ -79,20 +79,18 @@ def average(values: FloatArray, kernel: Pair, stride: Pair, padding: Pair, bits:
 
 def adaptive_average(values: FloatArray, size: Pair, bits: int) -> FloatArray:
     """Pool (n, h, w, c) to ``size`` windows: from floor(i·h/a) to before ceil((i+1)·h/a), so along both axes."""
-    result = np.empty((values.shape[0], *size, values.shape[3]))
-    rows, columns = (adaptive_windows(values.shape[axis], size[axis - 1]) for axis in (1, 2))
-    for i, row in enumerate(rows):
-        for j, column in enumerate(columns):
-            total = values[:, row, column].sum(axis=(1, 2))
-            result[:, i, j] = _mean(total, (row.stop - row.start) * (column.stop - column.start), bits)
-    return result
+    rows, columns = (_adaptive_windows(values.shape[axis], size[axis - 1]) for axis in (1, 2))
+    sums = np.stack([values[:, row].sum(axis=1) for row in rows], axis=1)
+    totals = np.stack([sums[:, :, column].sum(axis=2) for column in columns], axis=2)
+    heights, widths = (np.array([part.stop - part.start for part in parts]) for parts in (rows, columns))
+    return _mean(totals, (heights[:, np.newaxis] * widths)[..., np.newaxis], bits)
 
 
-def adaptive_windows(places: int, count: int) -> list[slice]:
+def _adaptive_windows(places: int, count: int) -> list[slice]:
     """Return ``count`` windows that cover an axis of so many places."""
     return [slice(i * places // count, -(-(i + 1) * places // count)) for i in range(count)]
 
 
-def _mean(totals: FloatArray, area: int, bits: int) -> FloatArray:
+def _mean(totals: FloatArray, area: int | IntArray, bits: int) -> FloatArray:
     factor = ((2 << FRACTION_BITS) + area) // (2 * area)
     return reduce(np.floor(totals * (factor * 2.0**-FRACTION_BITS) + 0.5), bits)

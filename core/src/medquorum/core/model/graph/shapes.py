@@ -176,7 +176,8 @@ def _places(layer: Conv | MaxPool | AvgPool, shape: Shape, dilation: tuple[int, 
         places = windows_along(size, kernel, stride, padding, spread)
         if not places:
             raise ModelError(f"{layer.name}: its window does not fit into {shape[1:]}", _REMEDY)
-        starts = range(-padding, (places - 1) * stride - padding + 1, stride)
+        # A window that begins inside has its first tap there: padding is at most half of a window.
+        starts = range(-padding, min(0, (places - 1) * stride - padding + 1), stride)
         if spread > 1 and not all(live_taps(size, start, kernel, spread) for start in starts):
             raise ModelError(f"{layer.name}: a window lies in the padding with all its taps", _REMEDY)
         result.append(places)
