@@ -25,6 +25,7 @@ from medquorum.core import model as modelformat
 from medquorum.core.inference import compile_model
 from medquorum.core.model import catalogue
 from medquorum.errors import ConfigError, ModelError
+from medquorum_testing.inference.tiny_graphs import GRAPHS
 
 pytestmark = pytest.mark.slow
 
@@ -101,3 +102,17 @@ def test_several_threads_may_export(tmp_path: Path) -> None:
     with ThreadPoolExecutor() as threads:
         places = [tmp_path / f"model{number}{suffix}" for number, suffix in enumerate((".onnx", ".pt2", ".onnx"))]
         assert all(threads.map(lambda place: export(place, LENET, packed, ABOUT) < 0.01, places))
+
+
+@pytest.mark.parametrize("name", sorted(GRAPHS))
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt2", ".onnx"])
+def test_graphs_are_exported_and_held_to_their_integers(tmp_path: Path, name: str, suffix: str) -> None:
+    description = modelformat.parse(GRAPHS[name])
+    path = tmp_path / f"model{suffix}"
+    assert export(path, description, drawn_model(description, 0), ABOUT, None) < agreement.ROUGH
+    if suffix == ".safetensors":
+        with safe_open(path, framework="np") as file:
+            about = file.metadata()
+        assert json.loads(about["input"]) == list(description.shape)
+        assert ("numbers" in about, "pixels" in about) == (name != "densenet", name == "densenet")
+        assert ("output" in about) == (name != "signal")
