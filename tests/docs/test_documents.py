@@ -133,6 +133,23 @@ def unknown_words(command_line: str) -> list[str]:
     return [word for word in rest if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known]
 
 
+def check_whole(command_line: str) -> None:
+    """Have a program read a command line as it would before it runs it: nothing is missing, each value is of its kind.
+
+    Raises
+    ------
+    Exception
+        The command's own usage error.
+    """
+    program, *rest = shlex.split(command_line, comments=True)
+    command = COMMANDS[program]
+    if rest and f"{program} {rest[0]}" in COMMANDS:
+        command = COMMANDS[f"{program} {rest.pop(0)}"]
+    while isinstance(command, TyperGroup):
+        command = command.commands[rest.pop(0)]
+    command.make_context(program, rest)
+
+
 @pytest.fixture(params=DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def document(request: pytest.FixtureRequest) -> Path:
     return Path(request.param)
@@ -168,6 +185,13 @@ def test_paragraphs_are_short_and_numbers_standby_tables(document: Path) -> None
 def test_commands_have_the_options_that_are_named(document: Path) -> None:
     wrong = [(number, line, words) for number, line in commands(document) if (words := unknown_words(line))]
     assert not wrong
+
+
+def test_a_fenced_command_is_taken_as_it_stands(document: Path) -> None:
+    fenced = {line.number for line in lines(document) if line.fenced}
+    for number, command_line in commands(document):
+        if number in fenced and "..." not in command_line:
+            check_whole(command_line)
 
 
 def test_options_exist_that_are_named_by_themselves(document: Path) -> None:
