@@ -86,3 +86,12 @@ def test_a_clone_named_medquorum_confuses_nobody(tmp_path: Path) -> None:
     look = f"import {names}; print(*(module.__file__ for module in ({names})))"
     done = subprocess.run([sys.executable, "-c", look], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert all(Path(path).name == "__init__.py" and "src" in Path(path).parts for path in done.stdout.split())
+
+
+def test_no_key_and_no_networks_folder_is_tracked() -> None:
+    """A trial that was moved aside holds its organisations' keys."""
+    begin = "-----BEGIN ([A-Z]+ )?" + "PRIVATE KEY-----"
+    found = subprocess.run(["git", "grep", "-lE", "-e", begin], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (1, "")
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    assert not [name for name in tracked.splitlines() if "peerOrganizations/" in name or name.endswith("_sk")]
