@@ -58,7 +58,7 @@ def test_a_round_goes_on_without_one_verifiers_client(fed: Federation) -> None:
 
 def test_a_killed_coordinator_goes_on_from_the_ledger_alone_and_its_standby_takes_over(fed: Federation) -> None:
     coordinator = fed.start(COORDINATOR, kind="coordinator", name="coordinator")
-    opened = coordinator.wait_for("round_opened")
+    opened = coordinator.wait_for("round_opened", since=coordinator.mark)
     for verifier in fed.verifiers:  # only the coordinator's own attempts have their chaincodes evaluate the updates
         fed.roles[verifier].freeze()
     coordinator.kill()
