@@ -71,6 +71,7 @@ def run(**environment: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_process_serves_and_stops() -> None:
     with run(MEDQUORUM_MSP_ID="VerifierAMSP", CHAINCODE_TLS_DISABLED="true", **LISTENING) as p:
         assert p.stderr is not None
@@ -86,6 +87,7 @@ def test_process_serves_and_stops() -> None:
         assert p.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_process_says_what_is_missing() -> None:
     with run(MEDQUORUM_MSP_ID="VerifierAMSP") as p:
         assert p.stderr is not None

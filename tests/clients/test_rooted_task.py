@@ -41,6 +41,7 @@ def fields(event: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
     return {name: event.get(name) for name in like}
 
 
+@pytest.mark.slow
 def test_a_task_gets_better_with_roots_by_turns_and_refuses_what_points_elsewhere(federate: Federate) -> None:
     federation = federate({THIRD: Adversary("sign-flip", strength=1.0)}, **DIRECTION, rounds=3)
     federation.run()

@@ -66,6 +66,7 @@ def test_a_task_keeps_as_many_models_as_it_says(federate: Federate) -> None:
     assert sorted(event["round"] for event in told) == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_hospital_that_comes_back_goes_on_where_models_are_purged(federate: Federate) -> None:
     federation = federate(rounds=3, model_store="private", keep_models=1)
     federation.agents["coordinator"].step()
@@ -99,6 +100,7 @@ def test_adversaries_are_refused(federate: Federate, attack: Attack, reasons: se
     assert FIRST in closed["accepted"]
 
 
+@pytest.mark.slow
 def test_a_replayed_update_is_the_first_ones_bytes(federate: Federate) -> None:
     federation = federate({THIRD: Adversary("replay")}, rounds=2)
     federation.run()
@@ -185,6 +187,7 @@ def test_a_verifier_that_is_down_is_replaced(federate: Federate) -> None:
     assert closed.accepted
 
 
+@pytest.mark.slow
 def test_without_enough_verifiers_the_round_still_ends(federate: Federate) -> None:
     federation = federate(rounds=1)
     del federation.agents[B]

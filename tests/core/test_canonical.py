@@ -72,6 +72,7 @@ leaves = st.none() | st.booleans() | st.integers(-(1 << 70), 1 << 70) | st.float
 values = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner))
 
 
+@pytest.mark.slow
 @given(values)
 def test_what_is_written_is_read_again(value: Any) -> None:
     try:

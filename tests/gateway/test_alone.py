@@ -4,6 +4,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from medquorum import gateway
 
 LOOK = """
@@ -13,6 +15,7 @@ print(sorted(names | {*sys.modules} & {"numpy", "structlog", "torch"}))
 """
 
 
+@pytest.mark.slow
 def test_importing_it_loads_nothing_else_of_the_project() -> None:
     said = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, timeout=60, check=True)
     assert said.stdout == "['medquorum.gateway']\n"

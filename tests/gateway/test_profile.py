@@ -150,6 +150,7 @@ def test_files_that_are_no_profile_are_refused(tmp_path: Path, content: bytes) -
         read_profile(tmp_path / "absent.json")
 
 
+@pytest.mark.slow
 @given(st.text() | st.binary())
 @example("2001-13-45")
 @example("[" * 2000)

@@ -182,6 +182,7 @@ def test_a_flood_is_refused(serve_chaincode: Serve) -> None:
         assert peer.invoke("F").status == 200
 
 
+@pytest.mark.slow
 def test_ten_megabyte_values(peer: FakePeer) -> None:
     value = bytes(range(256)) * 40_960
     assert peer.invoke("PutTransient", "big", "v", transient={"v": value}).status == 200

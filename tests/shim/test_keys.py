@@ -13,6 +13,7 @@ PARTS = st.text(st.characters(exclude_characters="\x00\U0010ffff", exclude_categ
 TYPES = PARTS.filter(bool)
 
 
+@pytest.mark.slow
 @given(TYPES, st.lists(PARTS, max_size=4))
 def test_composite_key_gives_its_parts_back(object_type: str, attributes: list[str]) -> None:
     key = keys.create_composite_key(object_type, attributes)
@@ -20,6 +21,7 @@ def test_composite_key_gives_its_parts_back(object_type: str, attributes: list[s
     assert keys.check_key(key) == key
 
 
+@pytest.mark.slow
 @given(TYPES, st.lists(PARTS, max_size=3), st.lists(PARTS, max_size=3))
 def test_composite_range_holds_what_begins_with_its_parts_and_no_other(
     object_type: str, given_parts: list[str], others: list[str]
@@ -31,6 +33,7 @@ def test_composite_range_holds_what_begins_with_its_parts_and_no_other(
     assert not start.encode() <= outside.encode() < end.encode()
 
 
+@pytest.mark.slow
 @given(st.text(max_size=6), st.text(max_size=6))
 def test_simple_range_never_reaches_composite_keys(start: str, end: str) -> None:
     try:

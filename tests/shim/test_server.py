@@ -142,6 +142,7 @@ def test_tls(files: dict[str, str]) -> None:
             assert not plain.registered.is_set()
 
 
+@pytest.mark.slow
 def test_silent_connections_are_dropped(files: dict[str, str]) -> None:
     tls = TlsSettings(pem(files, "server.key"), pem(files, "server.crt"), pem(files, "client.crt"))
     with running(tls) as address:

@@ -92,6 +92,7 @@ def conflicts(later: Simulation, earlier: Simulation) -> bool:
     return bool(read) or any(low <= key < high for key, (low, high) in ranges)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", STORES)
 def test_a_chunk_of_two_models_is_stored_once(make: Make, store: str) -> None:
     demo = make()
@@ -177,6 +178,7 @@ def test_equal_chunks_of_a_model_are_stored_once_and_do_not_conflict(make: Make,
     assert len(places(demo, store)) == 2
 
 
+@pytest.mark.slow
 def test_an_upload_that_was_cut_off_does_not_take_over_what_others_store_meanwhile(make: Make) -> None:
     """What a model does not hold may go at any time, so it is sent again; the bytes are written once all the same."""
     demo = make()
@@ -221,6 +223,7 @@ class Trained:
         return found
 
 
+@pytest.mark.slow
 def test_a_round_that_trains_the_head_stores_the_head(make: Make) -> None:
     trained = Trained(make(TwoChunks))
     trained.play()
@@ -230,6 +233,7 @@ def test_a_round_that_trains_the_head_stores_the_head(make: Make) -> None:
     assert places(trained.demo, "private") == {backbone, head, trained.chunks(1)[1]}
 
 
+@pytest.mark.slow
 def test_a_purge_leaves_the_chunks_of_kept_models(make: Make, refused: Refused) -> None:
     trained = Trained(make(TwoChunks), keep_models=1)
     demo, first = trained.demo, trained.demo.model()
@@ -254,6 +258,7 @@ def test_a_purge_leaves_the_chunks_of_kept_models(make: Make, refused: Refused) 
     assert places(demo, "private") == {*trained.chunks(0), *trained.chunks(3)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [True, False])
 def test_a_purge_of_all_models_with_a_chunk_removes_it(make: Make, at_once: bool) -> None:
     trained = Trained(make(TwoChunks), keep_models=1)
@@ -268,6 +273,7 @@ def test_a_purge_of_all_models_with_a_chunk_removes_it(make: Make, at_once: bool
     assert held == {*trained.chunks(2)}
 
 
+@pytest.mark.slow
 def test_a_model_that_relies_on_a_chunk_and_its_purge_do_not_pass_each_other(make: Make) -> None:
     trained = Trained(make(TwoChunks), keep_models=1)
     trained.play(whole=True)
@@ -288,6 +294,7 @@ def test_a_model_that_relies_on_a_chunk_and_its_purge_do_not_pass_each_other(mak
     assert whole(demo, described) == new
 
 
+@pytest.mark.slow
 def test_a_rounds_model_holds_its_chunks_before_the_round_has_ended(make: Make) -> None:
     """The new model has a chunk of another task's first model, which is purged before there is a manifest."""
     trained = Trained(make(TwoChunks), keep_models=1)
@@ -328,6 +335,7 @@ def test_a_chunk_is_not_taken_over_for_a_place_it_does_not_fit(make: Make, store
     assert stored(demo, bent, store) == (True, [0])
 
 
+@pytest.mark.slow
 def test_a_purged_model_that_a_round_ends_with_again_is_no_purged_one(make: Make) -> None:
     trained = Trained(make(TwoChunks), keep_models=1)
     demo, first = trained.demo, trained.demo.model()

@@ -59,6 +59,7 @@ def test_no_attestation_blocks_a_round(make: Make, begin: Callable[[Make], Any])
     assert demo.submit(A, "CloseVerdicts", "demo", 1, "too late")["outcomes"] == {H1: "missing"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begin", [plain, semi_honest])
 def test_attestations_take_no_megabytes(make: Make, begin: Callable[[Make], Any]) -> None:
     demo, liar, result = begin(make)

@@ -85,6 +85,7 @@ def test_chunks_are_put_at_once_after_the_first(contract: LedgerContract, store:
     assert sorted(sent(contract, store)) == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["public", "private"])
 def test_chunks_that_another_model_has_are_not_sent(contract: LedgerContract, store: str) -> None:
     upload(contract, store)

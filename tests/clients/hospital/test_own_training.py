@@ -252,6 +252,7 @@ def test_the_own_module_is_left_as_it_is(make: Make, update: Any, base: bytes, t
     assert all(torch.equal(before[name], tensor) for name, tensor in own.state_dict().items())
 
 
+@pytest.mark.slow
 def test_bad_trainings_cost_their_rounds_only_on_the_ledger(federate: Federate, events: Events, make: Make) -> None:
     federation = federate(rounds=3)
     first = federation.task.hospitals[0]

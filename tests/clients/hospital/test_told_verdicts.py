@@ -40,6 +40,7 @@ def submitted(federation: Federation) -> None:
         hospital.step()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviours", "absent", "told"),
     [
@@ -69,6 +70,7 @@ def test_a_killed_hospital_is_told_its_verdict_after_the_round(
         assert (verdicts[-1]["accepted"], verdicts[-1]["reason"]) == told
 
 
+@pytest.mark.slow
 def test_a_killed_hospital_is_told_its_verdict_when_the_next_round_is_open(federate: Callable[..., Federation]) -> None:
     federation = federate(rounds=2)
     submitted(federation)

@@ -33,6 +33,7 @@ def packed() -> bytes:
     return drawn_model(MLP, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_what_is_not_trained_comes_back_bit_for_bit(dtype: torch.dtype) -> None:
     """Also a batch normalisation's mean of 26 bits and its scale, which float32 does not hold."""

@@ -50,6 +50,7 @@ def test_progress_counts_every_batch() -> None:
     assert seen == [(n, 6) for n in range(1, 7)]
 
 
+@pytest.mark.slow
 def test_a_rest_of_one_image_does_not_break_batch_normalisation() -> None:
     model = DescribedModel(modelformat.parse(catalogue.resnet18((1, 28, 28), 2)))
     images = Images(np.random.default_rng(0).integers(0, 256, (5, 1, 28, 28), np.uint8), np.arange(5) % 2)

@@ -102,6 +102,7 @@ print(hashlib.sha256(logits.tobytes()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_thread_count_and_kernels_do_not_matter():
     """One and two threads, and the BLAS kernels of another processor, give the same bytes."""
     settings = [{"OPENBLAS_NUM_THREADS": "1"}, {"OPENBLAS_NUM_THREADS": "2"}, {"OPENBLAS_CORETYPE": "Haswell"}]

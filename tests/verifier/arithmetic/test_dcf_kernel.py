@@ -10,6 +10,7 @@ from medquorum.verifier.comparison.prg import FixedKey
 from medquorum_testing.encrypted.kernel_paths import COMPILED, use
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", COMPILED)
 @given(st.integers(1, 64), st.integers(1, 70), st.integers(0, 2**32 - 1))
 def test_keys_and_their_evaluation_are_the_pure_ones(level, bits, count, seed):

@@ -48,6 +48,7 @@ def fails(values, masks, layout):
     return int(first[0] + second[0]) % (1 << 32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*COMPILED, PURE])
 def test_range_finds_every_value_outside_its_bound(monkeypatch, path):
     """Alone among good ones; and nothing where all are good, whatever hides them."""

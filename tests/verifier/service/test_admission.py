@@ -72,6 +72,7 @@ def test_one_organisations_stalled_calls_leave_the_others_their_threads(party, t
     assert [(given[2], given[3]) for given in taken] == [("OtherMSP", b"value"), ("HospitalMSP", b"later")]
 
 
+@pytest.mark.slow
 def test_silent_connections_are_dropped_and_hold_up_nobody(party, taken):
     assert_silent_connections_end(party)
     upload_share(OTHER, party, "P0MSP", "task", 1, b"value", 5)

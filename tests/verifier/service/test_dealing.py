@@ -203,6 +203,7 @@ def test_a_party_that_asks_anew_ends_its_earlier_call(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_party_that_leaves_is_forgotten_before_and_told_after(tmp_path):
     long = [
         request.model_copy(update={"plan": PLAN.model_copy(update={"images": 50_000})}) for request in REQUESTS
@@ -259,6 +260,7 @@ def assert_stops(material, reason):
             material.receive()
 
 
+@pytest.mark.slow
 def test_a_dealer_that_stops_is_told(tmp_path):
     big = PLAN.model_copy(update={"images": 50_000, "batch": 1000})
     with dealer(tmp_path) as address:

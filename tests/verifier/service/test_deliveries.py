@@ -113,6 +113,7 @@ def test_a_node_that_is_not_there_is_a_protocol_error():
         deliver(credentials(PARTY, [PARTY, NODE]), gone, NODE, HEADER, [], 0.5)
 
 
+@pytest.mark.slow
 def test_strangers_deliver_nothing():
     taking = Taking()
     with serving(Deliveries(sizes, taking)) as address, pytest.raises(ProtocolError):

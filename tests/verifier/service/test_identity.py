@@ -36,6 +36,7 @@ def call(party, own, peer="P0MSP"):
     upload_share(own, party.address, peer, "task", 1, b"value", 0.5)
 
 
+@pytest.mark.slow
 def test_a_foreign_client_is_refused(party):
     for stranger in (credentials("StrangerMSP", KNOWN), credentials("HospitalMSP", KNOWN, number=1)):
         with pytest.raises(ProtocolError, match="knows this organisation's TLS authority") as raised:
@@ -131,6 +132,7 @@ def test_credentials_are_read_from_a_networks_folders(network):
     assert callers == ["Hospital1MSP"]
 
 
+@pytest.mark.slow
 def test_a_newcomer_is_served_and_spoken_to_without_a_restart(network, tmp_path):
     folder, consortium = network
     dealer, hospital = consortium.organisation("Dealer"), consortium.organisation("Hospital1")

@@ -145,6 +145,7 @@ def test_silence_ends_an_exchange_at_both_ends(listener):
     first.close()
 
 
+@pytest.mark.slow
 def test_the_server_stops_under_a_connection():
     listener = PartyListener()
     with Server(P0, "127.0.0.1:0", [listener]) as server:
@@ -175,6 +176,7 @@ def test_several_connections_at_once_keep_apart(listener):
             end.close()
 
 
+@pytest.mark.slow
 def test_nobody_waits_or_nobody_comes(listener):
     with pytest.raises(ProtocolError, match="connection line is not awaited from P1MSP now"):
         connect_party(P1, listener.address, "P0MSP", "line", 0.5)

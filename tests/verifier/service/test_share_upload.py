@@ -43,6 +43,7 @@ def party(taken):
         yield server.address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0, 64, 20 << 20])
 def test_a_value_arrives_under_the_callers_name(party, taken, size):
     value = os.urandom(size)

@@ -45,6 +45,7 @@ def play(index, connection, material, request, inputs):
     return bool(member.reveal(side.decide(counts, inputs.needed if first else None, fails), 1)[0]), None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("comparison", ["tree", "fss"])
 @pytest.mark.parametrize("needed", [None, 0, 7])
 def test_sockets_give_what_one_process_gives(tmp_path, comparison, needed):

@@ -65,6 +65,7 @@ def flipped(part):
     return change
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("only_bit", [False, True])
 @pytest.mark.parametrize(
     ("comparison", "receivers"),

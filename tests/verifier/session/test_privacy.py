@@ -108,6 +108,7 @@ def two_runs(model, honest, needed, subjects=("mixed",), **how):
     return plan, inputs, places if honest == 0 else None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "honest", "needed"),
     [
@@ -129,6 +130,7 @@ def test_the_view_is_the_same_whatever_is_hidden(monkeypatch, model, honest, nee
     assert all(each.accepted for each in outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("subjects", [["mixed"], ["own"], ["mixed", "own"]])
 @pytest.mark.parametrize("honest", [0, 1])
 def test_so_it_is_where_each_class_is_counted(monkeypatch, honest, subjects):
@@ -147,6 +149,7 @@ def test_so_it_is_where_each_class_count_is_opened(monkeypatch):
     assert all(each.counts.shape == (3,) and each.counts.all() for each in outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("honest", [0, 1])
 def test_so_it_is_for_the_update_alone(monkeypatch, honest):
     plan, inputs, places = two_runs("deep", honest, np.array([0]), ["own"])
@@ -154,6 +157,7 @@ def test_so_it_is_for_the_update_alone(monkeypatch, honest):
     assert one.view == two.view
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("honest", [0, 1])
 def test_so_it_is_where_a_sum_is_averaged(monkeypatch, honest):
     plan, inputs, places = two_runs("deep", honest, np.array([0]), updates=3)
@@ -161,6 +165,7 @@ def test_so_it_is_where_a_sum_is_averaged(monkeypatch, honest):
     assert one.view == two.view
 
 
+@pytest.mark.slow
 def test_a_reused_mask_is_found(monkeypatch):
     """The logits and their differences hidden under one mask: no shift of the tape makes both openings equal."""
     plan, inputs, places = two_runs("mlp", 0, np.array([0]))

@@ -335,6 +335,7 @@ class Slow:
         return self._transport.receive()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "bandwidth", "wanted"), [(0.0, 1e6, "tree"), (0.02, 1e12, "fss")])
 def test_the_parties_choose_by_their_links_and_find_the_same(tmp_path, monkeypatch, seconds, bandwidth, wanted):
     first, second = in_process()
