@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).parent
+from medquorum_testing.inference import tiny_graphs
+from medquorum_testing.inference.slow_graph import SlowGraph
+from medquorum_testing.inference.slow_inference import SlowModel, flat
+from medquorum_testing.inference.tiny_models import TINY, conv, document, maxpool, norm, random_tensors, residual
 
-from medquorum_testing.inference import tiny_graphs  # noqa: E402
-from medquorum_testing.inference.slow_graph import SlowGraph  # noqa: E402
-from medquorum_testing.inference.slow_inference import SlowModel, flat  # noqa: E402
-from medquorum_testing.inference.tiny_models import TINY, conv, document, maxpool, norm, random_tensors, residual  # noqa: E402
+FOLDER = Path(__file__).parent
 
 
 def write(name, content):
@@ -36,15 +36,10 @@ def nested(tensors):
     return {name: values.tolist() for name, values in tensors.items()}
 
 
-def evaluation(name, *, numerator, bits, scale, extreme, seed):
-    rng = np.random.default_rng(seed)
-    model = TINY[name]
-    base, update = (random_tensors(model, rng, scale=scale, extreme=extreme) for _ in range(2))
-    channels, height, width = model["input"]
-    image = rng.integers(0, 256, (height, width) if seed % 2 or channels == 1 else (height, width, channels)).tolist()
+def traced(slow, model, base, update, numerator, bits, image):
     steps = [
         {"name": step, "shape": shape_of(values), "values": list(flat(values))}
-        for step, values in SlowModel(model, base, update, numerator, bits).trace(image)
+        for step, values in slow(model, base, update, numerator, bits).trace(image)
     ]
     return {
         "description": model,
@@ -55,6 +50,15 @@ def evaluation(name, *, numerator, bits, scale, extreme, seed):
         "image": image,
         "steps": steps,
     }
+
+
+def evaluation(name, *, numerator, bits, scale, extreme, seed):
+    rng = np.random.default_rng(seed)
+    model = TINY[name]
+    base, update = (random_tensors(model, rng, scale=scale, extreme=extreme) for _ in range(2))
+    channels, height, width = model["input"]
+    image = rng.integers(0, 256, (height, width) if seed % 2 or channels == 1 else (height, width, channels)).tolist()
+    return traced(SlowModel, model, base, update, numerator, bits, image)
 
 
 def graph_evaluation(name, *, numerator, bits, extreme, seed):
@@ -66,19 +70,7 @@ def graph_evaluation(name, *, numerator, bits, extreme, seed):
     highest = 256 if source["kind"] == "table" else 1 << (7 if source["type"] == "int16" else 20)
     lowest = 0 if source["kind"] == "table" else -highest
     image = rng.integers(lowest, highest, (height, width, channels)).tolist()
-    steps = [
-        {"name": step, "shape": shape_of(values), "values": list(flat(values))}
-        for step, values in SlowGraph(model, base, update, numerator, bits).trace(image)
-    ]
-    return {
-        "description": model,
-        "base": nested(base),
-        "update": nested(update),
-        "lambda_numerator": numerator,
-        "lambda_bits": bits,
-        "image": image,
-        "steps": steps,
-    }
+    return traced(SlowGraph, model, base, update, numerator, bits, image)
 
 
 def bad_graphs():

@@ -32,7 +32,7 @@ def test_the_state_is_told_at_once_and_after_changes_from_any_thread() -> None:
         live.changed()  # while nobody waits
         live.changed()
         assert told(await asyncio.wait_for(anext(events), 10))["version"] == 3
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()
 
     asyncio.run(scene())
 
@@ -46,7 +46,7 @@ def test_a_quiet_stream_shows_that_it_is_there(monkeypatch: pytest.MonkeyPatch) 
         events = live.events()
         lines = [await anext(events) for _ in range(4)]
         assert lines[2].startswith(b":")
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()
 
     asyncio.run(scene())
 
@@ -60,10 +60,10 @@ def test_so_many_streams_are_kept_and_each_that_ends_makes_room() -> None:
             assert not live.full
             await anext(stream)
         assert live.full
-        await streams[0].aclose()  # type: ignore[attr-defined]
+        await streams[0].aclose()
         assert not live.full
         for stream in streams[1:]:
-            await stream.aclose()  # type: ignore[attr-defined]
+            await stream.aclose()
 
     asyncio.run(scene())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from fabric_protos.common.common_pb2 import Block
 from google.protobuf.message import DecodeError
 
-from medquorum.clients.dashboard.index.block import read_block
+from medquorum.clients.dashboard.index.block import IndexedBlock, read_block
 from medquorum.clients.dashboard.index.store import IndexFile
 from medquorum.errors import CheckFailed
 from medquorum_testing.chain.memory_chain import MemoryChain
@@ -32,9 +32,9 @@ def run(data: bytes) -> None:
         _add(read_block(block))
 
 
-def _add(indexed: object) -> None:
+def _add(indexed: IndexedBlock) -> None:
     folder = Path(tempfile.mkdtemp())
     index = IndexFile(folder / "index.sqlite")
-    index.add(indexed, b"")  # type: ignore[arg-type]
+    index.add(indexed, b"")
     index.close()
     shutil.rmtree(folder)

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from medquorum.clients.dashboard.index.queries import Queries
 from medquorum.clients.dashboard.index.store import IndexFile
 from medquorum.clients.ledger.history import history
+from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.dashboard.browser import strict_page
 from medquorum_testing.federation.federation_task import COORDINATOR
@@ -128,12 +129,12 @@ def test_the_index_says_what_the_peer_answers_and_goes_on_after_a_restart(watche
     watched.start()
     index = IndexFile(watched.state / "index.sqlite")
 
-    def read(number: int) -> object:
+    def read(number: int) -> RoundStatus:
         with index.reader() as connection:
             return Queries(connection).status(TASK, number)
 
     last = ledger.status(TASK, 3).round
-    await_true(lambda: read(3).round == last, 20, "the index does not come so far")  # type: ignore[attr-defined]
+    await_true(lambda: read(3).round == last, 20, "the index does not come so far")
     assert [summary.state for summary in history(ledger, TASK, "Hospital1MSP")] == ["closed", "aborted", "closed"]
     for number in (1, 2, 3):
         answered, indexed = ledger.status(TASK, number), read(number)

@@ -99,10 +99,11 @@ class Queries:
 
     def verdicts(self, task: str) -> list[VerdictLine]:
         """Return every verdict of a task in short, by round and hospital."""
-        names = ("round", "hospital", "accepted", "reason", "quality", "weight")
-        fields = ", ".join(f"json_extract(document, '$.{name}')" for name in names)
         rows = self._rows(
-            f"SELECT {fields} FROM documents WHERE task = ? AND kind = 'verdict' ORDER BY round, key",  # noqa: S608
+            "SELECT json_extract(document, '$.round'), json_extract(document, '$.hospital'),"
+            " json_extract(document, '$.accepted'), json_extract(document, '$.reason'),"
+            " json_extract(document, '$.quality'), json_extract(document, '$.weight')"
+            " FROM documents WHERE task = ? AND kind = 'verdict' ORDER BY round, key",
             task,
         )
         return [VerdictLine(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -55,7 +55,7 @@ class Live:
             with suppress(RuntimeError):  # it has ended
                 loop.call_soon_threadsafe(self._wake)
 
-    async def events(self) -> AsyncIterator[bytes]:
+    async def events(self) -> AsyncGenerator[bytes, None]:
         """Yield the state at once and after each change."""
         self._streams += 1
         try:
