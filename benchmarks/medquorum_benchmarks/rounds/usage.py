@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import threading
 import time
 from collections import defaultdict
@@ -33,14 +35,14 @@ class Samples:
     unique: int = 0
 
     def look(self, process: psutil.Process) -> None:
-        """Take one sample; nothing changes when the process has ended."""
-        try:
-            used, memory = process.cpu_times(), process.memory_full_info()
-        except (psutil.NoSuchProcess, psutil.ZombieProcess, ProcessLookupError, FileNotFoundError):
-            return
+        """Take one sample of the processor seconds."""
+        used = process.cpu_times()
         self.times.append(time.monotonic())
         self.seconds.append(used.user + used.system)
-        self.unique = max(self.unique, memory.uss)
+
+    def weigh(self, process: psutil.Process) -> None:
+        """Take one sample of the memory: some 25 ms for a process that has imported torch."""
+        self.unique = max(self.unique, process.memory_full_info().uss)
 
     def used(self, begin: float, end: float) -> float:
         """Return the processor seconds between two times; a process that began later had used none."""
@@ -51,7 +53,10 @@ class Samples:
 
 
 class Usage(threading.Thread):
-    """Looks at a network's and this process' role processes while the context lasts."""
+    """Looks at a network's and this process' role processes while the context lasts.
+
+    At each look every process' processor seconds, and one process' memory, each in its turn: looking must cost little.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True)
@@ -74,9 +79,16 @@ class Usage(threading.Thread):
     def run(self) -> None:
         """Sample."""
         me = psutil.Process()
-        while not self._done.wait(INTERVAL):
-            for kind, process in (*network_processes(self._folder), *role_processes(me)):
-                self._seen.setdefault((process.pid, process.create_time()), Samples(kind)).look(process)
+        for turn in itertools.count():
+            if self._done.wait(INTERVAL):
+                return
+            processes = [*network_processes(self._folder), *role_processes(me)]
+            for place, (kind, process) in enumerate(processes):
+                with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
+                    samples = self._seen.setdefault((process.pid, process.create_time()), Samples(kind))
+                    samples.look(process)
+                    if place == turn % len(processes):
+                        samples.weigh(process)
 
     def processor_seconds(self, last: float) -> dict[str, float]:
         """Return the processor seconds in the last ``last`` seconds of the context, summed by kind of process."""

@@ -12,12 +12,23 @@ from typing import Any
 
 from medquorum.network.consortium.consortium import Consortium, Organisation
 
-__all__ = ["any_of", "collections", "endorsement", "governance", "third_of_hospitals"]
+__all__ = ["any_of", "collections", "endorsement", "governance", "readers", "third_of_hospitals", "writers"]
 
 
-def any_of(organisations: Iterable[Organisation], role: str) -> str:
+def any_of(organisations: Iterable[Organisation], *roles: str) -> str:
     """Return ``OR('AMSP.role', ...)``."""
-    return f"OR({_principals(organisations, role)})"
+    organisations = tuple(organisations)
+    return f"OR({', '.join(_principals(organisations, role) for role in roles)})"
+
+
+def readers(organisations: Iterable[Organisation]) -> str:
+    """Return who may read and follow the channel: the organisations' peers, clients and administrators."""
+    return any_of(organisations, "peer", "client", "admin")
+
+
+def writers(organisations: Iterable[Organisation]) -> str:
+    """Return who may send transactions: the organisations' clients and administrators."""
+    return any_of(organisations, "client", "admin")
 
 
 def endorsement(consortium: Consortium) -> str:
@@ -45,12 +56,13 @@ def third_of_hospitals(consortium: Consortium) -> int:
 def collections(consortium: Consortium) -> list[dict[str, Any]]:
     """Return the private data collections of docs/reference/ledger.md in Fabric's ``collections_config.json`` form.
 
-    ``updates`` is pushed to every verifier, who needs it at once; ``models`` to two others, the rest pull it on commit.
+    Every verifier needs ``updates`` at once: whoever endorses has it, so it is pushed only where some need not endorse.
+    ``models`` is pushed to two others, the rest pull it on commit.
     """
     verifiers = consortium.having("verifier")
     hospitals = consortium.having("hospital")
     return [
-        _collection("updates", verifiers, max(1, len(verifiers) - 1), consortium),
+        _collection("updates", verifiers, len(verifiers) - 1 if len(verifiers) > consortium.quorum else 0, consortium),
         _collection("models", (*verifiers, *hospitals), 2, consortium),
     ]
 

@@ -39,7 +39,9 @@ def configtx(consortium: Consortium, folder: NetworkFolder) -> Document:
         "Application": {
             "Organizations": [_peer_organisation(organisation, folder) for organisation in consortium.organisations],
             "Policies": {
-                **_meta_policies(admins=""),
+                # Written out: Fabric's "any organisation's Readers" would check a signature anew for each organisation.
+                "Readers": _signature(policies.readers(consortium.organisations)),
+                "Writers": _signature(policies.writers(consortium.organisations)),
                 "Admins": _signature(policies.governance(consortium, "admin")),
                 "LifecycleEndorsement": _signature(policies.governance(consortium, "peer")),
                 "Endorsement": _signature(policies.endorsement(consortium)),
@@ -145,8 +147,8 @@ def _organisation(organisation: AnyOrganisation, folder: NetworkFolder, rules: d
 def _peer_organisation(organisation: Organisation, folder: NetworkFolder) -> Document:
     msp = organisation.msp_id
     rules = {
-        "Readers": f"OR('{msp}.admin', '{msp}.peer', '{msp}.client')",
-        "Writers": f"OR('{msp}.admin', '{msp}.client')",
+        "Readers": policies.readers([organisation]),
+        "Writers": policies.writers([organisation]),
         "Admins": f"OR('{msp}.admin')",
         "Endorsement": f"OR('{msp}.peer')",
     }
@@ -163,8 +165,7 @@ def _orderer_organisation(organisation: OrdererOrganisation, folder: NetworkFold
 
 
 def _meta_policies(admins: str) -> Document:
-    policies_ = {"Readers": _meta("ANY Readers"), "Writers": _meta("ANY Writers")}
-    return policies_ | ({"Admins": _meta(admins)} if admins else {})
+    return {"Readers": _meta("ANY Readers"), "Writers": _meta("ANY Writers"), "Admins": _meta(admins)}
 
 
 def _meta(rule: str) -> Document:
