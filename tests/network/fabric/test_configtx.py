@@ -32,12 +32,24 @@ def test_nothing_that_governs_falls_to_hospitals_alone(tmp_path: Path) -> None:
     assert found["Orderer"]["Policies"]["Admins"] == {"Type": "ImplicitMeta", "Rule": "MAJORITY Admins"}
 
 
+def test_a_signature_is_checked_once_and_not_once_for_each_organisation(tmp_path: Path) -> None:
+    found = profile(sample("quickstart", hospitals=2), tmp_path)["Application"]["Policies"]
+    assert {found[name]["Type"] for name in found} == {"Signature"}
+    names = sorted(one.msp_id for one in sample("quickstart", hospitals=2).organisations)
+    wanted = {"Readers": ("peer", "client", "admin"), "Writers": ("client", "admin")}
+    for name, roles in wanted.items():
+        principals = ", ".join(f"'{msp_id}.{role}'" for role in roles for msp_id in names)
+        assert found[name]["Rule"] == f"OR({principals})"
+
+
 def test_policies_do_not_depend_on_the_order_in_the_file() -> None:
     consortium = sample("quickstart", hospitals=4)
     turned = consortium.model_copy(update={"organisations": consortium.organisations[::-1]})
     for rule in (
         policies.endorsement,
         policies.collections,
+        lambda one: policies.readers(one.organisations),
+        lambda one: policies.writers(one.organisations),
         lambda one: policies.governance(one, "admin"),
         lambda one: policies.governance(one, "peer"),
     ):
@@ -86,3 +98,9 @@ def test_collections_are_those_of_the_ledger_document() -> None:
         assert (one["memberOnlyRead"], one["memberOnlyWrite"]) == (True, False)
         assert (one["requiredPeerCount"], one["blockToLive"]) == (0, 0)
         assert one["endorsementPolicy"] == {"signaturePolicy": VERIFIERS.format("peer")}
+
+
+@pytest.mark.parametrize(("quorum", "pushed"), [(2, 0), (1, 1)])
+def test_an_update_is_pushed_only_where_some_verifier_need_not_endorse(quorum: int, pushed: int) -> None:
+    consortium = sample("quickstart", hospitals=1).model_copy(update={"quorum": quorum})
+    assert policies.collections(consortium)[0]["maxPeerCount"] == pushed
