@@ -101,7 +101,7 @@ def architecture(drawing: Picture) -> None:
     for x in (6, 24):
         drawing.arrow((x, 5), (x, 7.5), "1  gateway", at=(x, 6.25), both=True)
         drawing.arrow((x, 9.5), (x, 12.5), "3  one transaction", at=(x, 11), both=True)
-    drawing.arrow((10.5, 3.5), (19, 3.5), "5  a share")
+    drawing.arrow((10.5, 3.5), (19, 3.5), "5  r + u")
     drawing.arrow((10.5, 8.5), (19, 8.5), "2  blocks,\nprivate data", at=(14.75, 7.5), both=True)
     drawing.box((36, 2), (8, 3), "other party", PRIVATE)
     drawing.arrow((29, 2.9), (36, 2.9), "6  masked", at=(32.5, 2.2), both=True)
@@ -114,15 +114,15 @@ def architecture(drawing: Picture) -> None:
 
 
 def encrypted(drawing: Picture) -> None:
-    """Draw how an update is verified on shares."""
+    """Draw how an update is verified under its mask."""
     drawing.box((14, 0.5), (8, 2), "dealer")
     drawing.box((1, 7), (9, 3), "P0\nhas the images", PRIVATE, bold=True)
     drawing.box((26, 7), (9, 3), "P1\nthe witness", bold=True)
-    drawing.box((14, 13.5), (8, 2.4), "hospital\nupdate r = a + b", PRIVATE)
+    drawing.box((14, 13.5), (8, 2.4), "hospital\nupdate r, mask u", PRIVATE)
     drawing.arrow((15.5, 2.5), (7, 7), "randomness", at=(9, 4.2))
     drawing.arrow((20.5, 2.5), (29, 7), "randomness", at=(27, 4.2))
-    drawing.arrow((15, 13.5), (7, 10), "share a", at=(9.5, 12.4))
-    drawing.arrow((21, 13.5), (29, 10), "share b", at=(26.5, 12.4))
+    drawing.arrow((15, 13.5), (7, 10), "R = r + u", at=(9.5, 12.4))
+    drawing.arrow((21, 13.5), (29, 10), "R = r + u", at=(26.5, 12.4))
     drawing.arrow((10, 8), (26, 8), "masked values: uniform to both", at=(18, 7.4), both=True)
     drawing.box((14, 9.3), (8, 2), "verdict: one bit,\nor counts", GOOD)
     drawing.line((10, 9.6), (14, 10.3))

@@ -28,8 +28,6 @@ from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.model.planning import make_plan
-from medquorum.verifier.randomness.sharing import expand, share
-from medquorum.verifier.randomness.stream import new_seed
 from medquorum.verifier.session.local import Inputs, measure
 
 BACK_ENDS: dict[str, Callable[[], Comparison]] = {"tree": Tree, "fss": lambda: Fss(b"benchmark")}
@@ -54,11 +52,10 @@ def rows(model: str, back_end: str, batch: int) -> dict[str, Any]:
     base = parameters(specs)
     plan = make_plan(description, ["mixed"], lambda_numerator=1, lambda_bits=1, grayscale=True)
     flat = np.concatenate([base[spec.name].reshape(-1) for spec in specs])
-    shares = share(flat, b"benchmark", new_seed())
     rng = np.random.default_rng(1)
     inputs = Inputs(
         base,
-        (shares.full, expand(shares.seed, b"benchmark", flat.shape[0])),
+        flat,
         rng.integers(0, 256, (batch, 28, 28), dtype=np.uint8),
         rng.integers(0, 10, batch),
         batch,

@@ -3,7 +3,7 @@
 
 Plain: the chaincode's integer evaluation in one process, and torch float32, one thread each. Encrypted: dealer, P0,
 witness and hospital as processes over loopback with mutual TLS, by the clients' own code, ledger played: from the
-hospital's making its shares, uploaded to P0 and witness, to the result of both parties. P1 is the witness
+hospital's hiding its update, uploaded to P0 and witness, to the result of both parties. P1 is the witness
 (``outsourced``), or the hospital itself (``smv-semi-honest``), which dials P0, and P0 asks the witness for its share.
 """
 

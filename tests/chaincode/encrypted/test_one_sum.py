@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medquorum_testing.ledger.consortium_ledger import DEALER, MEMBERS, A, B, Consortium
-from medquorum_testing.ledger.encrypted_consortium import MASKS, NONCE, TRANSCRIPT, EncryptedConsortium
+from medquorum_testing.ledger.encrypted_consortium import MASKS, NONCE, TRANSCRIPT, EncryptedConsortium, hidden
 
 H = [f"Hospital{number}MSP" for number in range(1, 9)]
 Refused = Callable[..., str]
@@ -32,8 +32,7 @@ def judged(demo: EncryptedConsortium, number: int, accepted: Sequence[str], task
     demo.submit(A, "OpenRound", task, number)
     base = demo.read(A, "ReadRound", task, number)["base"]
     for hospital in H:
-        shares = {party: f"{number}" * 64 for party in (A, B)}
-        update = {"base": base, "layout": demo.layout, "shares": shares, "nonce": NONCE}
+        update = {"base": base, "layout": demo.layout, "nonce": NONCE} | hidden(b"%d" % number)
         demo.submit(hospital, "SubmitUpdate", task, number, update)
     frozen = demo.submit(A, "CloseSubmissions", task, number, "")["commitments"]
     for hospital in H:

@@ -12,7 +12,7 @@ import pytest
 from medquorum.core import model as modelformat
 from medquorum_testing.inference.tiny_graphs import GRAPHS
 from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
-from medquorum_testing.ledger.encrypted_consortium import NONCE, EncryptedConsortium, settings, shares, with_nodes
+from medquorum_testing.ledger.encrypted_consortium import NONCE, EncryptedConsortium, hidden, settings, with_nodes
 
 H1, H2, H3 = HOSPITALS
 C = "VerifierCMSP"
@@ -134,8 +134,8 @@ def test_update_is_its_commitments(encrypted: Consortium, refused: Refused) -> N
         "hospital": H1,
         "base": encrypted.base(),
         "layout": encrypted.layout,
-        "shares": shares(packed),
         "nonce": NONCE,
+        **hidden(packed),
     }
     assert status["verdicts"] == {H1: "pending"}
     assert encrypted.ledger.events[-1][0] == "UpdateSubmitted"
@@ -143,29 +143,33 @@ def test_update_is_its_commitments(encrypted: Consortium, refused: Refused) -> N
     refused("ALREADY_SUBMITTED", encrypted.hand_in, H1, packed)
 
 
-def test_submission_that_does_not_fit(encrypted: Consortium, refused: Refused) -> None:
-    encrypted.begin()
+@pytest.mark.parametrize(("placement", "hashes"), [("outsourced", "masks"), ("smv-semi-honest", "shares")])
+def test_submission_that_does_not_fit(encrypted: Consortium, refused: Refused, placement: str, hashes: str) -> None:
+    encrypted.begin(encrypted=settings(placement=placement))
     encrypted.submit(A, "OpenRound", "demo", 1)
-    good = {"base": encrypted.base(), "layout": encrypted.layout, "shares": shares(b""), "nonce": NONCE}
-    own, other = good["shares"][A], "1" * 64
     bare = {"base": encrypted.base(), "layout": encrypted.layout}
+    good = bare | {"nonce": NONCE} | hidden(b"", placement)
+    (another,) = {"outsourced", "smv-semi-honest"} - {placement}
+    own, other = good[hashes][A], "1" * 64
     chunks = bare | {"chunks": [other]}
     for code, wrong in (
+        ("BAD_UPDATE", bare | {"nonce": NONCE} | hidden(b"", another)),
+        ("BAD_UPDATE", good | hidden(b"", another)),
         ("STALE_BASE", good | {"base": other}),
         ("BAD_LAYOUT", good | {"layout": other}),
-        ("BAD_LAYOUT", good | {"shares": {A: own}}),
-        ("BAD_LAYOUT", good | {"shares": {}}),
-        ("BAD_LAYOUT", good | {"shares": good["shares"] | {DEALER: other}}),
-        ("BAD_LAYOUT", good | {"shares": {A: own, C: other}}),
-        ("BAD_UPDATE", good | {"shares": {A: own, B: "short"}}),
-        ("BAD_UPDATE", good | {"shares": [own, other]}),
+        ("BAD_LAYOUT", good | {hashes: {A: own}}),
+        ("BAD_LAYOUT", good | {hashes: {}}),
+        ("BAD_LAYOUT", good | {hashes: good[hashes] | {DEALER: other}}),
+        ("BAD_LAYOUT", good | {hashes: {A: own, C: other}}),
+        ("BAD_UPDATE", good | {hashes: {A: own, B: "short"}}),
+        ("BAD_UPDATE", good | {hashes: [own, other]}),
         ("BAD_UPDATE", good | {"chunks": [other]}),
         ("BAD_UPDATE", chunks),
         ("BAD_UPDATE", chunks | {"nonce": NONCE}),
-        ("BAD_UPDATE", bare | {"shares": good["shares"]}),
+        ("BAD_UPDATE", bare | hidden(b"", placement)),
         ("BAD_UPDATE", good | {"nonce": "9"}),
         ("BAD_UPDATE", good | {"nonce": None}),
-        ("BAD_UPDATE", good | {"shares": None}),
+        *(("BAD_UPDATE", good | {name: None}) for name in hidden(b"", placement)),
     ):
         refused(code, encrypted.submit, H1, "SubmitUpdate", "demo", 1, wrong)
     for msp, unit in ((A, "client"), (DEALER, "client"), (H1, "peer")):
@@ -175,9 +179,10 @@ def test_submission_that_does_not_fit(encrypted: Consortium, refused: Refused) -
     refused("ROUND_CLOSED", encrypted.submit, H2, "SubmitUpdate", "demo", 1, good)
 
 
-def test_shares_are_for_encrypted_tasks(demo: Consortium, refused: Refused) -> None:
+@pytest.mark.parametrize("placement", ["outsourced", "smv-semi-honest"])
+def test_hidden_updates_are_for_encrypted_tasks(demo: Consortium, refused: Refused, placement: str) -> None:
     demo.submit(A, "OpenRound", "demo", 1)
-    update = {"base": demo.base(), "layout": demo.layout, "shares": shares(b""), "nonce": NONCE}
+    update = {"base": demo.base(), "layout": demo.layout, "nonce": NONCE} | hidden(b"", placement)
     text = refused("BAD_UPDATE", demo.submit, H1, "SubmitUpdate", "demo", 1, update)
     assert text.endswith("Send {base, layout, chunks}")
 

@@ -16,7 +16,7 @@ from medquorum.clients.attacks.behaviour import Adversary
 from medquorum.clients.attacks.occasion import Behaviour
 from medquorum.clients.hospital import agent as hospital_agent
 from medquorum.clients.hospital.agent import Hospital
-from medquorum.clients.hospital.share_uploader import ShareUploader
+from medquorum.clients.hospital.masked_uploader import MaskedUploader
 from medquorum.clients.hospital.trainer import LocalTraining, Trainer
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
@@ -24,6 +24,7 @@ from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.clients.training.train import Recipe
+from medquorum.verifier.service.update_masks import UpdateMask
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
 from medquorum_testing.ledger.encrypted_consortium import NONCE, EncryptedConsortium
 from medquorum_testing.ledger.ledger_contract import LedgerContract
@@ -142,11 +143,11 @@ def test_a_hospital_whose_disk_was_lost_before_it_submitted_takes_part(federate:
     assert FIRST in federation.ledger(A).round("demo", 1).outcomes
 
 
-class Uploader(ShareUploader):
-    """Has a dealer's nonce without asking."""
+class Uploader(MaskedUploader):
+    """Has a dealer's mask without asking."""
 
-    def nonce(self, round_number: int, base: str) -> str:
-        return NONCE
+    def _mask(self, round_number: int, base: str) -> UpdateMask:
+        return UpdateMask(NONCE, (bytes(32), bytes(range(32))))
 
 
 class EncryptedHospital:
@@ -166,7 +167,7 @@ class EncryptedHospital:
             Trainer(task, FIRST, LocalTraining(quarters(40, 0), Recipe()), report, LoopControl()),
             UpdateStore(folder),
             report,
-            Uploader(task, task.encrypted, FIRST, nobody_is_dialled, report),
+            Uploader(task, task.encrypted, FIRST, nobody_is_dialled, report, UpdateStore(folder)),
         )
 
     def verdicts(self) -> list[dict[str, Any]]:

@@ -9,11 +9,11 @@ from medquorum.errors import MedquorumError, ShareError
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries
 from medquorum.verifier.service.frames import split_all
-from medquorum.verifier.service.nonces import Nonces
 from medquorum.verifier.service.party_connection import PartyListener
 from medquorum.verifier.service.salts import Salts
 from medquorum.verifier.service.share_receipt import ShareReceiptService
 from medquorum.verifier.service.share_upload import ShareUpload
+from medquorum.verifier.service.update_masks import UpdateMask, UpdateMasks
 from medquorum_testing.fuzzing.runner import load, scratch_file
 
 
@@ -44,7 +44,7 @@ SERVICES = [
     ("P1", "ShareUpload/PutShare", ShareUpload(lambda *_: 100, lambda *_: None)),
     ("P1", "ShareReceipt/Ask", ShareReceiptService("HospitalMSP", lambda *_: True)),
     ("dealer", "Salts/Take", Salts(lambda *_: bytes(32))),
-    ("dealer", "Nonces/Take", Nonces(lambda *_: "e" * 64)),
+    ("dealer", "UpdateMasks/Take", UpdateMasks(lambda *_: UpdateMask("e" * 64, (bytes(32), bytes(32))))),
     ("P0", "Aggregation/Put", Deliveries(lambda *_: [100], lambda *_: None)),
     ("P1", "Aggregation/Put", Deliveries(lambda *_: [100], lambda *_: None)),
     ("P0", "PartyConnection/Open", PartyListener(0.01)),

@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shares that come late, never, or are not what was committed to; updates out of range."""
+"""Masked updates that come late, to one party or never, or are not what was committed to; updates out of range."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-import numpy as np
 import pytest
 
-from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.errors import ProtocolError, ShareError
-from medquorum.verifier.binding.commitment import ShareContext, commit_shares
+from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.federation.federation import Federation
 from medquorum_testing.federation.handmade_shares import HandmadeShares, parameters
 
 EVERYONE = [f"Hospital{number}MSP" for number in (1, 2, 3, 4)]
 SMALLEST, LARGEST = -(2**31), 2**31 - 1
-NOT_COMMITTED = "the share of Hospital4MSP in round {} is not the one it committed to"
+NOT_COMMITTED = "the masked update of Hospital4MSP in round {} is not the one it committed to"
 
 
 def kill_between_submission_and_hand_over(fed: Federation) -> int:
@@ -71,6 +70,21 @@ def test_a_share_that_never_comes_is_disputed_by_both_parties(fed: Federation) -
     assert a["transcript"] == b["transcript"]
 
 
+@pytest.mark.parametrize("given", [0, 1])
+def test_one_party_gives_the_other_what_it_alone_was_handed(fed: Federation, given: int) -> None:
+    """A party that says it has nothing is answered by the bytes, which only fit the ledger's commitment."""
+    fed.roles["Hospital4"].freeze()
+    with impatient(fed):
+        number = fed.opened()
+        made = HandmadeShares(fed, "Hospital4", number, parameters(fed, 1))
+        made.submit()
+        made.give(given)
+        closed = fed.finished()
+    fed.roles["Hospital4"].thaw()
+    assert closed.accepted == EVERYONE
+    assert fed.status(number).verdicts[EVERYONE[3]].accepted
+
+
 @pytest.fixture
 def hidden(fed: Federation) -> Iterator[HandmadeShares]:
     """An open round in which the test plays Hospital4, whose commitments are on the ledger."""
@@ -84,14 +98,14 @@ def hidden(fed: Federation) -> Iterator[HandmadeShares]:
     fed.roles["Hospital4"].thaw()
 
 
-def other_hospitals_values(fed: Federation, number: int) -> list[bytes]:
+def other_hospitals_value(fed: Federation, number: int) -> bytes:
     """Return what Hospital1 has handed to P0 and P1."""
-    update = UpdateStore(fed.task_folder("Hospital1") / "updates").load(number)
-    assert update is not None
-    context = ShareContext(fed.name, number, EVERYONE[0], update.base, fed.task.layout)
-    vector = np.frombuffer(update.packed, dtype="<i4").astype(np.int64)
-    first, second = fed.msp("VerifierA"), fed.msp("VerifierB")
-    return [one.value for one in commit_shares(context, (first, second), vector, update.salts)]
+    return kept_of(fed, number, EVERYONE[0]).read_bytes()
+
+
+def kept_of(fed: Federation, number: int, hospital: str) -> Path:
+    """Return where P0 keeps what a hospital has handed over."""
+    return fed.task_folder("VerifierA") / "shares" / f"{number:06d}" / f"{hospital}.share"
 
 
 def refused(give: Callable[..., None], cause: str, *arguments: object, **more: object) -> None:
@@ -102,13 +116,14 @@ def refused(give: Callable[..., None], cause: str, *arguments: object, **more: o
 
 def test_another_share_than_committed_is_refused_and_not_kept(fed: Federation, hidden: HandmadeShares) -> None:
     number = fed.current.round
-    strange = other_hospitals_values(fed, number)
+    await_true(lambda: kept_of(fed, number, EVERYONE[0]).exists(), 30, "Hospital1 hands over")
+    strange = other_hospitals_value(fed, number)
     cause = NOT_COMMITTED.format(number)
     for index in (0, 1):
         own = hidden.values[index]
         turned = own[:-1] + bytes([own[-1] ^ 1])
         salted = bytes([own[0] ^ 1]) + own[1:]
-        for value in (turned, salted, own[:-8], b"", strange[index]):
+        for value in (turned, salted, own[:-8], b"", strange):
             refused(hidden.give, cause, index, value)
         # What is too long is not even read.
         with pytest.raises(ProtocolError, match=f"At most {len(own)} bytes are taken"):
@@ -141,7 +156,7 @@ def test_only_a_hospital_hands_over_and_only_its_own(fed: Federation, hidden: Ha
     number = fed.current.round
     for index in (0, 1):
         for sender in ("Hospital1", "Hospital2"):
-            refused(hidden.give, f"the share of {sender}MSP in round {number} is not", index, sender=sender)
+            refused(hidden.give, f"the masked update of {sender}MSP in round {number} is not", index, sender=sender)
         for sender in ("Dealer", "VerifierA", "VerifierB"):
             refused(hidden.give, f"{sender}MSP is no hospital of a task", index, sender=sender)
         assert not hidden.is_kept(index)

@@ -15,7 +15,7 @@ from medquorum.core.message import Message
 from medquorum.core.model import catalogue
 from medquorum.errors import ProtocolError
 from medquorum.verifier.randomness.identifier import MaterialId
-from medquorum.verifier.service import nonces, party_connection, salts, share_receipt, share_upload
+from medquorum.verifier.service import party_connection, salts, share_receipt, share_upload, update_masks
 from medquorum.verifier.service.dealing.gate_frames import decode_gate
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.deliveries import Delivery
@@ -74,8 +74,8 @@ MESSAGES: dict[type[Message], dict[str, Any]] = {
         "messages": 1,
     },
     salts._Question: {"task": "demo", "round": 1},
-    nonces._Question: {"task": "demo", "round": 1, "base": HASH},
-    nonces._Answer: {"nonce": HASH},
+    update_masks._Question: {"task": "demo", "round": 1, "base": HASH},
+    update_masks._Answer: {"nonce": HASH, "seeds": [HASH, HASH]},
     share_receipt._Question: {"task": "demo", "round": 1, "hospital": "H1MSP"},
     share_upload._Header: {"task": "demo", "round": 1},
     party_connection._Header: {"connection": "demo/1"},

@@ -83,7 +83,7 @@ def equally_good(first: Case, second: Case) -> tuple[Case, Case]:
     return one, other
 
 
-def two_runs(model, honest, needed, subjects=("mixed",), **how):
+def two_runs(model, honest, needed, subjects=("mixed",), handed_over=False, **how):
     """Two cases that differ in everything the corrupt party must not learn; equal counts where these are opened."""
     first = case(MODELS[model], 5, seed=FIRST)
     hidden = case(MODELS[model], 5, seed=HIDDEN)
@@ -93,6 +93,7 @@ def two_runs(model, honest, needed, subjects=("mixed",), **how):
         first, second = equally_good(first, second)
     own = np.random.default_rng(1).integers(-(1 << 63), 1 << 63, first.flat().shape)
     both = [(each.flat() - own, own) if honest == 0 else (own, each.flat() - own) for each in (first, second)]
+    both = [each.flat() for each in (first, second)] if handed_over else both
     how = how if "updates" in how else {"norm": 10**6} | how
     plan = make_plan(first.description, subjects, lambda_numerator=1, lambda_bits=1, grayscale=True, **how)
     inputs = [
@@ -126,6 +127,20 @@ def test_the_view_is_the_same_whatever_is_hidden(monkeypatch, model, honest, nee
     plan, inputs, places = two_runs(model, honest, needed if needed is None else np.array([needed]))
     one, two, outcome = couple(monkeypatch, honest, plan, *inputs, Tree, SEEDS, places)
     assert len(one.view) > 40
+    assert one.view == two.view
+    assert all(each.accepted for each in outcome)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "needed"), [("mlp", None), ("mlp", 0), ("deep", 0)])
+@pytest.mark.parametrize("honest", [0, 1])
+def test_so_it_is_where_the_hospital_hands_over_its_masked_update(monkeypatch, honest, model, needed):
+    """The view begins with R itself, which both parties have: it is the same for another update."""
+    if honest == 1 and needed is None:
+        needed = 0
+    plan, inputs, places = two_runs(model, honest, needed if needed is None else np.array([needed]), handed_over=True)
+    assert (inputs[0].shares != inputs[1].shares).any()
+    one, two, outcome = couple(monkeypatch, honest, plan, *inputs, Tree, SEEDS, places)
     assert one.view == two.view
     assert all(each.accepted for each in outcome)
 

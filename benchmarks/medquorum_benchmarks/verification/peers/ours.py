@@ -20,7 +20,6 @@ from medquorum.verifier.arithmetic.kernels.library import path_in_use
 from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.offline.cost_model import fitting_batch
 from medquorum.verifier.offline.plan_message import PlanDocument
-from medquorum.verifier.randomness.stream import new_seed
 from medquorum_benchmarks.verification.peers.hosts import Hosts
 from medquorum_benchmarks.verification.peers.networks import Network
 from medquorum_benchmarks.verification.peers.roles import DEALER, PARTIES
@@ -117,7 +116,7 @@ def verify(
 ) -> dict[str, Any]:
     """Verify some batches, the dealer's material as it comes or all of it ``ahead``; return what the roles tell."""
     plan = _plan(network, back_end, batch, batch * batches)
-    part = {"model": network.name, "plan": plan.document(), "seed": new_seed().hex(), "ahead": ahead}
+    part = {"model": network.name, "plan": plan.document(), "ahead": ahead}
     roles = (*PARTIES, DEALER)
     places = dict(zip(roles, hosts.addresses if hosts else [_LOOPBACK] * 3, strict=True))
     known = identities(places)

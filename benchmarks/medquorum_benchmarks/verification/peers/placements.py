@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One update's verification in either placement, by the clients' own code, from the hospital's shares to the result.
+"""One update's verification in either placement, by the clients' own code, from its being hidden to the result.
 
 P0, the witness and the hospital are a process each, the dealer that of ``peers.roles``; only the ledger is played.
 ``python -m medquorum_benchmarks.verification.peers.placements`` reads its part as one line of JSON and answers in lines
@@ -21,10 +21,12 @@ from medquorum.clients.encrypted.commands.party_process import CONNECT_TIMEOUT, 
 from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, connection_name
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.images import PrivateImages
-from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.encrypted.verification.share_store import Shares, ShareStore
 from medquorum.clients.encrypted.verification.spec import settings_of
-from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
+from medquorum.clients.encrypted.verification.update_verification import Verification
+from medquorum.clients.hospital.masked_uploader import MaskedUploader
 from medquorum.clients.hospital.share_uploader import ShareUploader
+from medquorum.clients.hospital.uploader import Uploader
 from medquorum.clients.hospital.verification import OwnShare
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
@@ -50,8 +52,6 @@ from medquorum_benchmarks.verification.peers.roles import HOSPITAL, PARTIES, TAS
 
 __all__: list[str] = []
 
-_NONCE = "0" * 64
-"""The benchmark's dealer deals for any."""
 _ROUND = 1
 _WAIT = 120.0
 
@@ -64,12 +64,12 @@ class _PlayedLedger:
         self._task = task
         self._updates: dict[str, Update] = {}
 
-    def submitted(self, commitments: dict[str, str]) -> None:
-        """Have the hospital's commitments on it."""
-        base, layout = self._task.initial_model, self._task.layout
-        self._updates[HOSPITAL] = Update(
-            task=TASK, round=_ROUND, hospital=HOSPITAL, base=base, layout=layout, shares=commitments, nonce=_NONCE
-        )
+    def submitted(self, bound: dict[str, Any]) -> Update:
+        """Have the hospital's commitments on it, and return them."""
+        named = {"task": TASK, "round": _ROUND, "hospital": HOSPITAL}
+        at = {"base": self._task.initial_model, "layout": self._task.layout}
+        self._updates[HOSPITAL] = Update.model_validate(named | at | bound)
+        return self._updates[HOSPITAL]
 
     def task(self, _name: str) -> Task:
         """Return the task."""
@@ -166,13 +166,18 @@ def _witness(role: _Role) -> None:
 def _hospital(role: _Role) -> None:
     updates = UpdateStore(role.folder / "updates")
     update = updates.save(_ROUND, role.task.initial_model, role.update)
-    sender = ShareUploader(role.task, role.settings, HOSPITAL, role.own, role.quiet)
-    own = role.verification(1, OwnShare(sender, updates)) if role.settings.semi_honest else None
+    given = role.task, role.settings, HOSPITAL, role.own, role.quiet
+    sender: Uploader = MaskedUploader(*given, updates)
+    own = None
+    if role.settings.semi_honest:
+        sender = shares = ShareUploader(*given)
+        own = role.verification(1, OwnShare(shares, updates))
     send_json({})
     sys.stdin.readline()
     began = perf_counter()
-    send_json({"began": began, "commitments": dict(sender.commitments(_ROUND, update))})
-    sender.send(_ROUND, update)
+    bound = dict(sender.submission(_ROUND, update))
+    send_json({"began": began, "commitments": bound})
+    sender.send(_ROUND, update, role.played.submitted(bound))
     if own is not None:
         _dial(role, connection_name(TASK, _ROUND, HOSPITAL), own)
 

@@ -22,11 +22,12 @@ import structlog
 import torch
 
 from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.binding.masks import update_mask
+from medquorum.verifier.model.parameters import HandedOver
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.opening.interleave import pairs
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
-from medquorum.verifier.randomness.sharing import expand, share
 from medquorum.verifier.randomness.supply import Supply
 from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
@@ -34,6 +35,7 @@ from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.party_connection import PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.server import Server
+from medquorum.verifier.service.update_masks import UpdateMask, UpdateMasks
 from medquorum.verifier.session.evaluation import Evaluation
 from medquorum_benchmarks.verification.peers.networks import Network
 from medquorum_benchmarks.verification.peers.process import bytes_received, peak_bytes
@@ -45,6 +47,8 @@ DEALER = "DealerMSP"
 HOSPITAL = "HospitalMSP"
 TASK = "benchmark"
 _WAIT = 120.0
+_MASK_SEEDS = b"0" * 32, b"1" * 32
+"""The hospital's update is handed over under this mask before the clock starts."""
 
 
 class _Stock:
@@ -120,8 +124,7 @@ def _play(
     network = Network(part["model"])
     plan = request.plan.plan()
     flat = network.flat()
-    shares = share(flat, b"benchmark", bytes.fromhex(part["seed"]))
-    own = shares.full if index == 0 else expand(shares.seed, b"benchmark", flat.shape[0])
+    handed_over = HandedOver(flat + update_mask(_MASK_SEEDS, request.name, flat.shape[0]))
     dealt = stock.fill() if part["ahead"] else []
     images, labels = network.images(request.plan.images)
     supply = Supply(index, material.seed, stock.receive, mask_seed=material.mask_seed)
@@ -143,7 +146,7 @@ def _play(
     )
     costs = _Costs(connection, supply)
     costs.start()
-    fails = side.model(network.base, own)
+    fails = side.model(network.base, handed_over)
     costs.stop()
     secret = (images, labels) if index == 0 else None
     for pair in pairs(request.plan.batches()):
@@ -173,13 +176,13 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
 
 
 def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Server(own, f"{part['host']}:0", [Dealings(Path(folder) / "dealt", lambda request: None)]) as server,
-    ):
-        send_json({"address": server.address})
-        sys.stdin.readline()
-        send_json({"peak": peak_bytes(), "start": start})
+    with tempfile.TemporaryDirectory() as folder:
+        dealings = Dealings(Path(folder) / "dealt", lambda request: None, lambda name: _MASK_SEEDS)
+        masks = UpdateMasks(lambda *_: UpdateMask("0" * 64, _MASK_SEEDS))
+        with Server(own, f"{part['host']}:0", [dealings, masks]) as server:
+            send_json({"address": server.address})
+            sys.stdin.readline()
+            send_json({"peak": peak_bytes(), "start": start})
 
 
 def send_json(document: dict[str, Any]) -> None:

@@ -78,25 +78,53 @@ def test_too_few_accepted_keep_the_base_and_open_nothing(make: Make) -> None:
 @pytest.mark.parametrize("party", [0, 1])
 def test_a_party_that_shifts_its_sum_is_caught(make: Make, party: int) -> None:
     rig = aggregating(make, *THREE)
-    rig.shares[party].shift = 1
+    rig.summands[party].shift = 1
     check_mismatch(rig, "MASKS")
 
 
 @pytest.mark.parametrize("party", [0, 1])
-def test_a_party_that_shifted_what_was_evaluated_is_caught(make: Make, party: int) -> None:
+def test_a_party_that_shifts_the_masked_update_alone_is_caught(make: Make, party: int) -> None:
+    """In the verification and in both its sums: the other party has the hospital's own."""
+    rig = make(*THREE)
+    rig.shares[party].shift = 1
+    rig.verify()
+    check_mismatch(rig, "MASKED_SUMS")
+
+
+@pytest.mark.parametrize("party", [0, 1])
+def test_a_party_that_shifts_both_sums_alike_is_caught(make: Make, party: int) -> None:
+    """Once the parties opened the masked update from shares, this was a model of one party's choice."""
+    rig = aggregating(make, *THREE)
+    rig.summands[party].shift = rig.summands[party].masked_shift = 1
+    check_mismatch(rig, "MASKED_SUMS")
+
+
+@pytest.mark.parametrize("party", [0, 1])
+def test_what_a_party_evaluates_does_not_change_the_sum(make: Make, party: int) -> None:
+    """It spoils the verdict, as any shifted opening may; what is summed stays what the hospital handed over."""
     rig = make(*THREE)
     rig.shares[party].shift = 1
     rig.verify()
     rig.shares[party].shift = 0
-    check_mismatch(rig, "MASKS")
+    rig.share()
+    rig.attest_masks()
+    assert {one["model"] for one in rig.run().values()} == {rig.expected()}
 
 
 @pytest.mark.parametrize("party", [0, 1])
 def test_a_party_that_names_other_masked_parameters_is_caught(make: Make, party: int) -> None:
     rig = aggregating(make, *THREE)
-    place = rig.folder / PARTIES[party] / "000001" / f"{H1}.masked"
-    place.write_bytes(shifted(place.read_bytes()))
+    rig.summands[party].masked_shift = 1
     check_mismatch(rig, "MASKED_SUMS")
+
+
+@pytest.mark.parametrize("party", [0, 1])
+def test_a_masked_update_that_was_changed_on_the_disk_is_not_summed(make: Make, party: int) -> None:
+    rig = aggregating(make, *THREE)
+    place = rig.folder / PARTIES[party] / "shares" / "000001" / f"{H1}.share"
+    place.write_bytes(shifted(place.read_bytes()))
+    with pytest.raises(ProtocolError, match=f"the masked update of {H1} in round 1 is not the one it committed to"):
+        rig.share()
 
 
 def test_a_node_that_shifts_its_sum_is_caught(make: Make) -> None:

@@ -80,9 +80,7 @@ def computed(rig: Rig, role: str) -> list[IntArray]:
         for name in names:
             seed = rig.seeds.of(name)[index]
             found.append(Stream(seed, name.of_update().label(index)).words(rig.parameters))
-            share = rig.shares[index].wait(rig.status, name.hospital, 0)
-            assert share is not None
-            found.append(share)
+            found.append(rig.summands[index].shares(rig.status, {name.hospital: 1}))
     return found
 
 
@@ -123,8 +121,7 @@ def test_the_search_finds_what_the_dealer_and_a_party_hold_together(rig: Rig) ->
 
 def test_the_search_looks_at_what_a_role_sends(rig: Rig) -> None:
     """What one party holds and what it sends away make an update, though nobody else sees one."""
-    other = rig.shares[0].wait(rig.status, H2, 0)
-    assert other is not None
+    other = rig.summands[0].shares(rig.status, {H2: 1})
     rig.heard[H1].append((A, other.tobytes()))
     assert found(recorded(rig, A) + computed(rig, A), targets(rig, [H2])[:1])
     assert not found(recorded(rig, H1) + computed(rig, H1), targets(rig, [H2]))

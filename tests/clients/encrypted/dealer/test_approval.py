@@ -60,7 +60,7 @@ def verifying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         seeds = MaskSeeds(tmp_path / dealer)
         approval = Approval(reader, reader.task("demo"), channel, seeds)
         for hospital in HOSPITALS:
-            nonce = approval.nonce(hospital, "demo", 1, demo.base())
+            nonce = approval.mask(hospital, "demo", 1, demo.base()).nonce
             demo.hand_in(hospital, hospital.encode(), salt=salt, nonce=nonce)
         demo.submit(A, "CloseSubmissions", "demo", 1, "")
         demo.submit(A, "UpdateHospitals", "demo", [H2, H3])
@@ -114,15 +114,17 @@ def test_sums_are_of_candidates_as_they_were_frozen(verifying: Make) -> None:
             dealing.approval.check(other)
 
 
-def test_nonces_are_for_who_takes_part_in_the_open_round(verifying: Make) -> None:
+def test_masks_are_for_who_takes_part_in_the_open_round(verifying: Make) -> None:
     dealing = verifying()
     base = dealing.demo.base()
     with pytest.raises(ProtocolError, match="round 1 is not open"):
-        dealing.approval.nonce(H2, "demo", 1, base)
+        dealing.approval.mask(H2, "demo", 1, base)
     dealing.demo.submit(A, "AbortRound", "demo", 1, "next")
     dealing.demo.submit(A, "OpenRound", "demo", 2)
-    nonce = dealing.approval.nonce(H2, "demo", 2, base)
-    assert nonce == dealing.approval.nonce(H2, "demo", 2, base) != dealing.approval.nonce(H3, "demo", 2, base)
+    mask, other = dealing.approval.mask(H2, "demo", 2, base), dealing.approval.mask(H3, "demo", 2, base)
+    assert mask == dealing.approval.mask(H2, "demo", 2, base)
+    assert mask.seeds is not None and other.seeds is not None
+    assert len({mask.nonce, other.nonce, *mask.seeds, *other.seeds}) == 6
     for hospital, task, number, model in (
         (H1, "demo", 2, base),
         (A, "demo", 2, base),
@@ -131,7 +133,7 @@ def test_nonces_are_for_who_takes_part_in_the_open_round(verifying: Make) -> Non
         (H2, "demo", 2, "0" * 64),
     ):
         with pytest.raises(ProtocolError):
-            dealing.approval.nonce(hospital, task, number, model)
+            dealing.approval.mask(hospital, task, number, model)
 
 
 def test_another_ledgers_update_gets_no_mask_of_this_one(verifying: Make) -> None:
@@ -152,7 +154,7 @@ def test_another_ledgers_update_gets_no_mask_of_this_one(verifying: Make) -> Non
 
 def test_a_mask_is_dealt_for_one_commitment(tmp_path: Path) -> None:
     seeds, context = MaskSeeds(tmp_path), MaskContext(GENESIS, "t" * 64, 1, "b" * 64, H1)
-    nonce = seeds.nonce(context)
+    nonce = seeds.give(context).nonce
     name = MaterialId("demo", 1, H1)
     with pytest.raises(MaterialError, match="is gone"):
         seeds.of(name)
@@ -177,7 +179,7 @@ def test_all_that_a_mask_is_for_changes_it(tmp_path: Path, field: str) -> None:
         seeds = MaskSeeds(tmp_path / str(number))
         with pytest.MonkeyPatch.context() as same:
             same.setattr("medquorum.clients.encrypted.dealer.mask_seeds.new_seed", lambda: secret[0])
-            seeds.bind(one, "c" * 64, seeds.nonce(one))
+            seeds.bind(one, "c" * 64, seeds.give(one).nonce)
         masks.append(update_mask(seeds.of(MaterialId("demo", one.round, one.hospital)), MaterialId("demo", 1, H1), 4))
     assert (masks[0] != masks[1]).all()
 

@@ -10,7 +10,7 @@ import pytest
 
 from medquorum.clients.encrypted.aggregation.record import fix_set, note_opening
 from medquorum.clients.encrypted.party.control_messages import receive_json
-from medquorum.clients.encrypted.verification.masked_parameters import keep_masked, masked_sum
+from medquorum.clients.encrypted.verification.masked_parameters import keep_mask, keep_masked, kept_mask, kept_masked
 from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
 from medquorum.core.documents.round import Round
 from medquorum.errors import MaterialError, ProtocolError
@@ -58,12 +58,22 @@ def test_one_masked_form_of_an_update_in_all_attempts(tmp_path: Path) -> None:
     keep_masked(tmp_path, 1, "Hospital1MSP", masked)
     keep_masked(tmp_path, 1, "Hospital1MSP", masked)
     keep_masked(tmp_path, 1, "Hospital2MSP", masked - 7)
-    with pytest.raises(MaterialError, match="Hospital1MSP in round 1 differ from those of an earlier attempt"):
+    with pytest.raises(MaterialError, match=r"Hospital1MSP\.masked of round 1 differs from that of an earlier attempt"):
         keep_masked(tmp_path, 1, "Hospital1MSP", masked + 1)
-    found = np.frombuffer(masked_sum(tmp_path, 1, ["Hospital1MSP", "Hospital2MSP"], 5), dtype="<i8")
-    assert (found == 2 * masked - 7).all()
-    with pytest.raises(ProtocolError, match="the masked parameters of Hospital3MSP are gone"):
-        masked_sum(tmp_path, 1, ["Hospital3MSP"], 5)
+    assert (kept_masked(tmp_path, 1, "Hospital2MSP") == masked - 7).all()
+    with pytest.raises(ProtocolError, match=r"Hospital3MSP\.masked of round 1 is gone"):
+        kept_masked(tmp_path, 1, "Hospital3MSP")
+
+
+def test_one_seed_of_a_mask_in_all_attempts(tmp_path: Path) -> None:
+    keep_mask(tmp_path, 1, "Hospital1MSP", b"1" * 32)
+    keep_mask(tmp_path, 1, "Hospital1MSP", b"1" * 32)
+    with pytest.raises(MaterialError, match=r"Hospital1MSP\.mask of round 1 differs") as differing:
+        keep_mask(tmp_path, 1, "Hospital1MSP", b"2" * 32)
+    assert "111" not in str(differing.value)
+    assert kept_mask(tmp_path, 1, "Hospital1MSP") == b"1" * 32
+    with pytest.raises(ProtocolError, match=r"Hospital2MSP\.mask of round 1 is gone"):
+        kept_mask(tmp_path, 1, "Hospital2MSP")
 
 
 def test_a_late_write_keeps_a_folder_until_the_next_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,8 @@ from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.errors import ShareError
 from medquorum.gateway import GatewayError
-from medquorum.verifier.binding.commitment import ShareContext, commit_shares
+from medquorum.verifier.binding.commitment import ShareContext
+from medquorum.verifier.binding.hand_over import hand_over
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
 from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium
 from medquorum_testing.ledger.ledger_contract import LedgerContract
@@ -54,7 +55,7 @@ def test_only_a_hospitals_share_of_this_task_is_read(demo: EncryptedConsortium, 
     ledger = Ledger(LedgerContract(demo, A), A)
     task = ledger.task("demo")
     shares = ShareStore(tmp_path, ledger, task, index)
-    assert shares.longest("demo", 1, HOSPITALS[0]) == (64, 32 + 2 * task.length)[index]
+    assert shares.longest("demo", 1, HOSPITALS[0]) == 32 + 2 * task.length, "the same for both parties"
     for name, msp in (("other", HOSPITALS[0]), ("demo", A)):
         with pytest.raises(ShareError, match=f"{msp} is no hospital of a task {name}"):
             shares.longest(name, 1, msp)
@@ -73,13 +74,14 @@ def test_the_share_of_a_hospital_that_left_is_taken(demo: EncryptedConsortium, t
     """What it handed in stays; it hands in nothing in later rounds."""
     left, base = HOSPITALS[0], demo.base()
     values = np.frombuffer(demo.good_update(), dtype="<i4").astype(np.int64)
-    given = commit_shares(ShareContext("demo", 1, left, base, demo.layout), (B, A), values, os.urandom(32))
-    commitments = {party: one.commitment for party, one in zip((B, A), given, strict=True)}
-    update = {"base": base, "layout": demo.layout, "shares": commitments, "nonce": "9" * 64}
+    context, seeds = ShareContext("demo", 1, left, base, demo.layout), (os.urandom(32), os.urandom(32))
+    given = hand_over(context, (B, A), values, seeds, os.urandom(32))
+    bound = {"masked": given.masked, "masks": dict(given.masks), "nonce": "9" * 64}
+    update = {"base": base, "layout": demo.layout} | bound
     demo.submit(left, "SubmitUpdate", "demo", 1, update)
     demo.submit(A, "UpdateHospitals", "demo", HOSPITALS[1:])
     shares = store(demo, tmp_path)
-    shares.take("demo", 1, left, given[1].value)
+    shares.take("demo", 1, left, given.value)
     assert shares.holds(1, left)
     with pytest.raises(ShareError, match="is no hospital of a task demo"):
-        shares.take("demo", 2, left, given[1].value)
+        shares.take("demo", 2, left, given.value)

@@ -13,9 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from medquorum.verifier.model.parameters import HandedOver
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness import material
 from medquorum.verifier.session.local import verify
+
+HAND_OVER = "-1/parameters/1"
+"""The mask of the update's parameters, which nobody opens where the hospital hands them over."""
 
 
 @dataclass
@@ -190,11 +194,18 @@ def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=
     """
     bound = {"tape": tape, "wanted": wanted, "places": places and staticmethod(places)}
     dealer = type("BoundDealer", (TapeDealer,), bound)
+
+    def handed_over(public):
+        tape.view.append(public.tobytes())
+        tape.hidden[0][HAND_OVER], tape.hidden[1][HAND_OVER] = inputs.shares, np.zeros_like(inputs.shares)
+        return HandedOver(public)
+
     with monkeypatch.context() as patch:
         patch.setattr("medquorum.verifier.randomness.material.Stream", _stream(tape, seeds))
         patch.setattr("medquorum.verifier.offline.dealer.GateDealer", _reusing(tape, dealer) if reuse else dealer)
         patch.setattr("medquorum.verifier.randomness.supply.GateRandomness", _randomness(tape, reuse))
         patch.setattr("medquorum.verifier.session.local.Party", _party(tape))
+        patch.setattr("medquorum.verifier.session.local.HandedOver", handed_over)
         return verify(plan, inputs, comparison, seeds=seeds)
 
 

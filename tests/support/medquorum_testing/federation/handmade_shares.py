@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hospital of an encrypted task played by a test: it commits to shares, and uploads what the test wants."""
+"""A hospital of an encrypted task played by a test: it commits to its update, and uploads what the test wants."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from medquorum.clients.runtime.credentials import user_credentials
 from medquorum.clients.runtime.options import Connection
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.binding.commitment import ShareContext, commit_shares
+from medquorum.verifier.binding.hand_over import hand_over
 from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.service.nonces import take_nonce
 from medquorum.verifier.service.share_upload import upload_share
+from medquorum.verifier.service.update_masks import take_mask
 from medquorum_testing.federation.federation import Federation
 
 __all__ = ["HandmadeShares", "credentials_of", "parameters"]
@@ -25,40 +26,39 @@ def credentials_of(fed: Federation, name: str) -> Credentials:
 
 
 class HandmadeShares:
-    """One update (parameters,) of one hospital in one round, as shares; both ends are the federation's parties."""
+    """One update (parameters,) of one hospital in one round, hidden as the task says; both ends are the parties."""
 
     def __init__(self, fed: Federation, hospital: str, number: int, update: IntArray) -> None:
         assert fed.task.encrypted is not None
+        settings = fed.task.encrypted
         self._fed = fed
         self._hospital = hospital
         self._number = number
         self._base = fed.current.base
-        self.parties = fed.task.encrypted.parties
+        self.parties = settings.parties
         context = ShareContext(fed.name, number, fed.msp(hospital), self._base, fed.task.layout)
         first, second = self.parties
-        self._given = commit_shares(context, (first, second), update, os.urandom(32))
-
-    @property
-    def values(self) -> list[bytes]:
+        address, own = settings.services[settings.dealer], credentials_of(fed, hospital)
+        mask = take_mask(own, address, settings.dealer, fed.name, number, self._base, 30)
+        self.values: list[bytes]
         """What P0 and P1 are to get."""
-        return [one.value for one in self._given]
+        self._bound: dict[str, object]
+        if settings.semi_honest:
+            assert mask.seeds is None
+            given = commit_shares(context, (first, second), update, os.urandom(32))
+            self.values = [one.value for one in given]
+            shares = dict(zip(self.parties, (one.commitment for one in given), strict=True))
+            self._bound = {"shares": shares, "nonce": mask.nonce}
+        else:
+            assert mask.seeds is not None
+            handed = hand_over(context, (first, second), update, mask.seeds, os.urandom(32))
+            self.values = [handed.value, handed.value]
+            self._bound = {"masked": handed.masked, "masks": dict(handed.masks), "nonce": mask.nonce}
 
     def submit(self) -> None:
-        """Commit to the shares on the ledger."""
-        commitments = [one.commitment for one in self._given]
-        document = {
-            "base": self._base,
-            "layout": self._fed.task.layout,
-            "shares": dict(zip(self.parties, commitments, strict=True)),
-            "nonce": self._nonce(),
-        }
+        """Commit to what is handed over, on the ledger."""
+        document = {"base": self._base, "layout": self._fed.task.layout} | self._bound
         self._fed.transactions(self._hospital).submit("SubmitUpdate", self._fed.name, self._number, document)
-
-    def _nonce(self) -> str:
-        settings = self._fed.task.encrypted
-        assert settings is not None
-        address, own = settings.services[settings.dealer], credentials_of(self._fed, self._hospital)
-        return take_nonce(own, address, settings.dealer, self._fed.name, self._number, self._base, 30)
 
     def give(self, index: int, value: bytes | None = None, *, number: int | None = None, sender: str = "") -> None:
         """Hand a party its share; or another value, under another round's number, with another's certificate."""

@@ -56,6 +56,9 @@ class PlayedHospital:
             control,
         )
 
+    def forwarding(self, status: RoundStatus, hospital: str) -> None:
+        """Return None: each party has a share of its own."""
+
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray:
         """Return its share (parameters,)."""
         return np.frombuffer(self.given.values[1][SALT_BYTES:], dtype="<i8").astype(np.int64)

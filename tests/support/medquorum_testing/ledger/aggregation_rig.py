@@ -11,7 +11,7 @@ import io
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
 from medquorum.clients.encrypted.verification.dealer_material import deal_request
 from medquorum.clients.encrypted.verification.images import PrivateImages, mounted
 from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.encrypted.verification.summands import Summands
 from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
@@ -37,8 +38,10 @@ from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import ProtocolError
-from medquorum.verifier.binding.commitment import ShareContext, commit_shares
+from medquorum.verifier.binding.commitment import ShareContext
+from medquorum.verifier.binding.hand_over import hand_over
 from medquorum.verifier.comparison.backends import Comparing
+from medquorum.verifier.model.parameters import HandedOver, Held
 from medquorum.verifier.opening.transport import InProcess, in_process
 from medquorum.verifier.service.deliveries import Delivery
 from medquorum.verifier.session.spec import VerificationSpec
@@ -54,13 +57,28 @@ Bend = Callable[[str, str, Delivery, list[bytes]], list[bytes]]
 
 
 class ShiftedShares(ShareStore):
-    """A party's shares, to which a lying party adds ``shift``."""
+    """What a party was handed, to which a lying party adds ``shift`` wherever it uses it."""
 
     shift = 0
 
-    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
-        share = super().wait(status, hospital, seconds)
-        return share if share is None else share + np.int64(self.shift)
+    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> Held | None:
+        held = super().wait(status, hospital, seconds)
+        if not self.shift or not isinstance(held, HandedOver):
+            return held
+        return HandedOver(held.public + np.int64(self.shift))
+
+
+class ShiftedSummands(Summands):
+    """A party's sums, to which a lying party adds: to that of its shares, to that of the masked updates."""
+
+    shift = 0
+    masked_shift = 0
+
+    def shares(self, status: RoundStatus, weights: Mapping[str, int]) -> IntArray:
+        return super().shares(status, weights) + np.int64(self.shift)
+
+    def masked(self, status: RoundStatus, weights: Mapping[str, int]) -> IntArray:
+        return super().masked(status, weights) + np.int64(self.masked_shift)
 
 
 class RigDealer:
@@ -108,6 +126,9 @@ class Rig:
             ShiftedShares(folder / party / "shares", self.ledger(party), self.task, index)
             for index, party in enumerate(PARTIES)
         ]
+        self.summands = [
+            ShiftedSummands(self.shares[index], folder / party, self.task, index) for index, party in enumerate(PARTIES)
+        ]
         self._dealers: dict[str, LocalDealer] = {}
         self._dealing = threading.Lock()
         images, _ = mounted(folder / "sets" / mount, self.task)
@@ -142,7 +163,7 @@ class Rig:
             self.ledger(party),
             self.task,
             index,
-            self.shares[index],
+            self.summands[index],
             self._send(party),
             self.folder / party,
             self.report,
@@ -230,26 +251,34 @@ class Rig:
         ).store(self.ledger(A).task("demo"), self.status, party, 100.0)
 
     def _submit(self) -> None:
-        """Have every hospital commit to its shares and upload them."""
+        """Have every hospital commit to its masked update and hand it over."""
         self.demo.submit(A, "OpenRound", "demo", 1)
         base = self.demo.base()
-        for seed, hospital in enumerate(HOSPITALS):
-            packed = self.demo.good_update(seed)
+        for number, hospital in enumerate(HOSPITALS):
+            packed = self.demo.good_update(number)
             self.updates[hospital] = np.frombuffer(packed, dtype="<i4").astype(np.int64)
             context = ShareContext("demo", 1, hospital, base, self.task.layout)
-            given = commit_shares(context, PARTIES, self.updates[hospital], os.urandom(32))
-            nonce = self.approval.nonce(hospital, "demo", 1, base)
-            shares = {party: one.commitment for party, one in zip(PARTIES, given, strict=True)}
+            mask = self.approval.mask(hospital, "demo", 1, base)
+            assert mask.seeds is not None
+            given = hand_over(context, PARTIES, self.updates[hospital], mask.seeds, os.urandom(32))
+            for seed in mask.seeds:
+                self._note(DEALER, hospital, seed)
             self.demo.submit(
                 hospital,
                 "SubmitUpdate",
                 "demo",
                 1,
-                {"base": base, "layout": self.task.layout, "shares": shares, "nonce": nonce},
+                {
+                    "base": base,
+                    "layout": self.task.layout,
+                    "masked": given.masked,
+                    "masks": dict(given.masks),
+                    "nonce": mask.nonce,
+                },
             )
-            for party, store, one in zip(PARTIES, self.shares, given, strict=True):
-                self._note(hospital, party, one.value)
-                store.take("demo", 1, hospital, one.value)
+            for party, store in zip(PARTIES, self.shares, strict=True):
+                self._note(hospital, party, given.value)
+                store.take("demo", 1, hospital, given.value)
 
     def _dealt(
         self, index: int, spec: VerificationSpec, attempt: int, first: int, comparing: Comparing

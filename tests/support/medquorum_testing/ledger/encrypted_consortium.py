@@ -34,8 +34,15 @@ def with_nodes(*nodes: str) -> dict[str, Any]:
 
 
 def shares(packed: bytes) -> dict[str, str]:
-    """Return commitments to two shares of an update."""
+    """Return commitments to two shares of an update, or to the parts of its mask."""
     return {party: hashlib.sha256(party.encode() + packed).hexdigest() for party in (A, B)}
+
+
+def hidden(packed: bytes, placement: str = "outsourced") -> dict[str, Any]:
+    """Return what an update is bound to in a placement, but for the nonce."""
+    if placement != "outsourced":
+        return {"shares": shares(packed)}
+    return {"masked": hashlib.sha256(packed).hexdigest(), "masks": shares(packed)}
 
 
 class EncryptedConsortium(Consortium):
@@ -45,7 +52,8 @@ class EncryptedConsortium(Consortium):
         return super().task(verification="encrypted", encrypted=settings(), minimum_accepted=3) | changes
 
     def hand_in(self, hospital: str, packed: bytes, number: int = 1, salt: bytes = b"", nonce: str = NONCE) -> None:
-        update = {"base": self.base(number), "layout": self.layout, "shares": shares(salt + packed), "nonce": nonce}
+        placement = self.read(A, "ReadTask", "demo")["encrypted"]["placement"]
+        update = {"base": self.base(number), "layout": self.layout, "nonce": nonce} | hidden(salt + packed, placement)
         self.submit(hospital, "SubmitUpdate", "demo", number, update)
 
     def evaluated(self, hospital: str, number: int = 1, **changes: Any) -> dict[str, Any]:

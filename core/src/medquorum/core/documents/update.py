@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A hospital's update: bound by its chunks' salted hashes, in an encrypted task by the commitments to its shares."""
+"""A hospital's update: bound by its chunks' salted hashes, in an encrypted task by commitments to what is hidden."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ MAX_SUBMITTED = 8 << 20
 
 
 class Update(Document):
-    """What a hospital is bound to: base, layout, and the hash of every private value or share."""
+    """What a hospital is bound to: base, layout, and the hash of every private value.
+
+    In an encrypted task ``masked`` is the salted hash of the update under its mask, and ``masks`` those of the mask's
+    parts by party; in the placement of [SMV] ``shares`` are those of the update's shares by party.
+    """
 
     kind: ClassVar[str] = "update"
-    optional: ClassVar[frozenset[str]] = frozenset({"chunks", "nonce", "shares"})
+    optional: ClassVar[frozenset[str]] = frozenset({"chunks", "masked", "masks", "nonce", "shares"})
 
     task: TaskName
     round: RoundIndex
@@ -32,15 +36,19 @@ class Update(Document):
     base: Hash
     layout: Hash
     chunks: ChunkHashes | None = None
+    masked: Hash | None = None
+    masks: dict[MspId, Hash] | None = None
     shares: dict[MspId, Hash] | None = None
     nonce: Hash | None = None
 
     @model_validator(mode="after")
     def _either(self) -> Update:
-        if (self.chunks is None) == (self.shares is None):
-            raise ValueError("an update has either chunks or shares")
-        if (self.nonce is None) != (self.shares is None):
-            raise ValueError("shares, and nothing else, are submitted under the dealer's nonce")
+        if sum(value is not None for value in (self.chunks, self.masked, self.shares)) != 1:
+            raise ValueError("an update has either chunks, or a masked form, or shares")
+        if (self.masked is None) != (self.masks is None):
+            raise ValueError("a masked form comes with the parts of its mask, and nothing else does")
+        if (self.nonce is None) == (self.chunks is None):
+            raise ValueError("what is hidden, and nothing else, is submitted under the dealer's nonce")
         return self
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 from medquorum.core import canonical
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import ProtocolError
+from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.sharing import expand, share
 from medquorum.verifier.randomness.stream import SEED_BYTES
 
@@ -23,7 +24,7 @@ _TAG = b"medquorum share v1"
 
 @dataclass(frozen=True)
 class ShareContext:
-    """What a share belongs to; part of its commitment, so that it fits no other round, base or hospital."""
+    """What a share or a masked update belongs to; part of its commitment: it fits no other round, base or hospital."""
 
     task: str
     round: int
@@ -32,9 +33,20 @@ class ShareContext:
     layout: str
 
     def commitment(self, party: str, value: bytes) -> str:
-        """Return the hex SHA-256 of tag ‖ context ‖ party ‖ value, where value is the salt and the payload."""
+        """Return the commitment to a party's share, where value is the salt and the payload."""
+        return self.digest(_TAG, value, party)
+
+    def digest(self, tag: bytes, value: bytes, party: str = "") -> str:
+        """Return the hex SHA-256 of tag ‖ context ‖ party, empty for both ‖ value."""
         named = [self.task, self.round, self.hospital, party, self.base, self.layout]
-        return hashlib.sha256(_TAG + canonical.encode(named) + value).hexdigest()
+        digest = hashlib.sha256(tag + canonical.encode(named))
+        digest.update(value)
+        return digest.hexdigest()
+
+    @property
+    def name(self) -> MaterialId:
+        """Name of the update's verification."""
+        return MaterialId(self.task, self.round, self.hospital)
 
     @property
     def label(self) -> bytes:

@@ -3,8 +3,9 @@
 
 Steps, once per model:
 
-1. Open R = r + u for all parameters r, u a fresh mask. Mixed parameters P = A·w + (2^k - A)·r need no opening of their
-   own: V = A·w + (2^k - A)·R hides P under (2^k - A)·u.
+1. R = r + u for all parameters r, u a fresh mask: the hospital hands it over, or the parties open it from shares of r.
+   Mixed parameters P = A·w + (2^k - A)·r need no opening of their own: V = A·w + (2^k - A)·R hides P under
+   (2^k - A)·u.
 2. Without batch normalisation V is the layer's opened weights; the bias' shares are local.
 3. With it: gain · scale from both masked forms locally, up to the masks' product, which the dealer knows as an offset;
    truncated by f + k (Rescale, BOUNDED) that is g, opened under a fresh mask; g·W likewise, truncated by f; W' opened
@@ -16,7 +17,9 @@ The products stay below 2^62 because RANGE holds; where it does not, RANGE's own
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -32,7 +35,18 @@ from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness, MaskShares
 from medquorum.verifier.randomness.wires import Masked
 
-__all__ = ["deal_parameters", "deal_weights", "open_parameters", "open_weights", "tensors"]
+__all__ = ["HandedOver", "Held", "deal_parameters", "deal_weights", "masked_parameters", "open_weights", "tensors"]
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """R = r + u (parameters,) of int64 as the hospital handed it to both parties: neither can have another one."""
+
+    public: IntArray = field(repr=False)
+
+
+Held: TypeAlias = IntArray | HandedOver
+"""What a party holds of a hidden vector: its share (parameters,) of it, or R."""
 
 
 def deal_parameters(dealer: GateDealer, layout: Sequence[TensorSpec]) -> MaskShares:
@@ -40,10 +54,12 @@ def deal_parameters(dealer: GateDealer, layout: Sequence[TensorSpec]) -> MaskSha
     return dealer.mask_shares((sum(spec.size for spec in layout),))
 
 
-def open_parameters(party: Party, randomness: GateRandomness, share: IntArray) -> Masked:
-    """Open every parameter of an update (n,) under its mask."""
-    mask = randomness.mask(share.shape)
-    return Masked(party.open(mask, share, 64), mask.share)
+def masked_parameters(party: Party, randomness: GateRandomness, held: Held) -> Masked:
+    """Return every parameter of an update (n,) under its mask: as it was handed over, or opened from the shares."""
+    if isinstance(held, HandedOver):
+        return Masked(held.public, randomness.mask(held.public.shape).share)
+    mask = randomness.mask(held.shape)
+    return Masked(party.open(mask, held, 64), mask.share)
 
 
 def tensors(flat: IntArray, layout: Sequence[TensorSpec]) -> dict[str, IntArray]:
@@ -131,7 +147,7 @@ def open_weights(
         w, known to both.
     masked
         Mapping of tensor name to Masked.
-        From :func:`open_parameters`.
+        From :func:`masked_parameters`.
     """
     program, mixture = subject.program, subject.mixture
     result = Weights(party.index, program.ring)

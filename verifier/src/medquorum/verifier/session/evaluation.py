@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import ProtocolError
 from medquorum.verifier.arithmetic.subsets import SUBSETS
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.comparison.tree import Tree
@@ -19,7 +20,7 @@ from medquorum.verifier.gates.decision import decide
 from medquorum.verifier.gates.norm import beyond
 from medquorum.verifier.gates.parameter_range import evaluate_part, outside, parts
 from medquorum.verifier.gates.weights import Weights
-from medquorum.verifier.model.parameters import open_parameters, open_weights, tensors
+from medquorum.verifier.model.parameters import HandedOver, Held, masked_parameters, open_weights, tensors
 from medquorum.verifier.model.plan import Plan, Subject
 from medquorum.verifier.opening.interleave import ByTurns, Turn, pairs, take_turns
 from medquorum.verifier.opening.party import Party
@@ -37,7 +38,7 @@ Trace: TypeAlias = Callable[[str, IntArray], None]
 Finished: TypeAlias = Callable[[int, Sequence[IntArray]], None]
 """Told of a batch's number and shares modulo 2^32 of each subject's correct images, in all (1,) or per class."""
 Keep: TypeAlias = Callable[[IntArray], None]
-"""Given R = r + u (parameters,) of int64; raises where another R of the same update is known."""
+"""Given R = r + u (parameters,) of int64 where it was opened; raises where another R of the same update is known."""
 
 
 class Evaluation:
@@ -73,17 +74,18 @@ class Evaluation:
         self._weights: dict[str, Weights] = {}
         self._turn: Turn | None = None
 
-    def model(self, base: Mapping[str, IntArray], share: IntArray) -> IntArray:
-        """Open the masked parameters and prepare all layers, once per model.
+    def model(self, base: Mapping[str, IntArray], held: Held) -> IntArray:
+        """Prepare all layers from the masked parameters, once per model.
 
         Parameters
         ----------
         base
             Mapping of tensor name to int64 array.
             w.
-        share
-            Array of int64 (parameters,).
-            The party's share of r in layout order, or of the sum of the updates that the plan averages.
+        held
+            Array of int64 (parameters,), or HandedOver.
+            R, which is not opened then; or the party's share of r in layout order, or of the sum of the updates that
+            the plan averages.
 
         Returns
         -------
@@ -92,12 +94,14 @@ class Evaluation:
         """
         averaging = self._plan.averaging
         if averaging is not None:
-            share = averaging.evaluate(
-                self._party, lambda chunk: self._randomness(MODEL_BATCH, chunk), Tree(), base, share
+            if isinstance(held, HandedOver):
+                raise ProtocolError("a sum is averaged from shares of it", "Install the same release")
+            held = averaging.evaluate(
+                self._party, lambda chunk: self._randomness(MODEL_BATCH, chunk), Tree(), base, held
             )
         opening = self._supply.randomness_of_update(self._name.at(MODEL_BATCH, "parameters"))
-        flat = open_parameters(self._party, opening, share)
-        if self._keep is not None:
+        flat = masked_parameters(self._party, opening, held)
+        if self._keep is not None and not isinstance(held, HandedOver):
             self._keep(flat.public)
         public, masks = (tensors(part, self._plan.layout) for part in (flat.public, flat.mask))
         masked = {name: Masked(public[name], masks[name]) for name in public}

@@ -97,6 +97,11 @@ class Refusal:
     reason: Literal["DATASET", "DISPUTED", "NO_MATERIAL"]
     claimants: tuple[int, ...]
 
+    @property
+    def disputed_by_one(self) -> bool:
+        """Whether one party lacks what the other one has."""
+        return self.reason == "DISPUTED" and len(self.claimants) == 1
+
 
 def refusal(first: Greeting, second: Greeting) -> Refusal | None:
     """Return what P0's and P1's words amount to where there is nothing to evaluate or reveal.

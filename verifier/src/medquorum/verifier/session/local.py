@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.model.parameters import HandedOver, Held
 from medquorum.verifier.model.plan import Plan
 from medquorum.verifier.offline.cost_model import in_batches
 from medquorum.verifier.offline.dealer import Dealer, Dealing
@@ -38,8 +40,8 @@ class Inputs:
     base
         Mapping of tensor name to int64 array.
     shares
-        Pair of ndarray of int64 (parameters,).
-        Of the update, to P0 and P1.
+        Pair of ndarray of int64 (parameters,), or one.
+        Of the update, to P0 and P1; or the update itself, which is handed over under its mask.
     images
         Array of uint8 (n, h, w) or (n, h, w, c).
     labels
@@ -53,7 +55,7 @@ class Inputs:
     """
 
     base: Mapping[str, IntArray] = field(repr=False)
-    shares: tuple[IntArray, IntArray] = field(repr=False)
+    shares: tuple[IntArray, IntArray] | IntArray = field(repr=False)
     images: Images = field(repr=False)
     labels: IntArray = field(repr=False)
     batch: int
@@ -139,13 +141,14 @@ def measure(
     dealer = Dealer(seeds, name, plan, comparison())
 
     failures: list[Exception] = []
+    held = _held(inputs.shares, seeds, name)
 
     def party(index: int) -> Outcome:
         supply = Supply(index, seeds[index], channels[index].receive)
         member = Party(index, transports[index], audits[index])
         side = Evaluation(member, supply, name, plan, comparison(), traces[index])
         try:
-            return _play(side, member, supply, plan, inputs)
+            return _play(side, member, supply, held[index], inputs)
         except Exception as error:
             failures.append(error)
             raise
@@ -194,10 +197,18 @@ def _deal(dealer: Dealer, plan: Plan, inputs: Inputs, channels: tuple[Channel, C
     return model, batches
 
 
-def _play(side: Evaluation, member: Party, supply: Supply, plan: Plan, inputs: Inputs) -> Outcome:
+def _held(given: tuple[IntArray, IntArray] | IntArray, seeds: tuple[bytes, bytes], name: MaterialId) -> Sequence[Held]:
+    """Return what each party holds of the update."""
+    if isinstance(given, tuple):
+        return given
+    handed_over = HandedOver(given + update_mask(seeds, name, given.shape[0]))
+    return handed_over, handed_over
+
+
+def _play(side: Evaluation, member: Party, supply: Supply, held: Held, inputs: Inputs) -> Outcome:
     first = member.index == 0
     clock = _Clock()
-    fails = side.model(inputs.base, inputs.shares[member.index])
+    fails = side.model(inputs.base, held)
     model = _costs(clock, member, supply, Costs())
     batch_counts: list[IntArray] = []
     secret = (inputs.images, inputs.labels) if first else None

@@ -18,6 +18,7 @@ from medquorum.core import canonical
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.comparison.backends import Comparing, back_end
+from medquorum.verifier.model.parameters import HandedOver
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.opening.result import ResultShare, reveal
 from medquorum.verifier.opening.transcript import Recorded
@@ -27,7 +28,7 @@ from medquorum.verifier.session.backend_agreement import earlier, measured
 from medquorum.verifier.session.evaluation import Evaluation
 from medquorum.verifier.session.greeting import REFUSALS, BaseCounts, Greeting, Refusal, hashed, refusal
 from medquorum.verifier.session.journal import Batch, Journal, KeptResult, common_batches
-from medquorum.verifier.session.spec import Material, Observer, PartyInputs
+from medquorum.verifier.session.spec import Forwarding, Material, Observer, PartyInputs
 
 __all__ = ["OpenedResult", "Session"]
 
@@ -73,6 +74,7 @@ class Session:
     def __init__(self, inputs: PartyInputs, observer: Observer | None = None) -> None:
         self._inputs = inputs
         self._spec = inputs.spec
+        self._held = inputs.share
         self._observer = Observer() if observer is None else observer
 
     def run(self, transport: Transport) -> OpenedResult:
@@ -89,7 +91,10 @@ class Session:
         own, other = self._greet(recorded)
         greeting = recorded.digest()
         first, second = (own, other) if self._inputs.index == 0 else (other, own)
-        refused = refusal(first, second)
+        refused, forwarding = refusal(first, second), self._inputs.forwarding
+        if refused is not None and refused.disputed_by_one and forwarding is not None:
+            self._held = self._forwarded(recorded, forwarding, own.share)
+            refused = refusal(*(word.model_copy(update={"share": True}) for word in (first, second)))
         if refused is not None:
             return OpenedResult(refused, False, (), None, _transcript([greeting]))
         journal = self._inputs.journal
@@ -126,6 +131,17 @@ class Session:
             raise ProtocolError("the other party has finished more batches than there are images", "Look at its log")
         return own, other
 
+    @staticmethod
+    def _forwarded(transport: Recorded, forwarding: Forwarding, has: bool) -> HandedOver:
+        """Give the other party the masked update, or take it from it; what is on the ledger says that it is the one.
+
+        So one party's word does not end an update. The transcript does not cover it: the frozen commitment does.
+        """
+        value = forwarding.value() if has else b""
+        other = transport.exchange(value)
+        transport.digest()
+        return forwarding.take(value if has else other)
+
     def _evaluate(
         self, transport: Recorded, journal: Journal, own: Greeting, other: Greeting, statement: BaseCounts | None
     ) -> None:
@@ -146,13 +162,14 @@ class Session:
     def _evaluated(self, transport: Recorded, journal: Journal, attempt: _Attempt, material: Material) -> KeptResult:
         """Return this party's share of the result."""
         spec, inputs = self._spec, self._inputs
-        if inputs.share is None:
+        if self._held is None:
             raise ProtocolError("there is no share to verify")
+        self._observer.mask(material.mask_seed)
         name = replace(spec.name, attempt=attempt.number)
         party = Party(inputs.index, transport)
         supply = Supply(inputs.index, material.seed, material.receive, mask_seed=material.mask_seed)
         side = Evaluation(party, supply, name, spec.plan, back_end(attempt.comparing, name), keep=self._observer.masked)
-        fails = side.model(inputs.base, inputs.share)
+        fails = side.model(inputs.base, self._held)
         digests = [attempt.comparing, transport.digest()]
         self._evaluate_batches(side, transport, journal, attempt)
         digests += [batch.digest for batch in journal.batches]

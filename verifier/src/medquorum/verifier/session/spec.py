@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.comparison.backends import Chosen, Comparing
+from medquorum.verifier.model.parameters import HandedOver, Held
 from medquorum.verifier.model.plan import Plan
 from medquorum.verifier.offline.cost_model import fitting_batch, in_batches
 from medquorum.verifier.randomness.identifier import MaterialId
@@ -16,7 +17,7 @@ from medquorum.verifier.session.evaluation import Samples
 from medquorum.verifier.session.greeting import BaseCounts
 from medquorum.verifier.session.journal import Journal
 
-__all__ = ["DealerClient", "ImageInputs", "Material", "Observer", "PartyInputs", "VerificationSpec"]
+__all__ = ["DealerClient", "Forwarding", "ImageInputs", "Material", "Observer", "PartyInputs", "VerificationSpec"]
 
 
 class Material(Protocol):
@@ -102,6 +103,18 @@ class ImageInputs:
     statement: BaseCounts | None = None
 
 
+class Forwarding(Protocol):
+    """A masked update as its hospital handed it over: who has it can give it to the other party."""
+
+    def value(self) -> bytes:
+        """Return what is kept."""
+        ...
+
+    def take(self, value: bytes) -> HandedOver:
+        """Hold the other party's against the ledger, and keep it; ProtocolError where it is not the hospital's."""
+        ...
+
+
 @dataclass(frozen=True)
 class PartyInputs:
     """What one party brings.
@@ -116,10 +129,12 @@ class PartyInputs:
         Mapping of tensor name to int64 array.
         w, known to all.
     share
-        Array of int64 (parameters,) or None.
+        Array of int64 (parameters,), HandedOver or None.
         None where none was uploaded that fits its commitment.
     images
         None at P1; at P0 too where it lacks the committed ones.
+    forwarding
+        Where the update is handed over under its mask: how the party that lacks it gets it from the other one.
     """
 
     index: int
@@ -127,8 +142,9 @@ class PartyInputs:
     journal: Journal | None
     dealer: DealerClient
     base: Mapping[str, IntArray] = field(repr=False)
-    share: IntArray | None = field(repr=False)
+    share: Held | None = field(repr=False)
     images: ImageInputs | None = None
+    forwarding: Forwarding | None = None
 
 
 class Observer:
@@ -137,5 +153,8 @@ class Observer:
     def progress(self, done: int, total: int) -> None:
         """Take images done and in all: at the start, when the model itself is done, after each batch."""
 
+    def mask(self, seed: bytes) -> None:
+        """Take the seed of the party's part of the mask in every attempt, before anything is computed with it."""
+
     def masked(self, parameters: IntArray) -> None:
-        """Take the opened masked parameters R (parameters,) in every attempt, before anything is computed from them."""
+        """Take the masked parameters R (parameters,) in every attempt that opens them, before they are used."""

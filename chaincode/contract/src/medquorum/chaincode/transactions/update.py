@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A hospital's update: chunks in the verifiers' private collection, bound to the ledger by their salted hashes.
 
-In an encrypted task the ledger has the commitments to its two shares alone; the parties get these off the ledger.
+In an encrypted task the ledger has commitments alone, to the update under its mask and to the mask's two parts, or, in
+the placement of [SMV], to two shares; the parties get these off the ledger.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from medquorum.chaincode.state.rounds import get_round
 from medquorum.chaincode.state.updates import check_private_chunks, drop_updates, put_private_chunk
 from medquorum.chaincode.state.verdicts import open_verdict
 from medquorum.chaincode.transactions.task import check_coordinator, check_hospital, get_task
+from medquorum.core.documents.encrypted import Encrypted
 from medquorum.core.documents.round import ENDED
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
@@ -24,13 +26,15 @@ from medquorum.errors import ContractError
 def put_update_chunk(context: Context, task: TaskId, round_number: RoundNumber, index: Index) -> Answer:
     """Hand over one chunk of the caller's update, once: transient ``chunk`` = its private value."""
     document = _open_task(context, task, round_number)
-    document.expect("plain", "Upload a share to each party, then send SubmitUpdate with their commitments")
+    document.expect("plain", "Send SubmitUpdate with commitments, then hand the update over to each party")
     return {"hash": put_private_chunk(context, document, round_number, index)}
 
 
 @transaction
 def submit_update(context: Context, task: TaskId, round_number: RoundNumber, document: Json) -> Answer:
-    """Freeze the caller's update {base, layout, chunks, encrypted: shares, nonce}; once per round.
+    """Freeze the caller's update {base, layout, chunks}; once per round.
+
+    In an encrypted task {base, layout, masked, masks, nonce}, or {base, layout, shares, nonce} in that of [SMV].
 
     An update of up to 8 MiB may come with it: transient ``chunk0``, ``chunk1``, ... in place of PutUpdateChunk.
     """
@@ -48,7 +52,7 @@ def submit_update(context: Context, task: TaskId, round_number: RoundNumber, doc
     if described.encrypted is None:
         _check_chunks(context, described, update)
     else:
-        _check_shares(described.encrypted.parties, update)
+        _check_hidden(described.encrypted, update)
     context.put(update)
     open_verdict(context, described, round_number, context.msp)
     context.event("UpdateSubmitted", task=task, round=round_number, hospital=context.msp)
@@ -62,12 +66,18 @@ def _check_chunks(context: Context, task: Task, update: Update) -> None:
     check_private_chunks(context, task, update.round, update.hospital, update.chunks)
 
 
-def _check_shares(parties: list[str], update: Update) -> None:
-    if update.shares is None:
-        raise ContractError("BAD_UPDATE", f"the task {update.task} is encrypted", "Send {base, layout, shares, nonce}")
-    if update.shares.keys() != set(parties):
+def _check_hidden(settings: Encrypted, update: Update) -> None:
+    """Refuse an update that is hidden in another way than the placement's, or from others than the parties."""
+    form, hashes = ("shares", update.shares) if settings.semi_honest else ("masked, masks", update.masks)
+    if hashes is None:
         raise ContractError(
-            "BAD_LAYOUT", f"the shares are for {sorted(update.shares)}, the parties are {', '.join(parties)}"
+            "BAD_UPDATE",
+            f"the task {update.task} is encrypted, with the placement {settings.placement}",
+            f"Send {{base, layout, {form}, nonce}}",
+        )
+    if hashes.keys() != set(settings.parties):
+        raise ContractError(
+            "BAD_LAYOUT", f"the {form} are for {sorted(hashes)}, the parties are {', '.join(settings.parties)}"
         )
 
 

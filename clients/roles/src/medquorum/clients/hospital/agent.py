@@ -25,7 +25,7 @@ from medquorum.core.documents.update import MAX_SUBMITTED
 from medquorum.errors import ContractError, ProtocolError, ShareError
 
 if TYPE_CHECKING:
-    from medquorum.clients.hospital.share_uploader import ShareUploader
+    from medquorum.clients.hospital.uploader import Uploader
     from medquorum.clients.hospital.verification import OwnVerification
 
 __all__ = ["PARALLEL", "Hospital"]
@@ -61,7 +61,7 @@ class Hospital:
         trainer: UpdateSource,
         store: UpdateStore,
         report: Report,
-        sender: ShareUploader | None = None,
+        sender: Uploader | None = None,
         verification: OwnVerification | None = None,
     ) -> None:
         self._ledger = ledger
@@ -112,12 +112,11 @@ class Hospital:
                 brought = self._brought(round_number, update)
                 document["chunks"] = update.chunks
             else:
-                document["shares"] = self._sender.commitments(round_number, update)
-                document["nonce"] = self._sender.nonce(round_number, base)
+                document |= self._sender.submission(round_number, update)
             with self._report.phase("submit", round=round_number, bytes=sum(map(len, brought.values()))):
                 self._transactions.submit("SubmitUpdate", self._task.task, round_number, document, **brought)
         except ProtocolError as error:
-            get_logger().warning("no_nonce", cause=str(error))
+            get_logger().warning("no_mask", cause=str(error))
             return WAIT_FOR_OTHERS
         except ContractError as error:
             if error.code == "ALREADY_PUT":
@@ -133,20 +132,16 @@ class Hospital:
         return 0
 
     def _help(self, status: RoundStatus | None, round_number: int) -> float:
-        """In an encrypted task, bring the update's shares to the parties; where the task says so, be one oneself."""
+        """In an encrypted task, hand the update to the parties; where the task says so, be one oneself."""
         update = None if self._sender is None else self._store.load(round_number)
-        if self._sender is None or update is None:
+        if self._sender is None or update is None or status is None:
             return RESYNC_INTERVAL
         try:
-            self._sender.send(round_number, update)
+            self._sender.send(round_number, update, status.updates[self._ledger.msp])
         except (ProtocolError, ShareError) as error:
             get_logger().warning("share_not_taken", cause=str(error))
             return WAIT_FOR_OTHERS
-        return (
-            RESYNC_INTERVAL
-            if self._verification is None or status is None
-            else self._verification.step(status, round_number)
-        )
+        return RESYNC_INTERVAL if self._verification is None else self._verification.step(status, round_number)
 
     def _stored(self, round_number: int, base: str) -> StoredUpdate | None:
         """Return the round's update: the one a killed process left, or a new one, on disk before it is sent."""

@@ -16,6 +16,7 @@ from medquorum.core.documents.task import Task
 from medquorum.errors import ConfigError
 
 if TYPE_CHECKING:
+    from medquorum.clients.hospital.masked_uploader import MaskedUploader
     from medquorum.clients.hospital.share_uploader import ShareUploader
     from medquorum.clients.hospital.verification import OwnVerification
 
@@ -44,8 +45,9 @@ def make_hospital(
 ) -> Hospital:
     """Put a hospital's agent together."""
     store = UpdateStore(updates_folder(session.state, task.task))
-    sender = _sender(connection, session, task)
-    verification = None if sender is None else _verification(connection, session, task, control, sender, store)
+    shares = _share_uploader(connection, session, task)
+    verification = None if shares is None else _verification(connection, session, task, control, shares, store)
+    sender = _masked_uploader(connection, session, task, store) if shares is None else shares
     transactions = session.transactions(task)
     return Hospital(session.ledger, transactions, task, source, store, session.report, sender, verification)
 
@@ -55,14 +57,24 @@ def updates_folder(state: Path, task: str) -> Path:
     return task_folder(state, task) / "updates"
 
 
-def _sender(connection: Connection, session: Session, task: Task) -> ShareUploader | None:
-    """Return what uploads shares, in an encrypted task."""
-    if task.encrypted is None:
+def _share_uploader(connection: Connection, session: Session, task: Task) -> ShareUploader | None:
+    """Return what uploads shares, in an encrypted task where each hospital verifies its own updates."""
+    if task.encrypted is None or not task.encrypted.semi_honest:
         return None
     from medquorum.clients.hospital.share_uploader import ShareUploader
     from medquorum.clients.runtime.credentials import user_credentials
 
     return ShareUploader(task, task.encrypted, session.msp, user_credentials(connection), session.report)
+
+
+def _masked_uploader(connection: Connection, session: Session, task: Task, store: UpdateStore) -> MaskedUploader | None:
+    """Return what hands masked updates over, in any other encrypted task."""
+    if task.encrypted is None:
+        return None
+    from medquorum.clients.hospital.masked_uploader import MaskedUploader
+    from medquorum.clients.runtime.credentials import user_credentials
+
+    return MaskedUploader(task, task.encrypted, session.msp, user_credentials(connection), session.report, store)
 
 
 def _verification(
@@ -72,10 +84,8 @@ def _verification(
     control: LoopControl,
     sender: ShareUploader,
     store: UpdateStore,
-) -> OwnVerification | None:
-    """Return what verifies the own updates with P0, where the task has each hospital do so."""
-    if task.encrypted is None or not task.encrypted.semi_honest:
-        return None
+) -> OwnVerification:
+    """Return what verifies the own updates with P0."""
     from medquorum.clients.hospital.process import own_verification
 
     return own_verification(connection, session, task, control, sender, store)

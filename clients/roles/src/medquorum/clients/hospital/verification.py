@@ -21,6 +21,7 @@ from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.service.party_connection import PartyConnection
+from medquorum.verifier.session.spec import Forwarding
 
 __all__ = ["OwnShare", "OwnVerification"]
 
@@ -34,6 +35,10 @@ class OwnShare:
     def __init__(self, sender: ShareUploader, store: UpdateStore) -> None:
         self._sender = sender
         self._store = store
+
+    def forwarding(self, status: RoundStatus, hospital: str) -> Forwarding | None:
+        """Return None: each party has a share of its own."""
+        return None
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
         """Return the share (parameters,); None when the update is not on this disk any more."""

@@ -91,6 +91,15 @@ class UpdateStore:
             raise DataError(f"the stored update in {place} was changed", f"Remove {place} to train again")
         return update
 
+    def attach(self, round_number: int, name: str, value: bytes) -> None:
+        """Store a value beside a round's update; it is on disk when this returns, and goes with the update."""
+        write_durably(self._place(round_number) / name, value)
+
+    def attached(self, round_number: int, name: str) -> bytes | None:
+        """Return a value that was stored beside a round's update."""
+        place = self._place(round_number) / name
+        return place.read_bytes() if place.exists() else None
+
     def first(self) -> StoredUpdate | None:
         """Return the earliest update still stored."""
         rounds = self._rounds()

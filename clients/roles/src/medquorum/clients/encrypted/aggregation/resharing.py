@@ -14,16 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from medquorum.clients.encrypted.aggregation.membership import active_nodes, task_nodes
 from medquorum.clients.encrypted.aggregation.node import Send
 from medquorum.clients.encrypted.aggregation.record import context_of, fix_set, opening_parties
 from medquorum.clients.encrypted.aggregation.result import masked_hash
-from medquorum.clients.encrypted.verification.masked_parameters import masked_sum
 from medquorum.clients.encrypted.verification.round_folders import round_folder
-from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.encrypted.verification.summands import Summands
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.report import Report
@@ -33,7 +31,6 @@ from medquorum.core.documents.fields import Hash, MspId
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.files import write_durably
-from medquorum.core.fixedpoint import IntArray
 from medquorum.core.message import Message
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ProtocolError
@@ -67,12 +64,12 @@ class Resharer:
     """
 
     def __init__(
-        self, ledger: Ledger, task: Task, index: int, shares: ShareStore, send: Send, folder: Path, report: Report
+        self, ledger: Ledger, task: Task, index: int, summands: Summands, send: Send, folder: Path, report: Report
     ) -> None:
         self._ledger = ledger
         self._task = task
         self._index = index
-        self._shares = shares
+        self._summands = summands
         self._send = send
         self._folder = folder
         self._report = report
@@ -139,13 +136,14 @@ class Resharer:
             return [node for node, reachable in zip(known, pool.map(there, known), strict=True) if reachable]
 
     def _give(self, status: RoundStatus, round_: Round, chosen: Sequence[str]) -> None:
-        parameters = self._task.length // 4
+        weights = dict.fromkeys(round_.accepted, 1)
         header = self._header("reshare", round_, chosen)
         masked = b""
         if self._ledger.msp in opening_parties(self._task):
-            masked = masked_sum(self._folder, round_.round, round_.accepted, parameters)
+            masked = self._summands.masked(status, weights).astype("<i8", copy=False).tobytes()
             header = header.model_copy(update={"masked": masked_hash(masked)})
-        given = reshares(context_of(round_, chosen), self._ledger.msp, self._secret(round_), self._sum(status, round_))
+        total = self._summands.shares(status, weights)
+        given = reshares(context_of(round_, chosen), self._ledger.msp, self._secret(round_), total)
         knowing = opening_parties(self._task)
 
         def give(node: str) -> None:
@@ -155,15 +153,6 @@ class Resharer:
 
         with ThreadPoolExecutor(len(chosen)) as pool:
             list(pool.map(give, chosen))
-
-    def _sum(self, status: RoundStatus, round_: Round) -> IntArray:
-        total: IntArray = np.zeros(self._task.length // 4, dtype=np.int64)
-        for hospital in round_.accepted:
-            share = self._shares.wait(status, hospital, 0)
-            if share is None:
-                raise ProtocolError(f"the share of {hospital} is gone", "Abort the round: its sum cannot be opened")
-            total += share
-        return total
 
     def _secret(self, round_: Round) -> bytes:
         """Return what the round's re-shares follow from, the same after a restart."""

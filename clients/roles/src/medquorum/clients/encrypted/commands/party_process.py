@@ -21,9 +21,10 @@ from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares,
 from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
 from medquorum.clients.encrypted.verification.images import PrivateImages, mounted
-from medquorum.clients.encrypted.verification.share_store import ShareStore
+from medquorum.clients.encrypted.verification.share_store import Shares, ShareStore
 from medquorum.clients.encrypted.verification.spec import settings_of
-from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
+from medquorum.clients.encrypted.verification.summands import Summands
+from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.runtime.credentials import service_credentials
 from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.reconcile import LoopControl
@@ -35,12 +36,12 @@ from medquorum.core.documents.task import Task
 from medquorum.errors import ConfigError, DataError, ProtocolError
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
-from medquorum.verifier.service.nonces import Nonces
 from medquorum.verifier.service.party_connection import SILENCE_TIMEOUT, PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server, Service
 from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
 from medquorum.verifier.service.share_upload import ShareUpload
+from medquorum.verifier.service.update_masks import UpdateMasks
 
 __all__ = ["PartyOptions", "dealing", "party", "settings_of"]
 
@@ -67,7 +68,7 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
     mask_attestor = MaskAttestor(session.ledger, session.transactions(task), task, seeds, session.report)
     approval = Approval(session.ledger, task, session.genesis, seeds)
     dealings = Dealings(session.task_folder(task) / "dealt", approval.check, seeds.of)
-    services: list[Service] = [dealings, Nonces(approval.nonce), Salts(mask_attestor.salt)]
+    services: list[Service] = [dealings, UpdateMasks(approval.mask), Salts(mask_attestor.salt)]
     with Server(service_credentials(connection), address, services):
         session.report.event("listening", address=address)
         yield mask_attestor.step
@@ -114,7 +115,8 @@ class _PartyProcess:
         self.node = Node(run, self._send, self._salt, lambda model: base(model)[0], self._accuracy)
         attestor = Attestor(run.ledger, run.transactions, run.task, run.report, run.control)
         self.sessions = HospitalSessions(run.task.task, self._accept, both, verification, attestor, run.control)
-        resharer = Resharer(run.ledger, run.task, self.index, self.shares, self._send, run.folder, run.report)
+        summands = Summands(self.shares, run.folder, run.task, self.index)
+        resharer = Resharer(run.ledger, run.task, self.index, summands, self._send, run.folder, run.report)
         self.agent = Party(
             run,
             self.index,

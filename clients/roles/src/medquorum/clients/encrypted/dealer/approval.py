@@ -6,7 +6,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskContext, MaskSeeds
-from medquorum.clients.encrypted.verification.spec import plan_document, sum_name
+from medquorum.clients.encrypted.verification.spec import plan_document, settings_of, sum_name
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.core import canonical
@@ -16,12 +16,13 @@ from medquorum.errors import MaterialError, ProtocolError
 from medquorum.gateway import GatewayError
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.refusal import outward
+from medquorum.verifier.service.update_masks import UpdateMask
 
 __all__ = ["Approval"]
 
 
 class Approval:
-    """Approves requests and gives nonces in one task on one channel.
+    """Approves requests and gives hospitals their masks in one task on one channel.
 
     Parameters
     ----------
@@ -67,8 +68,10 @@ class Approval:
             update = status.updates[request.hospital]
             self._seeds.bind(self._context(round_, request.hospital), update.commitment, update.nonce or "")
 
-    def nonce(self, hospital: str, task: str, round_number: int, base: str) -> str:
-        """Return the nonce for the update that a hospital is about to submit.
+    def mask(self, hospital: str, task: str, round_number: int, base: str) -> UpdateMask:
+        """Return the mask of the update that a hospital is about to submit, or its nonce alone where it gives shares.
+
+        A hospital gets the mask of its own update only: it knows what that hides.
 
         Raises
         ------
@@ -86,7 +89,8 @@ class Approval:
             raise ProtocolError(*outward(error)) from error
         if hospital not in expected:
             raise ProtocolError(f"{hospital} takes no part in round {round_number} of {task}", "Join the task first")
-        return self._seeds.nonce(self._context(round_, hospital))
+        given = self._seeds.give(self._context(round_, hospital))
+        return UpdateMask(given.nonce) if settings_of(self._task).semi_honest else given
 
     def _context(self, round_: Round, hospital: str) -> MaskContext:
         return MaskContext(self._channel, self._task.fixed_hash, round_.round, round_.base, hospital)

@@ -26,6 +26,7 @@ from medquorum.errors import MaterialError
 from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.stream import new_seed
+from medquorum.verifier.service.update_masks import UpdateMask
 
 __all__ = ["MaskContext", "MaskSeeds"]
 
@@ -67,9 +68,13 @@ class _Kept:
     context: bytes
     commitment: str
 
-    def derive(self, use: str) -> bytes:
-        """Return 32 bytes for a use; another context's are independent."""
-        return hmac.digest(self.secret, use.encode() + self.context, "sha256")
+    @property
+    def mask(self) -> UpdateMask:
+        """The nonce and both seeds; another context's are independent."""
+        nonce, first, second = (
+            hmac.digest(self.secret, use + self.context, "sha256") for use in (b"nonce", b"seed 0", b"seed 1")
+        )
+        return UpdateMask(nonce.hex(), (first, second))
 
 
 class MaskSeeds:
@@ -79,8 +84,8 @@ class MaskSeeds:
         self._folder = folder
         self._guard = threading.Lock()
 
-    def nonce(self, context: MaskContext) -> str:
-        """Return the nonce under which an update's mask will be dealt, hex; the same again when asked again.
+    def give(self, context: MaskContext) -> UpdateMask:
+        """Return an update's mask and the nonce under which it will be dealt; the same again when asked again.
 
         Raises
         ------
@@ -92,7 +97,7 @@ class MaskSeeds:
             if kept is None:
                 kept = _Kept(new_seed(), context.digest, "")
                 self._write(context, kept)
-            return self._checked(context, kept).derive("nonce").hex()
+            return self._checked(context, kept).mask
 
     def bind(self, context: MaskContext, commitment: str, nonce: str | None) -> None:
         """Deal a mask for this commitment from now on, and for no other.
@@ -108,7 +113,7 @@ class MaskSeeds:
             The mask was dealt for another commitment, its secret is gone, or the nonce is not this dealer's.
         """
         if nonce is None:
-            self.nonce(context)
+            self.give(context)
         with self._guard:
             kept = self._read(context.round, context.hospital)
             if kept is None:
@@ -116,7 +121,7 @@ class MaskSeeds:
                     f"the nonce of {context.hospital} in round {context.round} is gone", "Abort the round"
                 )
             self._checked(context, kept)
-            if nonce is not None and not hmac.compare_digest(kept.derive("nonce").hex(), nonce):
+            if nonce is not None and not hmac.compare_digest(kept.mask.nonce, nonce):
                 raise MaterialError(f"the update of {context.hospital} names another nonce", "Leave this update out")
             if kept.commitment not in ("", commitment):
                 raise MaterialError(
@@ -135,9 +140,10 @@ class MaskSeeds:
             It was not, or its secret is gone.
         """
         kept = self._read(name.round, name.hospital)
-        if kept is None or not kept.commitment:
+        seeds = None if kept is None or not kept.commitment else kept.mask.seeds
+        if seeds is None:
             raise MaterialError(f"the mask of {name.hospital} in round {name.round} is gone", "Abort the round")
-        return kept.derive("seed 0"), kept.derive("seed 1")
+        return seeds
 
     def draw_salt(self, round_number: int) -> bytes:
         """Return the salt to attest a round's masks with, drawn and kept the first time."""

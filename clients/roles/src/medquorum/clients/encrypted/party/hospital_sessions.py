@@ -18,14 +18,15 @@ from typing import Any
 import structlog
 
 from medquorum.clients.encrypted.verification.attestation import Attestor
-from medquorum.clients.encrypted.verification.share_store import ShareStore
-from medquorum.clients.encrypted.verification.update_verification import Shares, Verification
+from medquorum.clients.encrypted.verification.share_store import Shares, ShareStore
+from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.reconcile import OWN_FAULTS, LoopControl, Stopped, interrupted
-from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import MedquorumError
 from medquorum.gateway import CommitError, GatewayError
+from medquorum.verifier.model.parameters import Held
 from medquorum.verifier.service.party_connection import PartyConnection
+from medquorum.verifier.session.spec import Forwarding
 
 __all__ = ["ConfirmedShares", "HospitalSessions", "connection_name"]
 
@@ -57,7 +58,11 @@ class ConfirmedShares:
         self._confirmed = confirmed
         self._control = control
 
-    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
+    def forwarding(self, status: RoundStatus, hospital: str) -> Forwarding | None:
+        """Return None: each party has a share of its own."""
+        return self._shares.forwarding(status, hospital)
+
+    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> Held | None:
         """Return P0's share (parameters,), or None when not both have come within some seconds."""
         end = time.monotonic() + seconds
         share = self._shares.wait(status, hospital, seconds)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The masked parameters R = r + u of each update as both parties opened them: what its sum is held against later."""
+"""What a party keeps of an update's mask: the seed of its part, and R = r + u where the parties opened it themselves.
+
+What its sum is held against later, and a share of it, follow from these.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,45 +16,49 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError, ProtocolError
 
-__all__ = ["keep_masked", "masked_sum"]
+__all__ = ["keep_mask", "keep_masked", "kept_mask", "kept_masked"]
 
 
 def keep_masked(folder: Path, round_number: int, hospital: str, masked: IntArray) -> None:
-    """Keep R (parameters,) of an update, before anything is computed from it.
+    """Keep R (parameters,) of an update that was opened, before anything is computed from it.
 
     Raises
     ------
     MaterialError
         Another R was opened in an earlier attempt: the other party sent another share, or the dealer another mask.
     """
-    place = _place(folder, round_number, hospital)
-    raw = masked.astype("<i8", copy=False).tobytes()
+    _keep(folder, round_number, f"{hospital}.masked", masked.astype("<i8", copy=False).tobytes())
+
+
+def kept_masked(folder: Path, round_number: int, hospital: str) -> IntArray:
+    """Return R (parameters,); ProtocolError where it is gone."""
+    return np.frombuffer(_kept(folder, round_number, f"{hospital}.masked"), dtype="<i8")
+
+
+def keep_mask(folder: Path, round_number: int, hospital: str, seed: bytes) -> None:
+    """Keep the seed of the party's part of an update's mask; MaterialError where another one came earlier."""
+    _keep(folder, round_number, f"{hospital}.mask", seed)
+
+
+def kept_mask(folder: Path, round_number: int, hospital: str) -> bytes:
+    """Return the seed; ProtocolError where it is gone."""
+    return _kept(folder, round_number, f"{hospital}.mask")
+
+
+def _keep(folder: Path, round_number: int, name: str, raw: bytes) -> None:
+    place = round_folder(folder, round_number) / name
     if not place.exists():
         make_private_folder(place.parent)
         write_durably(place, raw)
     elif place.read_bytes() != raw:
         raise MaterialError(
-            f"the masked parameters of {hospital} in round {round_number} differ from those of an earlier attempt",
+            f"{name} of round {round_number} differs from that of an earlier attempt",
             "The other party or the dealer deviates, or the dealer lost its files: leave this update out",
         )
 
 
-def masked_sum(folder: Path, round_number: int, accepted: Sequence[str], parameters: int) -> bytes:
-    """Return the sum of the accepted updates' R as little-endian int64.
-
-    Raises
-    ------
-    ProtocolError
-        One of them is gone.
-    """
-    total: IntArray = np.zeros(parameters, dtype=np.int64)
-    for hospital in accepted:
-        place = _place(folder, round_number, hospital)
-        if not place.exists():
-            raise ProtocolError(f"the masked parameters of {hospital} are gone", "Abort the round")
-        total += np.frombuffer(place.read_bytes(), dtype="<i8")
-    return total.astype("<i8", copy=False).tobytes()
-
-
-def _place(folder: Path, round_number: int, hospital: str) -> Path:
-    return round_folder(folder, round_number) / f"{hospital}.masked"
+def _kept(folder: Path, round_number: int, name: str) -> bytes:
+    place = round_folder(folder, round_number) / name
+    if not place.exists():
+        raise ProtocolError(f"{name} of round {round_number} is gone", "Abort the round")
+    return place.read_bytes()

@@ -1,45 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One update's verification as a party does it: its share, its side of the session, what it will attest."""
+"""One update's verification as a party does it: what it was handed, its side of the session, what it will attest."""
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from medquorum.clients.encrypted.verification.images import PrivateImages
-from medquorum.clients.encrypted.verification.masked_parameters import keep_masked
+from medquorum.clients.encrypted.verification.masked_parameters import keep_mask, keep_masked
 from medquorum.clients.encrypted.verification.result import attestation_result, base_statement, minima
 from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
+from medquorum.clients.encrypted.verification.share_store import Shares, update_context
 from medquorum.clients.encrypted.verification.spec import make_spec, make_sum_spec
+from medquorum.clients.encrypted.verification.summands import Summands
 from medquorum.clients.ledger.models import fetch_model
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.logs import get_logger
 from medquorum.clients.runtime.report import Pace
 from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core import model as modelformat
+from medquorum.core.documents.update import Update
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import Tensors
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import MaterialError, ProtocolError
+from medquorum.verifier.binding.hand_over import mask_commitment
 from medquorum.verifier.opening.transport import Transport
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.journal import Journal
 from medquorum.verifier.session.session import OpenedResult, Session
 from medquorum.verifier.session.spec import DealerClient, ImageInputs, Observer, PartyInputs, VerificationSpec
 
-__all__ = ["Shares", "Verification", "commitment"]
-
-
-class Shares(Protocol):
-    """A party's shares of updates."""
-
-    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> IntArray | None:
-        """Return the share (parameters,), or None when none has come within some seconds."""
-        ...
+__all__ = ["Verification", "commitment"]
 
 
 class Verification:
@@ -72,6 +68,8 @@ class Verification:
         self._folder = run.folder
         self._report = run.report
         self._control = run.control
+        self._summands = Summands(shares, run.folder, run.task, index)
+        self._msp = run.msp
         self._base: tuple[str, Tensors, AccuracyCounts | None] | None = None
 
     def verify(self, transport: Transport, status: RoundStatus, hospital: str, timeout: float) -> dict[str, Any]:
@@ -98,7 +96,9 @@ class Verification:
             This process shall end.
         """
         spec = make_spec(self._task, status, hospital)
-        return self._opened(transport, spec, self._shares.wait(status, hospital, timeout)), spec
+        held, forwarding = self._shares.wait(status, hospital, timeout), self._shares.forwarding(status, hospital)
+        inputs = replace(self._inputs(spec), share=held, forwarding=forwarding)
+        return self._opened(transport, inputs, status.updates[hospital]), spec
 
     def evaluate_sum(
         self, transport: Transport, status: RoundStatus, hospitals: Sequence[str]
@@ -113,13 +113,8 @@ class Verification:
         spec = make_sum_spec(self._task, status, hospitals)
         base, _ = self.base(str(spec.facts["base"]))
         modelformat.check_range(modelformat.parse(self._task.model), base)
-        total = np.zeros(self._task.length // 4, dtype=np.int64)
-        for hospital in hospitals:
-            share = self._shares.wait(status, hospital, 0)
-            if share is None:
-                raise ProtocolError(f"the share of {hospital} is gone", "Abort the round")
-            total += share
-        return self._opened(transport, spec, total), spec
+        total = self._summands.shares(status, dict.fromkeys(hospitals, 1))
+        return self._opened(transport, replace(self._inputs(spec), share=total)), spec
 
     def prune(self, before: int) -> None:
         """Remove what is kept of rounds before this one: they have ended, and shares of counts are secrets."""
@@ -134,13 +129,13 @@ class Verification:
             self._base = (model, tensors, None if self._images is None else self._images.count_correct(tensors))
         return self._base[1], self._base[2]
 
-    def _opened(self, transport: Transport, spec: VerificationSpec, share: IntArray | None) -> OpenedResult:
-        name = spec.name
-        session = Session(self._inputs(spec, share), _Watch(self, name, transport))
+    def _opened(self, transport: Transport, inputs: PartyInputs, update: Update | None = None) -> OpenedResult:
+        name = inputs.spec.name
+        session = Session(inputs, _Watch(self, name, transport, update))
         with self._report.phase("verification", round=name.round, hospital=name.hospital):
             return session.run(transport)
 
-    def _inputs(self, spec: VerificationSpec, share: IntArray | None) -> PartyInputs:
+    def _inputs(self, spec: VerificationSpec) -> PartyInputs:
         tensors, counts = self.base(str(spec.facts["base"]))
         images = None
         if self._images is not None and counts is not None:
@@ -156,15 +151,24 @@ class Verification:
             journal=_journal(round_folder(self._folder, spec.name.round) / f"{spec.name.hospital}.journal"),
             dealer=self._dealer,
             base={name: values.astype("int64") for name, values in tensors.items()},
-            share=share,
+            share=None,
             images=images,
         )
 
 
 class _Watch(Observer):
-    """Reports images done and keeps R; a process that shall end does so there: its journal goes on."""
+    """Reports images done and keeps the mask; a process that shall end does so there: its journal goes on.
 
-    def __init__(self, verification: Verification, name: MaterialId, transport: Transport) -> None:
+    Parameters
+    ----------
+    update
+        As it is on the ledger; None for a sum of updates.
+    """
+
+    def __init__(
+        self, verification: Verification, name: MaterialId, transport: Transport, update: Update | None
+    ) -> None:
+        self._update = update
         self._verification = verification
         self._name = name
         self._transport = transport
@@ -186,6 +190,20 @@ class _Watch(Observer):
             received=self._transport.bytes_received - received,
         )
         self._verification._control.check()
+
+    def mask(self, seed: bytes) -> None:
+        """Hold the dealer's seed against what it gave the hospital: else it could shift an update that nobody sees."""
+        if self._update is None or self._update.masks is None:
+            return
+        msp = self._verification._msp
+        if not hmac.compare_digest(
+            mask_commitment(update_context(self._update), msp, seed), self._update.masks.get(msp, "")
+        ):
+            raise MaterialError(
+                f"the dealer deals another mask than the one that {self._name.hospital} has committed to",
+                "Leave this update out; the dealer or its hospital deviates",
+            )
+        keep_mask(self._verification._folder, self._name.round, self._name.hospital, seed)
 
     def masked(self, parameters: IntArray) -> None:
         keep_masked(self._verification._folder, self._name.round, self._name.hospital, parameters)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a party adds up of verified updates: its share of each, and the masked parameters that both parties have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from medquorum.clients.encrypted.verification.masked_parameters import kept_mask, kept_masked
+from medquorum.clients.encrypted.verification.share_store import Shares, update_context
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.core.documents.task import Task
+from medquorum.core.fixedpoint import IntArray
+from medquorum.errors import ProtocolError
+from medquorum.verifier.binding.hand_over import masked_share
+from medquorum.verifier.model.parameters import HandedOver, Held
+
+__all__ = ["Summands"]
+
+
+class Summands:
+    """One party's summands of one task.
+
+    Parameters
+    ----------
+    folder
+        Where the verifications kept what they saw of the updates' masks.
+    """
+
+    def __init__(self, shares: Shares, folder: Path, task: Task, index: int) -> None:
+        self._shares = shares
+        self._folder = folder
+        self._parameters = task.length // 4
+        self._index = index
+
+    def shares(self, status: RoundStatus, weights: Mapping[str, int]) -> IntArray:
+        """Return the sum (parameters,) of the updates' shares, each times its weight, modulo 2^64.
+
+        Raises
+        ------
+        ProtocolError
+            Something of an update is gone.
+        """
+        total: IntArray = np.zeros(self._parameters, dtype=np.int64)
+        for hospital, weight in weights.items():
+            total += self._share(status, hospital) * np.int64(weight)
+        return total
+
+    def masked(self, status: RoundStatus, weights: Mapping[str, int]) -> IntArray:
+        """Return the same sum of the updates' R; raises the same."""
+        total: IntArray = np.zeros(self._parameters, dtype=np.int64)
+        for hospital, weight in weights.items():
+            total += self._masked(status, hospital) * np.int64(weight)
+        return total
+
+    def _share(self, status: RoundStatus, hospital: str) -> IntArray:
+        held = self._held(status, hospital)
+        if not isinstance(held, HandedOver):
+            return held
+        update = status.updates[hospital]
+        seed = kept_mask(self._folder, update.round, hospital)
+        return masked_share(update_context(update), self._index, held.public, seed)
+
+    def _masked(self, status: RoundStatus, hospital: str) -> IntArray:
+        update = status.updates[hospital]
+        if update.masked is None:
+            return kept_masked(self._folder, update.round, hospital)
+        held = self._held(status, hospital)
+        if not isinstance(held, HandedOver):
+            raise ProtocolError(f"the masked update of {hospital} is gone", "Abort the round")
+        return held.public
+
+    def _held(self, status: RoundStatus, hospital: str) -> Held:
+        held = self._shares.wait(status, hospital, 0)
+        if held is None:
+            raise ProtocolError(f"the share of {hospital} is gone", "Abort the round: its sum cannot be opened")
+        return held

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An update under the dealer's mask, the same for both parties: neither can tell it, and neither can have another one.
+
+A mask hides one update. It is on this disk, with the update, before the update is submitted; and nothing is handed over
+that is not on the ledger, where an update of the round is submitted once.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from medquorum.clients.hospital.uploader import Uploader, other_than_submitted, parameters
+from medquorum.clients.runtime.report import Report
+from medquorum.clients.runtime.updates import StoredUpdate, UpdateStore
+from medquorum.core.documents.encrypted import Encrypted
+from medquorum.core.documents.task import Task
+from medquorum.core.documents.update import Update
+from medquorum.errors import DataError, ProtocolError
+from medquorum.verifier.binding.hand_over import HandOver, hand_over
+from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.update_masks import UpdateMask
+
+__all__ = ["MaskedUploader"]
+
+_FILE = "mask.json"
+
+
+class MaskedUploader(Uploader):
+    """Hands one hospital's masked updates of one encrypted task to both parties."""
+
+    def __init__(
+        self,
+        task: Task,
+        settings: Encrypted,
+        msp: str,
+        credentials: Credentials,
+        report: Report,
+        store: UpdateStore,
+    ) -> None:
+        super().__init__(task, settings, msp, credentials, report)
+        self._store = store
+
+    def submission(self, round_number: int, update: StoredUpdate) -> Mapping[str, Any]:
+        """Return the commitments to the masked update and to the parts of its mask, and the dealer's nonce."""
+        mask = self._kept(round_number, update)
+        if mask is None:
+            mask = self._mask(round_number, update.base)
+            self._keep(round_number, update, mask)
+        given = self._hand_over(round_number, update, mask)
+        return {"masked": given.masked, "masks": dict(given.masks), "nonce": mask.nonce}
+
+    def _values(self, round_number: int, update: StoredUpdate, submitted: Update) -> Mapping[str, bytes]:
+        mask = self._kept(round_number, update)
+        given = None if mask is None else self._hand_over(round_number, update, mask)
+        if given is None or not hmac.compare_digest(given.masked, submitted.masked or ""):
+            raise other_than_submitted(self._msp, round_number)
+        return dict.fromkeys(self.parties, given.value)
+
+    def _hand_over(self, round_number: int, update: StoredUpdate, mask: UpdateMask) -> HandOver:
+        if mask.seeds is None:
+            raise ProtocolError("the dealer gave a nonce and no mask", "Install the same release")
+        context = self._context(round_number, update)
+        return hand_over(context, self.parties, parameters(update), mask.seeds, update.salts)
+
+    def _keep(self, round_number: int, update: StoredUpdate, mask: UpdateMask) -> None:
+        seeds = [seed.hex() for seed in mask.seeds or ()]
+        document = {"update": _named(update), "nonce": mask.nonce, "seeds": seeds}
+        self._store.attach(round_number, _FILE, json.dumps(document).encode())
+
+    def _kept(self, round_number: int, update: StoredUpdate) -> UpdateMask | None:
+        """Return the mask that this very update was hidden under, if it was."""
+        raw = self._store.attached(round_number, _FILE)
+        if raw is None:
+            return None
+        try:
+            document = json.loads(raw)
+            first, second = (bytes.fromhex(seed) for seed in document["seeds"])
+            return UpdateMask(document["nonce"], (first, second)) if document["update"] == _named(update) else None
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"the mask of round {round_number} cannot be read: {error}", "Wait for the next round"
+            ) from error
+
+
+def _named(update: StoredUpdate) -> str:
+    return sha256(update.packed).hexdigest()
