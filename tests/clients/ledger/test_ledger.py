@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from medquorum.clients.ledger.ledger import Ledger, contract_error
+from medquorum.core.documents.round import Round, State
 from medquorum.errors import ContractError
 from medquorum.gateway import CommitError, GatewayError
 
@@ -85,3 +88,31 @@ def test_the_contracts_refusal_is_read(message: str, code: str, cause: str, reme
 )
 def test_what_is_no_refusal_of_this_contract_is_none(error: Exception) -> None:
     assert contract_error(error) is None
+
+
+class Rounds:
+    """Answers with a round in a state, and counts how often."""
+
+    def __init__(self) -> None:
+        self.state: State = "open"
+        self.asked = 0
+
+    def evaluate(self, name: str, *, arguments: Sequence[str | bytes] = (), **_: object) -> bytes:
+        self.asked += 1
+        return Round(task="demo", round=int(arguments[1]), state=self.state, base="0" * 64).encode()
+
+    def submit(self, name: str, **_: object) -> bytes:
+        raise AssertionError("a read submits nothing")
+
+
+def test_a_round_is_read_again_until_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medquorum.clients.ledger.ledger.ENDED_KEPT", 2)
+    contract = Rounds()
+    ledger = Ledger(contract, "H1MSP")
+    assert [ledger.round("demo", 1).state for _ in range(2)] == ["open", "open"]
+    contract.state = "aborted"
+    assert [ledger.round("demo", 1).state for _ in range(2)] == ["aborted", "aborted"]
+    assert contract.asked == 3
+    for number in (2, 3, 1):
+        ledger.round("demo", number)
+    assert contract.asked == 6  # only the latest are kept

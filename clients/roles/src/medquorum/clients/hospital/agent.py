@@ -73,11 +73,13 @@ class Hospital:
         self._sender = sender
         self._verification = verification
         self._known = _Known(awaited=store.latest())
+        self._latest_task: Task | None = None  # as read in this step
         self._packed: tuple[str, bytes] = ("", b"")
 
     def step(self) -> float | None:
         """Do what is due now; return the seconds to the next look, None when the task ended."""
         status = self._ledger.current_status(self._task.task)
+        self._latest_task = None
         self._report_verdict(status)
         if status is not None and status.round is not None:
             structlog.contextvars.bind_contextvars(round=status.round.round)
@@ -129,7 +131,7 @@ class Hospital:
                 raise
             return 0
         self._report.event("submitted", round=round_number, base=base, bytes=len(update.packed))
-        return 0
+        return RESYNC_INTERVAL if self._sender is None else 0  # a plain update needs nothing more: its verdict wakes
 
     def _help(self, status: RoundStatus | None, round_number: int) -> float:
         """In an encrypted task, hand the update to the parties; where the task says so, be one oneself."""
@@ -171,7 +173,9 @@ class Hospital:
 
     def _check(self, round_: Round, status: RoundStatus | None = None) -> None:
         """Check a round against the task as it is now: nodes may have been expelled since the process started."""
-        check_round(self._ledger, self._ledger.task(self._task.task), round_, status)
+        if self._latest_task is None:
+            self._latest_task = self._ledger.task(self._task.task)
+        check_round(self._ledger, self._latest_task, round_, status)
 
     def _model(self, model: str) -> bytes:
         """Return a checked model, read from the ledger once."""

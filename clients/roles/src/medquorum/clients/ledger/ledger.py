@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from medquorum.clients.ledger.round_status import RoundStatus, read_document
+from medquorum.clients.ledger.round_status import RoundStatus, ended, read_document
 from medquorum.core import canonical
 from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.document import Document
@@ -25,6 +25,9 @@ _REFUSAL = re.compile(r"([A-Z][A-Z0-9_]*): (.*)", re.DOTALL)
 
 D = TypeVar("D", bound=Document)
 Result = TypeVar("Result")
+
+ENDED_KEPT = 8
+"""Ended rounds that are not read again: they never change."""
 
 RETRY_TIMEOUT = 10.0
 RETRY_DELAY = 0.2
@@ -68,6 +71,7 @@ class Ledger:
         self.contract = contract
         self.msp = msp
         self._peer = msp if peer is None else peer
+        self._ended: dict[tuple[str, int], Round] = {}
 
     def consortium(self) -> Consortium:
         """Read who is a member."""
@@ -87,8 +91,16 @@ class Ledger:
         return None if value is None else read_document(Round, value)
 
     def round(self, task: str, round_number: int) -> Round:
-        """Read one round."""
-        return self._document(Round, "ReadRound", task, str(round_number))
+        """Read one round, an ended one once."""
+        key = (task, round_number)
+        if key in self._ended:
+            return self._ended[key]
+        read = self._document(Round, "ReadRound", task, str(round_number))
+        if ended(read):
+            self._ended[key] = read
+            if len(self._ended) > ENDED_KEPT:
+                self._ended.pop(next(iter(self._ended)), None)
+        return read
 
     def status(self, task: str, round_number: int) -> RoundStatus:
         """Read everything about one round."""
