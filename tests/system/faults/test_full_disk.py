@@ -16,18 +16,20 @@ from medquorum_testing.network.small_disk import SmallDisk, small_disk
 
 SIZES = {"devnet": 200 << 20, "fabric": 2 << 30}
 """Raft's log takes 64 MiB at each orderer from the beginning."""
+FABRIC = [pytest.param(("fabric", one), id=f"fabric-{one}", marks=pytest.mark.fabric) for one in ("raft", "BFT")]
 VALUE = "v" * 100_000
 
 
-@pytest.fixture(scope="module", params=["devnet", pytest.param("fabric", marks=pytest.mark.fabric)])
+@pytest.fixture(scope="module", params=[pytest.param(("devnet", "raft"), id="devnet"), *FABRIC])
 def on_small_disk(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[RunningNetwork, SmallDisk]]:
+    kind, consensus = request.param
     place = tmp_path_factory.mktemp("full") / "disk"
-    with small_disk(place, SIZES[request.param]) as disk:
+    with small_disk(place, SIZES[kind]) as disk:
         networks = Networks(place)
         with networks.started:
-            running = networks.start(request.param, hospitals=1)
+            running = networks.start(kind, hospitals=1, consensus=consensus)
             running.deploy()
             running.await_acquaintance("asset")
             yield running, disk
@@ -81,7 +83,7 @@ def test_a_network_on_a_full_disk_loses_nothing_and_goes_on(
             assert becomes_true(lambda: len(writer.committed) >= 5, 60), writer.refused
             disk.fill(left)
             ended = {"running": 0, "starting": 0}
-            await_true(lambda: not ended.keys() & set(nodes(running).values()), 60, "the nodes have not ended")
+            assert becomes_true(lambda: not ended.keys() & set(nodes(running).values()), 60), nodes(running)
             disk.empty()
             await_true(lambda: set(nodes(running).values()) == {"running"}, 60, "the nodes do not go on")
             before = len(writer.committed)

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 __all__ = ["SmallDisk", "small_disk"]
+
+
+STEP = 32 << 20
 
 
 class SmallDisk:
@@ -23,9 +27,14 @@ class SmallDisk:
 
     def fill(self, leave: int = 0) -> None:
         """Take the room, but for so many bytes."""
-        with self._ballast.open("ab") as file, suppress(OSError):  # others write too: the last bytes may be theirs
+        with self._ballast.open("ab") as file:
             while (free := self._free()) > leave:
-                os.posix_fallocate(file.fileno(), file.tell(), free - leave)
+                try:  # in steps: one that fails gives back all it took
+                    os.posix_fallocate(file.fileno(), file.tell(), min(free - leave, STEP))
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    return  # others write too: the last bytes were theirs
                 file.seek(0, os.SEEK_END)
 
     def _free(self) -> int:
