@@ -11,7 +11,7 @@ from rich.console import Console
 
 from medquorum.errors import ConfigError
 
-__all__ = ["check_disk", "peer_growth"]
+__all__ = ["check_disk", "journals", "peer_growth"]
 
 VERIFIERS, ORDERERS = 2, 4
 """Of the quickstart's network; all nodes are on this machine."""
@@ -22,6 +22,11 @@ AMPLE = 2
 def peer_growth(growth: Mapping[str, int], kind: str) -> int:
     """Return the bytes a round adds at one peer, as told by ``create-task``; the devnet's one ledger holds all."""
     return growth["verifier"] if kind == "devnet" else growth["hospital"]
+
+
+def journals(kind: str) -> int:
+    """Return the bytes that a node's journals take once, at most: SQLite's two, of 1,000 pages, on the devnet."""
+    return 2 * 4_500_000 if kind == "devnet" else 0
 
 
 def check_disk(
@@ -38,9 +43,10 @@ def check_disk(
     whole = rounds * (growth["verifier"] if kind == "devnet" else nodes)
     free = shutil.disk_usage(place).free
     kept = "public models stay for ever" if store == "public" else "private models can be purged"
+    once = f" and up to {_size(journals(kind))} once for journals" if journals(kind) else ""
     console.print(
-        f"Ledger: about {_size(peer_growth(growth, kind))} a round at a peer, {_size(whole)} in all on this machine "
-        f"({kept}); {_size(free)} free.",
+        f"Ledger: about {_size(peer_growth(growth, kind))} a round at a peer, {_size(whole)} in all on this machine"
+        f"{once} ({kept}); {_size(free)} free.",
         highlight=False,
     )
     if free < whole:

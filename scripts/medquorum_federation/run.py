@@ -15,7 +15,7 @@ from rich.console import Console
 from medquorum.clients.attacks.catalogue import FOLLOWERS
 from medquorum.errors import NetworkError
 
-from .disk import check_disk, peer_growth
+from .disk import check_disk, journals, peer_growth
 from .network import Network
 from .options import Options
 from .processes.forking import Zygote
@@ -61,6 +61,7 @@ def train(
     place = (growth, network.kind, options.hospitals, options.rounds, network.directory, created["store"])
     check_disk(*place, console)
     report.ledger_round_expected = peer_growth(growth, network.kind)
+    report.ledger_round_expected_most = report.ledger_round_expected + journals(network.kind) // options.rounds
     before = network.ledger_bytes("hospital1")
     with LiveView(console, options.hospitals, options.rounds, run.schedule) as view:
         run.follow(with_links(view.take, console))

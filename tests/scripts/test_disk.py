@@ -35,6 +35,8 @@ def test_growth_is_told_before_the_first_round(told: Told) -> None:
     assert "public models stay for ever" in text
     assert "too little" not in text
     assert "about 21.0 MB a round at a peer, 210.0 MB in all" in told(10 * NEEDED, "devnet")
+    assert "once for journals" not in text
+    assert "and up to 9.0 MB once for journals" in told(10 * NEEDED, "devnet")
     assert peer_growth(GROWTH, "devnet") == 21_000_000
 
 

@@ -69,6 +69,7 @@ class Report:
     seconds: Seconds = field(default_factory=Seconds)
     ledger_bytes: int = 0
     ledger_round_expected: int = 0
+    ledger_round_expected_most: int = 0
     ledger_round_measured: int = 0
     model_hash: str = ""
     references: dict[str, list[float]] = field(default_factory=dict)
@@ -122,6 +123,8 @@ def print_report(report: Report, console: Console) -> None:
         phases.add_row(name.replace("_", " "), f"{value:.1f}")
     phases.add_section()
     phases.add_row("ledger bytes (one peer)", f"{report.ledger_bytes:,}")
-    phases.add_row("of them a round, as told before", f"{report.ledger_round_expected:,}")
+    expected, most = report.ledger_round_expected, report.ledger_round_expected_most
+    told = f"{expected:,}" if most <= expected else f"{expected:,} to {most:,}"
+    phases.add_row("of them a round, as told before", told)
     phases.add_row("of them a round, measured", f"{report.ledger_round_measured:,}")
     console.print(phases)
