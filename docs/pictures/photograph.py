@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Photographs the dashboard's pages into docs/pictures, from a link that ``medquorum dashboard`` printed.
 
-``python docs/pictures/photograph.py LINK TASK ROUND``; needs Chromium. ``scripts/quickstart --keep`` makes such a task.
+``python docs/pictures/photograph.py LINK TASK ROUND HOSPITAL``; needs Chromium. ``scripts/quickstart --keep`` makes
+such a task; HOSPITAL is an MSP id whose update was judged in that round.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ LARGEST = 200_000
 """Bytes of a picture in the repository."""
 
 
-def photograph(link: str, task: str, round_number: str) -> None:
+def photograph(link: str, task: str, round_number: str, hospital: str) -> None:
     """Write a picture of each page."""
     home = link.partition("?")[0]
-    named = urlencode({"task": task, "round": round_number})
+    named = urlencode({"task": task, "round": round_number, "hospital": hospital})
     with sync_playwright() as driver:
         program = shutil.which("chromium") or shutil.which("chromium-browser")
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -33,9 +34,12 @@ def photograph(link: str, task: str, round_number: str) -> None:
         keep(page, "dashboard-task")
         page.goto(f"{home}round?{named}")
         keep(page, "dashboard-round")
-        page.get_by_role("button", name="Verify this round now").click()
+        page.get_by_role("button", name=f"the verdict on {hospital}").click()
         page.wait_for_selector("#result .good", timeout=60_000)
         keep(page, "dashboard-evidence")
+        for path, name in (("lineage", "models"), ("hospital", "hospital"), ("network", "network")):
+            page.goto(f"{home}{path}?{named}")
+            keep(page, f"dashboard-{name}")
         page.emulate_media(color_scheme="dark")
         page.set_viewport_size(PHONE)
         page.goto(f"{home}?{urlencode({'task': task})}")

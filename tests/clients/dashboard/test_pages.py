@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from medquorum.clients.dashboard.index.block import Certificate, IndexedBlock, read_block
 from medquorum.clients.dashboard.index.queries import Queries
-from medquorum.clients.dashboard.verification import Check
+from medquorum.clients.dashboard.verification import Check, Subject
 from medquorum.clients.dashboard.web.app import STATIC
 from medquorum.clients.proof.evidence import Evidence
 from medquorum.core.block_header import header_hash
@@ -54,8 +54,8 @@ def test_a_round_shows_verdicts_endorsers_and_transactions(dashboard: Dashboard,
     fill(dashboard.index, task_of(4, 5), 3)
     page = browser.get("/round?task=demo&round=2").text
     refused = cells(page, "Hospital3MSP")
-    assert refused[1:5] == ["refused", "RULE", "base 101, mixed 3, total 200", "-98"]
-    assert refused[8] == "VerifierAMSP, VerifierBMSP"
+    assert refused[1:6] == ["refused", "RULE", "Verify now", "base 101, mixed 3, total 200", "-98"]
+    assert refused[9] == "VerifierAMSP, VerifierBMSP"
     assert cells(page, "Hospital1MSP")[1] == "accepted"
     assert digest("w", 2) in page
     assert digest("transaction", 2, 1) in page
@@ -184,19 +184,46 @@ def test_a_check_is_asked_for_and_its_result_shown(dashboard: Dashboard, browser
     fill(dashboard.index, task_of(3, 5), 1)
     asked = browser.post("/verify?task=demo&round=1", headers=ORIGIN)
     assert asked.status_code == 303
-    assert dashboard.checks.asked == [("demo", 1)]
+    assert dashboard.checks.asked == [Subject("demo", 1)]
     evidence = [Evidence("verdict demo 1 Hospital1MSP", digest("t"), 7, ["VerifierAMSP", "VerifierBMSP"])]
-    dashboard.checks.answers["demo", 1] = Check(0.5, digest("genesis"), evidence)
+    dashboard.checks.answers[Subject("demo", 1)] = Check(0.5, digest("genesis"), evidence)
     page = browser.get(asked.headers["location"]).text
     assert "passed" in page
     assert cells(page, "verdict demo 1 Hospital1MSP")[1:3] == ["7", "VerifierAMSP, VerifierBMSP"]
     assert "passed" in browser.get("/round?task=demo&round=1").text
 
 
+def test_one_verdict_is_checked(dashboard: Dashboard, browser: TestClient) -> None:
+    fill(dashboard.index, task_of(3, 5), 1)
+    refused, accepted = Subject("demo", 1, "Hospital2MSP"), Subject("demo", 1, "Hospital1MSP")
+    asked = browser.post("/verify", params=refused.query, headers=ORIGIN)
+    assert dashboard.checks.asked == [refused]
+    dashboard.checks.answers[refused] = Check(0.5, digest("genesis"), [Evidence("verdict demo 1", digest("t"), 7, [])])
+    dashboard.checks.answers[accepted] = Check(0.5, reason="bent", remedy="Compare peers", failed="verdict")
+    page = browser.get(asked.headers["location"]).text
+    assert "Evidence of the verdict on Hospital2MSP: demo, round 1" in page
+    assert "passed" in page
+    assert "bent" in browser.get("/evidence", params=accepted.query).text
+    round_ = browser.get("/round?task=demo&round=1").text
+    assert "Not checked yet" in round_  # all of the round was not
+    assert cells(round_, "Hospital2MSP")[3] == "passed"
+    assert cells(round_, "Hospital1MSP")[3] == "failed"
+    assert cells(round_, "Hospital3MSP")[3] == "Verify now"
+
+
+def test_what_has_no_verdict_cannot_be_checked(dashboard: Dashboard, browser: TestClient) -> None:
+    task = task_of(3, 5)
+    fill(dashboard.index, task, 0)
+    add(dashboard.index, *list(play_round(task, 1, ""))[:2])
+    page = browser.get("/round?task=demo&round=1").text
+    assert cells(page, "Hospital1MSP")[1] == "pending"
+    assert "Verify now:" not in page
+
+
 def test_a_check_that_failed_says_what_and_why(dashboard: Dashboard, browser: TestClient) -> None:
     fill(dashboard.index, task_of(3, 5), 1)
     reason = f"block 3 does not follow {HOSTILE}"
-    dashboard.checks.answers["demo", 1] = Check(0.5, reason=reason, remedy="Compare peers", failed="block")
+    dashboard.checks.answers[Subject("demo", 1)] = Check(0.5, reason=reason, remedy="Compare peers", failed="block")
     page = browser.get("/evidence?task=demo&round=1").text
     assert "failed" in page
     assert "block 3 does not follow &lt;script&gt;" in page

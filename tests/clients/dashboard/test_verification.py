@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from medquorum.clients.auditor.api import Proven
-from medquorum.clients.dashboard.verification import Check, Verification
+from medquorum.clients.dashboard.verification import Check, Subject, Verification
 from medquorum.clients.proof.basis import Proof
 from medquorum.clients.proof.evidence import Evidence
 from medquorum.errors import CheckFailed, ConfigError
@@ -25,33 +25,44 @@ class Auditor:
 
     def __init__(self, found: Proven | Exception) -> None:
         self.found = found
+        self.asked: list[object] = []
         self.go_on = threading.Event()
 
-    def verify(self, task: str, round_number: int, proof: Proof) -> Proven:
+    def verify(self, *subject: object) -> Proven:
+        return self._answer("round", *subject)
+
+    def verify_verdict(self, *subject: object) -> Proven:
+        return self._answer("verdict", *subject)
+
+    def _answer(self, what: str, *subject: object) -> Proven:
+        self.asked.append((what, *subject[:-1]))
         assert self.go_on.wait(10)
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
 
 
-def checked(found: Proven | Exception) -> tuple[Check, bool]:
-    """Check a round; return the result, and whether a second check was taken meanwhile."""
+def checked(found: Proven | Exception, subject: Subject) -> tuple[Check, bool]:
+    """Check something; return the result, and whether a second check was taken meanwhile."""
     auditor: Any = Auditor(found)
     ended = threading.Event()
     verification = Verification(auditor, Proof(Path("nowhere")), ended.set)
-    assert verification.start("demo", 1)
-    running = verification.last("demo", 1)
+    assert verification.start(subject)
+    running = verification.last(subject)
     assert running is not None
     assert running.state == "running"
-    second = verification.start("demo", 2)
+    second = verification.start(Subject("demo", 2))
     auditor.go_on.set()
     assert ended.wait(10)
-    await_true(lambda: verification.start("demo", 3), 10, "no further check is taken")
-    result = verification.last("demo", 1)
+    await_true(lambda: verification.start(Subject("demo", 3)), 10, "no further check is taken")
+    result = verification.last(subject)
     assert result is not None
+    what = ("round", *subject[:2]) if subject.hospital is None else ("verdict", *subject)
+    assert auditor.asked[0] == what
     return result, second
 
 
+@pytest.mark.parametrize("subject", [Subject("demo", 1), Subject("demo", 1, "Hospital1MSP")], ids=["round", "verdict"])
 @pytest.mark.parametrize(
     ("found", "state", "reason"),
     [
@@ -62,8 +73,8 @@ def checked(found: Proven | Exception) -> tuple[Check, bool]:
         (RuntimeError("a fault"), "not made", "RuntimeError: a fault"),
     ],
 )
-def test_a_check_ends_with_its_reason(found: Proven | Exception, state: str, reason: str) -> None:
-    check, second = checked(found)
+def test_a_check_ends_with_its_reason(found: Proven | Exception, state: str, reason: str, subject: Subject) -> None:
+    check, second = checked(found, subject)
     assert (check.state, check.reason) == (state, reason)
     assert not second
     assert bool(check.evidence) is (state == "passed")

@@ -35,7 +35,7 @@ def task() -> Any:
 def writes_of(ledger: MovingLedger) -> Iterator[str]:
     """Read what `audit._writes` would: it finds the documents of a moment and the histories of a later one."""
 
-    def read(_: Any, __: Any, ___: int, status: str) -> dict[str, list[Any]]:
+    def read(_: Any, __: Any, ___: int, status: str, ____: str | None) -> dict[str, list[Any]]:
         if status != "at rest":
             raise CheckFailed("update demo 1 is not the latest in the history of its key")
         return {status: []}

@@ -17,7 +17,7 @@ from fabric_protos.peer.proposal_pb2 import Proposal
 
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.proof import reader
-from medquorum.clients.proof.audit import audit_round
+from medquorum.clients.proof.audit import audit_round, audit_verdict
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Evidence, history
 from medquorum.clients.proof.trust_root import read_root
@@ -90,14 +90,17 @@ class Audited:
     task: Any
     numbers: dict[str, int]
 
-    def audit(self, chain: Chain, **told: Callable[[bytes], bytes]) -> list[Evidence]:
-        """Audit round 1 as the blocks of a chain show it, and a peer that changes its answers."""
+    def audit(self, chain: Chain, hospital: str | None = None, **told: Callable[[bytes], bytes]) -> list[Evidence]:
+        """Audit round 1, or a verdict of it, as the blocks of a chain show it, and a peer that changes its answers."""
         self.ledger.renamed, self.ledger.told = chain.renamed, told
         numbers = self.numbers | {new: self.numbers[old] for old, new in chain.renamed.items()}
         peer: Any = LyingPeer(chain.blocks, numbers)
         trust = Trust("mychannel", "medquorum", chain.authorities, chain.genesis)
         endorsers = Endorsers(self.task.verifiers, self.task.quorum, chain.authorities)
-        return list(audit_round(reader.Chain(peer, trust), self.ledger, self.task, 1, endorsers))
+        read = reader.Chain(peer, trust)
+        if hospital is not None:
+            return list(audit_verdict(read, self.ledger, self.task, 1, hospital, endorsers))
+        return list(audit_round(read, self.ledger, self.task, 1, endorsers))
 
     def copy(self) -> Chain:
         return replace(self.chain, blocks=copied(self.chain.blocks), renamed={})
@@ -155,6 +158,13 @@ def test_a_true_chain_passes(audited: Audited) -> None:
     assert all(len(one.endorsed_by) >= 2 for one in found)
 
 
+def test_a_true_verdict_passes_alone(audited: Audited) -> None:
+    found = audited.audit(audited.copy(), "Hospital1MSP")
+    assert {"round", "update", "verdict"} == {one.wrote.split()[0] for one in found}
+    with pytest.raises(CheckFailed, match="has no verdict on Hospital2MSP"):
+        audited.audit(audited.copy(), "Hospital2MSP")
+
+
 def test_the_chain_has_an_odd_envelope_and_is_read_from_anywhere(audited: Audited) -> None:
     chain, number = audited.copy(), audited.chain.number
     peer: Any = LyingPeer(chain.blocks, {})
@@ -179,9 +189,10 @@ def test_a_bent_chain_is_found_and_the_bend_named(audited: Audited, bend: Bend) 
     bend.apply(chain)
     if not bend.raw:
         reseal(chain.blocks, chain.keys)
-    with pytest.raises(CheckFailed, match=(chain.bft and bend.bft) or bend.words) as caught:
-        audited.audit(chain)
-    assert caught.value.check
+    for hospital in (None, "Hospital1MSP"):
+        with pytest.raises(CheckFailed, match=(chain.bft and bend.bft) or bend.words) as caught:
+            audited.audit(chain, hospital)
+        assert caught.value.check
 
 
 def changed(place: str, change: Callable[[Any], object]) -> Callable[[bytes], bytes]:

@@ -106,10 +106,17 @@ def test_a_running_task_is_watched_and_verified(watched: Watched, page: Page) ->
     page.goto(f"{home}lineage?task={TASK}")
     expect(page.locator("#lineage .bad")).to_have_count(0)
     expect(page.locator("#lineage tbody tr")).to_have_count(3)
-    page.goto(f"{home}round?task={TASK}&round=1")
-    page.get_by_role("button", name="Verify this round now").click()
+    verify(page, f"{home}round?task={TASK}&round=1", "Verify this round now", "model ")
+    verify(page, f"{home}round?task={TASK}&round=2", "Verify now: the verdict on Hospital1MSP", "update watched 2")
+
+
+def verify(page: Page, round_page: str, button: str, rests_on: str) -> None:
+    """Press a button of a round's page; the check is green and shows the verdict and what it rests on."""
+    page.goto(round_page)
+    page.get_by_role("button", name=button).click()
     expect(page.locator("#result .good")).to_have_text("passed", timeout=30_000)
-    expect(page.locator("#evidence")).to_contain_text("verdict watched 1 Hospital1MSP")
+    expect(page.locator("#evidence")).to_contain_text(re.compile(r"verdict watched [12] Hospital1MSP"))
+    expect(page.locator("#evidence")).to_contain_text(rests_on)
 
 
 def test_a_peer_that_stops_is_named_and_waited_for(watched: Watched, page: Page) -> None:

@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from medquorum.clients.dashboard.verification import Check
+from medquorum.clients.dashboard.verification import Check, Subject
+from medquorum.clients.proof.evidence import Evidence
 from medquorum.core.documents.round import Round
-from medquorum_testing.dashboard.browser import strict_page
+from medquorum_testing.dashboard.browser import barriers, strict_page
 from medquorum_testing.dashboard.played_rounds import add, digest, fill, play_round, task_of
 from medquorum_testing.dashboard.served import Dashboard
 
 DEMO = "task=demo&round=1&hospital=Hospital1MSP"
 PATHS = ("", *(f"{page}?{DEMO}" for page in ("round", "evidence", "lineage", "hospital", "network")))
+PATHS += ("evidence?task=demo&round=1",)
 PHONE = {"width": 360, "height": 740}
 
 
@@ -108,10 +110,10 @@ def test_all_is_reached_by_keyboard(visit: Visit) -> None:
     button.focus()
     visit.dashboard.live.changed()
     expect(button).to_be_focused()
-    visit.dashboard.checks.answers["demo", 2] = Check(0.1, reason="block 3 is missing", failed="block")
+    visit.dashboard.checks.answers[Subject("demo", 2)] = Check(0.1, reason="block 3 is missing", failed="block")
     visit.page.keyboard.press("Enter")
     expect(visit.page.locator("#result")).to_contain_text("block 3 is missing")
-    assert visit.dashboard.checks.asked == [("demo", 2)]
+    assert visit.dashboard.checks.asked == [Subject("demo", 2)]
 
 
 def test_every_part_has_a_name_for_a_screen_reader(visit: Visit) -> None:
@@ -130,6 +132,20 @@ def test_every_part_has_a_name_for_a_screen_reader(visit: Visit) -> None:
             assert region.get_attribute("aria-label") or page.locator(f"#{labelled}").inner_text()
         levels = [int(one.evaluate("e => e.tagName.slice(1)")) for one in page.locator("h1, h2, h3").all()]
         assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_barrier(dashboard: Dashboard, chromium: Browser, scheme: str) -> None:
+    fill(dashboard.index, task_of(6, 5), 2)
+    fill(dashboard.index, task_of(6, 5, "other"), 1)
+    evidence = [Evidence("verdict demo 1 Hospital1MSP", digest("t"), 7, ["VerifierAMSP", "VerifierBMSP"])]
+    dashboard.checks.answers[Subject("demo", 1)] = Check(0.5, digest("genesis"), evidence)
+    dashboard.checks.answers[Subject("demo", 1, "Hospital1MSP")] = Check(0.1, reason="bent", failed="block")
+    with dashboard.serving() as address, strict_page(chromium, address, color_scheme=scheme) as page:
+        page.goto(f"{address}?token={dashboard.keys.token}")
+        for path in PATHS:
+            page.goto(address + path)
+            assert barriers(page) == [], path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

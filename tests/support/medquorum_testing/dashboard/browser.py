@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-__all__ = ["chromium", "strict_page"]
+__all__ = ["barriers", "chromium", "strict_page"]
 
 REQUIRED = "CI_REQUIRE_BROWSER"
 """The variable that makes a missing browser a failure: .ci/run sets it."""
@@ -35,6 +36,12 @@ def chromium() -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else [])
         yield browser
         browser.close()
+
+
+def barriers(page: Page) -> list[str]:
+    """Return what axe-core finds that keeps somebody from reading or using a page: its rule and the elements."""
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from medquorum.clients.dashboard.index.store import IndexFile
-from medquorum.clients.dashboard.verification import Check
+from medquorum.clients.dashboard.verification import Check, Subject
 from medquorum.clients.dashboard.web.access import Access, Keys
 from medquorum.clients.dashboard.web.app import Sources, application
 from medquorum.clients.dashboard.web.listening import Listening
@@ -24,17 +24,17 @@ __all__ = ["Checks", "Dashboard"]
 
 @dataclass
 class Checks:
-    """What a test says that the checks of rounds find; it counts those that were asked for."""
+    """What a test says that the checks find; it counts those that were asked for."""
 
-    answers: dict[tuple[str, int], Check] = field(default_factory=dict)
-    asked: list[tuple[str, int]] = field(default_factory=list)
+    answers: dict[Subject, Check] = field(default_factory=dict)
+    asked: list[Subject] = field(default_factory=list)
     busy: bool = False
 
-    def last(self, task: str, round_number: int) -> Check | None:
-        return self.answers.get((task, round_number))
+    def last(self, subject: Subject) -> Check | None:
+        return self.answers.get(subject)
 
-    def start(self, task: str, round_number: int) -> bool:
-        self.asked.append((task, round_number))
+    def start(self, subject: Subject) -> bool:
+        self.asked.append(subject)
         return not self.busy
 
 

@@ -11,16 +11,18 @@ from typing import Any
 
 from medquorum.clients.ledger.history import RoundSummary, history
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.proof.audit import audit_round
+from medquorum.clients.proof.audit import audit_round, audit_verdict
 from medquorum.clients.proof.basis import Proof
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Claim, Evidence, check_claims
 from medquorum.clients.proof.evidence import history as key_history
+from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import endorser_history
 from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.report import EventReport
 from medquorum.clients.runtime.session import CHANNEL, Session
 from medquorum.clients.runtime.session import connect as open_connection
+from medquorum.core.documents.task import Task
 from medquorum.gateway import read_profile
 
 __all__ = ["AuditorConnection", "Proven", "connect"]
@@ -28,7 +30,7 @@ __all__ = ["AuditorConnection", "Proven", "connect"]
 
 @dataclass(frozen=True)
 class Proven:
-    """A round that passed: the hash of block 0, hex, and for each document what shows that it is the ledger's."""
+    """What passed, a round or a verdict: the hash of block 0, hex, and what shows each document to be the ledger's."""
 
     genesis: str
     evidence: list[Evidence]
@@ -68,13 +70,29 @@ class AuditorConnection:
         CheckFailed
             Something is not what the ledger promises; ``check`` names it.
         """
+        chain, document, endorsers = self._begin(task, proof)
+        evidence = list(audit_round(chain, self._session.ledger, document, round_number, endorsers))
+        return Proven(chain.genesis.hex(), evidence)
+
+    def verify_verdict(self, task: str, round_number: int, hospital: str, proof: Proof) -> Proven:
+        """Check the verdict on a hospital (MSP id), and what it rests on, in the blocks that hold it.
+
+        Raises
+        ------
+        CheckFailed
+            Something is not what the ledger promises; ``check`` names it.
+        """
+        chain, document, endorsers = self._begin(task, proof)
+        evidence = list(audit_verdict(chain, self._session.ledger, document, round_number, hospital, endorsers))
+        return Proven(chain.genesis.hex(), evidence)
+
+    def _begin(self, task: str, proof: Proof) -> tuple[Chain, Task, Endorsers]:
+        """Return the chain, the task as it is proven, and who endorses in it."""
         ledger = self._session.ledger
         document = ledger.task(task)
         chain, root = proof.begin(self._session)
         check_claims(chain, ledger, [Claim("task", document)], endorser_history(chain, ledger, root))
-        endorsers = Endorsers(document.verifiers, document.quorum, root.authorities)
-        evidence = list(audit_round(chain, ledger, document, round_number, endorsers))
-        return Proven(chain.genesis.hex(), evidence)
+        return chain, document, Endorsers(document.verifiers, document.quorum, root.authorities)
 
 
 @contextmanager

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verify now: the auditor's checks of a round, one at a time, in a thread of their own."""
+"""Verify now: the auditor's checks of a verdict or a round, one at a time, in a thread of their own."""
 
 from __future__ import annotations
 
@@ -7,22 +7,36 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from medquorum.clients.auditor.api import AuditorConnection
+from medquorum.clients.auditor.api import AuditorConnection, Proven
 from medquorum.clients.proof.basis import Proof
 from medquorum.clients.proof.evidence import Evidence
 from medquorum.errors import CheckFailed, MedquorumError
 from medquorum.gateway import FabricError
 
-__all__ = ["Check", "Verification"]
+__all__ = ["Check", "Subject", "Verification"]
 
-REMEMBERED = 100
-"""Rounds whose last check is kept."""
+REMEMBERED = 1000
+"""Verdicts and rounds whose last check is kept."""
+
+
+class Subject(NamedTuple):
+    """What is checked: the verdict on a hospital (MSP id), or without one all of a round."""
+
+    task: str
+    round: int
+    hospital: str | None = None
+
+    @property
+    def query(self) -> dict[str, str | int]:
+        """What an address says of it."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Check:
-    """A round's check: it runs (``seconds`` is None), has passed with its evidence, or says why it has not.
+    """A check: it runs (``seconds`` is None), has passed with its evidence, or says why it has not.
 
     Attributes
     ----------
@@ -48,7 +62,7 @@ class Check:
 
 
 class Verification:
-    """Checks rounds on request; a second request waits for nobody, it is refused.
+    """Checks verdicts and rounds on request; a second request waits for nobody, it is refused.
 
     ``changed`` is called when a check has ended.
     """
@@ -58,39 +72,46 @@ class Verification:
         self._proof = proof
         self._changed = changed
         self._busy = threading.Lock()
-        self._checks: dict[tuple[str, int], Check] = {}
+        self._checks: dict[Subject, Check] = {}
 
-    def last(self, task: str, round_number: int) -> Check | None:
-        """Return a round's last check, None where there was none."""
-        return self._checks.get((task, round_number))
+    def last(self, subject: Subject) -> Check | None:
+        """Return a subject's last check, None where there was none."""
+        return self._checks.get(subject)
 
-    def start(self, task: str, round_number: int) -> bool:
-        """Start a round's check; return False where another one runs."""
+    def start(self, subject: Subject) -> bool:
+        """Start a check; return False where another one runs."""
         if not self._busy.acquire(blocking=False):
             return False
         while len(self._checks) >= REMEMBERED:
             del self._checks[next(iter(self._checks))]
-        self._checks[task, round_number] = Check()
-        threading.Thread(target=self._run, args=(task, round_number), name="verify", daemon=True).start()
+        self._checks.pop(subject, None)  # its new check is the latest one
+        self._checks[subject] = Check()
+        threading.Thread(target=self._run, args=(subject,), name="verify", daemon=True).start()
         return True
 
-    def _run(self, task: str, round_number: int) -> None:
+    def _run(self, subject: Subject) -> None:
         try:
-            self._checks[task, round_number] = self._made(task, round_number)
+            self._checks[subject] = self._made(subject)
         finally:
             self._busy.release()
             self._changed()
 
-    def _made(self, task: str, round_number: int) -> Check:
+    def _made(self, subject: Subject) -> Check:
         started = time.monotonic()
         try:
-            proven = self._auditor.verify(task, round_number, self._proof)
+            proven = self._proven(subject)
         except (MedquorumError, FabricError) as error:
             failed = (error.check or "document") if isinstance(error, CheckFailed) else ""
             return Check(_since(started), reason=error.cause, remedy=error.remedy, failed=failed)
         except Exception as error:  # a fault of ours must not leave the check running for ever
             return Check(_since(started), reason=f"{type(error).__name__}: {error}")
         return Check(_since(started), proven.genesis, proven.evidence)
+
+    def _proven(self, subject: Subject) -> Proven:
+        task, round_number, hospital = subject
+        if hospital is None:
+            return self._auditor.verify(task, round_number, self._proof)
+        return self._auditor.verify_verdict(task, round_number, hospital, self._proof)
 
 
 def _since(started: float) -> float:

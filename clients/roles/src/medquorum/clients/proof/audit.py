@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A round's transactions: found by the histories of its keys, then checked in the blocks themselves."""
+"""A round's or a verdict's transactions: found by the histories of keys, then checked in the blocks themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import check_round
@@ -19,8 +19,10 @@ from medquorum.core.documents.task import Task
 from medquorum.core.documents.verdict import PENDING
 from medquorum.errors import CheckFailed
 
-__all__ = ["audit_round", "round_writes"]
+__all__ = ["audit_round", "audit_verdict", "round_writes"]
 
+RESULTS = ("aggregate", "model")
+"""What follows from a round's verdicts."""
 JUDGED = ("accepted", "refused", "unjudged")
 """Outcomes that a verdict gives."""
 READINGS = 5
@@ -48,32 +50,69 @@ def audit_round(
     yield from prove(chain.walk(0, last), chain, wanted, endorsers)
 
 
-def round_writes(ledger: Ledger, task: Task, round_number: int) -> dict[str, list[Write]]:
+def audit_verdict(
+    chain: Chain, ledger: Ledger, task: Task, round_number: int, hospital: str, endorsers: Endorsers
+) -> Iterator[Evidence]:
+    """Check one verdict: its update, its attestations and the round it is of, in the blocks that hold them.
+
+    What lies before the first of these blocks is held by its configuration blocks alone: a verdict takes as long in a
+    long chain as in a short one.
+
+    Yields
+    ------
+    As :func:`audit_round`, of what the verdict rests on.
+
+    Raises
+    ------
+    CheckFailed
+        As :func:`audit_round`; or there is no verdict on this hospital (MSP id).
+    """
+    wanted = round_writes(ledger, task, round_number, hospital)
+    numbers = [chain.block_of(transaction) for transaction in wanted]
+    yield from prove(chain.walk(min(numbers), max(numbers)), chain, wanted, endorsers)
+
+
+def round_writes(ledger: Ledger, task: Task, round_number: int, hospital: str | None = None) -> dict[str, list[Write]]:
     """Return what a round's transactions wrote, by transaction: each version of each of its documents.
+
+    Parameters
+    ----------
+    hospital
+        Its MSP id where only the documents count that the verdict on its update rests on.
 
     Raises
     ------
     CheckFailed
         The peer answers a document that is not the latest in the history of its key, or hides one of the round's; or
-        a round that is still going on was never at rest while it was read.
+        a round that is still going on was never at rest while it was read; or there is no verdict on the hospital.
     """
     for _ in range(READINGS):
         status = ledger.status(task.task, round_number)
         try:
-            return _writes(ledger, task, round_number, status)
+            return _writes(ledger, task, round_number, status, hospital)
         except CheckFailed:
             if ledger.status(task.task, round_number) == status:
                 raise
     raise CheckFailed(f"round {round_number} of {task.task} changed while it was read", "Audit it once it has ended")
 
 
-def _writes(ledger: Ledger, task: Task, round_number: int, status: RoundStatus) -> dict[str, list[Write]]:
+def _writes(
+    ledger: Ledger, task: Task, round_number: int, status: RoundStatus, hospital: str | None
+) -> dict[str, list[Write]]:
     if status.round is None:
         raise CheckFailed(f"round {round_number} of {task.task} is not open", "Ask for an earlier one", check="round")
     check_complete(status, status.round)
+    if hospital is not None and hospital not in status.verdicts:
+        raise CheckFailed(
+            f"round {round_number} of {task.task} has no verdict on {hospital}",
+            "Ask for a hospital whose update was judged",
+            check="verdict",
+        )
     check_round(ledger, task, status.round)
     wanted: dict[str, list[Write]] = {}
     for kind, attributes, document in _documents(ledger, status, status.round):
+        if hospital is not None and not _bears_on(hospital, kind, attributes):
+            continue
         versions = history(ledger, kind, list(attributes))
         name = " ".join((kind, *map(str, attributes)))
         if document is not None and (not versions or versions[0]["document"] != document.plain()):
@@ -136,6 +175,13 @@ def _documents(
     documents += [ledger.manifest(result_of(round_))] if result_of(round_) != round_.base else []
     for document in documents:
         yield document.kind, document.attributes, document
+
+
+def _bears_on(hospital: str, kind: str, attributes: Sequence[Attribute]) -> bool:
+    """Return whether a round's document is one that the verdict on a hospital rests on."""
+    if kind in ("update", "verdict", "attestation"):
+        return hospital == attributes[2]
+    return kind not in RESULTS
 
 
 def _names(given: Iterable[str]) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The web application: an address for each page, one for the events, one to verify a round."""
+"""The web application: an address for each page, one for the events, one to verify a verdict or a round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,14 +18,14 @@ from starlette.staticfiles import StaticFiles
 
 from medquorum.clients.dashboard.index.queries import Queries
 from medquorum.clients.dashboard.index.store import IndexFile
-from medquorum.clients.dashboard.verification import Check
+from medquorum.clients.dashboard.verification import Check, Subject
 from medquorum.clients.dashboard.views.hospital import hospital_page
 from medquorum.clients.dashboard.views.lineage import lineage
 from medquorum.clients.dashboard.views.network import network_page
 from medquorum.clients.dashboard.views.overview import overview
 from medquorum.clients.dashboard.views.round import round_page
 from medquorum.clients.dashboard.web.live import Live
-from medquorum.clients.dashboard.web.pages import Frame, Pages
+from medquorum.clients.dashboard.web.pages import Frame, Pages, address
 from medquorum.core.documents.fields import MAX_ROUND
 from medquorum.errors import CheckFailed
 
@@ -36,14 +35,14 @@ STATIC = Path(__file__).with_name("static")
 
 
 class Verifier(Protocol):
-    """What checks rounds: ``Verification``."""
+    """What checks verdicts and rounds: ``Verification``."""
 
-    def last(self, task: str, round_number: int) -> Check | None:
-        """Return a round's last check."""
+    def last(self, subject: Subject) -> Check | None:
+        """Return a subject's last check."""
         ...
 
-    def start(self, task: str, round_number: int) -> bool:
-        """Start a round's check; return False where another one runs."""
+    def start(self, subject: Subject) -> bool:
+        """Start a check; return False where another one runs."""
         ...
 
 
@@ -115,11 +114,14 @@ class _Handlers:
         """Show one round."""
         task, number = _named(request)
         with self._reading() as (queries, frame):
-            check = self._sources.verification.last(task, number)
             shown = round_page(queries, task, number)
+            last = self._sources.verification.last
+            check = last(Subject(task, number))
+            judged = [] if shown is None else [row.hospital for row in shown.hospitals]
+            checks = {hospital: last(Subject(task, number, hospital)) for hospital in judged}
         if shown is None:
             return self._missing(frame, "round", f"{number} of {task}")
-        return self._pages.answer("round.html", frame, task=task, shown=shown, check=check)
+        return self._pages.answer("round.html", frame, task=task, shown=shown, check=check, checks=checks)
 
     def lineage(self, request: Request) -> Response:
         """Show where a task's model comes from."""
@@ -148,20 +150,20 @@ class _Handlers:
         return self._pages.answer("network.html", frame, shown=shown, heights=heights)
 
     def evidence(self, request: Request) -> Response:
-        """Show what a round's last check has found."""
-        task, number = _named(request)
+        """Show what the last check of a verdict or round has found."""
+        subject = _subject(request)
         busy = "busy" in request.query_params
         frame = self._frame()
-        check = self._sources.verification.last(task, number)
-        return self._pages.answer("evidence.html", frame, task=task, number=number, check=check, busy=busy)
+        check = self._sources.verification.last(subject)
+        return self._pages.answer("evidence.html", frame, subject=subject, check=check, busy=busy)
 
     def verify(self, request: Request) -> Response:
-        """Start a round's check and show how it goes."""
-        task, number = _named(request)
-        started = self._sources.verification.start(task, number)
+        """Start a check and show how it goes."""
+        subject = _subject(request)
+        started = self._sources.verification.start(subject)
         self._sources.live.changed()
-        query = {"task": task, "round": number} | ({} if started else {"busy": 1})
-        return RedirectResponse(f"/evidence?{urlencode(query)}", 303)
+        busy = {} if started else {"busy": 1}
+        return RedirectResponse(address("/evidence", **subject.query, **busy), 303)
 
     async def events(self, request: Request) -> Response:
         """Tell of changes as long as the page is open."""
@@ -190,6 +192,11 @@ class _Handlers:
         sources = self._sources
         version = sources.live.version
         return Frame(version, sources.index.position().height, sources.trouble())
+
+
+def _subject(request: Request) -> Subject:
+    """Return the verdict that an address names, or the round where it names no hospital."""
+    return Subject(*_named(request), request.query_params.get("hospital") or None)
 
 
 def _named(request: Request) -> tuple[str, int]:
