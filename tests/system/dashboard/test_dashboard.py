@@ -18,7 +18,7 @@ from medquorum.clients.dashboard.index.store import IndexFile
 from medquorum.clients.ledger.history import history
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.dashboard.browser import strict_page
+from medquorum_testing.dashboard.browser import barriers, strict_page
 from medquorum_testing.federation.federation_task import COORDINATOR
 from medquorum_testing.federation.ledger_rounds import HOSPITAL, LedgerRounds
 from medquorum_testing.federation.role_process import RoleProcess
@@ -26,6 +26,7 @@ from medquorum_testing.network.folder_network import NETWORKS, FolderNetwork
 from medquorum_testing.network.networks import Networks
 
 TASK = "watched"
+PAGES = ("round", "evidence", "lineage", "hospital", "network")
 _running = FolderNetwork(Path(__file__).parent)
 pytest_runtest_teardown = _running.pytest_runtest_teardown
 
@@ -98,6 +99,10 @@ def test_a_running_task_is_watched_and_verified(watched: Watched, page: Page) ->
     expect(page.locator("#updates")).to_contain_text("VerifierAMSP, VerifierBMSP")
     rounds.submit(COORDINATOR, "AbortRound", 2, "nothing was accepted")
     expect(page.locator("dl")).to_contain_text("aborted: nothing was accepted")
+    for path in ("", *(f"{one}?task={TASK}&round=2&hospital=Hospital1MSP" for one in PAGES)):
+        page.goto(home + path)
+        expect(page.locator("h1")).to_be_visible()
+        assert barriers(page) == [], path
     page.goto(f"{home}network")
     expect(page.locator("#members tr", has_text="Hospital1MSP").locator("td").last).to_have_text(re.compile(r"[0-9]+"))
     expect(page.locator("#certificates")).to_contain_text("VerifierAMSP")

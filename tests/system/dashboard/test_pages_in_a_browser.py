@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from medquorum.clients.dashboard.index.block import read_block
 from medquorum.clients.dashboard.verification import Check, Subject
 from medquorum.clients.proof.evidence import Evidence
+from medquorum.core.block_header import header_hash
 from medquorum.core.documents.round import Round
+from medquorum_testing.chain.memory_chain import MemoryChain
 from medquorum_testing.dashboard.browser import barriers, strict_page
 from medquorum_testing.dashboard.played_rounds import add, digest, fill, play_round, task_of
 from medquorum_testing.dashboard.served import Dashboard
@@ -90,6 +93,22 @@ def test_script_in_what_others_wrote_does_nothing(visit: Visit) -> None:
     visit.dashboard.trouble = hostile
     visit.dashboard.live.changed()
     expect(visit.page.locator("#status")).to_contain_text(hostile)
+
+
+def test_script_in_a_task_s_name_does_nothing(visit: Visit) -> None:
+    """Such a name is none: the block is taken, its task is not."""
+    hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+    task = task_of(3, 5).model_copy(update={"task": hostile})
+    chain = MemoryChain()
+    raw, _ = chain.transaction(task.key, task.encode())
+    chain.append(raw)
+    for block in chain.blocks:
+        visit.dashboard.index.add(read_block(block), header_hash(block.header))
+    for path in ("", "network"):
+        visit.open(path)
+        assert visit.page.locator("main script, main img").count() == 0
+    visit.open()
+    expect(visit.page.locator("h1")).to_have_text("No task yet")
 
 
 def test_script_in_an_address_s_task_does_nothing(visit: Visit) -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from medquorum_testing.dashboard.browser import chromium
 from medquorum_testing.federation.federation import Federation
 from medquorum_testing.federation.shared_federation import HOSPITALS, SharedFederation, fed
 from medquorum_testing.network.folder_network import NETWORKS
 from medquorum_testing.network.networks import Networks
 
-__all__ = ["fed"]
+__all__ = ["chromium", "fed"]
 
 NETWORK = {"sample_name": "quickstart", "hospitals": HOSPITALS}
 
