@@ -56,6 +56,20 @@ def test_uneven_classes_are_told_and_balanced_ones_not(tmp_path: Path) -> None:
     assert warnings(even) == []
 
 
+def test_a_file_with_a_patient_in_two_parts_is_not_committed_to(tmp_path: Path) -> None:
+    pixels, labels = np.full((4, 4, 4), 100, np.uint8), np.array([0, 1, 0, 1])
+    parts = {
+        f"{part}{name}": value
+        for part in ("train_", "test_")
+        for name, value in (("images", pixels), ("labels", labels))
+    }
+    np.savez(tmp_path / "set.npz", **parts, train_groups=np.arange(4), test_groups=np.arange(3, 7)[:, None])
+    with pytest.raises(DataError, match=r"images of patient 3 both .* \(1 patients in all\)"):
+        open_set(tmp_path / "set.npz", 2)
+    np.savez(tmp_path / "set.npz", **parts, train_groups=np.arange(4), test_groups=np.arange(4, 8))
+    assert describe(open_set(tmp_path / "set.npz", 2))["images"] == 4
+
+
 def test_a_mounted_set_is_not_balanced(tmp_path: Path) -> None:
     verification_set(images(0, 1, 1), 2).write(tmp_path / "set.safetensors")
     with pytest.raises(ConfigError, match="committed to as it is"):

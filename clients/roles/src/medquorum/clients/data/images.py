@@ -16,7 +16,7 @@ from medquorum.clients.data.typed import typed_inputs
 from medquorum.core.private_files import create_private
 from medquorum.errors import DataError
 
-__all__ = ["THREE_CHANNELS", "Images", "part_of", "read_shard", "write_shard"]
+__all__ = ["THREE_CHANNELS", "Images", "check_apart", "part_of", "read_shard", "write_shard"]
 
 LARGEST_CLASS = 65_535
 SLICES = "Of a volume store each slice as an image of its own"
@@ -138,7 +138,11 @@ def read_shard(path: Path, max_bytes: int | None = None) -> Images:
         return _numbers_of(arrays, path)
     for part in ("", "train_"):
         if f"{part}images" in arrays:
-            return part_of(arrays, part, path)
+            found = part_of(arrays, part, path)
+            for other in ("val_groups", "test_groups"):
+                if found.groups is not None and other in arrays:
+                    check_apart(found.groups, _column(arrays[other]), path)
+            return found
     raise DataError(
         f"{path} has neither images nor train_images", "Make shards with: medquorum data split, or give a MedMNIST file"
     )
@@ -153,6 +157,21 @@ def part_of(arrays: Mapping[str, npt.NDArray[Any]], part: str, path: Path) -> Im
         return Images.from_arrays(arrays[f"{part}images"], arrays[f"{part}labels"], arrays.get(f"{part}groups"))
     except DataError as error:
         raise DataError(f"{path}: {error.cause}", error.remedy) from error
+
+
+def check_apart(train: npt.NDArray[Any], held_out: npt.NDArray[Any], path: Path) -> None:
+    """Check that no patient is in two parts of a file, given the patient of each image of either.
+
+    Raises
+    ------
+    DataError
+        One is; its name, and how many there are.
+    """
+    if len(shared := np.intersect1d(train, held_out)):
+        raise DataError(
+            f"{path} has images of patient {shared[0]} both to train on and held out ({len(shared)} patients in all)",
+            "Put all images of a patient into one part, or give one part, which is divided by patient",
+        )
 
 
 def _numbers_of(arrays: Mapping[str, npt.NDArray[Any]], path: Path) -> Images:

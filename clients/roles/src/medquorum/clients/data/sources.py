@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from medquorum.clients.data.groups import cut
 from medquorum.clients.data.idx import read_mnist
-from medquorum.clients.data.images import Images, part_of
+from medquorum.clients.data.images import Images, check_apart, part_of
 from medquorum.clients.data.npz import read_arrays
 from medquorum.errors import DataError
 
@@ -114,11 +114,8 @@ def _npz(path: Path, seed: int, max_bytes: int | None) -> Source:
     if len(known) + (train.groups is not None) not in (0, len(held_out) + 1):
         raise DataError(f"{path} has groups for some of its parts", "Give train_groups, val_groups and test_groups")
     groups = np.concatenate(known) if known else None
-    if train.groups is not None and groups is not None and len(shared := np.intersect1d(train.groups, groups)):
-        raise DataError(
-            f"{path} has images of patient {shared[0]} both to train on and held out ({len(shared)} patients in all)",
-            "Put all images of a patient into one part, or give one part, which is divided by patient",
-        )
+    if train.groups is not None and groups is not None:
+        check_apart(train.groups, groups, path)
     return Source(train, Images(pixels, labels, groups))
 
 
