@@ -85,7 +85,9 @@ class GateDealer:
 
     def mask(self, shape: Sequence[int]) -> IntArray:
         """Return a fresh uniform mask: the sum of both parties' streams."""
-        return self.mask_shares(shape).total
+        values = self._streams[0].words(prod(shape))
+        self._streams[1].add_to(values)
+        return values.reshape(shape)
 
     def mask_shares(self, shape: Sequence[int]) -> MaskShares:
         """Return both parties' shares of a fresh uniform mask."""
@@ -102,16 +104,15 @@ class GateDealer:
 
     def share(self, values: IntArray, bits: int) -> None:
         """Share values modulo 2^bits."""
-        own = self._streams[0].words(values.size).reshape(values.shape)
-        self._corrections.append(ring.low_bytes(values - own, bits).data)
+        self._corrections.append(self._streams[0].hidden_bytes(values, bits))
 
     def mask_planes(self, count: int, words: int) -> Words:
         """Return fresh uniform bit planes: both parties' streams added modulo 2."""
-        return self._streams[0].planes(count, words) ^ self._streams[1].planes(count, words)
+        return self._streams[1].hidden_planes(self._streams[0].planes(count, words))
 
     def share_planes(self, planes: Words) -> None:
         """Share bit planes (count, words) modulo 2."""
-        hidden = planes ^ self._streams[0].planes(*planes.shape)
+        hidden = self._streams[0].hidden_planes(planes)
         self._corrections.append(hidden.reshape(-1).view(np.uint8).data)
 
     def coin(self) -> bytes:

@@ -10,7 +10,9 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from medquorum.core.fixedpoint import IntArray
+from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.arithmetic.bitplanes import Words
+from medquorum.verifier.arithmetic.kernels.library import library
 
 __all__ = ["SEED_BYTES", "Stream", "new_seed"]
 
@@ -26,6 +28,8 @@ def new_seed() -> bytes:
 class Stream:
     """The bytes that a seed gives under a label; equal seeds and labels give equal streams.
 
+    Kernels with VAES make a stream's words where these are used: it is not written down and read again.
+
     Parameters
     ----------
     seed
@@ -36,10 +40,19 @@ class Stream:
 
     def __init__(self, seed: bytes, label: bytes) -> None:
         key = hmac.digest(seed, b"medquorum stream v1" + label, "sha256")
-        self._cipher = Cipher(algorithms.AES256(key), modes.CTR(bytes(16))).encryptor()
+        kernels = library()
+        self._kernels = kernels if kernels is not None and kernels.has("stream") else None
+        self._key = np.frombuffer(key, dtype=np.uint8)
+        self._drawn = 0
+        if self._kernels is None:
+            self._cipher = Cipher(algorithms.AES256(key), modes.CTR(bytes(16))).encryptor()
 
     def words(self, count: int) -> IntArray:
         """Return the next ``count`` uniform elements of Z_2^64."""
+        if self._kernels is not None:
+            made = np.empty(count, dtype=np.int64)
+            self._kernels.call("stream", self._key, self._advance(count), made, count)
+            return made
         result = np.empty(count + 2, dtype=np.int64)
         view = result.view(np.uint8).data
         for start in range(0, 8 * count, len(_BLOCK)):
@@ -50,3 +63,34 @@ class Stream:
     def planes(self, count: int, words: int) -> Words:
         """Return ``count`` uniform bit planes of ``words`` words."""
         return self.words(count * words).view(np.uint64).reshape(count, words)
+
+    def add_to(self, values: IntArray) -> None:
+        """Add the next elements to those of a contiguous array, in place."""
+        if self._kernels is not None:
+            self._kernels.call("stream_add", self._key, self._advance(values.size), values, values.size)
+        else:
+            values += self.words(values.size).reshape(values.shape)
+
+    def hidden_planes(self, planes: Words) -> Words:
+        """Return bit planes (count, words) less the next ones, modulo 2."""
+        if self._kernels is None:
+            return planes ^ self.planes(*planes.shape)
+        result = np.empty_like(planes)
+        self._kernels.call("stream_xor", self._key, self._advance(planes.size), planes, result, planes.size)
+        return result
+
+    def hidden_bytes(self, values: IntArray, bits: int) -> memoryview:
+        """Return what ``ring.pack`` gives of values less the next elements, modulo 2^bits."""
+        if self._kernels is None:
+            return ring.low_bytes(values - self.words(values.size).reshape(values.shape), bits).data
+        flat = np.ascontiguousarray(values, dtype=np.int64)
+        result = np.empty(flat.size * ring.byte_width(bits), dtype=np.uint8)
+        place = self._advance(flat.size)
+        self._kernels.call("stream_less", self._key, place, flat, result, flat.size, ring.byte_width(bits))
+        return result.data
+
+    def _advance(self, count: int) -> int:
+        """Return the next element's place, and go on behind so many."""
+        place = self._drawn
+        self._drawn += count
+        return place

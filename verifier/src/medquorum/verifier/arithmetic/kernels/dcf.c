@@ -2,29 +2,15 @@
 /* Keys of the distributed comparison function: generation and evaluation, step by step as verifier/dcf.py has them.
 
    Blocks are split into low and high words: (2, n). One group of vectors goes down the tree at a time. */
-#include "kernels.h"
+#include "aes.h"
 
 #define ROUNDS 11
 #define SEED (~(word)7)
 #define GROUP 4 /* vectors of eight numbers: independent chains of AES rounds */
 #define PAIR 2  /* the same for a key, which has four hashes a level */
 
-#ifdef __VAES__
-typedef __m512i round_key;
-static inline round_key spread_key(__m128i key) { return _mm512_broadcast_i32x4(key); }
-#else
-typedef __m128i round_key;
-static inline round_key spread_key(__m128i key) { return key; }
-#endif
-
 #define EXPAND(i, constant)                                                                                            \
-    do {                                                                                                               \
-        __m128i mixed = _mm_shuffle_epi32(_mm_aeskeygenassist_si128(keys[i - 1], constant), 0xff);                     \
-        __m128i key = keys[i - 1];                                                                                     \
-        key = _mm_xor_si128(key, _mm_slli_si128(key, 4));                                                              \
-        key = _mm_xor_si128(key, _mm_slli_si128(key, 8));                                                              \
-        keys[i] = _mm_xor_si128(key, mixed);                                                                           \
-    } while (0)
+    keys[i] = next_key(keys[i - 1], _mm_shuffle_epi32(_mm_aeskeygenassist_si128(keys[i - 1], constant), 0xff))
 
 static void expand(const uint8_t *key, round_key *result)
 {
@@ -38,26 +24,6 @@ static void expand(const uint8_t *key, round_key *result)
 static inline words even(words a, words b) { return __builtin_shufflevector(a, b, 0, 8, 2, 10, 4, 12, 6, 14); }
 static inline words odd(words a, words b) { return __builtin_shufflevector(a, b, 1, 9, 3, 11, 5, 13, 7, 15); }
 
-/* AES of the four blocks in each vector. */
-static inline __attribute__((always_inline)) void encrypt(const round_key *keys, words *blocks, int count)
-{
-#ifdef __VAES__
-    for (int i = 0; i < count; i++) blocks[i] = (words)_mm512_xor_si512((__m512i)blocks[i], keys[0]);
-    for (int r = 1; r < ROUNDS - 1; r++)
-        for (int i = 0; i < count; i++) blocks[i] = (words)_mm512_aesenc_epi128((__m512i)blocks[i], keys[r]);
-    for (int i = 0; i < count; i++) blocks[i] = (words)_mm512_aesenclast_epi128((__m512i)blocks[i], keys[ROUNDS - 1]);
-#else
-    __m128i *single = (__m128i *)blocks;
-    for (int first = 0; first < 4 * count; first += 8) {
-        __m128i part[8];
-        for (int i = 0; i < 8; i++) part[i] = _mm_xor_si128(single[first + i], keys[0]);
-        for (int r = 1; r < ROUNDS - 1; r++)
-            for (int i = 0; i < 8; i++) part[i] = _mm_aesenc_si128(part[i], keys[r]);
-        for (int i = 0; i < 8; i++) single[first + i] = _mm_aesenclast_si128(part[i], keys[ROUNDS - 1]);
-    }
-#endif
-}
-
 /* H(seed, tweak) in place: AES(sigma ^ tweak) ^ sigma with sigma = (high, high ^ low). */
 static inline __attribute__((always_inline)) void hash(
     const round_key *keys, words *low, words *high, const words *tweak, int count)
@@ -69,7 +35,7 @@ static inline __attribute__((always_inline)) void hash(
         blocks[2 * i] = even(first, second[i]);
         blocks[2 * i + 1] = odd(first, second[i]);
     }
-    encrypt(keys, blocks, 2 * count);
+    encrypt(keys, ROUNDS, blocks, 2 * count);
     for (int i = 0; i < count; i++) {
         low[i] = even(blocks[2 * i], blocks[2 * i + 1]) ^ high[i];
         high[i] = odd(blocks[2 * i], blocks[2 * i + 1]) ^ second[i];
