@@ -74,6 +74,9 @@ class TapeDealer(material.GateDealer):
         self.masks += 1
         self.tape.draws[f"{self.name.batch}/{self.name.gate}/{self.masks}"] = self.place
 
+    def mask(self, shape):
+        return self.mask_shares(shape).total
+
     def mask_shares(self, shape):
         self._named()
         return super().mask_shares(shape)
@@ -202,6 +205,7 @@ def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=
 
     with monkeypatch.context() as patch:
         patch.setattr("medquorum.verifier.randomness.material.Stream", _stream(tape, seeds))
+        patch.setattr("medquorum.verifier.randomness.stream.library", lambda: None)  # all is drawn as words
         patch.setattr("medquorum.verifier.offline.dealer.GateDealer", _reusing(tape, dealer) if reuse else dealer)
         patch.setattr("medquorum.verifier.randomness.supply.GateRandomness", _randomness(tape, reuse))
         patch.setattr("medquorum.verifier.session.local.Party", _party(tape))
