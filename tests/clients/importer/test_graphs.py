@@ -66,6 +66,24 @@ def test_every_convolution_agrees_with_torch(
     assert document["layers"][0]["op"] == "conv"
 
 
+@given(
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    stride=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    kind=st.sampled_from([nn.MaxPool2d, nn.AvgPool2d]),
+    data=st.data(),
+)
+@settings(max_examples=10, deadline=None)
+def test_every_pool_that_reaches_beyond_the_border_agrees_with_torch(
+    kernel: tuple[int, int], stride: tuple[int, int], kind: Any, data: Any
+) -> None:
+    padding = data.draw(st.tuples(*(st.integers(0, side // 2) for side in kernel)))
+    torch.manual_seed(0)
+    pool = kind(kernel, stride, padding, ceil_mode=True)
+    document = describe(ending(pool, nn.Conv2d(3, 3, 1), nn.LeakyReLU(), channels=3), IMAGE)
+    shorter = kind(kernel, stride, padding)(IMAGE).shape != pool(IMAGE).shape
+    assert document["layers"][0].get("ceil", False) == shorter
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -75,9 +93,10 @@ def test_every_convolution_agrees_with_torch(
         [nn.AdaptiveAvgPool2d((5, 3)), nn.ReLU6()],
         [nn.Conv2d(3, 3, 1), nn.LeakyReLU(0.1)],
         [nn.Conv2d(3, 3, 1), nn.LeakyReLU(0.01), nn.MaxPool2d(2, ceil_mode=True)],
+        [nn.MaxPool2d((5, 4), ceil_mode=True), nn.AvgPool2d(2, ceil_mode=True)],
         [nn.Conv2d(3, 3, 3, padding="same", dilation=2), nn.Hardtanh(0.0, 6.0)],
     ],
-    ids=["norm", "norm_after_pool", "average", "adaptive", "leaky", "even_ceil", "same"],
+    ids=["norm", "norm_after_pool", "average", "adaptive", "leaky", "even_ceil", "ceil", "same"],
 )
 def test_every_layer_agrees_with_torch(body: list[nn.Module]) -> None:
     torch.manual_seed(0)
@@ -176,6 +195,23 @@ def test_one_dimension_is_loaded_and_packed_as_torch_has_it() -> None:
     leads = torch.randn(3, 12, 40)
     with torch.no_grad():
         torch.testing.assert_close(described(leads[:, :, None]), other.eval()(leads), atol=1e-4, rtol=1e-4)
+
+
+class AlwaysDropping(nn.Module):
+    """Dropout that eval mode leaves on, as in openfl's histology workspace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(30, 2)
+
+    def forward(self, row: torch.Tensor) -> torch.Tensor:
+        return self.last(functional.dropout(functional.relu(row), p=0.5))
+
+
+def test_a_dropout_that_eval_mode_leaves_on_is_none() -> None:
+    torch.manual_seed(0)
+    document = describe(AlwaysDropping(), torch.zeros(1, 30))
+    assert [layer["op"] for layer in document["layers"]] == ["flatten", "relu", "dense"]
 
 
 class HeldTwice(nn.Module):

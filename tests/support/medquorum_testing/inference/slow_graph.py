@@ -116,16 +116,17 @@ class SlowGraph(SlowModel):
 
     def _maxpool(self, layer, x):
         (kh, kw), (sh, sw), (ph, pw) = layer["kernel"], layer["stride"], layer["padding"]
-        rows = [[self._line(row, kw, sw, pw) for row in plane] for plane in x]
-        columns = [[self._line(list(column), kh, sh, ph) for column in zip(*plane, strict=True)] for plane in rows]
+        ceil = layer.get("ceil", False)
+        rows = [[self._line(row, kw, sw, pw, ceil) for row in plane] for plane in x]
+        columns = [
+            [self._line(list(column), kh, sh, ph, ceil) for column in zip(*plane, strict=True)] for plane in rows
+        ]
         return [[list(row) for row in zip(*plane, strict=True)] for plane in columns]
 
     def _avgpool(self, layer, x):
         (kh, kw), (sh, sw), (ph, pw) = layer["kernel"], layer["stride"], layer["padding"]
-        places = (len(x[0]) + 2 * ph - kh) // sh + 1, (len(x[0][0]) + 2 * pw - kw) // sw + 1
-        rows = [range(i * sh - ph, i * sh - ph + kh) for i in range(places[0])]
-        columns = [range(j * sw - pw, j * sw - pw + kw) for j in range(places[1])]
-        return self._means(x, rows, columns)
+        sizes = (len(x[0]), kh, sh, ph), (len(x[0][0]), kw, sw, pw)
+        return self._means(x, *(self._windows(*axis, layer.get("ceil", False)) for axis in sizes))
 
     def _adaptiveavgpool(self, layer, x):
         windows = [

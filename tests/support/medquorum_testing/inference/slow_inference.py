@@ -123,16 +123,25 @@ class SlowModel:
         rows = [[self._line(row, *sizes) for row in plane] for plane in x]
         return [transposed([self._line(column, *sizes) for column in transposed(plane)]) for plane in rows]
 
-    def _line(self, values, kernel, stride, padding):
+    def _line(self, values, kernel, stride, padding, ceil=False):
         result = []
-        for place in range((len(values) + 2 * padding - kernel) // stride + 1):
-            start = place * stride - padding
+        for place in self._windows(len(values), kernel, stride, padding, ceil):
+            start = place.start
             window = values[max(start, 0) : start + kernel]
             best = window[0]
             for value in window[1:]:
                 best = best if signed(best - value, self.w) >= 0 else value
             result.append(best)
         return result
+
+    def _windows(self, size, kernel, stride, padding, ceil=False):
+        """Return the places of each window, those of the padding too; what ceil adds beyond it is none."""
+        starts = range(-padding, size + padding, stride)
+        if ceil:
+            kept = [start for start in starts if start < size and start - stride + kernel < size + padding]
+        else:
+            kept = [start for start in starts if start + kernel <= size + padding]
+        return [range(start, min(start + kernel, size + padding)) for start in kept]
 
     def avgpool(self, layer, x):
         return self._average(x, layer["kernel"], layer["kernel"], layer["stride"])

@@ -30,8 +30,9 @@ def norm(name, before, channels):
     return layer("batchnorm", name, before, channels=channels)
 
 
-def pool(op, name, before, kernel, stride=None, padding=(0, 0)):
-    return layer(op, name, before, kernel=list(kernel), stride=list(stride or kernel), padding=list(padding))
+def pool(op, name, before, kernel, stride=None, padding=(0, 0), **fields):
+    sizes = {"kernel": list(kernel), "stride": list(stride or kernel), "padding": list(padding)}
+    return layer(op, name, before, **sizes | fields)
 
 
 def table(shape):
@@ -112,3 +113,20 @@ GRAPHS = {
         ],
     ),
 }
+
+PLAIN_ONLY = {
+    "ceiling": graph(
+        "ceiling",
+        table((2, 8, 7)),
+        classes(2),
+        [
+            pool("avgpool", "p", "input", (2, 3), (2, 2), (0, 1), ceil=True),
+            pool("maxpool", "m", "input", (3, 2), (3, 2), (1, 0), ceil=True),
+            layer("flatten", "f", "p"),
+            layer("flatten", "e", "m"),
+            layer("concat", "c", "f", "e"),
+            dense("d", "c", 2 * (4 * 4 + 3 * 4), 2),
+        ],
+    ),
+}
+"""Graphs that an encrypted task refuses."""

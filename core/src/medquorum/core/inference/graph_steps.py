@@ -35,9 +35,9 @@ def _step(compiler: StepCompiler, layer: Other, node: Node) -> Step:
         case "leakyrelu":
             return Leak(*about, layer.slope)
         case "maxpool":
-            return Maximum(*about, layer.kernel, layer.stride, layer.padding, compiler.bits)
+            return Maximum(*about, layer.kernel, layer.stride, layer.padding, compiler.bits, layer.ceil)
         case "avgpool":
-            return Average(*about, layer.kernel, layer.stride, layer.padding, compiler.bits)
+            return Average(*about, layer.kernel, layer.stride, layer.padding, compiler.bits, layer.ceil)
         case "adaptiveavgpool":
             return AdaptiveAverage(*about, layer.size, compiler.bits)
         case "flatten":

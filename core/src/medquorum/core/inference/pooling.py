@@ -31,22 +31,23 @@ def _larger(kept: FloatArray, other: FloatArray, bits: int) -> FloatArray:
     return result
 
 
-def maximum(values: FloatArray, kernel: Pair, stride: Pair, padding: Pair, bits: int) -> FloatArray:
+def maximum(
+    values: FloatArray, kernel: Pair, stride: Pair, padding: Pair, bits: int, *, ceil: bool = False
+) -> FloatArray:
     """Pool (n, h, w, c) to the maximum of each window: along rows first, then down columns, first value first."""
     plain = values.size == 0 or np.abs(values).max() < 2.0 ** (bits - 2)
     for axis in (2, 1):
-        sizes = kernel[axis - 1], stride[axis - 1], padding[axis - 1]
-        values = _maximum_along(values, axis, *sizes, None if plain else bits)
+        step = stride[axis - 1]
+        found = runs(values.shape[axis], kernel[axis - 1], step, padding[axis - 1], ceil=ceil)
+        values = _maximum_along(values, axis, found, step, None if plain else bits)
     return values
 
 
-def _maximum_along(
-    values: FloatArray, axis: int, kernel: int, stride: int, padding: int, bits: int | None
-) -> FloatArray:
+def _maximum_along(values: FloatArray, axis: int, found: list[Run], stride: int, bits: int | None) -> FloatArray:
     shape = list(values.shape)
-    shape[axis] = windows_along(values.shape[axis], kernel, stride, padding)
+    shape[axis] = sum(run.places for run in found)
     result = np.empty(shape)
-    for run in runs(values.shape[axis], kernel, stride, padding):
+    for run in found:
         best = _tap(values, axis, run, 0, stride)
         for tap in range(1, run.taps):
             other = _tap(values, axis, run, tap, stride)
@@ -64,17 +65,24 @@ def _along(axis: int, part: slice) -> tuple[slice, ...]:
     return tuple(part if index == axis else slice(None) for index in range(axis + 1))
 
 
-def average(values: FloatArray, kernel: Pair, stride: Pair, padding: Pair, bits: int) -> FloatArray:
+def average(
+    values: FloatArray, kernel: Pair, stride: Pair, padding: Pair, bits: int, *, ceil: bool = False
+) -> FloatArray:
     """Pool (n, h, w, c) to T_f(Σ window · round(2^f / area)), reduced to ``bits``; padded places are zeros."""
+    areas = []
     for axis, taps, step, border in zip((1, 2), kernel, stride, padding, strict=True):
-        if border:
-            values = np.pad(values, [(border, border) if index == axis else (0, 0) for index in range(4)])
-        run = Run(0, windows_along(values.shape[axis], taps, step, 0), 0, taps, 0)
+        size = values.shape[axis] + 2 * border
+        places = windows_along(values.shape[axis], taps, step, border, ceil=ceil)
+        beyond = max(0, (places - 1) * step + taps - size)
+        if border or beyond:
+            values = np.pad(values, [(border, border + beyond) if index == axis else (0, 0) for index in range(4)])
+        run = Run(0, places, 0, taps, 0)
         total = _tap(values, axis, run, 0, step).copy()
         for tap in range(1, taps):
             total += _tap(values, axis, run, tap, step)
         values = total
-    return _mean(values, kernel[0] * kernel[1], bits)
+        areas.append(np.minimum(taps, size - np.arange(places) * step))
+    return _mean(values, _areas(*areas), bits)
 
 
 def adaptive_average(values: FloatArray, size: Pair, bits: int) -> FloatArray:
@@ -83,7 +91,7 @@ def adaptive_average(values: FloatArray, size: Pair, bits: int) -> FloatArray:
     sums = np.stack([values[:, row].sum(axis=1) for row in rows], axis=1)
     totals = np.stack([sums[:, :, column].sum(axis=2) for column in columns], axis=2)
     heights, widths = (np.array([part.stop - part.start for part in parts]) for parts in (rows, columns))
-    return _mean(totals, (heights[:, np.newaxis] * widths)[..., np.newaxis], bits)
+    return _mean(totals, _areas(heights, widths), bits)
 
 
 def _adaptive_windows(places: int, count: int) -> list[slice]:
@@ -91,6 +99,12 @@ def _adaptive_windows(places: int, count: int) -> list[slice]:
     return [slice(i * places // count, -(-(i + 1) * places // count)) for i in range(count)]
 
 
-def _mean(totals: FloatArray, area: int | IntArray, bits: int) -> FloatArray:
+def _areas(heights: IntArray, widths: IntArray) -> IntArray:
+    """Return (h, w, 1) places of the windows of these heights and widths."""
+    result: IntArray = (heights[:, np.newaxis] * widths)[..., np.newaxis]
+    return result
+
+
+def _mean(totals: FloatArray, area: IntArray, bits: int) -> FloatArray:
     factor = ((2 << FRACTION_BITS) + area) // (2 * area)
     return reduce(np.floor(totals * (factor * 2.0**-FRACTION_BITS) + 0.5), bits)

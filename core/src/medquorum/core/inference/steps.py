@@ -160,10 +160,11 @@ class Maximum(Step):
     stride: Pair
     padding: Pair
     bits: int
+    ceil: bool = False
 
     def apply(self, *values: FloatArray) -> FloatArray:
         """Return each window's maximum."""
-        return pooling.maximum(values[0], self.kernel, self.stride, self.padding, self.bits)
+        return pooling.maximum(values[0], self.kernel, self.stride, self.padding, self.bits, ceil=self.ceil)
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,11 @@ class Average(Step):
     stride: Pair
     padding: Pair
     bits: int
+    ceil: bool = False
 
     def apply(self, *values: FloatArray) -> FloatArray:
         """Return each window's mean."""
-        return pooling.average(values[0], self.kernel, self.stride, self.padding, self.bits)
+        return pooling.average(values[0], self.kernel, self.stride, self.padding, self.bits, ceil=self.ceil)
 
 
 @dataclass(frozen=True)

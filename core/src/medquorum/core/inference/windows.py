@@ -27,14 +27,16 @@ class Run(NamedTuple):
     """Input place under the first live tap of the first output place."""
 
 
-def runs(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> list[Run]:
+def runs(
+    size: int, kernel: int, stride: int, padding: int, dilation: int = 1, *, ceil: bool = False
+) -> list[Run]:
     """Group the output places of an axis of ``size`` input places by their live taps; they cover all places."""
 
     def taps(place: int) -> tuple[int, int]:
         live = live_taps(size, place * stride - padding, kernel, dilation)
         return live.start, live.stop
 
-    outputs = range(windows_along(size, kernel, stride, padding, dilation))
+    outputs = range(windows_along(size, kernel, stride, padding, dilation, ceil=ceil))
     groups = [(key, list(group)) for key, group in groupby(outputs, key=taps)]
     return [
         Run(group[0], len(group), low, high - low, group[0] * stride - padding + low * dilation)

@@ -14,6 +14,7 @@ from torch import nn
 
 from medquorum.clients.importer.chain import layers_of_graph, probabilities_of
 from medquorum.clients.importer.document import ModelDocument
+from medquorum.clients.importer.dropout import WithoutDropout
 from medquorum.clients.importer.graph import Graph, trace
 from medquorum.clients.importer.interfaces import Classes, Labels, Logit, Numbers, Output, Pixels
 from medquorum.clients.importer.nodes import nodes_of_graph
@@ -126,7 +127,7 @@ def _compare(
     copied = copy.deepcopy(module).cpu().double().eval()
 
     def logits(numbers: torch.Tensor) -> npt.NDArray[np.floating]:
-        with torch.no_grad():
+        with torch.no_grad(), WithoutDropout():
             result: torch.Tensor = copied(numbers.reshape(-1, *shape))
             if probabilities:
                 result = result.log() if probabilities == "softmax" else result.logit()

@@ -16,7 +16,7 @@ __all__ = ["Fields", "fields_of"]
 Fields: TypeAlias = dict[str, Any]
 """A layer without its place in the graph; with ``name`` where it has tensors."""
 
-_POOLS = "Use pools without dilation, and without a border of their own at the end (ceil_mode)"
+_POOLS = "Use pools without dilation, and means over whole windows"
 _SLOPE = "Use a slope from 0.00002 to 0.99998"
 _FLAT = "Flatten them first: nn.Flatten()"
 
@@ -80,7 +80,7 @@ def _pool(operation: Operation) -> list[Fields]:
     _, *places = _three(operation.before[0].shape)
     axis = zip(places, sides, layer["stride"], layer["padding"], strict=True)
     if [windows_along(*sizes) for sizes in axis] != _three(operation.shape)[1:]:
-        raise Unsupported("pools with ceil_mode or dilation", _POOLS)
+        layer["ceil"] = True  # said only where it makes a difference; with dilation it is refused below
     zeros_left_out = any(layer["padding"]) and not given.get("count_include_pad", True)
     if zeros_left_out or given.get("divisor_override") is not None or set(_listed(given.get("dilation", 1))) != {1}:
         raise Unsupported("pools with dilation, a divisor, or leaves padded places out of a mean", _POOLS)

@@ -80,9 +80,9 @@ def _without_state(layer: GraphLayer) -> nn.Module:
         case "leakyrelu":
             return nn.LeakyReLU(layer.slope / (1 << FRACTION_BITS))
         case "maxpool":
-            return nn.MaxPool2d(layer.kernel, layer.stride, layer.padding)
+            return nn.MaxPool2d(layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
         case "avgpool":
-            return nn.AvgPool2d(layer.kernel, layer.stride, layer.padding)
+            return nn.AvgPool2d(layer.kernel, layer.stride, layer.padding, ceil_mode=layer.ceil)
         case "adaptiveavgpool":
             return nn.AdaptiveAvgPool2d(layer.size)
     raise TypeError(f"{layer.op} takes several values")

@@ -94,21 +94,23 @@ class LeakyRelu(_Single):
 
 
 class MaxPool(_Single):
-    """Maximum over windows; padded places do not count."""
+    """Maximum over windows; padded places do not count. With ``ceil`` the last window may reach beyond the border."""
 
     op: Literal["maxpool"]
     kernel: Pair
     stride: Pair
     padding: Margins
+    ceil: bool = False
 
 
 class AvgPool(_Single):
-    """Mean over windows; padded places count as zeros."""
+    """Mean over windows; padded places count as zeros, what ``ceil`` adds beyond them does not count."""
 
     op: Literal["avgpool"]
     kernel: Pair
     stride: Pair
     padding: Margins
+    ceil: bool = False
 
 
 class AdaptiveAvgPool(_Single):

@@ -97,9 +97,16 @@ def products(placed: Placed) -> int:
     return _window_values(placed)
 
 
-def windows_along(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
-    """Return the number of window positions along an axis of ``size`` places, 0 where none fits."""
-    return max(0, (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1)
+def windows_along(
+    size: int, kernel: int, stride: int, padding: int, dilation: int = 1, *, ceil: bool = False
+) -> int:
+    """Return the number of window positions along an axis of ``size`` places, 0 where none fits.
+
+    With ``ceil`` one more where places are left over, if it begins before the end of the axis.
+    """
+    left, rest = divmod(size + 2 * padding - dilation * (kernel - 1) - 1, stride)
+    more = ceil and left >= 0 and rest > 0 and (left + 1) * stride - padding < size
+    return max(0, left + 1 + more)
 
 
 def live_taps(size: int, start: int, kernel: int, dilation: int = 1) -> range:
@@ -160,20 +167,22 @@ def _output_shape(layer: GraphLayer, before: tuple[Shape, ...]) -> Shape:
         _expect(all(a <= b for a, b in zip(layer.size, shape[1:], strict=True)), layer.name, shape, "no fewer places")
         return (shape[0], *layer.size)
     if layer.op != "conv":
-        return (shape[0], *_places(layer, shape, (1, 1)))
+        return (shape[0], *_places(layer, shape, (1, 1), ceil=layer.ceil))
     _expect(shape[0] == layer.channels, layer.name, shape, f"({layer.channels}, h, w)")
     if layer.channels % layer.groups or layer.outputs % layer.groups:
         raise ModelError(f"{layer.name}: {layer.groups} groups do not divide its channels", _REMEDY)
     return (layer.outputs, *_places(layer, shape, layer.dilation))
 
 
-def _places(layer: Conv | MaxPool | AvgPool, shape: Shape, dilation: tuple[int, int]) -> tuple[int, int]:
+def _places(
+    layer: Conv | MaxPool | AvgPool, shape: Shape, dilation: tuple[int, int], *, ceil: bool = False
+) -> tuple[int, int]:
     result = []
     for size, *window in zip(shape[1:], layer.kernel, layer.stride, layer.padding, dilation, strict=True):
         kernel, stride, padding, spread = window
         if 2 * padding > spread * (kernel - 1) + 1:
             raise ModelError(f"{layer.name}: padding {padding} is more than half of the window", _REMEDY)
-        places = windows_along(size, kernel, stride, padding, spread)
+        places = windows_along(size, kernel, stride, padding, spread, ceil=ceil)
         if not places:
             raise ModelError(f"{layer.name}: its window does not fit into {shape[1:]}", _REMEDY)
         # A window that begins inside has its first tap there: padding is at most half of a window.
