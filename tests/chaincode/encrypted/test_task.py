@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from medquorum.core import model as modelformat
-from medquorum_testing.inference.tiny_graphs import GRAPHS
+from medquorum_testing.inference.tiny_graphs import GRAPHS, PLAIN_ONLY
 from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
 from medquorum_testing.ledger.encrypted_consortium import NONCE, EncryptedConsortium, hidden, settings, with_nodes
 
@@ -90,6 +90,8 @@ def test_a_graph_is_for_plain_verification(encrypted: Consortium, refused: Refus
     text = refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(model=GRAPHS["tabular"]))
     assert "format version 2 is for plain verification" in text
     assert "Use plain verification" in text
+    text = refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(model=PLAIN_ONLY["ceiling"]))
+    assert "the layer p, with ceil, is for plain verification" in text
 
 
 def test_weighted_is_for_plain_verification(encrypted: Consortium, refused: Refused) -> None:

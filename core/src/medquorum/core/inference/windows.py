@@ -27,9 +27,7 @@ class Run(NamedTuple):
     """Input place under the first live tap of the first output place."""
 
 
-def runs(
-    size: int, kernel: int, stride: int, padding: int, dilation: int = 1, *, ceil: bool = False
-) -> list[Run]:
+def runs(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, *, ceil: bool = False) -> list[Run]:
     """Group the output places of an axis of ``size`` input places by their live taps; they cover all places."""
 
     def taps(place: int) -> tuple[int, int]:

@@ -122,9 +122,10 @@ def _check_model(task: Task) -> None:
         return
     if task.verification == "encrypted":
         beyond = [layer.name for layer in description.layers if layer.op in ("maxpool", "avgpool") and layer.ceil]
+        what = f"the layer {beyond[0]}, with ceil," if beyond else "a model of format version 2"
         raise ContractError(
             "BAD_TASK",
-            f"{f'the layer {beyond[0]}, with ceil,' if beyond else 'a model of format version 2'} is for plain verification",
+            f"{what} is for plain verification",
             "Use plain verification, or describe the model in format version 1",
         )
     if task.has_root and description.output.kind != "classes":

@@ -22,7 +22,7 @@ _DROPOUTS = {
 
 
 class WithoutDropout(TorchFunctionMode):
-    """In it no dropout changes a value, not even one that a module leaves on in eval mode: the ledger's model has none."""
+    """In it no dropout changes a value, not even one that eval mode leaves on: the ledger's model has none."""
 
     def __torch_function__(
         self,

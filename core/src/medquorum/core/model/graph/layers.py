@@ -30,6 +30,8 @@ Margin: TypeAlias = Annotated[int, Field(ge=0, le=1024)]
 Pair: TypeAlias = tuple[Steps, Steps]
 """Along height and width; a signal has height 1."""
 Margins: TypeAlias = tuple[Margin, Margin]
+Features: TypeAlias = Annotated[int, Field(ge=1, le=1 << 20)]
+"""A flattened picture has more of them than a layer has channels."""
 
 
 class _Layer(StrictDocument):
@@ -62,7 +64,7 @@ class Dense(_Single):
     """Fully connected layer: ``name.weight`` (out, in) and, with bias, ``name.bias`` (out)."""
 
     op: Literal["dense"]
-    features: Size = Field(alias="in")
+    features: Features = Field(alias="in")
     outputs: Size = Field(alias="out")
     bias: bool
 

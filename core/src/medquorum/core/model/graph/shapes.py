@@ -97,9 +97,7 @@ def products(placed: Placed) -> int:
     return _window_values(placed)
 
 
-def windows_along(
-    size: int, kernel: int, stride: int, padding: int, dilation: int = 1, *, ceil: bool = False
-) -> int:
+def windows_along(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, *, ceil: bool = False) -> int:
     """Return the number of window positions along an axis of ``size`` places, 0 where none fits.
 
     With ``ceil`` one more where places are left over, if it begins before the end of the axis.
