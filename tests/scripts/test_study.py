@@ -3,6 +3,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,18 +15,20 @@ from medquorum.errors import CheckFailed
 from medquorum_federation.options import Options
 from medquorum_federation.simulation import Simulation
 from medquorum_federation.study.__main__ import is_named
-from medquorum_federation.study.attackers import attacking, root_images
 from medquorum_federation.study.cell import Cell
-from medquorum_federation.study.defences import DEFENCES
-from medquorum_federation.study.federation import Federation
 from medquorum_federation.study.grids import GRIDS
 from medquorum_federation.study.ledger import has_ledger, repeat
-from medquorum_federation.study.measures import attack_success, harm, model_quality, share_of
+from medquorum_federation.study.reporting.answer import Answer
+from medquorum_federation.study.reporting.answers import answers
+from medquorum_federation.study.reporting.summary import Study, paired, spread
+from medquorum_federation.study.reporting.tables import report
 from medquorum_federation.study.results import Results
 from medquorum_federation.study.run import run_grid
-from medquorum_federation.study.summary import grouped, paired, spread
-from medquorum_federation.study.tables import report
-from medquorum_federation.study.training import run_cell
+from medquorum_federation.study.simulated.attackers import attacking, root_images
+from medquorum_federation.study.simulated.defences import DEFENCES
+from medquorum_federation.study.simulated.federation import Federation
+from medquorum_federation.study.simulated.measures import attack_success, harm, model_quality, share_of
+from medquorum_federation.study.simulated.training import run_cell
 
 SMALL = Cell(data="digits", rounds=2, epochs=3, batch=16, hospitals=5, verification=200)
 
@@ -184,7 +187,7 @@ def test_nothing_is_computed_twice_and_the_report_tells_it(tmp_path: Path) -> No
     run_grid(cells, None, results, Console(quiet=True))
     assert {cell: results.place(cell).stat().st_mtime_ns for cell in cells} == written
     text = report("a test", [(cell, found) for cell in cells if (found := results.read(cell))])
-    assert "digits-iid-pairwise-flip-40" in text
+    assert "digits; evenly; flip, 2 of 5" in text
     assert text.count("| direction |") >= 2
 
 
@@ -200,6 +203,77 @@ def test_differences_are_over_shared_seeds() -> None:
 
 
 def test_references_are_shared_by_all_attacks() -> None:
-    result = {"final_accuracy": 0.5}
-    cells = [Cell(rule="honest", attack=attack, attackers=3) for attack in ("alie", "ipm")]
-    assert len(grouped([(cell, result) for cell in cells])) == 1
+    cells = [Cell(rule="honest", attack="alie", attackers=3), Cell(rule="direction", attack="ipm", attackers=3)]
+    study = Study([(cell, {"final_accuracy": 0.5}) for cell in cells])
+    assert study.get(cells[1], "honest") == {0: {"final_accuracy": 0.5}}
+    assert study.get(cells[1], "mean") is None
+    alone = Cell(rule="root-alone")
+    assert Study([(alone, {})]).get(cells[1], "root-alone") is not None
+
+
+def _told(rows: dict[Cell, dict[str, Any]]) -> dict[str, Answer]:
+    """Return the answers to results of one round in which five hospitals, all honest, were heard; by their demand."""
+    names = [f"hospital{number}" for number in range(5)]
+    usual = {"accuracy": [0.1, 0.9], "balanced": 0.9, "poisoned": [], "poisoned_share": None, "harms": []}
+    usual |= {"refused": dict.fromkeys(names, 0), "weighted": dict.fromkeys(names, 1), "success": None}
+    study = Study([(cell, usual | row) for cell, row in rows.items()])
+    return {answer.must.split(":")[0]: answer for answer in answers(study)}
+
+
+def test_what_was_not_run_is_not_answered() -> None:
+    assert all(answer.found == "" and not answer.exceptions for answer in _told({}).values())
+
+
+@pytest.mark.parametrize(("ours", "holds"), [((0.895, 0.795), True), ((0.9, 0.76), True), ((0.88, 0.78), False)])
+def test_below_the_honest_is_by_a_point_and_two_errors(ours: tuple[float, float], holds: bool) -> None:
+    rows = {}
+    for seed, (found, honest) in enumerate(zip(ours, (0.9, 0.8), strict=True)):
+        rows[Cell(seed=seed)] = {"final_accuracy": found}
+        rows[Cell(seed=seed, rule="honest")] = {"final_accuracy": honest}
+    answer = _told(rows)["against averaging over the honest"]
+    assert answer.holds is holds
+    assert len(answer.exceptions) == (0 if holds else 1)
+
+
+def test_the_best_published_counts_only_where_a_federation_is_worth_it() -> None:
+    rows = {
+        Cell(): {"final_accuracy": 0.8},
+        Cell(rule="multi-krum"): {"final_accuracy": 0.85},
+        Cell(rule="median"): {"final_accuracy": 0.7},
+        Cell(rule="honest"): {"final_accuracy": 0.9},
+        Cell(rule="root-alone"): {"final_accuracy": 0.88},
+    }
+    must = "against the best published that ran"
+    assert _told(rows)[must].found == ""
+    rows[Cell(rule="root-alone")] = {"final_accuracy": 0.8}
+    assert not _told(rows)[must].holds
+    assert "-5.0 points" in _told(rows)[must].exceptions[0]
+
+
+def test_harm_refusals_and_silence_are_counted() -> None:
+    harms = [
+        {"accuracy": 0.02, "accuracy_z": 2.5, "margin": 0.0, "margin_z": 0.0},
+        {"accuracy": 0.02, "accuracy_z": 2.3, "margin": 0.0, "margin_z": 0.0},
+    ]
+    names = [f"hospital{number}" for number in range(5)]
+    treated = {"refused": dict.fromkeys(names, 0) | {names[0]: 1}, "weighted": dict.fromkeys(names, 1) | {names[1]: 0}}
+    told = _told({Cell(hospitals=5, rounds=8): {"final_accuracy": 0.9, "harms": harms} | treated})
+    assert told["harm of a round, accuracy"].found == "1 of 2 rounds measured"
+    assert not told["harm of a round, accuracy"].holds
+    assert told["harm of a round, margin"].holds
+    assert told["honest updates refused, evenly dealt"].exceptions == ["MNIST; evenly; none: 20.0 %"]
+    assert told["honest hospitals with weight in half of the rounds"].found == "4 of 5 hospitals"
+
+
+def test_success_is_held_against_no_defence_and_no_attack() -> None:
+    attacked = {"attack": "badnets", "attackers": 3}
+    rows = {
+        Cell.model_validate(attacked): {"final_accuracy": 0.9, "success": 0.04},
+        Cell.model_validate(attacked | {"rule": "mean"}): {"final_accuracy": 0.9, "success": 0.3},
+        Cell(): {"final_accuracy": 0.9, "clean-badnets": 0.01},
+    }
+    must = "success of BadNets and flips by 30 %"
+    assert _told(rows)[must].holds
+    rows[Cell.model_validate(attacked)] = {"final_accuracy": 0.9, "success": 0.2}
+    assert not _told(rows)[must].holds
+    assert "20.0 %, undefended 30.0 %, without an attack 1.0 %" in _told(rows)[must].exceptions[0]

@@ -15,12 +15,12 @@ from medquorum.errors import ConfigError
 from ..command import run_command
 from ..network import choose_network
 from .cell import Cell
-from .figures import draw
 from .grids import DATA, GRIDS
 from .ledger import has_ledger, repeat
+from .reporting.figures import draw
+from .reporting.tables import report
 from .results import Results
 from .run import run_grid
-from .tables import report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 STAND_IN = "pneumoniamnist"
@@ -36,6 +36,7 @@ def rules(
     data: Annotated[
         str | None, typer.Option(help="Instead of the grid's sets: a MedMNIST name or an .npz file of that layout")
     ] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="The most a data file may hold, unpacked")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, as 0,1,2")] = "0,1,2",
     only: Annotated[str, typer.Option(help="Only cells whose name contains one of these, as mnist-iid,badnets")] = "",
     tables: Annotated[
@@ -61,7 +62,7 @@ def rules(
     console, folder = Console(), (results / "rules").resolve()
     kept = Results(folder)
     if not tables:
-        run_grid(cells, data_dir, kept, console)
+        run_grid(cells, data_dir, kept, console, max_bytes)
     trainings = [(cell, result) for cell in cells if (result := kept.read(cell)) is not None]
     if not trainings:
         raise ConfigError("no cell is done", "Run without --tables first")
@@ -75,6 +76,7 @@ def rules(
             data_dir,
             kept,
             console,
+            max_bytes,
         )
 
 

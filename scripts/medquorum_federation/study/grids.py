@@ -11,7 +11,7 @@ from typing import Any
 from medquorum.clients.attacks.catalogue import Attack
 
 from .cell import Cell
-from .defences import PUBLISHED
+from .simulated.defences import PUBLISHED
 
 __all__ = ["GRIDS"]
 

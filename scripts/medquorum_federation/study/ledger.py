@@ -20,8 +20,8 @@ from ..processes.forking import Zygote
 from ..reporting.report import Report
 from ..run import train
 from .cell import Cell
-from .ledger_rules import LEDGER_RULES
 from .results import Results
+from .simulated.ledger_rules import LEDGER_RULES
 
 __all__ = ["has_ledger", "options_of", "repeat"]
 
@@ -33,18 +33,30 @@ def has_ledger(cell: Cell) -> bool:
     return usual and alone and cell.rule in ("direction", *LEDGER_RULES)
 
 
-def options_of(cell: Cell, data_dir: Path | None) -> Options:
+def options_of(cell: Cell, data_dir: Path | None, max_bytes: int | None = None) -> Options:
     """Return a cell as the quickstart's options."""
     same = ("data", "model", "hospitals", "rounds", "epochs", "batch", "limit", "mix", "rule", "seed")
     return Options.model_validate(
         {name: getattr(cell, name) for name in same}
-        | {"data_dir": data_dir, "dirichlet": cell.alpha, "verification_images": cell.verification}
+        | {
+            "data_dir": data_dir,
+            "max_bytes": max_bytes,
+            "dirichlet": cell.alpha,
+            "verification_images": cell.verification,
+        }
         | {"adversaries": cell.attackers, "adversary_set": "fixed", "flip": (1, 0)}
         | ({"attack": cell.attack} if cell.attack else {})
     )
 
 
-def repeat(cells: Sequence[Cell], kind: str, data_dir: Path | None, results: Results, console: Console) -> None:
+def repeat(
+    cells: Sequence[Cell],
+    kind: str,
+    data_dir: Path | None,
+    results: Results,
+    console: Console,
+    max_bytes: int | None = None,
+) -> None:
     """Run cells on a new network each, since a task's name seeds its training and is there once.
 
     Parameters
@@ -53,6 +65,8 @@ def repeat(cells: Sequence[Cell], kind: str, data_dir: Path | None, results: Res
         ``fabric`` or ``devnet``.
     results
         Those of the cells; each has one.
+    max_bytes
+        The most a data file may hold, unpacked.
 
     Raises
     ------
@@ -62,7 +76,7 @@ def repeat(cells: Sequence[Cell], kind: str, data_dir: Path | None, results: Res
     differing = []
     for cell in cells:
         expected = (results.read(cell) or {})["model_hash"]
-        found = _on_network(cell, kind, data_dir, console).model_hash
+        found = _on_network(options_of(cell, data_dir, max_bytes), cell.task, kind, console).model_hash
         word = "equal" if found == expected else "DIFFERENT"
         console.print(f"{cell.name} s{cell.seed}: study {expected}, {kind} {found}: {word}", soft_wrap=True)
         if found != expected:
@@ -75,12 +89,11 @@ def repeat(cells: Sequence[Cell], kind: str, data_dir: Path | None, results: Res
         )
 
 
-def _on_network(cell: Cell, kind: str, data_dir: Path | None, console: Console) -> Report:
-    options = options_of(cell, data_dir)
+def _on_network(options: Options, task: str, kind: str, console: Console) -> Report:
     with ExitStack() as held:
         place = Path(held.enter_context(TemporaryDirectory(prefix="medquorum-")))
         directory = place / "network"
         check_runs([options], kind, directory, check_folder(directory, kind, options.hospitals))
         zygote = held.enter_context(Zygote())
         network = held.enter_context(running_network(directory, kind, options.hospitals))
-        return train(options, network, cell.task, place / "run", console, zygote)
+        return train(options, network, task, place / "run", console, zygote)

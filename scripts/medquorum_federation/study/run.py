@@ -10,15 +10,17 @@ from pathlib import Path
 from rich.console import Console
 
 from .cell import Cell
-from .federation import Federation
 from .results import Results
-from .training import run_cell
+from .simulated.federation import Federation
+from .simulated.training import run_cell
 
 __all__ = ["run_grid"]
 
 
-def run_grid(cells: Sequence[Cell], data_dir: Path | None, results: Results, console: Console) -> None:
-    """Compute the cells that have no result yet.
+def run_grid(
+    cells: Sequence[Cell], data_dir: Path | None, results: Results, console: Console, max_bytes: int | None = None
+) -> None:
+    """Compute the cells that have no result yet; ``max_bytes`` is the most a data file may hold, unpacked.
 
     Another process may compute the same grid beside this one, with other seeds or another ``--only``.
     """
@@ -30,7 +32,7 @@ def run_grid(cells: Sequence[Cell], data_dir: Path | None, results: Results, con
         if results.place(cell).exists():
             continue
         if federation is None or cell.federation != held:
-            federation, held = Federation(cell.federation, data_dir), cell.federation
+            federation, held = Federation(cell.federation, data_dir, max_bytes), cell.federation
         result = run_cell(cell, federation)
         results.write(cell, result)
         left = (time.monotonic() - started) / (done + 1) * (len(due) - done - 1)

@@ -11,11 +11,11 @@ import numpy as np
 
 from medquorum.clients.training.parameters import flatten
 
+from ..cell import Cell
 from .attackers import Hospitals, attacking
-from .cell import Cell
 from .defences import REFERENCES, decide
 from .federation import UNIT, Federation, Floats
-from .measures import attack_success, harm, model_quality, share_of
+from .measures import EASIEST, attack_success, harm, model_quality, share_of
 from .view import Outcome, View
 
 __all__ = ["run_cell"]
@@ -49,7 +49,8 @@ def run_cell(cell: Cell, federation: Federation) -> dict[str, Any]:
     Returns
     -------
     ``accuracy`` by round from round 0; at the end ``balanced``, ``worst_class``, ``worst_hospital``, ``success`` with
-    ``triggered`` images; by hospital in how many rounds it was ``refused`` and had weight (``weighted``); ``harms``;
+    ``triggered`` images, or without an attack ``clean-badnets`` and ``clean-pairwise-flip``, what these would be
+    said to reach; by hospital in how many rounds it was ``refused`` and had weight (``weighted``); ``harms``;
     ``cpu`` seconds; ``model_hash``.
     """
     started = time.process_time()
@@ -82,6 +83,7 @@ def _result(
     cell: Cell, federation: Federation, record: _Record, packed: bytes, quality: dict[str, float]
 ) -> dict[str, Any]:
     wanted = None if cell.attack is None else attack_success(federation, cell.attack, packed)
+    clean = {f"clean-{name}": attack_success(federation, name, packed) for name in EASIEST} if wanted is None else {}
     shares = [share for share in record.poisoned_share if share is not None]
     return {
         **quality,
@@ -90,6 +92,7 @@ def _result(
         "final_accuracy": record.accuracy[-1],
         "success": None if wanted is None else wanted[0],
         "triggered": None if wanted is None else wanted[1],
+        **{name: found[0] for name, found in clean.items() if found is not None},
         "poisoned_share": sum(shares) / len(shares) if shares else None,
         "poisoned": sorted(attacking(cell)),
         "refused": record.refused,

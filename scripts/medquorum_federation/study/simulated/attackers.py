@@ -16,8 +16,8 @@ from medquorum.clients.attacks.omniscient.knowledge import Floats, Knowledge
 from medquorum.clients.data.images import Images
 from medquorum.clients.training.parameters import flatten, pack_flat
 
-from ..schedule import adversary_schedule
-from .cell import Cell
+from ...schedule import adversary_schedule
+from ..cell import Cell
 from .defences import decide
 from .federation import UNIT, Federation, Raw
 from .view import View

@@ -12,7 +12,7 @@ import numpy as np
 from medquorum.clients.attacks.updates import on_wire
 from medquorum.clients.training.parameters import flatten, pack_flat
 
-from .cell import Cell
+from ..cell import Cell
 from .federation import UNIT, Federation, Floats
 
 __all__ = ["Outcome", "View"]

@@ -10,13 +10,13 @@ import numpy as np
 from medquorum.core import model as modelformat
 from medquorum.core.inference import compile_model
 
-from ..baselines.averages import mean, median, trimmed_mean
-from ..baselines.combined import Combined
-from ..baselines.geometric import centred_clipping, rfa
-from ..baselines.krum import bulyan, krum, multi_krum
-from ..baselines.similarity import flame, foolsgold
-from ..baselines.spectral import dnc
-from ..baselines.trusted import fltrust, zeno
+from ...baselines.averages import mean, median, trimmed_mean
+from ...baselines.combined import Combined
+from ...baselines.geometric import centred_clipping, rfa
+from ...baselines.krum import bulyan, krum, multi_krum
+from ...baselines.similarity import flame, foolsgold
+from ...baselines.spectral import dnc
+from ...baselines.trusted import fltrust, zeno
 from .ledger_rules import LEDGER_RULES, by_counts, by_direction, margin
 from .view import Outcome, View
 

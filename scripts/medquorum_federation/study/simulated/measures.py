@@ -11,12 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from medquorum.clients.attacks import labels, triggers
+from medquorum.clients.attacks.catalogue import Attack
 from medquorum.clients.data.images import Images
 
 from .federation import Federation, Floats
 
-__all__ = ["attack_success", "harm", "model_quality", "share_of"]
+__all__ = ["EASIEST", "attack_success", "harm", "model_quality", "share_of"]
 
+EASIEST: tuple[Attack, ...] = ("badnets", "pairwise-flip")
+"""Attacks that need no knowledge; how often a model says by chance what they want is measured without them too."""
 TARGET = 0
 SOURCE = 1
 _TRIGGERS = {

@@ -28,7 +28,7 @@ from medquorum.core import model as modelformat
 from medquorum.core.fixedpoint import FRACTION_BITS
 from medquorum.core.model import catalogue
 
-from .cell import Cell
+from ..cell import Cell
 
 __all__ = ["Federation", "Floats", "Raw"]
 
@@ -44,9 +44,9 @@ KEPT = 400
 class Federation:
     """Hospitals and verifier of a cell; what ``cell.federation`` says is all that it looks at."""
 
-    def __init__(self, cell: Cell, data_dir: Path | None) -> None:
+    def __init__(self, cell: Cell, data_dir: Path | None, max_bytes: int | None = None) -> None:
         torch.set_num_threads(1)
-        source = load(cell.data, data_dir, cell.seed)
+        source = load(cell.data, data_dir, cell.seed, max_bytes=max_bytes)
         dealt = deal(
             source,
             cell.hospitals,
