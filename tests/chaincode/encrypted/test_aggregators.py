@@ -51,7 +51,8 @@ def test_nothing_is_attested_before_the_masks(demo: EncryptedConsortium, refused
     for stranger in (A, H1):
         refused("ACCESS_DENIED", demo.submit, stranger, "AttestMasks", "demo", 1, MASKS)
     written = demo.submit(DEALER, "AttestMasks", "demo", 1, MASKS)
-    assert (written["dealer"], written["accepted"], written["hash"]) == (DEALER, HOSPITALS, MASKS)
+    assert (written["dealer"], written["hash"]) == (DEALER, MASKS)
+    assert written["weights"] == dict.fromkeys(HOSPITALS, 1)
     assert demo.ledger.events[-1][0] == "MasksAttested"
     refused("ALREADY_ATTESTED", demo.submit, DEALER, "AttestMasks", "demo", 1, OTHER)
     assert demo.read(H1, "ReadRoundStatus", "demo", 1)["masks"] == written

@@ -87,7 +87,7 @@ def test_a_new_model_is_waited_for() -> None:
     assert last.who == COORDINATORS
     dealer, *_ = waiting(ENCRYPTED, in_state("aggregating"))
     assert dealer == Waiting(("DealerMSP",), "attest the masks")
-    masks = Masks(**NAMED, dealer="DealerMSP", accepted=["Hospital1MSP"], hash=digest("masks"))
+    masks = Masks(**NAMED, dealer="DealerMSP", weights={"Hospital1MSP": 1}, hash=digest("masks"))
     (nodes,) = waiting(ENCRYPTED, in_state("aggregating", masks=masks))
     assert nodes.who == tuple(VERIFIERS)
 

@@ -11,7 +11,7 @@ from medquorum.verifier.service.refusal import refusal
 
 NAME = MaterialId("demo", 1, "Hospital1MSP", 1)
 SHARE = ShareContext("demo", 1, "Hospital1MSP", "b" * 64, "l" * 64)
-SUM = AggregationContext("demo", 1, "b" * 64, [("Hospital1MSP", "c" * 64)], ["AMSP", "BMSP"])
+SUM = AggregationContext("demo", 1, "b" * 64, [("Hospital1MSP", "c" * 64, 1)], ["AMSP", "BMSP"])
 SEEDS = [
     b"".join(split(gate_header(NAME.at(3, "relu1")) + b"message")),
     b"".join(split(b"")),

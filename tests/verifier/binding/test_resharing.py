@@ -12,7 +12,8 @@ from medquorum.verifier.binding.resharing import AggregationContext, open_reshar
 from medquorum.verifier.randomness.identifier import MaterialId
 
 PARTY, SECRET = "VerifierAMSP", bytes(range(32))
-UPDATES = [("Hospital1MSP", "1" * 64), ("Hospital2MSP", "2" * 64)]
+BOTH = {"A": 1, "B": 1}
+UPDATES = [("Hospital1MSP", "1" * 64, 1), ("Hospital2MSP", "2" * 64, 1)]
 
 
 def context(count=3, *, round_number=1, updates=UPDATES):
@@ -40,6 +41,7 @@ def test_they_follow_from_secret_set_and_choice():
         reshares(context(4), PARTY, SECRET, total),
         reshares(context(round_number=2), PARTY, SECRET, total),
         reshares(context(updates=UPDATES[:1]), PARTY, SECRET, total),
+        reshares(context(updates=[UPDATES[0], (*UPDATES[1][:2], 2)]), PARTY, SECRET, total),
         reshares(context(), "VerifierBMSP", SECRET, total),
         reshares(context(), PARTY, bytes(32), total),
     ]
@@ -68,11 +70,12 @@ def test_the_masks_hash_is_bound_to_everything():
     other = total.copy()
     other[8] += 1
     found = {
-        masks_hash("demo", 1, ["A", "B"], bytes(32), total),
-        masks_hash("demo", 2, ["A", "B"], bytes(32), total),
-        masks_hash("other", 1, ["A", "B"], bytes(32), total),
-        masks_hash("demo", 1, ["A"], bytes(32), total),
-        masks_hash("demo", 1, ["A", "B"], bytes(range(32)), total),
-        masks_hash("demo", 1, ["A", "B"], bytes(32), other),
+        masks_hash("demo", 1, BOTH, bytes(32), total),
+        masks_hash("demo", 2, BOTH, bytes(32), total),
+        masks_hash("other", 1, BOTH, bytes(32), total),
+        masks_hash("demo", 1, {"A": 1}, bytes(32), total),
+        masks_hash("demo", 1, {"A": 1, "B": 2}, bytes(32), total),
+        masks_hash("demo", 1, BOTH, bytes(range(32)), total),
+        masks_hash("demo", 1, BOTH, bytes(32), other),
     }
-    assert len(found) == 6
+    assert len(found) == 7

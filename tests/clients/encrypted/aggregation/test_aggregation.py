@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 
 from medquorum.clients.encrypted.aggregation.record import context_of, note_opening
+from medquorum.clients.encrypted.aggregation.result import masked_hash, mismatch_of
+from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.core.documents.masks import Masks
 from medquorum.errors import MaterialError, ProtocolError, ShareError
+from medquorum.verifier.binding.masks import masks_hash
 from medquorum.verifier.binding.resharing import reshare_bytes
 from medquorum.verifier.service.deliveries import Delivery
 from medquorum_testing.ledger.aggregation_rig import PARTIES, Make, Rig, aggregating
@@ -171,6 +176,53 @@ def test_the_majority_follows_when_expelled_nodes_are_dropped(make: Make, monkey
     assert sorted(rig.run()) == [A, B]
     rig.store()
     assert rig.close()["model"] == rig.expected()
+
+
+WEIGHTS = {H1: 3, H2: 2, H3: 2}
+
+
+def weighed(rig: Rig) -> RoundStatus:
+    """Return the round as if its rule had weighed the updates."""
+    status = rig.status
+    assert status.round is not None
+    return replace(status, round=status.round.model_copy(update={"weights": WEIGHTS}))
+
+
+def test_sums_take_an_update_as_often_as_its_weight_says(make: Make) -> None:
+    """Of shares, of masked updates and of masks alike: the binding holds for these weights, and for no others."""
+    rig = aggregating(make)
+    status = weighed(rig)
+    assert status.round is not None
+    weights = status.round.summands
+    first, second = (one.shares(status, weights) for one in rig.summands)
+    total = sum((rig.updates[hospital] * weight for hospital, weight in WEIGHTS.items()), np.zeros_like(first))
+    assert (first + second == total).all()
+    masked = [one.masked(status, weights) for one in rig.summands]
+    assert (masked[0] == masked[1]).all()
+    masks = rig.seeds.total("demo", 1, weights, rig.parameters)
+    assert (masked[0] - total == masks).all()
+    attested = Masks(
+        task="demo",
+        round=1,
+        dealer=DEALER,
+        weights=weights,
+        hash=masks_hash("demo", 1, weights, bytes(32), masks),
+    )
+    raw = masked[0].tobytes()
+    stated = [masked_hash(raw)] * 2
+    assert mismatch_of(attested, stated, raw, bytes(32), total) is None
+    assert mismatch_of(attested, stated, raw, bytes(32), total + 1) == "MASKS"
+    other = attested.model_copy(update={"weights": weights | {H1: 2}})
+    assert mismatch_of(other, stated, raw, bytes(32), total) == "MASKS"
+
+
+def test_other_weights_are_another_set(make: Make) -> None:
+    rig = aggregating(make)
+    current, other = rig.status.round, weighed(rig).round
+    assert current is not None and other is not None
+    assert context_of(current, [A, B]).set != context_of(other, [A, B]).set
+    alike = current.model_copy(update={"weights": dict.fromkeys(HOSPITALS, 1)})
+    assert context_of(current, [A, B]).set == context_of(alike, [A, B]).set
 
 
 def check_mismatch(rig: Rig, why: str) -> None:

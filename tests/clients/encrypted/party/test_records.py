@@ -40,6 +40,18 @@ def test_one_set_a_round_for_ever(tmp_path: Path) -> None:
         fix_set(tmp_path / "sums", aggregating("Hospital1MSP", "Hospital2MSP"))
 
 
+def test_the_weights_are_written_down_with_the_set(tmp_path: Path) -> None:
+    first = aggregating("Hospital1MSP", "Hospital2MSP", "Hospital3MSP")
+    fix_set(tmp_path / "sums", first)
+    weighed = first.model_copy(update={"weights": dict.fromkeys(first.accepted, 1) | {"Hospital2MSP": 2}})
+    with pytest.raises(MaterialError, match="3 other updates of round 1"):
+        fix_set(tmp_path / "sums", weighed)
+    fix_set(tmp_path / "sums", first.model_copy(update={"weights": dict.fromkeys(first.accepted, 1)}))
+    note_opening(tmp_path / "opened", first, 3)
+    with pytest.raises(MaterialError, match="3 other updates on the base of round 2"):
+        note_opening(tmp_path / "opened", weighed.model_copy(update={"round": 2}), 3)
+
+
 def test_a_node_opens_no_second_sum_that_differs_by_few(tmp_path: Path) -> None:
     """Whatever its peer says; after a restart, and on another base it may."""
     four = aggregating(*(f"Hospital{number}MSP" for number in range(1, 5)))

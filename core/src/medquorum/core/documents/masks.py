@@ -6,20 +6,20 @@ from __future__ import annotations
 from typing import ClassVar
 
 from medquorum.core.documents.document import Attribute, Document
-from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName, Weight
 
 __all__ = ["Masks"]
 
 
 class Masks(Document):
-    """A salted hash of the sum of the masks under which the accepted updates were evaluated."""
+    """A salted hash of the sum of the accepted updates' masks, each times its update's weight."""
 
     kind: ClassVar[str] = "masks"
 
     task: TaskName
     round: RoundIndex
     dealer: MspId
-    accepted: list[MspId]
+    weights: dict[MspId, Weight]
     hash: Hash
 
     @property

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sums of updates that may have been opened on a base, and which others may be opened beside them.
 
-On one base a hospital's update is nearly the same in every round: the difference of two sums is that of the sets.
+On one base a hospital's update is nearly the same in every round: the difference of two sums is that of the sets. Of
+sums with weights a combination can be one update whatever the sets are: on a base there is one vector of weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from medquorum.core.documents.document import Attribute, Document
-from medquorum.core.documents.fields import MAX_MEMBERS, Hash, MspId, RoundIndex, TaskName
+from medquorum.core.documents.fields import MAX_MEMBERS, Hash, MspId, RoundIndex, TaskName, Weight
 
 __all__ = ["OVERLAP", "OpenedSum", "revealing"]
 
@@ -24,14 +25,14 @@ MOST_SETS = 2
 
 
 class OpenedSum(Document):
-    """A set of hospitals the sum of whose updates may have been opened, whatever became of the round."""
+    """Hospitals the sum of whose updates, each times its weight, may have been opened, whatever became of the round."""
 
     kind: ClassVar[str] = "opened"
 
     base: Hash
     round: RoundIndex
     task: TaskName
-    accepted: list[MspId]
+    weights: dict[MspId, Weight]
     minimum: Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
 
     @property
@@ -40,23 +41,25 @@ class OpenedSum(Document):
         return (self.base, self.round, self.task)
 
 
-def revealing(accepted: Sequence[str], minimum: int, earlier: Iterable[OpenedSum]) -> OpenedSum | None:
-    """Return an opened sum beside which this set's would tell about fewer than ``minimum`` hospitals, or None.
+def revealing(weights: Mapping[str, int], minimum: int, earlier: Iterable[OpenedSum]) -> OpenedSum | None:
+    """Return an opened sum beside which this one would tell about fewer than ``minimum`` hospitals, or None.
 
-    Equal sets tell how all their hospitals' updates changed together, no more. Of two different sets every combination
-    is of all of one's hospitals, or of those in which they differ.
+    Equal sums tell how all their hospitals' updates changed together, no more. Of two different sets without weights
+    every combination is of all of one's hospitals, or of those in which they differ.
 
     Parameters
     ----------
-    accepted
-        The set whose sum is to be opened.
+    weights
+        Of the updates whose sum is to be opened, by hospital.
     minimum
         The task's ``minimum_accepted``; the larger one counts where the other task's differs.
     earlier
         The sums opened on the same base, in any task.
     """
-    others = {frozenset(opened.accepted): opened for opened in earlier if {*opened.accepted} != {*accepted}}
-    for members, opened in others.items():
-        if len(members ^ {*accepted}) < max(minimum, opened.minimum) or len(others) >= MOST_SETS:
+    others = {frozenset(opened.weights.items()): opened for opened in earlier if opened.weights != weights}
+    for opened in others.values():
+        weighed = {*weights.values(), *opened.weights.values()} != {1}
+        apart = len(opened.weights.keys() ^ weights.keys())
+        if weighed or apart < max(minimum, opened.minimum) or len(others) >= MOST_SETS:
             return opened
     return None

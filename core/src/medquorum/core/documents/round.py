@@ -48,6 +48,11 @@ class Round(Document):
         """Task and round."""
         return (self.task, self.round)
 
+    @property
+    def summands(self) -> dict[str, int]:
+        """Each accepted update's weight in the sum of a round; 1 where the rule does not weigh."""
+        return {hospital: 1 if self.weights is None else self.weights[hospital] for hospital in self.accepted}
+
     def expect(self, *states: State, code: str = "ROUND_STATE") -> None:
         """Refuse any other state.
 

@@ -30,14 +30,14 @@ class AggregationContext:
     base
         Hash of the round's base model.
     updates
-        Sequence of (hospital, commitment).
+        Sequence of (hospital, commitment, weight).
         The accepted set as the ledger fixed it, in its order.
     nodes
         MSP ids of the chosen nodes, sorted.
     """
 
     def __init__(
-        self, task: str, round_number: int, base: str, updates: Sequence[tuple[str, str]], nodes: Sequence[str]
+        self, task: str, round_number: int, base: str, updates: Sequence[tuple[str, str, int]], nodes: Sequence[str]
     ) -> None:
         self.task = task
         self.round = round_number

@@ -73,7 +73,7 @@ def close_verdicts(context: Context, task: TaskId, round_number: RoundNumber, re
     accepted = [hospital for hospital, outcome in outcomes.items() if outcome == "accepted"]
     weights = _weights(context, document, round_number, accepted)
     fixed = {"outcomes": outcomes, "accepted": accepted, "weights": weights}
-    refused = _refused_sum(context, document, round_, accepted)
+    refused = _refused_sum(context, document, round_.model_copy(update=fixed))
     if refused is None and weights is not None and not any(weights.values()):
         refused = "NO_GAIN"
     if refused is not None:
@@ -186,13 +186,13 @@ def _weights(context: Context, task: Task, round_number: int, accepted: list[str
     return {verdict.hospital: verdict.weight or 0 for verdict in verdicts if verdict is not None}
 
 
-def _refused_sum(context: Context, task: Task, round_: Round, accepted: list[str]) -> str | None:
+def _refused_sum(context: Context, task: Task, round_: Round) -> str | None:
     """Return why the accepted updates are not added up: too few, or too like a set that was summed on this base."""
-    if len(accepted) < task.minimum_accepted:
+    if len(round_.accepted) < task.minimum_accepted:
         return "TOO_FEW"
     if task.encrypted is None:
         return None  # the verifiers have the updates
-    beside = revealing(accepted, task.minimum_accepted, context.list(OpenedSum, round_.base))
+    beside = revealing(round_.summands, task.minimum_accepted, context.list(OpenedSum, round_.base))
     return None if beside is None else OVERLAP
 
 

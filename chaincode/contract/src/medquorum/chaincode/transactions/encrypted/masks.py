@@ -29,22 +29,22 @@ def attest_masks(context: Context, task: TaskId, round_number: RoundNumber, hash
     round_.expect("aggregating")
     if context.find(Masks, task, round_number) is not None:
         raise ContractError("ALREADY_ATTESTED", f"the masks of round {round_number} were attested before")
-    beside = revealing(round_.accepted, document.minimum_accepted, context.list(OpenedSum, round_.base))
+    beside = revealing(round_.summands, document.minimum_accepted, context.list(OpenedSum, round_.base))
     if beside is not None:
         raise ContractError(
             OVERLAP,
-            f"the sum of {len(beside.accepted)} other updates on this base was opened in round {beside.round} of "
+            f"the sum of {len(beside.weights)} other updates on this base was opened in round {beside.round} of "
             f"{beside.task}",
             "Abort the round: the difference of the two sums would tell about few hospitals",
         )
-    attested = Masks(task=task, round=round_number, dealer=context.msp, accepted=round_.accepted, hash=hash)
+    attested = Masks(task=task, round=round_number, dealer=context.msp, weights=round_.summands, hash=hash)
     context.put(attested)
     context.put(
         OpenedSum(
             base=round_.base,
             round=round_number,
             task=task,
-            accepted=round_.accepted,
+            weights=round_.summands,
             minimum=document.minimum_accepted,
         )
     )

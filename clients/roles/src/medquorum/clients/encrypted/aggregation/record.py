@@ -20,7 +20,7 @@ __all__ = ["context_of", "fix_set", "note_opening", "opening_parties"]
 
 
 def fix_set(folder: Path, round_: Round) -> None:
-    """Write down the set whose sum is about to be opened, before anything of it leaves this process.
+    """Write down the set whose sum is about to be opened, and its weights, before anything of it leaves this process.
 
     One file a round, kept for ever: what else is kept of a round goes when it has ended.
 
@@ -29,7 +29,7 @@ def fix_set(folder: Path, round_: Round) -> None:
     MaterialError
         The sum of another set of this round was opened: the difference of the two would be somebody's update.
     """
-    wanted = canonical.encode({"base": round_.base, "accepted": [[h, round_.commitments[h]] for h in round_.accepted]})
+    wanted = canonical.encode({"base": round_.base, "accepted": [list(update) for update in _updates(round_)]})
     place = folder / f"{round_.round:06d}.json"
     if not place.exists():
         make_private_folder(place.parent)
@@ -56,15 +56,15 @@ def note_opening(folder: Path, round_: Round, minimum: int) -> None:
     if place.exists():
         return
     opened = (OpenedSum.decode(path.read_bytes()) for path in sorted(folder.glob("*.json")))
-    beside = revealing(round_.accepted, minimum, [earlier for earlier in opened if earlier.base == round_.base])
+    beside = revealing(round_.summands, minimum, [earlier for earlier in opened if earlier.base == round_.base])
     if beside is not None:
         raise MaterialError(
-            f"the sum of {len(beside.accepted)} other updates on the base of round {round_.round} was opened in round "
+            f"the sum of {len(beside.weights)} other updates on the base of round {round_.round} was opened in round "
             f"{beside.round}",
             "Abort the round: the difference of the two sums would tell about few hospitals",
         )
     opening = OpenedSum(
-        base=round_.base, round=round_.round, task=round_.task, accepted=round_.accepted, minimum=minimum
+        base=round_.base, round=round_.round, task=round_.task, weights=round_.summands, minimum=minimum
     )
     make_private_folder(folder)
     write_durably(place, opening.encode())
@@ -79,5 +79,9 @@ def opening_parties(task: Task) -> list[str]:
 
 def context_of(round_: Round, nodes: Sequence[str]) -> AggregationContext:
     """Return what re-shares of a round belong to, among these nodes."""
-    updates = [(hospital, round_.commitments[hospital]) for hospital in round_.accepted]
-    return AggregationContext(round_.task, round_.round, round_.base, updates, sorted(nodes))
+    return AggregationContext(round_.task, round_.round, round_.base, _updates(round_), sorted(nodes))
+
+
+def _updates(round_: Round) -> list[tuple[str, str, int]]:
+    """Return hospital, commitment and weight of each accepted update."""
+    return [(hospital, round_.commitments[hospital], weight) for hospital, weight in round_.summands.items()]

@@ -136,7 +136,7 @@ class Resharer:
             return [node for node, reachable in zip(known, pool.map(there, known), strict=True) if reachable]
 
     def _give(self, status: RoundStatus, round_: Round, chosen: Sequence[str]) -> None:
-        weights = dict.fromkeys(round_.accepted, 1)
+        weights = round_.summands
         header = self._header("reshare", round_, chosen)
         masked = b""
         if self._ledger.msp in opening_parties(self._task):

@@ -38,18 +38,18 @@ def mismatch_of(
     masked_hashes
         The parties' hashes of ``masked``.
     masked
-        Sum of R_i = r_i + u_i over the accepted updates, little-endian int64.
+        Sum of W_i·R_i over the accepted updates, R_i = r_i + u_i, little-endian int64.
     salt
         The dealer's.
     total
         Array of int64 (parameters,).
-        The opened sum of r_i.
+        The opened sum of W_i·r_i.
     """
     own = masked_hash(masked)
     if not all(hmac.compare_digest(own, stated) for stated in masked_hashes):
         return "MASKED_SUMS"
     hidden = np.frombuffer(masked, dtype="<i8") - total
-    digest = masks_hash(masks.task, masks.round, masks.accepted, salt, hidden)
+    digest = masks_hash(masks.task, masks.round, masks.weights, salt, hidden)
     return None if hmac.compare_digest(digest, masks.hash) else "MASKS"
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from medquorum.clients.encrypted.aggregation.membership import active_nodes
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
 from medquorum.clients.ledger.ledger import Ledger
@@ -43,7 +45,7 @@ class MaskAttestor:
         if ended(round_):
             return None if round_.round >= self._task.rounds else RESYNC_INTERVAL
         if round_.state == "aggregating" and status.masks is None and self._gone != round_.round:
-            self._attest(round_.round, round_.accepted)
+            self._attest(round_.round, round_.summands)
         return RESYNC_INTERVAL
 
     def salt(self, node: str, task: str, round_number: int) -> bytes:
@@ -67,11 +69,11 @@ class MaskAttestor:
             raise ProtocolError(f"the masks of round {round_number} are not attested", "Ask again")
         return self._seeds.salt(round_number)
 
-    def _attest(self, round_number: int, accepted: list[str]) -> None:
+    def _attest(self, round_number: int, weights: Mapping[str, int]) -> None:
         try:
             with self._report.phase("masks", round=round_number):
-                total = self._seeds.total(self._task.task, round_number, accepted, self._task.length // 4)
-                digest = masks_hash(self._task.task, round_number, accepted, self._seeds.draw_salt(round_number), total)
+                total = self._seeds.total(self._task.task, round_number, weights, self._task.length // 4)
+                digest = masks_hash(self._task.task, round_number, weights, self._seeds.draw_salt(round_number), total)
             self._transactions.submit("AttestMasks", self._task.task, round_number, digest)
         except MaterialError as error:
             self._gone = round_number

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,8 +166,8 @@ class MaskSeeds:
             raise MaterialError(f"the salt of round {round_number} is gone", "Abort the round")
         return place.read_bytes()
 
-    def total(self, task: str, round_number: int, accepted: Sequence[str], parameters: int) -> IntArray:
-        """Return the sum (parameters,) of the accepted updates' masks.
+    def total(self, task: str, round_number: int, weights: Mapping[str, int], parameters: int) -> IntArray:
+        """Return the sum (parameters,) of the accepted updates' masks, each times its update's weight.
 
         Raises
         ------
@@ -175,9 +175,9 @@ class MaskSeeds:
             The secret of one is gone.
         """
         total: IntArray = np.zeros(parameters, dtype=np.int64)
-        for hospital in accepted:
+        for hospital, weight in weights.items():
             name = MaterialId(task, round_number, hospital)
-            total += update_mask(self.of(name), name, parameters)
+            total += update_mask(self.of(name), name, parameters) * np.int64(weight)
         return total
 
     def prune(self, before: int) -> None:
