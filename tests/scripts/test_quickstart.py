@@ -70,6 +70,7 @@ def test_a_run_reports_what_the_ledger_decided(network: str, options: dict[str, 
     assert done.returncode == 0, done.stdout + done.stderr
     report: dict[str, Any] = json.loads((tmp_path / "run.json").read_text())
     assert report["network"] == network
+    assert "Next: scripts/quickstart --keep" in " ".join(done.stdout.splitlines()[-3:])
     assert ("Dashboard, until the run ends: http://127.0.0.1:" in done.stdout) is options.get("dashboard", False)
     assert len(report["rounds"]) == 2
     decided = [report[f"{who}_{what}"] for who in ("honest", "poisoned") for what in ("accepted", "refused")]
