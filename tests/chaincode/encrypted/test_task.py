@@ -85,20 +85,33 @@ def test_limits(encrypted: Consortium, refused: Refused, change: dict[str, Any])
     refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(**change))
 
 
-def test_a_graph_is_for_plain_verification(encrypted: Consortium, refused: Refused) -> None:
+@pytest.mark.parametrize("name", GRAPHS)
+def test_graphs_are_evaluated_encrypted_too(encrypted: Consortium, name: str) -> None:
     encrypted.init()
-    text = refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(model=GRAPHS["tabular"]))
-    assert "format version 2 is for plain verification" in text
-    assert "Use plain verification" in text
+    created = encrypted.submit(A, "CreateTask", encrypted.task(model=GRAPHS[name]))
+    assert created["model"] == GRAPHS[name]
+
+
+def test_pools_with_ceil_are_for_plain_verification(encrypted: Consortium, refused: Refused) -> None:
+    encrypted.init()
     text = refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(model=PLAIN_ONLY["ceiling"]))
     assert "the layer p, with ceil, is for plain verification" in text
 
 
-def test_weighted_is_for_plain_verification(encrypted: Consortium, refused: Refused) -> None:
+def test_answers_are_as_many_as_images(encrypted: Consortium, refused: Refused) -> None:
+    """Of two labels each image has two answers, and no count goes beyond a set's most images."""
+    encrypted.init()
+    task = encrypted.task(model=GRAPHS["densenet"], dataset_size=500_001)
+    assert "1000002 answers" in refused("BAD_TASK", encrypted.submit, A, "CreateTask", task)
+
+
+def test_weighted_needs_the_counts(encrypted: Consortium, refused: Refused) -> None:
     encrypted.init()
     rule = {"name": "weighted", "slack": 0, "weights": [1, 1]}
-    text = refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(rule=rule))
-    assert "the rule weighted is for plain verification" in text
+    task = encrypted.task(rule=rule, model=GRAPHS["tabular"])
+    text = refused("BAD_TASK", encrypted.submit, A, "CreateTask", task | {"disclosure": "bit"})
+    assert "which one bit hides" in text and "Use disclosure count" in text
+    encrypted.submit(A, "CreateTask", task | {"disclosure": "count"})
 
 
 def test_parties_are_the_tasks_verifiers(make: Make, refused: Refused) -> None:

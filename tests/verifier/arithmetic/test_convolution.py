@@ -14,7 +14,7 @@ def test_convolution_equals_a_padded_loop(size, kernel, stride, padding):
     rng = np.random.default_rng(5)
     weights = rng.integers(-(1 << 63), 1 << 63, (3, 2, kernel, kernel))
     values = rng.integers(-(1 << 63), 1 << 63, (2, *size, 2))
-    geometry = Geometry(*size, (kernel, kernel), stride, padding)
+    geometry = Geometry(size, (kernel, kernel), (stride, stride), (padding, padding))
     live = weights[(slice(None), slice(None), *geometry.live)]
     found = Convolution(live, geometry)(values)
     wide = np.pad(values, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
@@ -26,5 +26,5 @@ def test_convolution_equals_a_padded_loop(size, kernel, stride, padding):
 
 
 def test_only_the_centre_tap_of_a_single_place_is_live():
-    rows, columns = Geometry(1, 1, (3, 3), 1, 1).live
+    rows, columns = Geometry((1, 1), (3, 3), (1, 1), (1, 1)).live
     assert (rows, columns) == (slice(1, 2), slice(1, 2))

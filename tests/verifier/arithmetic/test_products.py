@@ -16,7 +16,7 @@ SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 @given(SIZES, st.integers(1, 3), st.integers(1, 2), st.integers(1, 5), st.integers(8, 70), st.integers(1, 3))
 def test_gathered_products_equal_torchs(level, size, kernel, stride, inputs, outputs, images):
     kernel = min(kernel, *size)
-    geometry = Geometry(*size, (kernel, kernel), stride, kernel // 2)
+    geometry = Geometry(size, (kernel, kernel), (stride, stride), (kernel // 2, kernel // 2))
     rng = np.random.default_rng(outputs)
     rows, columns = geometry.live
     shape = (outputs, inputs, rows.stop - rows.start, columns.stop - columns.start)
@@ -35,4 +35,4 @@ def test_more_than_52_bits_are_exact(level, monkeypatch):
     use(monkeypatch, level)
     weights = np.full((8, 1, 1, 1), 1 << 31, dtype=np.int64)
     values = np.full((1, 1, 1, 1), (1 << 31) + 1, dtype=np.int64)
-    assert (Convolution(weights, Geometry(1, 1, (1, 1), 1, 0), 64)(values) == (1 << 62) + (1 << 31)).all()
+    assert (Convolution(weights, Geometry((1, 1), (1, 1)), 64)(values) == (1 << 62) + (1 << 31)).all()

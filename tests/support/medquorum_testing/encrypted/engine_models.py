@@ -55,3 +55,19 @@ def case(
     shape = (images, height, width) if grayscale else (images, height, width, channels)
     pixels = rng.integers(0, 256, shape, dtype=np.uint8)
     return Case(description, base, update, pixels, rng.integers(0, description.classes, images))
+
+
+def graph_case(document: catalogue.Document, images: int, *, extreme: bool = False, seed: int = 3) -> Case:
+    """Make a case from a document of format version 2, its inputs of the type that it says."""
+    rng = np.random.default_rng(seed)
+    description = parse(document)
+    base = {spec.name: tensor(spec, rng, False) for spec in layout(description)}
+    update = {spec.name: tensor(spec, rng, extreme) for spec in layout(description)}
+    channels, height, width = description.shape
+    kind = document["input"].get("type", "uint8")
+    lowest, highest = {"uint8": (0, 256), "int16": (-128, 128), "int32": (-(1 << 17), 1 << 17)}[kind]
+    inputs = rng.integers(lowest, highest, (images, height, width, channels)).astype(kind)
+    output = description.output
+    shape = (images, output.logits) if output.kind == "labels" else (images,)
+    labels = rng.integers(0, output.count if output.kind == "classes" else 2, shape)
+    return Case(description, base, update, inputs, labels)

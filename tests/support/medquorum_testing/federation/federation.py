@@ -32,6 +32,7 @@ from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import LoopControl, reconcile
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.session import task_folder
+from medquorum.core.dataset import VerificationSet
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.update import private_value
 from medquorum.gateway import Network, Submissions, Transaction, connect_profile
@@ -89,20 +90,34 @@ class Federation:
         self._coordinators: dict[Deadlines, Coordinator] = {}
         running.deploy("medquorum", None)
         running.await_acquaintance("medquorum")
-        images = deal_digits(folder, self.hospitals)
+        images = self._images()
         for verifier in self.verifiers:
             images.write(self.mounted(verifier))
         found_consortium(running.consortium, self.transactions("VerifierA", "Admin"))
         settings = {name: changes.pop(name) for name in ("placement", "comparison") if name in changes}
         more = encrypted_fields(running.consortium, **settings) if encrypted else {"minimum_accepted": 2}
         create_task(
-            name, images, self.ledger(COORDINATOR), self.transactions(COORDINATOR), self.msp(STANDBY), more | changes
+            name,
+            images,
+            self.ledger(COORDINATOR),
+            self.transactions(COORDINATOR),
+            self.msp(STANDBY),
+            more | changes,
+            model=self._model(),
         )
         self.task = self.ledger().task(name)
         for role in self.everyone:
             self.start(role)
         for node in self.nodes:
             self.start_node(node)
+
+    def _images(self) -> VerificationSet:
+        """Write what hospitals train on; return the verification set."""
+        return deal_digits(self.folder, self.hospitals)
+
+    def _model(self) -> tuple[dict[str, Any], bytes] | None:
+        """Return a description and first parameters of the task's own, None for the digits' usual ones."""
+        return None
 
     @property
     def everyone(self) -> list[str]:

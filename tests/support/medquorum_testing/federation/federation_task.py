@@ -77,15 +77,21 @@ def create_task(
     standby: str,
     more: dict[str, Any],
     hidden: int = HIDDEN,
+    model: tuple[dict[str, Any], bytes] | None = None,
 ) -> None:
-    """Store the initial model and create the task; the ledger's organisation coordinates it."""
-    document = catalogue.mlp((1, 8, 8), 10, hidden=hidden)
+    """Store the initial model and create the task; the ledger's organisation coordinates it.
+
+    ``model`` is its description and first parameters; a small one for digits unless given.
+    """
+    if model is None:
+        digits = catalogue.mlp((1, 8, 8), 10, hidden=hidden)
+        model = digits, drawn_model(modelformat.parse(digits), 0)
+    document, packed = model
     description = modelformat.parse(document)
-    packed = drawn_model(description, 0)
     chosen: dict[str, Any] = {
         "task": name,
         "dataset": images.commitment(),
-        "dataset_size": JUDGED,
+        "dataset_size": len(images.images),
         "rounds": ROUNDS,
         "rule": {"name": "slack", "slack": 1000},
         "model_tolerance": 1000,

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from medquorum.core.fixedpoint import FRACTION_BITS, FloatArray, IntArray
-from medquorum.core.inference.windows import Run, runs
+from medquorum.core.inference.windows import Run, adaptive_windows, runs
 from medquorum.core.model.graph.shapes import windows_along
 
 __all__ = ["adaptive_average", "average", "maximum", "reduce"]
@@ -87,16 +87,11 @@ def average(
 
 def adaptive_average(values: FloatArray, size: Pair, bits: int) -> FloatArray:
     """Pool (n, h, w, c) to ``size`` windows: from floor(i·h/a) to before ceil((i+1)·h/a), so along both axes."""
-    rows, columns = (_adaptive_windows(values.shape[axis], size[axis - 1]) for axis in (1, 2))
+    rows, columns = (adaptive_windows(values.shape[axis], size[axis - 1]) for axis in (1, 2))
     sums = np.stack([values[:, row].sum(axis=1) for row in rows], axis=1)
     totals = np.stack([sums[:, :, column].sum(axis=2) for column in columns], axis=2)
     heights, widths = (np.array([part.stop - part.start for part in parts]) for parts in (rows, columns))
     return _mean(totals, _areas(heights, widths), bits)
-
-
-def _adaptive_windows(places: int, count: int) -> list[slice]:
-    """Return ``count`` windows that cover an axis of so many places."""
-    return [slice(i * places // count, -(-(i + 1) * places // count)) for i in range(count)]
 
 
 def _areas(heights: IntArray, widths: IntArray) -> IntArray:

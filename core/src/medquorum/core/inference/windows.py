@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from medquorum.core.fixedpoint import FloatArray
 from medquorum.core.model.graph.shapes import live_taps, windows_along
 
-__all__ = ["Run", "patches", "runs"]
+__all__ = ["Run", "adaptive_windows", "patches", "runs"]
+
+Value = TypeVar("Value", bound=np.generic)
 
 
 class Run(NamedTuple):
@@ -42,9 +44,14 @@ def runs(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, *
     ]
 
 
+def adaptive_windows(size: int, count: int) -> list[slice]:
+    """Return ``count`` windows that cover an axis of ``size`` places."""
+    return [slice(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+
+
 def patches(
-    values: FloatArray, rows: Run, columns: Run, stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)
-) -> FloatArray:
+    values: npt.NDArray[Value], rows: Run, columns: Run, stride: tuple[int, int], dilation: tuple[int, int] = (1, 1)
+) -> npt.NDArray[Value]:
     """Return the windows of (n, h, w, c) values, as a view (n, rows, columns, taps, taps, c)."""
     part = values[:, rows.start :, columns.start :, :]
     by_image, by_row, by_column, by_channel = part.strides

@@ -43,6 +43,11 @@ class _Rule(BaseModel):
         return ("mixed",)
 
     @property
+    def per_class(self) -> bool:
+        """True for a rule that looks at correct images of each class."""
+        return False
+
+    @property
     def over_round(self) -> bool:
         """True for a rule that judges all candidates of a round at once (VerifyRound)."""
         return False
@@ -78,6 +83,11 @@ class Floor(_Rule):
         """Models to evaluate for each candidate."""
         return ("mixed", "own") if self.floor_on == "r" else ("mixed",)
 
+    @property
+    def per_class(self) -> bool:
+        """True: every class has its floor."""
+        return True
+
 
 class Threshold(_Rule):
     """[SMV]: correct(r) of at least ``threshold`` thousandths of the set."""
@@ -108,6 +118,11 @@ class Weighted(_Rule):
         if not any(weights):
             raise ValueError("all weights are 0")
         return weights
+
+    @property
+    def per_class(self) -> bool:
+        """True: every class has its weight."""
+        return True
 
 
 class Prefix(_Rule):

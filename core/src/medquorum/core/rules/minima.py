@@ -22,7 +22,7 @@ def least_counts(rule: PerUpdate, base: AccuracyCounts) -> dict[Subject, tuple[i
         ``WRONG_RULE``: ``weighted`` adds counts of classes up.
     """
     if isinstance(rule, Weighted):
-        raise ContractError("WRONG_RULE", "the rule weighted has no least counts", "Use plain verification")
+        raise ContractError("WRONG_RULE", "the rule weighted has no least counts", "Use disclosure count")
     nothing = (0, (0,) * len(base.per_class_total))
     least: dict[Subject, tuple[int, tuple[int, ...]]] = dict.fromkeys(rule.subjects, nothing)
     if isinstance(rule, Threshold):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.inference.windows import Run
+from medquorum.core.inference.windows import Run, patches
 from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.arithmetic.geometry import Geometry
 from medquorum.verifier.arithmetic.kernels.library import library
@@ -51,7 +51,7 @@ class _Pure:
     """By matrices of windows and torch's integer product."""
 
     def __init__(self, weights: IntArray, geometry: Geometry) -> None:
-        self._stride = geometry.stride
+        self._stride, self._dilation = geometry.stride, geometry.dilation
         self._groups: list[tuple[Run, Run, IntArray]] = []
         rows, columns = geometry.live
         for row in geometry.runs[0]:
@@ -66,22 +66,8 @@ class _Pure:
             places = (slice(row.first, row.first + row.places), slice(column.first, column.first + column.places))
             step = max(1, _BLOCK // (row.places * column.places * matrix.shape[0]))
             for first in range(0, values.shape[0], step):
-                block = _patches(values[first : first + step], row, column, self._stride)
-                product = ring.matmul(block, matrix)
+                windows = patches(values[first : first + step], row, column, self._stride, self._dilation)
+                product = ring.matmul(np.array(windows).reshape(-1, matrix.shape[0]), matrix)
                 result[first : first + step, places[0], places[1]] = product.reshape(
                     -1, row.places, column.places, result.shape[3]
                 )
-
-
-def _patches(values: IntArray, rows: Run, columns: Run, stride: int) -> IntArray:
-    """Return the windows of (n, h, w, c) values as a matrix (n · places, taps · c)."""
-    part = values[:, rows.start :, columns.start :, :]
-    by_image, by_row, by_column, by_channel = part.strides
-    view = np.lib.stride_tricks.as_strided(
-        part,
-        (part.shape[0], rows.places, columns.places, rows.taps, columns.taps, part.shape[3]),
-        (by_image, by_row * stride, by_column * stride, by_row, by_column, by_channel),
-    )
-    return np.ascontiguousarray(view).reshape(
-        part.shape[0] * rows.places * columns.places, rows.taps * columns.taps * part.shape[3]
-    )

@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 from medquorum.core.inference.windows import Run, runs
 
-__all__ = ["Geometry"]
+__all__ = ["Geometry", "Pair"]
+
+Pair: TypeAlias = tuple[int, int]
+"""Along height and width."""
 
 
 @dataclass(frozen=True)
@@ -17,26 +21,25 @@ class Geometry:
 
     Attributes
     ----------
-    height, width
+    size
         Input places.
     """
 
-    height: int
-    width: int
-    kernel: tuple[int, int]
-    stride: int
-    padding: int
+    size: Pair
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
 
     @cached_property
     def runs(self) -> tuple[list[Run], list[Run]]:
         """Output places by their live taps, for rows and for columns."""
-        return (
-            runs(self.height, self.kernel[0], self.stride, self.padding),
-            runs(self.width, self.kernel[1], self.stride, self.padding),
-        )
+        axes = zip(self.size, self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        rows, columns = (runs(*axis) for axis in axes)
+        return rows, columns
 
     @cached_property
-    def output(self) -> tuple[int, int]:
+    def output(self) -> Pair:
         """Output places."""
         return sum(run.places for run in self.runs[0]), sum(run.places for run in self.runs[1])
 

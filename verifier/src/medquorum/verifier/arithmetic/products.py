@@ -71,13 +71,14 @@ def _group(geometry: Geometry, row: Run, column: Run, images: int, inputs: int, 
     return _Places(
         _offsets((row.first, row.places, 1), (column.first, column.places, 1), images, geometry.output) * outputs,
         _offsets(
-            (row.start, row.places, geometry.stride),
-            (column.start, column.places, geometry.stride),
+            (row.start, row.places, geometry.stride[0]),
+            (column.start, column.places, geometry.stride[1]),
             images,
-            (geometry.height, geometry.width),
+            geometry.size,
         )
         * inputs,
-        _offsets((0, row.taps, 1), (0, column.taps, 1), 1, (0, geometry.width)) * inputs,
+        _offsets((0, row.taps, geometry.dilation[0]), (0, column.taps, geometry.dilation[1]), 1, (0, geometry.size[1]))
+        * inputs,
         _offsets(
             (row.tap - live[0].start, row.taps, 1),
             (column.tap - live[1].start, column.taps, 1),

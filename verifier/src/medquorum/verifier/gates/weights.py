@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from medquorum.core.fixedpoint import IntArray
-from medquorum.verifier.arithmetic.convolution import Convolution
 from medquorum.verifier.arithmetic.geometry import Geometry
+from medquorum.verifier.arithmetic.grouped import Sums, convolution
 from medquorum.verifier.randomness.wires import DealerView, Masked
 
 __all__ = ["DealerLayer", "DealerWeights", "Layer", "Weights"]
@@ -16,7 +16,7 @@ __all__ = ["DealerLayer", "DealerWeights", "Layer", "Weights"]
 class Layer(NamedTuple):
     """A party's form of one convolution or dense layer."""
 
-    convolution: Convolution
+    sums: Sums
     """Of V - 2·v_i."""
     bias: IntArray
     """The party's share, with the truncation's half at P0."""
@@ -36,14 +36,14 @@ class Weights:
         self._ring = ring
         self._layers: dict[str, Layer] = {}
 
-    def add(self, name: str, weights: Masked, bias: IntArray, geometry: Geometry) -> None:
-        """Arrange a layer's masked live weights (outputs, inputs, rows, columns)."""
-        self._layers[name] = Layer(Convolution(weights.skewed, geometry, self._ring + 1), bias)
+    def add(self, name: str, weights: Masked, bias: IntArray, geometry: Geometry, groups: int) -> None:
+        """Arrange a layer's masked live weights (outputs, inputs of a group, rows, columns)."""
+        self._layers[name] = Layer(convolution(weights.skewed, geometry, groups, self._ring + 1), bias)
 
     def apply(self, name: str, values: Masked) -> IntArray:
         """Return the party's share of the layer's sums and bias, plus the offset the dealer knows."""
         layer = self._layers[name]
-        total = layer.convolution(values.skewed)
+        total = layer.sums(values.skewed)
         if self._party == 1:
             total += 1
         total >>= 1
@@ -54,7 +54,7 @@ class Weights:
 class DealerLayer(NamedTuple):
     """The dealer's form of one layer."""
 
-    convolution: Convolution
+    sums: Sums
     """Of the differences of both parties' shares of the weights' mask."""
     bias: IntArray
     """What the bias' shares add up to beyond the bias."""
@@ -67,13 +67,11 @@ class DealerWeights:
         self._ring = ring
         self._layers: dict[str, DealerLayer] = {}
 
-    def add(self, name: str, skew: IntArray, bias: IntArray, geometry: Geometry) -> None:
+    def add(self, name: str, skew: IntArray, bias: IntArray, geometry: Geometry, groups: int) -> None:
         """Arrange the differences of a layer's live weights."""
-        self._layers[name] = DealerLayer(Convolution(skew, geometry, self._ring), bias)
+        self._layers[name] = DealerLayer(convolution(skew, geometry, groups, self._ring), bias)
 
     def offset(self, name: str, wire: DealerView) -> IntArray:
         """Return what the layer's shares add up to beyond its sums and bias."""
         layer = self._layers[name]
-        if wire.skew is None:
-            raise ValueError("the layer's input has not been opened")
-        return layer.bias + layer.convolution(wire.skew)
+        return layer.bias + layer.sums(wire.opened())

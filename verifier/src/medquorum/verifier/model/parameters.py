@@ -18,19 +18,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
 from medquorum.core.fixedpoint import FRACTION_BITS, IntArray
-from medquorum.core.model.description import BatchNorm
 from medquorum.core.model.layout import TensorSpec
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.gates.weights import DealerWeights, Weights
+from medquorum.verifier.model.layers import Affine, Normalisation
 from medquorum.verifier.model.plan import Mixture, Subject
-from medquorum.verifier.model.program import Affine, Program
+from medquorum.verifier.model.program import Program
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness, MaskShares
 from medquorum.verifier.randomness.wires import Masked
@@ -72,13 +71,6 @@ def tensors(flat: IntArray, layout: Sequence[TensorSpec]) -> dict[str, IntArray]
     return result
 
 
-def _live(affine: Affine, values: IntArray) -> IntArray:
-    """Return a weight tensor's live taps as (outputs, inputs, rows, columns)."""
-    if affine.layer.op == "dense":
-        return values.reshape(affine.layer.outputs, *affine.held)
-    return values[(slice(None), slice(None), *affine.geometry.live)]
-
-
 def _gates(program: Program) -> tuple[Rescale, Rescale]:
     """Return the truncations of a folded batch normalisation: of the gain and of the weights."""
     shift = FRACTION_BITS + program.lambda_bits
@@ -103,29 +95,66 @@ def deal_weights(
         Mapping of tensor name to MaskShares.
         Of the parameters of r.
     """
-    program, mixture = subject.program, subject.mixture
-    other = np.int64(mixture.other)
-    for affine in program.layers:
-        name, norm = affine.layer.name, affine.norm
-        raw = MaskShares(*(_live(affine, part) for part in masks[f"{name}.weight"]))
-        bias = np.zeros(affine.layer.outputs, dtype=np.int64)
-        if norm is None:
-            skew = raw.difference * other
-            if affine.grayscale:
-                skew = skew.sum(axis=1, keepdims=True)
-        else:
-            gate = dealer(f"{name}.fold")
-            gain_gate, weight_gate = _gates(program)
-            scale = masks[f"{norm.name}.scale"].total
-            gain_gate.deal(gate, comparison, scale.shape, -(masks[f"{norm.name}.weight"].total * other * scale))
-            gain = gate.mask(scale.shape)
-            weights = raw.total
-            weight_gate.deal(gate, comparison, weights.shape, -weights * other * _column(gain))
-            inner = _bias(affine, masks, other) - (masks[f"{norm.name}.mean"].total << np.int64(mixture.bits))
-            bias = -gain * inner
-            skew = gate.mask_shares(weights[:, :1].shape if affine.grayscale else weights.shape).difference
+    dealing = _Dealing(dealer, comparison, subject, masks)
+    for layer in subject.program.layers:
+        if isinstance(layer, Normalisation):
+            gate, skew, bias = dealing.normalisation(layer)
             yield gate
-        result.add(name, skew, bias, affine.geometry)
+            result.add(layer.name, skew, bias, layer.geometry, layer.outputs)
+        elif layer.norm is None:
+            result.add(layer.name, dealing.raw(layer), np.zeros(layer.outputs, np.int64), layer.geometry, layer.groups)
+        else:
+            gate, skew, bias = dealing.folded(layer, layer.norm)
+            yield gate
+            result.add(layer.name, skew, bias, layer.geometry, layer.groups)
+
+
+class _Dealing:
+    """Deals what one model's layers need: masks of opened weights, as differences, and the offsets of biases."""
+
+    def __init__(
+        self,
+        dealer: Callable[[str], GateDealer],
+        comparison: Comparison,
+        subject: Subject,
+        masks: Mapping[str, MaskShares],
+    ) -> None:
+        self._dealer = dealer
+        self._comparison = comparison
+        self._masks = masks
+        self._other = np.int64(subject.mixture.other)
+        self._bits = np.int64(subject.mixture.bits)
+        self._gain_gate, self._weight_gate = _gates(subject.program)
+
+    def raw(self, affine: Affine) -> IntArray:
+        """Return the difference of weights without batch normalisation, whose opening is the update's."""
+        weights = self._masks[f"{affine.name}.weight"]
+        skew = affine.live(weights.difference) * self._other
+        return skew.sum(axis=1, keepdims=True) if affine.grayscale else skew
+
+    def folded(self, affine: Affine, norm: str) -> tuple[GateDealer, IntArray, IntArray]:
+        """Return the gate of weights that are folded and opened, their difference and the bias' offset."""
+        gate, gain = self._gain(affine.name, norm)
+        weights = affine.live(self._masks[f"{affine.name}.weight"].total)
+        self._weight_gate.deal(gate, self._comparison, weights.shape, -weights * self._other * _column(gain.total))
+        own = self._masks[f"{affine.name}.bias"].total * self._other if affine.bias else np.int64(0)
+        skew = gate.mask_shares(weights[:, :1].shape if affine.grayscale else weights.shape).difference
+        return gate, skew, -gain.total * (own - self._mean(norm))
+
+    def normalisation(self, layer: Normalisation) -> tuple[GateDealer, IntArray, IntArray]:
+        """Return the gate of an opened gain, the difference of 2^k times it, and the bias' offset."""
+        gate, gain = self._gain(layer.name, layer.name)
+        return gate, _column(gain.difference << self._bits), gain.total * self._mean(layer.name)
+
+    def _gain(self, name: str, norm: str) -> tuple[GateDealer, MaskShares]:
+        gate = self._dealer(f"{name}.fold")
+        scale = self._masks[f"{norm}.scale"].total
+        product = self._masks[f"{norm}.weight"].total * self._other * scale
+        self._gain_gate.deal(gate, self._comparison, scale.shape, -product)
+        return gate, gate.mask_shares(scale.shape)
+
+    def _mean(self, norm: str) -> IntArray:
+        return self._masks[f"{norm}.mean"].total << self._bits
 
 
 def open_weights(
@@ -152,22 +181,30 @@ def open_weights(
     program, mixture = subject.program, subject.mixture
     result = Weights(party.index, program.ring)
     mixed = _Mixed(mixture, base, masked)
-    for affine in program.layers:
-        name = affine.layer.name
-        weights = mixed(f"{name}.weight", partial(_live, affine))
-        if affine.norm is None:
-            bias = np.zeros(affine.layer.outputs, dtype=np.int64)
-            if affine.layer.op == "dense" or affine.layer.bias:
-                bias = mixed(f"{name}.bias").share(party.index) << np.int64(FRACTION_BITS)
-            if affine.grayscale:
-                weights = Masked(*(part.sum(axis=1, keepdims=True) for part in (weights.public, weights.mask)))
+    half = np.int64(1 << (FRACTION_BITS + mixture.bits - 1)) if party.index == 0 else np.int64(0)
+    for layer in program.layers:
+        if isinstance(layer, Normalisation):
+            folding = _Folding(party, randomness(f"{layer.name}.fold"), comparison, program)
+            weights, bias = folding.normalisation(layer, mixed)
+            result.add(layer.name, weights, bias + half, layer.geometry, layer.outputs)
+            continue
+        if layer.norm is None:
+            weights, bias = _unfolded(layer, mixed, party.index)
         else:
-            folding = _Folding(party, randomness(f"{name}.fold"), comparison, program)
-            weights, bias = folding(affine, affine.norm, mixed, weights)
-        if affine.rounds and party.index == 0:
-            bias = bias + np.int64(1 << (FRACTION_BITS + mixture.bits - 1))
-        result.add(name, weights, bias, affine.geometry)
+            folding = _Folding(party, randomness(f"{layer.name}.fold"), comparison, program)
+            weights, bias = folding.folded(layer, layer.norm, mixed)
+        result.add(layer.name, weights, bias + half if layer.rounds else bias, layer.geometry, layer.groups)
     return result
+
+
+def _unfolded(layer: Affine, mixed: _Mixed, party: int) -> tuple[Masked, IntArray]:
+    """Return a layer's masked live weights and its bias' share: both are local."""
+    weights = mixed(f"{layer.name}.weight", layer.live)
+    if layer.grayscale:
+        weights = Masked(*(part.sum(axis=1, keepdims=True) for part in (weights.public, weights.mask)))
+    if not layer.bias:
+        return weights, np.zeros(layer.outputs, dtype=np.int64)
+    return weights, mixed(f"{layer.name}.bias").share(party) << np.int64(FRACTION_BITS)
 
 
 class _Mixed:
@@ -194,28 +231,43 @@ class _Folding:
         self._party = party
         self._randomness = randomness
         self._comparison = comparison
-        self._program = program
+        self._ring = program.ring
+        self._gain_gate, self._weight_gate = _gates(program)
 
-    def __call__(self, affine: Affine, norm: BatchNorm, mixed: _Mixed, weights: Masked) -> tuple[Masked, IntArray]:
-        name = norm.name
-        bits = mixed.mixture.bits
-        gain_gate, weight_gate = _gates(self._program)
-        gain = self._opened(
-            self._rounded(gain_gate, self._times(mixed(f"{name}.weight"), mixed.masked[f"{name}.scale"]))
-        )
+    def folded(self, affine: Affine, norm: str, mixed: _Mixed) -> tuple[Masked, IntArray]:
+        """Return the opened weights of a layer with a batch normalisation folded into it, and the bias' share."""
+        gain = self._gain(norm, mixed)
         columns = Masked(_column(gain.public), _column(gain.mask))
-        folded = self._rounded(weight_gate, self._times(weights, columns))
+        folded = self._rounded(self._weight_gate, self._times(mixed(f"{affine.name}.weight", affine.live), columns))
         if affine.grayscale:
             folded = folded.sum(axis=1, keepdims=True)
-        mean = mixed.masked[f"{name}.mean"]
-        inner = Masked(-(mean.public << np.int64(bits)), -(mean.mask << np.int64(bits)))
-        if affine.layer.op == "dense" or affine.layer.bias:
-            own = mixed(f"{affine.layer.name}.bias")
+        inner = self._centre(norm, mixed)
+        if affine.bias:
+            own = mixed(f"{affine.name}.bias")
             inner = Masked(inner.public + own.public, inner.mask + own.mask)
-        bias = self._times(gain, inner) + (mixed(f"{name}.bias").share(self._party.index) << np.int64(FRACTION_BITS))
-        weights = self._opened(folded, self._program.ring)
+        bias = self._times(gain, inner) + self._shift(norm, mixed)
+        weights = self._opened(folded, self._ring)
         self._randomness.finish()
         return weights, bias
+
+    def normalisation(self, layer: Normalisation, mixed: _Mixed) -> tuple[Masked, IntArray]:
+        """Return the opened 2^k·g of a batch normalisation of its own, and the share of b'."""
+        gain = self._gain(layer.name, mixed)
+        bias = self._times(gain, self._centre(layer.name, mixed)) + self._shift(layer.name, mixed)
+        self._randomness.finish()
+        bits = np.int64(mixed.mixture.bits)
+        return Masked(_column(gain.public << bits), _column(gain.mask << bits)), bias
+
+    def _gain(self, norm: str, mixed: _Mixed) -> Masked:
+        product = self._times(mixed(f"{norm}.weight"), mixed.masked[f"{norm}.scale"])
+        return self._opened(self._rounded(self._gain_gate, product))
+
+    def _centre(self, norm: str, mixed: _Mixed) -> Masked:
+        mean, bits = mixed.masked[f"{norm}.mean"], np.int64(mixed.mixture.bits)
+        return Masked(-(mean.public << bits), -(mean.mask << bits))
+
+    def _shift(self, norm: str, mixed: _Mixed) -> IntArray:
+        return mixed(f"{norm}.bias").share(self._party.index) << np.int64(FRACTION_BITS)
 
     def _times(self, first: Masked, second: Masked) -> IntArray:
         """Return shares of a product, less the product of the masks."""
@@ -230,12 +282,6 @@ class _Folding:
     def _opened(self, share: IntArray, bits: int = 64) -> Masked:
         mask = self._randomness.mask(share.shape)
         return Masked(self._party.open(mask, share, bits), mask.share)
-
-
-def _bias(affine: Affine, masks: Mapping[str, MaskShares], other: np.int64) -> IntArray:
-    if affine.layer.op == "dense" or affine.layer.bias:
-        return masks[f"{affine.layer.name}.bias"].total * other
-    return np.zeros(affine.layer.outputs, dtype=np.int64)
 
 
 def _column(values: IntArray) -> IntArray:

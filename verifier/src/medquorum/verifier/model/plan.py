@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medquorum.core.model.layout import TensorSpec
+from medquorum.verifier.gates.agreement import Agreement
 from medquorum.verifier.gates.averaging import Averaging
 from medquorum.verifier.gates.correctness import Correctness
 from medquorum.verifier.model.program import Program
@@ -73,6 +74,16 @@ class Plan:
         """Number of parameters."""
         return sum(spec.size for spec in self.layout)
 
-    def correctness(self, subject: Subject) -> Correctness:
+    @property
+    def answers(self) -> int:
+        """Answers that are counted of an image."""
+        return max((subject.program.output.answers for subject in self.subjects), default=1)
+
+    def correctness(self, subject: Subject) -> Correctness | Agreement:
         """Return the gate that follows a subject's logits."""
-        return Correctness(subject.program.classes, subject.program.width, self.per_class)
+        program = subject.program
+        output = program.output
+        if output.kind == "classes":
+            return Correctness(output.count, program.width, self.per_class)
+        thresholds = (output.threshold,) if output.kind == "logit" else output.thresholds
+        return Agreement(thresholds, program.width, self.per_class)

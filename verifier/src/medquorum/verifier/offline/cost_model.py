@@ -96,9 +96,7 @@ class _Shapes(DealerWeights):
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject.program.ring)
-        self._outputs = {
-            affine.layer.name: (*affine.geometry.output, affine.layer.outputs) for affine in subject.program.layers
-        }
+        self._outputs = {layer.name: (*layer.geometry.output, layer.outputs) for layer in subject.program.layers}
 
     def offset(self, name: str, wire: DealerView) -> IntArray:
         """Return zeros in the shape of the layer's output."""

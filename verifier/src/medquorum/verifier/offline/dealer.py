@@ -17,6 +17,7 @@ from medquorum.verifier.gates.parameter_range import deal_outside, deal_part, pa
 from medquorum.verifier.gates.weights import DealerWeights
 from medquorum.verifier.model.parameters import deal_parameters, deal_weights, tensors
 from medquorum.verifier.model.plan import Plan, Subject
+from medquorum.verifier.model.program import StepValues
 from medquorum.verifier.opening.interleave import pairs
 from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
 from medquorum.verifier.randomness.material import GateDealer, MaskShares
@@ -123,12 +124,10 @@ class Dealer:
     def batch(self, batch: int, images: int, subject: Subject) -> Iterator[Dealing]:
         """Deal for one batch of images and one subject; needs :meth:`model` first."""
         program, weights = subject.program, self._weights[subject.key]
-        wire = entry = DealerView((images, *program.image))
+        held = StepValues(program, DealerView((images, *program.image)))
         for index, step in enumerate(program.steps):
             gate = self._deal(batch, f"{subject.key}/{index}/{step.name}")
-            if step.opens:
-                entry = wire
-            wire = step.deal(gate, self._comparison, weights, wire, entry)
+            held.keep(index, step.deal(gate, self._comparison, weights, *held.take(index)))
             yield _finished(gate)
         gate = self._deal(batch, f"{subject.key}/correct")
         self._plan.correctness(subject).deal(gate, self._comparison, images)

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Self, TypeAlias, TypeVar
 
 from medquorum.core.fixedpoint import IntArray
 
-__all__ = ["DealerView", "Masked", "Wire"]
+__all__ = ["Arrange", "DealerView", "Masked", "Wire", "unopened"]
+
+Arrange: TypeAlias = Callable[[Sequence[IntArray]], IntArray]
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,52 @@ class Masked:
 
 
 @dataclass
-class Wire:
+class _Value:
+    """A value between gates: one of its own, or other values put together.
+
+    Attributes
+    ----------
+    parts, arrange
+        The other values, and how arrays of theirs become one; such a value is opened by opening these, once each.
+    """
+
+    parts: tuple[Self, ...] = field(default=(), kw_only=True, repr=False)
+    arrange: Arrange | None = field(default=None, kw_only=True, repr=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a masked form is known."""
+        raise NotImplementedError
+
+
+Value = TypeVar("Value", bound=_Value)
+
+
+@dataclass
+class Wire(_Value):
     """A party's view of activations: the share, and the masked form once a linear layer has opened it."""
 
     share: IntArray = field(repr=False)
     masked: Masked | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the masked form is known."""
+        return self.masked is not None
+
+    def opened(self) -> Masked:
+        """Return the masked form; all that it is made of has been opened."""
+        if self.masked is None:
+            if self.arrange is None:
+                raise ValueError("the value has not been opened")
+            parts = [part.opened() for part in self.parts]
+            public, mask = ([part.public for part in parts], [part.mask for part in parts])
+            self.masked = Masked(self.arrange(public), self.arrange(mask))
+        return self.masked
+
 
 @dataclass
-class DealerView:
+class DealerView(_Value):
     """The dealer's view of the same activations.
 
     Attributes
@@ -64,3 +105,26 @@ class DealerView:
     shape: tuple[int, ...]
     offset: IntArray | None = field(default=None, repr=False)
     skew: IntArray | None = field(default=None, repr=False)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the masks have been drawn."""
+        return self.skew is not None
+
+    def opened(self) -> IntArray:
+        """Return the skew; all that it is made of has its masks."""
+        if self.skew is None:
+            if self.arrange is None:
+                raise ValueError("the value has not been opened")
+            self.skew = self.arrange([part.opened() for part in self.parts])
+        return self.skew
+
+
+def unopened(values: Sequence[Value]) -> list[Value]:
+    """Return what is to be opened before the masked forms of all these values are known, each once."""
+    found: dict[int, Value] = {}
+    for value in values:
+        if not value.is_open:
+            parts = [value] if value.arrange is None else unopened(value.parts)
+            found |= {id(part): part for part in parts}
+    return list(found.values())

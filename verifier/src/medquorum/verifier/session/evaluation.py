@@ -9,9 +9,9 @@ from functools import partial
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference.entry import Images
 from medquorum.errors import ProtocolError
 from medquorum.verifier.arithmetic.subsets import SUBSETS
 from medquorum.verifier.comparison.interface import Comparison
@@ -22,6 +22,7 @@ from medquorum.verifier.gates.parameter_range import evaluate_part, outside, par
 from medquorum.verifier.gates.weights import Weights
 from medquorum.verifier.model.parameters import HandedOver, Held, masked_parameters, open_weights, tensors
 from medquorum.verifier.model.plan import Plan, Subject
+from medquorum.verifier.model.program import StepValues
 from medquorum.verifier.opening.interleave import ByTurns, Turn, pairs, take_turns
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
@@ -29,9 +30,8 @@ from medquorum.verifier.randomness.material import GateRandomness
 from medquorum.verifier.randomness.supply import Supply
 from medquorum.verifier.randomness.wires import Masked, Wire
 
-__all__ = ["Evaluation", "Finished", "Images", "Keep", "Samples", "Trace"]
+__all__ = ["Evaluation", "Finished", "Keep", "Samples", "Trace"]
 
-Images: TypeAlias = npt.NDArray[np.uint8]
 Samples: TypeAlias = tuple[Images, IntArray]
 Trace: TypeAlias = Callable[[str, IntArray], None]
 """Told of every step's name and share, for tests."""
@@ -141,7 +141,8 @@ class Evaluation:
             Number and images of each batch.
         samples
             Pair of ndarrays or None.
-            P0's images (n, h, w) or (n, h, w, c) of uint8 and labels (n,) of int64, of all batches; None at P1.
+            P0's images (n, h, w) or (n, h, w, c) of the model's type and labels (n,) or (n, labels) of int64, of all
+            batches; None at P1.
         finished
             Called after each batch, in the order of their numbers.
         """
@@ -159,14 +160,15 @@ class Evaluation:
     def _correct(self, batch: int, subject: Subject, count: int, samples: Samples | None) -> IntArray:
         program, weights = subject.program, self._weights[subject.key]
         shape = (count, *program.image)
-        values = np.zeros(shape, dtype=np.int64) if samples is None else program.pixels[samples[0]].reshape(shape)
-        wire = entry = Wire(values)
+        values: IntArray = np.zeros(shape, dtype=np.int64)
+        if samples is not None:
+            values = program.entry.numbers(program.entry.checked(samples[0])).astype(np.int64).reshape(shape)
+        held = StepValues(program, Wire(values))
         for index, step in enumerate(program.steps):
-            if step.opens:
-                entry = wire
             randomness = self._randomness(batch, f"{subject.key}/{index}/{step.name}")
-            wire = step.evaluate(self._party, randomness, self._comparison, weights, wire, entry)
+            wire = step.evaluate(self._party, randomness, self._comparison, weights, *held.take(index))
             randomness.finish()
+            held.keep(index, wire)
             if self._trace is not None:
                 self._trace(f"{subject.key}/{index}/{step.name}", wire.share)
         randomness = self._randomness(batch, f"{subject.key}/correct")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
+from medquorum.core.inference.entry import Images
 from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.model.parameters import HandedOver, Held
@@ -26,7 +27,7 @@ from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.material import Audit
 from medquorum.verifier.randomness.stream import new_seed
 from medquorum.verifier.randomness.supply import Supply
-from medquorum.verifier.session.evaluation import Evaluation, Images, Trace
+from medquorum.verifier.session.evaluation import Evaluation, Trace
 
 __all__ = ["Costs", "Inputs", "Outcome", "Report", "measure", "verify"]
 
@@ -43,9 +44,9 @@ class Inputs:
         Pair of ndarray of int64 (parameters,), or one.
         Of the update, to P0 and P1; or the update itself, which is handed over under its mask.
     images
-        Array of uint8 (n, h, w) or (n, h, w, c).
+        Array of the model's type (n, h, w) or (n, h, w, c).
     labels
-        Array of int64 (n,).
+        Array of int64 (n,), or (n, labels).
     batch
         Images in a batch.
     needed

@@ -65,7 +65,12 @@ class VerificationSpec:
     @property
     def conditions(self) -> int:
         """Counts in the result: for every subject the total and, where the rule needs them, each class."""
-        return sum(1 + (s.program.classes if self.plan.per_class else 0) for s in self.plan.subjects)
+        return sum(1 + (s.program.output.classes if self.plan.per_class else 0) for s in self.plan.subjects)
+
+    @property
+    def answers(self) -> int:
+        """Answers that are counted: the images, or all labels of all."""
+        return self.images * self.plan.answers
 
     def batches(self, comparing: Comparing) -> list[slice]:
         """Return the batches' images under a back end."""
@@ -91,7 +96,7 @@ class ImageInputs:
     Attributes
     ----------
     samples
-        Images (n, h, w) or (n, h, w, c) of uint8, and labels (n,) of int64.
+        Images (n, h, w) or (n, h, w, c) of the model's type, and labels (n,) or (n, labels) of int64.
     minima
         Array of int64 (conditions,) where only the bit is opened, else None.
     statement

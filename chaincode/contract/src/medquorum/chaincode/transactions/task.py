@@ -16,6 +16,7 @@ from medquorum.core.aggregate import divisions
 from medquorum.core.division import common_shift
 from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.encrypted import LEAST_IN_A_SUM, Encrypted
+from medquorum.core.documents.fields import MAX_DATASET
 from medquorum.core.documents.model import Keeper
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError, MedquorumError, ModelError
@@ -118,15 +119,18 @@ def _check_model(task: Task) -> None:
             f"the rule has {len(rule.weights)} weights for {description.classes} classes",
             "Give one weight for each class; of several labels two for each, without and with it",
         )
-    if isinstance(description, modelformat.ChainDescription):
-        return
-    if task.verification == "encrypted":
+    if task.verification == "encrypted" and isinstance(description, modelformat.GraphDescription):
         beyond = [layer.name for layer in description.layers if layer.op in ("maxpool", "avgpool") and layer.ceil]
-        what = f"the layer {beyond[0]}, with ceil," if beyond else "a model of format version 2"
+        if beyond:
+            raise ContractError(
+                "BAD_TASK",
+                f"the layer {beyond[0]}, with ceil, is for plain verification",
+                "Use plain verification, or pool without ceil",
+            )
+    answers = task.dataset_size * description.output.answers
+    if answers > MAX_DATASET:
         raise ContractError(
-            "BAD_TASK",
-            f"{what} is for plain verification",
-            "Use plain verification, or describe the model in format version 1",
+            "BAD_TASK", f"the set has {answers} answers, more than {MAX_DATASET}", "Use fewer images, or fewer labels"
         )
     if task.has_root and description.output.kind != "classes":
         raise ContractError("BAD_TASK", "the rule direction is for models that tell classes", "Use another rule")
@@ -170,8 +174,12 @@ def check_encrypted(task: Task, consortium: Consortium) -> None:
             "Name the two parties as the task's verifiers",
         )
     rule = rules.parse_rule(task.rule)
-    if isinstance(rule, rules.Direction | rules.Weighted):
+    if isinstance(rule, rules.Direction):
         raise ContractError("BAD_TASK", f"the rule {rule.name} is for plain verification", "Use another rule, or plain")
+    if isinstance(rule, rules.Weighted) and task.disclosure == "bit":
+        raise ContractError(
+            "BAD_TASK", "the rule weighted adds counts of classes up, which one bit hides", "Use disclosure count"
+        )
     if task.minimum_accepted < LEAST_IN_A_SUM:
         raise ContractError(
             "BAD_TASK",

@@ -61,6 +61,11 @@ class Classes(StrictDocument):
         """Number of entries of per-class counts."""
         return self.count
 
+    @property
+    def answers(self) -> int:
+        """Number of answers that are counted of a case."""
+        return 1
+
 
 class Logit(StrictDocument):
     """One logit: class 1 from ``threshold`` on, else class 0."""
@@ -78,6 +83,11 @@ class Logit(StrictDocument):
         """Number of entries of per-class counts."""
         return 2
 
+    @property
+    def answers(self) -> int:
+        """Number of answers that are counted of a case."""
+        return 1
+
 
 class Labels(StrictDocument):
     """One logit for each label: the label is given from its threshold on."""
@@ -94,6 +104,11 @@ class Labels(StrictDocument):
     def classes(self) -> int:
         """Number of entries of per-class counts: without and with each label."""
         return 2 * len(self.thresholds)
+
+    @property
+    def answers(self) -> int:
+        """Number of answers that are counted of a case: one for each label."""
+        return len(self.thresholds)
 
 
 Output: TypeAlias = Annotated[Classes | Logit | Labels, Field(discriminator="kind")]

@@ -11,9 +11,10 @@ from medquorum.core import model as modelformat
 from medquorum.core.dataset import VerificationSet
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.inference import AccuracyCounts, compile_model, count_correct
+from medquorum.core.inference import AccuracyCounts, check_labels, compile_model, count_correct, entry_of
+from medquorum.core.inference.entry import Images
 from medquorum.core.model import Tensors
-from medquorum.errors import DataError
+from medquorum.errors import DataError, ModelError
 
 __all__ = ["PrivateImages", "mounted"]
 
@@ -24,7 +25,7 @@ class PrivateImages:
     Raises
     ------
     DataError
-        The file is not the set the task is committed to.
+        The file is not the set the task is committed to, or its inputs or labels do not fit the task's model.
     """
 
     def __init__(self, path: Path, task: Task) -> None:
@@ -35,15 +36,20 @@ class PrivateImages:
                 f"{path} has the commitment {self._set.commitment()}, the task {task.task} names {task.dataset}",
                 "Mount the file that was committed to when the task was created",
             )
+        try:
+            entry_of(self._description).checked(self._set.images)
+            check_labels(self._description.output, self._set.labels, len(self._set.images))
+        except ModelError as error:
+            raise DataError(f"{path} does not fit the model: {error.cause}", error.remedy) from error
 
     @property
-    def images(self) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def images(self) -> Images:
         """(n, h, w) or (n, h, w, c)."""
         return self._set.images
 
     @property
     def labels(self) -> IntArray:
-        """(n,)."""
+        """(n,), or (n, labels)."""
         return self._set.labels.astype(np.int64)
 
     def count_correct(self, model: Tensors) -> AccuracyCounts:

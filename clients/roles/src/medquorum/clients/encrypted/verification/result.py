@@ -114,14 +114,14 @@ def _stated_counts(stated: BaseCounts | None, spec: VerificationSpec) -> Accurac
     """Read what P0 says of the base model."""
     if stated is not None:
         counts = AccuracyCounts(stated.correct, stated.per_class_correct, stated.per_class_total)
-        widths = {len(counts.per_class_correct), *(subject.program.classes for subject in spec.plan.subjects)}
-        if widths == {len(counts.per_class_total)} and _possible(counts) and counts.total == spec.images:
+        widths = {len(counts.per_class_correct), *(subject.program.output.classes for subject in spec.plan.subjects)}
+        if widths == {len(counts.per_class_total)} and _possible(counts) and counts.total == spec.answers:
             return counts
     raise ImpossibleResult("P0 says nothing possible of the base model", "Both parties have to run the same release")
 
 
 def read_counts(counts: tuple[int, ...], spec: VerificationSpec, base: AccuracyCounts) -> dict[str, AccuracyCounts]:
-    """Read the opened counts; without counts per class, the counts have all images in one class.
+    """Read the opened counts; without counts per class, the counts have all answers in one class.
 
     Raises
     ------
@@ -137,10 +137,10 @@ def read_counts(counts: tuple[int, ...], spec: VerificationSpec, base: AccuracyC
     left = iter(counts)
     for subject in spec.plan.subjects:
         total = next(left)
-        classes = subject.program.classes if spec.plan.per_class else 0
+        classes = subject.program.output.classes if spec.plan.per_class else 0
         per_class = tuple(next(left) for _ in range(classes))
         read[subject.key] = AccuracyCounts(
-            total, per_class or (total,), base.per_class_total if classes else (spec.images,)
+            total, per_class or (total,), base.per_class_total if classes else (spec.answers,)
         )
         if not _possible(read[subject.key]):
             raise ImpossibleResult(

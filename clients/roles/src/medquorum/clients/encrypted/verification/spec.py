@@ -11,7 +11,7 @@ from medquorum.core import canonical
 from medquorum.core import model as modelformat
 from medquorum.core.documents.encrypted import Encrypted
 from medquorum.core.documents.task import Task
-from medquorum.core.rules import Floor, parse_rule
+from medquorum.core.rules import parse_rule
 from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.offline.plan_message import PlanDocument
@@ -46,9 +46,8 @@ def plan_document(
     """
     settings = settings_of(task)
     rule = parse_rule(task.rule)
-    per_class = isinstance(rule, Floor)
     description = modelformat.parse(task.model)
-    conditions = len(rule.subjects) * (1 + description.classes * per_class)
+    conditions = len(rule.subjects) * (1 + description.classes * rule.per_class)
     return PlanDocument(
         parties=settings.evaluators(hospital),
         model=description,
@@ -57,7 +56,7 @@ def plan_document(
         lambda_bits=task.lambda_bits,
         grayscale=settings.grayscale,
         norm=None if updates else rule.norm,
-        per_class=per_class,
+        per_class=rule.per_class,
         comparison=comparing if settings.comparison == "auto" else settings.comparison,
         batch=settings.batch,
         images=task.dataset_size,
