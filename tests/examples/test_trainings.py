@@ -69,13 +69,14 @@ def test_a_network_of_one_s_own_is_trained_and_exported(kind: str, tmp_path: Pat
     assert {number for _, number, _ in verdicts} == {"1", "2"}
 
 
-def test_a_table_and_a_signal_are_trained_on(kind: str, tmp_path: Path) -> None:
+@pytest.mark.timeout(600)
+def test_inputs_of_one_s_own_are_trained_on(kind: str, tmp_path: Path) -> None:
     example = Example(EXAMPLES / "own_inputs", tmp_path)
     *steps, take_down = placed(example.blocks("sh")[0], kind).splitlines()
     try:
-        printed = example.run("\n".join(steps), 280)
+        printed = example.run("\n".join(steps), 480)
     finally:
         example.run(take_down, 120)
-    for name in ("rows", "leads"):
+    for name in ("rows", "leads", "encoded", "photographs"):
         assert printed.count(f"{name}: Hospital1MSP accepted") == 1
         assert printed.count(f"{name}: Hospital2MSP accepted") == 1
