@@ -51,7 +51,8 @@ def _stream(tape, seeds):
             self.draw += 1
             if self.honest:
                 tape.unshifted[key] = own
-            return tape.overrides.get(key, own) if self.honest else own
+                return tape.overrides.get(key, own).copy()  # a mask is added up in place
+            return own
 
     return TapeStream
 
