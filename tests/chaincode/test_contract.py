@@ -41,8 +41,7 @@ def test_metadata_describes_every_transaction(demo: Consortium) -> None:
         ],
         "returns": {
             "type": "string",
-            "description": "Freeze the caller's update {base, layout, chunks, encrypted: shares, nonce}; "
-            "once per round.",
+            "description": "Freeze the caller's update {base, layout, chunks}; once per round.",
         },
     }
     assert transactions["ReadRound"]["tag"] == ["EVALUATE"]
