@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Four kinds of inputs, one round of each on one computer: ``python own_inputs.py network``.
+"""Five kinds of inputs, one round of each on one computer: ``python own_inputs.py network [PICTURES.npz]``.
 
-``studies.py`` has the networks and the data, which are made up.
+``studies.py`` has the networks and the data, which are made up. Only ``scans`` takes the pictures of a file.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from studies import Study, encoded, leads, photographs, rows
+from studies import Study, encoded, leads, photographs, rows, scans
 from torch import nn
 from torch.nn import functional
 
@@ -55,12 +56,12 @@ def take_part(study: Study, profile: Path, part: slice, state: Path) -> str:
         return f"{study.name}: {connection.msp} {said}"
 
 
-def main(network: Path) -> None:
+def main(network: Path, file: Path | None = None) -> None:
     """Create each task, start verifiers and coordinator, and take part as two hospitals."""
     torch.manual_seed(0)
     random = np.random.default_rng(0)
-    for made in (rows, leads, encoded, photographs):
-        print("\n".join(run(made(random), network)), flush=True)
+    for make in (rows, leads, encoded, photographs, partial(scans, file=file)):
+        print("\n".join(run(make(random), network)), flush=True)
 
 
 def run(study: Study, network: Path) -> list[str]:
@@ -74,9 +75,8 @@ def run(study: Study, network: Path) -> list[str]:
     net = study.make()
     example = torch.zeros(1, *study.inputs.shape[1:])
     document = admin.describe(net, example, study.numbers, study.output)
-    classes = 2 if isinstance(study.output, admin.Logit) else 3
     inputs, labels = study.inputs[: study.judged], study.labels[: study.judged]
-    judged = admin.verification_set(inputs, labels, classes, numbers=True)
+    judged = admin.verification_set(inputs, labels, study.classes, numbers=True)
     for name in ("verifiera", "verifierb"):
         judged.write(homes / f"{name}.example.com" / "verification" / f"{study.name}.safetensors")
     with admin.connect(profile("coordinator"), state=state / "admin") as connection:
@@ -102,4 +102,4 @@ def run(study: Study, network: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:3]))

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The networks of the four tasks, as a hospital would write them, and the data made up for them."""
+"""The networks of the five tasks, as a hospital would write them, and the data made up for them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,35 @@ class Leads(nn.Module):
         return logits
 
 
+class Scans(nn.Module):
+    """A small DenseNet: what each layer finds is put beside all that was found before it."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 8, 3, stride=2, padding=1, bias=False)
+        self.first = nn.ModuleList([self._layer(8), self._layer(16)])
+        self.between = nn.Sequential(nn.BatchNorm2d(24), nn.ReLU(), nn.Conv2d(24, 12, 1, bias=False), nn.AvgPool2d(2))
+        self.second = nn.ModuleList([self._layer(12), self._layer(20)])
+        self.end = nn.Sequential(nn.BatchNorm2d(28), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.head = nn.Linear(28, classes)
+
+    def forward(self, scans: torch.Tensor) -> torch.Tensor:
+        """Return logits (n, classes) of pictures (n, 1, 28, 28)."""
+        found = self.between(self._block(self.first, self.stem(scans)))
+        logits: torch.Tensor = self.head(self.end(self._block(self.second, found)))
+        return logits
+
+    @staticmethod
+    def _layer(channels: int) -> nn.Module:
+        return nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, 8, 3, padding=1, bias=False))
+
+    @staticmethod
+    def _block(layers: nn.ModuleList, found: torch.Tensor) -> torch.Tensor:
+        for layer in layers:
+            found = torch.cat([found, layer(found)], dim=1)
+        return found
+
+
 def mobile() -> nn.Module:
     """Make torchvision's MobileNetV2 for three classes; in so few steps its statistics must follow fast."""
     net: nn.Module = torchvision.models.mobilenet_v2(num_classes=3, norm_layer=partial(nn.BatchNorm2d, momentum=0.5))
@@ -79,6 +109,13 @@ class Study:
     output: admin.Classes | admin.Logit | admin.Labels
     judged: int = 80
     epochs: int = 15
+
+    @property
+    def classes(self) -> int:
+        """How many classes or labels the verifiers count."""
+        if isinstance(self.output, admin.Classes):
+            return self.output.count
+        return 2 if self.labels.ndim == 1 else self.labels.shape[1]
 
     @property
     def numbers(self) -> admin.Numbers:
@@ -119,6 +156,19 @@ def photographs(random: np.random.Generator) -> Study:
     """Make pictures of 64 places a side in three colours."""
     inputs, labels = pictures(random, 96, (3, 64, 64))
     return Study("photographs", mobile, inputs, labels, admin.Classes(3), judged=32, epochs=4)
+
+
+def scans(random: np.random.Generator, file: Path | None) -> Study:
+    """Take 480 pictures of a file: ``images`` (n, 28, 28) and ``labels`` (n,). Without one make some up."""
+    if file is None:
+        inputs, labels = pictures(random, 480, (1, 28, 28))
+    else:
+        with np.load(file) as arrays:
+            chosen = random.permutation(len(arrays["labels"]))[:480]
+            inputs = arrays["images"][chosen, None].astype(np.float64)
+            labels = arrays["labels"][chosen].reshape(-1).astype(np.int64)
+    classes = int(labels.max()) + 1
+    return Study("scans", partial(Scans, classes), inputs, labels, admin.Classes(classes))
 
 
 def encoded(random: np.random.Generator) -> Study:

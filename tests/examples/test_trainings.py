@@ -77,6 +77,6 @@ def test_inputs_of_one_s_own_are_trained_on(kind: str, tmp_path: Path) -> None:
         printed = example.run("\n".join(steps), 480)
     finally:
         example.run(take_down, 120)
-    for name in ("rows", "leads", "encoded", "photographs"):
+    for name in ("rows", "leads", "encoded", "photographs", "scans"):
         assert printed.count(f"{name}: Hospital1MSP accepted") == 1
         assert printed.count(f"{name}: Hospital2MSP accepted") == 1
