@@ -8,7 +8,7 @@ import medquorum.clients.encrypted.party.control_messages  # noqa: F401  # subcl
 from medquorum.core import canonical
 from medquorum.core.message import Message
 from medquorum.core.model import catalogue
-from medquorum.verifier.service import update_masks  # noqa: F401
+from medquorum.verifier.service import update_masks  # noqa: F401  # as above
 from medquorum.verifier.service.deliveries import Delivery
 from medquorum.verifier.session.greeting import Greeting, hashed
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,16 +21,16 @@ __all__ = ["Clip", "Leak"]
 
 
 @dataclass(frozen=True)
-class Clip(Step):
-    """min(x, highest) of a value that is not negative: x - max(x - highest, 0), which does not wrap."""
+class _Gated(Step):
+    """A step of one comparison for each value, of signed values of ``width`` bits in a ring of ``ring`` bits."""
 
-    highest: int
     width: int
     ring: int
 
     @property
+    @abstractmethod
     def _gate(self) -> Rescale:
-        return Rescale(0, self.width, self.ring, Form.RELU)
+        """The gate that compares."""
 
     def deal(
         self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, *wires: DealerView
@@ -37,6 +38,17 @@ class Clip(Step):
         """Deal for the comparison."""
         self._gate.deal(dealer, comparison, wires[0].shape, None)
         return DealerView(wires[0].shape)
+
+
+@dataclass(frozen=True)
+class Clip(_Gated):
+    """min(x, highest) of a value that is not negative: x - max(x - highest, 0), which does not wrap."""
+
+    highest: int
+
+    @property
+    def _gate(self) -> Rescale:
+        return Rescale(0, self.width, self.ring, Form.RELU)
 
     def evaluate(
         self, party: Party, randomness: GateRandomness, comparison: Comparison, weights: Weights, *wires: Wire
@@ -48,12 +60,10 @@ class Clip(Step):
 
 
 @dataclass(frozen=True)
-class Leak(Step):
+class Leak(_Gated):
     """LeakyReLU from x and max(x, 0): max(x, 0) + T_f(slope · (x - max(x, 0))), slope below 1."""
 
     slope: int
-    width: int
-    ring: int
 
     @property
     def _gate(self) -> Rescale:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -28,13 +29,13 @@ class Moved(Step):
         """Where its own value is needed so."""
         return None
 
+    @abstractmethod
     def arrange(self, arrays: Sequence[IntArray]) -> IntArray:
         """Return the inputs' arrays (n, h, w, c) as one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shape(self, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
         """Return the shape that inputs of these shapes give."""
-        raise NotImplementedError
 
     def deal(
         self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, *wires: DealerView

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,13 +91,13 @@ class _Mean(Step):
         """Fraction bits of the factor."""
         return FRACTION_BITS
 
+    @abstractmethod
     def _places(self, shape: tuple[int, ...]) -> Pair:
         """Return the number of windows in values of a shape."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _sums(self, values: IntArray) -> IntArray:
         """Return the windows' sums times the factor."""
-        raise NotImplementedError
 
     def deal(
         self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, *wires: DealerView

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from medquorum.verifier.comparison.interface import Comparison
@@ -16,7 +17,7 @@ __all__ = ["Scale", "Step"]
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(ABC):
     """One step; ``name`` is that of the plain evaluation's step whose values it reproduces.
 
     Attributes
@@ -37,17 +38,17 @@ class Step:
         """Whether it needs this input with its sign, not only modulo 2^w; None: where its own value is needed so."""
         return True
 
+    @abstractmethod
     def deal(
         self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, *wires: DealerView
     ) -> DealerView:
         """Deal for the step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def evaluate(
         self, party: Party, randomness: GateRandomness, comparison: Comparison, weights: Weights, *wires: Wire
     ) -> Wire:
         """Return the party's shares of the step's output."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -64,9 +64,9 @@ class GraphCompiler:
             case "relu":
                 made = Rectify(name, inputs)
             case "relu6":
-                made = Clip(name, self._rectified(name, inputs), _SIX, width, self._widths.ring)
+                made = Clip(name, self._rectified(name, inputs), width, self._widths.ring, _SIX)
             case "leakyrelu":
-                made = Leak(name, (*inputs, *self._rectified(name, inputs)), layer.slope, width, self._widths.ring)
+                made = Leak(name, (*inputs, *self._rectified(name, inputs)), width, self._widths.ring, layer.slope)
             case "maxpool":
                 made = Maximum(name, inputs, layer.kernel, layer.stride, layer.padding, width)
             case "avgpool" | "adaptiveavgpool":

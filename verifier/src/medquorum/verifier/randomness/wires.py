@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self, TypeAlias, TypeVar
@@ -42,7 +43,7 @@ class Masked:
 
 
 @dataclass
-class _Value:
+class _Value(ABC):
     """A value between gates: one of its own, or other values put together.
 
     Attributes
@@ -55,9 +56,9 @@ class _Value:
     arrange: Arrange | None = field(default=None, kw_only=True, repr=False)
 
     @property
+    @abstractmethod
     def is_open(self) -> bool:
         """Whether a masked form is known."""
-        raise NotImplementedError
 
 
 Value = TypeVar("Value", bound=_Value)

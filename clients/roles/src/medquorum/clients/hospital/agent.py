@@ -131,7 +131,7 @@ class Hospital:
                 raise
             return 0
         self._report.event("submitted", round=round_number, base=base, bytes=len(update.packed))
-        return RESYNC_INTERVAL if self._sender is None else 0  # a plain update needs nothing more: its verdict wakes
+        return RESYNC_INTERVAL if self._sender is None else 0  # a plain update needs nothing more before its verdict
 
     def _help(self, status: RoundStatus | None, round_number: int) -> float:
         """In an encrypted task, hand the update to the parties; where the task says so, be one oneself."""
