@@ -26,10 +26,10 @@ ATTEMPTS = 20
 """How often two transactions are sent until they are in one block."""
 
 
-def submitted(fed: Federation, number: int, *hospitals: str) -> None:
-    """Wait until these hospitals' updates, all by default, are at every verifier's peer."""
+def submitted(fed: Federation, number: int, *hospitals: str, at: tuple[str, ...] = ()) -> None:
+    """Wait until these hospitals' updates, all by default, are at these verifiers' peers, all by default."""
     wanted = {fed.msp(one) for one in hospitals or fed.hospitals}
-    for verifier in fed.verifiers:
+    for verifier in at or fed.verifiers:
         await_true(lambda at=verifier: fed.status(number, at).updates.keys() >= wanted, 120, f"{verifier}: no {wanted}")
 
 
@@ -204,12 +204,14 @@ def test_an_endorser_killed_before_the_commit_changes_nothing(fed: Federation) -
     late = fed.endorsed("Hospital3", "SubmitUpdate", *arguments, endorsers=("VerifierB", "VerifierC"), chunk0=value)
     if fed.running.kind == "devnet":
         late.submit().status().require_valid()
+        submitted(fed, number, at=("VerifierB", "VerifierC"))
         concluding = conclusion(fed, number, endorsers=("VerifierB", "VerifierC"))
         concluding.submit().status().require_valid()
     else:
         fed.running.stop("VerifierC")
         try:
             late.submit().status().require_valid()
+            submitted(fed, number, at=QUORUM)  # one peer has committed the update's block, the other may not have yet
             concluding = conclusion(fed, number)
             fed.running.stop("VerifierB")
             concluding.submit().status().require_valid()
