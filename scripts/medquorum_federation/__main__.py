@@ -114,16 +114,19 @@ def _train(options: Options, json_file: Path | None) -> None:
         directory = held.enter_context(trial_folder(options.directory.resolve()))
         consortium = check_folder(directory, kind, options.hospitals, options.port_base)
         check_runs([options], kind, directory, consortium)
-        zygote = held.enter_context(zygote_unless(options.no_fork))  # imports while the network comes up
-        network = held.enter_context(
-            running_network(directory, kind, options.hospitals, port_base=options.port_base, keep=options.keep)
-        )
-        network_up = time.monotonic() - started
-        task = new_task_name(network, options, zygote)
-        folder = _new_folder(options.results.resolve(), f"{task}-{time.strftime('%Y%m%d-%H%M%S')}")
-        references = held.enter_context(References(options, task, folder))
-        report = train(options, network, task, folder, console, zygote)
-        report.references = references.curves(REFERENCE_SHARE * (time.monotonic() - started))
+        with ExitStack() as running:
+            zygote = running.enter_context(zygote_unless(options.no_fork))  # imports while the network comes up
+            network = running.enter_context(
+                running_network(directory, kind, options.hospitals, port_base=options.port_base, keep=options.keep)
+            )
+            network_up = time.monotonic() - started
+            task = new_task_name(network, options, zygote)
+            folder = _new_folder(options.results.resolve(), f"{task}-{time.strftime('%Y%m%d-%H%M%S')}")
+            references = held.enter_context(References(options, task, folder))
+            report = train(options, network, task, folder, console, zygote)
+            ended = time.monotonic()
+        # They went on while the network was brought down.
+        report.references = references.curves(ended + REFERENCE_SHARE * (ended - started) - time.monotonic())
     report.seconds.install = float(os.environ.get("INSTALL_SECONDS", "0"))
     report.seconds.network_up = network_up
     report.seconds.total = time.monotonic() - started + report.seconds.install
