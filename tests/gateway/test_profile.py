@@ -22,7 +22,7 @@ from medquorum.gateway import (
     read_identity,
     read_profile,
 )
-from medquorum.gateway.channel import shared_channel
+from medquorum.gateway.connection.channel import shared_channel
 
 ROOT = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
 PROFILE: dict[str, Any] = {

@@ -8,9 +8,9 @@ import grpc
 import pytest
 
 from medquorum.gateway import GatewayError
-from medquorum.gateway.channel import tls_channel
+from medquorum.gateway.connection.channel import tls_channel
+from medquorum.gateway.connection.proxy import route
 from medquorum.gateway.failures import gateway_error
-from medquorum.gateway.proxy import route
 
 FirstBytes = Callable[[str, str], bytes]
 VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy", "all_proxy")

@@ -24,9 +24,9 @@ from rich.console import Console
 
 from medquorum.clients.admin.tasks import store_model
 from medquorum.clients.hospital.fetch import fetch_proven
-from medquorum.clients.proof.reader import Chain
+from medquorum.clients.proof.blocks.reader import Chain
+from medquorum.clients.proof.blocks.walk import Trust
 from medquorum.clients.proof.trust_root import read_root
-from medquorum.clients.proof.walk import Trust
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.session import CHAINCODE, CHANNEL
 from medquorum.network.supervision.waiting import await_true

@@ -240,7 +240,7 @@ def test_logits_that_differ_are_refused() -> None:
 def test_real_images_are_held_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 28, 28), dtype=np.uint8)
     describe(small(), IMAGE, images=images)
-    monkeypatch.setattr("medquorum.clients.training.agreement.EXACT", 1e-9)
+    monkeypatch.setattr("medquorum.clients.training.formats.agreement.EXACT", 1e-9)
     with pytest.raises(ModelError, match="on the given images"):
         describe(small(), IMAGE, images=images)
 

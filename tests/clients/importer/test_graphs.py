@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn import functional
 
 from medquorum.admin import Classes, Labels, Logit, Numbers, Pixels, describe
+from medquorum.clients.training.formats.state import load_into, pack_module, state_of
 from medquorum.clients.training.module import DescribedModel
-from medquorum.clients.training.state import load_into, pack_module, state_of
 from medquorum.core import model as modelformat
 from medquorum.errors import ModelError
 

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
 
-from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.identity import Identity, read_identity
+from medquorum.clients.proof.identities.authorities import Authorities
+from medquorum.clients.proof.identities.identity import Identity, read_identity
 from medquorum.errors import CheckFailed, ConfigError
 from medquorum.network.identity.authority import Authority, Validity, new_authority
 from medquorum.verifier.service.identity import Credentials

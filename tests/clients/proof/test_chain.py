@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from fabric_protos.common.common_pb2 import Block
 
-from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.chain import check_link
+from medquorum.clients.proof.blocks.chain import check_link
+from medquorum.clients.proof.identities.authorities import Authorities
 from medquorum.core.block_header import header_hash
 from medquorum.errors import CheckFailed, ConfigError
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from medquorum.clients.proof.ordering import bft_quorum
+from medquorum.clients.proof.blocks.ordering import bft_quorum
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from medquorum.clients.proof import trust_root
-from medquorum.clients.proof.authorities import Authorities
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Evidence
+from medquorum.clients.proof.identities.authorities import Authorities
 from medquorum.errors import CheckFailed, ConfigError
 
 NOBODY = Authorities({})

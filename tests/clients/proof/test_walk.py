@@ -20,10 +20,10 @@ from fabric_protos.common.configuration_pb2 import Orderers
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
 from fabric_protos.msp.msp_config_pb2 import FabricMSPConfig, MSPConfig
 
-from medquorum.clients.proof import reader
+from medquorum.clients.proof.blocks import reader
+from medquorum.clients.proof.blocks.walk import Tip
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Evidence, Write, prove
-from medquorum.clients.proof.walk import Tip
 from medquorum.errors import CheckFailed
 from medquorum.network.devnet.orderer.genesis import genesis_envelope
 from medquorum.network.identity.authority import Validity

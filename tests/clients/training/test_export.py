@@ -17,10 +17,10 @@ import torchvision
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from medquorum.clients.training import agreement
-from medquorum.clients.training.export import export
+from medquorum.clients.training.formats import agreement
+from medquorum.clients.training.formats.export import export
+from medquorum.clients.training.formats.model_file import read_model
 from medquorum.clients.training.initial import drawn_model
-from medquorum.clients.training.model_file import read_model
 from medquorum.core import model as modelformat
 from medquorum.core.inference import compile_model
 from medquorum.core.model import catalogue

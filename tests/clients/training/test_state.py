@@ -11,9 +11,9 @@ import torch
 import torchvision
 from torch import nn
 
+from medquorum.clients.training.formats.state import load_into, pack_module, pack_state, state_of
 from medquorum.clients.training.initial import drawn_model
 from medquorum.clients.training.module import DescribedModel
-from medquorum.clients.training.state import load_into, pack_module, pack_state, state_of
 from medquorum.core import model as modelformat
 from medquorum.core.model import catalogue
 from medquorum.errors import ModelError, RangeError

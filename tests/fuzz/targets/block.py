@@ -6,9 +6,9 @@ from contextlib import suppress
 from fabric_protos.common.common_pb2 import Block
 from google.protobuf.message import DecodeError
 
+from medquorum.clients.proof.blocks.transaction import AUTHORS, check_author, read_result
+from medquorum.clients.proof.blocks.walk import Tip, begin, follow, skip
 from medquorum.clients.proof.endorsement import Endorsers, check_endorsements
-from medquorum.clients.proof.transaction import AUTHORS, check_author, read_result
-from medquorum.clients.proof.walk import Tip, begin, follow, skip
 from medquorum.errors import CheckFailed
 from medquorum.network.devnet.ledger.block import data_hash
 from medquorum_testing.chain.block_forger import sign

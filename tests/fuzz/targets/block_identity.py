@@ -4,8 +4,8 @@
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from medquorum.clients.proof.identity import check_signature, read_identity
-from medquorum.clients.proof.walk import begin
+from medquorum.clients.proof.blocks.walk import begin
+from medquorum.clients.proof.identities.identity import check_signature, read_identity
 from medquorum.errors import CheckFailed
 from medquorum_testing.chain.memory_chain import MemoryChain
 

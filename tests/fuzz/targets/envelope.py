@@ -3,9 +3,9 @@
 
 from contextlib import suppress
 
+from medquorum.clients.proof.blocks.transaction import BlockTransaction, read_result
 from medquorum.clients.proof.configuration import read_configuration, time_of
 from medquorum.clients.proof.envelope import Entry, read_entry, read_genesis_entry
-from medquorum.clients.proof.transaction import BlockTransaction, read_result
 from medquorum.errors import CheckFailed
 from medquorum_testing.chain.memory_chain import CHAINCODE, MemoryChain
 

@@ -8,7 +8,7 @@ from fabric_protos.common.common_pb2 import Envelope, Payload
 from fabric_protos.common.configtx_pb2 import ConfigEnvelope
 from fabric_protos.msp.msp_config_pb2 import FabricMSPConfig, MSPConfig
 
-from medquorum.clients.proof.msp import read_msp
+from medquorum.clients.proof.identities.msp import read_msp
 from medquorum_testing.chain.memory_chain import MemoryChain
 
 CHAIN = MemoryChain()

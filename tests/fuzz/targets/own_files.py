@@ -12,7 +12,7 @@ from medquorum.clients.admin.options import rule_document
 from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.errors import MedquorumError
 from medquorum.gateway import FabricError, FileCheckpointer
-from medquorum.gateway.transaction import Transaction
+from medquorum.gateway.transactions.transaction import Transaction
 from medquorum.network.devnet.policy.definition import read
 from medquorum_testing.fuzzing.runner import scratch_file
 

@@ -16,12 +16,12 @@ from fabric_protos.gateway.gateway_pb2 import SubmitRequest
 from fabric_protos.peer.proposal_pb2 import Proposal
 
 from medquorum.clients.ledger.ledger import Ledger
-from medquorum.clients.proof import reader
 from medquorum.clients.proof.audit import audit_round, audit_verdict
+from medquorum.clients.proof.blocks import reader
+from medquorum.clients.proof.blocks.walk import Trust
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Evidence, history
 from medquorum.clients.proof.trust_root import read_root
-from medquorum.clients.proof.walk import Trust
 from medquorum.core.block_header import header_hash
 from medquorum.errors import CheckFailed
 from medquorum.network.cli.main import main

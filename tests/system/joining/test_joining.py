@@ -21,7 +21,7 @@ from medquorum.gateway import (
     private_key_signer,
     read_profile,
 )
-from medquorum.gateway.profile import connect_peer
+from medquorum.gateway.connection.profile import connect_peer
 from medquorum.network.cli.main import main
 from medquorum.network.deployment.chaincodes import deployments
 from medquorum.network.supervision.processes import processes

@@ -21,12 +21,12 @@ from medquorum.clients.cli import main
 from medquorum.clients.hospital.fetch import Fetched, fetch_proven, write_model
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.blocks.reader import Chain
+from medquorum.clients.proof.blocks.walk import Trust
 from medquorum.clients.proof.endorsement import Endorsers
-from medquorum.clients.proof.reader import Chain
+from medquorum.clients.proof.identities.authorities import Authorities
 from medquorum.clients.proof.trust_root import read_root
-from medquorum.clients.proof.walk import Trust
-from medquorum.clients.training.model_file import read_model
+from medquorum.clients.training.formats.model_file import read_model
 from medquorum.core import model as modelformat
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.round import Round
@@ -281,7 +281,7 @@ def test_a_tampered_block_is_refused(fetch: Callable[..., Fetched]) -> None:
 
 
 def test_an_unknown_transaction_is_refused(fetch: Callable[..., Fetched], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medquorum.clients.proof.reader.COMMIT_TIMEOUT", 0.5)
+    monkeypatch.setattr("medquorum.clients.proof.blocks.reader.COMMIT_TIMEOUT", 0.5)
 
     def elsewhere(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [version | {"tx_id": "0" * 64} for version in given]

@@ -35,8 +35,8 @@ from fabric_protos.peer.transaction_pb2 import (
 )
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.walk import Trust
+from medquorum.clients.proof.blocks.walk import Trust
+from medquorum.clients.proof.identities.authorities import Authorities
 from medquorum.core.block_header import header_hash
 from medquorum.network.devnet.ledger.block import assemble
 from medquorum.network.devnet.ledger.transaction import proposal_hash, tx_id

@@ -13,13 +13,11 @@ Stands alone: it needs no other package of this project.
 ...             print(event.name, event.payload)
 """
 
-from medquorum.gateway.blocks import BlockEventsRequest, BlockKind
-from medquorum.gateway.channel import TlsIdentity, tls_channel
-from medquorum.gateway.checkpoint import Checkpoint, FileCheckpointer, InMemoryCheckpointer
 from medquorum.gateway.client import Deadlines
-from medquorum.gateway.commit import Commit, Status, SubmittedTransaction
+from medquorum.gateway.connection.channel import TlsIdentity, tls_channel
+from medquorum.gateway.connection.environment import connect_environment
+from medquorum.gateway.connection.profile import Profile, connect_peer, connect_profile, read_profile
 from medquorum.gateway.contract import Contract
-from medquorum.gateway.environment import connect_environment
 from medquorum.gateway.errors import (
     CommitError,
     CommitStatusError,
@@ -31,16 +29,18 @@ from medquorum.gateway.errors import (
     GatewayError,
     SubmitError,
 )
-from medquorum.gateway.events import ChaincodeEvent, ChaincodeEventsRequest, EventStream
+from medquorum.gateway.events.blocks import BlockEventsRequest, BlockKind
+from medquorum.gateway.events.checkpoint import Checkpoint, FileCheckpointer, InMemoryCheckpointer
+from medquorum.gateway.events.stream import ChaincodeEvent, ChaincodeEventsRequest, EventStream
 from medquorum.gateway.failures import chaincode_message, identity_refused, peers_unknown
 from medquorum.gateway.gateway import Gateway, connect
 from medquorum.gateway.identity import Hash, Signer, X509Identity, private_key_signer, sha256
 from medquorum.gateway.network import Network
-from medquorum.gateway.profile import Profile, connect_peer, connect_profile, read_profile
-from medquorum.gateway.proposal import Proposal
 from medquorum.gateway.retry import retrying, worth_retrying
 from medquorum.gateway.submission import Submissions
-from medquorum.gateway.transaction import Transaction
+from medquorum.gateway.transactions.commit import Commit, Status, SubmittedTransaction
+from medquorum.gateway.transactions.proposal import Proposal
+from medquorum.gateway.transactions.transaction import Transaction
 from medquorum.gateway.wallet import read_identity
 
 __all__ = [

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from medquorum.gateway.client import Client
-from medquorum.gateway.commit import SubmittedTransaction
-from medquorum.gateway.proposal import Argument, Proposal, new_proposal
+from medquorum.gateway.transactions.commit import SubmittedTransaction
+from medquorum.gateway.transactions.proposal import Argument, Proposal, new_proposal
 
 __all__ = ["Contract"]
 

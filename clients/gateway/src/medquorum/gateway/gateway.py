@@ -17,15 +17,15 @@ from fabric_protos.gateway.gateway_pb2 import (
 )
 from google.protobuf.message import DecodeError
 
-from medquorum.gateway.blocks import BlockEventsRequest, BlockKind
 from medquorum.gateway.client import Client, Deadlines, Timeouts
-from medquorum.gateway.commit import Commit
 from medquorum.gateway.errors import DataError
-from medquorum.gateway.events import ChaincodeEventsRequest
+from medquorum.gateway.events.blocks import BlockEventsRequest, BlockKind
+from medquorum.gateway.events.stream import ChaincodeEventsRequest
 from medquorum.gateway.identity import Hash, Signer, SigningIdentity, X509Identity, sha256
 from medquorum.gateway.network import Network
-from medquorum.gateway.proposal import Proposal
-from medquorum.gateway.transaction import Transaction
+from medquorum.gateway.transactions.commit import Commit
+from medquorum.gateway.transactions.proposal import Proposal
+from medquorum.gateway.transactions.transaction import Transaction
 
 __all__ = ["Gateway", "connect"]
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from medquorum.gateway.blocks import BlockEventsRequest, BlockKind, new_block_events_request
-from medquorum.gateway.checkpoint import Checkpoint
 from medquorum.gateway.client import Client
-from medquorum.gateway.commit import Commit, commit_request
 from medquorum.gateway.contract import Contract
-from medquorum.gateway.events import (
+from medquorum.gateway.events.blocks import BlockEventsRequest, BlockKind, new_block_events_request
+from medquorum.gateway.events.checkpoint import Checkpoint
+from medquorum.gateway.events.stream import (
     ChaincodeEvent,
     ChaincodeEventsRequest,
     EventStream,
     new_chaincode_events_request,
 )
+from medquorum.gateway.transactions.commit import Commit, commit_request
 
 __all__ = ["Network"]
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from medquorum.gateway.commit import Status
 from medquorum.gateway.errors import CommitStatusError, DataError, SubmitError
 from medquorum.gateway.files import make_private_folder, remove_durably, write_durably
 from medquorum.gateway.gateway import Gateway
-from medquorum.gateway.transaction import Transaction
+from medquorum.gateway.transactions.commit import Status
+from medquorum.gateway.transactions.transaction import Transaction
 
 __all__ = ["Submissions"]
 

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from fabric_protos.common.common_pb2 import BlockMetadataIndex, Envelope
 
-from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.identities.authorities import Authorities
 from medquorum.network.identity.msp import P256_ORDER
 from medquorum_testing.chain.block_forger import Keys, Parts
 

@@ -11,7 +11,7 @@ from fabric_protos.common.common_pb2 import Envelope, Payload
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
 from fabric_protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction
 
-from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.identities.authorities import Authorities
 from medquorum.network.identity.authority import Validity, new_authority
 from medquorum.network.identity.msp import Signer
 from medquorum_testing.chain.bends.bend import Bend, Chain, high_s

@@ -22,7 +22,7 @@ from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.report import EventHandler, EventReport
 from medquorum.clients.runtime.session import CHANNEL, Session
 from medquorum.clients.runtime.session import connect as open_connection
-from medquorum.clients.training.model_file import read_model
+from medquorum.clients.training.formats.model_file import read_model
 from medquorum.core import canonical
 from medquorum.core import model as modelformat
 from medquorum.core.dataset import VerificationSet
@@ -174,7 +174,7 @@ def initial_model(description: ModelDescription, initial: Initial, seed: int) ->
         from medquorum.clients.training.initial import drawn_model
 
         return drawn_model(description, seed)
-    from medquorum.clients.training.state import pack_module, pack_state
+    from medquorum.clients.training.formats.state import pack_module, pack_state
 
     if isinstance(initial, Mapping):
         return pack_state(initial, description, None)

@@ -13,10 +13,10 @@ from medquorum.clients.ledger.history import RoundSummary, history
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.proof.audit import audit_round, audit_verdict
 from medquorum.clients.proof.basis import Proof
+from medquorum.clients.proof.blocks.reader import Chain
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Claim, Evidence, check_claims
 from medquorum.clients.proof.evidence import history as key_history
-from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import endorser_history
 from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.report import EventReport

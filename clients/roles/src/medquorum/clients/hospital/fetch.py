@@ -13,9 +13,9 @@ from safetensors.numpy import save_file
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import check_round, fetch_model
 from medquorum.clients.ledger.round_status import result_of
+from medquorum.clients.proof.blocks.reader import Chain
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Claim, Evidence, check_claims
-from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import endorser_history
 from medquorum.core import model as modelformat
 from medquorum.core.documents.aggregate import required

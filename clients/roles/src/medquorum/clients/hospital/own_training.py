@@ -15,10 +15,10 @@ from torch import nn
 from medquorum.clients.runtime.reconcile import GRACE, POLL_INTERVAL, LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.updates import UpdateStore
+from medquorum.clients.training.formats.state import load_into
 from medquorum.clients.training.module import DescribedModel
 from medquorum.clients.training.own.function import Evaluation, Training
 from medquorum.clients.training.own.runner import Running, Start
-from medquorum.clients.training.state import load_into
 from medquorum.clients.training.train import seed_of
 from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task

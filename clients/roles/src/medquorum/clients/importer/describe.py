@@ -18,8 +18,8 @@ from medquorum.clients.importer.dropout import WithoutDropout
 from medquorum.clients.importer.graph import Graph, trace
 from medquorum.clients.importer.interfaces import Classes, Labels, Logit, Numbers, Output, Pixels
 from medquorum.clients.importer.nodes import nodes_of_graph
-from medquorum.clients.training.agreement import Images, check_agreement
-from medquorum.clients.training.state import check_apart, pack_module
+from medquorum.clients.training.formats.agreement import Images, check_agreement
+from medquorum.clients.training.formats.state import check_apart, pack_module
 from medquorum.core import model as modelformat
 from medquorum.errors import ModelError
 

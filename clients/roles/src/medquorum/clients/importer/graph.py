@@ -13,7 +13,7 @@ import torch
 from torch import fx, nn
 from torch.export import ExportedProgram
 
-from medquorum.clients.training.tracing import TRACING
+from medquorum.clients.training.formats.tracing import TRACING
 from medquorum.errors import ModelError
 
 __all__ = ["Graph", "Operation", "TensorName", "trace"]

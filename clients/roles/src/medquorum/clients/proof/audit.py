@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import check_round
 from medquorum.clients.ledger.round_status import RoundStatus, expected_form, result_of
+from medquorum.clients.proof.blocks.reader import Chain
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Evidence, Version, Write, history, prove
-from medquorum.clients.proof.reader import Chain
 from medquorum.core import canonical
 from medquorum.core.documents.aggregate import required
 from medquorum.core.documents.document import Attribute, Document, composite_key

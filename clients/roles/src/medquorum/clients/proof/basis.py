@@ -6,10 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from medquorum.clients.proof.blocks.reader import Chain
+from medquorum.clients.proof.blocks.walk import Trust
 from medquorum.clients.proof.endorsement import Endorsers
-from medquorum.clients.proof.reader import Chain
 from medquorum.clients.proof.trust_root import read_genesis, read_root
-from medquorum.clients.proof.walk import Trust
 from medquorum.clients.runtime.session import CHAINCODE, Session
 
 __all__ = ["Proof"]

@@ -15,10 +15,10 @@ from fabric_protos.common.configuration_pb2 import Orderers
 from fabric_protos.msp.identities_pb2 import SerializedIdentity
 from fabric_protos.orderer.configuration_pb2 import ConsensusType
 
-from medquorum.clients.proof.authorities import Authorities
 from medquorum.clients.proof.envelope import REMEDY, Entry, read_message
-from medquorum.clients.proof.identity import Identity, read_identity
-from medquorum.clients.proof.msp import Msp, check_begun, read_msp
+from medquorum.clients.proof.identities.authorities import Authorities
+from medquorum.clients.proof.identities.identity import Identity, read_identity
+from medquorum.clients.proof.identities.msp import Msp, check_begun, read_msp
 from medquorum.errors import CheckFailed
 
 __all__ = ["BFT", "Configuration", "is_configuration", "read_configuration", "time_of"]

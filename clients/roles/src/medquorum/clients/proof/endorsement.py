@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.blocks.transaction import Result
 from medquorum.clients.proof.configuration import Configuration
 from medquorum.clients.proof.envelope import REMEDY
-from medquorum.clients.proof.identity import check_signature, read_identity
-from medquorum.clients.proof.transaction import Result
+from medquorum.clients.proof.identities.authorities import Authorities
+from medquorum.clients.proof.identities.identity import check_signature, read_identity
 from medquorum.errors import CheckFailed
 
 __all__ = ["Endorsers", "EndorsersByBlock", "check_endorsements"]

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.proof.blocks.reader import Chain
+from medquorum.clients.proof.blocks.transaction import AUTHORS, BlockTransaction, check_author, read_result
+from medquorum.clients.proof.blocks.walk import Tip
 from medquorum.clients.proof.endorsement import Endorsers, EndorsersByBlock, check_endorsements
-from medquorum.clients.proof.reader import Chain
-from medquorum.clients.proof.transaction import AUTHORS, BlockTransaction, check_author, read_result
-from medquorum.clients.proof.walk import Tip
 from medquorum.core import canonical
 from medquorum.core.documents.document import Document
 from medquorum.errors import CheckFailed

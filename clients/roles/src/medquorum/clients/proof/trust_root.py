@@ -15,10 +15,10 @@ from google.protobuf.message import DecodeError
 
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import read_document
-from medquorum.clients.proof.authorities import Authorities
+from medquorum.clients.proof.blocks.reader import Chain
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Claim, check_claims, history
-from medquorum.clients.proof.reader import Chain
+from medquorum.clients.proof.identities.authorities import Authorities
 from medquorum.core.block_header import header_hash
 from medquorum.core.documents.consortium import Consortium
 from medquorum.errors import CheckFailed, ConfigError

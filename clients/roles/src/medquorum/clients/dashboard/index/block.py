@@ -18,11 +18,11 @@ from fabric_protos.peer.proposal_response_pb2 import ProposalResponsePayload
 from fabric_protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction, TxValidationCode
 from google.protobuf.message import DecodeError
 
+from medquorum.clients.proof.blocks.transaction import BlockTransaction, read_result
 from medquorum.clients.proof.configuration import is_configuration, time_of
 from medquorum.clients.proof.envelope import Entry, read_entry, read_genesis_entry
-from medquorum.clients.proof.identity import Identity, read_identity
-from medquorum.clients.proof.msp import ROLES
-from medquorum.clients.proof.transaction import BlockTransaction, read_result
+from medquorum.clients.proof.identities.identity import Identity, read_identity
+from medquorum.clients.proof.identities.msp import ROLES
 from medquorum.clients.runtime.session import CHAINCODE
 from medquorum.core.documents.aggregate import Aggregate
 from medquorum.core.documents.attestation import Attestation

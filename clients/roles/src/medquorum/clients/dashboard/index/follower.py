@@ -10,7 +10,7 @@ from typing import Any
 
 from medquorum.clients.dashboard.index.block import read_block
 from medquorum.clients.dashboard.index.store import IndexFile
-from medquorum.clients.proof.chain import check_link
+from medquorum.clients.proof.blocks.chain import check_link
 from medquorum.clients.proof.envelope import REMEDY
 from medquorum.clients.runtime.logs import get_logger
 from medquorum.clients.runtime.session import Session

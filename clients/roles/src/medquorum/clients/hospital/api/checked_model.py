@@ -55,7 +55,7 @@ class CheckedModel:
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return the tensors by torch's names, float32."""
-        from medquorum.clients.training.state import state_of
+        from medquorum.clients.training.formats.state import state_of
 
         return state_of(self.description, self.packed)
 
@@ -73,7 +73,7 @@ class CheckedModel:
         ModelError
             The module's tensors are not the model's: names, shapes, tied weights.
         """
-        from medquorum.clients.training.state import load_into
+        from medquorum.clients.training.formats.state import load_into
 
         load_into(module, self.description, self.packed)
         return module
@@ -95,7 +95,7 @@ class CheckedModel:
         ModelError
             The logits differ by more.
         """
-        from medquorum.clients.training.export import export
+        from medquorum.clients.training.formats.export import export
 
         about = {"task": self.task.task, "round": str(self.round), "model": self.hash, "layout": self.task.layout}
         return export(Path(path), self.description, self.packed, about, images)

@@ -128,7 +128,7 @@ class HospitalTask:
         """
         from torch import nn
 
-        from medquorum.clients.training.state import pack_module, pack_state
+        from medquorum.clients.training.formats.state import pack_module, pack_state
 
         action = self._awaited(timeout, lambda action: isinstance(action, Submit | AwaitVerdict))
         if isinstance(action, AwaitVerdict):
@@ -186,8 +186,8 @@ class HospitalTask:
         The task's last model; None after ``stop``.
         """
         from medquorum.clients.hospital.own_training import OwnTraining, Plan
+        from medquorum.clients.training.formats.state import load_into
         from medquorum.clients.training.own.runner import InThread
-        from medquorum.clients.training.state import load_into
 
         if module is not None:
             # What does not fit is said now, not in the first round.

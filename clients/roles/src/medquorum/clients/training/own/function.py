@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from medquorum.clients.training.state import State, load_into, pack_module, pack_state, state_of
+from medquorum.clients.training.formats.state import State, load_into, pack_module, pack_state, state_of
 from medquorum.core.model import ModelDescription
 from medquorum.errors import MedquorumError, TrainingError
 

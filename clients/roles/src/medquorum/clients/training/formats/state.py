@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from medquorum.clients.training.model_file import EPS, torch_name
+from medquorum.clients.training.formats.model_file import EPS, torch_name
 from medquorum.core import fixedpoint
 from medquorum.core import model as modelformat
 from medquorum.core.fixedpoint import IntArray

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Unpack
 
-from medquorum.gateway.channel import TlsIdentity
 from medquorum.gateway.client import Timeouts
+from medquorum.gateway.connection.channel import TlsIdentity
+from medquorum.gateway.connection.profile import Profile, connect_peer
 from medquorum.gateway.errors import ConfigError
 from medquorum.gateway.gateway import Gateway
 from medquorum.gateway.identity import X509Identity, private_key_signer
-from medquorum.gateway.profile import Profile, connect_peer
 
 __all__ = ["connect_environment"]
 

@@ -19,11 +19,11 @@ import torch
 from safetensors.torch import save_file
 
 from medquorum.clients.training import parameters
-from medquorum.clients.training.agreement import Images, check_agreement
-from medquorum.clients.training.model_file import EPS
+from medquorum.clients.training.formats.agreement import Images, check_agreement
+from medquorum.clients.training.formats.model_file import EPS
+from medquorum.clients.training.formats.state import state_of
+from medquorum.clients.training.formats.tracing import TRACING
 from medquorum.clients.training.module import DescribedModel
-from medquorum.clients.training.state import state_of
-from medquorum.clients.training.tracing import TRACING
 from medquorum.core.model import ModelDescription
 from medquorum.errors import ConfigError
 

@@ -12,13 +12,13 @@ from fabric_protos.peer.proposal_pb2 import ChaincodeHeaderExtension
 from fabric_protos.peer.transaction_pb2 import TxValidationCode
 from google.protobuf.message import DecodeError
 
-from medquorum.clients.proof.authorities import Authorities
-from medquorum.clients.proof.chain import check_link
+from medquorum.clients.proof.blocks.chain import check_link
+from medquorum.clients.proof.blocks.ordering import check_block_signatures, last_configuration
+from medquorum.clients.proof.blocks.transaction import BlockTransaction, check_author
 from medquorum.clients.proof.configuration import Configuration, is_configuration, read_configuration, time_of
 from medquorum.clients.proof.envelope import REMEDY, Entry, read_entry, read_genesis_entry
-from medquorum.clients.proof.msp import TIME_WINDOW
-from medquorum.clients.proof.ordering import check_block_signatures, last_configuration
-from medquorum.clients.proof.transaction import BlockTransaction, check_author
+from medquorum.clients.proof.identities.authorities import Authorities
+from medquorum.clients.proof.identities.msp import TIME_WINDOW
 from medquorum.errors import CheckFailed
 
 __all__ = ["Tip", "Trust", "begin", "follow", "skip"]

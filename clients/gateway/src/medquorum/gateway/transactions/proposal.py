@@ -21,7 +21,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from medquorum.gateway.client import Client
 from medquorum.gateway.identity import new_nonce, transaction_id
 from medquorum.gateway.signable import Signable
-from medquorum.gateway.transaction import Transaction
+from medquorum.gateway.transactions.transaction import Transaction
 
 __all__ = ["Argument", "Proposal", "new_proposal"]
 

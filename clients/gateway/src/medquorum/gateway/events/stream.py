@@ -13,9 +13,9 @@ from fabric_protos.gateway.gateway_pb2 import ChaincodeEventsRequest as RequestM
 from fabric_protos.gateway.gateway_pb2 import ChaincodeEventsResponse, SignedChaincodeEventsRequest
 from fabric_protos.orderer.ab_pb2 import SeekNextCommit, SeekPosition, SeekSpecified
 
-from medquorum.gateway.checkpoint import Checkpoint
 from medquorum.gateway.client import Client
 from medquorum.gateway.errors import GatewayError
+from medquorum.gateway.events.checkpoint import Checkpoint
 from medquorum.gateway.failures import gateway_error
 from medquorum.gateway.signable import Signable
 

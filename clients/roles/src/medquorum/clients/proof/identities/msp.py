@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from fabric_protos.msp.msp_config_pb2 import FabricMSPConfig, MSPConfig
 
-from medquorum.clients.proof.authorities import authority_path, check_unrevoked, read_revocations
 from medquorum.clients.proof.envelope import REMEDY, read_message
-from medquorum.clients.proof.identity import Identity
+from medquorum.clients.proof.identities.authorities import authority_path, check_unrevoked, read_revocations
+from medquorum.clients.proof.identities.identity import Identity
 from medquorum.core.x509 import chained
 from medquorum.errors import CheckFailed, ConfigError
 

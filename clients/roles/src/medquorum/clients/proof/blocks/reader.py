@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from medquorum.clients.proof.ordering import last_configuration
-from medquorum.clients.proof.walk import Tip, Trust, begin, follow, skip
+from medquorum.clients.proof.blocks.ordering import last_configuration
+from medquorum.clients.proof.blocks.walk import Tip, Trust, begin, follow, skip
 from medquorum.errors import CheckFailed
 from medquorum.gateway import CommitStatusError
 from medquorum.gateway.network import Network

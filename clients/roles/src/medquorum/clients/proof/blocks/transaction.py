@@ -16,10 +16,10 @@ from fabric_protos.peer.proposal_pb2 import ChaincodeAction, ChaincodeHeaderExte
 from fabric_protos.peer.proposal_response_pb2 import ProposalResponsePayload
 from fabric_protos.peer.transaction_pb2 import ChaincodeActionPayload, Transaction
 
-from medquorum.clients.proof.authorities import Authorities
 from medquorum.clients.proof.configuration import Configuration
 from medquorum.clients.proof.envelope import REMEDY, Entry, read_message
-from medquorum.clients.proof.identity import check_signature
+from medquorum.clients.proof.identities.authorities import Authorities
+from medquorum.clients.proof.identities.identity import check_signature
 from medquorum.errors import CheckFailed
 
 __all__ = ["AUTHORS", "BlockTransaction", "Result", "check_author", "read_result", "transaction_id"]

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
-from medquorum.gateway.channel import TlsIdentity, shared_channel
 from medquorum.gateway.client import Client, Deadlines, Timeouts
+from medquorum.gateway.connection.channel import TlsIdentity, shared_channel
+from medquorum.gateway.connection.proxy import Proxy, route
 from medquorum.gateway.errors import ConfigError
 from medquorum.gateway.gateway import Gateway
 from medquorum.gateway.identity import Signer, SigningIdentity, X509Identity, sha256
-from medquorum.gateway.proxy import Proxy, route
 from medquorum.gateway.wallet import read_identity
 
 __all__ = ["Profile", "connect_peer", "connect_profile", "read_profile"]

@@ -12,8 +12,8 @@ import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from medquorum.gateway.connection.proxy import Proxy, route
 from medquorum.gateway.errors import ConfigError
-from medquorum.gateway.proxy import Proxy, route
 
 __all__ = ["TlsIdentity", "shared_channel", "tls_channel"]
 

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from medquorum.clients.proof.envelope import REMEDY
-from medquorum.clients.proof.identity import REMEMBERED, Identity
+from medquorum.clients.proof.identities.identity import REMEMBERED, Identity
 from medquorum.core.x509 import chained, issued
 from medquorum.errors import CheckFailed, ConfigError
 from medquorum.gateway import read_profile

@@ -14,10 +14,10 @@ from fabric_protos.orderer.ab_pb2 import SeekInfo, SeekPosition, SeekSpecified
 from fabric_protos.peer.events_pb2 import DeliverResponse
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from medquorum.gateway.checkpoint import Checkpoint
 from medquorum.gateway.client import Client
 from medquorum.gateway.errors import GatewayError
-from medquorum.gateway.events import EventStream, start_position
+from medquorum.gateway.events.checkpoint import Checkpoint
+from medquorum.gateway.events.stream import EventStream, start_position
 from medquorum.gateway.signable import Signable
 
 __all__ = ["BlockEventsRequest", "BlockKind", "new_block_events_request"]

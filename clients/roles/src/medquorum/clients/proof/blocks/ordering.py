@@ -19,10 +19,10 @@ from fabric_protos.common.common_pb2 import (
     SignatureHeader,
 )
 
-from medquorum.clients.proof.authorities import Authorities
 from medquorum.clients.proof.configuration import BFT, Configuration
 from medquorum.clients.proof.envelope import REMEDY, read_message
-from medquorum.clients.proof.identity import Identity, check_signature
+from medquorum.clients.proof.identities.authorities import Authorities
+from medquorum.clients.proof.identities.identity import Identity, check_signature
 from medquorum.core.block_header import header_bytes
 from medquorum.errors import CheckFailed
 

@@ -14,9 +14,9 @@ from fabric_protos.peer.transaction_pb2 import Transaction as TransactionMessage
 from google.protobuf.message import DecodeError
 
 from medquorum.gateway.client import Client
-from medquorum.gateway.commit import Commit, SubmittedTransaction, commit_request
 from medquorum.gateway.errors import DataError
 from medquorum.gateway.signable import Signable
+from medquorum.gateway.transactions.commit import Commit, SubmittedTransaction, commit_request
 
 __all__ = ["Transaction"]
 
