@@ -9,7 +9,7 @@ from medquorum.clients.coordinator import actions as coordinator
 from medquorum.clients.hospital import actions as hospital
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.verifier import actions as verifier
-from medquorum.core.documents.aggregate import Aggregate
+from medquorum.core.documents.aggregation.aggregate import Aggregate
 from medquorum.core.documents.attestation import Attestation
 from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.round import Round

@@ -9,9 +9,9 @@ import pytest
 
 from medquorum.clients.dashboard.views.waiting import Waiting, waiting
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.core.documents.aggregate import Aggregate
+from medquorum.core.documents.aggregation.aggregate import Aggregate
+from medquorum.core.documents.aggregation.masks import Masks
 from medquorum.core.documents.attestation import Attestation, Result
-from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.root import Root
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.update import Update

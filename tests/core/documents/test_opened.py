@@ -8,7 +8,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medquorum.core.documents.opened import OpenedSum, revealing
+from medquorum.core.documents.aggregation.opened import OpenedSum, revealing
 
 BASE = "b" * 64
 HOSPITALS = [f"H{number}MSP" for number in range(9)]

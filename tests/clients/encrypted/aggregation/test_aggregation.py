@@ -12,7 +12,7 @@ import pytest
 from medquorum.clients.encrypted.aggregation.record import context_of, note_opening
 from medquorum.clients.encrypted.aggregation.result import masked_hash, mismatch_of
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.aggregation.masks import Masks
 from medquorum.errors import MaterialError, ProtocolError, ShareError
 from medquorum.verifier.binding.masks import masks_hash
 from medquorum.verifier.binding.resharing import reshare_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from medquorum.core.documents.aggregate import Counts
+from medquorum.core.documents.aggregation.aggregate import Counts
 from medquorum.core.documents.document import Attribute, Document
 from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName
 

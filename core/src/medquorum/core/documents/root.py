@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import ClassVar, Literal
 
-from medquorum.core.documents.aggregate import required
+from medquorum.core.documents.aggregation.aggregate import required
 from medquorum.core.documents.chunk import ChunkHashes
 from medquorum.core.documents.document import Attribute, Document, Statement
 from medquorum.core.documents.fields import Hash, MspId, RoundIndex, TaskName

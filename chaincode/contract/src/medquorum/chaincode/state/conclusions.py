@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from medquorum.chaincode.context import Context
-from medquorum.core.documents.aggregate import required
+from medquorum.core.documents.aggregation.aggregate import required
 from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.task import Task

@@ -23,10 +23,10 @@ from medquorum.chaincode.state.chunks import put_chunk, stored_chunks
 from medquorum.chaincode.state.rounds import get_round
 from medquorum.chaincode.transactions.models import read_manifest, store_of, transient_chunk
 from medquorum.chaincode.transactions.task import check_verifier, get_task
-from medquorum.core.documents.aggregate import Accuracy, Aggregate, final, is_worse, nodes, required
+from medquorum.core.documents.aggregation.aggregate import Accuracy, Aggregate, final, is_worse, nodes, required
+from medquorum.core.documents.aggregation.masks import Masks
 from medquorum.core.documents.chunk import chunks_of
 from medquorum.core.documents.consortium import Consortium
-from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.model import CHUNK_BYTES, model_hash, stored_form

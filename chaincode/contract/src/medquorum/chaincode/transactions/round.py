@@ -17,11 +17,11 @@ from medquorum.chaincode.state.verdicts import find_verdict, outcome_of
 from medquorum.chaincode.transactions.aggregate import agreed, find_aggregates
 from medquorum.chaincode.transactions.models import keep_model, store_of
 from medquorum.chaincode.transactions.task import check_coordinator, get_task
-from medquorum.core.documents.aggregate import Aggregate
+from medquorum.core.documents.aggregation.aggregate import Aggregate
+from medquorum.core.documents.aggregation.opened import OVERLAP, OpenedSum, revealing
 from medquorum.core.documents.attestation import Attestation
 from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.model import Model
-from medquorum.core.documents.opened import OVERLAP, OpenedSum, revealing
 from medquorum.core.documents.round import ENDED, Outcome, Round
 from medquorum.core.documents.task import Task
 from medquorum.core.model import model_hash

@@ -15,9 +15,9 @@ from medquorum.chaincode.state.rounds import latest_round
 from medquorum.chaincode.state.verdicts import list_verdicts
 from medquorum.chaincode.transactions.models import store_of
 from medquorum.chaincode.transactions.task import get_task
-from medquorum.core.documents.aggregate import Aggregate, leading
+from medquorum.core.documents.aggregation.aggregate import Aggregate, leading
+from medquorum.core.documents.aggregation.masks import Masks
 from medquorum.core.documents.attestation import Attestation
-from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.root import Root
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medquorum.clients.ledger.round_status import RoundStatus, ended
-from medquorum.core.documents.aggregate import nodes
+from medquorum.core.documents.aggregation.aggregate import nodes
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 

@@ -10,7 +10,7 @@ import structlog
 
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions, differs
-from medquorum.core.documents.aggregate import required
+from medquorum.core.documents.aggregation.aggregate import required
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError
 from medquorum.gateway import EndorseError

@@ -18,7 +18,7 @@ from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Claim, Evidence, check_claims
 from medquorum.clients.proof.trust_root import endorser_history
 from medquorum.core import model as modelformat
-from medquorum.core.documents.aggregate import required
+from medquorum.core.documents.aggregation.aggregate import required
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task

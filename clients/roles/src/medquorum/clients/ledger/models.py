@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, result_of
 from medquorum.core import model as modelformat
-from medquorum.core.documents.aggregate import nodes
+from medquorum.core.documents.aggregation.aggregate import nodes
 from medquorum.core.documents.chunk import chunk_sizes
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.round import Round

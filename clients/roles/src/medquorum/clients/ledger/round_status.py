@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from medquorum.core.documents.aggregate import Aggregate, final
+from medquorum.core.documents.aggregation.aggregate import Aggregate, final
+from medquorum.core.documents.aggregation.masks import Masks
 from medquorum.core.documents.attestation import Attestation
 from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.document import Document
-from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.root import Root, RootAttestation, standing
 from medquorum.core.documents.round import ENDED, Round
 from medquorum.core.documents.task import Task

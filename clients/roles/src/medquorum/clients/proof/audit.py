@@ -12,7 +12,7 @@ from medquorum.clients.proof.blocks.reader import Chain
 from medquorum.clients.proof.endorsement import Endorsers
 from medquorum.clients.proof.evidence import Evidence, Version, Write, history, prove
 from medquorum.core import canonical
-from medquorum.core.documents.aggregate import required
+from medquorum.core.documents.aggregation.aggregate import required
 from medquorum.core.documents.document import Attribute, Document, composite_key
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task

@@ -12,9 +12,9 @@ from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, transaction
 from medquorum.chaincode.state.rounds import get_round
 from medquorum.chaincode.transactions.task import get_task
+from medquorum.core.documents.aggregation.masks import Masks
+from medquorum.core.documents.aggregation.opened import OVERLAP, OpenedSum, revealing
 from medquorum.core.documents.consortium import Consortium
-from medquorum.core.documents.masks import Masks
-from medquorum.core.documents.opened import OVERLAP, OpenedSum, revealing
 from medquorum.errors import ContractError
 
 

@@ -24,12 +24,12 @@ from medquorum.clients.proof.envelope import Entry, read_entry, read_genesis_ent
 from medquorum.clients.proof.identities.identity import Identity, read_identity
 from medquorum.clients.proof.identities.msp import ROLES
 from medquorum.clients.runtime.session import CHAINCODE
-from medquorum.core.documents.aggregate import Aggregate
+from medquorum.core.documents.aggregation.aggregate import Aggregate
+from medquorum.core.documents.aggregation.masks import Masks
 from medquorum.core.documents.attestation import Attestation
 from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.document import Document
-from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.root import Root, RootAttestation
 from medquorum.core.documents.round import Round

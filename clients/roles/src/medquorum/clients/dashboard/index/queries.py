@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from medquorum.clients.ledger.round_status import RoundStatus, read_document
-from medquorum.core.documents.aggregate import Aggregate
+from medquorum.core.documents.aggregation.aggregate import Aggregate
+from medquorum.core.documents.aggregation.masks import Masks
 from medquorum.core.documents.attestation import Attestation
 from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.document import Document, composite_key
-from medquorum.core.documents.masks import Masks
 from medquorum.core.documents.model import Model
 from medquorum.core.documents.root import Root, RootAttestation
 from medquorum.core.documents.round import Round

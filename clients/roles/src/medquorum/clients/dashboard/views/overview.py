@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from medquorum.clients.dashboard.index.queries import Queries, VerdictLine
 from medquorum.clients.dashboard.views.waiting import Waiting, waiting
-from medquorum.core.documents.aggregate import Aggregate, final
+from medquorum.core.documents.aggregation.aggregate import Aggregate, final
 from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task

@@ -10,7 +10,7 @@ from medquorum.clients.dashboard.index.queries import Queries, RoundTransaction
 from medquorum.clients.dashboard.views.overview import accuracy
 from medquorum.clients.dashboard.views.waiting import Waiting, waiting
 from medquorum.clients.ledger.round_status import RoundStatus, result_of
-from medquorum.core.documents.aggregate import Aggregate
+from medquorum.core.documents.aggregation.aggregate import Aggregate
 from medquorum.core.documents.conclusion import Conclusion
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from medquorum.clients.ledger.round_status import RoundStatus
-from medquorum.core.documents.aggregate import nodes
+from medquorum.core.documents.aggregation.aggregate import nodes
 from medquorum.core.documents.root import standing
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task

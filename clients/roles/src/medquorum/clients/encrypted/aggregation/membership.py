@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from medquorum.clients.ledger.ledger import Ledger
-from medquorum.core.documents.aggregate import nodes
+from medquorum.core.documents.aggregation.aggregate import nodes
 
 __all__ = ["active_nodes", "task_nodes"]
 

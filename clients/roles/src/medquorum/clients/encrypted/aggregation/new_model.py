@@ -16,7 +16,7 @@ from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL
 from medquorum.clients.runtime.report import Report
 from medquorum.core import model as modelformat
-from medquorum.core.documents.aggregate import final, is_worse
+from medquorum.core.documents.aggregation.aggregate import final, is_worse
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.inference import AccuracyCounts

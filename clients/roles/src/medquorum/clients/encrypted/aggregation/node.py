@@ -22,7 +22,7 @@ from medquorum.clients.encrypted.verification.round_folders import prune_rounds,
 from medquorum.clients.ledger.round_status import ended
 from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL
 from medquorum.clients.runtime.task_run import TaskRun
-from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.aggregation.masks import Masks
 from medquorum.core.documents.round import Round
 from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray

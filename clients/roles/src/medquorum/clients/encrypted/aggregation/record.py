@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medquorum.core import canonical
-from medquorum.core.documents.opened import OpenedSum, revealing
+from medquorum.core.documents.aggregation.opened import OpenedSum, revealing
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.files import write_durably

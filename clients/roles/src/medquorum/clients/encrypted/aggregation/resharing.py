@@ -25,7 +25,7 @@ from medquorum.clients.encrypted.verification.summands import Summands
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.report import Report
-from medquorum.core.documents.aggregate import final
+from medquorum.core.documents.aggregation.aggregate import final
 from medquorum.core.documents.encrypted import MAX_NODES
 from medquorum.core.documents.fields import Hash, MspId
 from medquorum.core.documents.round import Round

@@ -11,8 +11,8 @@ import numpy as np
 
 from medquorum.core import model as modelformat
 from medquorum.core.aggregate import next_model
-from medquorum.core.documents.aggregate import Mismatch
-from medquorum.core.documents.masks import Masks
+from medquorum.core.documents.aggregation.aggregate import Mismatch
+from medquorum.core.documents.aggregation.masks import Masks
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model import Tensors

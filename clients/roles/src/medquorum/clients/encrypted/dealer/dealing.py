@@ -12,7 +12,7 @@ from medquorum.clients.ledger.round_status import ended
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL
 from medquorum.clients.runtime.report import Report
-from medquorum.core.documents.opened import OVERLAP
+from medquorum.core.documents.aggregation.opened import OVERLAP
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError, MaterialError, MedquorumError, ProtocolError
 from medquorum.gateway import GatewayError
