@@ -37,6 +37,7 @@ from medquorum.core.rules import (
     WEIGHT_BITS,
     Candidate,
     Direction,
+    LossJudge,
     Reason,
     RootUpdate,
     Weights,
@@ -227,7 +228,7 @@ class Simulation:
             return margin_loss(rule, program, self._verification.images, self._verification.labels)
 
         full, minimum = full_weight(**self._mix), self._options.minimum_accepted
-        verdicts = judge_direction(rule, candidates, full=full, loss=loss, minimum=minimum)
+        verdicts = judge_direction(rule, candidates, full=full, judge=LossJudge(loss), minimum=minimum)
         return {verdict.name: verdict.weight or 0 for verdict in verdicts if verdict.accepted}
 
     def _combination(self, base: bytes, updates: Mapping[str, bytes], weights: Mapping[str, int]) -> Combination:

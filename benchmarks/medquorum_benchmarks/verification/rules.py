@@ -34,6 +34,7 @@ from medquorum.core.rules import (
     WEIGHT_BITS,
     Candidate,
     Direction,
+    LossJudge,
     RootUpdate,
     Weights,
     counting_rule,
@@ -92,7 +93,7 @@ class Round:
                 program = compile_scaled(self.description, combination.scaled, WEIGHT_BITS)
             return margin_loss(rule, self.counted(program), self.images, self.labels)
 
-        judge_direction(rule, candidates, full=1 << (WEIGHT_BITS - 1), loss=loss)
+        judge_direction(rule, candidates, full=1 << (WEIGHT_BITS - 1), judge=LossJudge(loss))
 
 
 def drawn(description: ModelDescription, random: np.random.Generator, deviation: float) -> Tensors:

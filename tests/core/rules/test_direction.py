@@ -14,7 +14,7 @@ from medquorum.core.model import layout, parse
 from medquorum.core.rules import Candidate, Reason, RootUpdate, judge_direction, margin_loss, parse_rule
 from medquorum.core.rules.direction.levels import Levels, cosine_level, inner_product, norm_level
 from medquorum.core.rules.direction.margin import image_losses
-from medquorum.core.rules.direction.search import aligned, choose, lengths, ordered, steps
+from medquorum.core.rules.direction.search import LossJudge, aligned, choose, lengths, ordered, steps
 from medquorum.core.rules.direction.tables import COSINES, MAX_DISTANCE, NORMS, norm_at_most, norm_ratio
 from medquorum.core.rules.direction.weights import apportion, middle_norm, shares
 from medquorum.errors import ContractError
@@ -146,10 +146,10 @@ def test_the_widest_prefix_with_half_of_the_best_gain_is_taken_at_its_best_step(
     levels = {name: Levels(40, 20) for name in "ABCD"}
     loss = quadratic({"A": 1, "B": 1, "C": 1, "D": -1}, Fraction(5, 8))
     # All four come to 1/2 with the step 2, D pulling back; without D that step goes too far.
-    assert choose(RULE, levels, 128, 1, loss) == dict.fromkeys("ABCD", 64)
+    assert choose(RULE, levels, 128, 1, LossJudge(loss)) == dict.fromkeys("ABCD", 64)
     half = parse_rule({"name": "direction", "width": 1000})
     loss = quadratic({"A": 1, "B": 1, "C": 1, "D": -3}, Fraction(5, 8))
-    assert choose(half, levels, 128, 1, loss) == {"A": 42, "B": 43, "C": 43, "D": 0}
+    assert choose(half, levels, 128, 1, LossJudge(loss)) == {"A": 42, "B": 43, "C": 43, "D": 0}
 
 
 @pytest.mark.parametrize("case", VECTOR["choices"], ids=lambda case: f"{len(case['levels'])} of {case['losses'][1]}")
@@ -161,25 +161,32 @@ def test_models_are_asked_for_and_chosen_as_the_vectors_say(case):
         return case["losses"][len(asked) - 1]
 
     levels = {name: Levels(*level) for name, level in case["levels"].items()}
-    assert choose(RULE, levels, case["full"], case["minimum"], loss) == case["chosen"]
+    assert choose(RULE, levels, case["full"], case["minimum"], LossJudge(loss)) == case["chosen"]
     assert asked == case["asked"]
 
 
 def test_a_first_one_that_spoils_every_prefix_is_dropped_once():
     levels = {"A": Levels(40, 25), "B": Levels(40, 20), "C": Levels(40, 20)}
-    assert choose(RULE, levels, 128, 2, quadratic({"A": -9, "B": 1, "C": 1}, 1)) == {"A": 0, "B": 128, "C": 128}
+    assert choose(RULE, levels, 128, 2, LossJudge(quadratic({"A": -9, "B": 1, "C": 1}, 1))) == {
+        "A": 0,
+        "B": 128,
+        "C": 128,
+    }
     levels["B"] = Levels(40, 24)
-    assert choose(RULE, levels, 128, 2, quadratic({"A": -9, "B": -9, "C": 1}, 1)) == {"A": 0, "B": 0, "C": 0}
+    assert choose(RULE, levels, 128, 2, LossJudge(quadratic({"A": -9, "B": -9, "C": 1}, 1))) == {"A": 0, "B": 0, "C": 0}
     levels = {"A": Levels(40, 25), "B": Levels(40, 20)}
     spoilt = quadratic({"A": -9, "B": 1}, 1)
-    assert choose(RULE, levels, 128, 1, spoilt) == {"A": 0, "B": 256}
-    assert choose(RULE, levels, 128, 2, spoilt) == {"A": 0, "B": 0}  # the rest is shorter than the task allows
+    assert choose(RULE, levels, 128, 1, LossJudge(spoilt)) == {"A": 0, "B": 256}
+    assert choose(RULE, levels, 128, 2, LossJudge(spoilt)) == {
+        "A": 0,
+        "B": 0,
+    }  # the rest is shorter than the task allows
 
 
 def test_where_the_full_step_is_too_long_a_fourth_is_taken():
     levels = {name: Levels(40, 20) for name in "ABC"}
     loss = quadratic(dict.fromkeys("ABC", 1), Fraction(1, 4))
-    assert choose(RULE, levels, 256, 1, loss) == {"A": 21, "B": 21, "C": 22}
+    assert choose(RULE, levels, 256, 1, LossJudge(loss)) == {"A": 21, "B": 21, "C": 22}
 
 
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 40), full=st.integers(0, 256), minimum=st.integers(1, 12))
@@ -193,7 +200,7 @@ def test_nine_models_are_evaluated_at_most(seed, count, full, minimum):
         asked.append(weights)
         return int(rng.integers(0, 100))
 
-    choose(RULE, levels, full, minimum, loss)
+    choose(RULE, levels, full, minimum, LossJudge(loss))
     assert len(asked) <= 9
     assert all(len(weights) >= minimum for weights in asked if weights)
 
@@ -208,7 +215,7 @@ def test_a_round_never_makes_it_worse_on_the_measure(seed, count):
     def loss(weights):
         return losses.setdefault(weights, int(rng.integers(0, 100)))
 
-    chosen = choose(RULE, levels, 128, 1, loss)
+    chosen = choose(RULE, levels, 128, 1, LossJudge(loss))
     kept = tuple(sorted((name, weight) for name, weight in chosen.items() if name in chosen))
     assert chosen.keys() == levels.keys()
     if any(chosen.values()):
@@ -229,7 +236,7 @@ def candidates():
 
 def test_verdicts_tell_refusals_from_a_weight_of_zero():
     loss = quadratic({"A": 1, "B": 1, "C": -1}, 1)
-    verdicts = {v.name: v for v in judge_direction(RULE, candidates(), full=128, loss=loss)}
+    verdicts = {v.name: v for v in judge_direction(RULE, candidates(), full=128, judge=LossJudge(loss))}
     assert [verdicts[name].reason for name in "FMNR"] == [
         Reason.DIRECTION,
         Reason.MALFORMED,
@@ -238,12 +245,14 @@ def test_verdicts_tell_refusals_from_a_weight_of_zero():
     ]
     assert all(verdicts[name].accepted for name in "ABC")
     assert [verdicts[name].weight for name in "ABCFMNR"] == [128, 128, 0, None, None, None, None]
-    assert {v.weight for v in judge_direction(RULE, candidates(), full=128, loss=lambda _: 5) if v.accepted} == {0}
+    assert {
+        v.weight for v in judge_direction(RULE, candidates(), full=128, judge=LossJudge(lambda _: 5)) if v.accepted
+    } == {0}
 
 
 def test_levels_that_are_not_known_are_no_verdict():
     with pytest.raises(ContractError, match="NOT_READY"):
-        judge_direction(RULE, [Candidate("A")], full=128, loss=lambda _: 0)
+        judge_direction(RULE, [Candidate("A")], full=128, judge=LossJudge(lambda _: 0))
 
 
 @given(seed=st.integers(0, 2**32 - 1), margin=st.integers(1, 3000), cap=st.integers(1, 9000), bits=st.integers(20, 32))

@@ -17,6 +17,7 @@ from medquorum.core.rules import (
     WEIGHT_BITS,
     Candidate,
     Direction,
+    LossJudge,
     Reason,
     RootUpdate,
     Verdict,
@@ -90,7 +91,7 @@ def by_direction(view: View) -> Outcome:
         return margin(view, compile_model(description, base) if program is None else program)
 
     full = (1 << WEIGHT_BITS) - int(view.cell.mix * (1 << WEIGHT_BITS))
-    verdicts = judge_direction(rule, candidates, full=full, loss=loss)
+    verdicts = judge_direction(rule, candidates, full=full, judge=LossJudge(loss))
     weights = {verdict.name: verdict.weight or 0 for verdict in verdicts}
     total = sum(weights.values())
     model = modelformat.pack(description, combined(weights).rounded()) if total else view.base

@@ -17,6 +17,7 @@ from medquorum.verifier.model.parameters import HandedOver
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness import material
 from medquorum.verifier.session.local import verify
+from medquorum_testing.encrypted.two_parties import SEEDS, together
 
 HAND_OVER = "-1/parameters/1"
 """The mask of the update's parameters, which nobody opens where the hospital hands them over."""
@@ -227,12 +228,38 @@ def shifted(own, before, now, planes):
 
 def couple(monkeypatch, honest, plan, first, second, comparison, seeds, places=None, passes=150, reuse=False):
     """Run A with ``first``, then B with ``second`` on the shifted tape; return both tapes and B's outcomes."""
+    return _coupled(
+        honest,
+        lambda tape: run(monkeypatch, tape, plan, first, comparison, seeds, reuse=reuse),
+        lambda tape, one: run(monkeypatch, tape, plan, second, comparison, seeds, one, places, reuse),
+        passes,
+    )
+
+
+def couple_gates(monkeypatch, honest, first, second, passes=60):
+    """Run gates A, then B on the shifted tape, each a pair of deal and play; return both tapes and B's results."""
+
+    def play(tape, gates, wanted=None):
+        dealer = type("BoundDealer", (TapeDealer,), {"tape": tape, "wanted": wanted})
+        with monkeypatch.context() as patch:
+            patch.setattr("medquorum.verifier.randomness.material.Stream", _stream(tape, SEEDS))
+            patch.setattr("medquorum.verifier.randomness.stream.library", lambda: None)
+            patch.setattr("medquorum_testing.encrypted.two_parties.GateDealer", dealer)
+            patch.setattr("medquorum_testing.encrypted.two_parties.GateRandomness", _randomness(tape, False))
+            patch.setattr("medquorum_testing.encrypted.two_parties.Party", _party(tape))
+            return together(*gates)
+
+    return _coupled(honest, lambda tape: play(tape, first), lambda tape, one: play(tape, second, one), passes)
+
+
+def _coupled(honest, run_first, run_second, passes):
+    """Repeat run B until its tape's shifts change no more."""
     one = Tape(honest)
-    run(monkeypatch, one, plan, first, comparison, seeds, reuse=reuse)
+    run_first(one)
     overrides = {}
     for _ in range(passes):
         two = Tape(honest, dict(overrides))
-        outcome = run(monkeypatch, two, plan, second, comparison, seeds, one, places, reuse)
+        outcome = run_second(two, one)
         fresh = {}
         for name, (label, draw) in one.draws.items():
             before, now = value(one, name), value(two, name)

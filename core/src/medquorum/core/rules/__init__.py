@@ -5,7 +5,7 @@ from medquorum.core.rules.candidates import Candidate, Reason, Verdict, screen
 from medquorum.core.rules.direction.judge import judge_direction
 from medquorum.core.rules.direction.levels import RootUpdate
 from medquorum.core.rules.direction.margin import margin_loss
-from medquorum.core.rules.direction.search import Loss, Weights
+from medquorum.core.rules.direction.search import Judge, LossJudge, Weights
 from medquorum.core.rules.direction.weights import WEIGHT_BITS, full_weight
 from medquorum.core.rules.distance import squared_distance
 from medquorum.core.rules.documents import (
@@ -30,7 +30,8 @@ __all__ = [
     "Counting",
     "Direction",
     "Floor",
-    "Loss",
+    "Judge",
+    "LossJudge",
     "PerUpdate",
     "Prefix",
     "Reason",

@@ -152,6 +152,8 @@ class Direction(_Rule):
         Thousandths of a logit by which the label should win; less is a loss.
     cap
         Largest loss of an image, in thousandths for each further class.
+    members
+        Least (ΣW)² / ΣW² of a candidate's weights, in thousandths: among how many a sum hides each update.
     epochs, batch
         How the root update is trained.
     """
@@ -162,6 +164,7 @@ class Direction(_Rule):
     width: Thousandths = 500
     margin: Annotated[int, Field(ge=1, le=100_000)] = 1000
     cap: Annotated[int, Field(ge=1, le=100_000)] = 4000
+    members: Annotated[int, Field(ge=0, le=100_000)] = 0
     epochs: Annotated[int, Field(ge=1, le=100)] = 1
     batch: Annotated[int, Field(ge=2, le=4096)] = 64
 

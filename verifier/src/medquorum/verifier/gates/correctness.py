@@ -10,6 +10,7 @@ import numpy as np
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.label import deal_label, turned
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.opening.result import COUNT_BITS
@@ -22,12 +23,10 @@ __all__ = ["Correctness"]
 class Correctness:
     """Correct = AND over j != y of [z_y beats z_j], the lowest index winning among equals.
 
-    1. The dealer and P0 know a uniform place q; P0 opens s = y - q modulo the number of classes (uniform to P1), and
-       both turn their shares by s, so that the label's logit stands at place q, which the dealer knows.
-    2. Open the turned logits under masks m. z_y = Σ h_i·(opened_i) - m_q with dealt shares of h_i = [i = q] and of m_q.
-    3. Fail at place i, class j: R(z_y - z_j) < 0 for j > y, R(z_y - z_j - 1) < 0 for j < y (equal to R(z_j - z_y) >= 0
+    1. Turn the logits so that the label's stands at a place that the dealer knows (``gates/label.py``).
+    2. Fail at place i, class j: R(z_y - z_j) < 0 for j > y, R(z_y - z_j - 1) < 0 for j < y (equal to R(z_j - z_y) >= 0
        also where the difference wraps). P0 knows on which side j lies and subtracts the 1 in its share.
-    4. The fails (Rescale, NEGATIVE) are added; their sum is opened under a mask t modulo a power of two above the
+    3. The fails (Rescale, NEGATIVE) are added; their sum is opened under a mask t modulo a power of two above the
        number of classes; the dealt one-hot table of t, read at the opened place, is [sum = 0].
 
     Attributes
@@ -52,10 +51,7 @@ class Correctness:
 
     def deal(self, dealer: GateDealer, comparison: Comparison, images: int) -> None:
         """Deal for this number of images."""
-        place = _places(dealer.own((images,), 0), self.classes)
-        mask = dealer.mask((images, self.classes))
-        dealer.share((np.arange(self.classes) == place[:, np.newaxis]).astype(np.int64), self.width)
-        dealer.share(mask[np.arange(images), place], self.width)
+        place = deal_label(dealer, images, self.classes, self.width)
         self._gate.deal(dealer, comparison, (images, self.classes), None)
         total = ring.reduce(dealer.mask((images,)), self._sum_bits)
         table = (np.arange(1 << self._sum_bits) == total[:, np.newaxis])[:, :, np.newaxis]
@@ -83,21 +79,12 @@ class Correctness:
             P0's; None at P1.
         """
         images = logits.shape[0]
-        index = np.arange(self.classes)
-        behind: IntArray = np.zeros((images, self.classes), dtype=np.int64)
-        turn: IntArray = np.zeros(images, dtype=np.int64)
+        found = turned(party, randomness, logits, labels, self.width)
+        behind: IntArray = np.zeros(logits.shape, dtype=np.int64)
         if labels is not None:
-            turn = (labels - _places(randomness.own((images,)), self.classes)) % self.classes
-        turn = ring.unpack(party.announce(0, ring.pack(turn, 8)), turn.shape, 8)
-        classes = (index + turn[:, np.newaxis]) % self.classes
-        if labels is not None:
-            behind = (classes < labels[:, np.newaxis]).astype(np.int64)
-        logits = np.take_along_axis(logits, classes, axis=1)
-        opened = party.open(randomness.mask(logits.shape), logits, self.width)
-        label = (randomness.share(logits.shape, self.width) * opened).sum(axis=1) - randomness.share(
-            (images,), self.width
-        )
-        fails = self._gate.evaluate(party, randomness, comparison, label[:, np.newaxis] - logits - behind)
+            behind = (found.classes < labels[:, np.newaxis]).astype(np.int64)
+        margins = found.label[:, np.newaxis] - found.logits - behind
+        fails = self._gate.evaluate(party, randomness, comparison, margins)
         total = party.open(randomness.mask((images,)), fails.sum(axis=1), self._sum_bits)
         width = self.classes if self.per_class else 1
         table = randomness.share((images, 1 << self._sum_bits, width), COUNT_BITS)
@@ -106,10 +93,5 @@ class Correctness:
             total_bits: IntArray = bits.sum(axis=0)
             return total_bits
         counts = np.zeros(self.classes, dtype=np.int64)
-        np.add.at(counts, classes, bits)
+        np.add.at(counts, found.classes, bits)
         return counts
-
-
-def _places(uniform: IntArray, classes: int) -> IntArray:
-    """Return places that are uniform but for 2^-55."""
-    return (uniform.view(np.uint64) % np.uint64(classes)).astype(np.int64)

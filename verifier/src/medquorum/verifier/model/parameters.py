@@ -29,7 +29,6 @@ from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.gates.weights import DealerWeights, Weights
 from medquorum.verifier.model.layers import Affine, Normalisation
 from medquorum.verifier.model.plan import Mixture, Subject
-from medquorum.verifier.model.program import Program
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness, MaskShares
 from medquorum.verifier.randomness.wires import Masked
@@ -71,11 +70,11 @@ def tensors(flat: IntArray, layout: Sequence[TensorSpec]) -> dict[str, IntArray]
     return result
 
 
-def _gates(program: Program) -> tuple[Rescale, Rescale]:
+def _gates(subject: Subject) -> tuple[Rescale, Rescale]:
     """Return the truncations of a folded batch normalisation: of the gain and of the weights."""
-    shift = FRACTION_BITS + program.lambda_bits
+    shift = FRACTION_BITS + subject.mixture.bits + subject.mixture.statistics
     gain = Rescale(shift, 64 - shift, 64, Form.BOUNDED)
-    return gain, Rescale(FRACTION_BITS, 64 - FRACTION_BITS, program.ring, Form.BOUNDED)
+    return gain, Rescale(FRACTION_BITS, 64 - FRACTION_BITS, subject.program.ring, Form.BOUNDED)
 
 
 def deal_weights(
@@ -123,8 +122,8 @@ class _Dealing:
         self._comparison = comparison
         self._masks = masks
         self._other = np.int64(subject.mixture.other)
-        self._bits = np.int64(subject.mixture.bits)
-        self._gain_gate, self._weight_gate = _gates(subject.program)
+        self._mixture = subject.mixture
+        self._gain_gate, self._weight_gate = _gates(subject)
 
     def raw(self, affine: Affine) -> IntArray:
         """Return the difference of weights without batch normalisation, whose opening is the update's."""
@@ -144,7 +143,7 @@ class _Dealing:
     def normalisation(self, layer: Normalisation) -> tuple[GateDealer, IntArray, IntArray]:
         """Return the gate of an opened gain, the difference of 2^k times it, and the bias' offset."""
         gate, gain = self._gain(layer.name, layer.name)
-        return gate, _column(gain.difference << self._bits), gain.total * self._mean(layer.name)
+        return gate, _column(gain.difference << np.int64(self._mixture.bits)), gain.total * self._mean(layer.name)
 
     def _gain(self, name: str, norm: str) -> tuple[GateDealer, MaskShares]:
         gate = self._dealer(f"{name}.fold")
@@ -154,7 +153,7 @@ class _Dealing:
         return gate, gate.mask_shares(scale.shape)
 
     def _mean(self, norm: str) -> IntArray:
-        return self._masks[f"{norm}.mean"].total << self._bits
+        return self._masks[f"{norm}.mean"].total << np.int64(self._mixture.mean_shift)
 
 
 def open_weights(
@@ -184,14 +183,14 @@ def open_weights(
     half = np.int64(1 << (FRACTION_BITS + mixture.bits - 1)) if party.index == 0 else np.int64(0)
     for layer in program.layers:
         if isinstance(layer, Normalisation):
-            folding = _Folding(party, randomness(f"{layer.name}.fold"), comparison, program)
+            folding = _Folding(party, randomness(f"{layer.name}.fold"), comparison, subject)
             weights, bias = folding.normalisation(layer, mixed)
             result.add(layer.name, weights, bias + half, layer.geometry, layer.outputs)
             continue
         if layer.norm is None:
             weights, bias = _unfolded(layer, mixed, party.index)
         else:
-            folding = _Folding(party, randomness(f"{layer.name}.fold"), comparison, program)
+            folding = _Folding(party, randomness(f"{layer.name}.fold"), comparison, subject)
             weights, bias = folding.folded(layer, layer.norm, mixed)
         result.add(layer.name, weights, bias + half if layer.rounds else bias, layer.geometry, layer.groups)
     return result
@@ -227,12 +226,12 @@ class _Mixed:
 class _Folding:
     """Folds one batch normalisation."""
 
-    def __init__(self, party: Party, randomness: GateRandomness, comparison: Comparison, program: Program) -> None:
+    def __init__(self, party: Party, randomness: GateRandomness, comparison: Comparison, subject: Subject) -> None:
         self._party = party
         self._randomness = randomness
         self._comparison = comparison
-        self._ring = program.ring
-        self._gain_gate, self._weight_gate = _gates(program)
+        self._ring = subject.program.ring
+        self._gain_gate, self._weight_gate = _gates(subject)
 
     def folded(self, affine: Affine, norm: str, mixed: _Mixed) -> tuple[Masked, IntArray]:
         """Return the opened weights of a layer with a batch normalisation folded into it, and the bias' share."""
@@ -263,8 +262,8 @@ class _Folding:
         return self._opened(self._rounded(self._gain_gate, product))
 
     def _centre(self, norm: str, mixed: _Mixed) -> Masked:
-        mean, bits = mixed.masked[f"{norm}.mean"], np.int64(mixed.mixture.bits)
-        return Masked(-(mean.public << bits), -(mean.mask << bits))
+        mean, shift = mixed.masked[f"{norm}.mean"], np.int64(mixed.mixture.mean_shift)
+        return Masked(-(mean.public << shift), -(mean.mask << shift))
 
     def _shift(self, norm: str, mixed: _Mixed) -> IntArray:
         return mixed(f"{norm}.bias").share(self._party.index) << np.int64(FRACTION_BITS)

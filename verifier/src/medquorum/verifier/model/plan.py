@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medquorum.core.model.layout import TensorSpec
+from medquorum.verifier.direction.margin import Margin
 from medquorum.verifier.gates.agreement import Agreement
 from medquorum.verifier.gates.averaging import Averaging
 from medquorum.verifier.gates.correctness import Correctness
@@ -16,21 +17,34 @@ __all__ = ["Mixture", "Plan", "Subject"]
 
 @dataclass(frozen=True)
 class Mixture:
-    """p = λ·w + (1-λ)·r with λ = A / 2^k, or r alone with A = k = 0.
+    """p = λ·w + (1-λ)·r with λ = A / 2^k, r alone with A = k = 0, or A·w + a sum of weighted updates.
 
     Attributes
     ----------
     numerator, bits
         A and k.
+    weighted
+        True where instead of r there is Σ W·r, W adding up to 2^k - A, and of mean and scale Σ V·r, V adding up to 2^k.
     """
 
     numerator: int
     bits: int
+    weighted: bool = False
 
     @property
     def other(self) -> int:
-        """The factor 2^k - A of the update."""
-        return (1 << self.bits) - self.numerator
+        """The factor of the update: 2^k - A, or 1."""
+        return 1 if self.weighted else (1 << self.bits) - self.numerator
+
+    @property
+    def statistics(self) -> int:
+        """Fraction bits beyond f of mean and scale."""
+        return self.bits if self.weighted else 0
+
+    @property
+    def mean_shift(self) -> int:
+        """Bits that bring the mean to the f + k fraction bits of a bias."""
+        return self.bits - self.statistics
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,8 @@ class Plan:
     averaging
         Where the hidden vector is a sum of verified updates, and the model that it leads to is evaluated: that one is
         within RANGE as the updates are, so that nothing is checked again.
+    margin
+        Where losses are wanted instead of correct images.
     """
 
     layout: tuple[TensorSpec, ...]
@@ -68,6 +84,7 @@ class Plan:
     norm: int | None = None
     per_class: bool = False
     averaging: Averaging | None = None
+    margin: Margin | None = None
 
     @property
     def parameters(self) -> int:

@@ -8,12 +8,16 @@ from typing import Literal, TypeAlias
 
 from medquorum.core.fixedpoint import FRACTION_BITS
 from medquorum.core.model import ModelDescription, layout
+from medquorum.core.rules.direction.weights import WEIGHT_BITS
+from medquorum.core.rules.documents import Direction
+from medquorum.errors import ModelError
+from medquorum.verifier.direction.margin import Margin
 from medquorum.verifier.gates.averaging import Averaging
 from medquorum.verifier.gates.norm import check_limit
 from medquorum.verifier.model.plan import Mixture, Plan, Subject
 from medquorum.verifier.model.program import compile_program
 
-__all__ = ["SubjectKey", "make_plan"]
+__all__ = ["SubjectKey", "make_candidate_plan", "make_plan"]
 
 SubjectKey: TypeAlias = Literal["mixed", "own"]
 
@@ -65,3 +69,29 @@ def make_plan(
     ]
     averaging = Averaging(specs, lambda_numerator, lambda_bits, updates) if updates else None
     return Plan(specs, tuple(made), limit, per_class, averaging)
+
+
+def make_candidate_plan(description: ModelDescription, rule: Direction, weight: int, *, grayscale: bool) -> Plan:
+    """Make the plan of the loss of a model of weighted updates: ((2^8 - ΣW)·w + Σ W·r) / 2^8, evaluated unrounded.
+
+    Parameters
+    ----------
+    weight
+        ΣW.
+    grayscale
+        True when the images have one channel.
+
+    Raises
+    ------
+    ConfigError
+        The losses do not fit the ring.
+    ModelError
+        The model's output is not one of classes.
+    """
+    output = description.output
+    if output.kind != "classes":
+        raise ModelError("the rule direction is for models of classes", "Choose another rule")
+    program = compile_program(description, lambda_bits=WEIGHT_BITS, grayscale=grayscale)
+    mixture = Mixture((1 << WEIGHT_BITS) - weight, WEIGHT_BITS, weighted=True)
+    margin = Margin(rule, output.count, program.width)
+    return Plan(layout(description), (Subject("candidate", program, mixture),), margin=margin)

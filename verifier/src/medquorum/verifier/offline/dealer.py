@@ -80,6 +80,10 @@ class Dealer:
         yield Dealing(self._name.at(MODEL_BATCH, "parameters"), hidden.messages())
         if averaging is None:
             yield from self._conditions(masks)
+        yield from self.layers(masks)
+
+    def layers(self, masks: MaskShares) -> Iterator[Dealing]:
+        """Deal for all layers of the model made of parameters under these masks (n,)."""
         first, second = (tensors(part, self._plan.layout) for part in masks)
         by_name = {name: MaskShares(first[name], second[name]) for name in first}
         for subject in self._plan.subjects:
@@ -130,7 +134,7 @@ class Dealer:
             held.keep(index, step.deal(gate, self._comparison, weights, *held.take(index)))
             yield _finished(gate)
         gate = self._deal(batch, f"{subject.key}/correct")
-        self._plan.correctness(subject).deal(gate, self._comparison, images)
+        (self._plan.margin or self._plan.correctness(subject)).deal(gate, self._comparison, images)
         yield _finished(gate)
 
     def decision(self, counts: int) -> Iterator[Dealing]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.inference.entry import Images
+from medquorum.core.rules.direction.margin import class_worth
 from medquorum.errors import ProtocolError
 from medquorum.verifier.arithmetic.subsets import SUBSETS
 from medquorum.verifier.comparison.interface import Comparison
@@ -19,6 +20,7 @@ from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.decision import decide
 from medquorum.verifier.gates.norm import beyond
 from medquorum.verifier.gates.parameter_range import evaluate_part, outside, parts
+from medquorum.verifier.gates.products import moved
 from medquorum.verifier.gates.weights import Weights
 from medquorum.verifier.model.parameters import HandedOver, Held, masked_parameters, open_weights, tensors
 from medquorum.verifier.model.plan import Plan, Subject
@@ -103,18 +105,25 @@ class Evaluation:
         flat = masked_parameters(self._party, opening, held)
         if self._keep is not None and not isinstance(held, HandedOver):
             self._keep(flat.public)
-        public, masks = (tensors(part, self._plan.layout) for part in (flat.public, flat.mask))
-        masked = {name: Masked(public[name], masks[name]) for name in public}
         fails = np.zeros(1, dtype=np.int64)
         if averaging is None:
-            fails = self._conditions(base, flat.public, masked)
+            fails = self._conditions(base, flat.public, self._by_name(flat))
+        self.layers(base, flat)
+        return fails
+
+    def layers(self, base: Mapping[str, IntArray], flat: Masked) -> None:
+        """Prepare all layers from masked parameters (n,): of an update, or of a weighted sum of updates."""
+        masked = self._by_name(flat)
         for subject in self._plan.subjects:
 
             def randomness(layer: str, key: str = subject.key) -> GateRandomness:
                 return self._randomness(MODEL_BATCH, f"{key}/{layer}")
 
             self._weights[subject.key] = open_weights(self._party, randomness, Tree(), subject, base, masked)
-        return fails
+
+    def _by_name(self, flat: Masked) -> dict[str, Masked]:
+        public, masks = (tensors(part, self._plan.layout) for part in (flat.public, flat.mask))
+        return {name: Masked(public[name], masks[name]) for name in public}
 
     def _conditions(self, base: Mapping[str, IntArray], public: IntArray, masked: Mapping[str, Masked]) -> IntArray:
         total = np.zeros(SUBSETS, dtype=np.int64)
@@ -127,7 +136,7 @@ class Evaluation:
         randomness.finish()
         if self._plan.norm is not None:
             randomness = self._randomness(MODEL_BATCH, "norm")
-            fails += beyond(self._party, randomness, Tree(), self._plan.layout, base, masked, self._plan.norm)
+            fails += beyond(self._party, randomness, Tree(), self._plan.layout, moved(base, masked), self._plan.norm)
             randomness.finish()
         return fails
 
@@ -154,10 +163,14 @@ class Evaluation:
         side._turn = turn
         side._party = self._party.over(ByTurns(self._party.transport, turn))
         own = None if samples is None else (samples[0][part], samples[1][part])
-        counts = [side._correct(number, subject, part.stop - part.start, own) for subject in self._plan.subjects]
-        finished(number, counts)
+        worth = None if samples is None or self._plan.margin is None else class_worth(samples[1])[part]
+        count = part.stop - part.start
+        finished(number, [side._result(number, subject, count, own, worth) for subject in self._plan.subjects])
 
-    def _correct(self, batch: int, subject: Subject, count: int, samples: Samples | None) -> IntArray:
+    def _result(
+        self, batch: int, subject: Subject, count: int, samples: Samples | None, worth: IntArray | None
+    ) -> IntArray:
+        """Return the share of the batch's correct images, or of its loss."""
         program, weights = subject.program, self._weights[subject.key]
         shape = (count, *program.image)
         values: IntArray = np.zeros(shape, dtype=np.int64)
@@ -174,7 +187,12 @@ class Evaluation:
         randomness = self._randomness(batch, f"{subject.key}/correct")
         logits = wire.share.reshape(count, -1)
         labels = None if samples is None else samples[1]
-        result = self._plan.correctness(subject).evaluate(self._party, randomness, self._comparison, logits, labels)
+        if self._plan.margin is not None:
+            margin = self._plan.margin
+            result = margin.evaluate(self._party, randomness, self._comparison, logits, labels, worth)
+        else:
+            counted = self._plan.correctness(subject)
+            result = counted.evaluate(self._party, randomness, self._comparison, logits, labels)
         randomness.finish()
         return result
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
 
 from medquorum.chaincode.context import sha256
 from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator, verdict_key
@@ -55,7 +55,7 @@ def _judge(evaluator: RoundEvaluator, rule: rules.Direction, standing: Standing)
                     rule,
                     candidates,
                     full=rules.full_weight(evaluator.task.lambda_numerator, evaluator.task.lambda_bits),
-                    loss=_known(known),
+                    judge=rules.LossJudge(_known(known)),
                     minimum=evaluator.task.minimum_accepted,
                 )
             )
@@ -114,7 +114,7 @@ class _Unknown(MedquorumError):
         self.weights = weights
 
 
-def _known(known: Mapping[rules.Weights, int]) -> rules.Loss:
+def _known(known: Mapping[rules.Weights, int]) -> Callable[[rules.Weights], int]:
     def look_up(weights: rules.Weights) -> int:
         if weights not in known:
             raise _Unknown(weights)

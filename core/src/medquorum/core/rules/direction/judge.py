@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medquorum.core.rules.candidates import Candidate, Reason, Verdict
-from medquorum.core.rules.direction.search import Loss, aligned, choose
+from medquorum.core.rules.direction.search import Judge, aligned, choose
 from medquorum.core.rules.documents import Direction
 from medquorum.core.rules.update import norm_refusal
 from medquorum.errors import ContractError
@@ -15,13 +15,13 @@ __all__ = ["judge_direction"]
 
 
 def judge_direction(
-    rule: Direction, candidates: Sequence[Candidate], *, full: int, loss: Loss, minimum: int = 1
+    rule: Direction, candidates: Sequence[Candidate], *, full: int, judge: Judge, minimum: int = 1
 ) -> list[Verdict]:
     """Judge all updates of a round; the verdicts come in the candidates' order.
 
     Parameters
     ----------
-    full, loss
+    full, judge
         As in :func:`~medquorum.core.rules.direction.search.choose`.
     minimum
         Shortest prefix worth accepting: the task's ``minimum_accepted``.
@@ -40,7 +40,8 @@ def judge_direction(
             levels[item.name] = item.levels
     passed = aligned(rule, {name: level.cosine for name, level in levels.items()})
     reasons |= {name: Reason.DIRECTION for name in levels if name not in passed}
-    weights = choose(rule, {name: levels[name] for name in levels if name in passed}, full, minimum, loss)
+    of_passed = {name: levels[name] for name in levels if name in passed}
+    weights = choose(rule, of_passed, full, minimum, judge)
     return [
         Verdict(item.name, reasons[item.name] is None, reasons[item.name], weight=weights.get(item.name))
         for item in candidates

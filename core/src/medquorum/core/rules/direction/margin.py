@@ -10,7 +10,7 @@ from medquorum.core.fixedpoint import FRACTION_BITS, IntArray, wrap
 from medquorum.core.inference.program import Images, Program
 from medquorum.core.rules.documents import Direction
 
-__all__ = ["image_losses", "margin_loss"]
+__all__ = ["class_worth", "image_losses", "largest_image_loss", "largest_loss", "margin_loss"]
 
 _BALANCE = 1 << 23
 """Weight of a class, shared by its images: 2^8 classes of losses below 2^32 stay below 2^63."""
@@ -32,19 +32,32 @@ def image_losses(
     bits
         Width of the logits; a difference is reduced to it.
     """
-    others = logits.shape[1] - 1
     wanted = (rule.margin << FRACTION_BITS) // 1000
     own = np.take_along_axis(logits, labels.astype(np.int64)[:, np.newaxis], axis=1)
     lacking = np.maximum(np.int64(wanted) - wrap(own - logits, bits), 0)
     total = lacking.sum(axis=1) - wanted  # the label beside itself lacks the whole margin
-    result: npt.NDArray[np.int64] = np.minimum(total, (rule.cap * others << FRACTION_BITS) // 1000)
+    result: npt.NDArray[np.int64] = np.minimum(total, largest_image_loss(rule, logits.shape[1]))
     return result
 
 
 def margin_loss(rule: Direction, program: Program, images: Images, labels: npt.NDArray[np.integer]) -> int:
     """Return Σ_y v_y · (sum of the losses of class y), v_y = floor(2^23 / n_y): every class counts alike."""
     losses = image_losses(rule, program.logits(images), labels, program.bits)
-    total = 0
-    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
-        total += (_BALANCE // int(count)) * int(losses[labels == label].sum())
-    return total
+    return int((class_worth(labels) * losses).sum())
+
+
+def class_worth(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Return what each image (n,) counts: v_y = floor(2^23 / n_y) of its class."""
+    _, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    result: npt.NDArray[np.int64] = (_BALANCE // counts)[place]
+    return result
+
+
+def largest_image_loss(rule: Direction, classes: int) -> int:
+    """Return C, which no image's loss exceeds."""
+    return (rule.cap * (classes - 1) << FRACTION_BITS) // 1000
+
+
+def largest_loss(rule: Direction, classes: int) -> int:
+    """Return what no model's loss exceeds."""
+    return _BALANCE * classes * largest_image_loss(rule, classes)

@@ -3,20 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Protocol, TypeAlias
 
 from medquorum.core.rules.direction.levels import Levels
 from medquorum.core.rules.direction.tables import COSINES
-from medquorum.core.rules.direction.weights import WEIGHT_BITS, apportion, middle_norm, shares
+from medquorum.core.rules.direction.weights import WEIGHT_BITS, apportion, middle_norm, shares, spread
 from medquorum.core.rules.documents import Direction
 
-__all__ = ["Loss", "Weights", "aligned", "choose", "lengths", "ordered", "steps"]
+__all__ = ["Judge", "LossJudge", "Weights", "aligned", "choose", "lengths", "ordered", "steps"]
 
 Weights: TypeAlias = tuple[tuple[str, int], ...]
 """Names with their weights, in the order of the names; () is the base itself."""
-Loss: TypeAlias = Callable[[Weights], int]
-"""Gives the margin loss of the model with these weights."""
 
 _LENGTHS = 5
 _HALVINGS = 3
@@ -58,7 +57,38 @@ def steps(full: int) -> list[int]:
     return [longest >> halving for halving in range(_HALVINGS + 1)]
 
 
-def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: int, loss: Loss) -> dict[str, int]:
+class Judge(Protocol):
+    """Says of models of weighted updates what the rule asks: how much each gains on the base stays with it."""
+
+    def any_gains(self, candidates: Sequence[Weights]) -> bool:
+        """Return whether one of them has a smaller loss than the base."""
+        ...
+
+    def last_with(self, candidates: Sequence[Weights], share: int) -> int:
+        """Return the place of the last one with at least ``share`` thousandths of the best gain."""
+        ...
+
+
+class LossJudge:
+    """Judges by known losses: asks for the base's first, then for each candidate's, once."""
+
+    def __init__(self, loss: Callable[[Weights], int]) -> None:
+        self._loss = cache(loss)
+
+    def any_gains(self, candidates: Sequence[Weights]) -> bool:
+        """Return whether one of them has a smaller loss than the base."""
+        return max(map(self._gain, candidates)) > 0
+
+    def last_with(self, candidates: Sequence[Weights], share: int) -> int:
+        """Return the place of the last one with at least ``share`` thousandths of the best gain."""
+        gains = list(map(self._gain, candidates))
+        return max(place for place, gain in enumerate(gains) if 1000 * gain >= share * max(gains))
+
+    def _gain(self, weights: Weights) -> int:
+        return self._loss(()) - self._loss(weights)
+
+
+def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: int, judge: Judge) -> dict[str, int]:
     """Return the weights, by name, of the next model; all are 0 where no candidate is better than the base.
 
     Parameters
@@ -69,31 +99,37 @@ def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: in
         The sum of weights that λ stands for: (1 - λ)·2^8.
     minimum
         Shorter prefixes are not tried.
-    loss
-        Is asked for the base first, then for each candidate: nine models at most, whatever the number of updates.
+    judge
+        Is asked about nine models at most with the base, whatever the number of updates.
     """
     nothing = dict.fromkeys(levels, 0)
     order = ordered(levels)
-    tried = lengths(len(order), minimum)
-    if not tried or not full:
-        return nothing
-    worth, base = shares(levels, middle_norm(levels)), loss(())
+    worth = shares(levels, middle_norm(levels)) if levels else {}
 
-    def candidate(names: Sequence[str], step: int) -> tuple[int, Weights]:
-        weights = tuple(apportion(step, {name: worth[name] for name in sorted(names)}).items())
-        return base - loss(weights), weights
+    def candidates(prefixes: Iterable[tuple[Sequence[str], int]]) -> list[Weights]:
+        """Return those that may be tried of names with a sum of weights."""
+        made = (
+            tuple(apportion(step, {name: worth[name] for name in sorted(names)}).items())
+            for names, step in prefixes
+            if step and len(names) >= max(1, minimum)
+        )
+        return [weights for weights in made if spread([weight for _, weight in weights], rule.members)]
 
     longest, *shorter = steps(full)
-    gains = {length: candidate(order[:length], longest) for length in tried}
-    most = max(gain for gain, _ in gains.values())
-    if most > 0:
-        length = max(length for length, (gain, _) in gains.items() if 1000 * gain >= rule.width * most)
+    first = candidates((order[:length], longest) for length in lengths(len(order), minimum))
+    if not first:
+        return nothing
+    gained = judge.any_gains(first)
+    chosen = first[judge.last_with(first, rule.width if gained else 1000)]
+    length = len(chosen)
+    if gained:
         further = [(order[:length], step) for step in shorter]
     else:
         # The first of the order is in every prefix: were it hidden poison, it alone could end every round.
-        length = max(tried, key=lambda each: (gains[each][0], each))
         rest, short = order[1:][:length], longest >> _SHORT
         further = [(order[:length], short), (rest, longest), (rest, short)]
-    enough = [candidate(names, step) for names, step in further if step and len(names) >= max(1, minimum)]
-    gain, chosen = max([gains[length], *enough], key=lambda pair: pair[0])
-    return nothing | dict(chosen) if gain > 0 else nothing
+    tried = [chosen, *candidates(further)]
+    if not judge.any_gains(tried):
+        return nothing
+    tried.reverse()  # the first of equals is then the last
+    return nothing | dict(tried[judge.last_with(tried, 1000)])

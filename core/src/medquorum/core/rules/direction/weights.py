@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from medquorum.core.rules.direction.levels import Levels
 from medquorum.core.rules.direction.tables import COSINES, norm_ratio
 
-__all__ = ["WEIGHT_BITS", "apportion", "full_weight", "middle_norm", "shares"]
+__all__ = ["WEIGHT_BITS", "apportion", "full_weight", "middle_norm", "shares", "spread"]
 
 WEIGHT_BITS = 8
 """The next model is ((2^8 - ΣW)·w + Σ W_k·r_k) / 2^8."""
@@ -42,3 +42,14 @@ def apportion(total: int, parts: Mapping[str, int]) -> dict[str, int]:
         upto = total * seen // whole if whole else 0
         result[name], given = upto - given, upto
     return result
+
+
+def spread(weights: Sequence[int], members: int) -> bool:
+    """Return whether a sum with these weights hides each update among so many: (ΣW)² / ΣW², in thousandths.
+
+    Then no weight is over half of the sum either. 0 asks for nothing.
+    """
+    total = sum(weights)
+    return not members or (
+        1000 * total**2 >= members * sum(weight**2 for weight in weights) and 2 * max(weights) <= total
+    )

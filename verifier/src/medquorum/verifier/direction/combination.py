@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weighted sums of masked updates, in public integers: what is done to updates is done to their masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from medquorum.core.fixedpoint import IntArray
+from medquorum.core.model.layout import TensorSpec
+from medquorum.core.rules.direction.weights import WEIGHT_BITS, apportion, spread
+from medquorum.errors import ProtocolError
+
+__all__ = ["MEMBERS", "weighted_sum"]
+
+MEMBERS = 2900
+"""Least (ΣW)² / ΣW² of a sum of hidden updates, in thousandths: three equal weights, but for their rounding."""
+
+
+def weighted_sum(layout: Sequence[TensorSpec], weights: Mapping[str, int], vectors: Mapping[str, IntArray]) -> IntArray:
+    """Return Σ W·v (parameters,) modulo 2^64, and Σ V·v of mean and scale: V is 2^8 divided in the ratio of W.
+
+    Parameters
+    ----------
+    weights
+        By name; only those above 0 matter.
+    vectors
+        Array of int64 (parameters,) by name.
+        Of the updates, their masked forms or their masks.
+
+    Raises
+    ------
+    ProtocolError
+        The sum would hide an update among too few others.
+    """
+    mixed = {name: weights[name] for name in sorted(weights) if weights[name]}
+    if not mixed or not spread(list(mixed.values()), MEMBERS):
+        raise ProtocolError(
+            f"a sum of {len(mixed)} updates with these weights could give one of them away",
+            "The task's rule must demand members of 2900 thousandths at least",
+        )
+    statistics = apportion(1 << WEIGHT_BITS, mixed)
+    total = np.zeros(sum(spec.size for spec in layout), dtype=np.int64)
+    for name, vector in ((name, vectors[name]) for name in mixed):
+        start = 0
+        for spec in layout:
+            part = slice(start, start + spec.size)
+            total[part] += vector[part] * np.int64((mixed if spec.kind.mixed else statistics)[name])
+            start = part.stop
+    return total
