@@ -12,17 +12,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from medquorum.core.documents import (
-    aggregate,
     attestation,
     chunk,
     consortium,
-    masks,
     model,
     round,
     task,
     update,
     verdict,
 )
+from medquorum.core.documents.aggregation import aggregate, masks
 from medquorum.core.documents.attestation import Attestation, Result
 from medquorum.core.documents.document import Document
 from medquorum.core.documents.verdict import Verdict
