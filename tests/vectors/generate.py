@@ -63,7 +63,7 @@ def evaluation(name, *, numerator, bits, scale, extreme, seed):
 
 def graph_evaluation(name, *, numerator, bits, extreme, seed):
     rng = np.random.default_rng(seed)
-    model = (tiny_graphs.GRAPHS | tiny_graphs.PLAIN_ONLY)[name]
+    model = tiny_graphs.GRAPHS[name]
     base, update = (random_tensors(model, rng, extreme=extreme) for _ in range(2))
     source = model["input"]
     channels, height, width = source["shape"]
@@ -358,7 +358,7 @@ def main():
         write(f"evaluation_{name}", evaluation(name, numerator=1, bits=1, scale=1.0, extreme=False, seed=len(name)))
         write(f"wrapping_{name}", evaluation(name, numerator=3, bits=8, scale=1.0, extreme=True, seed=len(name) + 1))
     write("wrapping_activations", evaluation("residual", numerator=0, bits=0, scale=40.0, extreme=False, seed=2))
-    for name in tiny_graphs.GRAPHS | tiny_graphs.PLAIN_ONLY:
+    for name in tiny_graphs.GRAPHS:
         write(f"graph_plain_{name}", graph_evaluation(name, numerator=1, bits=1, extreme=False, seed=len(name)))
         write(f"graph_wrapping_{name}", graph_evaluation(name, numerator=3, bits=8, extreme=True, seed=len(name) + 1))
     write("bad_graphs", bad_graphs())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from medquorum.core import model as modelformat
-from medquorum_testing.inference.tiny_graphs import GRAPHS, PLAIN_ONLY
+from medquorum_testing.inference.tiny_graphs import GRAPHS
 from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B, Consortium
 from medquorum_testing.ledger.encrypted_consortium import NONCE, EncryptedConsortium, hidden, settings, with_nodes
 
@@ -90,12 +90,6 @@ def test_graphs_are_evaluated_encrypted_too(encrypted: Consortium, name: str) ->
     encrypted.init()
     created = encrypted.submit(A, "CreateTask", encrypted.task(model=GRAPHS[name]))
     assert created["model"] == GRAPHS[name]
-
-
-def test_pools_with_ceil_are_for_plain_verification(encrypted: Consortium, refused: Refused) -> None:
-    encrypted.init()
-    text = refused("BAD_TASK", encrypted.submit, A, "CreateTask", encrypted.task(model=PLAIN_ONLY["ceiling"]))
-    assert "the layer p, with ceil, is for plain verification" in text
 
 
 def test_answers_are_as_many_as_images(encrypted: Consortium, refused: Refused) -> None:

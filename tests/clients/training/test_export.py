@@ -114,5 +114,6 @@ def test_graphs_are_exported_and_held_to_their_integers(tmp_path: Path, name: st
         with safe_open(path, framework="np") as file:
             about = file.metadata()
         assert json.loads(about["input"]) == list(description.shape)
-        assert ("numbers" in about, "pixels" in about) == (name != "densenet", name == "densenet")
-        assert ("output" in about) == (name != "signal")
+        is_table = GRAPHS[name]["input"]["kind"] == "table"
+        assert ("numbers" in about, "pixels" in about) == (not is_table, is_table)
+        assert ("output" in about) == (GRAPHS[name]["output"]["kind"] != "classes")

@@ -12,12 +12,11 @@ from medquorum.errors import DataError, ModelError, RangeError
 from medquorum_testing.inference import tiny_graphs
 from medquorum_testing.inference.slow_graph import SlowGraph
 from medquorum_testing.inference.slow_inference import flat
-from medquorum_testing.inference.tiny_graphs import GRAPHS, PLAIN_ONLY
+from medquorum_testing.inference.tiny_graphs import GRAPHS
 from medquorum_testing.inference.tiny_models import TINY, random_tensors
 from medquorum_testing.vectors import FOLDER, load_vector
 
 NAMES = sorted(path.stem for path in FOLDER.glob("graph_*.json"))
-EVERY = GRAPHS | PLAIN_ONLY
 TYPES = {"tabular": np.int32, "signal": np.int16, "densenet": np.uint8, "ceiling": np.uint8}
 
 
@@ -41,7 +40,7 @@ def test_steps_equal_the_vector(name):
 
 
 @given(
-    name=st.sampled_from(sorted(EVERY)),
+    name=st.sampled_from(sorted(GRAPHS)),
     bits=st.integers(0, 8),
     share=st.floats(0, 1),
     extreme=st.booleans(),
@@ -50,24 +49,24 @@ def test_steps_equal_the_vector(name):
 @settings(max_examples=40, deadline=None)
 def test_equals_plain_loops(name, bits, share, extreme, seed):
     rng = np.random.default_rng(seed)
-    description = parse(EVERY[name])
+    description = parse(GRAPHS[name])
     base, update = (random_tensors(description, rng, extreme=extreme) for _ in range(2))
     numerator = round(share * (1 << bits))
     channels, height, width = description.shape
     low, high = (0, 256) if TYPES[name] == np.uint8 else (-200, 200)
     images = rng.integers(low, high, (2, height, width, channels)).astype(TYPES[name])
     program = compile_model(description, base, update, lambda_numerator=numerator, lambda_bits=bits)
-    slow = SlowGraph(EVERY[name], base, update, numerator, bits)
+    slow = SlowGraph(GRAPHS[name], base, update, numerator, bits)
     expected = [(step, list(flat(values))) for step, values in slow.trace(images[0].tolist())]
     assert traced(program, images[:1]) == expected
     assert np.array_equal(program.logits(images)[:1], program.logits(images[:1]))
 
 
-@pytest.mark.parametrize("name", sorted(EVERY))
+@pytest.mark.parametrize("name", sorted(GRAPHS))
 def test_unrounded_sums_of_models_are_evaluated(name):
     """With all weights on one model the unrounded evaluation is that model's own."""
     rng = np.random.default_rng(3)
-    description = parse(EVERY[name])
+    description = parse(GRAPHS[name])
     base = random_tensors(description, rng)
     images = rng.integers(0, 200, (3, *description.shape[1:], description.shape[0])).astype(TYPES[name])
     scaled = compile_scaled(description, {key: item << 8 for key, item in base.items()}, 8)

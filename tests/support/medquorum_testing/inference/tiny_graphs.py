@@ -112,9 +112,6 @@ GRAPHS = {
             dense("d", "f", 8, 2, bias=False),
         ],
     ),
-}
-
-PLAIN_ONLY = {
     "ceiling": graph(
         "ceiling",
         table((2, 8, 7)),
@@ -129,4 +126,3 @@ PLAIN_ONLY = {
         ],
     ),
 }
-"""Graphs that an encrypted task refuses."""

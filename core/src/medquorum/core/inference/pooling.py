@@ -8,8 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from medquorum.core.fixedpoint import FRACTION_BITS, FloatArray, IntArray
-from medquorum.core.inference.windows import Run, adaptive_windows, runs
-from medquorum.core.model.graph.shapes import windows_along
+from medquorum.core.inference.windows import Run, adaptive_windows, extents, runs
 
 __all__ = ["adaptive_average", "average", "maximum", "reduce"]
 
@@ -71,9 +70,8 @@ def average(
     """Pool (n, h, w, c) to T_f(Σ window · round(2^f / area)), reduced to ``bits``; padded places are zeros."""
     areas = []
     for axis, taps, step, border in zip((1, 2), kernel, stride, padding, strict=True):
-        size = values.shape[axis] + 2 * border
-        places = windows_along(values.shape[axis], taps, step, border, ceil=ceil)
-        beyond = max(0, (places - 1) * step + taps - size)
+        areas.append(extents(values.shape[axis], taps, step, border, ceil=ceil))
+        places, beyond = len(areas[-1]), taps - int(areas[-1][-1])
         if border or beyond:
             values = np.pad(values, [(border, border + beyond) if index == axis else (0, 0) for index in range(4)])
         run = Run(0, places, 0, taps, 0)
@@ -81,7 +79,6 @@ def average(
         for tap in range(1, taps):
             total += _tap(values, axis, run, tap, step)
         values = total
-        areas.append(np.minimum(taps, size - np.arange(places) * step))
     return _mean(values, _areas(*areas), bits)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from medquorum.core.model.graph.shapes import live_taps, windows_along
 
-__all__ = ["Run", "adaptive_windows", "patches", "runs"]
+__all__ = ["Run", "adaptive_windows", "extents", "patches", "runs"]
 
 Value = TypeVar("Value", bound=np.generic)
 
@@ -42,6 +42,12 @@ def runs(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, *
         Run(group[0], len(group), low, high - low, group[0] * stride - padding + low * dilation)
         for (low, high), group in groups
     ]
+
+
+def extents(size: int, kernel: int, stride: int, padding: int, *, ceil: bool = False) -> npt.NDArray[np.int64]:
+    """Return how many places each window along an axis has, padded ones too; what ``ceil`` adds beyond them is none."""
+    outputs = windows_along(size, kernel, stride, padding, ceil=ceil)
+    return np.minimum(kernel, size + 2 * padding - np.arange(outputs) * stride)
 
 
 def adaptive_windows(size: int, count: int) -> list[slice]:

@@ -23,6 +23,8 @@ class Geometry:
     ----------
     size
         Input places.
+    ceil
+        Whether a last window may reach beyond the border, as a pooling's.
     """
 
     size: Pair
@@ -30,12 +32,13 @@ class Geometry:
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
     dilation: Pair = (1, 1)
+    ceil: bool = False
 
     @cached_property
     def runs(self) -> tuple[list[Run], list[Run]]:
         """Output places by their live taps, for rows and for columns."""
         axes = zip(self.size, self.kernel, self.stride, self.padding, self.dilation, strict=True)
-        rows, columns = (runs(*axis) for axis in axes)
+        rows, columns = (runs(*axis, ceil=self.ceil) for axis in axes)
         return rows, columns
 
     @cached_property

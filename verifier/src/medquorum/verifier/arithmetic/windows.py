@@ -22,10 +22,10 @@ class Along(NamedTuple):
     """For the second, third, ... place: the windows that have one, and the places."""
 
 
-def along(size: int, kernel: int, stride: int, padding: int) -> Along:
+def along(size: int, kernel: int, stride: int, padding: int, *, ceil: bool = False) -> Along:
     """Return the windows along an axis of ``size`` places."""
     starts, taps = [], []
-    for run in runs(size, kernel, stride, padding):
+    for run in runs(size, kernel, stride, padding, ceil=ceil):
         starts += [run.start + place * stride for place in range(run.places)]
         taps += [run.taps] * run.places
     first, count = np.array(starts, dtype=np.int64), np.array(taps, dtype=np.int64)

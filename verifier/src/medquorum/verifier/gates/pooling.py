@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medquorum.core.fixedpoint import FRACTION_BITS, IntArray
-from medquorum.core.inference.windows import adaptive_windows
+from medquorum.core.inference.windows import adaptive_windows, extents
 from medquorum.verifier.arithmetic.convolution import Convolution
 from medquorum.verifier.arithmetic.geometry import Geometry, Pair
 from medquorum.verifier.arithmetic.windows import Along, along
@@ -36,6 +36,7 @@ class Maximum(Step):
     stride: Pair
     padding: Pair
     width: int
+    ceil: bool = False
 
     @property
     def drops(self) -> int | None:
@@ -52,7 +53,7 @@ class Maximum(Step):
 
     def _axes(self, shape: tuple[int, ...]) -> list[tuple[int, Along]]:
         sizes = list(zip(shape[1:3], self.kernel, self.stride, self.padding, strict=True))
-        return [(axis, along(*sizes[axis - 1])) for axis in (2, 1)]
+        return [(axis, along(*sizes[axis - 1], ceil=self.ceil)) for axis in (2, 1)]
 
     def deal(
         self, dealer: GateDealer, comparison: Comparison, weights: DealerWeights, *wires: DealerView
@@ -116,11 +117,12 @@ class _Mean(Step):
 
 @dataclass(frozen=True)
 class Average(_Mean):
-    """Average pooling; padded places count as zeros."""
+    """Average pooling; padded places count as zeros, what ``ceil`` adds beyond them does not count."""
 
     kernel: Pair
     stride: Pair
     padding: Pair = (0, 0)
+    ceil: bool = False
 
     def _places(self, shape: tuple[int, ...]) -> Pair:
         return self._geometry(shape).output
@@ -129,12 +131,15 @@ class Average(_Mean):
         geometry = self._geometry(values.shape)
         rows, columns = geometry.live
         taps = rows.stop - rows.start, columns.stop - columns.start
-        sums = np.full((1, 1, *taps), _factor(self.kernel[0] * self.kernel[1]), dtype=np.int64)
         each = np.ascontiguousarray(values.transpose(0, 3, 1, 2)).reshape(-1, *values.shape[1:3], 1)
-        return Convolution(sums, geometry)(each).reshape(-1, values.shape[3], *geometry.output).transpose(0, 2, 3, 1)
+        sums = Convolution(np.ones((1, 1, *taps), dtype=np.int64), geometry)(each)
+        totals = sums.reshape(-1, values.shape[3], *geometry.output).transpose(0, 2, 3, 1)
+        axes = zip(geometry.size, self.kernel, self.stride, self.padding, strict=True)
+        result: IntArray = totals * _factors(*(extents(*axis, ceil=self.ceil) for axis in axes))
+        return result
 
     def _geometry(self, shape: tuple[int, ...]) -> Geometry:
-        return Geometry((shape[1], shape[2]), self.kernel, self.stride, self.padding)
+        return Geometry((shape[1], shape[2]), self.kernel, self.stride, self.padding, ceil=self.ceil)
 
 
 @dataclass(frozen=True)
@@ -150,12 +155,13 @@ class AdaptiveAverage(_Mean):
         rows, columns = (adaptive_windows(values.shape[axis], self.size[axis - 1]) for axis in (1, 2))
         sums = np.stack([values[:, row].sum(axis=1) for row in rows], axis=1)
         totals = np.stack([sums[:, :, column].sum(axis=2) for column in columns], axis=2)
-        areas = [[(row.stop - row.start) * (column.stop - column.start) for column in columns] for row in rows]
-        factors = np.array([[_factor(area) for area in line] for line in areas], dtype=np.int64)
-        result: IntArray = totals * factors[..., np.newaxis]
+        sides = (np.array([part.stop - part.start for part in parts]) for parts in (rows, columns))
+        result: IntArray = totals * _factors(*sides)
         return result
 
 
-def _factor(area: int) -> int:
-    """Return round(2^f / area)."""
-    return ((2 << FRACTION_BITS) + area) // (2 * area)
+def _factors(heights: IntArray, widths: IntArray) -> IntArray:
+    """Return round(2^f / area), (h, w, 1), of the windows of these heights and widths."""
+    area = (heights[:, np.newaxis] * widths)[..., np.newaxis]
+    result: IntArray = ((2 << FRACTION_BITS) + area) // (2 * area)
+    return result

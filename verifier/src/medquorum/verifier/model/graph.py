@@ -7,7 +7,6 @@ from medquorum.core.fixedpoint import FRACTION_BITS
 from medquorum.core.model.graph.description import GraphDescription
 from medquorum.core.model.graph.layers import AdaptiveAvgPool, AvgPool
 from medquorum.core.model.graph.lowering import Node, Other, Term, lower
-from medquorum.errors import ModelError
 from medquorum.verifier.arithmetic.geometry import Geometry, Pair
 from medquorum.verifier.gates.activations import Clip, Leak
 from medquorum.verifier.gates.arrangement import Flatten, Join
@@ -22,13 +21,7 @@ _SIX = 6 << FRACTION_BITS
 
 
 class GraphCompiler:
-    """Adds the layers' operations, named as the plain evaluation names them, and the layers whose weights they use.
-
-    Raises
-    ------
-    ModelError
-        A pooling reaches beyond the border (``ceil``).
-    """
+    """Adds the layers' operations, named as the plain evaluation names them, and the layers whose weights they use."""
 
     def __init__(self, description: GraphDescription, widths: Widths) -> None:
         self.operations: list[Operation] = []
@@ -54,8 +47,6 @@ class GraphCompiler:
 
     def _add(self, layer: Other, node: Node, inputs: tuple[int, ...]) -> None:
         name, (_, width) = node.name, self._widths
-        if layer.op in ("maxpool", "avgpool") and layer.ceil:
-            raise ModelError(f"{name}, with ceil, has no encrypted evaluation", "Use plain verification")
         match layer.op:
             case "batchnorm":
                 places = _places(node.before)
@@ -68,7 +59,7 @@ class GraphCompiler:
             case "leakyrelu":
                 made = Leak(name, (*inputs, *self._rectified(name, inputs)), width, self._widths.ring, layer.slope)
             case "maxpool":
-                made = Maximum(name, inputs, layer.kernel, layer.stride, layer.padding, width)
+                made = Maximum(name, inputs, layer.kernel, layer.stride, layer.padding, width, layer.ceil)
             case "avgpool" | "adaptiveavgpool":
                 made = _mean(layer, node, inputs)
             case "flatten":
@@ -91,7 +82,7 @@ def _mean(layer: AvgPool | AdaptiveAvgPool, node: Node, inputs: tuple[int, ...])
         return Same(node.name, inputs) if same else AdaptiveAverage(node.name, inputs, layer.size)
     if layer.kernel == layer.stride == (1, 1):
         return Same(node.name, inputs)
-    return Average(node.name, inputs, layer.kernel, layer.stride, layer.padding)
+    return Average(node.name, inputs, layer.kernel, layer.stride, layer.padding, layer.ceil)
 
 
 def _affine(term: Term, *, rounds: bool) -> Affine:

@@ -119,14 +119,6 @@ def _check_model(task: Task) -> None:
             f"the rule has {len(rule.weights)} weights for {description.classes} classes",
             "Give one weight for each class; of several labels two for each, without and with it",
         )
-    if task.verification == "encrypted" and isinstance(description, modelformat.GraphDescription):
-        beyond = [layer.name for layer in description.layers if layer.op in ("maxpool", "avgpool") and layer.ceil]
-        if beyond:
-            raise ContractError(
-                "BAD_TASK",
-                f"the layer {beyond[0]}, with ceil, is for plain verification",
-                "Use plain verification, or pool without ceil",
-            )
     answers = task.dataset_size * description.output.answers
     if answers > MAX_DATASET:
         raise ContractError(
