@@ -5,10 +5,13 @@ FSS keys are not covered by the coupling: that they hide the mask is argued from
 (docs/reference/protocol.md).
 """
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 from medquorum.core.inference import compile_model
+from medquorum.core.inference.accuracy import decided
 from medquorum.core.model import catalogue
 from medquorum.errors import MaterialError
 from medquorum.verifier.comparison.fss import Fss
@@ -18,8 +21,9 @@ from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.material import GateRandomness
 from medquorum.verifier.session.local import Inputs, verify
 from medquorum_testing.encrypted.coupling import couple
-from medquorum_testing.encrypted.engine_models import Case, case
+from medquorum_testing.encrypted.engine_models import Case, case, graph_case
 from medquorum_testing.encrypted.two_parties import SEEDS, split
+from medquorum_testing.inference.tiny_graphs import conv, dense, fixed, graph, layer, norm, pool
 
 BATCH = 3
 FIRST, HIDDEN = 19, 60
@@ -60,7 +64,28 @@ def document(name, layers):
     }
 
 
+LABELS = {"kind": "labels", "thresholds": [0, -500]}
+BRANCHES = [
+    conv("c", "input", 2, 2, (2, 2), groups=2),
+    layer("relu6", "r6", "c"),
+    pool("maxpool", "m", "r6", (2, 2), ceil=True),
+    pool("avgpool", "p", "c", (2, 2), ceil=True),
+    layer("concat", "k", "m", "p"),
+    norm("n", "k", 4),
+    layer("leakyrelu", "l", "n", slope=6554),
+    layer("add", "s", "l", "k"),
+    layer("adaptiveavgpool", "g", "s", size=[1, 1]),
+    layer("flatten", "f", "g"),
+]
+
 MODELS = {
+    "branches": graph("branches", fixed((2, 4, 4)), LABELS, [*BRANCHES, dense("d", "f", 4, 2)]),
+    "table": graph(
+        "table",
+        fixed((5, 1, 1)),
+        {"kind": "logit", "threshold": 100},
+        [layer("flatten", "f", "input"), norm("n", "f", 5), layer("relu", "r", "n"), dense("d", "r", 5, 1)],
+    ),
     "mlp": catalogue.mlp((1, 4, 4), 3, hidden=4),
     "deep": document("deep", DEEP),
     "averaged": document("averaged", AVERAGED),
@@ -68,25 +93,41 @@ MODELS = {
 
 
 def equally_good(first: Case, second: Case) -> tuple[Case, Case]:
-    """Label both cases' images so that in every class as many are classified correctly in one as in the other."""
-    cases = first, second
-    predicted = [
-        compile_model(each.description, each.base, each.update, lambda_numerator=1, lambda_bits=1).predict(each.images)
-        for each in cases
-    ]
-    labels = [(classes + 1) % 3 for classes in predicted]
-    for number in range(3):
-        places = [np.flatnonzero(classes == number) for classes in predicted]
+    """Label both cases so that of every answer's classes as many are right in one as in the other."""
+    cases, choices = (first, second), answers(first)
+    predicted = [answered(each) for each in cases]
+    labels = [(classes + 1) % choices for classes in predicted]
+    for answer, number in product(np.ndindex(labels[0].shape[1:]), range(choices)):
+        places = [np.flatnonzero(classes[:, *answer] == number) for classes in predicted]
         for chosen, here in zip(labels, places, strict=True):
-            chosen[here[: min(map(len, places))]] = number
+            chosen[here[: min(map(len, places))], *answer] = number
     one, other = (each._replace(labels=chosen) for each, chosen in zip(cases, labels, strict=True))
     return one, other
 
 
+def answers(found: Case) -> int:
+    """Return how many values an answer may have."""
+    output = found.description.output
+    return output.count if output.kind == "classes" else 2
+
+
+def answered(found: Case) -> np.ndarray:
+    """Return what the mixture answers, of the labels' shape."""
+    program = compile_model(found.description, found.base, found.update, lambda_numerator=1, lambda_bits=1)
+    if found.description.output.kind == "classes":
+        return program.predict(found.images)
+    no = decided(program.output, program.logits(found.images), np.zeros_like(found.labels), program.bits)
+    return 1 - no.reshape(found.labels.shape).astype(np.int64)
+
+
+def drawn(model: str, seed: int) -> Case:
+    document = MODELS[model]
+    return graph_case(document, 5, seed=seed) if "format" in document else case(document, 5, seed=seed)
+
+
 def two_runs(model, honest, needed, subjects=("mixed",), handed_over=False, **how):
     """Two cases that differ in everything the corrupt party must not learn; equal counts where these are opened."""
-    first = case(MODELS[model], 5, seed=FIRST)
-    hidden = case(MODELS[model], 5, seed=HIDDEN)
+    first, hidden = drawn(model, FIRST), drawn(model, HIDDEN)
     known = {"images": first.images, "labels": first.labels} if honest == 1 else {}
     second = hidden._replace(base=first.base, **known)
     if needed is None:
@@ -102,9 +143,9 @@ def two_runs(model, honest, needed, subjects=("mixed",), handed_over=False, **ho
     ]
 
     def places(name, words):
-        part = slice(name.batch * BATCH, name.batch * BATCH + words.shape[0])
-        turned = (words.view(np.uint64) % np.uint64(3)).astype(np.int64)
-        return (turned + second.labels[part] - first.labels[part]) % 3
+        part, choices = slice(name.batch * BATCH, (name.batch + 1) * BATCH), answers(first)
+        turned = (words.view(np.uint64) % np.uint64(choices)).astype(np.int64)
+        return (turned + (second.labels[part] - first.labels[part]).reshape(-1)) % choices
 
     return plan, inputs, places if honest == 0 else None
 
@@ -143,6 +184,32 @@ def test_so_it_is_where_the_hospital_hands_over_its_masked_update(monkeypatch, h
     one, two, outcome = couple(monkeypatch, honest, plan, *inputs, Tree, SEEDS, places)
     assert one.view == two.view
     assert all(each.accepted for each in outcome)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("per_class", [False, True])
+@pytest.mark.parametrize("model", ["table", "branches"])
+@pytest.mark.parametrize("honest", [0, 1])
+def test_so_it_is_for_a_graph_and_answers_of_yes_and_no(monkeypatch, honest, model, per_class):
+    """One logit and several labels, whose answers P0 announces turned; every kind of layer of format 2."""
+    needed = np.zeros((4 if model == "branches" else 2) if per_class else 1, dtype=np.int64)
+    plan, inputs, places = two_runs(model, honest, needed, per_class=per_class)
+    assert (inputs[0].shares[honest] != inputs[1].shares[honest]).any()
+    one, two, outcome = couple(monkeypatch, honest, plan, *inputs, Tree, SEEDS, places)
+    assert len(one.view) > 20
+    assert one.view == two.view
+    assert all(each.accepted for each in outcome)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["table", "branches"])
+def test_so_it_is_where_answers_of_yes_and_no_are_opened(monkeypatch, model):
+    """P1 sees how many answers of each label are right, without and with it, and nothing else."""
+    plan, inputs, places = two_runs(model, 0, None, per_class=True)
+    assert (inputs[0].labels != inputs[1].labels).any()
+    one, two, outcome = couple(monkeypatch, 0, plan, *inputs, Tree, SEEDS, places)
+    assert one.view == two.view
+    assert all(each.counts.any() for each in outcome)
 
 
 @pytest.mark.slow
