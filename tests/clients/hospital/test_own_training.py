@@ -143,24 +143,42 @@ def reshaped(module: nn.Module, data: Any, context: Context) -> Any:
     return {name: tensor[..., :1] for name, tensor in module.state_dict().items()}
 
 
+def another_head(module: Any, data: Any, context: Context) -> nn.Module:
+    module.fc2 = nn.Linear(module.fc2.in_features, module.fc2.out_features + 1)
+    return module  # type: ignore[no-any-return]
+
+
+def tied(module: Any, data: Any, context: Context) -> nn.Module:
+    first, last = module.fc1.weight.detach(), module.fc2.weight
+    module.fc2.weight = nn.Parameter(first.flatten()[: last.numel()].view_as(last))
+    return module  # type: ignore[no-any-return]
+
+
+def tied_state(module: Any, data: Any, context: Context) -> Any:
+    return dict(tied(module, data, context).state_dict())
+
+
 def one_image(module: nn.Module, data: Any, context: Context) -> nn.Module:
     nn.BatchNorm1d(4)(torch.zeros(1, 4))
     return module
 
 
-@pytest.mark.parametrize(
-    ("train", "told"),
-    [
-        (raising, "raised RuntimeError: no such column: age"),
-        (leaving, "raised SystemExit: no data today"),
-        (nothing, "returned NoneType, not the module"),
-        (diverged, "NaN or infinity"),
-        (outside, "fc1.weight"),
-        (renamed, "missing: fc1.weight"),
-        (reshaped, "has shape"),
-        (one_image, "more than 1 value per channel"),
-    ],
-)
+BAD = [
+    (raising, "raised RuntimeError: no such column: age"),
+    (leaving, "raised SystemExit: no data today"),
+    (nothing, "returned NoneType, not the module"),
+    (diverged, "NaN or infinity"),
+    (outside, "fc1.weight"),
+    (renamed, "missing: fc1.weight"),
+    (reshaped, "has shape"),
+    (another_head, "fc2.weight has shape"),
+    (tied, "fc1.weight and fc2.weight are one (tied weights)"),
+    (tied_state, "fc1.weight and fc2.weight are one (tied weights)"),
+    (one_image, "more than 1 value per channel"),
+]
+
+
+@pytest.mark.parametrize(("train", "told"), BAD)
 def test_a_bad_training_is_told_once_and_the_next_round_goes_on(
     make: Make, update: Any, events: Events, base: bytes, train: Any, told: str
 ) -> None:
@@ -254,9 +272,10 @@ def test_the_own_module_is_left_as_it_is(make: Make, update: Any, base: bytes, t
 
 @pytest.mark.slow
 def test_bad_trainings_cost_their_rounds_only_on_the_ledger(federate: Federate, events: Events, make: Make) -> None:
-    federation = federate(rounds=3)
+    bad = list(range(1, len(BAD) + 1))
+    federation = federate(rounds=len(BAD) + 1)
     first = federation.task.hospitals[0]
-    turns: dict[int, Any] = {1: raising, 2: diverged}
+    turns: dict[int, Any] = dict(zip(bad, (train for train, _ in BAD), strict=True))
 
     def sometimes(module: nn.Module, data: Any, context: Context) -> Any:
         return turns.get(context.round, lambda *given: module)(module, data, context)
@@ -268,12 +287,13 @@ def test_bad_trainings_cost_their_rounds_only_on_the_ledger(federate: Federate, 
     federation.agents[first] = Hospital(
         federation.ledger(first), transactions, federation.task, training, store, report
     )
-    federation.run()
-    assert [failure["round"] for failure in failures(events)] == [1, 2]
-    assert [event["round"] for event in events if event["event"] == "late"] == [1, 2]
+    federation.run(2000)
+    assert [failure["round"] for failure in failures(events)] == bad
+    assert all(told in failure["cause"] for (_, told), failure in zip(BAD, failures(events), strict=True))
+    assert [event["round"] for event in events if event["event"] == "late"] == bad
     submitted = [
         call for call in federation.contract(first).submitted if call.startswith(("SubmitUpdate", "PutUpdate"))
     ]
     assert len(submitted) == 1
-    assert [event["round"] for event in events if event["event"] == "verdict"] == [3]
+    assert [event["round"] for event in events if event["event"] == "verdict"] == [len(BAD) + 1]
     assert events[-1]["event"] == "finished"

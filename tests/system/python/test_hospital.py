@@ -164,16 +164,19 @@ def test_nothing_else_of_the_process_is_changed(fed: Federation) -> None:
 def test_a_task_is_followed_in_one_call_whatever_the_function_does(
     fed: Federation, task: HospitalTask, data: Data, events: Events, close_without_first: Callable[[int], None]
 ) -> None:
-    turns = iter(["raises", "nan", "good"])
+    turns = iter(["raises", "nan", "tied", "good"])
 
-    def sometimes(module: nn.Module, given: Data, context: Context) -> nn.Module:
+    def sometimes(module: Any, given: Data, context: Context) -> nn.Module:
         turn = next(turns)
         if turn == "raises":
             raise RuntimeError("no such column: age")
         if turn == "nan":
             with torch.no_grad():
                 next(module.parameters()).fill_(float("nan"))
-        return train(module, given, context) if turn == "good" else module
+        if turn == "tied":
+            first, last = module.fc1.weight.detach(), module.fc2.weight
+            module.fc2.weight = nn.Parameter(first.flatten()[: last.numel()].view_as(last))
+        return train(module, given, context) if turn == "good" else module  # type: ignore[no-any-return]
 
     def error_rate(module: nn.Module) -> dict[str, float]:
         return {"error": float((module(data[0]).argmax(1) != data[1]).float().mean())}
@@ -182,24 +185,27 @@ def test_a_task_is_followed_in_one_call_whatever_the_function_does(
     thread = threading.Thread(target=lambda: found.append(task.run(sometimes, data, error_rate, module=Net())))
     thread.start()
     rounds = []
-    for _ in range(2):
+    for _ in range(3):
         rounds.append(fed.opened())
         await_event(events, "training_failed", rounds[-1])
         close_without_first(rounds[-1])
     rounds.append(fed.opened())
     fed.finished()
-    await_event(events, "verdict", rounds[2])
+    await_event(events, "verdict", rounds[3])
     task.stop()
     thread.join(60)
     assert found == [None]
     failed = {event["round"]: event["cause"] for event in events if event["event"] == "training_failed"}
-    assert list(failed) == rounds[:2]
+    assert list(failed) == rounds[:3]
     assert "no such column: age" in failed[rounds[0]]
     assert "NaN or infinity" in failed[rounds[1]]
-    assert [fed.msp("Hospital1") in fed.status(number).updates for number in rounds] == [False, False, True]
+    assert "fc1.weight and fc2.weight are one (tied weights)" in failed[rounds[2]]
+    assert [fed.msp("Hospital1") in fed.status(number).updates for number in rounds] == [False, False, False, True]
     verdicts = {event["round"]: event["accepted"] for event in events if event["event"] == "verdict"}
-    assert {number: verdicts.get(number) for number in rounds} == dict(zip(rounds, [None, None, True], strict=True))
-    assert {event["round"] for event in events if event["event"] == "metrics"} == {rounds[2]}
+    assert {number: verdicts.get(number) for number in rounds} == dict(
+        zip(rounds, [None, None, None, True], strict=True)
+    )
+    assert {event["round"] for event in events if event["event"] == "metrics"} == {rounds[3]}
     assert all(0 <= event["error"] <= 1 for event in events if event["event"] == "global_model")
 
 
