@@ -19,9 +19,9 @@ typedef struct {
     int64_t count, channels;
 } stretch;
 
-static inline __attribute__((always_inline)) words add_product(words sum, word left, words right)
+static inline __attribute__((always_inline)) words add_product(words sum, words left, words right)
 {
-    return (words)_mm512_madd52lo_epu64((__m512i)sum, _mm512_set1_epi64((long long)left), (__m512i)right);
+    return (words)_mm512_madd52lo_epu64((__m512i)sum, (__m512i)left, (__m512i)right);
 }
 
 /* Some rows times one panel, over a stretch of taps. */
@@ -33,19 +33,25 @@ static inline __attribute__((always_inline)) void block(
         const word *right = s->weights + s->panels[t] * PANEL;
         const word *left[ROWS];
         for (int r = 0; r < height; r++) left[r] = s->values + rows[r] + s->taps[t];
-        for (int64_t c = 0; c < s->channels; c++, right += PANEL)
-            for (int q = 0; q < PANEL / 8; q++) {
-                words part = load(right + 8 * q);
-                for (int r = 0; r < height; r++) sums[r][q] = add_product(sums[r][q], left[r][c], part);
+        for (int64_t c = 0; c < s->channels; c++, right += PANEL) {
+            words part[PANEL / 8];
+            for (int q = 0; q < PANEL / 8; q++) part[q] = load(right + 8 * q);
+            for (int r = 0; r < height; r++) {
+                words value = every(left[r][c]);
+                __asm__("" : "+v"(value)); /* one at a time: with all rows' values there are too few registers */
+                for (int q = 0; q < PANEL / 8; q++) sums[r][q] = add_product(sums[r][q], value, part[q]);
             }
+        }
     }
     for (int r = 0; r < height; r++)
-        for (int q = 0; q < PANEL / 8; q++)
-            if (columns >= 8 * q + 8)
-                store(out[r] + 8 * q, fresh ? sums[r][q] : sums[r][q] + load(out[r] + 8 * q));
-            else
-                for (int64_t j = 8 * q; j < columns; j++)
-                    out[r][j] = (fresh ? 0 : out[r][j]) + sums[r][q][j - 8 * q];
+        for (int q = 0; q < PANEL / 8; q++) {
+            /* Masked, not place by place: else the compiler keeps the sums in memory, at half the speed. */
+            __mmask8 there = columns >= 8 * q + 8 ? 0xff : columns <= 8 * q ? 0 : (__mmask8)((1 << (columns - 8 * q)) - 1);
+            __m512i sum = (__m512i)sums[r][q];
+            word *to = out[r] + 8 * q;
+            if (!fresh) sum = _mm512_add_epi64(sum, _mm512_maskz_loadu_epi64(there, to));
+            _mm512_mask_storeu_epi64(to, there, sum);
+        }
 }
 
 void products(
