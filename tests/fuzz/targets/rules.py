@@ -10,7 +10,7 @@ SEEDS = [
         {"name": "none"},
         {"name": "strict"},
         {"name": "slack", "slack": 5},
-        {"name": "floor", "slack": 5, "floor": 150, "on": "r", "least": 50},
+        {"name": "floor", "slack": 5, "floor": 150, "floor_on": "r", "least": 50},
         {"name": "threshold", "threshold": 500},
         {"name": "prefix", "slack": 5},
         {"name": "direction"},

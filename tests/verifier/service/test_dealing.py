@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from medquorum.core.model import catalogue
 from medquorum.errors import ConfigError, ContractError, DataError, MaterialError, MedquorumError, ProtocolError
 from medquorum.network.supervision.waiting import await_true
 from medquorum.verifier.offline.plan_message import PlanDocument
@@ -16,27 +15,11 @@ from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.session.greeting import ATTEMPTS
+from medquorum_testing.encrypted import small_plan
 from medquorum_testing.encrypted.service_identities import credentials
 
 KNOWN = ("P0MSP", "P1MSP", "DealerMSP", "HospitalMSP")
-PLAN = PlanDocument.parse(
-    {
-        "parties": ["P0MSP", "P1MSP"],
-        "model": catalogue.describe("mlp", (1, 4, 4), 2),
-        "subjects": ["mixed"],
-        "lambda_numerator": 1,
-        "lambda_bits": 1,
-        "grayscale": True,
-        "norm": None,
-        "per_class": False,
-        "comparison": "tree",
-        "batch": 2,
-        "images": 5,
-        "first_batch": 0,
-        "needed": 1,
-        "updates": 0,
-    }
-)
+PLAN = PlanDocument.parse(small_plan.PLAN)
 UPDATES = (("HospitalMSP", "c" * 64),)
 REQUESTS = [
     DealRequest(task="task", round=1, hospital="HospitalMSP", updates=UPDATES, attempt=1, party=party, plan=PLAN)

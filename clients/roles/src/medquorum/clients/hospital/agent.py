@@ -90,7 +90,7 @@ class Hospital:
                 return self._submit(round_.round, round_.base)
             case AwaitVerdict(round_number):
                 self._known.awaited = None if round_number == self._known.verdict else round_number
-                return self._help(status, round_number)
+                return self._serve_parties(status, round_number)
             case Late(round_number):
                 self._report_late(round_number)
             case AwaitRound(round_number):
@@ -133,8 +133,8 @@ class Hospital:
         self._report.event("submitted", round=round_number, base=base, bytes=len(update.packed))
         return RESYNC_INTERVAL if self._sender is None else 0  # a plain update needs nothing more before its verdict
 
-    def _help(self, status: RoundStatus | None, round_number: int) -> float:
-        """In an encrypted task, hand the update to the parties; where the task says so, be one oneself."""
+    def _serve_parties(self, status: RoundStatus | None, round_number: int) -> float:
+        """In an encrypted task, hand the update to the parties; where hospitals verify, be the second party."""
         update = None if self._sender is None else self._store.load(round_number)
         if self._sender is None or update is None or status is None:
             return RESYNC_INTERVAL

@@ -34,7 +34,7 @@ __all__ = ["Sources", "application"]
 STATIC = Path(__file__).with_name("static")
 
 
-class Verifier(Protocol):
+class Checker(Protocol):
     """What checks verdicts and rounds: ``Verification``."""
 
     def last(self, subject: Subject) -> Check | None:
@@ -61,7 +61,7 @@ class Sources:
     index: IndexFile
     trouble: Callable[[], str]
     heights: Callable[[Sequence[str]], Mapping[str, int | None]]
-    verification: Verifier
+    verification: Checker
     live: Live
     msp: str
     channel: str

@@ -59,7 +59,7 @@ class ConfirmedShares:
         self._control = control
 
     def forwarding(self, status: RoundStatus, hospital: str) -> Forwarding | None:
-        """Return None: each party has a share of its own."""
+        """Return how the parties give each other a masked update, None where each has a share of its own."""
         return self._shares.forwarding(status, hospital)
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> Held | None:
