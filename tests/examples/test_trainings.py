@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
+from medquorum import admin
 from medquorum.clients.data.images import read_shard
 from medquorum_testing.network.folder_network import NETWORKS
 from medquorum_testing.network.networks import free_port_base, need_fabric
@@ -80,3 +85,22 @@ def test_inputs_of_one_s_own_are_trained_on(kind: str, tmp_path: Path) -> None:
     for name in ("rows", "leads", "encoded", "photographs", "scans"):
         assert printed.count(f"{name}: Hospital1MSP accepted") == 1
         assert printed.count(f"{name}: Hospital2MSP accepted") == 1
+
+
+def test_pictures_of_a_file_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As MedNIST's: a small DenseNet for as many classes as the file has."""
+    monkeypatch.syspath_prepend(EXAMPLES / "own_inputs")
+    studies: Any = importlib.import_module("studies")
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (600, 28, 28), np.uint8), np.arange(600) % 6
+    np.savez(tmp_path / "pictures.npz", images=images, labels=labels)
+    study = studies.scans(random, tmp_path / "pictures.npz")
+    assert study.inputs.shape == (480, 1, 28, 28)
+    assert (study.classes, study.output.count) == (6, 6)
+    given = {(int(label), image.tobytes()) for label, image in zip(labels, images, strict=True)}
+    taken = {
+        (int(label), one.astype(np.uint8).tobytes()) for label, one in zip(study.labels, study.inputs, strict=True)
+    }
+    assert taken < given
+    document = admin.describe(study.make(), torch.zeros(1, 1, 28, 28), study.numbers, study.output)
+    assert [layer["op"] for layer in document["layers"]].count("concat") == 4

@@ -27,6 +27,7 @@ from medquorum.clients.training.own.function import Context
 from medquorum.clients.training.own.runner import InThread
 from medquorum.core import model as modelformat
 from medquorum.core.documents.task import Task
+from medquorum_testing.federation.own_functions import tie
 from medquorum_testing.ledger.small_federation import Federation, quarters
 
 Federate = Callable[..., Federation]
@@ -148,14 +149,8 @@ def another_head(module: Any, data: Any, context: Context) -> nn.Module:
     return module  # type: ignore[no-any-return]
 
 
-def tied(module: Any, data: Any, context: Context) -> nn.Module:
-    first, last = module.fc1.weight.detach(), module.fc2.weight
-    module.fc2.weight = nn.Parameter(first.flatten()[: last.numel()].view_as(last))
-    return module  # type: ignore[no-any-return]
-
-
 def tied_state(module: Any, data: Any, context: Context) -> Any:
-    return dict(tied(module, data, context).state_dict())
+    return dict(tie(module, data, context).state_dict())
 
 
 def one_image(module: nn.Module, data: Any, context: Context) -> nn.Module:
@@ -172,7 +167,7 @@ BAD = [
     (renamed, "missing: fc1.weight"),
     (reshaped, "has shape"),
     (another_head, "fc2.weight has shape"),
-    (tied, "fc1.weight and fc2.weight are one (tied weights)"),
+    (tie, "fc1.weight and fc2.weight are one (tied weights)"),
     (tied_state, "fc1.weight and fc2.weight are one (tied weights)"),
     (one_image, "more than 1 value per channel"),
 ]

@@ -43,7 +43,7 @@ SIGNAL = graph(
         conv("c0", "input", 2, 8, (1, 7), stride=[1, 2], padding=[0, 3]),
         norm("n0", "c0", 8),
         layer("relu", "r0", "n0"),
-        pool("maxpool", "p", "r0", (1, 3), (1, 2), (0, 1)),
+        pool("maxpool", "p", "r0", (1, 3), (1, 2), (0, 1), ceil=True),
         conv("c1", "p", 8, 8, (1, 3), dilation=[1, 2], padding=[0, 2], groups=2),
         norm("n1", "c1", 8),
         layer("add", "s", "n1", "p"),

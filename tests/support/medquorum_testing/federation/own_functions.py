@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader
 from medquorum.clients.training.own.images import OwnImages
 from medquorum.hospital import Context
 
-__all__ = ["fit", "hang", "raise_error"]
+__all__ = ["fit", "hang", "raise_error", "tie", "until_stopped"]
 
 
 def fit(module: nn.Module, data: OwnImages, context: Context) -> nn.Module:
@@ -40,3 +41,19 @@ def hang(module: nn.Module, data: OwnImages, context: Context) -> nn.Module:
 def raise_error(module: nn.Module, data: OwnImages, context: Context) -> nn.Module:
     """Fail."""
     raise RuntimeError("no such column: age")
+
+
+def until_stopped(module: nn.Module, data: OwnImages, context: Context) -> nn.Module:
+    """Train nothing until asked to stop."""
+    context.log(begun=True)
+    while not context.stop():
+        time.sleep(0.01)
+    return module
+
+
+def tie(module: Any, data: OwnImages, context: Context) -> nn.Module:
+    """Make the last layer's weights a part of the first one's."""
+    first, last = module.fc1.weight.detach(), module.fc2.weight
+    module.fc2.weight = nn.Parameter(first.flatten()[: last.numel()].view_as(last))
+    tied: nn.Module = module
+    return tied
