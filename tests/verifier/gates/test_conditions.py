@@ -11,13 +11,14 @@ from medquorum.core.inference import compile_model, correct, count_correct
 from medquorum.core.model import Kind, TensorSpec, catalogue
 from medquorum.errors import ConfigError
 from medquorum.verifier.arithmetic.kernels.library import PURE
-from medquorum.verifier.arithmetic.subsets import subset_sums
+from medquorum.verifier.arithmetic.subsets import coin_count, quotients, subset_sums
 from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.gates.correctness import Correctness
 from medquorum.verifier.gates.decision import deal_decision, decide
 from medquorum.verifier.gates.parameter_range import deal_outside, deal_part, evaluate_part, outside, parts
 from medquorum.verifier.model.planning import make_plan
+from medquorum.verifier.randomness.stream import Stream
 from medquorum.verifier.session.local import Inputs, verify
 from medquorum_testing.encrypted.engine_models import case
 from medquorum_testing.encrypted.kernel_paths import COMPILED, use
@@ -95,17 +96,38 @@ def test_parts_hold_every_parameter_once():
         assert part.of(whole).size <= 1 << 17
 
 
+@pytest.mark.parametrize("path", [*COMPILED, PURE])
+@given(st.integers(0, 300), st.integers(0, 2), st.integers(0, 1 << 30))
+def test_subsets_are_summed_as_they_are_defined(path, count, drawn, seed):
+    """Four values have 32 bytes of coins, wherever the stream stands."""
+    values = np.random.default_rng(seed).integers(-(1 << 63), 1 << 63, count)
+    with pytest.MonkeyPatch.context() as patch:
+        use(patch, path)
+        stream, same = (Stream(bytes(32), b"coins") for _ in range(2))
+        stream.words(drawn)
+        coins = same.words(drawn + coin_count(count))[drawn:].tobytes()
+        found = stream.subset_sums(values)
+        assert (found == subset_sums(values, np.frombuffer(coins, dtype=np.int64))).all()
+        following = stream.words(1), same.words(1)
+    assert following[0] == following[1]
+    wanted = [
+        sum(int(v) for i, v in enumerate(values) if coins[i // 4 * 32 + j % 32] >> (j // 32 * 4 + i % 4) & 1)
+        for j in range(64)
+    ]
+    assert [int(number) % (1 << 64) for number in found] == [number % (1 << 64) for number in wanted]
+
+
 @pytest.mark.parametrize("level", COMPILED)
-@given(st.integers(0, 300), st.integers(0, 1 << 30))
-def test_subsets_are_summed_as_numpy_does(level, count, seed):
-    values, coins = np.random.default_rng(seed).integers(-(1 << 63), 1 << 63, (2, count))
+@given(st.integers(0, 40), st.integers(1, 40), st.booleans(), st.integers(0, 1 << 30))
+def test_quotients_are_numpys(level, count, bits, first, seed):
+    rng = np.random.default_rng(seed)
+    shares, opened = rng.integers(-(1 << 63), 1 << 63, (2, count))
+    borrows = rng.integers(0, 2, count)
     found = []
     for path in (level, PURE):
         with pytest.MonkeyPatch.context() as patch:
             use(patch, path)
-            found.append(subset_sums(values, coins))
-    wanted = [sum(int(v) for v, c in zip(values, coins, strict=True) if int(c) >> j & 1) for j in range(64)]
-    assert [int(number) % (1 << 64) for number in found[0]] == [number % (1 << 64) for number in wanted]
+            found.append(quotients(shares.copy(), borrows, opened if first else None, bits))
     assert (found[0] == found[1]).all()
 
 

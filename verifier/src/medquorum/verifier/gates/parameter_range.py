@@ -22,7 +22,7 @@ import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model.layout import TensorSpec
-from medquorum.verifier.arithmetic.subsets import SUBSETS, subset_sums
+from medquorum.verifier.arithmetic.subsets import SUBSETS, quotients
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
@@ -101,10 +101,11 @@ def _cut(places: Sequence[slice]) -> Iterator[tuple[slice, ...]]:
 def deal_part(dealer: GateDealer, comparison: Comparison, masks: IntArray, part: Part) -> IntArray:
     """Deal for a part's masks u (n,); return the subsets' sums (64,) of what the dealer knows."""
     hidden = np.tile(masks, 2)
-    coins = _coins(dealer.coin(), hidden.shape[0])
+    coins = _coins(dealer.coin())
     borrows = comparison.deal(dealer, hidden, (part.bits,))[0]
     dealer.share(borrows, 64 - part.bits)
-    return subset_sums(hidden & np.int64(-1 << part.bits), coins)
+    hidden &= np.int64(-1 << part.bits)
+    return coins.subset_sums(hidden)
 
 
 def evaluate_part(
@@ -112,17 +113,15 @@ def evaluate_part(
 ) -> IntArray:
     """Return the party's share (64,) of the subsets' sums, plus what the dealer knows, from a part's R (n,)."""
     shifted = np.concatenate([public + np.int64(offset - part.lowest) for offset in part.offsets])
-    coins = _coins(randomness.coin(), shifted.shape[0])
+    coins = _coins(randomness.coin())
     borrows = comparison.borrows(party, randomness, shifted, (part.bits,))[0]
-    quotients = (2 * borrows - 1) * randomness.share(borrows.shape, 64 - part.bits)
-    if party.index == 0:
-        quotients += (shifted >> np.int64(part.bits)) - borrows
-    return subset_sums(quotients << np.int64(part.bits), coins)
+    shares = randomness.share(borrows.shape, 64 - part.bits)
+    return coins.subset_sums(quotients(shares, borrows, shifted if party.index == 0 else None, part.bits))
 
 
-def _coins(seed: bytes, count: int) -> IntArray:
-    """Return which subsets take in each quotient, of all parameters the first and then the second: (2n,)."""
-    return Stream(seed, b"subsets").words(count)
+def _coins(seed: bytes) -> Stream:
+    """Return what says which subsets take in each quotient, of all parameters the first and then the second."""
+    return Stream(seed, b"subsets")
 
 
 def deal_outside(dealer: GateDealer, comparison: Comparison, known: IntArray) -> None:

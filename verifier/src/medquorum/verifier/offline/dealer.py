@@ -95,18 +95,17 @@ class Dealer:
                 yield _finished(gate)
 
     def _conditions(self, masks: MaskShares) -> Iterator[Dealing]:
-        known = np.zeros(SUBSETS, dtype=np.int64)
+        known, total = np.zeros(SUBSETS, dtype=np.int64), masks.total
         for number, part in enumerate(parts(self._plan.layout)):
             gate = self._deal(MODEL_BATCH, f"range/{number}")
-            chunk = MaskShares(part.of(masks.first), part.of(masks.second)).total
-            known += deal_part(gate, Tree(), chunk, part)
+            known += deal_part(gate, Tree(), part.of(total), part)
             yield _finished(gate)
         gate = self._deal(MODEL_BATCH, "range")
         deal_outside(gate, Tree(), known)
         yield _finished(gate)
         if self._plan.norm is not None:
             gate = self._deal(MODEL_BATCH, "norm")
-            deal_beyond(gate, Tree(), self._plan.layout, tensors(masks.total, self._plan.layout))
+            deal_beyond(gate, Tree(), self._plan.layout, tensors(total, self._plan.layout))
             yield _finished(gate)
 
     def batches(self, parts: Sequence[tuple[int, slice]]) -> Iterator[Dealing]:

@@ -13,6 +13,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.arithmetic.bitplanes import Words
 from medquorum.verifier.arithmetic.kernels.library import library
+from medquorum.verifier.arithmetic.subsets import SUBSETS, coin_count, subset_sums
 
 __all__ = ["SEED_BYTES", "Stream", "new_seed"]
 
@@ -88,6 +89,15 @@ class Stream:
         place = self._advance(flat.size)
         self._kernels.call("stream_less", self._key, place, flat, result, flat.size, ring.byte_width(bits))
         return result.data
+
+    def subset_sums(self, values: IntArray) -> IntArray:
+        """Return the sums (64,) of the subsets of values (n,) that the next elements choose."""
+        if self._kernels is None or self._drawn % 2:  # the kernel takes whole blocks of the cipher, two elements each
+            return subset_sums(values, self.words(coin_count(values.shape[0])))
+        sums = np.zeros(SUBSETS, dtype=np.int64)
+        place = self._advance(coin_count(values.shape[0]))
+        self._kernels.call("stream_subset_sums", self._key, place, values, sums, values.shape[0])
+        return sums
 
     def _advance(self, count: int) -> int:
         """Return the next element's place, and go on behind so many."""

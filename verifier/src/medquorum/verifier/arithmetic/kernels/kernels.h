@@ -33,4 +33,7 @@ static inline void store_some(word *to, words value, int64_t count)
         for (int64_t i = 0; i < count; i++) to[i] = value[i];
 }
 
+/* Of subsets.c. */
+void subset_sums(const word *values, const word *coins, word *sums, int64_t n);
+
 #endif

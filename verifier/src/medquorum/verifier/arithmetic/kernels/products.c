@@ -46,7 +46,8 @@ static inline __attribute__((always_inline)) void block(
     for (int r = 0; r < height; r++)
         for (int q = 0; q < PANEL / 8; q++) {
             /* Masked, not place by place: else the compiler keeps the sums in memory, at half the speed. */
-            __mmask8 there = columns >= 8 * q + 8 ? 0xff : columns <= 8 * q ? 0 : (__mmask8)((1 << (columns - 8 * q)) - 1);
+            int64_t left = columns - 8 * q;
+            __mmask8 there = left >= 8 ? 0xff : left <= 0 ? 0 : (__mmask8)((1 << left) - 1);
             __m512i sum = (__m512i)sums[r][q];
             word *to = out[r] + 8 * q;
             if (!fresh) sum = _mm512_add_epi64(sum, _mm512_maskz_loadu_epi64(there, to));

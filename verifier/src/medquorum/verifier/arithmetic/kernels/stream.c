@@ -81,6 +81,12 @@ void stream_xor(const uint8_t *key, int64_t from, const word *values, word *resu
     EACH_PART(key, from, n, for (int64_t i = 0; i < count; i++) result[at + i] = values[at + i] ^ part[i];);
 }
 
+/* Sums of subsets that the stream chooses, from an even place on: groups of four coins lie in one part. */
+void stream_subset_sums(const uint8_t *key, int64_t from, const word *values, word *sums, int64_t n)
+{
+    EACH_PART(key, from, n, subset_sums(values + at, part, sums, count););
+}
+
 /* The low ``width`` bytes of every value less its word of the stream. */
 void stream_less(const uint8_t *key, int64_t from, const word *values, uint8_t *result, int64_t n, int64_t width)
 {
