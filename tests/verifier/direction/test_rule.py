@@ -114,7 +114,7 @@ def test_weights_and_model_are_the_plain_rules(model, seed, spread, full):
     weights = {verdict.name: verdict.weight or 0 for verdict in wanted}
     if any(weights.values()):
         opened = sum(
-            weighted_sum(layout(description), weights, {name: part(each) for name, each in hidden.items()}) * sign
+            weighted_sum(layout(description), weights, lambda name, part=part: part(hidden[name])) * sign
             for part, sign in ((lambda each: each.public, 1), (lambda each: each.masks.total, -1))
         )
         model = scaled(weights).scaled
@@ -129,7 +129,7 @@ def test_weights_and_model_are_the_plain_rules(model, seed, spread, full):
 def test_a_sum_that_gives_an_update_away_is_not_made(weights):
     vectors = {name: np.arange(3) for name in "ABC"}
     with pytest.raises(ProtocolError, match="give one of them away"):
-        weighted_sum((), weights, vectors)
+        weighted_sum((), weights, vectors.__getitem__)
 
 
 def test_candidates_that_give_an_update_away_are_not_tried():

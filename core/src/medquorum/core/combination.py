@@ -68,6 +68,12 @@ class Combination:
             weight = self._weights[name] if kind.mixed else self._statistics[name]
             self.scaled[tensor] += update[tensor].astype(np.int64) * np.int64(weight)
 
+    def add_sum(self, sums: Mapping[str, npt.NDArray[np.integer]]) -> None:
+        """Add all updates at once, each times its weight already."""
+        check_tensors(self._description, sums)
+        for tensor, values in sums.items():
+            self.scaled[tensor] += values
+
     def rounded(self) -> Tensors:
         """Return the model itself, int32 with 16 fraction bits, halves up."""
         return {name: truncate(values, WEIGHT_BITS).astype(np.int32) for name, values in self.scaled.items()}

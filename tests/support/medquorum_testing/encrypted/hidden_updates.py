@@ -75,7 +75,7 @@ def candidate_loss(
     batches = list(enumerate(in_batches(samples[1].shape[0], 3)))
 
     def combined(part: int) -> IntArray:
-        return weighted_sum(plan.layout, weights, {name: hidden.masks[part] for name, hidden in updates.items()})
+        return weighted_sum(plan.layout, weights, lambda name: updates[name].masks[part])
 
     def deal() -> None:
         dealer = Dealer(SEEDS, NAME, plan, Tree())
@@ -87,7 +87,7 @@ def candidate_loss(
     def play(index: int) -> IntArray:
         supply = Supply(index, SEEDS[index], channels[index].receive)
         side = Evaluation(Party(index, transports[index]), supply, NAME, plan, Tree())
-        public = weighted_sum(plan.layout, weights, {name: hidden.public for name, hidden in updates.items()})
+        public = weighted_sum(plan.layout, weights, lambda name: updates[name].public)
         side.layers(base, Masked(public, combined(index)))
         losses: list[IntArray] = []
         side.batches(batches, samples if index == 0 else None, lambda _, found: losses.extend(found))

@@ -4,9 +4,9 @@
 from medquorum.core.rules.candidates import Candidate, Reason, Verdict, screen
 from medquorum.core.rules.direction.judge import judge_direction
 from medquorum.core.rules.direction.levels import RootUpdate
-from medquorum.core.rules.direction.margin import margin_loss
+from medquorum.core.rules.direction.margin import largest_loss, margin_loss
 from medquorum.core.rules.direction.search import Judge, LossJudge, Weights
-from medquorum.core.rules.direction.weights import WEIGHT_BITS, full_weight
+from medquorum.core.rules.direction.weights import MEMBERS, WEIGHT_BITS, full_weight, spread
 from medquorum.core.rules.distance import squared_distance
 from medquorum.core.rules.documents import (
     Counting,
@@ -24,6 +24,7 @@ from medquorum.core.rules.judge import judge
 from medquorum.core.rules.prefix import AggregateCounts
 
 __all__ = [
+    "MEMBERS",
     "WEIGHT_BITS",
     "AggregateCounts",
     "Candidate",
@@ -45,8 +46,10 @@ __all__ = [
     "full_weight",
     "judge",
     "judge_direction",
+    "largest_loss",
     "margin_loss",
     "parse_rule",
     "screen",
+    "spread",
     "squared_distance",
 ]

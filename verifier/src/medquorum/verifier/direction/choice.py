@@ -19,13 +19,13 @@ from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
-__all__ = ["any_gains", "deal_any_gains", "deal_last_with", "last_with"]
+__all__ = ["PLACE_BITS", "any_gains", "deal_any_gains", "deal_last_with", "last_with"]
 
-_SMALL = 16
+PLACE_BITS = 16
 """Room for 2^n: the rule has five candidates at most."""
-_WIDE = Rescale(0, 64, _SMALL, Form.NEGATIVE)
-_NARROW = Rescale(0, _SMALL, _SMALL, Form.NEGATIVE)
-_BIT = Rescale(0, _SMALL, 1, Form.NEGATIVE)
+_WIDE = Rescale(0, 64, PLACE_BITS, Form.NEGATIVE)
+_NARROW = Rescale(0, PLACE_BITS, PLACE_BITS, Form.NEGATIVE)
+_BIT = Rescale(0, PLACE_BITS, 1, Form.NEGATIVE)
 
 
 def deal_any_gains(dealer: GateDealer, comparison: Comparison, count: int) -> None:

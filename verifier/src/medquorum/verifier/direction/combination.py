@@ -3,31 +3,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model.layout import TensorSpec
-from medquorum.core.rules.direction.weights import WEIGHT_BITS, apportion, spread
+from medquorum.core.rules.direction.weights import MEMBERS, WEIGHT_BITS, apportion, spread
 from medquorum.errors import ProtocolError
 
 __all__ = ["MEMBERS", "weighted_sum"]
 
-MEMBERS = 2900
-"""Least (ΣW)² / ΣW² of a sum of hidden updates, in thousandths: three equal weights, but for their rounding."""
 
-
-def weighted_sum(layout: Sequence[TensorSpec], weights: Mapping[str, int], vectors: Mapping[str, IntArray]) -> IntArray:
+def weighted_sum(
+    layout: Sequence[TensorSpec], weights: Mapping[str, int], vector: Callable[[str], IntArray]
+) -> IntArray:
     """Return Σ W·v (parameters,) modulo 2^64, and Σ V·v of mean and scale: V is 2^8 divided in the ratio of W.
 
     Parameters
     ----------
     weights
         By name; only those above 0 matter.
-    vectors
-        Array of int64 (parameters,) by name.
-        Of the updates, their masked forms or their masks.
+    vector
+        Returns an array of int64 (parameters,) for a name.
+        The update, its masked form or its mask.
 
     Raises
     ------
@@ -42,10 +41,10 @@ def weighted_sum(layout: Sequence[TensorSpec], weights: Mapping[str, int], vecto
         )
     statistics = apportion(1 << WEIGHT_BITS, mixed)
     total = np.zeros(sum(spec.size for spec in layout), dtype=np.int64)
-    for name, vector in ((name, vectors[name]) for name in mixed):
-        start = 0
+    for name in mixed:
+        start, own = 0, vector(name)
         for spec in layout:
             part = slice(start, start + spec.size)
-            total[part] += vector[part] * np.int64((mixed if spec.kind.mixed else statistics)[name])
+            total[part] += own[part] * np.int64((mixed if spec.kind.mixed else statistics)[name])
             start = part.stop
     return total

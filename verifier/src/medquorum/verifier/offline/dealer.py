@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -68,6 +68,12 @@ class Dealer:
         self._comparison = comparison
         made = {subject.key: DealerWeights(subject.program.ring) for subject in plan.subjects}
         self._weights = made if weights is None else weights
+
+    def once(self, gate: str, deal: Callable[[GateDealer], None]) -> Dealing:
+        """Deal one gate of what is done once per model."""
+        made = self._deal(MODEL_BATCH, gate)
+        deal(made)
+        return _finished(made)
 
     def model(self) -> Iterator[Dealing]:
         """Deal what is needed once per model."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,13 +14,23 @@ from medquorum.core.aggregate import MAX_UPDATES
 from medquorum.core.fixedpoint import MAX_LAMBDA_BITS
 from medquorum.core.model import ModelDescription
 from medquorum.core.model.shapes import check_shapes
-from medquorum.errors import ContractError, ModelError, ProtocolError
+from medquorum.core.rules.direction.tables import MAX_DISTANCE
+from medquorum.errors import ConfigError, ContractError, ModelError, ProtocolError
 from medquorum.verifier.comparison.backends import Comparing, back_end
 from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.direction.statistics import check_statistics
 from medquorum.verifier.model.plan import Plan
-from medquorum.verifier.model.planning import SubjectKey, make_plan
+from medquorum.verifier.model.planning import SubjectKey, make_candidate_plan, make_plan
 from medquorum.verifier.offline.cost_model import fitting_batch, in_batches
 from medquorum.verifier.offline.dealer import Dealer, Dealing
+from medquorum.verifier.offline.direction_steps import (
+    DirectionStep,
+    LevelsStep,
+    LossStep,
+    MaskSeedsOf,
+    RootStep,
+    deal_step,
+)
 from medquorum.verifier.randomness.identifier import MaterialId
 
 __all__ = ["PlanDocument"]
@@ -49,6 +60,8 @@ class PlanDocument(BaseModel):
         Minima of the decision; 0 when counts are opened.
     updates
         As for :func:`medquorum.verifier.model.planning.make_plan`.
+    step
+        Of the rule ``direction``; None where one update, or the model of a sum, is evaluated.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
@@ -67,6 +80,7 @@ class PlanDocument(BaseModel):
     first_batch: Count
     needed: Annotated[int, Field(ge=0, le=1024)]
     updates: Annotated[int, Field(ge=0, le=MAX_UPDATES)]
+    step: DirectionStep | None = None
 
     @classmethod
     def parse(cls, document: object) -> Self:
@@ -111,7 +125,10 @@ class PlanDocument(BaseModel):
         ConfigError
             The norm bound does not fit the ring.
         """
-        return make_plan(
+        if isinstance(self.step, LossStep):
+            weight = sum(weight for _, weight in self.step.weights)
+            return make_candidate_plan(self.model, self.step.rule, weight, grayscale=self.grayscale)
+        made = make_plan(
             self.model,
             self.subjects,
             lambda_numerator=self.lambda_numerator,
@@ -121,6 +138,10 @@ class PlanDocument(BaseModel):
             per_class=self.per_class,
             updates=self.updates,
         )
+        if isinstance(self.step, RootStep | LevelsStep):
+            check_statistics(made.layout)
+            return replace(made, norm=min(MAX_DISTANCE, MAX_DISTANCE if made.norm is None else made.norm))
+        return made
 
     def back_end(self, name: MaterialId) -> Comparison:
         """Return a new back end for the batches of the verification called ``name``."""
@@ -132,11 +153,16 @@ class PlanDocument(BaseModel):
         return list(enumerate(parts))[self.first_batch :]
 
     def deal(
-        self, seeds: tuple[bytes, bytes], name: MaterialId, mask_seeds: tuple[bytes, bytes] | None = None
+        self,
+        seeds: tuple[bytes, bytes],
+        name: MaterialId,
+        mask_seeds: tuple[bytes, bytes] | None = None,
+        mask_seeds_of: MaskSeedsOf | None = None,
     ) -> Iterator[Dealing]:
         """Deal the whole verification called ``name``, in the order in which the parties need it.
 
-        ``mask_seeds`` are those of the mask of the update's parameters, where it has them from an earlier attempt.
+        ``mask_seeds`` are those of the mask of the update's parameters, where it has them from an earlier attempt;
+        ``mask_seeds_of`` returns those of other updates, which a step of the rule ``direction`` looks at.
 
         Raises
         ------
@@ -145,6 +171,11 @@ class PlanDocument(BaseModel):
         """
         plan = self.plan()
         dealer = Dealer(seeds, name, plan, self.back_end(name), mask_seeds=mask_seeds)
+        if self.step is not None:
+            if mask_seeds_of is None:
+                raise ConfigError("the dealer keeps no masks", "Deal as the dealer of a task")
+            yield from deal_step(self.step, dealer, plan.layout, name, mask_seeds_of, self.batches())
+            return
         yield from dealer.model()
         yield from dealer.batches(self.batches())
         yield from dealer.decision(self.needed)

@@ -38,7 +38,7 @@ class Supply:
         self.bytes_received = 0
         self._party = party
         self._seed = seed
-        self._mask_seed = seed if mask_seed is None else mask_seed
+        self.mask_seed = seed if mask_seed is None else mask_seed
         self._receive = receive
         self._used: set[MaterialId] = set()
         self._consume = self._remember if consume is None else consume
@@ -55,7 +55,7 @@ class Supply:
 
     def randomness_of_update(self, name: MaterialId) -> GateRandomness:
         """Return the material of the gate that opens the update's parameters; raises as :meth:`randomness`."""
-        return GateRandomness(self._party, self._mask_seed, name.of_update(), self._next(name))
+        return GateRandomness(self._party, self.mask_seed, name.of_update(), self._next(name))
 
     def _next(self, name: MaterialId) -> bytes | memoryview:
         received, message = self._receive()

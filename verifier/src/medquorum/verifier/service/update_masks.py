@@ -35,8 +35,8 @@ class UpdateMask:
     seeds: tuple[bytes, bytes] | None = field(default=None, repr=False)
 
 
-Give = Callable[[str, str, int, str], UpdateMask]
-"""Called with the hospital's MSP id, task, round and base model; raises a MedquorumError to refuse."""
+Give = Callable[[str, str, int, str, bool], UpdateMask]
+"""Called with MSP id, task, round, base model, and whether it is for the root update; raises a MedquorumError to refuse."""
 
 
 class _Question(Message):
@@ -45,6 +45,7 @@ class _Question(Message):
     task: TaskName
     round: RoundIndex
     base: Hash
+    root: bool
 
 
 class _Answer(Message):
@@ -65,7 +66,7 @@ class UpdateMasks:
 
         def take(raw: bytes, context: grpc.ServicerContext) -> bytes:
             question = _Question.decode(raw)
-            given = self._give(caller(context), question.task, question.round, question.base)
+            given = self._give(caller(context), question.task, question.round, question.base, question.root)
             seeds = None if given.seeds is None else (given.seeds[0].hex(), given.seeds[1].hex())
             return _Answer(nonce=given.nonce, seeds=seeds).encode()
 
@@ -73,16 +74,26 @@ class UpdateMasks:
 
 
 def take_mask(
-    credentials: Credentials, address: str, dealer: str, task: str, round_number: int, base: str, timeout: float
+    credentials: Credentials,
+    address: str,
+    dealer: str,
+    task: str,
+    round_number: int,
+    base: str,
+    timeout: float,
+    *,
+    root: bool = False,
 ) -> UpdateMask:
     """Ask the organisation ``dealer`` at ``host:port`` for the mask of the own update; it gives the same one again.
+
+    With ``root`` for that of the round's root update.
 
     Raises
     ------
     ProtocolError
         The dealer's refusal, or it was not reached within ``timeout`` seconds.
     """
-    question = _Question(task=task, round=round_number, base=base).encode()
+    question = _Question(task=task, round=round_number, base=base, root=root).encode()
 
     def take(channel: grpc.Channel, left: float) -> UpdateMask:
         raw = cast(bytes, channel.unary_unary(f"/{_SERVICE}/Take", bytes, bytes)(question, timeout=left))

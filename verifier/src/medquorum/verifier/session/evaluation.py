@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from typing import TypeAlias
@@ -75,6 +76,23 @@ class Evaluation:
         self._keep = keep
         self._weights: dict[str, Weights] = {}
         self._turn: Turn | None = None
+
+    @property
+    def party(self) -> Party:
+        """Who evaluates."""
+        return self._party
+
+    @property
+    def mask_seed(self) -> bytes:
+        """The seed of the party's part of the update's mask."""
+        return self._supply.mask_seed
+
+    @contextmanager
+    def gate(self, name: str) -> Iterator[GateRandomness]:
+        """Lend the material of a gate of what is done once per model."""
+        randomness = self._randomness(MODEL_BATCH, name)
+        yield randomness
+        randomness.finish()
 
     def model(self, base: Mapping[str, IntArray], held: Held) -> IntArray:
         """Prepare all layers from the masked parameters, once per model.

@@ -30,7 +30,7 @@ from medquorum.verifier.session.greeting import REFUSALS, BaseCounts, Greeting, 
 from medquorum.verifier.session.journal import Batch, Journal, KeptResult, common_batches
 from medquorum.verifier.session.spec import Forwarding, Material, Observer, PartyInputs
 
-__all__ = ["OpenedResult", "Session"]
+__all__ = ["Attempt", "OpenedResult", "Session", "transcript_of"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class OpenedResult:
 
 
 @dataclass(frozen=True)
-class _Attempt:
+class Attempt:
     """One attempt: its number, the comparison back end, all batches' images, P0's statement."""
 
     number: int
@@ -96,7 +96,7 @@ class Session:
             self._held = self._forwarded(recorded, forwarding, own.share)
             refused = refusal(*(word.model_copy(update={"share": True}) for word in (first, second)))
         if refused is not None:
-            return OpenedResult(refused, False, (), None, _transcript([greeting]))
+            return OpenedResult(refused, False, (), None, transcript_of([greeting]))
         journal = self._inputs.journal
         if journal is None:
             raise ProtocolError("without a journal nothing is evaluated or revealed", "Abort the round")
@@ -148,7 +148,7 @@ class Session:
         """Evaluate in a new attempt; the share of the result is in the journal when this returns."""
         kept = common_batches(own.batches, other.batches)
         comparing = self._comparing(transport, own.comparing, other.comparing)
-        attempt = _Attempt(max(own.attempts, other.attempts) + 1, comparing, self._spec.batches(comparing), statement)
+        attempt = Attempt(max(own.attempts, other.attempts) + 1, comparing, self._spec.batches(comparing), statement)
         journal.begin(attempt.number, kept, comparing)
         self._report_progress(attempt.parts[:kept])
         try:
@@ -159,7 +159,7 @@ class Session:
             journal.refused()
             raise
 
-    def _evaluated(self, transport: Recorded, journal: Journal, attempt: _Attempt, material: Material) -> KeptResult:
+    def _evaluated(self, transport: Recorded, journal: Journal, attempt: Attempt, material: Material) -> KeptResult:
         """Return this party's share of the result."""
         spec, inputs = self._spec, self._inputs
         if self._held is None:
@@ -169,8 +169,18 @@ class Session:
         party = Party(inputs.index, transport)
         supply = Supply(inputs.index, material.seed, material.receive, mask_seed=material.mask_seed)
         side = Evaluation(party, supply, name, spec.plan, back_end(attempt.comparing, name), keep=self._observer.masked)
+        share, digests = self._result(side, transport, journal, attempt)
+        return KeptResult(attempt.number, share, attempt.statement, (attempt.comparing, *digests, transport.digest()))
+
+    def _result(
+        self, side: Evaluation, transport: Recorded, journal: Journal, attempt: Attempt
+    ) -> tuple[ResultShare, list[str]]:
+        """Return this party's share of the result, and the digests of the messages before the last ones."""
+        spec, inputs = self._spec, self._inputs
+        if self._held is None:
+            raise ProtocolError("there is no share to verify")
         fails = side.model(inputs.base, self._held)
-        digests = [attempt.comparing, transport.digest()]
+        digests = [transport.digest()]
         self._evaluate_batches(side, transport, journal, attempt)
         digests += [batch.digest for batch in journal.batches]
         counts = sum((batch.counts for batch in journal.batches), np.zeros(spec.conditions, dtype=np.int64))
@@ -179,10 +189,9 @@ class Session:
             share = ResultShare.make(side.decide(counts, minima, fails), None)
         else:
             share = ResultShare.make(side.decide(counts[:0], None, fails), counts)
-        digests.append(transport.digest())
-        return KeptResult(attempt.number, share, attempt.statement, tuple(digests))
+        return share, digests
 
-    def _evaluate_batches(self, side: Evaluation, transport: Recorded, journal: Journal, attempt: _Attempt) -> None:
+    def _evaluate_batches(self, side: Evaluation, transport: Recorded, journal: Journal, attempt: Attempt) -> None:
         """Do the batches that are not in the journal yet."""
         spec, parts, images = self._spec, attempt.parts, self._inputs.images
         done = len(journal.batches)
@@ -206,7 +215,7 @@ class Session:
         name = replace(self._spec.name, attempt=kept.attempt)
         opened = reveal(transport, self._inputs.index, name, kept.share, journal.revealing, journal.reveal)
         counts = tuple(int(count) for count in opened.counts)
-        return OpenedResult(None, opened.holds, counts, kept.statement, _transcript([*kept.digests, opened.digest]))
+        return OpenedResult(None, opened.holds, counts, kept.statement, transcript_of([*kept.digests, opened.digest]))
 
     def _comparing(self, transport: Recorded, own: Comparing | None, other: Comparing | None) -> Comparing:
         """Return the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""
@@ -223,5 +232,6 @@ class Session:
         self._observer.progress(finished[-1].stop if finished else 0, self._spec.images)
 
 
-def _transcript(digests: list[str]) -> str:
+def transcript_of(digests: list[str]) -> str:
+    """Return the hex SHA-256 of the digests of all that was exchanged."""
     return hashlib.sha256(canonical.encode(digests)).hexdigest()

@@ -12,6 +12,7 @@ from medquorum.verifier.comparison.backends import Chosen, Comparing
 from medquorum.verifier.model.parameters import HandedOver, Held
 from medquorum.verifier.model.plan import Plan
 from medquorum.verifier.offline.cost_model import fitting_batch, in_batches
+from medquorum.verifier.offline.direction_steps import ChoiceStep, LevelsStep, LossStep, RootStep
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.evaluation import Samples
 from medquorum.verifier.session.greeting import BaseCounts
@@ -52,6 +53,8 @@ class VerificationSpec:
         Images in the verification set, and at most in a batch.
     only_bit
         True to open the verdict's bit alone, False for the counts.
+    step
+        Of the rule ``direction``.
     """
 
     name: MaterialId
@@ -61,6 +64,7 @@ class VerificationSpec:
     images: int
     batch: int
     only_bit: bool
+    step: RootStep | LevelsStep | LossStep | ChoiceStep | None = None
 
     @property
     def conditions(self) -> int:

@@ -17,6 +17,7 @@ from medquorum.chaincode.state.verdicts import find_verdict, outcome_of
 from medquorum.chaincode.transactions.aggregate import agreed, find_aggregates
 from medquorum.chaincode.transactions.models import keep_model, store_of
 from medquorum.chaincode.transactions.task import check_coordinator, get_task
+from medquorum.core import rules
 from medquorum.core.documents.aggregation.aggregate import Aggregate
 from medquorum.core.documents.aggregation.opened import OVERLAP, OpenedSum, revealing
 from medquorum.core.documents.attestation import Attestation
@@ -190,8 +191,10 @@ def _refused_sum(context: Context, task: Task, round_: Round) -> str | None:
     """Return why the accepted updates are not added up: too few, or too like a set that was summed on this base."""
     if len(round_.accepted) < task.minimum_accepted:
         return "TOO_FEW"
-    if task.encrypted is None:
-        return None  # the verifiers have the updates
+    if task.encrypted is None or not any(round_.summands.values()):
+        return None  # the verifiers have the updates, or there is no sum
+    if round_.weights is not None and not rules.spread(list(round_.weights.values()), rules.MEMBERS):
+        return "TOO_FEW"
     beside = revealing(round_.summands, task.minimum_accepted, context.list(OpenedSum, round_.base))
     return None if beside is None else OVERLAP
 

@@ -166,8 +166,6 @@ def check_encrypted(task: Task, consortium: Consortium) -> None:
             "Name the two parties as the task's verifiers",
         )
     rule = rules.parse_rule(task.rule)
-    if isinstance(rule, rules.Direction):
-        raise ContractError("BAD_TASK", f"the rule {rule.name} is for plain verification", "Use another rule, or plain")
     if isinstance(rule, rules.Weighted) and task.disclosure == "bit":
         raise ContractError(
             "BAD_TASK", "the rule weighted adds counts of classes up, which one bit hides", "Use disclosure count"
@@ -178,8 +176,33 @@ def check_encrypted(task: Task, consortium: Consortium) -> None:
             f"the sum of {task.minimum_accepted} updates would be opened",
             f"Set minimum_accepted to 2 and the number of hospitals that may collude, at least {LEAST_IN_A_SUM}",
         )
-    if task.judges_rounds:
+    if isinstance(rule, rules.Direction):
+        _check_direction(task, settings, rule)
+    elif task.judges_rounds:
         _check_sums(task, settings)
+
+
+def _check_direction(task: Task, settings: Encrypted, rule: rules.Direction) -> None:
+    """Refuse a rule that weighs hidden updates where a weighted sum could give one away, or losses do not fit."""
+    if settings.semi_honest:
+        raise ContractError(
+            "BAD_TASK",
+            f"the rule {rule.name} needs every update under its mask at {' and '.join(settings.parties)}",
+            "Use placement outsourced, or a rule over single updates",
+        )
+    if rule.members < rules.MEMBERS:
+        raise ContractError(
+            "BAD_TASK",
+            f"a sum among {rule.members} thousandths of a member could give an update away",
+            f"Set the rule's members to {rules.MEMBERS} at least",
+        )
+    description = modelformat.parse(task.model)
+    if 2000 * rules.largest_loss(rule, description.classes) >= 1 << 63:
+        raise ContractError(
+            "BAD_TASK",
+            f"losses of {description.classes} classes are too large for {rule.name} under encryption",
+            "Choose a smaller cap, or plain verification",
+        )
 
 
 def _check_sums(task: Task, settings: Encrypted) -> None:

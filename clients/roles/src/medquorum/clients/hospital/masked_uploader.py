@@ -53,12 +53,22 @@ class MaskedUploader(Uploader):
         given = self._hand_over(round_number, update, mask)
         return {"masked": given.masked, "masks": dict(given.masks), "nonce": mask.nonce}
 
-    def _values(self, round_number: int, update: StoredUpdate, submitted: Update) -> Mapping[str, bytes]:
+    def value(self, round_number: int, update: StoredUpdate, masked: str) -> bytes:
+        """Return what is handed over of an update whose masked form is on the ledger as this hash.
+
+        Raises
+        ------
+        ShareError
+            It is of another update.
+        """
         mask = self._kept(round_number, update)
         given = None if mask is None else self._hand_over(round_number, update, mask)
-        if given is None or not hmac.compare_digest(given.masked, submitted.masked or ""):
+        if given is None or not hmac.compare_digest(given.masked, masked):
             raise other_than_submitted(self._msp, round_number)
-        return dict.fromkeys(self.parties, given.value)
+        return given.value
+
+    def _values(self, round_number: int, update: StoredUpdate, submitted: Update) -> Mapping[str, bytes]:
+        return dict.fromkeys(self.parties, self.value(round_number, update, submitted.masked or ""))
 
     def _hand_over(self, round_number: int, update: StoredUpdate, mask: UpdateMask) -> HandOver:
         if mask.seeds is None:

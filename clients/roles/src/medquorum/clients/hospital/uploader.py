@@ -12,6 +12,7 @@ import numpy as np
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.updates import StoredUpdate
 from medquorum.core.documents.encrypted import Encrypted
+from medquorum.core.documents.root import ROOT
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
 from medquorum.core.fixedpoint import IntArray
@@ -88,7 +89,16 @@ class Uploader(ABC):
 
     def _mask(self, round_number: int, base: str) -> UpdateMask:
         dealer, task = self._settings.dealer, self._task.task
-        return take_mask(self._credentials, self._settings.services[dealer], dealer, task, round_number, base, TIMEOUT)
+        return take_mask(
+            self._credentials,
+            self._settings.services[dealer],
+            dealer,
+            task,
+            round_number,
+            base,
+            TIMEOUT,
+            root=self._msp == ROOT,
+        )
 
     def _context(self, round_number: int, update: StoredUpdate) -> ShareContext:
         return ShareContext(self._task.task, round_number, self._msp, update.base, self._task.layout)

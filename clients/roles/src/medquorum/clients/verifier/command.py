@@ -98,4 +98,4 @@ def _roots(
 
 def _events(task: Task) -> frozenset[str]:
     """Return what a verifier acts on: what others verify and store of a plain task it sees when it takes over."""
-    return PLAIN_EVENTS if task.encrypted is None else ENCRYPTED_EVENTS
+    return PLAIN_EVENTS if task.encrypted is None else ENCRYPTED_EVENTS | ({"RoundOpened"} if task.has_root else set())

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from medquorum.core.rules.direction.levels import Levels
 from medquorum.core.rules.direction.tables import COSINES, norm_ratio
 
-__all__ = ["WEIGHT_BITS", "apportion", "full_weight", "middle_norm", "shares", "spread"]
+__all__ = ["MEMBERS", "WEIGHT_BITS", "apportion", "full_weight", "middle_norm", "shares", "spread"]
 
 WEIGHT_BITS = 8
 """The next model is ((2^8 - ΣW)·w + Σ W_k·r_k) / 2^8."""
+MEMBERS = 2900
+"""Least (ΣW)² / ΣW² of a sum of hidden updates, in thousandths: three equal weights, but for their rounding."""
 
 
 def full_weight(lambda_numerator: int, lambda_bits: int) -> int:

@@ -23,9 +23,9 @@ class DealRequest(Message):
     Attributes
     ----------
     hospital
-        MSP id, or the name of a sum of updates.
+        MSP id, or the name of a sum of updates, of the root update or of a step of the rule ``direction``.
     updates
-        The hospital and its frozen commitment; of a sum, all of its updates in their order.
+        The hospital and its frozen commitment; of a sum, all of its updates in their order; none of a root or a choice.
     attempt
         Grows with every try; an attempt is dealt once.
     party
@@ -37,7 +37,7 @@ class DealRequest(Message):
     task: TaskName
     round: RoundIndex
     hospital: Annotated[str, Field(min_length=1, max_length=64)]
-    updates: Annotated[tuple[tuple[MspId, Hash], ...], Field(min_length=1, max_length=MAX_MEMBERS)]
+    updates: Annotated[tuple[tuple[MspId, Hash], ...], Field(max_length=MAX_MEMBERS)]
     attempt: Attempt
     party: Annotated[int, Field(ge=0, le=1)]
     plan: PlanDocument

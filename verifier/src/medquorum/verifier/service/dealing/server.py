@@ -49,12 +49,12 @@ class _Meeting:
         self.refused: MedquorumError | None = None
         self.failure: MedquorumError | None = None
 
-    def deal(self) -> None:
+    def deal(self, mask_seeds_of: MaskSeeds) -> None:
         """Deal into both channels, then close them; ``failure`` says why not everything was dealt."""
         request = self.requests[0]
         self.failure = ProtocolError("the dealer has failed", "Look at its log, then ask for the next attempt")
         try:
-            for name, messages in request.plan.deal(self.seeds, request.name, self.mask_seeds):
+            for name, messages in request.plan.deal(self.seeds, request.name, self.mask_seeds, mask_seeds_of):
                 for channel, message in zip(self.channels, messages, strict=True):
                     channel.send(name, message)
             self.failure = None
@@ -182,7 +182,7 @@ class Dealings:
                 raise MaterialError(f"{ATTEMPTS} attempts were dealt before", "Leave this update out")
             self._record.use(first.key)
             meeting.mask_seeds = self._mask_seeds(first.name)
-            threading.Thread(target=meeting.deal, name="dealing", daemon=True).start()
+            threading.Thread(target=meeting.deal, args=(self._mask_seeds,), name="dealing", daemon=True).start()
         except MedquorumError as error:
             meeting.refused = error
         meeting.settled = True

@@ -273,7 +273,7 @@ class Node:
         mismatch = mismatch_of(masks, masked_hashes, sharing.read("masked.vector"), self._salt(round_.round), total)
         if mismatch is not None:
             return {"model": round_.base, "mismatch": mismatch}
-        packed = next_packed(self._task, self._base(round_.base), total, len(round_.accepted))
+        packed = next_packed(self._task, self._base(round_.base), total, round_.summands)
         accuracy = self._accuracy(round_, packed)
         place = round_folder(self._folder, round_.round) / "model.bin"
         make_private_folder(place.parent)

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from medquorum.core import model as modelformat
 from medquorum.core.aggregate import next_model
+from medquorum.core.combination import Combination
 from medquorum.core.documents.aggregation.aggregate import Mismatch
 from medquorum.core.documents.aggregation.masks import Masks
 from medquorum.core.documents.task import Task
@@ -53,16 +54,20 @@ def mismatch_of(
     return None if hmac.compare_digest(digest, masks.hash) else "MASKS"
 
 
-def next_packed(task: Task, base: Tensors, total: IntArray, count: int) -> bytes:
-    """Return the packed next model from the sum (parameters,) of ``count`` updates."""
+def next_packed(task: Task, base: Tensors, total: IntArray, weights: Mapping[str, int]) -> bytes:
+    """Return the packed next model from the sum (parameters,) of the updates, each times its weight."""
     description = modelformat.parse(task.model)
     sums: dict[str, IntArray] = {}
     start = 0
     for spec in modelformat.layout(description):
         sums[spec.name] = total[start : start + spec.size].reshape(spec.shape)
         start += spec.size
+    if task.has_root:
+        combination = Combination(description, base, weights)
+        combination.add_sum(sums)
+        return modelformat.pack(description, combination.rounded())
     model = next_model(
-        description, base, sums, count, lambda_numerator=task.lambda_numerator, lambda_bits=task.lambda_bits
+        description, base, sums, len(weights), lambda_numerator=task.lambda_numerator, lambda_bits=task.lambda_bits
     )
     return modelformat.pack(description, model)
 

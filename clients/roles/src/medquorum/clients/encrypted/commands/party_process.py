@@ -17,6 +17,7 @@ from medquorum.clients.encrypted.dealer.approval import Approval
 from medquorum.clients.encrypted.dealer.dealing import MaskAttestor
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
 from medquorum.clients.encrypted.party.agent import Party, PartyParts
+from medquorum.clients.encrypted.party.hidden_root import HiddenRoot
 from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, HospitalSessions
 from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
@@ -25,14 +26,18 @@ from medquorum.clients.encrypted.verification.share_store import Shares, ShareSt
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.summands import Summands
 from medquorum.clients.encrypted.verification.update_verification import Verification
+from medquorum.clients.hospital.masked_uploader import MaskedUploader
 from medquorum.clients.runtime.credentials import service_credentials
 from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step
 from medquorum.clients.runtime.session import Session
 from medquorum.clients.runtime.task_run import TaskRun
+from medquorum.clients.runtime.updates import UpdateStore
+from medquorum.core.documents.root import ROOT
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
+from medquorum.core.rules import Direction, parse_rule
 from medquorum.errors import ConfigError, DataError, ProtocolError
 from medquorum.verifier.arithmetic.memory import keep_memory
 from medquorum.verifier.service.dealing.server import Dealings
@@ -128,7 +133,22 @@ class _PartyProcess:
             share_timeout=options.share_timeout,
             missing=self.missing,
             sessions=self.sessions if self._serves else None,
+            roots=self._roots(connection, options),
         )
+
+    def _roots(self, connection: Connection, options: PartyOptions) -> HiddenRoot | None:
+        """Return what makes root updates: at P0, where the rule has them and the images are there."""
+        rule, run = parse_rule(self.run.task.rule), self.run
+        if not isinstance(rule, Direction) or self.index != 0 or self.missing is not None:
+            return None
+        # torch takes seconds to import, and no other rule needs it here.
+        from medquorum.clients.verifier.root import RootMaker
+
+        maker = RootMaker(run, rule, self._images_file(connection, options), connection.channel)
+        uploader = MaskedUploader(
+            run.task, self.settings, ROOT, self.credentials, run.report, UpdateStore(run.folder / "roots")
+        )
+        return HiddenRoot(run, maker, uploader, self.shares)
 
     def step(self) -> float | None:
         """Do what is due as a party, then as a node."""
@@ -155,11 +175,14 @@ class _PartyProcess:
         """Return P0's images, or why they are not there."""
         if self.index != 0:
             return None, None
-        default = connection.profile.parent / "verification" / f"{self.run.task.task}.safetensors"
-        images, missing = mounted(options.images or default, self.run.task)
+        images, missing = mounted(self._images_file(connection, options), self.run.task)
         if missing is not None:
             self.run.report.event("dataset_missing", cause=missing.cause, remedy=missing.remedy)
         return images, missing
+
+    def _images_file(self, connection: Connection, options: PartyOptions) -> Path:
+        default = connection.profile.parent / "verification" / f"{self.run.task.task}.safetensors"
+        return options.images or default
 
     def _connect(self, name: str) -> PartyConnection:
         if self.index == 0:

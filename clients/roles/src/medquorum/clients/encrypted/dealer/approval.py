@@ -6,14 +6,17 @@ from __future__ import annotations
 from hashlib import sha256
 
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskContext, MaskSeeds
-from medquorum.clients.encrypted.verification.spec import plan_document, settings_of, sum_name
+from medquorum.clients.encrypted.verification.spec import direction_document, plan_document, settings_of, sum_name
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.core import canonical
+from medquorum.core.documents.root import ROOT
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
+from medquorum.core.rules import parse_rule
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.gateway import GatewayError
+from medquorum.verifier.offline.direction_steps import LossStep
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.refusal import outward
 from medquorum.verifier.service.update_masks import UpdateMask
@@ -46,21 +49,19 @@ class Approval:
         ProtocolError
             The ledger, or the own peer, cannot say yet.
         """
+        if request.plan.step is not None:
+            self._check_step(request)
+            return
         plan = request.plan
         updates = len(request.updates) if plan.updates else 0
         wanted = plan_document(self._task, request.hospital, plan.first_batch, updates, comparing=plan.comparison)
         hospitals = [hospital for hospital, _ in request.updates]
-        named = sum_name(hospitals) if updates else hospitals[0]
+        named = sum_name(hospitals) if updates else "".join(hospitals[:1])
         if request.task != self._task.task or plan != wanted or request.hospital != named:
             raise self._refusal()
-        if (updates and not self._task.judges_rounds) or (not updates and len(hospitals) > 1):
+        if (updates and not self._task.judges_rounds) or (not updates and len(hospitals) != 1):
             raise self._refusal()
-        status = self._status(request.round)
-        round_ = status.round
-        if round_ is None or round_.state == "open":
-            raise ProtocolError(f"round {request.round} is open here", "Ask again: the dealer's peer may lag behind")
-        if round_.state != "verifying" or any(round_.commitments.get(h) != c for h, c in request.updates):
-            raise self._refusal()
+        status, round_ = self._verifying(request)
         if updates:
             commitment = sha256(canonical.encode([list(pair) for pair in request.updates])).hexdigest()
             self._seeds.bind(self._context(round_, request.hospital), commitment, None)
@@ -68,10 +69,45 @@ class Approval:
             update = status.updates[request.hospital]
             self._seeds.bind(self._context(round_, request.hospital), update.commitment, update.nonce or "")
 
-    def mask(self, hospital: str, task: str, round_number: int, base: str) -> UpdateMask:
+    def _verifying(self, request: DealRequest) -> tuple[RoundStatus, Round]:
+        """Return the request's round, whose candidates are frozen as the request names them."""
+        status = self._status(request.round)
+        round_ = status.round
+        if round_ is None or round_.state == "open":
+            raise ProtocolError(f"round {request.round} is open here", "Ask again: the dealer's peer may lag behind")
+        if round_.state != "verifying" or any(round_.commitments.get(h) != c for h, c in request.updates):
+            raise self._refusal()
+        return status, round_
+
+    def _check_step(self, request: DealRequest) -> None:
+        """Refuse the same for a step of the rule ``direction``, whose name binds its weights."""
+        plan, step = request.plan, request.plan.step
+        hospitals = [hospital for hospital, _ in request.updates]
+        if step is None or not self._task.has_root or request.task != self._task.task:
+            raise self._refusal()
+        wanted = direction_document(self._task, step, plan.first_batch, plan.comparison)
+        if plan != wanted or request.hospital != step.name("".join(hospitals[:1])):
+            raise self._refusal()
+        if isinstance(step, LossStep) and (step.rule != parse_rule(self._task.rule)):
+            raise self._refusal()
+        named = {"levels": hospitals[:1]}.get(step.do, [h for h, _ in step.weights] if step.do == "loss" else [])
+        status, round_ = self._verifying(request)
+        if hospitals != named or status.root is None or (step.do == "levels" and not hospitals):
+            raise self._refusal()
+        root = status.root
+        self._seeds.bind(self._context(round_, ROOT), root.commitment, root.nonce or "")
+        if step.do == "levels":
+            update = status.updates[request.hospital]
+            self._seeds.bind(self._context(round_, request.hospital), update.commitment, update.nonce or "")
+        elif step.do != "root":
+            bound = sha256(canonical.encode([list(pair) for pair in request.updates])).hexdigest()
+            self._seeds.bind(self._context(round_, request.hospital), bound, None)
+
+    def mask(self, hospital: str, task: str, round_number: int, base: str, root: bool = False) -> UpdateMask:
         """Return the mask of the update that a hospital is about to submit, or its nonce alone where it gives shares.
 
-        A hospital gets the mask of its own update only: it knows what that hides.
+        A hospital gets the mask of its own update only: it knows what that hides. So does the party that makes the
+        round's ``root`` update.
 
         Raises
         ------
@@ -83,6 +119,10 @@ class Approval:
         round_ = self._status(round_number).round
         if round_ is None or round_.state != "open" or round_.base != base:
             raise ProtocolError(f"round {round_number} is not open on {base} here", "Ask again, or train again")
+        if root:
+            if not self._task.has_root or hospital != settings_of(self._task).parties[0]:
+                raise ProtocolError(f"{hospital} makes no root update of {task}", "It is the first party's to make")
+            return self._seeds.give(self._context(round_, ROOT))
         try:
             expected = self._ledger.task(task).taking_part(round_number)
         except GatewayError as error:

@@ -72,10 +72,10 @@ class MaskAttestor:
     def _attest(self, round_number: int, weights: Mapping[str, int]) -> None:
         try:
             with self._report.phase("masks", round=round_number):
-                total = self._seeds.total(self._task.task, round_number, weights, self._task.length // 4)
+                total = self._seeds.total(self._task, round_number, weights)
                 digest = masks_hash(self._task.task, round_number, weights, self._seeds.draw_salt(round_number), total)
             self._transactions.submit("AttestMasks", self._task.task, round_number, digest)
-        except MaterialError as error:
+        except (MaterialError, ProtocolError) as error:
             self._gone = round_number
             self._report.event("masks_gone", round=round_number, cause=error.cause)
         except ContractError as error:

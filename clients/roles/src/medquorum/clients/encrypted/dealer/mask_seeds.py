@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
+from medquorum.clients.encrypted.verification.weighted import weighted
 from medquorum.core import canonical
+from medquorum.core.documents.task import Task
 from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.private_files import make_private_folder
@@ -166,19 +166,22 @@ class MaskSeeds:
             raise MaterialError(f"the salt of round {round_number} is gone", "Abort the round")
         return place.read_bytes()
 
-    def total(self, task: str, round_number: int, weights: Mapping[str, int], parameters: int) -> IntArray:
+    def total(self, task: Task, round_number: int, weights: Mapping[str, int]) -> IntArray:
         """Return the sum (parameters,) of the accepted updates' masks, each times its update's weight.
 
         Raises
         ------
         MaterialError
             The secret of one is gone.
+        ProtocolError
+            The sum would hide an update among too few others.
         """
-        total: IntArray = np.zeros(parameters, dtype=np.int64)
-        for hospital, weight in weights.items():
-            name = MaterialId(task, round_number, hospital)
-            total += update_mask(self.of(name), name, parameters) * np.int64(weight)
-        return total
+
+        def mask(hospital: str) -> IntArray:
+            name = MaterialId(task.task, round_number, hospital)
+            return update_mask(self.of(name), name, task.length // 4)
+
+        return weighted(task, weights, mask)
 
     def prune(self, before: int) -> None:
         """Remove the secrets and salts of rounds before this one."""

@@ -18,8 +18,10 @@ import structlog
 from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
 from medquorum.clients.encrypted.aggregation.resharing import Resharer
 from medquorum.clients.encrypted.party.control_messages import Next, receive_json, send_json
+from medquorum.clients.encrypted.party.hidden_root import HiddenRoot
 from medquorum.clients.encrypted.party.hospital_sessions import HospitalSessions
 from medquorum.clients.encrypted.verification.attestation import AGREEMENT_TIMEOUT, Attestor
+from medquorum.clients.encrypted.verification.direction_round import verify_direction
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.update_verification import Verification
@@ -28,6 +30,7 @@ from medquorum.clients.ledger.round_status import RoundStatus, ended
 from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL, interrupted
 from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core.documents.round import Round
+from medquorum.core.rules import Direction, parse_rule
 from medquorum.errors import DataError, ProtocolError
 from medquorum.verifier.service.party_connection import PartyConnection
 
@@ -65,6 +68,8 @@ class Party:
         Returns a connection of this name to the other party; ProtocolError when there is none within some seconds.
     share_timeout
         Seconds after the submissions' close that a share may still take to come.
+    roots
+        At P0, makes the round's root update where the rule has one.
     missing
         At P0, why it does not have the task's images: told in every round, none of which accepts anything.
     """
@@ -79,6 +84,7 @@ class Party:
         share_timeout: float,
         missing: DataError | None = None,
         sessions: HospitalSessions | None = None,
+        roots: HiddenRoot | None = None,
     ) -> None:
         self._ledger = run.ledger
         self._task = run.task
@@ -92,6 +98,7 @@ class Party:
         self._report = run.report
         self._control = run.control
         self._sessions = sessions
+        self._roots = roots
         self._share_timeout = share_timeout
         self._missing = missing
         self._seen: tuple[int, str, float] = (0, "", 0.0)
@@ -108,6 +115,8 @@ class Party:
                 self._report.event("finished", task=self._task.task)
                 return None
             return RESYNC_INTERVAL
+        if self._roots is not None and round_.state == "open" and status.root is None:
+            return self._control.unless_stopped(lambda: self._submit_root(round_))
         if self._sessions is not None and round_.state == "verifying":
             self._sessions.serve(status, round_.round, self._due(status, round_), self._time_left)
             return RESYNC_INTERVAL
@@ -130,6 +139,15 @@ class Party:
         before = round_.round + 1 if ended(round_) else round_.round
         self._shares.prune(before)
         self._verification.prune(before)
+
+    def _submit_root(self, round_: Round) -> float:
+        if self._roots is not None:
+            try:
+                self._roots.submit(round_)
+            except ProtocolError as error:  # the dealer is not there, or its peer lags behind
+                structlog.get_logger().warning("no_mask", cause=str(error))
+                return RETRY_DELAY
+        return 0
 
     def _waited(self) -> float:
         return time.monotonic() - self._seen[2]
@@ -222,6 +240,13 @@ class Party:
     def _verify_round(self, connection: PartyConnection, status: RoundStatus, hospitals: list[str]) -> dict[str, Any]:
         if status.round is None or sorted(hospitals) != status.round.candidates:
             raise ProtocolError("the other party names other candidates", "Compare both peers' ledger heights")
+        rule = parse_rule(self._task.rule)
+        if isinstance(rule, Direction):
+            if self._roots is not None:
+                self._roots.hand_over(status)
+            return verify_direction(
+                self._verification, self._task, rule, connection, status, hospitals, self._time_left
+            )
         return verify_round(self._verification, self._task, connection, status, hospitals, self._time_left)
 
     def _time_left(self) -> float:

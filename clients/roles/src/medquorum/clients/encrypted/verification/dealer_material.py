@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from medquorum.clients.encrypted.verification.spec import plan_document, settings_of
+from medquorum.clients.encrypted.verification.spec import direction_document, plan_document, settings_of
 from medquorum.core.documents.task import Task
 from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.service.dealing.material import Material, measure_dealer
@@ -49,5 +49,7 @@ def deal_request(
         updates=tuple((hospital, commitment) for hospital, commitment in spec.facts["updates"]),
         attempt=attempt,
         party=index,
-        plan=plan_document(task, name.hospital, first, updates, comparing=comparing),
+        plan=plan_document(task, name.hospital, first, updates, comparing=comparing)
+        if spec.step is None
+        else direction_document(task, spec.step, first, comparing),
     )

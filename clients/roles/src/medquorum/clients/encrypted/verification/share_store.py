@@ -13,6 +13,7 @@ from medquorum.clients.encrypted.verification.round_folders import prune_rounds,
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, ended
+from medquorum.core.documents.root import ROOT, Root
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
 from medquorum.core.files import write_durably
@@ -25,7 +26,7 @@ from medquorum.verifier.model.parameters import HandedOver, Held
 from medquorum.verifier.service.refusal import outward
 from medquorum.verifier.session.spec import Forwarding
 
-__all__ = ["ShareStore", "Shares", "update_context"]
+__all__ = ["ShareStore", "Shares", "submitted", "update_context"]
 
 LEDGER_LAG = 10.0
 """Seconds the own peer may take to commit the update a hospital has just seen committed."""
@@ -45,7 +46,21 @@ class Shares(Protocol):
         ...
 
 
-def update_context(update: Update) -> ShareContext:
+def submitted(status: RoundStatus, hospital: str) -> Update | Root:
+    """Return what is on the ledger of an update of a round, or of its root update.
+
+    Raises
+    ------
+    ProtocolError
+        There is none.
+    """
+    update = status.root if hospital == ROOT else status.updates.get(hospital)
+    if update is None:
+        raise ProtocolError(f"no {hospital} is on the ledger here", "Compare both peers' ledger heights")
+    return update
+
+
+def update_context(update: Update | Root) -> ShareContext:
     """Return what the commitments of an update on the ledger are bound to."""
     return ShareContext(update.task, update.round, update.hospital, update.base, update.layout)
 
@@ -125,11 +140,13 @@ class ShareStore:
 
     def opened(self, status: RoundStatus, hospital: str, value: bytes) -> Held:
         """Return what is in a value; ProtocolError where the hospital did not commit to it."""
-        update, parameters = status.updates[hospital], self._task.length // 4
+        update, parameters = submitted(status, hospital), self._task.length // 4
         if update.masked is not None:
             return HandedOver(open_hand_over(update_context(update), value, update.masked, parameters))
         msp = self._ledger.msp
-        return open_share(update_context(update), msp, self._index, value, (update.shares or {})[msp], parameters)
+        return open_share(
+            update_context(update), msp, self._index, value, (status.updates[hospital].shares or {})[msp], parameters
+        )
 
     def holds(self, round_number: int, hospital: str) -> bool:
         """Return whether a hospital's share has come."""
@@ -182,7 +199,7 @@ class _Forwarding:
 
     @property
     def _round(self) -> int:
-        return self._status.updates[self._hospital].round
+        return submitted(self._status, self._hospital).round
 
     def value(self) -> bytes:
         """Return what is kept."""

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from typing import Any
 
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.core import canonical
@@ -14,11 +15,20 @@ from medquorum.core.documents.task import Task
 from medquorum.core.rules import parse_rule
 from medquorum.errors import ConfigError, ProtocolError
 from medquorum.verifier.comparison.backends import Comparing
+from medquorum.verifier.offline.direction_steps import ChoiceStep, LevelsStep, LossStep, RootStep
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.spec import VerificationSpec
 
-__all__ = ["make_spec", "make_sum_spec", "plan_document", "settings_of", "sum_name"]
+__all__ = [
+    "direction_document",
+    "make_spec",
+    "make_step_spec",
+    "make_sum_spec",
+    "plan_document",
+    "settings_of",
+    "sum_name",
+]
 
 _SUM = "sum of "
 
@@ -80,6 +90,72 @@ def make_sum_spec(task: Task, status: RoundStatus, hospitals: Sequence[str]) -> 
 def sum_name(hospitals: Sequence[str]) -> str:
     """Return the name of the verification of these updates together, in this order; no MSP id has a space."""
     return f"{_SUM}{sha256(canonical.encode(list(hospitals))).hexdigest()[:32]}"
+
+
+def direction_document(
+    task: Task, step: RootStep | LevelsStep | LossStep | ChoiceStep, first_batch: int = 0, comparing: Comparing = "tree"
+) -> PlanDocument:
+    """Return what the dealer needs to know of a step of the rule ``direction``; nothing of it is secret."""
+    settings = settings_of(task)
+    first, second = settings.parties
+    loss = isinstance(step, LossStep)
+    return PlanDocument(
+        parties=(first, second),
+        model=modelformat.parse(task.model),
+        subjects=(),
+        lambda_numerator=task.lambda_numerator,
+        lambda_bits=task.lambda_bits,
+        grayscale=settings.grayscale,
+        norm=parse_rule(task.rule).norm if isinstance(step, LevelsStep) else None,
+        per_class=False,
+        comparison=(comparing if settings.comparison == "auto" else settings.comparison) if loss else "tree",
+        batch=settings.batch,
+        images=task.dataset_size,
+        first_batch=first_batch,
+        needed=0,
+        updates=0,
+        step=step,
+    )
+
+
+def make_step_spec(
+    task: Task,
+    status: RoundStatus,
+    step: RootStep | LevelsStep | LossStep | ChoiceStep,
+    hospital: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> VerificationSpec:
+    """Make the spec of a step of the rule ``direction``; ``facts`` are what else both must agree on."""
+    if status.round is None or status.root is None:
+        raise ProtocolError("there is no round with a root update", "Compare both parties' ledger heights")
+    hospitals = [hospital] if isinstance(step, LevelsStep) else _named(step)
+    commitments = status.round.commitments
+    if not {*hospitals} <= commitments.keys():
+        raise ProtocolError("a model is of no candidates of this round", "Compare both parties' ledger heights")
+    document = direction_document(task, step)
+    settings = settings_of(task)
+    return VerificationSpec(
+        name=MaterialId(task.task, status.round.round, step.name(hospital)),
+        facts={
+            "updates": [[name, commitments[name]] for name in hospitals],
+            "root": status.root.commitment,
+            "step": step.model_dump(mode="json"),
+            "dataset": task.dataset,
+            "base": status.round.base,
+            "rule": task.rule,
+            **(facts or {}),
+        },
+        plan=document.plan(),
+        comparison=settings.comparison if isinstance(step, LossStep) else "tree",
+        images=task.dataset_size,
+        batch=document.batch,
+        only_bit=False,
+        step=step,
+    )
+
+
+def _named(step: RootStep | LevelsStep | LossStep | ChoiceStep) -> list[str]:
+    return [hospital for hospital, _ in step.weights] if isinstance(step, LossStep) else []
 
 
 def _spec(

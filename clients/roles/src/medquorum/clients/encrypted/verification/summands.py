@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from medquorum.clients.encrypted.verification.masked_parameters import kept_mask, kept_masked
-from medquorum.clients.encrypted.verification.share_store import Shares, update_context
+from medquorum.clients.encrypted.verification.share_store import Shares, submitted, update_context
+from medquorum.clients.encrypted.verification.weighted import weighted
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import ProtocolError
 from medquorum.verifier.binding.hand_over import masked_share
+from medquorum.verifier.binding.masks import mask_share
 from medquorum.verifier.model.parameters import HandedOver, Held
+from medquorum.verifier.randomness.identifier import MaterialId
 
 __all__ = ["Summands"]
 
@@ -32,7 +33,7 @@ class Summands:
     def __init__(self, shares: Shares, folder: Path, task: Task, index: int) -> None:
         self._shares = shares
         self._folder = folder
-        self._parameters = task.length // 4
+        self._task = task
         self._index = index
 
     def shares(self, status: RoundStatus, weights: Mapping[str, int]) -> IntArray:
@@ -43,17 +44,21 @@ class Summands:
         ProtocolError
             Something of an update is gone.
         """
-        total: IntArray = np.zeros(self._parameters, dtype=np.int64)
-        for hospital, weight in weights.items():
-            total += self._share(status, hospital) * np.int64(weight)
-        return total
+        return weighted(self._task, weights, lambda hospital: self._share(status, hospital))
 
     def masked(self, status: RoundStatus, weights: Mapping[str, int]) -> IntArray:
         """Return the same sum of the updates' R; raises the same."""
-        total: IntArray = np.zeros(self._parameters, dtype=np.int64)
-        for hospital, weight in weights.items():
-            total += self._masked(status, hospital) * np.int64(weight)
-        return total
+        return weighted(self._task, weights, lambda hospital: self._masked(status, hospital))
+
+    def masks(self, status: RoundStatus, weights: Mapping[str, int]) -> IntArray:
+        """Return the same sum of this party's parts of the masks; raises the same."""
+        return weighted(self._task, weights, lambda hospital: self.mask(status, hospital))
+
+    def mask(self, status: RoundStatus, hospital: str) -> IntArray:
+        """Return this party's part (parameters,) of an update's mask, or the root update's; raises the same."""
+        number = submitted(status, hospital).round
+        name = MaterialId(self._task.task, number, hospital)
+        return mask_share(self._index, kept_mask(self._folder, number, hospital), name, self._task.length // 4)
 
     def _share(self, status: RoundStatus, hospital: str) -> IntArray:
         held = self._held(status, hospital)

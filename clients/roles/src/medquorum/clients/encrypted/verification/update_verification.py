@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from medquorum.clients.encrypted.verification.images import PrivateImages
 from medquorum.clients.encrypted.verification.masked_parameters import keep_mask, keep_masked
 from medquorum.clients.encrypted.verification.result import attestation_result, base_statement, minima
 from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
-from medquorum.clients.encrypted.verification.share_store import Shares, update_context
+from medquorum.clients.encrypted.verification.share_store import Shares, submitted, update_context
 from medquorum.clients.encrypted.verification.spec import make_spec, make_sum_spec
 from medquorum.clients.encrypted.verification.summands import Summands
 from medquorum.clients.ledger.models import fetch_model
@@ -22,13 +22,16 @@ from medquorum.clients.runtime.logs import get_logger
 from medquorum.clients.runtime.report import Pace
 from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core import model as modelformat
+from medquorum.core.documents.root import Root
 from medquorum.core.documents.update import Update
 from medquorum.core.fixedpoint import IntArray
-from medquorum.core.inference import AccuracyCounts
+from medquorum.core.inference import AccuracyCounts, compile_model
 from medquorum.core.model import Tensors
 from medquorum.core.private_files import make_private_folder
+from medquorum.core.rules import Direction, margin_loss
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.binding.hand_over import mask_commitment
+from medquorum.verifier.model.parameters import Held
 from medquorum.verifier.opening.transport import Transport
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.journal import Journal
@@ -36,6 +39,8 @@ from medquorum.verifier.session.session import OpenedResult, Session
 from medquorum.verifier.session.spec import DealerClient, ImageInputs, Observer, PartyInputs, VerificationSpec
 
 __all__ = ["Verification", "commitment"]
+
+StepSession = TypeVar("StepSession", bound=Session)
 
 
 class Verification:
@@ -116,6 +121,49 @@ class Verification:
         total = self._summands.shares(status, dict.fromkeys(hospitals, 1))
         return self._opened(transport, replace(self._inputs(spec), share=total)), spec
 
+    def step(
+        self,
+        transport: Transport,
+        spec: VerificationSpec,
+        make: Callable[[PartyInputs, Observer], StepSession],
+        held: Held | None,
+        status: RoundStatus,
+        hospital: str | None = None,
+    ) -> tuple[OpenedResult, StepSession]:
+        """Do a step of the rule ``direction``, of a hospital's update or the root update where one is named.
+
+        Raises the errors of :meth:`evaluate`.
+        """
+        inputs, update = replace(self._inputs(spec), share=held), None
+        if hospital is not None:
+            inputs = replace(inputs, forwarding=self._shares.forwarding(status, hospital))
+            update = submitted(status, hospital)
+        session = make(inputs, _Watch(self, spec.name, transport, update))
+        with self._report.phase("verification", round=spec.name.round, hospital=spec.name.hospital):
+            return session.run(transport), session
+
+    @property
+    def summands(self) -> Summands:
+        """What this party adds up."""
+        return self._summands
+
+    def held(self, status: RoundStatus, hospital: str, timeout: float) -> Held | None:
+        """Return what this party was handed of an update within some seconds."""
+        return self._shares.wait(status, hospital, timeout)
+
+    def base_loss(self, rule: Direction, model: str) -> int:
+        """Return the base model's loss at P0, 0 at P1: their shares of it."""
+        base, _ = self.base(model)
+        if self._images is None:
+            return 0
+        program = compile_model(modelformat.parse(self._task.model), base)
+        return margin_loss(rule, program, self._images.images, self._images.labels)
+
+    @property
+    def index(self) -> int:
+        """0 or 1."""
+        return self._index
+
     def prune(self, before: int) -> None:
         """Remove what is kept of rounds before this one: they have ended, and shares of counts are secrets."""
         prune_rounds(self._folder, before)
@@ -129,7 +177,7 @@ class Verification:
             self._base = (model, tensors, None if self._images is None else self._images.count_correct(tensors))
         return self._base[1], self._base[2]
 
-    def _opened(self, transport: Transport, inputs: PartyInputs, update: Update | None = None) -> OpenedResult:
+    def _opened(self, transport: Transport, inputs: PartyInputs, update: Update | Root | None = None) -> OpenedResult:
         name = inputs.spec.name
         session = Session(inputs, _Watch(self, name, transport, update))
         with self._report.phase("verification", round=name.round, hospital=name.hospital):
@@ -141,7 +189,9 @@ class Verification:
         if self._images is not None and counts is not None:
             samples = self._images.images, self._images.labels
             images = (
-                ImageInputs(samples, minima=minima(self._task, counts, spec))
+                ImageInputs(samples)
+                if spec.step is not None
+                else ImageInputs(samples, minima=minima(self._task, counts, spec))
                 if spec.only_bit
                 else ImageInputs(samples, statement=base_statement(counts))
             )
@@ -166,7 +216,7 @@ class _Watch(Observer):
     """
 
     def __init__(
-        self, verification: Verification, name: MaterialId, transport: Transport, update: Update | None
+        self, verification: Verification, name: MaterialId, transport: Transport, update: Update | Root | None
     ) -> None:
         self._update = update
         self._verification = verification

@@ -20,10 +20,10 @@ from medquorum.core.documents.verdict import disclosed
 from medquorum.core.inference import AccuracyCounts
 from medquorum.verifier.opening.transport import Transport
 
-__all__ = ["verify_round"]
+__all__ = ["NoJudgement", "verify_round"]
 
 
-class _NoAverage(Exception):
+class NoJudgement(Exception):
     """The model of a prefix cannot be judged, so no candidate can; ``result`` is what each is told."""
 
     def __init__(self, result: dict[str, Any]) -> None:
@@ -69,11 +69,11 @@ def verify_round(
         transcripts.append([list(names), opened.transcript])
         refused = unevaluated(task, names[0], opened)
         if refused is not None:
-            raise _NoAverage(refused)
+            raise NoJudgement(refused)
         try:
             return read_counts(opened.counts, spec, bases[0])["own"]
         except ImpossibleResult as error:
-            raise _NoAverage({"accepted": False, "reason": IMPOSSIBLE}) from error
+            raise NoJudgement({"accepted": False, "reason": IMPOSSIBLE}) from error
 
     if candidates:
         rule = rules.counting_rule(task.rule).model_copy(update={"norm": None})  # the bound is in the condition bit
@@ -82,7 +82,7 @@ def verify_round(
                 rule, bases[0], candidates, aggregate_counts=aggregate_counts, minimum=task.minimum_accepted
             )
             results |= {verdict.name: disclosed(task, verdict) for verdict in verdicts}
-        except _NoAverage as error:
+        except NoJudgement as error:
             results |= {candidate.name: error.result for candidate in candidates}
     return {
         "results": {name: result | {"update": commitment(status, name)} for name, result in results.items()},
