@@ -36,7 +36,7 @@ class UpdateMask:
 
 
 Give = Callable[[str, str, int, str, bool], UpdateMask]
-"""Called with MSP id, task, round, base model, and whether it is for the root update; raises a MedquorumError to refuse."""
+"""Called with MSP id, task, round, base model, whether it is for the root; raises a MedquorumError to refuse."""
 
 
 class _Question(Message):

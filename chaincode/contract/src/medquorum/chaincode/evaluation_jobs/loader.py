@@ -58,7 +58,7 @@ def _update(context: Context, task: Task, round_: Round, hospital: str) -> bytes
 def _root(context: Context, task: Task, round_: Round) -> bytes:
     """Read the round's root update without the salts."""
     root = context.get(Root, task.task, round_.round)
-    return _parameters(context, task, round_, root.verifier, root.chunks)
+    return _parameters(context, task, round_, root.verifier, root.chunks or [])
 
 
 def _parameters(context: Context, task: Task, round_: Round, author: str, hashes: Sequence[str]) -> bytes:

@@ -1,32 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An update under the dealer's mask, the same for both parties: neither can tell it, and neither can have another one.
-
-A mask hides one update. It is on this disk, with the update, before the update is submitted; and nothing is handed over
-that is not on the ledger, where an update of the round is submitted once.
-"""
+"""An update under the dealer's mask, on its way to both parties."""
 
 from __future__ import annotations
 
-import hmac
-import json
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Any
 
-from medquorum.clients.hospital.uploader import Uploader, other_than_submitted, parameters
+from medquorum.clients.encrypted.verification.masking import Masking
+from medquorum.clients.hospital.uploader import Uploader
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.updates import StoredUpdate, UpdateStore
 from medquorum.core.documents.encrypted import Encrypted
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
-from medquorum.errors import DataError, ProtocolError
-from medquorum.verifier.binding.hand_over import HandOver, hand_over
 from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.service.update_masks import UpdateMask
 
 __all__ = ["MaskedUploader"]
-
-_FILE = "mask.json"
 
 
 class MaskedUploader(Uploader):
@@ -42,59 +31,11 @@ class MaskedUploader(Uploader):
         store: UpdateStore,
     ) -> None:
         super().__init__(task, settings, msp, credentials, report)
-        self._store = store
+        self._masking = Masking(task, settings, msp, credentials, store)
 
     def submission(self, round_number: int, update: StoredUpdate) -> Mapping[str, Any]:
         """Return the commitments to the masked update and to the parts of its mask, and the dealer's nonce."""
-        mask = self._kept(round_number, update)
-        if mask is None:
-            mask = self._mask(round_number, update.base)
-            self._keep(round_number, update, mask)
-        given = self._hand_over(round_number, update, mask)
-        return {"masked": given.masked, "masks": dict(given.masks), "nonce": mask.nonce}
-
-    def value(self, round_number: int, update: StoredUpdate, masked: str) -> bytes:
-        """Return what is handed over of an update whose masked form is on the ledger as this hash.
-
-        Raises
-        ------
-        ShareError
-            It is of another update.
-        """
-        mask = self._kept(round_number, update)
-        given = None if mask is None else self._hand_over(round_number, update, mask)
-        if given is None or not hmac.compare_digest(given.masked, masked):
-            raise other_than_submitted(self._msp, round_number)
-        return given.value
+        return self._masking.submission(round_number, update)
 
     def _values(self, round_number: int, update: StoredUpdate, submitted: Update) -> Mapping[str, bytes]:
-        return dict.fromkeys(self.parties, self.value(round_number, update, submitted.masked or ""))
-
-    def _hand_over(self, round_number: int, update: StoredUpdate, mask: UpdateMask) -> HandOver:
-        if mask.seeds is None:
-            raise ProtocolError("the dealer gave a nonce and no mask", "Install the same release")
-        context = self._context(round_number, update)
-        return hand_over(context, self.parties, parameters(update), mask.seeds, update.salts)
-
-    def _keep(self, round_number: int, update: StoredUpdate, mask: UpdateMask) -> None:
-        seeds = [seed.hex() for seed in mask.seeds or ()]
-        document = {"update": _named(update), "nonce": mask.nonce, "seeds": seeds}
-        self._store.attach(round_number, _FILE, json.dumps(document).encode())
-
-    def _kept(self, round_number: int, update: StoredUpdate) -> UpdateMask | None:
-        """Return the mask that this very update was hidden under, if it was."""
-        raw = self._store.attached(round_number, _FILE)
-        if raw is None:
-            return None
-        try:
-            document = json.loads(raw)
-            first, second = (bytes.fromhex(seed) for seed in document["seeds"])
-            return UpdateMask(document["nonce"], (first, second)) if document["update"] == _named(update) else None
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"the mask of round {round_number} cannot be read: {error}", "Wait for the next round"
-            ) from error
-
-
-def _named(update: StoredUpdate) -> str:
-    return sha256(update.packed).hexdigest()
+        return dict.fromkeys(self.parties, self._masking.value(round_number, update, submitted.masked or ""))

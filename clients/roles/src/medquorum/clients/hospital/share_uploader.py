@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from medquorum.clients.hospital.uploader import Uploader, other_than_submitted, parameters
+from medquorum.clients.encrypted.verification.masking import other_than_submitted, parameters
+from medquorum.clients.hospital.uploader import Uploader
 from medquorum.clients.runtime.updates import StoredUpdate
 from medquorum.core.documents.update import Update
 from medquorum.core.fixedpoint import IntArray

@@ -7,22 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.updates import StoredUpdate
 from medquorum.core.documents.encrypted import Encrypted
-from medquorum.core.documents.root import ROOT
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
-from medquorum.core.fixedpoint import IntArray
-from medquorum.errors import ShareError
 from medquorum.verifier.binding.commitment import ShareContext
 from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.share_upload import upload_share
 from medquorum.verifier.service.update_masks import UpdateMask, take_mask
 
-__all__ = ["Uploader", "other_than_submitted", "parameters"]
+__all__ = ["Uploader"]
 
 TIMEOUT = 10.0
 """Seconds to reach a party before the hospital looks at the ledger again."""
@@ -89,29 +84,7 @@ class Uploader(ABC):
 
     def _mask(self, round_number: int, base: str) -> UpdateMask:
         dealer, task = self._settings.dealer, self._task.task
-        return take_mask(
-            self._credentials,
-            self._settings.services[dealer],
-            dealer,
-            task,
-            round_number,
-            base,
-            TIMEOUT,
-            root=self._msp == ROOT,
-        )
+        return take_mask(self._credentials, self._settings.services[dealer], dealer, task, round_number, base, TIMEOUT)
 
     def _context(self, round_number: int, update: StoredUpdate) -> ShareContext:
         return ShareContext(self._task.task, round_number, self._msp, update.base, self._task.layout)
-
-
-def parameters(update: StoredUpdate) -> IntArray:
-    """Return an update's raw parameters (n,) of int64."""
-    return np.frombuffer(update.packed, dtype="<i4").astype(np.int64)
-
-
-def other_than_submitted(msp: str, round_number: int) -> ShareError:
-    """Make the error of an update that is not handed over, though its round waits for one."""
-    return ShareError(
-        f"the update of {msp} on this disk is not the one it submitted in round {round_number}",
-        "It is not handed over: under one mask the two would show their difference. The next round is anew",
-    )

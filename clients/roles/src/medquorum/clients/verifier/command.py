@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,13 +24,17 @@ from medquorum.clients.runtime.options import (
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step, run_role
 from medquorum.clients.runtime.session import CHANNEL, Session
+from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.clients.verifier.agent import Verifier
 from medquorum.core.documents.task import Task
 from medquorum.core.rules import Direction, parse_rule
 from medquorum.errors import ConfigError
 
 if TYPE_CHECKING:
+    from medquorum.clients.encrypted.verification.share_store import ShareStore
+    from medquorum.clients.verifier.hidden_root import HiddenRoot
     from medquorum.clients.verifier.root import RootMaker
+    from medquorum.verifier.service.identity import Credentials
 
 __all__ = ["verifier"]
 
@@ -71,7 +76,8 @@ def run(
             # Loads the engine, which a plain task's verifier never needs.
             from medquorum.clients.encrypted.commands.party_process import PartyOptions, party
 
-            options = PartyOptions(images, listen, share_timeout)
+            hidden = _hidden_roots(connection, session, task, images)
+            options = PartyOptions(images, listen, share_timeout, hidden)
             return stack.enter_context(party(connection, session, task, control, options))
         transactions, roots = session.transactions(task), _roots(connection, session, task, control, images)
         return Verifier(
@@ -94,6 +100,24 @@ def _roots(
 
     place = images or connection.profile.parent / "verification" / f"{task.task}.safetensors"
     return RootMaker(session.run(task, control), rule, place, session.channel)
+
+
+def _hidden_roots(
+    connection: Connection, session: Session, task: Task, images: Path | None
+) -> Callable[[TaskRun, Credentials, ShareStore], HiddenRoot] | None:
+    """Return what makes the root updates that P0 hands over masked, where the task's rule needs them."""
+    rule, settings = parse_rule(task.rule), task.encrypted
+    if not isinstance(rule, Direction) or settings is None or settings.parties[0] != session.msp:
+        return None
+    from medquorum.clients.encrypted.commands.party_process import images_file
+    from medquorum.clients.verifier.hidden_root import HiddenRoot
+    from medquorum.clients.verifier.root import RootMaker
+
+    def make(run: TaskRun, credentials: Credentials, shares: ShareStore) -> HiddenRoot:
+        maker = RootMaker(run, rule, images_file(connection, task, images), session.channel)
+        return HiddenRoot(run, maker, settings, credentials, shares)
+
+    return make
 
 
 def _events(task: Task) -> frozenset[str]:

@@ -83,7 +83,7 @@ class RootMaker:
     def _read(self, root: Root) -> bytes | None:
         """Return the root's parameters; None where its bytes are not those of a model within RANGE."""
         chunks = []
-        for index, (expected, size) in enumerate(zip(root.chunks, self._run.task.chunk_sizes, strict=True)):
+        for index, (expected, size) in enumerate(zip(root.chunks or [], self._run.task.chunk_sizes, strict=True)):
             value = self._run.ledger.read("ReadRootChunk", root.task, str(root.round), str(index))
             if hashlib.sha256(value).hexdigest() != expected:
                 return None

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,7 @@ from medquorum.clients.encrypted.commands.aggregator_process import NODE_TIMEOUT
 from medquorum.clients.encrypted.dealer.approval import Approval
 from medquorum.clients.encrypted.dealer.dealing import MaskAttestor
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
-from medquorum.clients.encrypted.party.agent import Party, PartyParts
-from medquorum.clients.encrypted.party.hidden_root import HiddenRoot
+from medquorum.clients.encrypted.party.agent import Party, PartyParts, Roots
 from medquorum.clients.encrypted.party.hospital_sessions import ConfirmedShares, HospitalSessions
 from medquorum.clients.encrypted.verification.attestation import Attestor
 from medquorum.clients.encrypted.verification.dealer_material import TaskDealer
@@ -26,22 +25,19 @@ from medquorum.clients.encrypted.verification.share_store import Shares, ShareSt
 from medquorum.clients.encrypted.verification.spec import settings_of
 from medquorum.clients.encrypted.verification.summands import Summands
 from medquorum.clients.encrypted.verification.update_verification import Verification
-from medquorum.clients.hospital.masked_uploader import MaskedUploader
 from medquorum.clients.runtime.credentials import service_credentials
 from medquorum.clients.runtime.options import Connection
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.role import Step
 from medquorum.clients.runtime.session import Session
 from medquorum.clients.runtime.task_run import TaskRun
-from medquorum.clients.runtime.updates import UpdateStore
-from medquorum.core.documents.root import ROOT
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
-from medquorum.core.rules import Direction, parse_rule
 from medquorum.errors import ConfigError, DataError, ProtocolError
 from medquorum.verifier.arithmetic.memory import keep_memory
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
+from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.party_connection import SILENCE_TIMEOUT, PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server, Service
@@ -49,7 +45,7 @@ from medquorum.verifier.service.share_receipt import ShareReceiptService, has_sh
 from medquorum.verifier.service.share_upload import ShareUpload
 from medquorum.verifier.service.update_masks import UpdateMasks
 
-__all__ = ["PartyOptions", "dealing", "party", "settings_of"]
+__all__ = ["PartyOptions", "dealing", "images_file", "party", "settings_of"]
 
 CONNECT_TIMEOUT = 5.0
 HOSPITAL_TIMEOUT = 120.0
@@ -83,11 +79,15 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
 
 @dataclass(frozen=True)
 class PartyOptions:
-    """What a party's command line says: its images, where it listens, how long it waits for shares."""
+    """What a party's command line says: its images, where it listens, how long it waits for shares.
+
+    ``roots`` returns, at P0, what makes root updates where the task's rule has them.
+    """
 
     images: Path | None
     listen: str | None
     share_timeout: float
+    roots: Callable[[TaskRun, Credentials, ShareStore], Roots] | None = None
 
 
 @contextmanager
@@ -101,6 +101,11 @@ def party(
     with closing(made.sessions), Server(made.credentials, address, made.services()):
         session.report.event("listening", address=address)
         yield made.step
+
+
+def images_file(connection: Connection, task: Task, given: Path | None) -> Path:
+    """Return where an organisation's verification set lies: as given, or beside its profile."""
+    return given or connection.profile.parent / "verification" / f"{task.task}.safetensors"
 
 
 class _PartyProcess:
@@ -133,22 +138,10 @@ class _PartyProcess:
             share_timeout=options.share_timeout,
             missing=self.missing,
             sessions=self.sessions if self._serves else None,
-            roots=self._roots(connection, options),
+            roots=None
+            if options.roots is None or self.missing is not None
+            else options.roots(run, self.credentials, self.shares),
         )
-
-    def _roots(self, connection: Connection, options: PartyOptions) -> HiddenRoot | None:
-        """Return what makes root updates: at P0, where the rule has them and the images are there."""
-        rule, run = parse_rule(self.run.task.rule), self.run
-        if not isinstance(rule, Direction) or self.index != 0 or self.missing is not None:
-            return None
-        # torch takes seconds to import, and no other rule needs it here.
-        from medquorum.clients.verifier.root import RootMaker
-
-        maker = RootMaker(run, rule, self._images_file(connection, options), connection.channel)
-        uploader = MaskedUploader(
-            run.task, self.settings, ROOT, self.credentials, run.report, UpdateStore(run.folder / "roots")
-        )
-        return HiddenRoot(run, maker, uploader, self.shares)
 
     def step(self) -> float | None:
         """Do what is due as a party, then as a node."""
@@ -175,14 +168,10 @@ class _PartyProcess:
         """Return P0's images, or why they are not there."""
         if self.index != 0:
             return None, None
-        images, missing = mounted(self._images_file(connection, options), self.run.task)
+        images, missing = mounted(images_file(connection, self.run.task, options.images), self.run.task)
         if missing is not None:
             self.run.report.event("dataset_missing", cause=missing.cause, remedy=missing.remedy)
         return images, missing
-
-    def _images_file(self, connection: Connection, options: PartyOptions) -> Path:
-        default = connection.profile.parent / "verification" / f"{self.run.task.task}.safetensors"
-        return options.images or default
 
     def _connect(self, name: str) -> PartyConnection:
         if self.index == 0:

@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from medquorum.clients.encrypted.aggregation.new_model import ModelPublisher
 from medquorum.clients.encrypted.aggregation.resharing import Resharer
 from medquorum.clients.encrypted.party.control_messages import Next, receive_json, send_json
-from medquorum.clients.encrypted.party.hidden_root import HiddenRoot
 from medquorum.clients.encrypted.party.hospital_sessions import HospitalSessions
 from medquorum.clients.encrypted.verification.attestation import AGREEMENT_TIMEOUT, Attestor
 from medquorum.clients.encrypted.verification.direction_round import verify_direction
@@ -34,7 +33,7 @@ from medquorum.core.rules import Direction, parse_rule
 from medquorum.errors import DataError, ProtocolError
 from medquorum.verifier.service.party_connection import PartyConnection
 
-__all__ = ["Party", "PartyParts"]
+__all__ = ["Party", "PartyParts", "Roots"]
 
 PARALLEL = 8
 RETRY_DELAY = 0.5
@@ -53,6 +52,18 @@ class PartyParts:
     verification: Verification
     resharer: Resharer
     publisher: ModelPublisher
+
+
+class Roots(Protocol):
+    """P0's root updates of a task whose rule has them."""
+
+    def submit(self, round_: Round) -> None:
+        """Bind a round's root update; one that is there already stays."""
+        ...
+
+    def hand_over(self, status: RoundStatus) -> None:
+        """Leave a round's masked root update with the party's shares."""
+        ...
 
 
 class Party:
@@ -84,7 +95,7 @@ class Party:
         share_timeout: float,
         missing: DataError | None = None,
         sessions: HospitalSessions | None = None,
-        roots: HiddenRoot | None = None,
+        roots: Roots | None = None,
     ) -> None:
         self._ledger = run.ledger
         self._task = run.task

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from medquorum.clients.encrypted.verification.masking import Masking
 from medquorum.clients.encrypted.verification.share_store import ShareStore
-from medquorum.clients.hospital.masked_uploader import MaskedUploader
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.runtime.task_run import TaskRun
+from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.clients.verifier.root import RootMaker
+from medquorum.core.documents.encrypted import Encrypted
 from medquorum.core.documents.root import ROOT
 from medquorum.core.documents.round import Round
 from medquorum.errors import ContractError, ProtocolError
+from medquorum.verifier.service.identity import Credentials
 
 __all__ = ["HiddenRoot"]
 
@@ -18,16 +21,18 @@ __all__ = ["HiddenRoot"]
 class HiddenRoot:
     """Makes root updates, binds each on the ledger before any update, and leaves it with the party's shares."""
 
-    def __init__(self, run: TaskRun, maker: RootMaker, uploader: MaskedUploader, shares: ShareStore) -> None:
+    def __init__(
+        self, run: TaskRun, maker: RootMaker, settings: Encrypted, credentials: Credentials, shares: ShareStore
+    ) -> None:
         self._run = run
         self._maker = maker
-        self._uploader = uploader
+        self._masking = Masking(run.task, settings, ROOT, credentials, UpdateStore(run.folder / "roots"))
         self._shares = shares
 
     def submit(self, round_: Round) -> None:
         """Bind the round's root update; one that is there already stays."""
         own, task = self._maker.make(round_), self._run.task
-        hidden = self._uploader.submission(round_.round, own)
+        hidden = self._masking.submission(round_.round, own)
         document = {"base": round_.base, "layout": task.layout, **hidden}
         try:
             self._run.transactions.submit("SubmitRoot", task.task, round_.round, document)
@@ -47,6 +52,6 @@ class HiddenRoot:
         if status.round is None or status.root is None or status.root.masked is None:
             raise ProtocolError("there is no root update", "Abort the round")
         if not self._shares.holds(status.round.round, ROOT):
-            value = self._uploader.value(status.round.round, self._maker.make(status.round), status.root.masked)
+            value = self._masking.value(status.round.round, self._maker.make(status.round), status.root.masked)
             self._shares.opened(status, ROOT, value)
             self._shares.keep(status.round.round, ROOT, value)
