@@ -183,10 +183,6 @@ def test_roots_are_purged_with_the_updates(directed: Consortium, refused: Refuse
     refused("CHUNK_MISSING", directed.read, A, "ReadRootChunk", "demo", 1, 0)
 
 
-def test_encrypted_tasks_have_no_such_rule(encrypted: Consortium, refused: Refused) -> None:
-    assert "plain" in refused("BAD_TASK", encrypted.begin, rule={"name": "direction"})
-
-
 def test_updates_out_of_form_are_refused_for_what_they_are(directed: Consortium) -> None:
     directed.submit_root(A, directed.good_update(8))
     good = directed.good_update(1)

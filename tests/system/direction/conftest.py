@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One federation with hidden updates and the rule ``direction`` for this folder's tests: on Fabric, or on the devnet."""
+"""One federation with hidden updates and the rule ``direction`` for this folder's tests: on Fabric, or the devnet."""
 
 from __future__ import annotations
 
