@@ -199,7 +199,7 @@ def test_sums_take_an_update_as_often_as_its_weight_says(make: Make) -> None:
     assert (first + second == total).all()
     masked = [one.masked(status, weights) for one in rig.summands]
     assert (masked[0] == masked[1]).all()
-    masks = rig.seeds.total("demo", 1, weights, rig.parameters)
+    masks = rig.seeds.total(rig.task, 1, weights)
     assert (masked[0] - total == masks).all()
     attested = Masks(
         task="demo",

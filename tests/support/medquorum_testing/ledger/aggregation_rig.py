@@ -234,7 +234,7 @@ class Rig:
         """Return the hash of the model that plain aggregation makes of these updates."""
         base = self.verifications[0].base(self.status.round.base if self.status.round else "")[0]
         total = sum((self.updates[hospital] for hospital in accepted), np.zeros(self.parameters, dtype=np.int64))
-        return model_name(self.task, next_packed(self.task, base, total, len(accepted)))
+        return model_name(self.task, next_packed(self.task, base, total, dict.fromkeys(accepted, 1)))
 
     def close(self) -> Any:
         return self.demo.submit(A, "CloseRound", "demo", 1, "")
