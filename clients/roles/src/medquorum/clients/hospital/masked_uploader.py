@@ -31,7 +31,7 @@ class MaskedUploader(Uploader):
         store: UpdateStore,
     ) -> None:
         super().__init__(task, settings, msp, credentials, report)
-        self._masking = Masking(task, settings, msp, credentials, store)
+        self._masking = Masking(task, settings, msp, self._mask, store)
 
     def submission(self, round_number: int, update: StoredUpdate) -> Mapping[str, Any]:
         """Return the commitments to the masked update and to the parts of its mask, and the dealer's nonce."""

@@ -14,8 +14,12 @@ from medquorum.core.documents.root import ROOT
 from medquorum.core.documents.round import Round
 from medquorum.errors import ContractError, ProtocolError
 from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.update_masks import UpdateMask, take_mask
 
 __all__ = ["HiddenRoot"]
+
+TIMEOUT = 10.0
+"""Seconds to reach the dealer."""
 
 
 class HiddenRoot:
@@ -26,7 +30,9 @@ class HiddenRoot:
     ) -> None:
         self._run = run
         self._maker = maker
-        self._masking = Masking(run.task, settings, ROOT, credentials, UpdateStore(run.folder / "roots"))
+        self._masking = Masking(run.task, settings, ROOT, self._mask, UpdateStore(run.folder / "roots"))
+        self._settings = settings
+        self._credentials = credentials
         self._shares = shares
 
     def submit(self, round_: Round) -> None:
@@ -55,3 +61,8 @@ class HiddenRoot:
             value = self._masking.value(status.round.round, self._maker.make(status.round), status.root.masked)
             self._shares.opened(status, ROOT, value)
             self._shares.keep(status.round.round, ROOT, value)
+
+    def _mask(self, round_number: int, base: str) -> UpdateMask:
+        dealer, task = self._settings.dealer, self._run.task.task
+        address = self._settings.services[dealer]
+        return take_mask(self._credentials, address, dealer, task, round_number, base, TIMEOUT, root=True)

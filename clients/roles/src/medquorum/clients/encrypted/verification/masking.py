@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -17,19 +17,15 @@ import numpy as np
 
 from medquorum.clients.runtime.updates import StoredUpdate, UpdateStore
 from medquorum.core.documents.encrypted import Encrypted
-from medquorum.core.documents.root import ROOT
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import DataError, ProtocolError, ShareError
 from medquorum.verifier.binding.commitment import ShareContext
 from medquorum.verifier.binding.hand_over import HandOver, hand_over
-from medquorum.verifier.service.identity import Credentials
-from medquorum.verifier.service.update_masks import UpdateMask, take_mask
+from medquorum.verifier.service.update_masks import UpdateMask
 
 __all__ = ["Masking", "other_than_submitted", "parameters"]
 
-TIMEOUT = 10.0
-"""Seconds to reach the dealer."""
 _FILE = "mask.json"
 
 
@@ -40,22 +36,24 @@ class Masking:
     ----------
     author
         MSP id of the hospital, or ROOT: whose updates these are.
+    ask
+        Returns the dealer's mask for a round and its base model.
     """
 
     def __init__(
-        self, task: Task, settings: Encrypted, author: str, credentials: Credentials, store: UpdateStore
+        self, task: Task, settings: Encrypted, author: str, ask: Callable[[int, str], UpdateMask], store: UpdateStore
     ) -> None:
         self._task = task
         self._settings = settings
         self._author = author
-        self._credentials = credentials
+        self._ask = ask
         self._store = store
 
     def submission(self, round_number: int, update: StoredUpdate) -> Mapping[str, Any]:
         """Return the commitments to the masked update and to the parts of its mask, and the dealer's nonce."""
         mask = self._kept(round_number, update)
         if mask is None:
-            mask = self._asked(round_number, update.base)
+            mask = self._ask(round_number, update.base)
             self._keep(round_number, update, mask)
         given = self._hand_over(round_number, update, mask)
         return {"masked": given.masked, "masks": dict(given.masks), "nonce": mask.nonce}
@@ -80,11 +78,6 @@ class Masking:
         first, second = self._settings.parties
         context = ShareContext(self._task.task, round_number, self._author, update.base, self._task.layout)
         return hand_over(context, (first, second), parameters(update), mask.seeds, update.salts)
-
-    def _asked(self, round_number: int, base: str) -> UpdateMask:
-        dealer, root = self._settings.dealer, self._author == ROOT
-        address, task = self._settings.services[dealer], self._task.task
-        return take_mask(self._credentials, address, dealer, task, round_number, base, TIMEOUT, root=root)
 
     def _keep(self, round_number: int, update: StoredUpdate, mask: UpdateMask) -> None:
         seeds = [seed.hex() for seed in mask.seeds or ()]
