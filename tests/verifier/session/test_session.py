@@ -374,7 +374,7 @@ def test_the_transcript_names_the_comparison(tmp_path, monkeypatch):
     """Also where an earlier attempt's is kept, so that nothing about it is said after the greeting."""
     listed = []
     monkeypatch.setattr(
-        "medquorum.verifier.session.session._transcript", lambda digests: listed.append(digests[0]) or "0" * 64
+        "medquorum.verifier.session.session.transcript_of", lambda digests: listed.append(digests[0]) or "0" * 64
     )
     dealer = LocalDealer(auto())
     run(tmp_path, (auto(), auto()), dealer, stop_after=(2, None), bandwidth=(lambda: 1e3,) * 2)

@@ -53,7 +53,7 @@ MESSAGES: dict[type[Message], dict[str, Any]] = {
         "messages": 1,
     },
     salts._Question: {"task": "demo", "round": 1},
-    update_masks._Question: {"task": "demo", "round": 1, "base": HASH},
+    update_masks._Question: {"task": "demo", "round": 1, "base": HASH, "root": False},
     update_masks._Answer: {"nonce": HASH, "seeds": [HASH, HASH]},
     share_receipt._Question: {"task": "demo", "round": 1, "hospital": "H1MSP"},
     share_upload._Header: {"task": "demo", "round": 1},
