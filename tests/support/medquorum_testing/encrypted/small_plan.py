@@ -24,4 +24,5 @@ PLAN: dict[str, Any] = {
     "first_batch": 0,
     "needed": 1,
     "updates": 0,
+    "step": None,
 }
