@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from medquorum.clients.ledger.models import fetch_model
 from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.core import model as modelformat
 from medquorum.core import rules
 from medquorum.core.combination import Combination
 from medquorum.core.dataset import VerificationSet
+from medquorum.core.documents.round import Round
 from medquorum.core.inference import compile_model, compile_scaled, count_correct
 from medquorum.core.rules.direction.weights import WEIGHT_BITS
 from medquorum_testing.federation.federation import Federation
@@ -69,31 +71,40 @@ class Plain:
         )
 
 
-def packed_model(fed: Federation, model: str) -> bytes:
-    from medquorum.clients.ledger.models import fetch_model
-
-    return fetch_model(fed.ledger(), fed.task, model)
+def compare(fed: Federation, closed: Round) -> dict[str, Any]:
+    """Hold a closed round against plain verification; return what was found of each update."""
+    number = closed.round
+    plain, status = Plain(fed, number, fetch_model(fed.ledger(), fed.task, closed.base)), fed.status(number)
+    found: dict[str, Any] = {name: (v.accepted, v.reason, v.weight) for name, v in status.verdicts.items()}
+    wanted = {v.name: (v.accepted, None if v.reason is None else v.reason.value, v.weight) for v in plain.verdicts()}
+    assert found == wanted
+    weights = {name: weight for name, (accepted, _, weight) in found.items() if accepted}
+    assert closed.weights == weights and sum(weights.values()) > 0
+    model = plain.combination(weights).rounded()
+    assert closed.model == plain.hash(model)
+    (counts,) = [a.accuracy.counts for a in status.aggregates.values() if a.accuracy is not None]
+    assert counts is not None
+    assert (counts.base, counts.model) == (plain.correct(plain.base), plain.correct(model))
+    assert status.masks is not None and status.masks.weights == weights
+    return found
 
 
 def test_a_flipped_update_is_refused_and_everything_else_is_as_in_plain(fed: Federation) -> None:
     fed.roles["Hospital4"].kill()
     fed.start("Hospital4", "--attack", "sign-flip", "--strength", "1", kind="adversary")
     number = fed.opened()
-    closed = fed.finished()
-    plain = Plain(fed, number, packed_model(fed, closed.base))
-    found: dict[str, Any] = {name: (v.accepted, v.reason, v.weight) for name, v in fed.status(number).verdicts.items()}
-    wanted = {v.name: (v.accepted, None if v.reason is None else v.reason.value, v.weight) for v in plain.verdicts()}
-    assert found == wanted
+    found = compare(fed, fed.finished())
     assert found[FLIPPER] == (False, "DIRECTION", None)
-    weights = {name: weight for name, (accepted, _, weight) in found.items() if accepted}
-    assert closed.weights == weights and sum(weights.values()) > 0
-    model = plain.combination(weights).rounded()
-    assert closed.model == plain.hash(model)
-    status = fed.status(number)
-    (counts,) = [a.accuracy.counts for a in status.aggregates.values() if a.accuracy is not None]
-    assert counts is not None
-    assert (counts.base, counts.model) == (plain.correct(plain.base), plain.correct(model))
-    assert status.masks is not None and status.masks.weights == weights
     for party in fed.verifiers:
         record = fed.task_folder(party) / "opened" / f"{number:06d}.json"
         assert f'"{FLIPPER}"' not in record.read_text()
+
+
+def test_parties_and_dealer_killed_between_steps_end_with_the_same(fed: Federation) -> None:
+    number = fed.opened()
+    fed.reach("verifying")
+    for role in (*fed.verifiers, *fed.dealers):
+        fed.roles[fed.verifiers[1]].wait_for("phase", phase="verification", round=number)
+        fed.roles[role].kill()
+        fed.start(role)
+    compare(fed, fed.finished())

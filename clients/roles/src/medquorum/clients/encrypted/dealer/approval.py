@@ -16,7 +16,7 @@ from medquorum.core.documents.task import Task
 from medquorum.core.rules import parse_rule
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.gateway import GatewayError
-from medquorum.verifier.offline.direction_steps import LossStep
+from medquorum.verifier.offline.direction_steps import ChoiceStep, LevelsStep, LossStep, RootStep
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.refusal import outward
 from medquorum.verifier.service.update_masks import UpdateMask
@@ -82,24 +82,21 @@ class Approval:
     def _check_step(self, request: DealRequest) -> None:
         """Refuse the same for a step of the rule ``direction``, whose name binds its weights."""
         plan, step = request.plan, request.plan.step
-        hospitals = [hospital for hospital, _ in request.updates]
         if step is None or not self._task.has_root or request.task != self._task.task:
             raise self._refusal()
         wanted = direction_document(self._task, step, plan.first_batch, plan.comparison)
-        if plan != wanted or request.hospital != step.name("".join(hospitals[:1])):
+        if plan != wanted or request.hospital != step.name(request.hospital):
             raise self._refusal()
-        if isinstance(step, LossStep) and (step.rule != parse_rule(self._task.rule)):
+        if isinstance(step, LossStep) and step.rule != parse_rule(self._task.rule):
             raise self._refusal()
-        named = {"levels": hospitals[:1]}.get(step.do, [h for h, _ in step.weights] if step.do == "loss" else [])
         status, round_ = self._verifying(request)
-        if hospitals != named or status.root is None or (step.do == "levels" and not hospitals):
+        if status.root is None or [hospital for hospital, _ in request.updates] != _named(step, request.hospital):
             raise self._refusal()
-        root = status.root
-        self._seeds.bind(self._context(round_, ROOT), root.commitment, root.nonce or "")
-        if step.do == "levels":
+        self._seeds.bind(self._context(round_, ROOT), status.root.commitment, status.root.nonce or "")
+        if isinstance(step, LevelsStep):
             update = status.updates[request.hospital]
             self._seeds.bind(self._context(round_, request.hospital), update.commitment, update.nonce or "")
-        elif step.do != "root":
+        elif not isinstance(step, RootStep):
             bound = sha256(canonical.encode([list(pair) for pair in request.updates])).hexdigest()
             self._seeds.bind(self._context(round_, request.hospital), bound, None)
 
@@ -143,3 +140,10 @@ class Approval:
 
     def _refusal(self) -> MaterialError:
         return MaterialError(f"this is not the plan of the task {self._task.task}", "Compare the parties' task")
+
+
+def _named(step: RootStep | LevelsStep | LossStep | ChoiceStep, hospital: str) -> list[str]:
+    """Return whose updates a step is about, the root's left out."""
+    if isinstance(step, LossStep):
+        return [mixed for mixed, _ in step.weights]
+    return [hospital] if isinstance(step, LevelsStep) else []
