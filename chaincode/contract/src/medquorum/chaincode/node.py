@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from medquorum.chaincode.held_updates import HeldUpdates
 from medquorum.chaincode.jobs import JobRunner, LruCache
 from medquorum.chaincode.verification_sets import VerificationSets
 from medquorum.core import rules
@@ -33,7 +34,7 @@ class Node:
     """One organisation's chaincode process.
 
     A transaction's reads and writes never depend on what is remembered here: that only decides between answering and
-    refusing with ``NOT_READY``. Bytes of models are bounded by the small capacity of their caches.
+    refusing with ``NOT_READY``. Bytes of models and updates are bounded.
     """
 
     msp_id: str
@@ -45,6 +46,7 @@ class Node:
     base_counts: LruCache[AccuracyCounts] = field(default_factory=lambda: LruCache(RESULTS))
     base_lock: threading.Lock = field(default_factory=threading.Lock)
     """Held by the computation that evaluates a base; the others of its round wait for that."""
+    updates: HeldUpdates = field(default_factory=HeldUpdates)
     digests: LruCache[str] = field(default_factory=lambda: LruCache(RESULTS))
     candidates: LruCache[rules.Candidate] = field(default_factory=lambda: LruCache(RESULTS))
     verdicts: LruCache[tuple[rules.Verdict, ...]] = field(default_factory=lambda: LruCache(RESULTS))

@@ -38,4 +38,6 @@ def _average(evaluator: RoundEvaluator) -> Steps[NewModel]:
     packed = modelformat.pack(evaluator.description, tensors)
     chunks = modelformat.chunk_hashes(packed)
     name = modelformat.model_hash(evaluator.task.layout, chunks)
-    return NewModel(name, chunks, packed, evaluator.base_counts(base).correct, evaluator.count_correct(tensors).correct)
+    before, after = evaluator.base_counts(base), evaluator.model_counts(name, tensors)
+    evaluator.node.updates.drop(evaluator.round.base)  # nothing more is computed of them
+    return NewModel(name, chunks, packed, before.correct, after.correct)

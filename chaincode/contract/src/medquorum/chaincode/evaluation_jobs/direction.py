@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping
 
-from medquorum.chaincode.context import sha256
 from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator, verdict_key
 from medquorum.chaincode.jobs import DataRequest, Steps
 from medquorum.core import model as modelformat
@@ -18,9 +17,6 @@ from medquorum.core.inference import compile_model, compile_scaled
 from medquorum.errors import MedquorumError
 
 __all__ = ["combination", "direction_key", "judge_directions"]
-
-_HELD_BYTES = 1 << 28
-"""Updates of a round that stay in memory while its candidates are evaluated; what is beyond is read again."""
 
 
 def direction_key(task: Task, round_: Round, root: Root, standing: Standing) -> Hashable:
@@ -40,10 +36,10 @@ def _judge(evaluator: RoundEvaluator, rule: rules.Direction, standing: Standing)
     root = yield from _root(evaluator, base)
     if root is None or standing != "stands":
         return tuple(rules.Verdict(name, False, rules.Reason.ROOT) for name in evaluator.round.candidates)
-    updates = _Updates(evaluator)
     candidates = []
     for name in evaluator.round.candidates:
-        tensors, problem, _ = rules.screen(evaluator.description, (yield from updates.packed(name)))
+        tensors, problem, digest = rules.screen(evaluator.description, (yield from evaluator.update(name)))
+        evaluator.node.digests.put(evaluator.round.commitments[name], digest)
         levels = None if problem is not None or tensors is None else root.levels(tensors)
         candidate = rules.Candidate(name, problem or (None if levels else rules.Reason.NORM), levels=levels)
         candidates.append((yield from evaluator.unique(candidate)))
@@ -60,19 +56,18 @@ def _judge(evaluator: RoundEvaluator, rule: rules.Direction, standing: Standing)
                 )
             )
         except _Unknown as unknown:
-            model = yield from combination(evaluator, base, dict(unknown.weights), updates)
+            model = yield from combination(evaluator, base, dict(unknown.weights))
             program = compile_scaled(evaluator.description, model.scaled, rules.WEIGHT_BITS)
             known[unknown.weights] = evaluator.margin_loss(rule, program)
 
 
 def combination(
-    evaluator: RoundEvaluator, base: modelformat.Tensors, weights: Mapping[str, int], updates: _Updates | None = None
+    evaluator: RoundEvaluator, base: modelformat.Tensors, weights: Mapping[str, int]
 ) -> Generator[DataRequest, bytes, Combination]:
     """Return the model of weighted updates."""
-    source = _Updates(evaluator) if updates is None else updates
     result = Combination(evaluator.description, base, weights)
     for name in result.names:
-        result.add(name, modelformat.unpack(evaluator.description, (yield from source.packed(name))))
+        result.add(name, modelformat.unpack(evaluator.description, (yield from evaluator.update(name))))
     return result
 
 
@@ -86,24 +81,6 @@ def _root(
         return None
     root = rules.RootUpdate(evaluator.description, base, tensors)
     return root if root.usable else None
-
-
-class _Updates:
-    """The round's updates as they are packed, each read once as long as there is room."""
-
-    def __init__(self, evaluator: RoundEvaluator) -> None:
-        self._evaluator = evaluator
-        self._held: dict[str, bytes] = {}
-
-    def packed(self, name: str) -> Generator[DataRequest, bytes, bytes]:
-        """Return an update's parameters."""
-        update = self._held.get(name)
-        if update is None:
-            update = yield DataRequest("update", name)
-            self._evaluator.node.digests.put(self._evaluator.round.commitments[name], sha256(update))
-            if sum(map(len, self._held.values())) + len(update) <= _HELD_BYTES:
-                self._held[name] = update
-        return update
 
 
 class _Unknown(MedquorumError):

@@ -68,11 +68,15 @@ class RoundEvaluator:
 
     def base_counts(self, base: modelformat.Tensors) -> AccuracyCounts:
         """Evaluate the base model, once for all updates of the round."""
-        key = (sha256(self.task.encode()), self.round.base)
+        return self.model_counts(self.round.base, base)
+
+    def model_counts(self, model: str, tensors: modelformat.Tensors) -> AccuracyCounts:
+        """Evaluate the model of this hash, once: a round's new model is the base of the next one."""
+        key = (sha256(self.task.encode()), model)
         with self.node.base_lock:
             counts = self.node.base_counts.get(key)
             if counts is None:
-                counts = self.count_correct(base)
+                counts = self.count_correct(tensors)
                 self.node.base_counts.put(key, counts)
         return counts
 
@@ -102,12 +106,21 @@ class RoundEvaluator:
             lambda_bits=self.task.lambda_bits,
         )
 
+    def update(self, hospital: str) -> Generator[DataRequest, bytes, bytes]:
+        """Return an update's parameters without salt, read once where there is room to hold them."""
+        commitment = self.round.commitments[hospital]
+        packed = self.node.updates.get(commitment)
+        if packed is None:
+            packed = yield DataRequest("update", hospital)
+            self.node.updates.put(self.round.base, commitment, packed)
+        return packed
+
     def digest(self, hospital: str) -> Generator[DataRequest, bytes, str]:
         """Return the SHA-256 of an update's parameters without salt."""
         commitment = self.round.commitments[hospital]
         digest = self.node.digests.get(commitment)
         if digest is None:
-            digest = sha256((yield DataRequest("update", hospital)))
+            digest = sha256((yield from self.update(hospital)))
             self.node.digests.put(commitment, digest)
         return digest
 
@@ -116,7 +129,7 @@ class RoundEvaluator:
         key = candidate_key(self.task, self.round, hospital)
         candidate = self.node.candidates.get(key)
         if candidate is None:
-            candidate = self._evaluated(base, hospital, (yield DataRequest("update", hospital)))
+            candidate = self._evaluated(base, hospital, (yield from self.update(hospital)))
             self.node.candidates.put(key, candidate)
         return candidate
 
@@ -225,7 +238,7 @@ class RunningSum:
         if names[: len(self._names)] != self._names:
             self._names, self._sums = (), {}
         for name in names[len(self._names) :]:
-            packed = yield DataRequest("update", name)
+            packed = yield from self._evaluator.update(name)
             add(self._evaluator.description, self._sums, modelformat.unpack(self._evaluator.description, packed))
         self._names = names
         return self._sums
