@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from medquorum.chaincode.contract import Contract
 from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator
 from medquorum.chaincode.held_updates import HeldUpdates
-from medquorum.core.documents.update import Update
+from medquorum.core.documents.update import Update, private_value
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consortium
 
+H1, H2, _ = HOSPITALS
 Make = Callable[..., Consortium]
 
 
@@ -44,11 +46,23 @@ def test_they_are_dropped_with_the_new_model(make: Make) -> None:
     chaincode = demo.ledger.organisations[A].chaincode
     assert isinstance(chaincode, Contract)
     node = chaincode._node
-    update = demo.read(A, "ReadRoundStatus", "demo", 1)["updates"][HOSPITALS[0]]
-    commitment = Update.from_plain(update).commitment
-    assert node.updates.get(commitment) == demo.good_update(0)
+    update = demo.read(A, "ReadRoundStatus", "demo", 1)["updates"][H1]
+    held = update["base"], H1, Update.from_plain(update).commitment
+    assert node.updates.get(*held) == demo.good_update(0)
     demo.prepare(A, "PrepareConclusion", "demo", 1)
-    assert node.updates.get(commitment) is None
+    assert node.updates.get(*held) is None
+
+
+def test_an_update_that_came_with_its_submission_is_not_read(make: Make) -> None:
+    demo = make()
+    demo.begin()
+    demo.submit(A, "OpenRound", "demo", 1)
+    value = private_value(bytes(32), demo.good_update())
+    document = {"base": demo.base(1), "layout": demo.layout, "chunks": [sha256(value).hexdigest()]}
+    demo.submit(H1, "SubmitUpdate", "demo", 1, document, chunk0=value)
+    demo.ledger.simulations.clear()
+    demo.prepare(A, "PrepareUpdate", "demo", 1, H1)
+    assert not any(simulation.private_reads for _, simulation in demo.ledger.simulations)
 
 
 def test_a_new_model_is_evaluated_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +70,7 @@ def test_a_new_model_is_evaluated_once(make: Make, monkeypatch: pytest.MonkeyPat
     for verifier in demo.verifiers:
         demo.prepare(verifier, "PrepareConclusion", "demo", 1)
     demo.submit(A, "ConcludeRound", "demo", 1)
-    demo.hand_in(HOSPITALS[0], demo.good_update(7), 2)
+    demo.hand_in(H1, demo.good_update(7), 2)
     counted: list[tuple[Any, ...]] = []
     count = RoundEvaluator.count_correct
 
@@ -65,17 +79,28 @@ def test_a_new_model_is_evaluated_once(make: Make, monkeypatch: pytest.MonkeyPat
         return count(self, *given)
 
     monkeypatch.setattr(RoundEvaluator, "count_correct", counting)
-    demo.prepare(A, "PrepareUpdate", "demo", 2, HOSPITALS[0])
+    demo.prepare(A, "PrepareUpdate", "demo", 2, H1)
     assert [len(given) for given in counted] == [2]  # base and update: the mixture, and not the base alone
 
 
 def test_held_bytes_are_bounded() -> None:
     held = HeldUpdates(limit=10)
-    held.put("before", "a", b"123456")
-    held.put("now", "b", b"123456")
-    assert held.get("a") is None
-    held.put("now", "c", b"12345")
-    assert (held.get("b"), held.get("c")) == (b"123456", None)
-    held.put("now", "d", b"1234")
+    held.put("before", H1, "a", b"123456")
+    held.put("now", H1, "b", b"123456")
+    assert held.get("before", H1, "a") is None
+    held.put("now", H2, "c", b"12345")
+    assert (held.get("now", H1, "b"), held.get("now", H2, "c")) == (b"123456", None)
+    held.put("now", H2, "d", b"1234")
+    assert held.get("now", H2, "d") == b"1234"
     held.drop("now")
-    assert held.get("b") is held.get("d") is None
+    assert held.get("now", H1, "b") is held.get("now", H2, "d") is None
+
+
+def test_a_hospital_has_one_place() -> None:
+    """Proposals that are never committed do not crowd out the other hospitals' updates."""
+    held = HeldUpdates(limit=10)
+    for number in range(100):
+        held.put("now", H1, str(number), b"12345")
+    held.put("now", H2, "other", b"12345")
+    assert (held.get("now", H1, "98"), held.get("now", H1, "99")) == (None, b"12345")
+    assert held.get("now", H2, "other") == b"12345"

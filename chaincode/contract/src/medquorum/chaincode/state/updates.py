@@ -32,11 +32,17 @@ def put_private_chunk(context: Context, task: Task, round_number: int, index: in
     count = len(task.chunk_sizes)
     if index >= count:
         raise ContractError("BAD_CHUNK", f"chunk {index} of {count} does not exist", "Chunks are counted from 0")
-    return _put(context, task, round_number, index, context.transient("chunk"))
+    return _put(context, task, round_number, index, context.transient("chunk"))[0]
 
 
-def check_private_chunks(context: Context, task: Task, round_number: int, author: str, chunks: Sequence[str]) -> None:
+def check_private_chunks(
+    context: Context, task: Task, round_number: int, author: str, chunks: Sequence[str]
+) -> bytes | None:
     """Hold an update's hashes against the values that come with it, which are kept, or that this peer knows of.
+
+    Returns
+    -------
+    The parameters without salts, None where not all of them come with it.
 
     Raises
     ------
@@ -49,12 +55,14 @@ def check_private_chunks(context: Context, task: Task, round_number: int, author
     total = sum(len(value) for value in brought.values() if value is not None)
     if total > MAX_SUBMITTED:
         raise ContractError("BAD_UPDATE", f"{total} bytes come with the update", "Put more than 8 MiB chunk by chunk")
+    parameters = []
     for index, chunk in enumerate(chunks):
         value = brought[index]
         if value is None:
             stored = context.private_hash(COLLECTION, private_key(context, task.task, round_number, author, index))
         else:
-            stored = _put(context, task, round_number, index, value)
+            stored, part = _put(context, task, round_number, index, value)
+            parameters.append(part)
         if stored is None:
             raise ContractError(
                 "DATA_MISSING",
@@ -63,13 +71,14 @@ def check_private_chunks(context: Context, task: Task, round_number: int, author
             )
         if stored != chunk:
             raise ContractError("CHUNK_MISMATCH", f"chunk {index} is {chunk} in the update and {stored} as it was sent")
+    return b"".join(parameters) if len(parameters) == len(chunks) else None
 
 
-def _put(context: Context, task: Task, round_number: int, index: int, value: bytes) -> str:
-    """Keep the private value of one of the caller's chunks, once; return its hash."""
+def _put(context: Context, task: Task, round_number: int, index: int, value: bytes) -> tuple[str, bytes]:
+    """Keep the private value of one of the caller's chunks, once; return its hash and the chunk without salt."""
     size = task.chunk_sizes[index]
     try:
-        chunk_of(value, size)
+        chunk = chunk_of(value, size)
     except ModelError as error:
         raise ContractError(
             "BAD_CHUNK",
@@ -86,7 +95,7 @@ def _put(context: Context, task: Task, round_number: int, index: int, value: byt
             f"chunk {index} is {stored} in the collection already, not {digest}",
             "Send the same bytes again, or another update in the next round",
         )
-    return digest
+    return digest, chunk
 
 
 def drop_updates(context: Context, task: Task, ended: Round) -> int:

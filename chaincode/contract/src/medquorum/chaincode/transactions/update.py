@@ -63,7 +63,9 @@ def _check_chunks(context: Context, task: Task, update: Update) -> None:
     """Hold the update's hashes against the values that come with it, or that this endorser's peer knows of."""
     if update.chunks is None:
         raise ContractError("BAD_UPDATE", f"the task {task.task} is not encrypted", "Send {base, layout, chunks}")
-    check_private_chunks(context, task, update.round, update.hospital, update.chunks)
+    parameters = check_private_chunks(context, task, update.round, update.hospital, update.chunks)
+    if parameters is not None:
+        context.node.updates.put(update.base, update.hospital, update.commitment, parameters)
 
 
 def _check_hidden(settings: Encrypted, update: Update) -> None:
