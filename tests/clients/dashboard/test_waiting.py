@@ -70,6 +70,19 @@ def test_a_root_update_is_waited_for_under_direction() -> None:
     assert first == Waiting((VERIFIERS[1],), "attest the root update")
 
 
+def test_a_hidden_root_update_is_the_first_partys_to_make() -> None:
+    task = task_of(3, 2, rule={"name": "direction"}, verification="encrypted", encrypted=SETTINGS)
+    status = in_state("open")
+    first, *_ = waiting(task, status)
+    assert first == Waiting((VERIFIERS[0],), "train the root update", 1)
+    assert status.awaited_verifiers(task) == (VERIFIERS[0],)
+    hidden = {"masked": digest("root"), "masks": dict.fromkeys(VERIFIERS, digest("mask")), "nonce": digest("nonce")}
+    root = Root(**NAMED, verifier=VERIFIERS[0], base=digest("w", 0), layout=task.layout, **hidden)
+    status = in_state("open", root=root)
+    assert status.awaited_verifiers(task) == ()
+    assert "root update" not in " ".join(one.what for one in waiting(task, status))
+
+
 def test_verdicts_are_waited_for() -> None:
     (one,) = waiting(PLAIN, in_state("verifying", updates=UPDATES))
     assert one == Waiting(tuple(VERIFIERS), "give the verdict on Hospital1MSP, Hospital2MSP, Hospital3MSP", 2)

@@ -114,6 +114,11 @@ class Task(Document):
         """Return whether the verifiers train a root update of their own in each round."""
         return isinstance(rules.parse_rule(self.rule), rules.Direction)
 
+    @property
+    def root_makers(self) -> list[str]:
+        """List who may make a round's root update: in an encrypted task the party with the images alone."""
+        return self.verifiers if self.encrypted is None else self.encrypted.parties[:1]
+
     def attesters(self, hospital: str) -> list[str]:
         """Return who attests what it found of a hospital's update."""
         return self.verifiers if self.encrypted is None else sorted(self.encrypted.evaluators(hospital))

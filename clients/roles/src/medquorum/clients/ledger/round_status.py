@@ -64,9 +64,13 @@ class RoundStatus:
     def awaited_verifiers(self, task: Task) -> tuple[str, ...]:
         """Return whose word on the root update the round waits for: one of them makes it, then the others attest it."""
         waiting = self.round is not None and self.round.state in ("open", "verifying")
-        if not task.has_root or not waiting or standing(task, 0, self.root_attestations.values()) != "awaited":
+        if not task.has_root or not waiting:
             return ()
-        spoken = {self.root.verifier, *self.root_attestations} if self.root is not None else set()
+        if self.root is None:
+            return tuple(task.root_makers)
+        if standing(task, 0, self.root_attestations.values()) != "awaited":
+            return ()
+        spoken = {self.root.verifier, *self.root_attestations}
         return tuple(verifier for verifier in task.verifiers if verifier not in spoken)
 
     @classmethod

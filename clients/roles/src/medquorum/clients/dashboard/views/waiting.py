@@ -53,7 +53,7 @@ def _root(task: Task, status: RoundStatus) -> Iterator[Waiting]:
     if not task.has_root:
         return
     if status.root is None:
-        yield Waiting(tuple(task.verifiers), "train the root update", 1)
+        yield Waiting(tuple(task.root_makers), "train the root update", 1)
     elif standing(task, 0, status.root_attestations.values()) == "awaited":
         told = {status.root.verifier, *status.root_attestations}
         yield Waiting(tuple(msp for msp in task.verifiers if msp not in told), "attest the root update")
