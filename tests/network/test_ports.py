@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,11 @@ SECONDS = 10.0
 
 
 @pytest.fixture(scope="module", params=[pytest.param("fabric", marks=pytest.mark.fabric), "devnet"])
-def running(request: pytest.FixtureRequest, networks: Networks) -> RunningNetwork:
+def running(request: pytest.FixtureRequest, networks: Networks) -> Iterator[RunningNetwork]:
     started = networks.start(request.param, hospitals=1)
     started.deploy("asset", ASSET_CHAINCODE)
-    return started
+    yield started
+    started.network.down(purge=True)
 
 
 def ports(running: RunningNetwork) -> list[tuple[AnyOrganisation, int]]:

@@ -87,6 +87,7 @@ def judged(
         with federation(running, tmp_path_factory.mktemp("fed"), "wheels") as fed:
             fed.finished()
             yield fed
+        running.network.down(purge=True)
 
 
 def test_a_client_needs_neither_torch_nor_chaincode(client: Environment) -> None:
