@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bit planes, low bytes and the bit-sliced tree's tables, as verifier/bitplanes.py, ring.py and tree.py have them. */
-#include "kernels.h"
+#include "packing.h"
 
 /* Plane j of n numbers, all its words: bit e % 64 of word e / 64 is bit j of number e. */
 void planes(const word *values, word *result, int64_t n, int64_t bits)
@@ -11,7 +11,14 @@ void planes(const word *values, word *result, int64_t n, int64_t bits)
         for (int64_t first = 0; first < bits; first += 8) {
             uint8_t part[64] __attribute__((aligned(64))) = {0};
             if (found == 64)
+#ifdef __AVX512F__
+                for (int i = 0; i < 8; i++) {
+                    words eight = load(values + 64 * w + 8 * i) >> every((word)first);
+                    _mm_storel_epi64((__m128i *)(part + 8 * i), _mm512_cvtepi64_epi8((__m512i)eight));
+                }
+#else
                 for (int i = 0; i < 64; i++) part[i] = (uint8_t)(values[64 * w + i] >> first);
+#endif
             else
                 for (int i = 0; i < found; i++) part[i] = (uint8_t)(values[64 * w + i] >> first);
             __m256i low = _mm256_load_si256((const __m256i *)part), high = _mm256_load_si256((const __m256i *)part + 1);
@@ -39,6 +46,10 @@ void pack(const word *values, uint8_t *result, int64_t n, int64_t width)
 {
     int64_t whole = n - 8 / width - 1; /* eight bytes from here on stay within the result */
     int64_t i = 0;
+#ifdef __AVX512VBMI__
+    const packing all = packing_of(width);
+    for (; i + 8 <= n; i += 8) store_low(result + i * width, load(values + i), all);
+#endif
     for (; i < whole; i++) *(byte_word *)(result + i * width) = values[i];
     for (; i < n; i++)
         for (int64_t j = 0; j < width; j++) result[i * width + j] = (uint8_t)(values[i] >> (8 * j));
@@ -49,6 +60,10 @@ void unpack(const uint8_t *raw, word *result, int64_t n, int64_t width)
     word mask = width == 8 ? ~(word)0 : ((word)1 << (8 * width)) - 1;
     int64_t whole = n - 8 / width - 1;
     int64_t i = 0;
+#ifdef __AVX512VBMI__
+    const packing all = packing_of(width);
+    for (; i + 8 <= n; i += 8) store(result + i, load_low(raw + i * width, all));
+#endif
     for (; i < whole; i++) result[i] = *(const byte_word *)(raw + i * width) & mask;
     for (; i < n; i++) {
         result[i] = 0;
@@ -61,6 +76,10 @@ void pack_sum(const word *first, const word *second, uint8_t *result, int64_t n,
 {
     int64_t whole = n - 8 / width - 1;
     int64_t i = 0;
+#ifdef __AVX512VBMI__
+    const packing all = packing_of(width);
+    for (; i + 8 <= n; i += 8) store_low(result + i * width, load(first + i) + load(second + i), all);
+#endif
     for (; i < whole; i++) *(byte_word *)(result + i * width) = first[i] + second[i];
     for (; i < n; i++)
         for (int64_t j = 0; j < width; j++) result[i * width + j] = (uint8_t)((first[i] + second[i]) >> (8 * j));
@@ -72,6 +91,11 @@ void unpack_sum(const uint8_t *raw, const word *first, const word *second, word 
     word mask = bits == 64 ? ~(word)0 : ((word)1 << bits) - 1;
     int64_t whole = n - 8 / width - 1;
     int64_t i = 0;
+#ifdef __AVX512VBMI__
+    const packing all = packing_of(width);
+    for (; i + 8 <= n; i += 8)
+        store(result + i, (load(first + i) + load(second + i) + load_low(raw + i * width, all)) & every(mask));
+#endif
     for (; i < whole; i++) result[i] = (first[i] + second[i] + *(const byte_word *)(raw + i * width)) & mask;
     for (; i < n; i++) {
         word other = 0;
@@ -84,13 +108,19 @@ void unpack_sum(const uint8_t *raw, const word *first, const word *second, word 
 void tree_tables(const word *bits, word *result, int64_t chunks, int64_t count)
 {
     for (int64_t chunk = 0; chunk < chunks; chunk++)
-        for (int64_t w = 0; w < count; w++) {
-            const word *bit = bits + 4 * chunk * count + w;
-            for (int value = 1; value < 16; value++) {
-                word found = ~(word)0;
-                for (int j = 0; j < 4; j++) found &= value >> j & 1 ? bit[j * count] : ~bit[j * count];
-                result[((value - 1) * chunks + chunk) * count + w] = found;
+        for (int64_t w = 0; w < count; w += 8) {
+            int64_t left = count - w;
+            words same[16];
+            same[0] = every(~(word)0);
+            for (int j = 0; j < 4; j++) {
+                words bit = load_some(bits + (4 * chunk + j) * count + w, left);
+                for (int i = 0; i < 1 << j; i++) {
+                    same[i | 1 << j] = same[i] & bit;
+                    same[i] &= ~bit;
+                }
             }
+            for (int value = 1; value < 16; value++)
+                store_some(result + ((value - 1) * chunks + chunk) * count + w, same[value], left);
         }
 }
 

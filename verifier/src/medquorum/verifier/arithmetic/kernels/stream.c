@@ -3,6 +3,7 @@
 
    ``from`` is the place in the stream, in words of which a block has two. Without VAES OpenSSL's is as fast. */
 #include "aes.h"
+#include "packing.h"
 
 #ifdef __VAES__
 
@@ -90,14 +91,15 @@ void stream_subset_sums(const uint8_t *key, int64_t from, const word *values, wo
 /* The low ``width`` bytes of every value less its word of the stream. */
 void stream_less(const uint8_t *key, int64_t from, const word *values, uint8_t *result, int64_t n, int64_t width)
 {
-    int64_t whole = n - 8 / width - 1; /* eight bytes from here on stay within the result */
+    const packing all = packing_of(width);
     EACH_PART(key, from, n,
-              for (int64_t i = 0; i < count; i++) {
-                  word value = values[at + i] - part[i];
+              for (int64_t i = 0; i < count; i += 8) {
+                  words value = load_some(values + at + i, count - i) - load_some(part + i, count - i);
                   uint8_t *to = result + (at + i) * width;
-                  if (at + i < whole) *(byte_word *)to = value;
+                  if (count - i >= 8) store_low(to, value, all);
                   else
-                      for (int64_t j = 0; j < width; j++) to[j] = (uint8_t)(value >> (8 * j));
+                      for (int64_t j = 0; j < (count - i) * width; j++)
+                          to[j] = (uint8_t)(value[j / width] >> (8 * (j % width)));
               });
 }
 
