@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from medquorum.clients.attacks.catalogue import OMNISCIENT, Alone, attack_named
 from medquorum.core.documents.encrypted import LEAST_IN_A_SUM
+from medquorum.core.rules import MEMBERS
 
 __all__ = ["MODELS", "Options"]
 
@@ -114,7 +115,8 @@ class Options(BaseModel):
             "floor": {"slack": self.slack, "floor": self.floor, "floor_on": self.floor_on, "least": self.least},
             "threshold": {"threshold": self.threshold},
             "prefix": {"slack": self.slack},
-            "direction": {"epochs": self.epochs, "batch": self.batch},
+            "direction": {"epochs": self.epochs, "batch": self.batch}
+            | ({"members": MEMBERS} if self.verification == "encrypted" else {}),
         }
         if name not in fields:
             raise ValueError(f"there is no rule '{name}'; rules: {', '.join(fields)}")

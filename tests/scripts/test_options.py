@@ -88,3 +88,9 @@ def test_shared_aggregation_is_of_encrypted_tasks():
             Options(**wrong)
     with pytest.raises(ValidationError, match="5 aggregators are the two parties and more than 2 hospitals"):
         Options(verification="encrypted", aggregators=5, hospitals=2, adversaries=0)
+
+
+@pytest.mark.parametrize(("verification", "members"), [("plain", None), ("encrypted", 2900)])
+def test_under_encryption_direction_weighs_among_enough_members(verification: str, members: int | None) -> None:
+    options = Options.model_validate({"rule": "direction", "verification": verification, "hospitals": 4})
+    assert options.rule_document.get("members") == members
