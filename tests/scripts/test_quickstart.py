@@ -47,6 +47,7 @@ RUNS = {
     "5 nodes": ENCRYPTED | {"aggregation": "shared", "aggregators": 5},
     "bit, 3 nodes": ENCRYPTED | {"disclosure": "bit", "aggregation": "shared", "aggregators": 3},
     "prefix": ENCRYPTED | {"rule": "prefix", "dirichlet": 0.3},
+    "hidden direction": ENCRYPTED | {"rule": "direction", "attack": "pairwise-flip", "dirichlet": 0.5},
     "smv": ENCRYPTED | {"placement": "smv-semi-honest"},
 }
 ON_BOTH = ("plain", "5 nodes")
