@@ -115,8 +115,11 @@ class Options(BaseModel):
             "floor": {"slack": self.slack, "floor": self.floor, "floor_on": self.floor_on, "least": self.least},
             "threshold": {"threshold": self.threshold},
             "prefix": {"slack": self.slack},
-            "direction": {"epochs": self.epochs, "batch": self.batch}
-            | ({"members": MEMBERS} if self.verification == "encrypted" else {}),
+            "direction": {
+                "epochs": self.epochs,
+                "batch": self.batch,
+                **({"members": MEMBERS} if self.verification == "encrypted" else {}),
+            },
         }
         if name not in fields:
             raise ValueError(f"there is no rule '{name}'; rules: {', '.join(fields)}")
