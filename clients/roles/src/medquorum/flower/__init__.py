@@ -4,7 +4,7 @@
 >>> from medquorum.flower import run_client_app
 >>> run_client_app("mypackage.client_app:app", task="lungs", profile="connection-hospital1.json")
 
-Flower itself is not installed with Medquorum: ``pip install "flwr>=1.27,<1.43"``. Accepted updates are averaged as the
+Flower itself is not installed with Medquorum: ``pip install "medquorum[flower]"``. Accepted updates are averaged as the
 task says: ``num-examples`` has no say. Mods that leave no plain arrays, such as secure aggregation, are no updates.
 """
 

@@ -19,7 +19,7 @@ __all__ = ["run_client_app"]
 
 Value: TypeAlias = bool | int | float | str
 Config: TypeAlias = Mapping[str, Value]
-VERSIONS = "flwr>=1.27,<1.43"
+EXTRA = "medquorum[flower]"
 NODE = 1
 """The one node, run and task that a ClientApp sees."""
 
@@ -134,7 +134,7 @@ def _flower(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise ConfigError(f"Flower cannot be loaded: {error}", f'pip install "{VERSIONS}"') from error
+        raise ConfigError(f"Flower cannot be loaded: {error}", f'pip install "{EXTRA}"') from error
 
 
 def _identify() -> None:
