@@ -9,10 +9,9 @@ import time
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
 from medquorum.clients.attacks.catalogue import ATTACKS
@@ -21,16 +20,13 @@ from medquorum.errors import ConfigError
 from .checks import check_runs
 from .command import run_command
 from .network import check_folder, choose_network, running_network, trial_folder
-from .options import MODELS, Options
+from .options import MODELS, Options, first_message
 from .processes.forking import zygote_unless
 from .reporting.grid import console_grid
 from .reporting.picture import plot
-from .reporting.references import References
+from .reporting.references import References, seconds_left
 from .reporting.report import Report, print_report
 from .run import new_task_name, train
-
-REFERENCE_SHARE = 0.2
-"""Of a run's time, what the curves beside its own may take after its end."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -50,7 +46,7 @@ def quickstart(
     batch: Annotated[int | None, typer.Option(help="Images in a training batch; 32, of digits 16")] = None,
     model: Annotated[str, typer.Option(help=", ".join(MODELS))] = "mlp",
     mix: Annotated[str, typer.Option("--lambda", help="λ of p = λw + (1-λ)r: A/2^k, such as 0.5")] = "0.5",
-    rule: Annotated[str, typer.Option(help="strict ([VU]), slack, floor, threshold or prefix")] = "floor",
+    rule: Annotated[str, typer.Option(help="strict ([VU]), slack, floor, threshold, prefix or direction")] = "floor",
     slack: Annotated[int, typer.Option(help="Slack of slack, floor and prefix, in thousandths of the set")] = 5,
     floor: Annotated[int, typer.Option(help="Per-class floor of rule floor, in thousandths")] = 150,
     floor_on: Annotated[str | None, typer.Option(help="Hold p or r against the floor; r, on digits p")] = None,
@@ -99,10 +95,10 @@ def quickstart(
     given = dict(locals())
     given.pop("json_file")
     try:
-        options = Options.model_validate(given | {"mix": Fraction(mix)})
+        options = Options.model_validate(given | {"mix": _fraction(mix)})
         _ = options.rule_document
-    except (ValidationError, ValueError, ZeroDivisionError) as error:
-        raise ConfigError(_first_message(error), "See --help for the options") from error
+    except ValueError as error:
+        raise ConfigError(first_message(error), "See --help for the options") from error
     _train(options, json_file)
 
 
@@ -110,6 +106,7 @@ def _train(options: Options, json_file: Path | None) -> None:
     started = time.monotonic()
     console = Console()
     kind = choose_network(options.network, console)
+    _check_written(options.directory, options.results, *([json_file.parent] if json_file else []))
     with ExitStack() as held:
         directory = held.enter_context(trial_folder(options.directory.resolve()))
         consortium = check_folder(directory, kind, options.hospitals, options.port_base)
@@ -126,7 +123,7 @@ def _train(options: Options, json_file: Path | None) -> None:
             report = train(options, network, task, folder, console, zygote)
             ended = time.monotonic()
         # They went on while the network was brought down.
-        report.references = references.curves(ended + REFERENCE_SHARE * (ended - started) - time.monotonic())
+        report.references = references.curves(seconds_left(started, ended, time.monotonic()))
     report.seconds.install = float(os.environ.get("INSTALL_SECONDS", "0"))
     report.seconds.network_up = network_up
     report.seconds.total = time.monotonic() - started + report.seconds.install
@@ -164,7 +161,7 @@ def _new_folder(results: Path, name: str) -> Path:
 def _say_where_next(console: Console, folder: Path, directory: Path, kept: bool) -> None:
     here = Path.cwd()
     shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
-    console.print(f"Plot: {shown}/accuracy.png   report: {shown}/report.json   logs: {shown}/logs/")
+    console.print(f"Plot: {shown}/accuracy.png   report: {shown}/report.json   logs: {shown}/logs/", soft_wrap=True)
     if kept:
         console.print(
             f"The network is up in {directory}. Look: scripts/network.sh status; end it: scripts/network.sh down"
@@ -175,12 +172,22 @@ def _say_where_next(console: Console, folder: Path, directory: Path, kept: bool)
         )
 
 
-def _first_message(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first: Any = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        return f"{where}: {first['msg']}" if where else str(first["msg"])
-    return str(error)
+def _fraction(text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"lambda {text} is no number: write 0.5 or 3/8") from error
+
+
+def _check_written(*folders: Path) -> None:
+    """Check that files can be made in folders, which need not exist yet."""
+    for folder in folders:
+        whole = folder.resolve()
+        place = next(each for each in (whole, *whole.parents) if each.exists())
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK) or not os.statvfs(place).f_blocks:
+            raise ConfigError(
+                f"no file can be written into {folder}: {place} takes none", "Give a folder of yours instead"
+            )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from medquorum.chaincode.transactions.task import check_task
 from medquorum.clients.admin.dataset import describe, verification_set
 from medquorum.clients.admin.options import mixing_weight
 from medquorum.clients.admin.tasks import task_document
@@ -87,7 +88,9 @@ def _task(options: Options, source: Source, consortium: Consortium) -> Task:
     members = {organisation.msp_id: organisation.roles for organisation in consortium.organisations}
     ledger = Members(sequence=1, quorum=consortium.quorum, members=members)
     document = task_document(ledger, coordinator, model, bytes(length), chosen)
-    return Task.from_argument("BAD_TASK", document, layout=layout, length=length, created_by=coordinator, joined=None)
+    made = Task.from_argument("BAD_TASK", document, layout=layout, length=length, created_by=coordinator, joined=None)
+    check_task(made, ledger)
+    return made
 
 
 def _lookups(consortium: Consortium) -> tuple[Callable[[str], str], Callable[[str], str]]:

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from medquorum.core.startup import prepare_process
-from medquorum.errors import MedquorumError
+from medquorum.errors import ConfigError, MedquorumError
 
-__all__ = ["run_command", "run_main"]
+__all__ = ["run_command", "run_main", "seed_list"]
 
 
 class _Interrupted(MedquorumError):
@@ -48,6 +48,13 @@ def run_main(main: Callable[..., None]) -> None:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(main)
     run_command(app, f"scripts/bench {Path(sys.argv[0]).stem}")
+
+
+def seed_list(text: str) -> list[int]:
+    """Read seeds as ``--seeds`` has them: ``0,1,2``."""
+    if not all(part.isdecimal() for part in text.split(",")):
+        raise ConfigError(f"--seeds {text} is not a list of numbers", "Write it as 0,1,2")
+    return [int(part) for part in text.split(",")]
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -21,6 +21,7 @@ from medquorum.network.supervision.ports import check_ports, local_ports
 from medquorum.network.supervision.processes import marked
 from medquorum.network.supervision.reservation import FIRST_PORT, reserved_folder, reserved_ports
 
+from .options import LAST_PORT
 from .processes.roles import run_tool
 
 __all__ = ["Network", "check_folder", "choose_network", "running_network", "trial_folder"]
@@ -149,6 +150,8 @@ def check_folder(directory: Path, kind: str, hospitals: int, port_base: int | No
     """
     folder = NetworkFolder(directory)
     if not folder.consortium.exists() or _is_outdated(folder, kind, hospitals):
+        if port_base is not None:
+            _check_range(port_base, hospitals)
         consortium = sample("quickstart", hospitals=hospitals, port_base=port_base)
         if port_base is not None:
             check_ports(consortium, folder, services=True)
@@ -168,6 +171,14 @@ def check_folder(directory: Path, kind: str, hospitals: int, port_base: int | No
     if not marked(folder):
         check_ports(consortium, folder, services=True)
     return consortium
+
+
+def _check_range(port_base: int, hospitals: int) -> None:
+    if (last := port_base + _block(hospitals) - 1) > LAST_PORT:
+        raise ConfigError(
+            f"a network of {hospitals} hospitals takes the ports {port_base} to {last}, the last one is {LAST_PORT}",
+            f"Give --port-base {LAST_PORT + 1 - _block(hospitals)} or less",
+        )
 
 
 def _is_outdated(folder: NetworkFolder, kind: str, hospitals: int) -> bool:

@@ -7,15 +7,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from medquorum.clients.attacks.catalogue import OMNISCIENT, Alone, attack_named
 from medquorum.core.documents.encrypted import LEAST_IN_A_SUM
 from medquorum.core.rules import MEMBERS
 
-__all__ = ["MODELS", "Options"]
+__all__ = ["LAST_PORT", "MODELS", "Options", "first_message"]
 
 MODELS = ("mlp", "lenet", "resnet18")
+LAST_PORT = 65_535
 
 
 class Options(BaseModel):
@@ -51,7 +52,7 @@ class Options(BaseModel):
     dirichlet: float | None = Field(default=None, gt=0)
     limit: int | None = Field(default=None, ge=1)
     max_bytes: int | None = Field(default=None, ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=1 << 63)
     network: Literal["fabric", "devnet"] | None = None
     undefended: bool = False
     without_adversaries: bool = False
@@ -60,7 +61,7 @@ class Options(BaseModel):
     dashboard: bool = False
     directory: Path = Path("medquorum-network")
     results: Path = Path("results")
-    port_base: int | None = None
+    port_base: int | None = Field(default=None, ge=1, le=LAST_PORT)
 
     @model_validator(mode="before")
     @classmethod
@@ -124,3 +125,13 @@ class Options(BaseModel):
         if name not in fields:
             raise ValueError(f"there is no rule '{name}'; rules: {', '.join(fields)}")
         return {"name": name} | fields[name]
+
+
+def first_message(error: ValueError) -> str:
+    """Return what is wrong with options, in a line: pydantic's first finding, or the error's own words."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}" if where else said

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,12 +38,20 @@ finally:
 """
 
 
-def run(module: str, folder: Path, *arguments: str, directory: Path | None = None) -> tuple[int, str]:
-    """Run a script's program, which may start no process; return its exit code and what it said."""
+def run(
+    module: str, folder: Path, *arguments: str, directory: Path | None = None, beyond: Sequence[str] = ()
+) -> tuple[int, str]:
+    """Run a script's program, which may start no process; return its exit code and what it said.
+
+    ``beyond`` comes last on the command line, where it counts instead of what was there before.
+    """
     places = ["--dir", str(directory or folder / "net"), "--results", str(folder / "results"), "--network", "devnet"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        [sys.executable, "-c", NOT_STARTED, module, *arguments, *places], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", NOT_STARTED, module, *arguments, *places, *beyond],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     # Processor time: what the machine does besides is no matter.
@@ -67,6 +76,21 @@ def made(folder: Path, pixels: Any = PIXELS, labels: Any = LABELS) -> str:
         (["--hospitals", "100", "--limit", "50"], 11, "50 images cannot be dealt to 100 hospitals"),
         (["--verification-images", "5000"], 11, "5000 verification images cannot be taken from"),
         (["--model", "vgg"], 10, "model: "),
+        (["--seed", "-1"], 10, "seed: "),
+        (["--lambda", "1/0"], 10, "lambda 1/0 is no number: write 0.5 or 3/8"),
+        (["--lambda", "1/3"], 10, "lambda must lie in"),
+        (["--attack", "alie"], 10, "the attack alie needs"),
+        (["--json", "/proc/here/report.json"], 10, "no file can be written into /proc/here"),
+        (
+            ["--rule", "direction", "--verification", "encrypted", "--placement", "smv-semi-honest"],
+            50,
+            "BAD_TASK: the rule direction needs every update",
+        ),
+        (
+            ["--rule", "prefix", "--verification", "encrypted", "--disclosure", "bit"],
+            50,
+            "BAD_TASK: a rule over whole rounds opens counts",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_run_is_said_first(arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
@@ -104,6 +128,41 @@ def test_a_taken_port_is_named_with_its_process(tmp_path: Path) -> None:
     assert code == 20
     assert f"port {base + 101} is in use by " in text
     assert f"(pid {os.getpid()})" in text
+
+
+@pytest.mark.parametrize("folder", ["--results", "--dir"])
+def test_a_folder_that_takes_no_file_is_found_first(folder: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, text = run("medquorum_federation", tmp_path, beyond=[folder, str(tmp_path / "file" / "new")])
+    assert code == 10
+    assert text.startswith(f"error: no file can be written into {tmp_path}/file/new: {tmp_path}/file takes none")
+
+
+def test_ports_beyond_the_last_are_told_in_a_line(tmp_path: Path) -> None:
+    code, text = run("medquorum_federation", tmp_path, "--port-base", "65500")
+    assert code == 10
+    assert text.startswith("error: a network of 10 hospitals takes the ports 65500 to "), text
+    assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "said"),
+    [
+        ("experiments", ["vu", "--seeds", "x"], "--seeds x is not a list of numbers"),
+        ("experiments", ["vu", "--only", "zzz"], "no cell's name contains zzz"),
+        ("experiments", ["vu", "--model", "vgg"], "cell none: model: "),
+        ("study", ["--seeds", "x"], "--seeds x is not a list of numbers"),
+        ("study", ["--ledger", "paper"], "there is no ledger 'paper'"),
+    ],
+)
+def test_wrong_options_of_experiments_are_told_in_a_line(
+    program: str, arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", f"medquorum_federation.{program}", *arguments, "--results", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 10, done.stderr
+    assert done.stderr.startswith(f"error: {said}"), done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_experiments_look_first_too(tmp_path: Path) -> None:

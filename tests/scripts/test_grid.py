@@ -2,16 +2,19 @@
 """Who was accepted, as a grid and a picture; what the run is held against."""
 
 import io
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from medquorum.network.supervision.waiting import await_true
 from medquorum_federation.options import Options
 from medquorum_federation.reporting.grid import cells, console_grid, hospital_names, letters
-from medquorum_federation.reporting.picture import plot
-from medquorum_federation.reporting.references import PEACEFUL, UNDEFENDED, References
+from medquorum_federation.reporting.picture import draw, plot
+from medquorum_federation.reporting.references import PEACEFUL, UNDEFENDED, References, seconds_left
 from medquorum_federation.reporting.report import Report
 from medquorum_federation.simulation import Simulation
 from medquorum_testing.federation.reported_round import ROUND as REPORTED
@@ -70,6 +73,20 @@ def test_the_picture_takes_any_number_of_rounds_and_hospitals(report: Report, tm
     assert all(place.read_bytes().startswith(b"\x89PNG") for place in tmp_path.iterdir())
 
 
+def test_no_legend_lies_over_a_curve_or_a_cell(report: Report) -> None:
+    report.references = {UNDEFENDED: [0.1, 0.2, 0.1], PEACEFUL: [0.1, 0.05, 0.0]}
+    figure = draw(report)
+    figure.draw_without_rendering()
+    legends = [legend.get_window_extent() for axes in figure.axes for legend in [axes.get_legend()] if legend]
+    assert len(legends) == 2
+    for axes in figure.axes:
+        drawn = axes.get_window_extent()
+        assert not any(legend.overlaps(drawn) for legend in legends)
+    for legend in legends:
+        assert figure.bbox.xmin <= legend.xmin < legend.xmax <= figure.bbox.xmax
+        assert figure.bbox.ymin <= legend.ymin < legend.ymax <= figure.bbox.ymax
+
+
 def test_the_references_are_those_of_the_simulation(tmp_path: Path) -> None:
     with References(OPTIONS, "demo", tmp_path) as references:
         found = references.curves(120)
@@ -82,9 +99,31 @@ def test_the_references_are_those_of_the_simulation(tmp_path: Path) -> None:
     }
 
 
+def test_references_are_simulated_in_the_background(tmp_path: Path) -> None:
+    before = children()
+    with References(OPTIONS, "demo", tmp_path):
+        (pid,) = children() - before
+        assert os.getsid(pid) == pid  # its share of the processors is not the run's
+        await_true(lambda: os.getpriority(os.PRIO_PROCESS, pid) == 19, 60, "it does not give way")
+    assert children() == before
+
+
+def test_a_run_waits_a_fifth_of_its_time_at_most() -> None:
+    assert seconds_left(started=100, ended=200, now=200) == pytest.approx(20)
+    assert seconds_left(started=100, ended=200, now=215) == pytest.approx(5)
+    assert seconds_left(started=100, ended=200, now=230) < 0
+
+
+def children() -> set[int]:
+    """Return the processes that this thread has started."""
+    listed = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children").read_text()
+    return {int(pid) for pid in listed.split()}
+
+
 def test_references_that_take_too_long_are_left_out(tmp_path: Path) -> None:
     with References(OPTIONS, "demo", tmp_path) as references:
         assert references.curves(0) == {}
+        assert references.curves(-1) == {}
 
 
 def test_a_run_is_not_held_against_itself(tmp_path: Path) -> None:

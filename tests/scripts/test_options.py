@@ -14,6 +14,8 @@ from medquorum.core.rules import parse_rule
 from medquorum.errors import ConfigError
 from medquorum_federation.options import Options
 from medquorum_federation.schedule import adversary_schedule
+from medquorum_federation.study.__main__ import is_named
+from medquorum_federation.study.grids import GRIDS
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_wrong_options_are_refused(wrong: dict[str, Any]) -> None:
         Options.model_validate(wrong)
 
 
-@pytest.mark.parametrize("rule", ["strict", "slack", "floor", "threshold", "prefix"])
+@pytest.mark.parametrize("rule", ["strict", "slack", "floor", "threshold", "prefix", "direction"])
 def test_rules_are_the_contracts(rule: str) -> None:
     assert parse_rule(Options(rule=rule).rule_document).name == rule
     assert parse_rule(Options(rule=rule, undefended=True).rule_document).name == "none"
@@ -45,6 +47,10 @@ def test_attacks_that_see_what_nobody_sees_are_for_the_simulation(attack: str) -
     with pytest.raises(ConfigError, match="shows nobody in time") as raised:
         Options.model_validate({"attack": attack})
     assert attack in raised.value.cause
+    assert f"--only {attack}" in raised.value.remedy
+    script, *arguments = raised.value.remedy.removeprefix("Run it in the simulation: ").split()[1:]
+    assert (script, arguments[::2]) == ("rules", ["--grid", "--only"])
+    assert any(is_named(cell.name, attack) for cell in GRIDS[arguments[1]]([0]))
 
 
 def test_an_unknown_rule_is_named() -> None:

@@ -17,9 +17,9 @@ from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import sample
 
 from ..checks import check_runs
-from ..command import run_command
+from ..command import run_command, seed_list
 from ..network import check_folder, choose_network, running_network, trial_folder
-from ..options import MODELS, Options
+from ..options import MODELS, Options, first_message
 from ..processes.forking import Zygote
 from ..run import train
 from .comparison import console_table, markdown, plot_curves
@@ -68,7 +68,9 @@ def experiments(
     cells = {cell: given | instead for cell, given in GRIDS[name]().items()}
     grid = _Grid(name, folder, {"data": data, "data_dir": data_dir, "max_bytes": max_bytes}, cells, console)
     wanted = [cell for cell in cells if any(part in cell for part in only.split(","))]
-    chosen = [int(seed) for seed in seeds.split(",")]
+    if not wanted:
+        raise ConfigError(f"no cell's name contains {only}", f"Cells: {', '.join(cells)}")
+    chosen = seed_list(seeds)
     due = [(cell, seed) for seed in chosen for cell in wanted if not grid.place(cell, seed).exists()]
     simulated = [(cell, seed) for cell, seed in due if in_process or "reference" in cells[cell]]
     on_network = [each for each in due if each not in simulated]
@@ -140,7 +142,7 @@ class _Grid:
         try:
             return Options.model_validate(self._shared | given | {"seed": seed})
         except ValidationError as error:
-            raise ConfigError(f"cell {cell}: {error.errors()[0]['msg']}", "See --help for the options") from error
+            raise ConfigError(f"cell {cell}: {first_message(error)}", "See --help for the options") from error
 
     def _attempt(self, cell: str, seed: int, number: int) -> Path:
         return self._folder / f"{cell}-s{seed}-{number}"

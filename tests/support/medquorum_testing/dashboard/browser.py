@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-__all__ = ["barriers", "chromium", "strict_page"]
+__all__ = ["barriers", "chromium", "processor_seconds", "strict_page"]
 
 REQUIRED = "CI_REQUIRE_BROWSER"
 """The variable that makes a missing browser a failure: .ci/run sets it."""
@@ -36,6 +38,17 @@ def chromium() -> Iterator[Browser]:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else [])
         yield browser
         browser.close()
+
+
+def processor_seconds() -> float:
+    """Return the processor time of this process, which serves, and of the browser that it has started."""
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # the driver between the two is of the test alone
+            if "chrom" in process.name():
+                used = process.cpu_times()
+                total += used.user + used.system
+    return total + time.process_time()
 
 
 def barriers(page: Page) -> list[str]:

@@ -51,6 +51,8 @@ def read_identity(wallet: Path | str, label: str) -> tuple[X509Identity, Signer]
         stored = _WalletIdentity.model_validate_json(content)
     except ValidationError as error:
         fields = ", ".join(".".join(str(part) for part in item["loc"]) or "the file" for item in error.errors())
-        raise ConfigError(f"{path} is not a wallet identity: wrong or missing {fields}") from None
+        raise ConfigError(
+            f"{path} is not a wallet identity: wrong or missing {fields}", "Put the identity into the wallet anew"
+        ) from None
     identity = X509Identity(stored.msp_id, stored.credentials.certificate.encode())
     return identity, private_key_signer(stored.credentials.private_key.get_secret_value().encode())

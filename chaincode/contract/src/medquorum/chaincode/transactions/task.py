@@ -21,7 +21,15 @@ from medquorum.core.documents.model import Keeper
 from medquorum.core.documents.task import Task
 from medquorum.errors import ContractError, MedquorumError, ModelError
 
-__all__ = ["check_coordinator", "check_encrypted", "check_hospital", "check_roles", "check_verifier", "get_task"]
+__all__ = [
+    "check_coordinator",
+    "check_encrypted",
+    "check_hospital",
+    "check_roles",
+    "check_task",
+    "check_verifier",
+    "get_task",
+]
 
 
 def get_task(context: Context, name: str) -> Task:
@@ -58,10 +66,7 @@ def create_task(context: Context, document: Json) -> Answer:
     task = Task.from_argument(
         "BAD_TASK", given, layout=layout, length=length, created_by=context.msp, joined=None, left=None
     )
-    _check_numbers(task, consortium.quorum)
-    check_roles(task, consortium)
-    check_encrypted(task, consortium)
-    _check_model(task)
+    check_task(task, consortium)
     if context.find(Task, task.task) is not None:
         raise ContractError("TASK_EXISTS", f"the task {task.task} exists", "Choose another name")
     context.put(task)
@@ -92,6 +97,14 @@ def _layout(fields: Any) -> tuple[str, int]:
         return modelformat.layout_hash(description), 4 * modelformat.parameters(description)
     except MedquorumError as error:
         raise ContractError("BAD_TASK", error.cause, error.remedy) from error
+
+
+def check_task(task: Task, consortium: Consortium) -> None:
+    """Refuse a new task whose parts do not fit together, or not the consortium (``BAD_TASK``)."""
+    _check_numbers(task, consortium.quorum)
+    check_roles(task, consortium)
+    check_encrypted(task, consortium)
+    _check_model(task)
 
 
 def _check_numbers(task: Task, quorum: int) -> None:

@@ -23,6 +23,8 @@ from medquorum.gateway.wallet import read_identity
 
 __all__ = ["Profile", "connect_peer", "connect_profile", "read_profile"]
 
+REMEDY = "Give the connection profile that the network's administrator made for the organisation"
+
 
 class _Organization(BaseModel):
     mspid: str = Field(min_length=1)
@@ -98,10 +100,16 @@ def read_profile(path: Path | str) -> Profile:
     name = stored.client.organization
     organization = stored.organizations.get(name)
     if organization is None:
-        raise ConfigError(f"{file}: client.organization {name} is not among the organizations")
+        raise ConfigError(
+            f"{file}: client.organization {name} is not among the organizations",
+            f"Name one of {', '.join(stored.organizations)}",
+        )
     peer = stored.peers.get(organization.peers[0])
     if peer is None:
-        raise ConfigError(f"{file}: the peer {organization.peers[0]} of {name} is not among the peers")
+        raise ConfigError(
+            f"{file}: the peer {organization.peers[0]} of {name} is not among the peers",
+            f"Describe it there; there are {', '.join(stored.peers)}",
+        )
     others = (other for label, other in stored.organizations.items() if label != name)
     owner = next((other.mspid for other in others if organization.peers[0] in other.peers), organization.mspid)
     return Profile(
@@ -170,14 +178,14 @@ def _parse(file: Path) -> _File:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The connection profile {file} cannot be read: {error}") from error
+        raise ConfigError(f"The connection profile {file} cannot be read: {error}", REMEDY) from error
     except Exception as error:  # the parser lets KeyError, IndexError and others out where a tag and its text disagree
-        raise ConfigError(f"The connection profile {file} is neither JSON nor YAML: {error}") from error
+        raise ConfigError(f"The connection profile {file} is neither JSON nor YAML: {error}", REMEDY) from error
     try:
         return _File.model_validate(document)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise ConfigError(f"The connection profile {file} is wrong: {wrong}") from error
+        raise ConfigError(f"The connection profile {file} is wrong: {wrong}", REMEDY) from error
 
 
 def _endpoint(file: Path, url: str) -> str:
@@ -185,7 +193,7 @@ def _endpoint(file: Path, url: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigError(f"{file}: the peer's url {url} is wrong: {error}") from error
+        raise ConfigError(f"{file}: the peer's url {url} is wrong: {error}", "Write grpcs://host:port") from error
     if parts.scheme != "grpcs" or not host or not port:
         raise ConfigError(f"{file}: the peer's url {url} is not of the form grpcs://host:port", "Peers must use TLS")
     return parts.netloc
@@ -207,5 +215,7 @@ def _pem(file: Path, certificates: _Certificates, what: str) -> bytes:
         try:
             return named.read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-            raise ConfigError(f"{file}: {what}: {named} cannot be read: {error}") from error
-    raise ConfigError(f"{file}: {what} has neither path nor pem")
+            raise ConfigError(
+                f"{file}: {what}: {named} cannot be read: {error}", "Paths in a profile are relative to its file"
+            ) from error
+    raise ConfigError(f"{file}: {what} has neither path nor pem", "Give one of them")

@@ -15,6 +15,7 @@ from medquorum.errors import ConfigError, DataError
 
 __all__ = ["describe", "open_set", "verification_set", "warnings"]
 
+MOST_CLASSES = 256
 UNEVEN = 3
 """How many times the smallest class' images the largest may have before that is told."""
 
@@ -59,7 +60,9 @@ def verification_set(images: Images, classes: int | None = None) -> Verification
     several = images.labels.ndim == 2
     count = images.classes if classes is None else classes
     if count > 256:
-        raise DataError(f"{count} classes are more than 256")
+        raise DataError(
+            f"{count} classes are more than {MOST_CLASSES}", "Number the classes from 0 without gaps, or join rare ones"
+        )
     if several and images.classes != count:
         raise DataError(
             f"the images have {images.classes} labels each, not {count}", "Give the number of labels with --classes"

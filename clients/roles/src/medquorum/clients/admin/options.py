@@ -53,7 +53,9 @@ def rule_document(text: str) -> dict[str, Any]:
         document = json.loads(text) if text.startswith("{") else {"name": text}
         rules.parse_rule(document)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"the rule {text} is not JSON: {error}") from error
+        raise ConfigError(
+            f"the rule {text} is not JSON: {error}", "Give a rule's name, or a JSON object in quotes"
+        ) from error
     except MedquorumError as error:
         raise ConfigError(
             f"the rule {text} is wrong: {error.cause}", error.remedy or "See docs/reference/ledger.md"

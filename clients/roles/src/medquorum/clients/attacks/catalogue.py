@@ -65,7 +65,7 @@ def attack_named(name: str) -> Alone:
     if name in OMNISCIENT:
         raise ConfigError(
             f"the attack {name} needs the honest hospitals' updates of the round, which a network shows nobody in time",
-            "Run it in the simulation: scripts/experiments rules --simulate",
+            f"Run it in the simulation: scripts/experiments rules --grid attacks --only {name}",
         )
     for attack in ATTACKS:
         if attack == name:

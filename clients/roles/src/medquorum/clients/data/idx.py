@@ -67,7 +67,10 @@ def read_mnist(
     images = read_idx(folder / f"{part}-images-idx3-ubyte", max_bytes)
     labels = read_idx(folder / f"{part}-labels-idx1-ubyte", max_bytes)
     if images.ndim != 3 or labels.shape != images.shape[:1]:
-        raise DataError(f"{folder}: {part} has images {images.shape} and labels {labels.shape}")
+        raise DataError(
+            f"{folder}: {part} has images {images.shape} and labels {labels.shape}",
+            "Fetch both files again: they are of one set, a label for each image",
+        )
     return images, labels
 
 

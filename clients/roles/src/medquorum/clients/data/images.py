@@ -57,14 +57,19 @@ class Images:
             raise DataError(f"images must be uint8 (n, channels, height, width), not {_form(self.pixels)}")
         count = self.pixels.shape[:1]
         if self.labels.shape[:1] != count or self.labels.ndim not in (1, 2) or self.labels.dtype != np.int64:
-            raise DataError(f"{len(self.pixels)} images need as many int64 labels, not {_form(self.labels)}")
+            raise DataError(
+                f"{len(self.pixels)} images need as many int64 labels, not {_form(self.labels)}",
+                "Give each image its label, in the images' order",
+            )
         if self.groups is not None and self.groups.shape != count:
             raise DataError(
                 f"{len(self.pixels)} images need as many groups, not {_form(self.groups)}",
                 "Give each image its patient",
             )
-        if not len(self.labels):
-            raise DataError("the set holds no image")
+        if not self.pixels.size:
+            raise DataError(
+                f"the set holds no image: its shape is {self.pixels.shape}", "Give at least one image to each part"
+            )
         if self.labels.ndim == 2 and (self.labels.shape[1] < 2 or not np.isin(self.labels, (0, 1)).all()):
             raise DataError(
                 "a label of several is neither 0 nor 1", "Give 0 or 1 for each label, and leave out inputs without one"

@@ -20,8 +20,11 @@ LARGEST = 16 << 30
 SMALL = 64 << 20
 MOST_PACKED = 100
 """How many bytes one packed byte may stand for in a file that is not small; images do not come near."""
+ENCRYPTED = 1
+"""A zip entry's flag."""
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-_REMEDY = "Fetch the file again"
+_WRITE = "store the arrays with numpy.savez_compressed"
+_REMEDY = f"Fetch the file again, or {_WRITE}"
 
 
 def read_arrays(path: Path, max_bytes: int | None = None) -> dict[str, npt.NDArray[Any]]:
@@ -57,6 +60,10 @@ def read_arrays(path: Path, max_bytes: int | None = None) -> dict[str, npt.NDArr
         ) from error
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist", "Give the path of an npz file") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}", "Give the path of an npz file that you may read"
+        ) from error
     except Exception as error:  # zip, deflate, header: each has its own, and some more
         raise DataError(f"{path} cannot be read as an npz file: {error or type(error).__name__}", _REMEDY) from error
 
@@ -71,13 +78,16 @@ def too_large(path: Path, size: int, most: int) -> DataError:
 
 def _size(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:
     """Return the bytes of an array, by its header; checked against what the file holds for it."""
+    named = f"{archive.filename}: {entry.filename}"
+    if entry.flag_bits & ENCRYPTED:
+        raise DataError(f"{named} is encrypted", f"Unpack it with its password, and {_WRITE}")
     with archive.open(entry) as stream:
         shape, dtype = _header(stream)
         size = math.prod(shape) * dtype.itemsize
         if dtype.hasobject:
-            raise DataError(f"{entry.filename} holds Python objects, which cannot be read", "Store numbers")
+            raise DataError(f"{named} holds Python objects, which cannot be read", "Store numbers or texts")
         if min(shape, default=0) < 0 or size != entry.file_size - stream.tell():
-            raise DataError(f"{entry.filename} cannot be read: its header says {size} bytes", _REMEDY)
+            raise DataError(f"{named} cannot be read: its header says {size} bytes", _REMEDY)
     return size
 
 

@@ -145,7 +145,8 @@ def _downloaded(name: str, folder: Path | None) -> Path:
         getattr(medmnist, medmnist.INFO[name]["python_class"])(split="train", root=str(root), download=True)
     except (OSError, RuntimeError, HTTPException) as error:
         raise DataError(
-            f"{name} could not be downloaded: {error}", f"Put {name}.npz into the folder given with --data-dir"
+            f"{name} could not be downloaded: {error.__context__ or error}",
+            f"Fetch {name}.npz by hand from {medmnist.INFO[name]['url']} into the folder given with --data-dir",
         ) from error
     return root / f"{name}.npz"
 

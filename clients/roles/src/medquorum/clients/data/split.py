@@ -51,7 +51,9 @@ def dirichlet_split(labels: npt.NDArray[np.int64], parts: int, alpha: float, see
     if labels.ndim != 1:
         raise DataError("images with several labels cannot be dealt by class", "Deal them evenly: leave alpha out")
     if not alpha > 0:
-        raise DataError(f"alpha must be above 0, not {alpha}")
+        raise DataError(
+            f"alpha must be above 0, not {alpha}", "The smaller, the more unlike the hospitals; 0.5 is usual"
+        )
     random = np.random.default_rng(seed)
     dealt: list[list[Indices]] = [[] for _ in range(parts)]
     for label in np.unique(labels):

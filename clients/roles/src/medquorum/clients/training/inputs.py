@@ -39,7 +39,10 @@ def check_images(description: ModelDescription, images: Images) -> torch.Tensor:
             "Use the data set the task was made for",
         )
     if isinstance(description, ChainDescription) and images.classes > description.classes:
-        raise DataError(f"label {images.classes - 1} is no class of the model's {description.classes}")
+        raise DataError(
+            f"label {images.classes - 1} is no class of the model's {description.classes}",
+            "Number the classes as the task does, from 0",
+        )
     check_labels(description.output, images.labels, len(images))
     try:
         entry = entry_of(description)

@@ -50,7 +50,9 @@ def check_function(name: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_TIMEOUT, check=False)
     except subprocess.TimeoutExpired as error:
-        raise ConfigError(f"{name} is not imported within {CHECK_TIMEOUT:g} s") from error
+        raise ConfigError(
+            f"{name} is not imported within {CHECK_TIMEOUT:g} s", "Leave to the function what takes long"
+        ) from error
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1].removeprefix("medquorum.errors.ConfigError: ")
         raise ConfigError(last)
