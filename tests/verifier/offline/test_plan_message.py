@@ -24,6 +24,7 @@ DOCUMENT = {
     "first_batch": 1,
     "needed": 8,
     "updates": 0,
+    "step": None,
 }
 
 
