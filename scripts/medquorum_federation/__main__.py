@@ -24,8 +24,8 @@ from .options import MODELS, Options, first_message
 from .processes.forking import zygote_unless
 from .reporting.grid import console_grid
 from .reporting.picture import plot
-from .reporting.references import References, seconds_left
-from .reporting.report import Report, print_report
+from .reporting.references import References, print_comparison, seconds_left
+from .reporting.report import print_report
 from .run import new_task_name, train
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -129,21 +129,12 @@ def _train(options: Options, json_file: Path | None) -> None:
     report.seconds.total = time.monotonic() - started + report.seconds.install
     print_report(report, console)
     console.print(console_grid(report))
-    _compare(report, console)
+    print_comparison(report, references.names, console)
     plot(report, folder / "accuracy.png")
     report.write(folder / "report.json")
     if json_file:
         report.write(json_file)
     _say_where_next(console, folder, directory, options.keep)
-
-
-def _compare(report: Report, console: Console) -> None:
-    """Say what the rule was worth."""
-    finals = {report.label: report.rounds[-1].accuracy} if report.rounds else {}
-    finals |= {name: curve[-1] for name, curve in report.references.items()}
-    width = max(len(name) for name in (*finals, ""))
-    for name, accuracy in finals.items():
-        console.print(f"{name:{width}}  {accuracy:6.1%}  {'█' * round(40 * accuracy)}", highlight=False)
 
 
 def _new_folder(results: Path, name: str) -> Path:

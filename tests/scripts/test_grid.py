@@ -14,7 +14,13 @@ from medquorum.network.supervision.waiting import await_true
 from medquorum_federation.options import Options
 from medquorum_federation.reporting.grid import cells, console_grid, hospital_names, letters
 from medquorum_federation.reporting.picture import draw, plot
-from medquorum_federation.reporting.references import PEACEFUL, UNDEFENDED, References, seconds_left
+from medquorum_federation.reporting.references import (
+    PEACEFUL,
+    UNDEFENDED,
+    References,
+    print_comparison,
+    seconds_left,
+)
 from medquorum_federation.reporting.report import Report
 from medquorum_federation.simulation import Simulation
 from medquorum_testing.federation.reported_round import ROUND as REPORTED
@@ -124,6 +130,15 @@ def test_references_that_take_too_long_are_left_out(tmp_path: Path) -> None:
     with References(OPTIONS, "demo", tmp_path) as references:
         assert references.curves(0) == {}
         assert references.curves(-1) == {}
+
+
+def test_a_curve_that_is_not_there_is_named(report: Report, tmp_path: Path) -> None:
+    names = References(OPTIONS, "demo", tmp_path).names
+    assert names == (UNDEFENDED, PEACEFUL)
+    told = io.StringIO()
+    print_comparison(replace(report, references={PEACEFUL: [0.1, 0.9]}), names, Console(file=told, width=120))
+    assert f"{UNDEFENDED}: no curve" in told.getvalue()
+    assert f"{PEACEFUL}: no curve" not in told.getvalue()
 
 
 def test_a_run_is_not_held_against_itself(tmp_path: Path) -> None:

@@ -89,7 +89,9 @@ def _check_end(command: str, code: int, error_output: str) -> None:
     errors = [line for line in error_output.splitlines() if line.startswith(ERROR)]
     if errors:
         raise ToolFailed(errors[-1].removeprefix(ERROR), code)
-    raise NetworkError(f"'{command}' ended with {code}: {error_output.strip()[-2000:]}")
+    raise NetworkError(
+        f"'{command}' ended with {code}: {error_output.strip()[-2000:]}", "Run it again; report it if it stays"
+    )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -55,18 +56,18 @@ def letters(report: Report) -> dict[str, str]:
     return letter_of
 
 
-def console_grid(report: Report) -> Table:
-    """Return the grid for a terminal: the last rounds where there are many."""
+def console_grid(report: Report) -> Group:
+    """Return the grid for a terminal with its legend: the last rounds where there are many."""
     rounds, of_reason = report.rounds[-MOST_COLUMNS:], letters(report)
     told = ", ".join(f"{letter} {reason}" for reason, letter in of_reason.items())
-    caption = f"{ACCEPTED} accepted; refused: {told or 'nobody'}; ! attacked; {ABSENT} sent nothing"
-    table = Table(title="Who was accepted", caption=caption, padding=(0, 0))
+    legend = f"{ACCEPTED} accepted; refused: {told or 'nobody'}; ! attacked; {ABSENT} sent nothing"
+    table = Table(title="Who was accepted", padding=(0, 0))
     table.add_column("hospital")
     for item in rounds:
         table.add_column(str(item.number), justify="center", min_width=2)
     for hospital in hospital_names(report):
         table.add_row(hospital, *(_shown(cell, of_reason) for cell in cells(hospital, rounds)))
-    return table
+    return Group(table, legend)
 
 
 def _shown(cell: Cell, of_reason: dict[str, str]) -> Text:

@@ -7,15 +7,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from rich.console import Console
+
 from medquorum.errors import MedquorumError
 
 from ..options import Options
+from .report import Report
 
-__all__ = ["References", "seconds_left"]
+__all__ = ["References", "print_comparison", "seconds_left"]
 
 UNDEFENDED, PEACEFUL = "no rule", "no attackers"
 LOWEST_PRIORITY = 19
@@ -27,9 +31,15 @@ class References:
     """Simulates the curves that a run is held against in a process of its own; use as a context manager.
 
     Both accept every update; one with the run's attackers, one without. What the run itself is, is not simulated.
+
+    Attributes
+    ----------
+    names
+        Of the curves that are simulated.
     """
 
     def __init__(self, options: Options, task: str, folder: Path) -> None:
+        self.names = tuple(_settings(options))
         self._place = folder / "references.json"
         self._command = [sys.executable, "-m", __spec__.name if __spec__ else __name__]
         self._command += [options.model_dump_json(), task, str(self._place)]
@@ -60,6 +70,18 @@ class References:
 def seconds_left(started: float, ended: float, now: float) -> float:
     """Return how long to wait still for the curves of a run that took from ``started`` to ``ended``, in seconds."""
     return ended + SHARE * (ended - started) - now
+
+
+def print_comparison(report: Report, names: Sequence[str], console: Console) -> None:
+    """Say what the rule was worth, and which of the curves with these names is not there."""
+    finals = {report.label: report.rounds[-1].accuracy} if report.rounds else {}
+    finals |= {name: curve[-1] for name, curve in report.references.items()}
+    width = max(len(name) for name in (*finals, ""))
+    for name, accuracy in finals.items():
+        console.print(f"{name:{width}}  {accuracy:6.1%}  {'█' * round(40 * accuracy)}", highlight=False)
+    for name in names:
+        if name not in report.references:
+            console.print(f"{name}: no curve; it was not simulated in time, or cannot be without a network")
 
 
 def _settings(options: Options) -> dict[str, Options]:

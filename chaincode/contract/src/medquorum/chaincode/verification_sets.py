@@ -60,7 +60,9 @@ class VerificationSets:
         try:
             status = path.stat()
         except OSError as error:
-            raise DataError(f"{path.name} cannot be read: {error.strerror}") from error
+            raise DataError(
+                f"{path.name} cannot be read: {error.strerror}", "Let the chaincode's user read its verification folder"
+            ) from error
         version = (status.st_mtime_ns, status.st_size)
         known = self._read.get(path)
         if known is None or known[0] != version:

@@ -39,10 +39,14 @@ class TlsSettings:
         try:
             key = load_pem_private_key(self.key, None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise ConfigError("the chaincode server's TLS key is not an unencrypted PEM key") from error
+            raise ConfigError(
+                "the chaincode server's TLS key is not an unencrypted PEM key", "Name such a file in CHAINCODE_TLS_KEY"
+            ) from error
         certificate = _certificate(self.certificate, "TLS certificate")
         if certificate.public_key() != key.public_key():
-            raise ConfigError("the chaincode server's TLS key does not belong to its certificate")
+            raise ConfigError(
+                "the chaincode server's TLS key does not belong to its certificate", "Name the two files of one pair"
+            )
         if self.client_ca is not None:
             _certificate(self.client_ca, "client CA certificate")
 
@@ -143,11 +147,15 @@ def _read(name: str, path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise ConfigError(f"{name}={path} cannot be read: {error.strerror}") from error
+        raise ConfigError(
+            f"{name}={path} cannot be read: {error.strerror}", f"Name a readable file in {name}"
+        ) from error
 
 
 def _certificate(pem: bytes, what: str) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(pem)
     except ValueError as error:
-        raise ConfigError(f"the chaincode server's {what} is not a PEM certificate") from error
+        raise ConfigError(
+            f"the chaincode server's {what} is not a PEM certificate", "Name a file that begins with BEGIN CERTIFICATE"
+        ) from error

@@ -82,7 +82,10 @@ class Submissions:
         try:
             transaction = self._gateway.new_transaction(path.read_bytes())
         except FileNotFoundError as error:
-            raise DataError(f"No transaction {transaction_id} is stored in {self._folder}") from error
+            raise DataError(
+                f"No transaction {transaction_id} is stored in {self._folder}",
+                "Endorse it anew, or name the folder it was kept in",
+            ) from error
         retrying = Retrying(
             retry=retry_if_exception_type(CommitStatusError),
             wait=wait_random_exponential(multiplier=0.2, max=5),

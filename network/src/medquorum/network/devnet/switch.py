@@ -39,7 +39,7 @@ def switch(folder: Path, organisation: str, state: State) -> None:
     files = NetworkFolder(folder)
     member = load(files.consortium).organisation(organisation)
     if member.peer is None:
-        raise NetworkError(f"{member.name} has no peer")
+        raise NetworkError(f"{member.name} has no peer", "Name an organisation with a peer")
     connection = operations(LOOPBACK, member.peer.operations_port, files.node_tls(member), TIMEOUT_SECONDS)
     try:
         connection.request("PUT", f"/peer/{state.value}")

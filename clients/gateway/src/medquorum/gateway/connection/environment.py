@@ -54,14 +54,14 @@ def connect_environment(environment: Mapping[str, str], **timeouts: Unpack[Timeo
 
 def _required(environment: Mapping[str, str], name: str) -> str:
     if not environment.get(name):
-        raise ConfigError(f"{name} is not set")
+        raise ConfigError(f"{name} is not set", "Set it as for the `peer` command")
     return environment[name]
 
 
 def _first_file(folder: Path) -> bytes:
     files = sorted(entry for entry in folder.glob("*") if entry.is_file())
     if not files:
-        raise ConfigError(f"{folder} holds no file")
+        raise ConfigError(f"{folder} holds no file", "Name a complete MSP folder in CORE_PEER_MSPCONFIGPATH")
     return _read(files[0])
 
 
@@ -69,4 +69,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise ConfigError(f"{path} cannot be read: {error}", "Check the path and who may read it") from error

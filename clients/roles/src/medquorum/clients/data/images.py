@@ -54,7 +54,10 @@ class Images:
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 4 or str(self.pixels.dtype) not in ("uint8", "int16", "int32"):
-            raise DataError(f"images must be uint8 (n, channels, height, width), not {_form(self.pixels)}")
+            raise DataError(
+                f"images must be uint8 (n, channels, height, width), not {_form(self.pixels)}",
+                "Give the array this shape and type",
+            )
         count = self.pixels.shape[:1]
         if self.labels.shape[:1] != count or self.labels.ndim not in (1, 2) or self.labels.dtype != np.int64:
             raise DataError(

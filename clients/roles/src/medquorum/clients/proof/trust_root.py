@@ -71,7 +71,10 @@ def read_root(organizations: Path, consortium: Path | None) -> Endorsers:
             "Give the network's consortium.toml, in full as `medquorum-network` writes it, with --consortium",
         ) from error
     if not 1 <= quorum <= len(verifiers):
-        raise ConfigError(f"{place} has {len(verifiers)} verifiers and the quorum {quorum}")
+        raise ConfigError(
+            f"{place} has {len(verifiers)} verifiers and the quorum {quorum}",
+            "The quorum is 1 to the number of verifiers",
+        )
     return Endorsers(sorted(verifiers), quorum, Authorities.read(organizations, orderers))
 
 

@@ -57,5 +57,5 @@ def recalibrate(module: M, loader: Iterable[Any]) -> M:
         for part, mode in modes:
             part.training = mode
     if not batches:
-        raise DataError("there is no batch to estimate statistics from")
+        raise DataError("there is no batch to estimate statistics from", "Give a loader with at least one batch")
     return module

@@ -68,7 +68,10 @@ class Authorities:
                 for msp, home in homes.items()
             }
         except (OSError, ValueError, x509.InvalidVersion) as error:
-            raise ConfigError(f"the authorities' files in {folder} cannot be read: {error}") from error
+            raise ConfigError(
+                f"the authorities' files in {folder} cannot be read: {error}",
+                "Get the network's organizations folder again",
+            ) from error
         return cls(roots, between, revocations)
 
     def __contains__(self, msp: object) -> bool:
