@@ -38,10 +38,10 @@ from medquorum.core.rules import (
     Candidate,
     Direction,
     LossJudge,
-    Reason,
     RootUpdate,
     Weights,
     counting_rule,
+    direction_candidate,
     full_weight,
     judge,
     judge_direction,
@@ -216,8 +216,7 @@ class Simulation:
         for name, sent in updates.items():
             update, problem, digest = screen(self._description, sent, digests)
             digests.append(digest)
-            levels = None if update is None or problem is not None else root.levels(update)
-            candidates.append(Candidate(name, problem or (None if levels else Reason.NORM), levels=levels))
+            candidates.append(direction_candidate(rule, root, name, update, problem))
 
         def loss(weights: Weights) -> int:
             if weights:

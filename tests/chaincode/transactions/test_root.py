@@ -76,6 +76,22 @@ def test_a_round_takes_what_points_like_the_root_with_weights(directed: Consorti
     assert directed.read(A, "ReadScores", "demo")[THIRD]["refused"] == 1
 
 
+def test_a_norm_bound_refuses_what_is_too_far_and_nothing_else(make: Callable[..., Consortium]) -> None:
+    consortium = make()
+    good, base = (np.frombuffer(packed, "<i4") / 65_536 for packed in (consortium.good_update(1), consortium.model()))
+    bound = int(600 * np.linalg.norm(good - base))
+    consortium.begin(rule={"name": "direction", "norm": bound}, model_tolerance=1000)
+    consortium.submit(A, "OpenRound", "demo", 1)
+    consortium.submit_root(A, consortium.good_update(8))
+    for hospital, share in zip(HOSPITALS, (0.5, 0.4, 0.7), strict=True):
+        consortium.hand_in(hospital, towards(consortium, consortium.good_update(1), share))
+    consortium.attest_root(B)
+    close(consortium)
+    verdicts = consortium.read(A, "ReadRoundStatus", "demo", 1)["verdicts"]
+    assert verdicts[THIRD]["reason"] == "NORM"
+    assert verdicts[FIRST]["accepted"] and verdicts[SECOND]["accepted"]
+
+
 def test_a_weight_of_zero_is_no_refusal_and_a_round_that_gains_nothing_keeps_its_base(directed: Consortium) -> None:
     directed.submit_root(A, directed.good_update(8, shift=1))
     for seed, hospital in enumerate(HOSPITALS):

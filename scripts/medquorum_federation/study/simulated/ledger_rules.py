@@ -23,6 +23,7 @@ from medquorum.core.rules import (
     Verdict,
     Weights,
     counting_rule,
+    direction_candidate,
     judge,
     judge_direction,
     margin_loss,
@@ -77,8 +78,7 @@ def by_direction(view: View) -> Outcome:
     tensors = {name: modelformat.unpack(description, packed) for name, packed in view.updates.items()}
     candidates = []
     for name, problem in _screened(view).items():
-        levels = root.levels(tensors[name]) if problem is None else None
-        candidates.append(Candidate(name, problem or (Reason.NORM if levels is None else None), levels=levels))
+        candidates.append(direction_candidate(rule, root, name, tensors[name], problem))
 
     def combined(weights: dict[str, int]) -> Combination:
         combination = Combination(description, base, weights)

@@ -2,7 +2,7 @@
 """Rules of VerifyUpdate and VerifyRound: documents, checks on bytes and one ``judge`` for all."""
 
 from medquorum.core.rules.candidates import Candidate, Reason, Verdict, screen
-from medquorum.core.rules.direction.judge import judge_direction
+from medquorum.core.rules.direction.judge import direction_candidate, judge_direction
 from medquorum.core.rules.direction.levels import RootUpdate
 from medquorum.core.rules.direction.margin import largest_loss, margin_loss
 from medquorum.core.rules.direction.search import Judge, LossJudge, Weights
@@ -43,6 +43,7 @@ __all__ = [
     "Weighted",
     "Weights",
     "counting_rule",
+    "direction_candidate",
     "full_weight",
     "judge",
     "judge_direction",

@@ -40,8 +40,7 @@ def _judge(evaluator: RoundEvaluator, rule: rules.Direction, standing: Standing)
     for name in evaluator.round.candidates:
         tensors, problem, digest = rules.screen(evaluator.description, (yield from evaluator.update(name)))
         evaluator.node.digests.put(evaluator.round.commitments[name], digest)
-        levels = None if problem is not None or tensors is None else root.levels(tensors)
-        candidate = rules.Candidate(name, problem or (None if levels else rules.Reason.NORM), levels=levels)
+        candidate = rules.direction_candidate(rule, root, name, tensors, problem)
         candidates.append((yield from evaluator.unique(candidate)))
     known: dict[rules.Weights, int] = {(): evaluator.margin_loss(rule, compile_model(evaluator.description, base))}
     while True:

@@ -5,13 +5,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from medquorum.core.model import Tensors
 from medquorum.core.rules.candidates import Candidate, Reason, Verdict
+from medquorum.core.rules.direction.levels import RootUpdate
 from medquorum.core.rules.direction.search import Judge, aligned, choose
 from medquorum.core.rules.documents import Direction
 from medquorum.core.rules.update import norm_refusal
 from medquorum.errors import ContractError
 
-__all__ = ["judge_direction"]
+__all__ = ["direction_candidate", "judge_direction"]
+
+
+def direction_candidate(
+    rule: Direction, root: RootUpdate, name: str, update: Tensors | None, problem: Reason | None
+) -> Candidate:
+    """Return an update as the rule judges it: with its levels, or with what :func:`screen` found or the bounds find."""
+    if update is None or problem is not None:
+        return Candidate(name, problem)
+    levels = root.levels(update)
+    distance = None if rule.norm is None else root.distance(update)
+    return Candidate(name, None if levels else Reason.NORM, distance=distance, levels=levels)
 
 
 def judge_direction(

@@ -85,10 +85,14 @@ class RootUpdate:
         product = inner_product(self._description, self._base, update, self._root)
         return Levels(level, cosine_level(product, level, self._level) if level else 0)
 
+    def distance(self, update: Parameters) -> int:
+        """Return an update's squared norm, in units of 2^-32: of what is mixed."""
+        return squared_distance(self._description, self._base, update)
+
     def _squared(self, update: Parameters) -> tuple[int, ...]:
         """Return the squared norms of what is mixed, of the means and of the scales."""
         return (
-            squared_distance(self._description, self._base, update),
+            self.distance(update),
             squared_distance(self._description, self._base, update, {Kind.MEAN}),
             squared_distance(self._description, self._base, update, {Kind.SCALE}),
         )
