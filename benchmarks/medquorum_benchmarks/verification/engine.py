@@ -24,7 +24,6 @@ from rich.table import Table
 from medquorum.core.fixedpoint import encode
 from medquorum.core.model import Kind, TensorSpec, catalogue, layout, parse
 from medquorum.verifier.arithmetic.kernels.library import path_in_use
-from medquorum.verifier.arithmetic.memory import keep_memory
 from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.comparison.tree import Tree
@@ -88,7 +87,6 @@ def main() -> None:
     parser.add_argument("--model", choices=tuple(catalogue.MODELS), action="append", help="default: all")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    keep_memory()
     measured = [
         rows(model, back_end, batch)
         for model in options.model or catalogue.MODELS

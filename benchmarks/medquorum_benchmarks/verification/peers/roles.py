@@ -22,7 +22,6 @@ import structlog
 import torch
 
 from medquorum.core.fixedpoint import IntArray
-from medquorum.verifier.arithmetic.memory import keep_memory
 from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.model.parameters import HandedOver
 from medquorum.verifier.offline.plan_message import PlanDocument
@@ -204,7 +203,6 @@ def take_part() -> tuple[dict[str, Any], Credentials]:
 def main() -> None:
     """Be the role that the first line of standard input names."""
     start = peak_bytes()
-    keep_memory()
     part, own = take_part()
     if part["role"] == DEALER:
         _dealer(own, part, start)

@@ -17,7 +17,6 @@ from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.session import Session
 from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.core.documents.task import Task
-from medquorum.verifier.arithmetic.memory import keep_memory
 from medquorum.verifier.service.party_connection import PartyConnection, connect_party
 
 __all__ = ["own_verification"]
@@ -34,7 +33,6 @@ def own_verification(
     store: UpdateStore,
 ) -> OwnVerification:
     """Connect a hospital's verification with P0's service and the dealer's, under the hospital's own certificate."""
-    keep_memory()
     settings = settings_of(task)
     first = settings.parties[0]
     credentials = user_credentials(connection)

@@ -34,7 +34,6 @@ from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.errors import ConfigError, DataError, ProtocolError
-from medquorum.verifier.arithmetic.memory import keep_memory
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
 from medquorum.verifier.service.identity import Credentials
@@ -65,7 +64,6 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
     if settings.dealer != session.msp:
         raise ConfigError(f"{session.msp} is not the dealer of the task {task.task}", "Check --profile and --task")
 
-    keep_memory()
     address = listen or settings.services[session.msp]
     seeds = MaskSeeds(session.task_folder(task))
     mask_attestor = MaskAttestor(session.ledger, session.transactions(task), task, seeds, session.report)
@@ -95,7 +93,6 @@ def party(
     connection: Connection, session: Session, task: Task, control: LoopControl, options: PartyOptions
 ) -> Iterator[Step]:
     """Return a party's step; its service listens as long as the context lasts."""
-    keep_memory()
     made = _PartyProcess(connection, session.run(task, control), options)
     address = options.listen or made.settings.services[session.msp]
     with closing(made.sessions), Server(made.credentials, address, made.services()):
