@@ -11,6 +11,7 @@ import pytest
 from medquorum.core.model import catalogue
 from medquorum.core.rules import MEMBERS
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.consortium_ledger import MEMBERS as MEMBERSHIP
 from medquorum_testing.ledger.encrypted_consortium import NONCE, TRANSCRIPT, EncryptedConsortium, hidden, settings
 
 H1, H2, H3 = HOSPITALS
@@ -35,12 +36,12 @@ def root(demo: EncryptedConsortium, **changes: Any) -> dict[str, Any]:
 def judged(demo: EncryptedConsortium, first: dict[str, int], second: dict[str, int] | None = None) -> dict[str, Any]:
     """Let both parties attest weights, P1 perhaps others; return the round once its verdicts are closed."""
     demo.submit(B, "SubmitRoot", "demo", 1, root(demo))
-    for hospital in HOSPITALS:
+    for hospital in first:
         demo.hand_in(hospital, hospital.encode())
     demo.submit(A, "CloseSubmissions", "demo", 1, "")
     for party, weights in ((B, first), (A, first if second is None else second)):
         results = {}
-        for hospital in HOSPITALS:
+        for hospital in first:
             found = demo.evaluated(hospital, counts={})
             kept = {name: found[name] for name in ("accepted", "reason", "counts", "update")}
             results[hospital] = kept | {"weight": weights[hospital]}
@@ -123,6 +124,23 @@ def test_a_weight_that_one_party_shifts_ends_the_round_with_the_base(demo: Encry
 def test_a_sum_that_gives_an_update_away_is_not_opened(demo: EncryptedConsortium, weights: dict[str, int]) -> None:
     ended = judged(demo, weights)
     assert (ended["state"], ended["reason"], ended["model"]) == ("closed", "TOO_FEW", ended["base"])
+
+
+@pytest.mark.parametrize(
+    ("weights", "state"), [((64, 64, 64, 64, 0), "closed"), ((60, 60, 60, 60, 1), "closed"), ((50,) * 5, "aggregating")]
+)
+def test_hospitals_that_collude_leave_three_to_hide_among(
+    make: Callable[..., Consortium], weights: tuple[int, ...], state: str
+) -> None:
+    """A minimum of five means that three may collude: they subtract their own from the sum."""
+    demo, hospitals = make(EncryptedConsortium), [f"Hospital{number}MSP" for number in range(1, 6)]
+    assert isinstance(demo, EncryptedConsortium)
+    demo.init()
+    demo.vote(MEMBERSHIP | {hospital: ["hospital"] for hospital in hospitals})
+    demo.put_model(demo.model())
+    demo.submit(A, "CreateTask", demo.task(hospitals=hospitals, rule=RULE, model_tolerance=1000, minimum_accepted=5))
+    demo.submit(A, "OpenRound", "demo", 1)
+    assert judged(demo, dict(zip(hospitals, weights, strict=True)))["state"] == state
 
 
 def test_without_a_gain_there_is_no_sum(demo: EncryptedConsortium) -> None:

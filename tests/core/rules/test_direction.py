@@ -3,6 +3,7 @@
 
 from collections import Counter
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -11,12 +12,12 @@ from hypothesis import strategies as st
 
 from medquorum.core.inference import compile_model
 from medquorum.core.model import layout, parse
-from medquorum.core.rules import Candidate, Reason, RootUpdate, judge_direction, margin_loss, parse_rule
+from medquorum.core.rules import MEMBERS, Candidate, Reason, RootUpdate, judge_direction, margin_loss, parse_rule
 from medquorum.core.rules.direction.levels import Levels, cosine_level, inner_product, norm_level
 from medquorum.core.rules.direction.margin import image_losses
 from medquorum.core.rules.direction.search import LossJudge, aligned, choose, lengths, ordered, steps
 from medquorum.core.rules.direction.tables import COSINES, MAX_DISTANCE, NORMS, norm_at_most, norm_ratio
-from medquorum.core.rules.direction.weights import apportion, middle_norm, shares
+from medquorum.core.rules.direction.weights import apportion, middle_norm, shares, spread
 from medquorum.errors import ContractError
 from medquorum_testing.inference.tiny_models import TINY, random_tensors
 from medquorum_testing.vectors import load_vector
@@ -106,6 +107,35 @@ def test_alike_updates_get_weights_that_a_hidden_sum_may_be_opened_with(count):
     weights = apportion(128, dict.fromkeys(map(str, range(count)), 7)).values()
     assert sum(weights) ** 2 >= 3 * sum(w * w for w in weights) * Fraction(99, 100)
     assert 2 * max(weights) <= sum(weights)
+
+
+@given(weights=st.lists(st.integers(0, 64), min_size=1, max_size=8), minimum=st.integers(3, 6))
+@settings(max_examples=300)
+def test_whoever_colludes_no_other_update_stands_out_of_a_hidden_sum(weights, minimum):
+    if spread(weights, MEMBERS, minimum):
+        for told in combinations(range(len(weights)), minimum - 3):
+            left = [weight for place, weight in enumerate(weights) if place not in told]
+            assert len([weight for weight in left if weight]) >= 3
+            assert 2 * max(left) <= sum(left)
+
+
+def test_a_hidden_sum_is_of_as_many_as_the_task_demands():
+    """An update of a large norm has a weight of 0; four that are mixed are no sum of five."""
+    rule = parse_rule({"name": "direction", "members": MEMBERS})
+    levels = {"A": Levels(150, 20)} | {name: Levels(40, 20) for name in "BCDE"}
+    judge = LossJudge(lambda weights: -sum(weight for _, weight in weights))
+    assert sum(map(bool, choose(rule, levels, 128, 4, judge).values())) == 4
+    assert sum(choose(rule, levels, 128, 5, judge).values()) == 0
+
+
+@pytest.mark.parametrize("members", [0, MEMBERS])
+def test_updates_that_weigh_nothing_are_no_model(members):
+    """Three that point best and are 2^16 times as long as the middle one."""
+    rule = parse_rule({"name": "direction", "members": members})
+    levels = dict.fromkeys("ABC", Levels(150, 25)) | dict.fromkeys("DEFG", Levels(10, 20))
+    asked = []
+    choose(rule, levels, 128, 3, LossJudge(lambda weights: asked.append(weights) or -len(asked)))
+    assert all(any(weight for _, weight in weights) for weights in asked if weights)
 
 
 def test_norms_are_brought_to_the_rounds_middle():

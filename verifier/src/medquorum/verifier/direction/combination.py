@@ -16,7 +16,7 @@ __all__ = ["MEMBERS", "weighted_sum"]
 
 
 def weighted_sum(
-    layout: Sequence[TensorSpec], weights: Mapping[str, int], vector: Callable[[str], IntArray]
+    layout: Sequence[TensorSpec], weights: Mapping[str, int], vector: Callable[[str], IntArray], minimum: int = 0
 ) -> IntArray:
     """Return Σ W·v (parameters,) modulo 2^64, and Σ V·v of mean and scale: V is 2^8 divided in the ratio of W.
 
@@ -27,6 +27,8 @@ def weighted_sum(
     vector
         Returns an array of int64 (parameters,) for a name.
         The update, its masked form or its mask.
+    minimum
+        As for :func:`~medquorum.core.rules.direction.weights.spread`, where the sum is opened.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def weighted_sum(
         The sum would hide an update among too few others.
     """
     mixed = {name: weights[name] for name in sorted(weights) if weights[name]}
-    if not mixed or not spread(list(mixed.values()), MEMBERS):
+    if not mixed or not spread(list(mixed.values()), MEMBERS, minimum):
         raise ProtocolError(
             f"a sum of {len(mixed)} updates with these weights could give one of them away",
             "The task's rule must demand members of 2900 thousandths at least",

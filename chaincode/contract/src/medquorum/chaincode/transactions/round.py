@@ -193,7 +193,8 @@ def _refused_sum(context: Context, task: Task, round_: Round) -> str | None:
         return "TOO_FEW"
     if task.encrypted is None or not any(round_.summands.values()):
         return None  # the verifiers have the updates, or there is no sum
-    if round_.weights is not None and not rules.spread(list(round_.weights.values()), rules.MEMBERS):
+    weights = round_.summands.values()
+    if round_.weights is not None and not rules.spread(list(weights), rules.MEMBERS, task.minimum_accepted):
         return "TOO_FEW"
     beside = revealing(round_.summands, task.minimum_accepted, context.list(OpenedSum, round_.base))
     return None if beside is None else OVERLAP

@@ -111,9 +111,9 @@ def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: in
         made = (
             tuple(apportion(step, {name: worth[name] for name in sorted(names)}).items())
             for names, step in prefixes
-            if step and len(names) >= max(1, minimum)
+            if step and len(names) >= max(1, minimum) and any(worth[name] for name in names)
         )
-        return [weights for weights in made if spread([weight for _, weight in weights], rule.members)]
+        return [weights for weights in made if spread([weight for _, weight in weights], rule.members, minimum)]
 
     longest, *shorter = steps(full)
     first = candidates((order[:length], longest) for length in lengths(len(order), minimum))

@@ -46,12 +46,20 @@ def apportion(total: int, parts: Mapping[str, int]) -> dict[str, int]:
     return result
 
 
-def spread(weights: Sequence[int], members: int) -> bool:
+def spread(weights: Sequence[int], members: int, minimum: int = 0) -> bool:
     """Return whether a sum with these weights hides each update among so many: (ΣW)² / ΣW², in thousandths.
 
-    Then no weight is over half of the sum either. 0 asks for nothing.
+    Then no weight is over half of the sum either. 0 members ask for nothing.
+
+    Parameters
+    ----------
+    minimum
+        A task's ``minimum_accepted``: two, and the hospitals that may collude.
+        All of these but one have subtracted theirs: of the others' weights the largest.
     """
-    total = sum(weights)
-    return not members or (
-        1000 * total**2 >= members * sum(weight**2 for weight in weights) and 2 * max(weights) <= total
-    )
+    if not members:
+        return True
+    first, *others = sorted(weights, reverse=True)
+    left = [first, *others[max(0, minimum - 3) :]]
+    total = sum(left)
+    return 1000 * total**2 >= members * sum(weight**2 for weight in left) and 0 < 2 * first <= total

@@ -26,7 +26,8 @@ def weighted(task: Task, weights: Mapping[str, int], vector: Callable[[str], Int
         The rule weighs, and the sum would hide an update among too few others.
     """
     if task.has_root:
-        return weighted_sum(modelformat.layout(modelformat.parse(task.model)), weights, vector)
+        description = modelformat.parse(task.model)
+        return weighted_sum(modelformat.layout(description), weights, vector, task.minimum_accepted)
     total: IntArray = np.zeros(task.length // 4, dtype=np.int64)
     for hospital, weight in weights.items():
         total += vector(hospital) * np.int64(weight)
