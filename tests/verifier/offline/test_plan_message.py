@@ -65,6 +65,33 @@ def test_what_does_not_fit_is_refused(change, message):
         PlanDocument.parse(DOCUMENT | change)
 
 
+LOSS = {"do": "loss", "rule": {"name": "direction"}, "weights": [["AMSP", 86], ["BMSP", 85], ["CMSP", 85]]}
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"do": "choose", "models": ["model a"]},
+        {"do": "levels", "root": 0},
+        {"do": "levels", "root": 161},
+        {"do": "gain", "models": ["m" * 65]},
+        {"do": "gain", "models": ["model"] * 15},
+        {"do": "last", "models": ["model"], "share": 1001},
+        LOSS | {"weights": LOSS["weights"][:2]},
+        LOSS | {"weights": [["AMSP", 86], ["BMSP", 85], ["C" * 65, 85]]},
+        LOSS | {"weights": [["AMSP", 87], ["BMSP", 85], ["CMSP", 85]]},
+        LOSS | {"weights": [["AMSP", 64], ["BMSP", 64], ["BMSP", 64]]},
+        LOSS | {"weights": [["BMSP", 64], ["AMSP", 64], ["CMSP", 64]]},
+        LOSS | {"weights": [["AMSP", 0], ["BMSP", 64], ["CMSP", 64]]},
+    ],
+    ids=lambda step: str(step)[:40],
+)
+def test_a_step_out_of_bounds_is_refused(step):
+    PlanDocument.parse(DOCUMENT | {"step": LOSS})
+    with pytest.raises(ProtocolError, match="the plan is wrong at step"):
+        PlanDocument.parse(DOCUMENT | {"step": step})
+
+
 def test_the_generators_key_is_the_verifications():
     name = MaterialId("task", 1, "HospitalMSP", 1)
     assert (

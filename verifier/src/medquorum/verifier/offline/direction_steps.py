@@ -12,15 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from medquorum.core import canonical
+from medquorum.core.documents.fields import MAX_MEMBERS, MspId, Weight
 from medquorum.core.documents.root import ROOT
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model.layout import TensorSpec
 from medquorum.core.rules.direction.tables import NORMS
+from medquorum.core.rules.direction.weights import WEIGHT_BITS
 from medquorum.core.rules.documents import Direction
 from medquorum.verifier.binding.masks import mask_share, update_mask
 from medquorum.verifier.comparison.tree import Tree
@@ -71,7 +73,14 @@ class LossStep(_Step):
 
     do: Literal["loss"] = "loss"
     rule: Direction
-    weights: Annotated[tuple[tuple[str, Annotated[int, Field(ge=1, le=256)]], ...], Field(min_length=3, max_length=256)]
+    weights: Annotated[tuple[tuple[MspId, Weight], ...], Field(min_length=3, max_length=MAX_MEMBERS)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names, weights = zip(*self.weights, strict=True)
+        if list(names) != sorted({*names}) or min(weights) < 1 or sum(weights) > 1 << WEIGHT_BITS:
+            raise ValueError("the weights are not those of a model, each above 0, by sorted names")
+        return self
 
     def name(self, hospital: str) -> str:
         """Return the verification's name, which the weights are bound to."""
@@ -90,7 +99,7 @@ class ChoiceStep(_Step):
     """
 
     do: Literal["gain", "last"]
-    models: Annotated[tuple[str, ...], Field(min_length=1, max_length=14)]
+    models: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(min_length=1, max_length=14)]
     share: Annotated[int, Field(ge=0, le=1000)] = 0
 
     def name(self, hospital: str) -> str:
