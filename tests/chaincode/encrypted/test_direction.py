@@ -19,6 +19,20 @@ RULE = {"name": "direction", "members": MEMBERS}
 Refused = Callable[..., str]
 
 
+def normalised(channels: int) -> dict[str, Any]:
+    """Return a model with so many channels that are normalised."""
+    layers = [
+        {"op": "conv", "name": "a", "in": 1, "out": channels, "kernel": 1, "stride": 1, "padding": 0, "bias": False},
+        {"op": "batchnorm", "name": "b", "channels": channels},
+        {"op": "relu"},
+        {"op": "globalavgpool"},
+        {"op": "flatten"},
+        {"op": "dense", "name": "c", "in": channels, "out": 2},
+    ]
+    table = catalogue.pixel_table()
+    return {"name": "wide", "input": [1, 2, 2], "classes": 2, "pixels": table, "layers": layers}
+
+
 @pytest.fixture
 def demo(make: Callable[..., Consortium]) -> EncryptedConsortium:
     """Round 1 is open; B is the party with the images."""
@@ -59,6 +73,8 @@ def judged(demo: EncryptedConsortium, first: dict[str, int], second: dict[str, i
         ({"encrypted": settings(placement="smv-semi-honest")}, "placement outsourced"),
         ({"minimum_accepted": 2}, "minimum_accepted"),
         ({"rule": RULE | {"cap": 100_000}, "model": catalogue.mlp((1, 2, 2), 10, hidden=2)}, "cap"),
+        ({"rule": RULE | {"norm": 40_000_000}}, "norm"),
+        ({"model": normalised((1 << 15) + 1)}, "32768 channels"),
     ],
 )
 def test_what_the_rule_needs(

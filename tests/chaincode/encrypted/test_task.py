@@ -49,6 +49,7 @@ def test_plain_documents_have_none_of_its_fields(make: Make) -> None:
     [
         {"encrypted": None},
         {"minimum_accepted": 2},
+        {"rule": {"name": "none", "norm": 40_000_000}},
         {"verification": "plain"},
         {"encrypted": settings(parties=[A])},
         {"encrypted": settings(parties=[A, A])},

@@ -3,11 +3,11 @@
 
 from medquorum.core.rules.candidates import Candidate, Reason, Verdict, screen
 from medquorum.core.rules.direction.judge import direction_candidate, judge_direction
-from medquorum.core.rules.direction.levels import RootUpdate
+from medquorum.core.rules.direction.levels import MOST_CHANNELS, RootUpdate
 from medquorum.core.rules.direction.margin import largest_loss, margin_loss
 from medquorum.core.rules.direction.search import Judge, LossJudge, Weights
 from medquorum.core.rules.direction.weights import MEMBERS, WEIGHT_BITS, full_weight, spread
-from medquorum.core.rules.distance import squared_distance
+from medquorum.core.rules.distance import hidden_limit, squared_distance, squared_limit
 from medquorum.core.rules.documents import (
     Counting,
     Direction,
@@ -25,6 +25,7 @@ from medquorum.core.rules.prefix import AggregateCounts
 
 __all__ = [
     "MEMBERS",
+    "MOST_CHANNELS",
     "WEIGHT_BITS",
     "AggregateCounts",
     "Candidate",
@@ -45,6 +46,7 @@ __all__ = [
     "counting_rule",
     "direction_candidate",
     "full_weight",
+    "hidden_limit",
     "judge",
     "judge_direction",
     "largest_loss",
@@ -53,4 +55,5 @@ __all__ = [
     "screen",
     "spread",
     "squared_distance",
+    "squared_limit",
 ]

@@ -8,12 +8,26 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from medquorum.core.fixedpoint import FRACTION_BITS
 from medquorum.core.model import Kind, ModelDescription, layout
 
-__all__ = ["MIXED", "squared_distance"]
+__all__ = ["MIXED", "SUMMED", "hidden_limit", "squared_distance", "squared_limit"]
 
 MIXED = frozenset(kind for kind in Kind if kind.mixed)
 """Tensors that are mixed with λ: all but batch normalisation's mean and scale."""
+
+SUMMED = 1 << 22
+"""Squares that are added up at a time under encryption: within RANGE each is below 2^40, and the sum below 2^62."""
+
+
+def squared_limit(norm: int) -> int:
+    """Return the largest squared distance, in units of 2^-32, that a bound in thousandths allows."""
+    return (norm**2 << (2 * FRACTION_BITS)) // 10**6
+
+
+def hidden_limit(parameters: int) -> int:
+    """Return what :func:`squared_limit` must be below under encryption, for so many mixed parameters."""
+    return (1 << 62) // -(-parameters // SUMMED)
 
 
 def squared_distance(

@@ -17,7 +17,7 @@ import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model.layout import Kind, TensorSpec
-from medquorum.core.rules.direction.levels import STATISTICS_LEVELS
+from medquorum.core.rules.direction.levels import MOST_CHANNELS, STATISTICS_LEVELS
 from medquorum.core.rules.direction.tables import NORMS
 from medquorum.errors import ConfigError
 from medquorum.verifier.comparison.interface import Comparison
@@ -31,7 +31,7 @@ from medquorum.verifier.randomness.wires import Masked
 
 __all__ = ["check_statistics", "deal_statistics", "too_far"]
 
-_PART, _PARTS = 1 << 8, 1 << 7
+_PART = 1 << 8
 _NORMS = np.array(NORMS, dtype=np.int64)
 _CLIP = Rescale(0, 16, 16, Form.RELU)
 _FAIL = Rescale(0, 16, FAIL_BITS, Form.NEGATIVE)
@@ -45,9 +45,9 @@ def check_statistics(layout: Sequence[TensorSpec]) -> None:
     ConfigError
         The model has more than 2^15 channels with batch normalisation.
     """
-    if any(len(over) > _PARTS for over in _kinds(layout)):
+    if any(_PART * len(over) > MOST_CHANNELS for over in _kinds(layout)):
         raise ConfigError(
-            f"the model normalises more than {_PART * _PARTS} channels: too many for direction under encryption",
+            f"the model normalises more than {MOST_CHANNELS} channels: too many for direction under encryption",
             "Use a smaller model, or plain verification",
         )
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.model.layout import TensorSpec
-from medquorum.core.rules.distance import MIXED
+from medquorum.core.rules.distance import MIXED, SUMMED, hidden_limit
 from medquorum.errors import ConfigError
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.gates.parameter_range import FAIL_BITS
@@ -28,7 +28,6 @@ from medquorum.verifier.randomness.wires import Masked
 
 __all__ = ["beyond", "check_limit", "deal_beyond"]
 
-_PART = 1 << 22
 _GATE = Rescale(0, 64, FAIL_BITS, Form.NEGATIVE)
 
 
@@ -40,7 +39,7 @@ def check_limit(layout: Sequence[TensorSpec], limit: int) -> None:
     ConfigError
         The limit, times the number of parts, passes 2^62.
     """
-    room = (1 << 62) // len(_parts(layout))
+    room = hidden_limit(sum(spec.size for spec in layout if spec.kind.mixed))
     if not 0 < limit < room:
         raise ConfigError(
             "the norm bound is too large for encrypted verification",
@@ -49,7 +48,7 @@ def check_limit(layout: Sequence[TensorSpec], limit: int) -> None:
 
 
 def _parts(layout: Sequence[TensorSpec]) -> list[Part]:
-    return parts(layout, MIXED, _PART)
+    return parts(layout, MIXED, SUMMED)
 
 
 def deal_beyond(

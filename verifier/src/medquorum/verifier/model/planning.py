@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from medquorum.core.fixedpoint import FRACTION_BITS
 from medquorum.core.model import ModelDescription, layout
 from medquorum.core.rules.direction.weights import WEIGHT_BITS
+from medquorum.core.rules.distance import squared_limit
 from medquorum.core.rules.documents import Direction
 from medquorum.errors import ModelError
 from medquorum.verifier.direction.margin import Margin
@@ -59,7 +59,7 @@ def make_plan(
         So many updates cannot be averaged exactly.
     """
     specs = layout(description)
-    limit = None if norm is None else (norm**2 << (2 * FRACTION_BITS)) // 10**6
+    limit = None if norm is None else squared_limit(norm)
     if limit is not None:
         check_limit(specs, limit)
     mixtures = {"mixed": Mixture(lambda_numerator, lambda_bits), "own": Mixture(0, 0)}

@@ -189,10 +189,21 @@ def check_encrypted(task: Task, consortium: Consortium) -> None:
             f"the sum of {task.minimum_accepted} updates would be opened",
             f"Set minimum_accepted to 2 and the number of hospitals that may collude, at least {LEAST_IN_A_SUM}",
         )
+    _check_norm(task, rule)
     if isinstance(rule, rules.Direction):
         _check_direction(task, settings, rule)
     elif task.judges_rounds:
         _check_sums(task, settings)
+
+
+def _check_norm(task: Task, rule: rules.Rule) -> None:
+    """Refuse a bound on the norm that hidden squares do not reach without wrapping."""
+    layout = modelformat.layout(modelformat.parse(task.model))
+    room = rules.hidden_limit(sum(spec.size for spec in layout if spec.kind.mixed))
+    if rule.norm is not None and rules.squared_limit(rule.norm) >= room:
+        raise ContractError(
+            "BAD_TASK", f"the norm bound {rule.norm} is too large for encryption", "Choose a smaller one, or none"
+        )
 
 
 def _check_direction(task: Task, settings: Encrypted, rule: rules.Direction) -> None:
@@ -210,6 +221,13 @@ def _check_direction(task: Task, settings: Encrypted, rule: rules.Direction) -> 
             f"Set the rule's members to {rules.MEMBERS} at least",
         )
     description = modelformat.parse(task.model)
+    channels = sum(spec.size for spec in modelformat.layout(description) if spec.kind is modelformat.Kind.MEAN)
+    if channels > rules.MOST_CHANNELS:
+        raise ContractError(
+            "BAD_TASK",
+            f"the model normalises more than {rules.MOST_CHANNELS} channels: too many for {rule.name} under encryption",
+            "Use a smaller model, or plain verification",
+        )
     if 2000 * rules.largest_loss(rule, description.classes) >= 1 << 63:
         raise ContractError(
             "BAD_TASK",

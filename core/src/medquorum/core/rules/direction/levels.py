@@ -19,6 +19,8 @@ __all__ = ["Levels", "RootUpdate", "cosine_level", "inner_product", "norm_level"
 Parameters = Mapping[str, npt.NDArray[np.integer]]
 STATISTICS_LEVELS = 32
 """An update's batch normalisation may move 2^4 times as far as the root's."""
+MOST_CHANNELS = 1 << 15
+"""With batch normalisation: of more the squares could wrap under encryption."""
 
 
 class Levels(NamedTuple):
