@@ -3,7 +3,7 @@
 
 from medquorum.core import canonical
 from medquorum.errors import ProtocolError
-from medquorum.verifier.opening.result import ResultShare
+from medquorum.verifier.opening.result import BIT_BYTES, ResultShare
 from medquorum.verifier.session.greeting import Greeting, hashed
 from medquorum.verifier.session.journal import Journal, KeptResult
 from medquorum.verifier.session.session import Session
@@ -13,7 +13,7 @@ from medquorum_testing.fuzzing.runner import scratch_file
 
 SPEC = spec("tree", only_bit=False)
 PATH = scratch_file("greeted.journal")
-SHARE = ResultShare((bytes(33), bytes(36)))
+SHARE = ResultShare((bytes(BIT_BYTES), bytes(36)))
 GREETING = Greeting(
     attempts=0,
     batches=(),

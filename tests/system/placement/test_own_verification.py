@@ -20,6 +20,7 @@ from medquorum.network.supervision.waiting import await_true
 from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.share_receipt import has_share
+from medquorum.verifier.session.session import Session
 from medquorum_testing.encrypted.lying_session import COUNTS, lying
 from medquorum_testing.encrypted.spoiled_sets import spoil
 from medquorum_testing.federation.federation import Federation
@@ -159,7 +160,7 @@ def test_a_hospital_that_shifts_what_it_opens_is_accepted(
     fed: Federation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shift: int
 ) -> None:
     """Nobody notices: both attest the shifted count. That is why the verdict's label says semi-honest."""
-    lie = lying(1, COUNTS, shift)
+    lie = lying(1, COUNTS, shift, Session)
     monkeypatch.setattr("medquorum.clients.encrypted.verification.update_verification.Session", lie)
     made = played(fed, tmp_path)
     for index in (0, 1):

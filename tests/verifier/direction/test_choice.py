@@ -35,9 +35,9 @@ def test_both_questions_are_answered_as_in_plain(back_end, gains, share):
     def play(party, randomness):
         own = shares[party.index]
         gained = any_gains(party, randomness, back_end(), own)
-        return gained, last_with(party, randomness, back_end(), own, share)
+        return gained.numbers, last_with(party, randomness, back_end(), own, share).numbers
 
     (first, place), (second, other) = together(deal, play)
     assert (first[0] + second[0]) % 2 == plain.any_gains(names)
     if plain.any_gains(names) or share == 1000:
-        assert (place[0] + other[0]) % (1 << 16) == plain.last_with(names, share)
+        assert (place[0] + other[0]) == plain.last_with(names, share)

@@ -19,6 +19,7 @@ from medquorum.verifier.direction.norm_level import deal_norm_level, norm_bits
 from medquorum.verifier.direction.statistics import check_statistics, deal_statistics, too_far
 from medquorum.verifier.direction.update_levels import UpdateLevels
 from medquorum.verifier.gates.products import deal_products, parts, products
+from medquorum.verifier.opening.tagged import Tagged
 from medquorum_testing.encrypted.hidden_updates import flat, hide
 from medquorum_testing.encrypted.two_parties import together
 from medquorum_testing.inference.tiny_models import TINY, random_tensors
@@ -27,6 +28,11 @@ BACK_ENDS = [Tree, lambda: Fss(b"test")]
 
 
 def opened(shares):
+    """Return the numbers; those with tags fit them."""
+    if isinstance(shares[0], Tagged):
+        keys, tags = shares[0].keys + shares[1].keys, shares[0].tags + shares[1].tags
+        shares = [share.numbers for share in shares]
+        assert ((shares[0] + shares[1]) * keys == tags).all()
     return [int(value) % (1 << 32) for value in shares[0] + shares[1]]
 
 
@@ -39,7 +45,7 @@ def hidden_levels(description, base, update, root, rng, back_end=Tree):
         lambda dealer: deal_norm_level(dealer, back_end(), specs, masks[1]),
         lambda party, randomness: norm_bits(
             party, randomness, back_end(), specs, hidden_root.by_name(party.index, description, base)
-        ).sum(keepdims=True),
+        ).sum(),
     )
     gate = UpdateLevels(specs, opened(own)[0])
     found = together(

@@ -42,7 +42,7 @@ class HiddenJudge:
         gains, count = self._gains(candidates), len(candidates)
         found = together(
             lambda dealer: deal_any_gains(dealer, Tree(), count),
-            lambda party, randomness: any_gains(party, randomness, Tree(), gains[party.index]),
+            lambda party, randomness: any_gains(party, randomness, Tree(), gains[party.index]).numbers,
         )
         self.opened.append(bool((found[0][0] + found[1][0]) % 2))
         return self.opened[-1]
@@ -51,9 +51,9 @@ class HiddenJudge:
         gains, count = self._gains(candidates), len(candidates)
         found = together(
             lambda dealer: deal_last_with(dealer, Tree(), count),
-            lambda party, randomness: last_with(party, randomness, Tree(), gains[party.index], share),
+            lambda party, randomness: last_with(party, randomness, Tree(), gains[party.index], share).numbers,
         )
-        self.opened.append(int(found[0][0] + found[1][0]) % (1 << 16))
+        self.opened.append(int(found[0][0] + found[1][0]))
         return self.opened[-1]
 
 

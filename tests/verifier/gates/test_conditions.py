@@ -208,7 +208,8 @@ def test_the_bit_is_the_and_of_all_conditions(counts, needed, fails, accepted):
             party, randomness, Tree(), shares[party.index], None if party.index else minima, failed[party.index]
         ),
     )
-    assert ((first ^ second) & 1).tolist() == [accepted]
+    assert ((first.numbers ^ second.numbers) & 1).tolist() == [accepted]
+    assert ((first.keys + second.keys) * accepted == first.tags + second.tags).all()
 
 
 def test_both_models_and_classes_in_one_verification():

@@ -40,9 +40,9 @@ def play(index, connection, material, request, inputs):
     side.batches(document.batches(), secret, lambda _, counts: found.append(np.concatenate(counts)))
     counts = np.sum(found, axis=0)
     if inputs.needed is None:
-        accepted = bool(member.reveal(side.decide(counts[:0], None, fails), 1)[0])
+        accepted = bool(member.reveal(side.decide(counts[:0], None, fails).numbers, 1)[0])
         return accepted, member.reveal(counts, COUNT_BITS).tolist()
-    return bool(member.reveal(side.decide(counts, inputs.needed if first else None, fails), 1)[0]), None
+    return bool(member.reveal(side.decide(counts, inputs.needed if first else None, fails).numbers, 1)[0]), None
 
 
 @pytest.mark.slow

@@ -17,10 +17,12 @@ from medquorum.core.rules.direction.weights import WEIGHT_BITS
 from medquorum.errors import ProtocolError
 from medquorum.verifier.model.parameters import tensors
 from medquorum.verifier.offline.direction_steps import ChoiceStep
+from medquorum.verifier.session.direction import ChoiceSession, LevelsSession
 from medquorum.verifier.session.session import OpenedResult
 from medquorum_testing.encrypted.direction_steps import StepRig
 from medquorum_testing.encrypted.engine_models import case
 from medquorum_testing.encrypted.hidden_updates import flat
+from medquorum_testing.encrypted.lying_session import BIT, COUNTS, TAGS, lying
 
 CASE = case(catalogue.mlp((1, 8, 8), 4, hidden=4), 10)
 RULE = parse_rule({"name": "direction", "members": MEMBERS})
@@ -73,7 +75,7 @@ def test_levels_losses_and_choice_are_the_plain_rules(rig: StepRig) -> None:
     gains = (np.array([5, wanted + 7]) - first, -np.repeat(second, 2))
     for do, holds, places in (("gain", True, ()), ("last", True, (1,))):
         answer = opened(rig.choice(ChoiceStep(do=do, models=("a", "b"), share=1000 if places else 0), gains))
-        assert (answer.holds, tuple(count % (1 << 16) for count in answer.counts)) == (holds, places)
+        assert (answer.holds, answer.counts) == (holds, places)
 
 
 @pytest.mark.parametrize("place", [0, -1])
@@ -94,6 +96,32 @@ def test_a_level_that_one_party_alone_means_is_found(rig: StepRig) -> None:
 def test_a_weight_that_one_party_alone_shifts_is_found(rig: StepRig) -> None:
     for error in rig.losses(WEIGHTS, (("H1", 45), ("H2", 42), ("H3", 41))):
         assert isinstance(error, ProtocolError) and "differ about step" in str(error)
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+@pytest.mark.parametrize(("place", "shift"), [(BIT, 1), (COUNTS, 1), (COUNTS, -1), (COUNTS, 1 << 31), (TAGS, 1)])
+def test_a_level_that_one_party_shifts_at_its_opening_is_found(
+    rig: StepRig, monkeypatch: pytest.MonkeyPatch, liar: int, place: int, shift: int
+) -> None:
+    lie = lying(liar, place, shift, LevelsSession)
+    monkeypatch.setattr("medquorum_testing.encrypted.direction_steps.LevelsSession", lie)
+    assert opened(rig.levels("H1", 100)).shifted
+    monkeypatch.undo()
+    assert opened(rig.levels("H1", 100)).shifted, "it is opened once"
+    assert not opened(rig.levels("H2", 100)).shifted
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+@pytest.mark.parametrize("place", [BIT, COUNTS])
+def test_so_is_an_answer_about_gains(rig: StepRig, monkeypatch: pytest.MonkeyPatch, liar: int, place: int) -> None:
+    monkeypatch.setattr(
+        "medquorum_testing.encrypted.direction_steps.ChoiceSession", lying(liar, place, 1, ChoiceSession)
+    )
+    gains = (np.array([5, -7, 9]), np.array([0, 0, 0]))
+    found = opened(rig.choice(ChoiceStep(do="last", models=("a", "b", "c"), share=1000), gains))
+    assert found.shifted or not found.holds
+    if place == BIT:
+        assert opened(rig.choice(ChoiceStep(do="gain", models=("a", "b", "c")), gains)).shifted
 
 
 def test_a_session_again_opens_the_same_and_asks_for_nothing(rig: StepRig) -> None:

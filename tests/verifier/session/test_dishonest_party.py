@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the encrypted evaluation does not promise: a party that deviates is not caught (docs/reference/protocol.md).
+"""A party that deviates: found where it shifts the verdict's bit at its opening, which has a tag; elsewhere not.
 
 A party that adds a number to its share of an opened value shifts what both parties open, and both write down the same
-transcript. So the two attestations agree on the shifted verdict. It does so blindly: it has to commit to its share of
-the result before it sees the other one's. Two things would catch it. Dealer MACs on the masks
+transcript. So the two attestations agree on the shifted counts (docs/reference/protocol.md). It does so blindly: it has
+to commit to its share of the result before it sees the other one's. Two things would catch it. Dealer MACs on the masks
 show every shifted opening at once. Canary updates with known verdicts, among the real ones, show it in the long run.
 """
 
@@ -44,21 +44,30 @@ def opening_parameters(liar, shift):
 
 
 def test_honest_parties_open_the_true_count(tmp_path, monkeypatch):
-    assert verified(tmp_path, monkeypatch, Party).counts == (correct(CASE.flat()),)
+    found = verified(tmp_path, monkeypatch, Party)
+    assert (found.counts, found.shifted) == ((correct(CASE.flat()),), False)
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+def test_no_counts_are_opened_where_the_bit_before_them_was_shifted(tmp_path, monkeypatch, liar):
+    far = {name: np.full_like(values, 1 << 30) for name, values in CASE.update.items()}
+    monkeypatch.setattr("medquorum_testing.encrypted.one_session.CASE", CASE._replace(update=far))
+    found = verified(tmp_path, monkeypatch, Party, session=lying(liar, BIT, 1, Session))
+    assert (found.holds, found.counts, found.shifted) == (True, (), True)
 
 
 @pytest.mark.parametrize("liar", [0, 1])
 def test_a_shifted_count_is_not_caught(tmp_path, monkeypatch, liar):
-    found = verified(tmp_path, monkeypatch, Party, session=lying(liar, COUNTS, 7))
+    found = verified(tmp_path, monkeypatch, Party, session=lying(liar, COUNTS, 7, Session))
     assert found.counts == (correct(CASE.flat()) + 7,)
 
 
 @pytest.mark.parametrize("liar", [0, 1])
 @pytest.mark.parametrize("margin", [0, 1])
-def test_a_flipped_verdict_is_not_caught(tmp_path, monkeypatch, liar, margin):
+def test_a_flipped_verdict_is_found(tmp_path, monkeypatch, liar, margin):
     minimum = np.array([correct(CASE.flat()) + margin], dtype=np.int64)
-    found = verified(tmp_path, monkeypatch, Party, minimum=minimum, session=lying(liar, BIT, 1))
-    assert found.holds is (margin == 1)
+    found = verified(tmp_path, monkeypatch, Party, minimum=minimum, session=lying(liar, BIT, 1, Session))
+    assert (found.holds, found.shifted) == (margin == 1, True)
 
 
 @pytest.mark.parametrize("liar", [0, 1])

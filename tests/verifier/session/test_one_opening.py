@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from medquorum.errors import MaterialError, ProtocolError
-from medquorum.verifier.opening.result import HASH_BYTES, SALT_BYTES
+from medquorum.verifier.opening.result import BIT_BYTES, HASH_BYTES, SALT_BYTES
 from medquorum.verifier.opening.transport import WrappedTransport
 from medquorum.verifier.session.greeting import ATTEMPTS, REFUSALS, Greeting, Refusal, refusal
 from medquorum.verifier.session.journal import Journal
@@ -103,7 +103,7 @@ class Rushing(Line):
         self._heard: bytes | None = None
 
     def send(self, message: bytes) -> None:
-        if len(message) not in (HASH_BYTES, SALT_BYTES + 1):
+        if len(message) not in (HASH_BYTES, BIT_BYTES):
             super().send(message)
             return
         self._heard = super().receive()
@@ -118,9 +118,9 @@ def chosen(bit: int) -> Callable[[bytes, bytes], bytes]:
     """Answer the bit's value so that both open this one; commit as one should."""
 
     def answer(message: bytes, theirs: bytes) -> bytes:
-        if len(message) != SALT_BYTES + 1:
+        if len(message) != BIT_BYTES:
             return message
-        return message[:-1] + bytes([theirs[-1] ^ bit])
+        return message[:SALT_BYTES] + bytes([theirs[SALT_BYTES] ^ bit]) + message[SALT_BYTES + 1 :]
 
     return answer
 
@@ -195,7 +195,7 @@ def test_another_commitment_than_before_is_refused(tmp_path: Path) -> None:
     kept = Journal(journal).result
     assert kept is not None
     value = kept.share.values[0].hex()
-    journal.write_text(journal.read_text().replace(value, value[:-1] + str(1 - int(value[-1]))))
+    journal.write_text(journal.read_text().replace(value, value[:-1] + ("1" if value[-1] == "0" else "0")))
     second = both(tmp_path, dealer)[1]
     assert isinstance(second, ProtocolError)
     assert "party P0 commits to another share" in str(second)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from medquorum.errors import ProtocolError
-from medquorum.verifier.opening.result import SALT_BYTES
+from medquorum.verifier.opening.result import BIT_BYTES, SALT_BYTES
 from medquorum.verifier.opening.transport import WrappedTransport
 from medquorum_testing.encrypted.local_dealer import LocalDealer
 from medquorum_testing.encrypted.one_session import CASE, both, correct, spec
@@ -21,7 +21,7 @@ __all__ = ["KILLS", "Revealed", "trials"]
 
 KILLS = 5
 """Kills in a trial; after them the parties go on undisturbed."""
-_VALUES = (SALT_BYTES + 1, SALT_BYTES + 4)
+_VALUES = (BIT_BYTES, SALT_BYTES + 4)
 """Bytes of a party's values of the result: the bit's, the count's."""
 
 

@@ -3,29 +3,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from medquorum.verifier.opening.result import SALT_BYTES, ResultShare
 from medquorum.verifier.session.journal import KeptResult
 from medquorum.verifier.session.session import Session
 
-__all__ = ["BIT", "COUNTS", "lying"]
+__all__ = ["BIT", "COUNTS", "TAGS", "lying"]
 
-BIT, COUNTS = 0, 1
+BIT, COUNTS, TAGS = 0, 1, 2
+_WIDTHS = {BIT: 1, COUNTS: 4, TAGS: 8}
+S = TypeVar("S", bound=Session)
 
 
-def lying(liar: int, place: int, shift: int) -> type[Session]:
-    """Make a session in which party ``liar`` adds to the bit, or to the first count, of its own share."""
+def lying(liar: int, place: int, shift: int, session: type[S]) -> type[S]:
+    """Make a session in which party ``liar`` adds to the bit, first count or first key of its own share."""
 
-    class Lying(Session):
+    class Lying(session):  # type: ignore[valid-type, misc]
         def _evaluated(self, *given: Any) -> KeptResult:
             kept = super()._evaluated(*given)
             if self._inputs.index != liar:
                 return kept
             values = list(kept.share.values)
             salt, share = values[place][:SALT_BYTES], values[place][SALT_BYTES:]
-            width = 1 if place == BIT else 4
-            first = (int.from_bytes(share[:width], "little") + shift) % (2 if place == BIT else 1 << 32)
+            width = _WIDTHS[place]
+            first = (int.from_bytes(share[:width], "little") + shift) % (2 if place == BIT else 1 << 8 * width)
             values[place] = salt + first.to_bytes(width, "little") + share[width:]
             return KeptResult(kept.attempt, ResultShare(tuple(values)), kept.statement, kept.digests)
 

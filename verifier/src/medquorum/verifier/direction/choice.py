@@ -17,40 +17,40 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.tagged import Tagged
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
-__all__ = ["PLACE_BITS", "any_gains", "deal_any_gains", "deal_last_with", "last_with"]
+__all__ = ["any_gains", "deal_any_gains", "deal_last_with", "last_with"]
 
-PLACE_BITS = 16
+_PLACE_BITS = 16
 """Room for 2^n: the rule has five candidates at most."""
-_WIDE = Rescale(0, 64, PLACE_BITS, Form.NEGATIVE)
-_NARROW = Rescale(0, PLACE_BITS, PLACE_BITS, Form.NEGATIVE)
-_BIT = Rescale(0, PLACE_BITS, 1, Form.NEGATIVE)
+_WIDE = Rescale(0, 64, _PLACE_BITS, Form.NEGATIVE)
+_NARROW = Rescale(0, _PLACE_BITS, _PLACE_BITS, Form.NEGATIVE)
+_PLACE = Rescale(0, _PLACE_BITS, 64, Form.NEGATIVE)
+_BIT = Rescale(0, _PLACE_BITS, 1, Form.NEGATIVE)
 
 
 def deal_any_gains(dealer: GateDealer, comparison: Comparison, count: int) -> None:
     """Deal for so many candidates."""
     _WIDE.deal(dealer, comparison, (count,), None)
-    _BIT.deal(dealer, comparison, (1,), None)
+    _BIT.deal_signs(dealer, comparison, (1,))
 
 
-def any_gains(party: Party, randomness: GateRandomness, comparison: Comparison, gains: IntArray) -> IntArray:
+def any_gains(party: Party, randomness: GateRandomness, comparison: Comparison, gains: IntArray) -> Tagged:
     """Return the share (1,) modulo 2 of whether one of the gains (n,), shares modulo 2^64, is above 0."""
     signs = _WIDE.evaluate(party, randomness, comparison, -gains)
-    return _BIT.evaluate(party, randomness, comparison, -signs.sum(keepdims=True))
+    return _BIT.signs(party, randomness, comparison, -signs.sum(keepdims=True))
 
 
 def deal_last_with(dealer: GateDealer, comparison: Comparison, count: int) -> None:
     """Deal for so many candidates."""
     _WIDE.deal(dealer, comparison, (count, count), None)
     _NARROW.deal(dealer, comparison, (count,), None)
-    _NARROW.deal(dealer, comparison, (count,), None)
+    _PLACE.deal_signs(dealer, comparison, (count,))
 
 
-def last_with(
-    party: Party, randomness: GateRandomness, comparison: Comparison, gains: IntArray, share: int
-) -> IntArray:
-    """Return the share (1,) modulo 2^16 of the place of the last candidate with enough of the best gain.
+def last_with(party: Party, randomness: GateRandomness, comparison: Comparison, gains: IntArray, share: int) -> Tagged:
+    """Return the share (1,) modulo 2^64 of the place of the last candidate with enough of the best gain.
 
     Parameters
     ----------
@@ -67,6 +67,5 @@ def last_with(
     enough = _NARROW.evaluate(party, randomness, comparison, fails - 1 if first else fails)
     powers = np.int64(1) << np.arange(count)
     total = (enough * powers).sum()
-    below = _NARROW.evaluate(party, randomness, comparison, total - powers if first else np.repeat(total, count))
-    place: IntArray = -below.sum(keepdims=True)
-    return place + (count - 1) if first else place
+    below = _PLACE.signs(party, randomness, comparison, total - powers if first else np.repeat(total, count))
+    return below.sum().less(count - 1, party.index)

@@ -15,9 +15,10 @@ from medquorum.core.model.layout import TensorSpec
 from medquorum.core.rules.direction.tables import NORMS
 from medquorum.core.rules.distance import MIXED
 from medquorum.verifier.comparison.interface import Comparison
-from medquorum.verifier.direction.thresholds import deal_reached, reached
+from medquorum.verifier.direction.thresholds import deal_level_bits, level_bits
 from medquorum.verifier.gates.products import Part, deal_products, parts, products
 from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.tagged import Tagged
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 from medquorum.verifier.randomness.wires import Masked
 
@@ -36,7 +37,7 @@ def deal_norm_level(
 ) -> None:
     """Deal for one update."""
     deal_products(dealer, whole(layout), masks, masks)
-    deal_reached(dealer, comparison, _NORMS.shape)
+    deal_level_bits(dealer, comparison, _NORMS.shape)
 
 
 def norm_bits(
@@ -45,9 +46,9 @@ def norm_bits(
     comparison: Comparison,
     layout: Sequence[TensorSpec],
     update: Mapping[str, Masked],
-) -> IntArray:
+) -> Tagged:
     """Return shares (160,) modulo 2^64 of whether each level's threshold is reached; their sum is the level."""
     excess = np.repeat(products(party, randomness, whole(layout), update, update), _NORMS.size)
     if party.index == 0:
         excess -= _NORMS
-    return reached(party, randomness, comparison, excess)
+    return level_bits(party, randomness, comparison, excess)

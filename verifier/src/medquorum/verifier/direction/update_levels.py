@@ -20,9 +20,10 @@ from medquorum.core.rules.direction.tables import COSINE_BITS, COSINES, NORMS, n
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.direction.norm_level import deal_norm_level, norm_bits, whole
 from medquorum.verifier.direction.statistics import deal_statistics, too_far
-from medquorum.verifier.direction.thresholds import deal_reached, reached
+from medquorum.verifier.direction.thresholds import deal_level_bits, level_bits
 from medquorum.verifier.gates.products import deal_products, products
 from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.tagged import Tagged
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 from medquorum.verifier.randomness.wires import Masked
 
@@ -59,7 +60,7 @@ class UpdateLevels:
         deal_statistics(dealer, comparison, self.layout, [update, root])
         deal_norm_level(dealer, comparison, self.layout, update)
         deal_products(dealer, whole(self.layout), update, root)
-        deal_reached(dealer, comparison, (len(COSINES) - 1,))
+        deal_level_bits(dealer, comparison, (len(COSINES) - 1,))
 
     def evaluate(
         self,
@@ -68,8 +69,8 @@ class UpdateLevels:
         comparison: Comparison,
         update: Mapping[str, Masked],
         root: Mapping[str, Masked],
-    ) -> tuple[IntArray, IntArray]:
-        """Return shares modulo 2^32 of how many bounds are broken (1,), and of the levels of norm and cosine (2,).
+    ) -> tuple[IntArray, Tagged]:
+        """Return shares of how many bounds are broken (1,) modulo 2^32, and of the levels of norm and cosine (2,).
 
         Parameters
         ----------
@@ -78,9 +79,9 @@ class UpdateLevels:
         """
         fails = too_far(party, randomness, comparison, self.layout, [update, root])
         norm = norm_bits(party, randomness, comparison, self.layout, update)
-        due = norm @ np.diff(self.thresholds, axis=0)
+        due = norm.numbers @ np.diff(self.thresholds, axis=0)
         if party.index == 0:
             due = due + self.thresholds[0]
         product = products(party, randomness, whole(self.layout), update, root)
-        cosine = reached(party, randomness, comparison, product - due)
-        return fails, np.array([norm.sum(), cosine.sum()], dtype=np.int64)
+        cosine = level_bits(party, randomness, comparison, product - due)
+        return fails, norm.sum().beside(cosine.sum())

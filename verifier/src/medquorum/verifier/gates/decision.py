@@ -9,6 +9,7 @@ from medquorum.verifier.gates.parameter_range import FAIL_BITS
 from medquorum.verifier.gates.rescale import Form, Rescale
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.opening.result import COUNT_BITS
+from medquorum.verifier.opening.tagged import Tagged
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["deal_decision", "decide"]
@@ -21,7 +22,7 @@ def deal_decision(dealer: GateDealer, comparison: Comparison, counts: int) -> No
     """Deal for this number of counts that have a minimum."""
     if counts:
         _SHORT.deal(dealer, comparison, (counts,), None)
-    _NONE.deal(dealer, comparison, (1,), None)
+    _NONE.deal_signs(dealer, comparison, (1,))
 
 
 def decide(
@@ -31,7 +32,7 @@ def decide(
     counts: IntArray,
     needed: IntArray | None,
     fails: IntArray,
-) -> IntArray:
+) -> Tagged:
     """Return the share (1,) modulo 2 of the single bit [every count reaches its minimum and nothing failed].
 
     1. Fails (Rescale, NEGATIVE) of count - minimum; P0 subtracts the minima, so that P1 does not learn the base
@@ -63,6 +64,6 @@ def decide(
         total = total + _SHORT.evaluate(party, randomness, comparison, margins).sum(keepdims=True)
     if party.index == 0:
         total = total - 1
-    holds = _NONE.evaluate(party, randomness, comparison, total)
+    holds = _NONE.signs(party, randomness, comparison, total)
     randomness.finish()
     return holds

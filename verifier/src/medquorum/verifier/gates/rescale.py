@@ -13,6 +13,7 @@ from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.arithmetic.kernels.library import Library, library
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.tagged import TAG_BITS, Tagged
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["Form", "Rescale"]
@@ -93,9 +94,7 @@ class Rescale:
 
     def deal(self, dealer: GateDealer, comparison: Comparison, shape: tuple[int, ...], offset: IntArray | None) -> None:
         """Deal for values of this shape whose shares add up to x + offset."""
-        mask = dealer.mask(shape)
-        hidden = ring.reduce((mask if offset is None else mask + offset).reshape(-1), self.bits)
-        borrows = comparison.deal(dealer, hidden, self._positions) if self._positions else []
+        hidden, borrows = self._deal_borrows(dealer, comparison, shape, offset)
         top = self._top(hidden)
         if self.form is Form.NEGATIVE:
             dealer.share(borrows[-1] ^ top, self.ring)
@@ -115,10 +114,7 @@ class Rescale:
 
     def evaluate(self, party: Party, randomness: GateRandomness, comparison: Comparison, share: IntArray) -> IntArray:
         """Return the party's share of the result, in the input's shape."""
-        if party.index == 0 and self._half:
-            share = share + np.uint64(self._half).astype(np.int64)
-        public = party.open(randomness.mask(share.shape), share, self.bits).reshape(-1)
-        borrows = comparison.borrows(party, randomness, public, self._positions) if self._positions else []
+        public, borrows = self._open_borrows(party, randomness, comparison, share)
         sign = borrows[-1] ^ self._top(public) if self.form in (Form.RELU, Form.NEGATIVE) else None
         if self.form is Form.NEGATIVE and sign is not None:
             result = (1 - 2 * sign) * randomness.share(public.shape, self.ring)
@@ -136,6 +132,45 @@ class Rescale:
             np.subtract(result, masked, out=masked, where=sign == 0)
             result = masked
         return result.reshape(share.shape)
+
+    def deal_signs(self, dealer: GateDealer, comparison: Comparison, shape: tuple[int, ...]) -> None:
+        """Deal for signs of so many values (NEGATIVE), tagged under one key."""
+        hidden, borrows = self._deal_borrows(dealer, comparison, shape, None)
+        bits = borrows[-1] ^ self._top(hidden)
+        key = dealer.own((1,), 0) + dealer.own((1,), 1)
+        dealer.share(bits, self.ring)
+        dealer.share(bits * key, TAG_BITS)
+
+    def signs(self, party: Party, randomness: GateRandomness, comparison: Comparison, share: IntArray) -> Tagged:
+        """Return what NEGATIVE gives of shares (n,), with tags.
+
+        With a sign s that is public up to a dealt bit r, [y < 0] = s + (1 - 2s)·r: a share of the key times r gives one
+        of the key times [y < 0].
+        """
+        public, borrows = self._open_borrows(party, randomness, comparison, share)
+        sign = borrows[-1] ^ self._top(public)
+        key = randomness.own((1,))
+        numbers = (1 - 2 * sign) * randomness.share(sign.shape, self.ring)
+        tags = sign * key + (1 - 2 * sign) * randomness.share(sign.shape, TAG_BITS)
+        return Tagged(numbers + sign if party.index == 0 else numbers, np.repeat(key, sign.size), tags)
+
+    def _deal_borrows(
+        self, dealer: GateDealer, comparison: Comparison, shape: tuple[int, ...], offset: IntArray | None
+    ) -> tuple[IntArray, list[IntArray]]:
+        """Return what hides the values, and the bits that hide the borrows."""
+        mask = dealer.mask(shape)
+        hidden = ring.reduce((mask if offset is None else mask + offset).reshape(-1), self.bits)
+        return hidden, comparison.deal(dealer, hidden, self._positions) if self._positions else []
+
+    def _open_borrows(
+        self, party: Party, randomness: GateRandomness, comparison: Comparison, share: IntArray
+    ) -> tuple[IntArray, list[IntArray]]:
+        """Return the values (n,) and their borrows as they are opened, each under its mask."""
+        if party.index == 0 and self._half:
+            share = share + np.uint64(self._half).astype(np.int64)
+        public = party.open(randomness.mask(share.shape), share, self.bits).reshape(-1)
+        borrows = comparison.borrows(party, randomness, public, self._positions) if self._positions else []
+        return public, borrows
 
     def _compiled(
         self,

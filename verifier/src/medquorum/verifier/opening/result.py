@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """How two parties open a result: commit, then reveal; nobody's share can be chosen after seeing the other's.
 
-1. Each party has values: a salt and its share of the bit; in disclosure mode count also a salt and its share of the
-   counts. It sends the hash of each.
+1. Each party has values: a salt and its share of the bit, with a key's and the tag's; in disclosure mode count also a
+   salt and its share of the counts, and where these have tags a salt and its share of keys and tags. It sends the hash
+   of each.
 2. It notes the other party's hashes on its disk: from here on something may be known, and nothing but these values is
    ever opened.
-3. Both send the bit's value, and where the bit holds the counts' value. A value that has not the announced hash is the
-   other party's fault, and named so.
+3. Both send the bit's value, and where the bit holds and fits its tag the other values. A value that has not the
+   announced hash is the other party's fault, and named so.
+4. What does not fit its tag was shifted by a party (``opening/tagged.py``); no more can be said.
 """
 
 from __future__ import annotations
@@ -23,13 +25,16 @@ from medquorum.core import canonical
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import ProtocolError
 from medquorum.verifier.arithmetic import ring
+from medquorum.verifier.opening.tagged import TAG_BITS, Tagged
 from medquorum.verifier.opening.transport import Transport
 from medquorum.verifier.randomness.identifier import MaterialId
 
-__all__ = ["COUNT_BITS", "ResultShare", "Revealed", "reveal"]
+__all__ = ["BIT_BYTES", "COUNT_BITS", "ResultShare", "Revealed", "reveal"]
 
 SALT_BYTES = 32
 HASH_BYTES = 32
+BIT_BYTES = SALT_BYTES + 1 + 2 * TAG_BITS // 8
+"""Of the bit's value."""
 COUNT_BITS = 32
 """Ring of counts of images."""
 _TAG = b"medquorum result v1"
@@ -42,14 +47,17 @@ class Revealed:
     Attributes
     ----------
     counts
-        Array of int64 (counts,) modulo 2^32; none where the bit does not hold, or the bit alone is disclosed.
+        Array of int64 (counts,) modulo 2^32; none where the bit does not hold or was shifted, or alone is disclosed.
     digest
         Hex SHA-256 of both parties' hashes and values: the same however often it was tried.
+    shifted
+        Whether something does not fit its tag.
     """
 
     holds: bool
     counts: IntArray
     digest: str
+    shifted: bool
 
 
 @dataclass(frozen=True)
@@ -59,25 +67,29 @@ class ResultShare:
     Attributes
     ----------
     values
-        A salt and the bit's share (1 byte), then perhaps a salt and the counts' shares (4 bytes each).
+        A salt and the bit's share (1 byte) with its key's and tag's (8 bytes each); then perhaps a salt and the counts'
+        shares (4 bytes each); then perhaps a salt and these counts' keys' and tags'.
     """
 
     values: tuple[bytes, ...] = field(repr=False)
 
     @classmethod
-    def make(cls, bit: IntArray, counts: IntArray | None) -> ResultShare:
+    def make(cls, bit: Tagged, counts: Tagged | IntArray | None) -> ResultShare:
         """Return a share behind fresh salts.
 
         Parameters
         ----------
         bit
-            Array of int64 (1,), modulo 2.
+            (1,), modulo 2.
         counts
-            Array of int64 (counts,) modulo 2^32; None where the bit alone is disclosed.
+            (counts,) modulo 2^32, with tags or, as an array of int64, without; None where the bit alone is disclosed.
         """
-        parts = [ring.pack(ring.reduce(bit, 1), 1)]
+        parts = [ring.pack(ring.reduce(bit.numbers, 1), 1) + _check(bit)]
         if counts is not None:
-            parts.append(ring.pack(ring.reduce(counts, COUNT_BITS), COUNT_BITS))
+            numbers = counts.numbers if isinstance(counts, Tagged) else counts
+            parts.append(ring.pack(ring.reduce(numbers, COUNT_BITS), COUNT_BITS))
+        if isinstance(counts, Tagged):
+            parts.append(_check(counts))
         return cls(tuple(secrets.token_bytes(SALT_BYTES) + part for part in parts))
 
     def hashes(self, name: MaterialId, index: int) -> bytes:
@@ -120,7 +132,10 @@ def reveal(
         )
     note(theirs)
 
-    def opened(place: int) -> tuple[bytes, bytes]:
+    exchanged = [hashes, theirs] if index == 0 else [theirs, hashes]
+
+    def opened(place: int) -> list[bytes]:
+        """Return both parties' shares of a value."""
         value = own.values[place]
         other = transport.exchange(value)
         announced = theirs[place * HASH_BYTES : (place + 1) * HASH_BYTES]
@@ -129,18 +144,30 @@ def reveal(
                 f"party P{1 - index} reveals another share of {name.hospital}'s result than it committed to",
                 "It deviates from the protocol: leave this update out",
             )
-        return (value, other) if index == 0 else (other, value)
+        pair = [value, other] if index == 0 else [other, value]
+        exchanged.extend(pair)
+        return [each[SALT_BYTES:] for each in pair]
 
-    exchanged = [hashes, theirs] if index == 0 else [theirs, hashes]
-    bits = opened(0)
-    holds = bool(_sum(bits, 1)[0])
+    first = opened(0)
+    bit = _sum([share[:1] for share in first], 1)
+    fits = _fit(bit, _sum([share[1:] for share in first], TAG_BITS))
+    holds = bool(bit[0])
     counts: IntArray = np.zeros(0, dtype=np.int64)
-    exchanged += bits
-    if holds and len(own.values) > 1:
-        shares = opened(1)
-        counts = _sum(shares, COUNT_BITS)
-        exchanged += shares
-    return Revealed(holds, counts, _digest(exchanged))
+    if holds and fits and len(own.values) > 1:
+        counts = _sum(opened(1), COUNT_BITS)
+        if len(own.values) > 2:
+            fits = _fit(counts, _sum(opened(2), TAG_BITS))
+    return Revealed(holds, counts, _digest(exchanged), not fits)
+
+
+def _check(tagged: Tagged) -> bytes:
+    return ring.pack(np.concatenate([tagged.keys, tagged.tags]), TAG_BITS)
+
+
+def _fit(numbers: IntArray, check: IntArray) -> bool:
+    """Whether numbers (n,) have these keys and tags (2n,)."""
+    keys, tags = check.reshape(2, -1)
+    return keys.shape == numbers.shape and bool((numbers * keys == tags).all())
 
 
 def _hash(name: MaterialId, index: int, place: int, value: bytes) -> bytes:
@@ -149,9 +176,9 @@ def _hash(name: MaterialId, index: int, place: int, value: bytes) -> bytes:
     return hashlib.sha256(_TAG + label + value).digest()
 
 
-def _sum(values: Sequence[bytes], bits: int) -> IntArray:
+def _sum(shares: Sequence[bytes], bits: int) -> IntArray:
     width = ring.byte_width(bits)
-    first, second = (ring.unpack(value[SALT_BYTES:], ((len(value) - SALT_BYTES) // width,), bits) for value in values)
+    first, second = (ring.unpack(share, (len(share) // width,), bits) for share in shares)
     return ring.reduce(first + second, bits)
 
 

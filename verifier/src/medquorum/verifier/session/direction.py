@@ -9,16 +9,16 @@ import numpy as np
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import ProtocolError
-from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.binding.masks import mask_share
 from medquorum.verifier.comparison.tree import Tree
-from medquorum.verifier.direction.choice import PLACE_BITS, any_gains, last_with
+from medquorum.verifier.direction.choice import any_gains, last_with
 from medquorum.verifier.direction.norm_level import norm_bits
 from medquorum.verifier.direction.update_levels import UpdateLevels
 from medquorum.verifier.gates.products import moved
 from medquorum.verifier.model.parameters import HandedOver, tensors
 from medquorum.verifier.offline.direction_steps import STEP_GATE, ChoiceStep, LevelsStep
 from medquorum.verifier.opening.result import ResultShare
+from medquorum.verifier.opening.tagged import Tagged
 from medquorum.verifier.opening.transcript import Recorded
 from medquorum.verifier.randomness.wires import Masked
 from medquorum.verifier.session.evaluation import Evaluation
@@ -39,7 +39,7 @@ class RootSession(Session):
         fails = side.model(self._inputs.base, self._held_parameters())
         own, layout = self._moved(self._own(side)), self._spec.plan.layout
         with side.gate(STEP_GATE) as randomness:
-            level = norm_bits(side.party, randomness, Tree(), layout, own).sum(keepdims=True)
+            level = norm_bits(side.party, randomness, Tree(), layout, own).sum()
         return ResultShare.make(side.decide(_NONE, None, fails), level), []
 
     def _held_parameters(self) -> HandedOver:
@@ -130,4 +130,4 @@ class ChoiceSession(Session):
             if step.do == "gain":
                 return ResultShare.make(any_gains(side.party, randomness, Tree(), gains), None), []
             place = last_with(side.party, randomness, Tree(), gains, step.share)
-        return ResultShare.make(np.array([1 - side.party.index]), ring.reduce(place, PLACE_BITS)), []
+        return ResultShare.make(Tagged.known(1, side.party.index), place), []

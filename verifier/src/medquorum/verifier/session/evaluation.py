@@ -28,6 +28,7 @@ from medquorum.verifier.model.plan import Plan, Subject
 from medquorum.verifier.model.program import StepValues
 from medquorum.verifier.opening.interleave import ByTurns, Turn, pairs, take_turns
 from medquorum.verifier.opening.party import Party
+from medquorum.verifier.opening.tagged import Tagged
 from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
 from medquorum.verifier.randomness.material import GateRandomness
 from medquorum.verifier.randomness.supply import Supply
@@ -214,7 +215,7 @@ class Evaluation:
         randomness.finish()
         return result
 
-    def decide(self, counts: IntArray, needed: IntArray | None, fails: IntArray) -> IntArray:
+    def decide(self, counts: IntArray, needed: IntArray | None, fails: IntArray) -> Tagged:
         """Return the share (1,) of the verdict's single bit: no fails, and every count reaches P0's minimum."""
         randomness = self._randomness(MODEL_BATCH, "decision")
         return decide(self._party, randomness, Tree(), counts, needed, fails)

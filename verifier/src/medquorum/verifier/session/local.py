@@ -217,9 +217,9 @@ def _play(side: Evaluation, member: Party, supply: Supply, held: Held, inputs: I
     counts = np.sum(batch_counts, axis=0)
     batches = _costs(clock, member, supply, model)
     if inputs.needed is None:
-        accepted = bool(member.reveal(side.decide(counts[:0], None, fails), 1)[0])
+        accepted = bool(member.reveal(side.decide(counts[:0], None, fails).numbers, 1)[0])
         return Outcome(accepted, member.reveal(counts, COUNT_BITS) if accepted else None, model, batches)
-    accepted = bool(member.reveal(side.decide(counts, inputs.needed if first else None, fails), 1)[0])
+    accepted = bool(member.reveal(side.decide(counts, inputs.needed if first else None, fails).numbers, 1)[0])
     return Outcome(accepted, None, model, batches)
 
 

@@ -49,6 +49,8 @@ class OpenedResult:
         P0's.
     transcript
         Hex SHA-256 of all that was exchanged; equal at both parties.
+    shifted
+        Whether a tag does not fit: a party has shifted its share at the opening.
     """
 
     refusal: Refusal | None
@@ -56,6 +58,7 @@ class OpenedResult:
     counts: tuple[int, ...]
     statement: BaseCounts | None
     transcript: str
+    shifted: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,8 @@ class Session:
         name = replace(self._spec.name, attempt=kept.attempt)
         opened = reveal(transport, self._inputs.index, name, kept.share, journal.revealing, journal.reveal)
         counts = tuple(int(count) for count in opened.counts)
-        return OpenedResult(None, opened.holds, counts, kept.statement, transcript_of([*kept.digests, opened.digest]))
+        transcript = transcript_of([*kept.digests, opened.digest])
+        return OpenedResult(None, opened.holds, counts, kept.statement, transcript, opened.shifted)
 
     def _comparing(self, transport: Recorded, own: Comparing | None, other: Comparing | None) -> Comparing:
         """Return the comparison back end: the task's, an earlier attempt's, or P0's choice by the measured links."""

@@ -27,8 +27,6 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.core.rules.direction.levels import Levels
 from medquorum.core.rules.direction.tables import COSINES, NORMS
 from medquorum.errors import ProtocolError
-from medquorum.verifier.arithmetic import ring
-from medquorum.verifier.direction.choice import PLACE_BITS
 from medquorum.verifier.model.parameters import HandedOver
 from medquorum.verifier.offline.direction_steps import ChoiceStep, LevelsStep, LossStep, RootStep
 from medquorum.verifier.opening.transport import Transport
@@ -128,13 +126,15 @@ class _Steps:
         )
         self.transcripts.append([hospital, opened.transcript])
         refused = unevaluated(self._task, hospital, opened)
+        if opened.shifted:
+            raise NoJudgement(dict(_IMPOSSIBLE))
         if refused is not None:
             return refused
         if not opened.holds:
             # One bit says that RANGE and all bounds hold; which of them failed stays secret.
             return rules.Candidate(hospital, rules.Reason.RANGE_OR_NORM)
         if len(opened.counts) != 2 or opened.counts[0] > len(NORMS) or opened.counts[1] >= len(COSINES):
-            return dict(_IMPOSSIBLE)
+            raise NoJudgement(dict(_IMPOSSIBLE))
         return rules.Candidate(hospital, levels=Levels(*opened.counts))
 
     def any_gains(self, candidates: Sequence[rules.Weights]) -> bool:
@@ -143,11 +143,10 @@ class _Steps:
 
     def last_with(self, candidates: Sequence[rules.Weights], share: int) -> int:
         """Return the place of the last one with at least ``share`` thousandths of the best gain."""
-        counts = self._asked(candidates, "last", share).counts
-        place = ring.reduce(np.array(counts, dtype=np.int64), PLACE_BITS).tolist()
-        if len(place) != 1 or not 0 <= place[0] < len(candidates):
+        place = self._asked(candidates, "last", share).counts
+        if len(place) != 1 or place[0] >= len(candidates):
             raise NoJudgement(dict(_IMPOSSIBLE))
-        return int(place[0])
+        return place[0]
 
     def _asked(self, candidates: Sequence[rules.Weights], do: str, share: int) -> OpenedResult:
         losses = [self._loss(weights) for weights in candidates]

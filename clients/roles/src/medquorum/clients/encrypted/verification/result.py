@@ -83,7 +83,12 @@ def attestation_result(task: Task, hospital: str, opened: OpenedResult, spec: Ve
 
 
 def unevaluated(task: Task, hospital: str, opened: OpenedResult) -> dict[str, Any] | None:
-    """Return what is attested where nothing was evaluated: the reason, and the parties on whose word."""
+    """Return what is attested where nothing was evaluated: the reason, and the parties on whose word.
+
+    Also where a party has shifted what was opened, which one cannot be said.
+    """
+    if opened.shifted:
+        return {"accepted": False, "reason": IMPOSSIBLE}
     if opened.refusal is None:
         return None
     parties = settings_of(task).evaluators(hospital)
