@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from medquorum.errors import ProtocolError
 from medquorum.verifier.comparison.backends import Comparing, back_end
-from medquorum.verifier.offline.dealer import Dealer
+from medquorum.verifier.offline.dealer import Dealer, Dealing
 from medquorum.verifier.randomness.channel import Channel
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.stream import new_seed
@@ -41,11 +41,16 @@ class Asked:
         return self._dealer.material(self._party, attempt, first, comparing)
 
 
-class LocalDealer:
-    """Deals each attempt once, when the first of the parties asks."""
+Deal = Callable[[tuple[bytes, bytes], MaterialId, int, Comparing], Iterator[Dealing]]
+"""Given seeds, a verification's name, its first batch and back end."""
 
-    def __init__(self, spec: VerificationSpec) -> None:
+
+class LocalDealer:
+    """Deals each attempt once, when the first of the parties asks: an update's verification, or what ``deal`` says."""
+
+    def __init__(self, spec: VerificationSpec, deal: Deal | None = None) -> None:
         self.spec = spec
+        self._gates = self._verification if deal is None else deal
         self.mask_seeds = new_seed(), new_seed()
         self.attempts: list[tuple[int, int]] = []
         self.comparing: list[Comparing] = []
@@ -69,15 +74,10 @@ class LocalDealer:
         spec = self.spec
         seeds, channels = (new_seed(), new_seed()), (Channel(), Channel())
         name = MaterialId(spec.name.task, spec.name.round, spec.name.hospital, attempt)
-        dealer = Dealer(seeds, name, spec.plan, back_end(comparing, name), mask_seeds=self.mask_seeds)
 
         def send() -> None:
             try:
-                for dealing in dealer.model():
-                    self._send(channels, dealing)
-                for dealing in dealer.batches(list(enumerate(spec.batches(comparing)))[first:]):
-                    self._send(channels, dealing)
-                for dealing in dealer.decision(spec.conditions if spec.only_bit else 0):
+                for dealing in self._gates(seeds, name, first, comparing):
                     self._send(channels, dealing)
             except ProtocolError:
                 return  # a party has closed its end
@@ -89,6 +89,15 @@ class LocalDealer:
         pairs = zip(seeds, self.mask_seeds, strict=True)
         one, other = (LocalMaterial(pair, channel) for pair, channel in zip(pairs, channels, strict=True))
         return one, other
+
+    def _verification(
+        self, seeds: tuple[bytes, bytes], name: MaterialId, first: int, comparing: Comparing
+    ) -> Iterator[Dealing]:
+        spec = self.spec
+        dealer = Dealer(seeds, name, spec.plan, back_end(comparing, name), mask_seeds=self.mask_seeds)
+        yield from dealer.model()
+        yield from dealer.batches(list(enumerate(spec.batches(comparing)))[first:])
+        yield from dealer.decision(spec.conditions if spec.only_bit else 0)
 
     @staticmethod
     def _send(channels: tuple[Channel, Channel], dealing: tuple[MaterialId, tuple[bytes, bytes]]) -> None:

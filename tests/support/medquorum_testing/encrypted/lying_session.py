@@ -22,9 +22,9 @@ def lying(liar: int, place: int, shift: int, session: type[S]) -> type[S]:
     class Lying(session):  # type: ignore[valid-type, misc]
         def _evaluated(self, *given: Any) -> KeptResult:
             kept = super()._evaluated(*given)
-            if self._inputs.index != liar:
-                return kept
             values = list(kept.share.values)
+            if self._inputs.index != liar or place >= len(values):
+                return kept
             salt, share = values[place][:SALT_BYTES], values[place][SALT_BYTES:]
             width = _WIDTHS[place]
             first = (int.from_bytes(share[:width], "little") + shift) % (2 if place == BIT else 1 << 8 * width)

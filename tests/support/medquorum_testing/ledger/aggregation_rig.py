@@ -26,23 +26,28 @@ from medquorum.clients.encrypted.dealer.approval import Approval
 from medquorum.clients.encrypted.dealer.dealing import MaskAttestor
 from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
 from medquorum.clients.encrypted.verification.dealer_material import deal_request
+from medquorum.clients.encrypted.verification.direction_round import verify_direction
 from medquorum.clients.encrypted.verification.images import PrivateImages, mounted
 from medquorum.clients.encrypted.verification.share_store import ShareStore
 from medquorum.clients.encrypted.verification.summands import Summands
 from medquorum.clients.encrypted.verification.update_verification import Verification
+from medquorum.clients.encrypted.verification.weighted import weighted
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.clients.ledger.transactions import Transactions
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.task_run import TaskRun
+from medquorum.core.documents.root import ROOT
 from medquorum.core.fixedpoint import IntArray
+from medquorum.core.rules import Direction, parse_rule
 from medquorum.errors import ProtocolError
 from medquorum.verifier.binding.commitment import ShareContext
 from medquorum.verifier.binding.hand_over import hand_over
 from medquorum.verifier.comparison.backends import Comparing
 from medquorum.verifier.model.parameters import HandedOver, Held
 from medquorum.verifier.opening.transport import InProcess, in_process
+from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.service.deliveries import Delivery
 from medquorum.verifier.session.spec import VerificationSpec
 from medquorum_testing.encrypted.local_dealer import LocalDealer, LocalMaterial
@@ -81,6 +86,11 @@ class ShiftedSummands(Summands):
         return super().masked(status, weights) + np.int64(self.masked_shift)
 
 
+def parameters_of(packed: bytes) -> IntArray:
+    """Return a packed model's parameters (n,)."""
+    return np.frombuffer(packed, dtype="<i4").astype(np.int64)
+
+
 class RigDealer:
     """The dealer as one party asks it."""
 
@@ -114,6 +124,7 @@ class Rig:
         self.task = self.ledger(A).task("demo")
         self.parameters = self.task.length // 4
         self.updates: dict[str, IntArray] = {}
+        self.root = parameters_of(self.demo.good_update(99))
         self.heard: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
         self.down: set[str] = set()
         self.bend: Bend = lambda sender, receiver, header, messages: messages
@@ -208,6 +219,32 @@ class Rig:
                 self.demo.submit(party, "AttestVerdict", "demo", 1, hospital, one.result())
         self.demo.submit(A, "CloseVerdicts", "demo", 1, "" if len(hospitals) == len(HOSPITALS) else "left out")
 
+    def judge(self) -> dict[str, Any]:
+        """Have both parties judge the round by the rule ``direction`` and attest; return the round."""
+        self.demo.submit(A, "CloseSubmissions", "demo", 1, "")
+        found = self.judged()
+        for party, one in zip(PARTIES, found, strict=True):
+            self.demo.submit(party, "AttestRound", "demo", 1, one)
+        ended: dict[str, Any] = self.demo.submit(A, "CloseVerdicts", "demo", 1, "")
+        return ended
+
+    def judged(self) -> list[dict[str, Any]]:
+        """Return what each party would attest; raises what the first one raised."""
+        rule = parse_rule(self.task.rule)
+        assert isinstance(rule, Direction)
+        transports, status = self._transports(), self.status
+
+        def party(index: int) -> dict[str, Any]:
+            try:
+                return verify_direction(
+                    self.verifications[index], self.task, rule, transports[index], status, HOSPITALS, lambda: 0.0
+                )
+            finally:
+                transports[index].close()
+
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(party, (0, 1)))
+
     def share(self) -> None:
         """Have both parties share their sums among the nodes they reach; raises what the first one raised."""
         transports = self._transports()
@@ -232,9 +269,12 @@ class Rig:
 
     def expected(self, accepted: Sequence[str] = HOSPITALS) -> str:
         """Return the hash of the model that plain aggregation makes of these updates."""
-        base = self.verifications[0].base(self.status.round.base if self.status.round else "")[0]
-        total = sum((self.updates[hospital] for hospital in accepted), np.zeros(self.parameters, dtype=np.int64))
-        return model_name(self.task, next_packed(self.task, base, total, dict.fromkeys(accepted, 1)))
+        round_ = self.status.round
+        base = self.verifications[0].base(round_.base if round_ else "")[0]
+        given = (round_.weights if round_ else None) or {}
+        weights = {hospital: given.get(hospital, 1) for hospital in accepted}
+        total = weighted(self.task, weights, self.updates.__getitem__)
+        return model_name(self.task, next_packed(self.task, base, total, weights))
 
     def close(self) -> Any:
         return self.demo.submit(A, "CloseRound", "demo", 1, "")
@@ -253,40 +293,42 @@ class Rig:
     def _submit(self) -> None:
         """Have every hospital commit to its masked update and hand it over."""
         self.demo.submit(A, "OpenRound", "demo", 1)
-        base = self.demo.base()
+        if self.task.has_root:
+            self._bound(PARTIES[0], ROOT, self.root, "SubmitRoot")
         for number, hospital in enumerate(HOSPITALS):
-            packed = self.demo.good_update(number)
-            self.updates[hospital] = np.frombuffer(packed, dtype="<i4").astype(np.int64)
-            context = ShareContext("demo", 1, hospital, base, self.task.layout)
-            mask = self.approval.mask(hospital, "demo", 1, base)
-            assert mask.seeds is not None
-            given = hand_over(context, PARTIES, self.updates[hospital], mask.seeds, os.urandom(32))
-            for seed in mask.seeds:
-                self._note(DEALER, hospital, seed)
-            self.demo.submit(
-                hospital,
-                "SubmitUpdate",
-                "demo",
-                1,
-                {
-                    "base": base,
-                    "layout": self.task.layout,
-                    "masked": given.masked,
-                    "masks": dict(given.masks),
-                    "nonce": mask.nonce,
-                },
-            )
+            self.updates[hospital] = parameters_of(self.demo.good_update(number))
+            value = self._bound(hospital, hospital, self.updates[hospital], "SubmitUpdate")
             for party, store in zip(PARTIES, self.shares, strict=True):
-                self._note(hospital, party, given.value)
-                store.take("demo", 1, hospital, given.value)
+                self._note(hospital, party, value)
+                store.take("demo", 1, hospital, value)
+
+    def _bound(self, author: str, name: str, update: IntArray, function: str) -> bytes:
+        """Have an author commit to its masked update; return what it hands over."""
+        base = self.demo.base()
+        mask = self.approval.mask(author, "demo", 1, base, root=name == ROOT)
+        assert mask.seeds is not None
+        context = ShareContext("demo", 1, name, base, self.task.layout)
+        given = hand_over(context, PARTIES, update, mask.seeds, os.urandom(32))
+        for seed in mask.seeds:
+            self._note(DEALER, author, seed)
+        hidden = {"masked": given.masked, "masks": dict(given.masks), "nonce": mask.nonce}
+        self.demo.submit(author, function, "demo", 1, {"base": base, "layout": self.task.layout, **hidden})
+        if name == ROOT:
+            self.shares[0].keep(1, ROOT, given.value)
+        return given.value
 
     def _dealt(
         self, index: int, spec: VerificationSpec, attempt: int, first: int, comparing: Comparing
     ) -> LocalMaterial:
         """Deal for one party; one mask for each update, as the dealer's own service keeps it."""
         with self._dealing:
-            dealer = self._dealers.setdefault(spec.name.hospital, LocalDealer(spec))
-            self.approval.check(deal_request(self.task, index, spec, attempt, first, comparing))
+            request = deal_request(self.task, index, spec, attempt, first, comparing)
+
+            def deal(seeds: tuple[bytes, bytes], name: MaterialId, first: int, comparing: Comparing) -> Any:
+                return request.plan.deal(seeds, name, self.seeds.of(spec.name), self.seeds.of)
+
+            dealer = self._dealers.setdefault(spec.name.hospital, LocalDealer(spec, deal))
+            self.approval.check(request)
             dealer.mask_seeds = self.seeds.of(spec.name)
         material = dealer.material(index, attempt, first, comparing)
         self._note(DEALER, PARTIES[index], material.seed)
