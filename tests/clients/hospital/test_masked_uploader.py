@@ -95,7 +95,7 @@ def test_a_killed_hospital_hands_over_what_it_submitted(
 def test_another_update_than_the_submitted_one_stays_at_home(
     task: Task, tmp_path: Path, given: list[tuple[str, bytes]]
 ) -> None:
-    """The disk is lost after the hand-over, the dealer gives the same mask again: two values would show r - r'."""
+    """The disk is lost after the upload, the dealer gives the same mask again: two values would show r - r'."""
     store = UpdateStore(tmp_path / "before")
     update = store.save(1, BASE, packed(task, 1))
     before = uploader(task, tmp_path / "before")

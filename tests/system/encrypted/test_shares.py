@@ -19,7 +19,7 @@ SMALLEST, LARGEST = -(2**31), 2**31 - 1
 NOT_COMMITTED = "the masked update of Hospital4MSP in round {} is not the one it committed to"
 
 
-def kill_between_submission_and_hand_over(fed: Federation) -> int:
+def kill_between_submission_and_upload(fed: Federation) -> int:
     """Open a round; Hospital4's commitments are on the ledger, its shares nowhere; return the round."""
     for party in fed.verifiers:
         fed.roles[party].freeze()
@@ -35,7 +35,7 @@ def kill_between_submission_and_hand_over(fed: Federation) -> int:
 
 
 def test_a_hospital_started_again_in_time_hands_its_shares_over(fed: Federation) -> None:
-    number = kill_between_submission_and_hand_over(fed)
+    number = kill_between_submission_and_upload(fed)
     fed.reach("verifying")
     fed.roles["VerifierB"].wait_for("phase", phase="verification", round=number)
     fed.start("Hospital4")
@@ -58,7 +58,7 @@ def impatient(fed: Federation) -> Iterator[None]:
 
 def test_a_share_that_never_comes_is_disputed_by_both_parties(fed: Federation) -> None:
     with impatient(fed):
-        number = kill_between_submission_and_hand_over(fed)
+        number = kill_between_submission_and_upload(fed)
         assert fed.finished().accepted == EVERYONE[:3]
     verdict = fed.status(number).verdicts[EVERYONE[3]]
     assert (verdict.accepted, verdict.reason) == (False, "DISPUTED")

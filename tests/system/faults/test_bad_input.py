@@ -57,7 +57,7 @@ def test_malformed_updates_are_refused_and_the_hospital_may_still_submit(fed: Fe
     hospital.thaw()
     assert fed.finished().accepted == EVERYONE
     [update] = fed.versions("update", number, EVERYONE[0])
-    assert update["chunks"] == fed.handed_over("Hospital1", number)
+    assert update["chunks"] == fed.uploaded("Hospital1", number)
 
 
 def test_what_was_put_is_not_replaced(fed: Federation) -> None:

@@ -24,7 +24,7 @@ def test_a_killed_hospital_submits_once_after_its_restarts(fed: Federation) -> N
     fed.start("Hospital1")
     assert fed.finished().accepted == EVERYONE
     [update] = fed.versions("update", number, EVERYONE[0])
-    assert update["chunks"] == fed.handed_over("Hospital1", number)
+    assert update["chunks"] == fed.uploaded("Hospital1", number)
     assert hospital.wait_for("verdict", since=mark, round=number)["accepted"]
 
 

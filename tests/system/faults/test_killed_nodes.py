@@ -32,7 +32,7 @@ def check_nothing_is_doubled(fed: Federation, number: int) -> None:
     assert [version["state"] for version in fed.versions("round", number)] == STATES
     for role, hospital in zip(fed.hospitals, EVERYONE, strict=True):
         [update] = fed.versions("update", number, hospital)
-        assert update["chunks"] == fed.handed_over(role, number)
+        assert update["chunks"] == fed.uploaded(role, number)
         assert len(fed.versions("verdict", number, hospital)) == 2
 
 

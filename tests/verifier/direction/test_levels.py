@@ -18,7 +18,7 @@ from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.direction.norm_level import deal_norm_level, norm_bits
 from medquorum.verifier.direction.statistics import check_statistics, deal_statistics, too_far
 from medquorum.verifier.direction.update_levels import UpdateLevels
-from medquorum.verifier.gates.products import deal_products, parts, products
+from medquorum.verifier.gates.verdict.products import deal_products, parts, products
 from medquorum.verifier.opening.tagged import Tagged
 from medquorum_testing.encrypted.hidden_updates import flat, hide
 from medquorum_testing.encrypted.two_parties import together

@@ -14,9 +14,9 @@ from medquorum.verifier.arithmetic.kernels.library import PURE
 from medquorum.verifier.arithmetic.subsets import coin_count, quotients, subset_sums
 from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.tree import Tree
-from medquorum.verifier.gates.correctness import Correctness
-from medquorum.verifier.gates.decision import deal_decision, decide
-from medquorum.verifier.gates.parameter_range import deal_outside, deal_part, evaluate_part, outside, parts
+from medquorum.verifier.gates.verdict.correctness import Correctness
+from medquorum.verifier.gates.verdict.decision import deal_decision, decide
+from medquorum.verifier.gates.verdict.parameter_range import deal_outside, deal_part, evaluate_part, outside, parts
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.randomness.stream import Stream
 from medquorum.verifier.session.local import Inputs, verify

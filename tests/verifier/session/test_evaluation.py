@@ -9,8 +9,8 @@ from medquorum.core.inference import compile_model, count_correct
 from medquorum.core.model import catalogue, parse
 from medquorum.verifier.comparison.fss import Fss
 from medquorum.verifier.comparison.tree import Tree
-from medquorum.verifier.gates.pooling import Maximum
-from medquorum.verifier.gates.steps import Scale
+from medquorum.verifier.gates.layers.pooling import Maximum
+from medquorum.verifier.gates.layers.steps import Scale
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.session.local import Inputs, verify
 from medquorum_testing.encrypted.engine_models import Case, case

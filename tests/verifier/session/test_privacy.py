@@ -125,7 +125,7 @@ def drawn(model: str, seed: int) -> Case:
     return graph_case(document, 5, seed=seed) if "format" in document else case(document, 5, seed=seed)
 
 
-def two_runs(model, honest, needed, subjects=("mixed",), handed_over=False, **how):
+def two_runs(model, honest, needed, subjects=("mixed",), masked=False, **how):
     """Two cases that differ in everything the corrupt party must not learn; equal counts where these are opened."""
     first, hidden = drawn(model, FIRST), drawn(model, HIDDEN)
     known = {"images": first.images, "labels": first.labels} if honest == 1 else {}
@@ -134,7 +134,7 @@ def two_runs(model, honest, needed, subjects=("mixed",), handed_over=False, **ho
         first, second = equally_good(first, second)
     own = np.random.default_rng(1).integers(-(1 << 63), 1 << 63, first.flat().shape)
     both = [(each.flat() - own, own) if honest == 0 else (own, each.flat() - own) for each in (first, second)]
-    both = [each.flat() for each in (first, second)] if handed_over else both
+    both = [each.flat() for each in (first, second)] if masked else both
     how = how if "updates" in how else {"norm": 10**6} | how
     plan = make_plan(first.description, subjects, lambda_numerator=1, lambda_bits=1, grayscale=True, **how)
     inputs = [
@@ -179,7 +179,7 @@ def test_so_it_is_where_the_hospital_hands_over_its_masked_update(monkeypatch, h
     """The view begins with R itself, which both parties have: it is the same for another update."""
     if honest == 1 and needed is None:
         needed = 0
-    plan, inputs, places = two_runs(model, honest, needed if needed is None else np.array([needed]), handed_over=True)
+    plan, inputs, places = two_runs(model, honest, needed if needed is None else np.array([needed]), masked=True)
     assert (inputs[0].shares != inputs[1].shares).any()
     one, two, outcome = couple(monkeypatch, honest, plan, *inputs, Tree, SEEDS, places)
     assert one.view == two.view

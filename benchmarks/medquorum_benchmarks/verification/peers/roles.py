@@ -23,7 +23,7 @@ import torch
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.binding.masks import update_mask
-from medquorum.verifier.model.parameters import HandedOver
+from medquorum.verifier.model.parameters import MaskedUpdate
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.opening.interleave import pairs
 from medquorum.verifier.opening.party import Party
@@ -124,7 +124,7 @@ def _play(
     network = Network(part["model"])
     plan = request.plan.plan()
     flat = network.flat()
-    handed_over = HandedOver(flat + update_mask(_MASK_SEEDS, request.name, flat.shape[0]))
+    masked = MaskedUpdate(flat + update_mask(_MASK_SEEDS, request.name, flat.shape[0]))
     dealt = stock.fill() if part["ahead"] else []
     images, labels = network.images(request.plan.images)
     supply = Supply(index, material.seed, stock.receive, mask_seed=material.mask_seed)
@@ -146,7 +146,7 @@ def _play(
     )
     costs = _Costs(connection, supply)
     costs.start()
-    fails = side.model(network.base, handed_over)
+    fails = side.model(network.base, masked)
     costs.stop()
     secret = (images, labels) if index == 0 else None
     for pair in pairs(request.plan.batches()):

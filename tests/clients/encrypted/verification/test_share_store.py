@@ -14,7 +14,7 @@ from medquorum.clients.ledger.ledger import Ledger
 from medquorum.errors import ShareError
 from medquorum.gateway import GatewayError
 from medquorum.verifier.binding.commitment import ShareContext
-from medquorum.verifier.binding.hand_over import hand_over
+from medquorum.verifier.binding.masked_update import commit_update
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
 from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium
 from medquorum_testing.ledger.ledger_contract import LedgerContract
@@ -75,7 +75,7 @@ def test_the_share_of_a_hospital_that_left_is_taken(demo: EncryptedConsortium, t
     left, base = HOSPITALS[0], demo.base()
     values = np.frombuffer(demo.good_update(), dtype="<i4").astype(np.int64)
     context, seeds = ShareContext("demo", 1, left, base, demo.layout), (os.urandom(32), os.urandom(32))
-    given = hand_over(context, (B, A), values, seeds, os.urandom(32))
+    given = commit_update(context, (B, A), values, seeds, os.urandom(32))
     bound = {"masked": given.masked, "masks": dict(given.masks), "nonce": "9" * 64}
     update = {"base": base, "layout": demo.layout} | bound
     demo.submit(left, "SubmitUpdate", "demo", 1, update)

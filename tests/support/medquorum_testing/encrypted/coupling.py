@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from medquorum.verifier.model.parameters import HandedOver
+from medquorum.verifier.model.parameters import MaskedUpdate
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness import material
 from medquorum.verifier.session.local import verify
 from medquorum_testing.encrypted.two_parties import SEEDS, together
 
-HAND_OVER = "-1/parameters/1"
+MASKED_UPDATE = "-1/parameters/1"
 """The mask of the update's parameters, which nobody opens where the hospital hands them over."""
 
 
@@ -200,10 +200,10 @@ def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=
     bound = {"tape": tape, "wanted": wanted, "places": places and staticmethod(places)}
     dealer = type("BoundDealer", (TapeDealer,), bound)
 
-    def handed_over(public):
+    def masked(public):
         tape.view.append(public.tobytes())
-        tape.hidden[0][HAND_OVER], tape.hidden[1][HAND_OVER] = inputs.shares, np.zeros_like(inputs.shares)
-        return HandedOver(public)
+        tape.hidden[0][MASKED_UPDATE], tape.hidden[1][MASKED_UPDATE] = inputs.shares, np.zeros_like(inputs.shares)
+        return MaskedUpdate(public)
 
     with monkeypatch.context() as patch:
         patch.setattr("medquorum.verifier.randomness.material.Stream", _stream(tape, seeds))
@@ -211,7 +211,7 @@ def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=
         patch.setattr("medquorum.verifier.offline.dealer.GateDealer", _reusing(tape, dealer) if reuse else dealer)
         patch.setattr("medquorum.verifier.randomness.supply.GateRandomness", _randomness(tape, reuse))
         patch.setattr("medquorum.verifier.session.local.Party", _party(tape))
-        patch.setattr("medquorum.verifier.session.local.HandedOver", handed_over)
+        patch.setattr("medquorum.verifier.session.local.MaskedUpdate", masked)
         return verify(plan, inputs, comparison, seeds=seeds)
 
 

@@ -19,7 +19,7 @@ from medquorum.core.rules import Direction, Weights
 from medquorum.errors import MedquorumError, ProtocolError
 from medquorum.verifier.binding.masks import mask_share, update_mask
 from medquorum.verifier.direction.combination import weighted_sum
-from medquorum.verifier.model.parameters import HandedOver
+from medquorum.verifier.model.parameters import MaskedUpdate
 from medquorum.verifier.offline.direction_steps import ChoiceStep, LevelsStep, LossStep, RootStep
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.opening.transport import in_process
@@ -122,7 +122,7 @@ class StepRig:
 
         def made(index: int, inputs: PartyInputs) -> Session:
             mixed, specs = dict(weights[index % len(weights)]), layout(self.case.description)
-            held = HandedOver(weighted_sum(specs, mixed, self.masked))
+            held = MaskedUpdate(weighted_sum(specs, mixed, self.masked))
             mask = weighted_sum(specs, mixed, lambda hospital: self.mask(index, hospital))
             sessions[index] = LossSession(replace(inputs, share=held), mask)
             return sessions[index]
@@ -135,7 +135,7 @@ class StepRig:
         return self._both(step, "", lambda index, inputs: ChoiceSession(replace(inputs, share=gains[index])))
 
     def _held(self, inputs: PartyInputs, hospital: str) -> PartyInputs:
-        return replace(inputs, share=HandedOver(self.masked(hospital)))
+        return replace(inputs, share=MaskedUpdate(self.masked(hospital)))
 
     def _both(
         self,

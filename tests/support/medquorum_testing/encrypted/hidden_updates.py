@@ -13,7 +13,7 @@ from medquorum.core.model import ModelDescription, layout
 from medquorum.core.rules.documents import Direction
 from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.direction.combination import weighted_sum
-from medquorum.verifier.gates.products import moved
+from medquorum.verifier.gates.verdict.products import moved
 from medquorum.verifier.model.parameters import tensors
 from medquorum.verifier.model.planning import make_candidate_plan
 from medquorum.verifier.offline.cost_model import in_batches

@@ -104,7 +104,7 @@ def trials(folder: Path, count: int, seed: int) -> Iterator[Revealed]:
 
 
 def _trial(folder: Path, last: int, random: Random) -> Revealed:
-    only_bit, handed_over = random.random() < 0.5, random.random() < 0.5
+    only_bit, masked = random.random() < 0.5, random.random() < 0.5
     minimum = np.array([correct(CASE.flat())], dtype=np.int64) if only_bit else None
     dealer, seen = LocalDealer(spec("tree", only_bit=only_bit)), Revealed()
     for kill in range(KILLS + 1):
@@ -118,6 +118,6 @@ def _trial(folder: Path, last: int, random: Random) -> Revealed:
             return _Line(inner, index, seen, at if index == victim else 1 << 30, how)
 
         lines = {index: (lambda inner, index=index: line(inner, index)) for index in (0, 1)}
-        seen.ended = both(folder, dealer, minimum, lines=lines, handed_over=handed_over)
+        seen.ended = both(folder, dealer, minimum, lines=lines, masked=masked)
     seen.attempts = len(dealer.attempts)
     return seen

@@ -16,7 +16,7 @@ from medquorum.core.model import catalogue
 from medquorum.errors import MedquorumError
 from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.comparison.backends import Comparing
-from medquorum.verifier.model.parameters import HandedOver, Held
+from medquorum.verifier.model.parameters import Held, MaskedUpdate
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.randomness.identifier import MaterialId
@@ -52,20 +52,20 @@ def both(
     minimum: IntArray | None = None,
     *,
     lines: Mapping[int, Callable[[Any], Any]] | None = None,
-    handed_over: bool = False,
+    masked: bool = False,
 ) -> list[OpenedResult | MedquorumError]:
     """Verify the case's update as the dealer's spec says; ``lines`` makes another line of a party's own.
 
-    It is opened from shares, or ``handed_over`` under its mask.
+    It is opened from shares, or handed over ``masked``.
     """
     made = lines or {}
     transports = [made.get(index, lambda inner: inner)(inner) for index, inner in enumerate(in_process())]
     flat = CASE.flat()
     mine = np.random.default_rng(5).integers(-(1 << 63), 1 << 63, flat.shape)
     shares: tuple[Held, Held] = (mine, flat - mine)
-    if handed_over:
-        masked = HandedOver(flat + update_mask(dealer.mask_seeds, dealer.spec.name, flat.shape[0]))
-        shares = (masked, masked)
+    if masked:
+        update = MaskedUpdate(flat + update_mask(dealer.mask_seeds, dealer.spec.name, flat.shape[0]))
+        shares = (update, update)
 
     def party(index: int) -> OpenedResult | MedquorumError:
         images = ImageInputs((CASE.images, CASE.labels.astype(np.int64)), minimum) if index == 0 else None

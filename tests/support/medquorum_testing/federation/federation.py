@@ -308,7 +308,7 @@ class Federation:
         found = self.ledger().value("ReadHistory", kind, keys)
         return [version["document"] for version in reversed(found)]
 
-    def handed_over(self, hospital: str, number: int) -> list[str]:
+    def uploaded(self, hospital: str, number: int) -> list[str]:
         """The hashes of the update a hospital keeps on its own disk."""
         record = self.task_folder(hospital) / "updates" / f"{number:06d}" / "update.json"
         return [str(chunk) for chunk in json.loads(record.read_text())["chunks"]]

@@ -11,7 +11,7 @@ from medquorum.clients.runtime.credentials import user_credentials
 from medquorum.clients.runtime.options import Connection
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.binding.commitment import ShareContext, commit_shares
-from medquorum.verifier.binding.hand_over import hand_over
+from medquorum.verifier.binding.masked_update import commit_update
 from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.share_upload import upload_share
 from medquorum.verifier.service.update_masks import take_mask
@@ -51,7 +51,7 @@ class HandmadeShares:
             self._bound = {"shares": shares, "nonce": mask.nonce}
         else:
             assert mask.seeds is not None
-            handed = hand_over(context, (first, second), update, mask.seeds, os.urandom(32))
+            handed = commit_update(context, (first, second), update, mask.seeds, os.urandom(32))
             self.values = [handed.value, handed.value]
             self._bound = {"masked": handed.masked, "masks": dict(handed.masks), "nonce": mask.nonce}
 

@@ -43,9 +43,9 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.core.rules import Direction, parse_rule
 from medquorum.errors import ProtocolError
 from medquorum.verifier.binding.commitment import ShareContext
-from medquorum.verifier.binding.hand_over import hand_over
+from medquorum.verifier.binding.masked_update import commit_update
 from medquorum.verifier.comparison.backends import Comparing
-from medquorum.verifier.model.parameters import HandedOver, Held
+from medquorum.verifier.model.parameters import Held, MaskedUpdate
 from medquorum.verifier.opening.transport import InProcess, in_process
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.service.deliveries import Delivery
@@ -68,9 +68,9 @@ class ShiftedShares(ShareStore):
 
     def wait(self, status: RoundStatus, hospital: str, seconds: float) -> Held | None:
         held = super().wait(status, hospital, seconds)
-        if not self.shift or not isinstance(held, HandedOver):
+        if not self.shift or not isinstance(held, MaskedUpdate):
             return held
-        return HandedOver(held.public + np.int64(self.shift))
+        return MaskedUpdate(held.public + np.int64(self.shift))
 
 
 class ShiftedSummands(Summands):
@@ -308,7 +308,7 @@ class Rig:
         mask = self.approval.mask(author, "demo", 1, base, root=name == ROOT)
         assert mask.seeds is not None
         context = ShareContext("demo", 1, name, base, self.task.layout)
-        given = hand_over(context, PARTIES, update, mask.seeds, os.urandom(32))
+        given = commit_update(context, PARTIES, update, mask.seeds, os.urandom(32))
         for seed in mask.seeds:
             self._note(DEALER, author, seed)
         hidden = {"masked": given.masked, "masks": dict(given.masks), "nonce": mask.nonce}

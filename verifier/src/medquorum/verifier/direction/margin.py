@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far a hidden model is from telling the classes apart: the rule's loss, to the last bit, as a share.
 
-1. Turn the logits so that the label's is known under shares (``gates/label.py``); its difference with each logit, with
-   its sign (Rescale, SIGNED).
+1. Turn the logits so that the label's is known under shares (``gates/verdict/label.py``); its difference with each
+   logit, with its sign (Rescale, SIGNED).
 2. What a difference lacks of M (Rescale, RELU). The label beside itself lacks M: subtract that from their sum.
 3. min(C, sum) = C - max(0, C - sum) (Rescale, RELU).
 4. P0 knows what the image's class counts, v. Open V = v + m, with m known to P0, and L = loss + t. Then
@@ -20,8 +20,8 @@ from medquorum.core.rules.direction.margin import largest_image_loss, largest_lo
 from medquorum.core.rules.documents import Direction
 from medquorum.errors import ConfigError
 from medquorum.verifier.comparison.interface import Comparison
-from medquorum.verifier.gates.label import deal_label, turned
 from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.gates.verdict.label import deal_label, turned
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 

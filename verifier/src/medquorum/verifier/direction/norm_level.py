@@ -16,7 +16,7 @@ from medquorum.core.rules.direction.tables import NORMS
 from medquorum.core.rules.distance import MIXED
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.direction.thresholds import deal_level_bits, level_bits
-from medquorum.verifier.gates.products import Part, deal_products, parts, products
+from medquorum.verifier.gates.verdict.products import Part, deal_products, parts, products
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.opening.tagged import Tagged
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness

@@ -22,9 +22,9 @@ from medquorum.core.rules.direction.tables import NORMS
 from medquorum.errors import ConfigError
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.direction.thresholds import deal_reached, reached
-from medquorum.verifier.gates.parameter_range import FAIL_BITS
-from medquorum.verifier.gates.products import Part, deal_products, parts, products
 from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.gates.verdict.parameter_range import FAIL_BITS
+from medquorum.verifier.gates.verdict.products import Part, deal_products, parts, products
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 from medquorum.verifier.randomness.wires import Masked

@@ -21,7 +21,7 @@ from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.direction.norm_level import deal_norm_level, norm_bits, whole
 from medquorum.verifier.direction.statistics import deal_statistics, too_far
 from medquorum.verifier.direction.thresholds import deal_level_bits, level_bits
-from medquorum.verifier.gates.products import deal_products, products
+from medquorum.verifier.gates.verdict.products import deal_products, products
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.opening.tagged import Tagged
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness

@@ -8,8 +8,8 @@ from math import prod
 from medquorum.core.model.description import BatchNorm, ChainDescription, Conv, Dense
 from medquorum.core.model.resolved import Places, ResolvedLayer, resolve
 from medquorum.verifier.arithmetic.geometry import Geometry, Pair
-from medquorum.verifier.gates.linear import Linear
-from medquorum.verifier.gates.pooling import Average, Maximum
+from medquorum.verifier.gates.layers.linear import Linear
+from medquorum.verifier.gates.layers.pooling import Average, Maximum
 from medquorum.verifier.model.layers import Affine, Layer
 from medquorum.verifier.model.lowering import Operation, Rectify, Same, Widths
 

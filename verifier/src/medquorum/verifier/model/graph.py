@@ -8,10 +8,10 @@ from medquorum.core.model.graph.description import GraphDescription
 from medquorum.core.model.graph.layers import AdaptiveAvgPool, AvgPool
 from medquorum.core.model.graph.lowering import Node, Other, Term, lower
 from medquorum.verifier.arithmetic.geometry import Geometry, Pair
-from medquorum.verifier.gates.activations import Clip, Leak
-from medquorum.verifier.gates.arrangement import Flatten, Join
-from medquorum.verifier.gates.linear import Add, Linear
-from medquorum.verifier.gates.pooling import AdaptiveAverage, Average, Maximum
+from medquorum.verifier.gates.layers.activations import Clip, Leak
+from medquorum.verifier.gates.layers.arrangement import Flatten, Join
+from medquorum.verifier.gates.layers.linear import Add, Linear
+from medquorum.verifier.gates.layers.pooling import AdaptiveAverage, Average, Maximum
 from medquorum.verifier.model.layers import Affine, Layer, Normalisation
 from medquorum.verifier.model.lowering import Operation, Rectify, Same, Widths
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
-from medquorum.verifier.gates.input_layer import Entry
+from medquorum.verifier.gates.layers.input_layer import Entry
+from medquorum.verifier.gates.layers.steps import Scale, Step
 from medquorum.verifier.gates.rescale import Form, Rescale
-from medquorum.verifier.gates.steps import Scale, Step
 
 __all__ = ["Operation", "Rectify", "Same", "Widths", "lowered"]
 

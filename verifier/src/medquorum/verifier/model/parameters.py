@@ -25,25 +25,25 @@ import numpy as np
 from medquorum.core.fixedpoint import FRACTION_BITS, IntArray
 from medquorum.core.model.layout import TensorSpec
 from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.layers.weights import DealerWeights, Weights
 from medquorum.verifier.gates.rescale import Form, Rescale
-from medquorum.verifier.gates.weights import DealerWeights, Weights
 from medquorum.verifier.model.layers import Affine, Normalisation
 from medquorum.verifier.model.plan import Mixture, Subject
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness, MaskShares
 from medquorum.verifier.randomness.wires import Masked
 
-__all__ = ["HandedOver", "Held", "deal_parameters", "deal_weights", "masked_parameters", "open_weights", "tensors"]
+__all__ = ["Held", "MaskedUpdate", "deal_parameters", "deal_weights", "masked_parameters", "open_weights", "tensors"]
 
 
 @dataclass(frozen=True)
-class HandedOver:
+class MaskedUpdate:
     """R = r + u (parameters,) of int64 as the hospital handed it to both parties: neither can have another one."""
 
     public: IntArray = field(repr=False)
 
 
-Held: TypeAlias = IntArray | HandedOver
+Held: TypeAlias = IntArray | MaskedUpdate
 """What a party holds of a hidden vector: its share (parameters,) of it, or R."""
 
 
@@ -54,7 +54,7 @@ def deal_parameters(dealer: GateDealer, layout: Sequence[TensorSpec]) -> MaskSha
 
 def masked_parameters(party: Party, randomness: GateRandomness, held: Held) -> Masked:
     """Return every parameter of an update (n,) under its mask: as it was handed over, or opened from the shares."""
-    if isinstance(held, HandedOver):
+    if isinstance(held, MaskedUpdate):
         return Masked(held.public, randomness.mask(held.public.shape).share)
     mask = randomness.mask(held.shape)
     return Masked(party.open(mask, held, 64), mask.share)

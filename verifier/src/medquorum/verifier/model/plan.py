@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from medquorum.core.model.layout import TensorSpec
 from medquorum.verifier.direction.margin import Margin
-from medquorum.verifier.gates.agreement import Agreement
 from medquorum.verifier.gates.averaging import Averaging
-from medquorum.verifier.gates.correctness import Correctness
+from medquorum.verifier.gates.verdict.agreement import Agreement
+from medquorum.verifier.gates.verdict.correctness import Correctness
 from medquorum.verifier.model.program import Program
 
 __all__ = ["Mixture", "Plan", "Subject"]

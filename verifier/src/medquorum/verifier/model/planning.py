@@ -13,7 +13,7 @@ from medquorum.core.rules.documents import Direction
 from medquorum.errors import ModelError
 from medquorum.verifier.direction.margin import Margin
 from medquorum.verifier.gates.averaging import Averaging
-from medquorum.verifier.gates.norm import check_limit
+from medquorum.verifier.gates.verdict.norm import check_limit
 from medquorum.verifier.model.plan import Mixture, Plan, Subject
 from medquorum.verifier.model.program import compile_program
 

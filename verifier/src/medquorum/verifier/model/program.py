@@ -11,7 +11,7 @@ from medquorum.core.fixedpoint import FRACTION_BITS, activation_bits
 from medquorum.core.inference.entry import Entry, entry_of
 from medquorum.core.model.description import ChainDescription, ModelDescription
 from medquorum.core.model.graph.description import Output
-from medquorum.verifier.gates.steps import Step
+from medquorum.verifier.gates.layers.steps import Step
 from medquorum.verifier.model.chain import ChainCompiler
 from medquorum.verifier.model.graph import GraphCompiler
 from medquorum.verifier.model.layers import Layer

@@ -12,7 +12,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.comparison.backends import Comparing, back_end
 from medquorum.verifier.comparison.interface import Cost
 from medquorum.verifier.comparison.tree import Tree
-from medquorum.verifier.gates.weights import DealerWeights
+from medquorum.verifier.gates.layers.weights import DealerWeights
 from medquorum.verifier.model.plan import Plan, Subject
 from medquorum.verifier.offline.dealer import Dealer
 from medquorum.verifier.randomness.channel import CREDIT

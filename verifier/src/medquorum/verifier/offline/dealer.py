@@ -11,10 +11,10 @@ import numpy as np
 from medquorum.verifier.arithmetic.subsets import SUBSETS
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.comparison.tree import Tree
-from medquorum.verifier.gates.decision import deal_decision
-from medquorum.verifier.gates.norm import deal_beyond
-from medquorum.verifier.gates.parameter_range import deal_outside, deal_part, parts
-from medquorum.verifier.gates.weights import DealerWeights
+from medquorum.verifier.gates.layers.weights import DealerWeights
+from medquorum.verifier.gates.verdict.decision import deal_decision
+from medquorum.verifier.gates.verdict.norm import deal_beyond
+from medquorum.verifier.gates.verdict.parameter_range import deal_outside, deal_part, parts
 from medquorum.verifier.model.parameters import deal_parameters, deal_weights, tensors
 from medquorum.verifier.model.plan import Plan, Subject
 from medquorum.verifier.model.program import StepValues

@@ -14,8 +14,8 @@ from medquorum.verifier.comparison.tree import Tree
 from medquorum.verifier.direction.choice import any_gains, last_with
 from medquorum.verifier.direction.norm_level import norm_bits
 from medquorum.verifier.direction.update_levels import UpdateLevels
-from medquorum.verifier.gates.products import moved
-from medquorum.verifier.model.parameters import HandedOver, tensors
+from medquorum.verifier.gates.verdict.products import moved
+from medquorum.verifier.model.parameters import MaskedUpdate, tensors
 from medquorum.verifier.offline.direction_steps import STEP_GATE, ChoiceStep, LevelsStep
 from medquorum.verifier.opening.result import ResultShare
 from medquorum.verifier.opening.tagged import Tagged
@@ -42,8 +42,8 @@ class RootSession(Session):
             level = norm_bits(side.party, randomness, Tree(), layout, own).sum()
         return ResultShare.make(side.decide(_NONE, None, fails), level), []
 
-    def _held_parameters(self) -> HandedOver:
-        if not isinstance(self._held, HandedOver):
+    def _held_parameters(self) -> MaskedUpdate:
+        if not isinstance(self._held, MaskedUpdate):
             raise ProtocolError("the masked update is not there", "Abort the round")
         return self._held
 
@@ -104,7 +104,7 @@ class LossSession(Session):
         return np.frombuffer(journal.result.share.values[0], dtype="<i8").astype(np.int64)
 
     def _result(self, side: Evaluation, transport: Recorded, journal: Journal, attempt: Attempt) -> Step:
-        if not isinstance(self._held, HandedOver):
+        if not isinstance(self._held, MaskedUpdate):
             raise ProtocolError("the masked sum is not there", "Abort the round")
         side.layers(self._inputs.base, Masked(self._held.public, self._mask))
         self._evaluate_batches(side, transport, journal, attempt)

@@ -18,12 +18,12 @@ from medquorum.errors import ProtocolError
 from medquorum.verifier.arithmetic.subsets import SUBSETS
 from medquorum.verifier.comparison.interface import Comparison
 from medquorum.verifier.comparison.tree import Tree
-from medquorum.verifier.gates.decision import decide
-from medquorum.verifier.gates.norm import beyond
-from medquorum.verifier.gates.parameter_range import evaluate_part, outside, parts
-from medquorum.verifier.gates.products import moved
-from medquorum.verifier.gates.weights import Weights
-from medquorum.verifier.model.parameters import HandedOver, Held, masked_parameters, open_weights, tensors
+from medquorum.verifier.gates.layers.weights import Weights
+from medquorum.verifier.gates.verdict.decision import decide
+from medquorum.verifier.gates.verdict.norm import beyond
+from medquorum.verifier.gates.verdict.parameter_range import evaluate_part, outside, parts
+from medquorum.verifier.gates.verdict.products import moved
+from medquorum.verifier.model.parameters import Held, MaskedUpdate, masked_parameters, open_weights, tensors
 from medquorum.verifier.model.plan import Plan, Subject
 from medquorum.verifier.model.program import StepValues
 from medquorum.verifier.opening.interleave import ByTurns, Turn, pairs, take_turns
@@ -104,7 +104,7 @@ class Evaluation:
             Mapping of tensor name to int64 array.
             w.
         held
-            Array of int64 (parameters,), or HandedOver.
+            Array of int64 (parameters,), or MaskedUpdate.
             R, which is not opened then; or the party's share of r in layout order, or of the sum of the updates that
             the plan averages.
 
@@ -115,14 +115,14 @@ class Evaluation:
         """
         averaging = self._plan.averaging
         if averaging is not None:
-            if isinstance(held, HandedOver):
+            if isinstance(held, MaskedUpdate):
                 raise ProtocolError("a sum is averaged from shares of it", "Install the same release")
             held = averaging.evaluate(
                 self._party, lambda chunk: self._randomness(MODEL_BATCH, chunk), Tree(), base, held
             )
         opening = self._supply.randomness_of_update(self._name.at(MODEL_BATCH, "parameters"))
         flat = masked_parameters(self._party, opening, held)
-        if self._keep is not None and not isinstance(held, HandedOver):
+        if self._keep is not None and not isinstance(held, MaskedUpdate):
             self._keep(flat.public)
         fails = np.zeros(1, dtype=np.int64)
         if averaging is None:

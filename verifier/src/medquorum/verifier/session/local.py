@@ -15,7 +15,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.core.inference.entry import Images
 from medquorum.verifier.binding.masks import update_mask
 from medquorum.verifier.comparison.interface import Comparison
-from medquorum.verifier.model.parameters import HandedOver, Held
+from medquorum.verifier.model.parameters import Held, MaskedUpdate
 from medquorum.verifier.model.plan import Plan
 from medquorum.verifier.offline.cost_model import in_batches
 from medquorum.verifier.offline.dealer import Dealer, Dealing
@@ -202,8 +202,8 @@ def _held(given: tuple[IntArray, IntArray] | IntArray, seeds: tuple[bytes, bytes
     """Return what each party holds of the update."""
     if isinstance(given, tuple):
         return given
-    handed_over = HandedOver(given + update_mask(seeds, name, given.shape[0]))
-    return handed_over, handed_over
+    masked = MaskedUpdate(given + update_mask(seeds, name, given.shape[0]))
+    return masked, masked
 
 
 def _play(side: Evaluation, member: Party, supply: Supply, held: Held, inputs: Inputs) -> Outcome:

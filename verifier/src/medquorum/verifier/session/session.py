@@ -18,7 +18,7 @@ from medquorum.core import canonical
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.comparison.backends import Comparing, back_end
-from medquorum.verifier.model.parameters import HandedOver
+from medquorum.verifier.model.parameters import MaskedUpdate
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.opening.result import ResultShare, reveal
 from medquorum.verifier.opening.transcript import Recorded
@@ -135,7 +135,7 @@ class Session:
         return own, other
 
     @staticmethod
-    def _forwarded(transport: Recorded, forwarding: Forwarding, has: bool) -> HandedOver:
+    def _forwarded(transport: Recorded, forwarding: Forwarding, has: bool) -> MaskedUpdate:
         """Give the other party the masked update, or take it from it; what is on the ledger says that it is the one.
 
         So one party's word does not end an update. The transcript does not cover it: the frozen commitment does.

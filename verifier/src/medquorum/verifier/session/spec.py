@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.comparison.backends import Chosen, Comparing
-from medquorum.verifier.model.parameters import HandedOver, Held
+from medquorum.verifier.model.parameters import Held, MaskedUpdate
 from medquorum.verifier.model.plan import Plan
 from medquorum.verifier.offline.cost_model import fitting_batch, in_batches
 from medquorum.verifier.offline.direction_steps import ChoiceStep, LevelsStep, LossStep, RootStep
@@ -119,7 +119,7 @@ class Forwarding(Protocol):
         """Return what is kept."""
         ...
 
-    def take(self, value: bytes) -> HandedOver:
+    def take(self, value: bytes) -> MaskedUpdate:
         """Hold the other party's against the ledger, and keep it; ProtocolError where it is not the hospital's."""
         ...
 
@@ -138,7 +138,7 @@ class PartyInputs:
         Mapping of tensor name to int64 array.
         w, known to all.
     share
-        Array of int64 (parameters,), HandedOver or None.
+        Array of int64 (parameters,), MaskedUpdate or None.
         None where none was uploaded that fits its commitment.
     images
         None at P1; at P0 too where it lacks the committed ones.

@@ -47,7 +47,7 @@ class HiddenRoot:
                 raise
         self._run.report.event("root_submitted", round=round_.round, base=round_.base)
 
-    def hand_over(self, status: RoundStatus) -> None:
+    def deliver(self, status: RoundStatus) -> None:
         """Leave the round's masked root update with the party's shares, where it goes to the other party from.
 
         Raises

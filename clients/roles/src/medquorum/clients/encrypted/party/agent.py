@@ -61,7 +61,7 @@ class Roots(Protocol):
         """Bind a round's root update; one that is there already stays."""
         ...
 
-    def hand_over(self, status: RoundStatus) -> None:
+    def deliver(self, status: RoundStatus) -> None:
         """Leave a round's masked root update with the party's shares."""
         ...
 
@@ -254,7 +254,7 @@ class Party:
         rule = parse_rule(self._task.rule)
         if isinstance(rule, Direction):
             if self._roots is not None:
-                self._roots.hand_over(status)
+                self._roots.deliver(status)
             return verify_direction(
                 self._verification, self._task, rule, connection, status, hospitals, self._time_left
             )

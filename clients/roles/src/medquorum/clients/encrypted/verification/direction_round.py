@@ -27,7 +27,7 @@ from medquorum.core.fixedpoint import IntArray
 from medquorum.core.rules.direction.levels import Levels
 from medquorum.core.rules.direction.tables import COSINES, NORMS
 from medquorum.errors import ProtocolError
-from medquorum.verifier.model.parameters import HandedOver
+from medquorum.verifier.model.parameters import MaskedUpdate
 from medquorum.verifier.offline.direction_steps import ChoiceStep, LevelsStep, LossStep, RootStep
 from medquorum.verifier.opening.transport import Transport
 from medquorum.verifier.randomness.wires import Masked
@@ -112,7 +112,7 @@ class _Steps:
         """Return an update as a candidate, or what is attested of it where it was not evaluated."""
         spec = make_step_spec(self._task, self._status, LevelsStep(root=root), hospital)
         kept = self._verification.held(self._status, ROOT, 0)
-        if not isinstance(kept, HandedOver):
+        if not isinstance(kept, MaskedUpdate):
             raise ProtocolError("the root update is gone", "Abort the round")
         masked = Masked(kept.public, self._verification.summands.mask(self._status, ROOT))
         held = self._verification.held(self._status, hospital, timeout)
@@ -170,7 +170,7 @@ class _Steps:
             mixed = {name: weight for name, weight in weights if weight}
             spec = make_step_spec(self._task, self._status, LossStep(rule=self._rule, weights=tuple(mixed.items())))
             summands = self._verification.summands
-            held = HandedOver(summands.masked(self._status, mixed))
+            held = MaskedUpdate(summands.masked(self._status, mixed))
             mask = summands.masks(self._status, mixed)
             opened, session = self._verification.step(
                 self._transport,

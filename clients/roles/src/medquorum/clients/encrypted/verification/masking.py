@@ -21,7 +21,7 @@ from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import DataError, ProtocolError, ShareError
 from medquorum.verifier.binding.commitment import ShareContext
-from medquorum.verifier.binding.hand_over import HandOver, hand_over
+from medquorum.verifier.binding.masked_update import CommittedUpdate, commit_update
 from medquorum.verifier.service.update_masks import UpdateMask
 
 __all__ = ["Masking", "other_than_submitted", "parameters"]
@@ -55,7 +55,7 @@ class Masking:
         if mask is None:
             mask = self._ask(round_number, update.base)
             self._keep(round_number, update, mask)
-        given = self._hand_over(round_number, update, mask)
+        given = self._committed(round_number, update, mask)
         return {"masked": given.masked, "masks": dict(given.masks), "nonce": mask.nonce}
 
     def value(self, round_number: int, update: StoredUpdate, masked: str) -> bytes:
@@ -67,17 +67,17 @@ class Masking:
             It is of another update.
         """
         mask = self._kept(round_number, update)
-        given = None if mask is None else self._hand_over(round_number, update, mask)
+        given = None if mask is None else self._committed(round_number, update, mask)
         if given is None or not hmac.compare_digest(given.masked, masked):
             raise other_than_submitted(self._author, round_number)
         return given.value
 
-    def _hand_over(self, round_number: int, update: StoredUpdate, mask: UpdateMask) -> HandOver:
+    def _committed(self, round_number: int, update: StoredUpdate, mask: UpdateMask) -> CommittedUpdate:
         if mask.seeds is None:
             raise ProtocolError("the dealer gave a nonce and no mask", "Install the same release")
         first, second = self._settings.parties
         context = ShareContext(self._task.task, round_number, self._author, update.base, self._task.layout)
-        return hand_over(context, (first, second), parameters(update), mask.seeds, update.salts)
+        return commit_update(context, (first, second), parameters(update), mask.seeds, update.salts)
 
     def _keep(self, round_number: int, update: StoredUpdate, mask: UpdateMask) -> None:
         seeds = [seed.hex() for seed in mask.seeds or ()]

@@ -21,8 +21,8 @@ from medquorum.core.private_files import make_private_folder
 from medquorum.errors import ContractError, ProtocolError, ShareError
 from medquorum.gateway import GatewayError
 from medquorum.verifier.binding.commitment import ShareContext, open_share, share_bytes
-from medquorum.verifier.binding.hand_over import hand_over_bytes, open_hand_over
-from medquorum.verifier.model.parameters import HandedOver, Held
+from medquorum.verifier.binding.masked_update import masked_update_bytes, open_masked_update
+from medquorum.verifier.model.parameters import Held, MaskedUpdate
 from medquorum.verifier.service.refusal import outward
 from medquorum.verifier.session.spec import Forwarding
 
@@ -90,7 +90,7 @@ class ShareStore:
         except (ContractError, GatewayError) as error:
             raise ShareError(*outward(error)) from error
         parameters = self._task.length // 4
-        return share_bytes(self._index, parameters) if self._semi_honest else hand_over_bytes(parameters)
+        return share_bytes(self._index, parameters) if self._semi_honest else masked_update_bytes(parameters)
 
     def take(self, task: str, round_number: int, hospital: str, value: bytes) -> None:
         """Take what a hospital uploads; the same value again changes nothing.
@@ -142,7 +142,7 @@ class ShareStore:
         """Return what is in a value; ProtocolError where the hospital did not commit to it."""
         update, parameters = submitted(status, hospital), self._task.length // 4
         if update.masked is not None:
-            return HandedOver(open_hand_over(update_context(update), value, update.masked, parameters))
+            return MaskedUpdate(open_masked_update(update_context(update), value, update.masked, parameters))
         msp = self._ledger.msp
         return open_share(
             update_context(update), msp, self._index, value, (status.updates[hospital].shares or {})[msp], parameters
@@ -205,10 +205,10 @@ class _Forwarding:
         """Return what is kept."""
         return self._store.read(self._round, self._hospital)
 
-    def take(self, value: bytes) -> HandedOver:
+    def take(self, value: bytes) -> MaskedUpdate:
         """Hold a value against the ledger, and keep it."""
         held = self._store.opened(self._status, self._hospital, value)
-        if not isinstance(held, HandedOver):
+        if not isinstance(held, MaskedUpdate):
             raise ProtocolError("a share is for one party", "Install the same release")
         if not self._store.holds(self._round, self._hospital):
             self._store.keep(self._round, self._hospital, value)

@@ -13,9 +13,9 @@ from medquorum.clients.ledger.round_status import RoundStatus
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.errors import ProtocolError
-from medquorum.verifier.binding.hand_over import masked_share
+from medquorum.verifier.binding.masked_update import masked_share
 from medquorum.verifier.binding.masks import mask_share
-from medquorum.verifier.model.parameters import HandedOver, Held
+from medquorum.verifier.model.parameters import Held, MaskedUpdate
 from medquorum.verifier.randomness.identifier import MaterialId
 
 __all__ = ["Summands"]
@@ -62,7 +62,7 @@ class Summands:
 
     def _share(self, status: RoundStatus, hospital: str) -> IntArray:
         held = self._held(status, hospital)
-        if not isinstance(held, HandedOver):
+        if not isinstance(held, MaskedUpdate):
             return held
         update = status.updates[hospital]
         seed = kept_mask(self._folder, update.round, hospital)
@@ -73,7 +73,7 @@ class Summands:
         if update.masked is None:
             return kept_masked(self._folder, update.round, hospital)
         held = self._held(status, hospital)
-        if not isinstance(held, HandedOver):
+        if not isinstance(held, MaskedUpdate):
             raise ProtocolError(f"the masked update of {hospital} is gone", "Abort the round")
         return held.public
 

@@ -30,7 +30,7 @@ from medquorum.core.model import Tensors
 from medquorum.core.private_files import make_private_folder
 from medquorum.core.rules import Direction, margin_loss
 from medquorum.errors import MaterialError, ProtocolError
-from medquorum.verifier.binding.hand_over import mask_commitment
+from medquorum.verifier.binding.masked_update import mask_commitment
 from medquorum.verifier.model.parameters import Held
 from medquorum.verifier.opening.transport import Transport
 from medquorum.verifier.randomness.identifier import MaterialId

@@ -8,12 +8,12 @@ import pytest
 
 from medquorum.errors import ProtocolError
 from medquorum.verifier.binding.commitment import ShareContext
-from medquorum.verifier.binding.hand_over import (
-    hand_over,
-    hand_over_bytes,
+from medquorum.verifier.binding.masked_update import (
+    commit_update,
     mask_commitment,
     masked_share,
-    open_hand_over,
+    masked_update_bytes,
+    open_masked_update,
 )
 from medquorum.verifier.binding.masks import update_mask
 
@@ -21,15 +21,15 @@ CONTEXT = ShareContext("demo", 1, "Hospital1MSP", "b" * 64, "c" * 64)
 PARTIES = "VerifierAMSP", "VerifierBMSP"
 SEEDS = b"1" * 32, b"2" * 32
 UPDATE = np.array([0, 1, -1, 1 << 30, -(1 << 31), (1 << 31) - 1], dtype=np.int64)
-GIVEN = hand_over(CONTEXT, PARTIES, UPDATE, SEEDS, bytes(32))
+GIVEN = commit_update(CONTEXT, PARTIES, UPDATE, SEEDS, bytes(32))
 
 
 def test_both_parties_open_the_same_and_have_shares_of_the_update():
-    masked = open_hand_over(CONTEXT, GIVEN.value, GIVEN.masked, UPDATE.size)
+    masked = open_masked_update(CONTEXT, GIVEN.value, GIVEN.masked, UPDATE.size)
     assert (masked == UPDATE + update_mask(SEEDS, CONTEXT.name, UPDATE.size)).all()
     first, second = (masked_share(CONTEXT, index, masked, seed) for index, seed in enumerate(SEEDS))
     assert (first + second == UPDATE).all()
-    assert len(GIVEN.value) == hand_over_bytes(UPDATE.size) == 32 + 8 * UPDATE.size
+    assert len(GIVEN.value) == masked_update_bytes(UPDATE.size) == 32 + 8 * UPDATE.size
 
 
 @pytest.mark.parametrize("change", ["value", "salt", "size", "task", "round", "hospital", "base", "layout"])
@@ -47,7 +47,7 @@ def test_another_masked_update_than_the_committed_one_is_refused(change):
         case _:
             context = replace(CONTEXT, **{change: "0" * 64})
     with pytest.raises(ProtocolError, match="not the one it committed to"):
-        open_hand_over(context, value, GIVEN.masked, UPDATE.size)
+        open_masked_update(context, value, GIVEN.masked, UPDATE.size)
 
 
 def test_the_mask_is_bound_for_each_party():
@@ -62,7 +62,7 @@ def test_the_mask_is_bound_for_each_party():
 
 def test_the_commitment_hides_the_update_from_who_knows_the_mask():
     """The dealer knows u and reads the ledger: without the salt it could try updates."""
-    again = hand_over(CONTEXT, PARTIES, UPDATE, SEEDS, b"1" * 32)
+    again = commit_update(CONTEXT, PARTIES, UPDATE, SEEDS, b"1" * 32)
     assert again.masked != GIVEN.masked and again.value[32:] == GIVEN.value[32:]
     assert again.masks == GIVEN.masks
     for secret in (UPDATE.astype("<i8").tobytes()[-8:], bytes(32)):

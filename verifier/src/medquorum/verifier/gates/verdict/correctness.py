@@ -10,8 +10,8 @@ import numpy as np
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.comparison.interface import Comparison
-from medquorum.verifier.gates.label import deal_label, turned
 from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.gates.verdict.label import deal_label, turned
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.opening.result import COUNT_BITS
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
@@ -23,7 +23,7 @@ __all__ = ["Correctness"]
 class Correctness:
     """Correct = AND over j != y of [z_y beats z_j], the lowest index winning among equals.
 
-    1. Turn the logits so that the label's stands at a place that the dealer knows (``gates/label.py``).
+    1. Turn the logits so that the label's stands at a place that the dealer knows (``gates/verdict/label.py``).
     2. Fail at place i, class j: R(z_y - z_j) < 0 for j > y, R(z_y - z_j - 1) < 0 for j < y (equal to R(z_j - z_y) >= 0
        also where the difference wraps). P0 knows on which side j lies and subtracts the 1 in its share.
     3. The fails (Rescale, NEGATIVE) are added; their sum is opened under a mask t modulo a power of two above the

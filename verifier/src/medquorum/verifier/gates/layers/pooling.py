@@ -14,9 +14,9 @@ from medquorum.verifier.arithmetic.convolution import Convolution
 from medquorum.verifier.arithmetic.geometry import Geometry, Pair
 from medquorum.verifier.arithmetic.windows import Along, along
 from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.layers.steps import Step
+from medquorum.verifier.gates.layers.weights import DealerWeights, Weights
 from medquorum.verifier.gates.rescale import Form, Rescale
-from medquorum.verifier.gates.steps import Step
-from medquorum.verifier.gates.weights import DealerWeights, Weights
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 from medquorum.verifier.randomness.wires import DealerView, Wire

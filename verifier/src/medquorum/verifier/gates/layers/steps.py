@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from medquorum.verifier.comparison.interface import Comparison
+from medquorum.verifier.gates.layers.weights import DealerWeights, Weights
 from medquorum.verifier.gates.rescale import Rescale
-from medquorum.verifier.gates.weights import DealerWeights, Weights
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 from medquorum.verifier.randomness.wires import DealerView, Wire

@@ -21,24 +21,31 @@ from medquorum.errors import ProtocolError
 from medquorum.verifier.binding.commitment import SALT_BYTES, ShareContext
 from medquorum.verifier.binding.masks import mask_share, update_mask
 
-__all__ = ["HandOver", "hand_over", "hand_over_bytes", "mask_commitment", "masked_share", "open_hand_over"]
+__all__ = [
+    "CommittedUpdate",
+    "commit_update",
+    "mask_commitment",
+    "masked_share",
+    "masked_update_bytes",
+    "open_masked_update",
+]
 
 _MASKED = b"medquorum masked update v1"
 _MASK = b"medquorum part of a mask v1"
 
 
 @dataclass(frozen=True)
-class HandOver:
-    """The value for both parties, its commitment, and the commitments to the parts of its mask by party."""
+class CommittedUpdate:
+    """A masked update as both parties get it, its commitment, and the commitments to the parts of its mask by party."""
 
     value: bytes = field(repr=False)
     masked: str
     masks: Mapping[str, str]
 
 
-def hand_over(
+def commit_update(
     context: ShareContext, parties: tuple[str, str], update: IntArray, seeds: tuple[bytes, bytes], secret: bytes
-) -> HandOver:
+) -> CommittedUpdate:
     """Hide an update (n,) of raw parameters under its mask, behind a salt: the dealer knows the mask.
 
     Parameters
@@ -55,15 +62,15 @@ def hand_over(
     masked = update + update_mask(seeds, context.name, update.shape[0])
     value = hmac.digest(secret, b"medquorum salt of the masked update", "sha256") + masked.astype("<i8").tobytes()
     masks = {party: mask_commitment(context, party, seed) for party, seed in zip(parties, seeds, strict=True)}
-    return HandOver(value, context.digest(_MASKED, value), masks)
+    return CommittedUpdate(value, context.digest(_MASKED, value), masks)
 
 
-def hand_over_bytes(parameters: int) -> int:
+def masked_update_bytes(parameters: int) -> int:
     """Return the bytes of the value that both parties are handed: the salt, then R."""
     return SALT_BYTES + 8 * parameters
 
 
-def open_hand_over(context: ShareContext, value: bytes, commitment: str, parameters: int) -> IntArray:
+def open_masked_update(context: ShareContext, value: bytes, commitment: str, parameters: int) -> IntArray:
     """Check a value against the ledger's commitment and return R (parameters,).
 
     Raises
@@ -72,7 +79,7 @@ def open_hand_over(context: ShareContext, value: bytes, commitment: str, paramet
         It is not what the hospital committed to, or has another size.
     """
     fits = hmac.compare_digest(context.digest(_MASKED, value), commitment)
-    if len(value) != hand_over_bytes(parameters) or not fits:
+    if len(value) != masked_update_bytes(parameters) or not fits:
         raise ProtocolError(
             f"the masked update of {context.hospital} in round {context.round} is not the one it committed to",
             "The hospital has to hand over the update whose commitment it submitted",

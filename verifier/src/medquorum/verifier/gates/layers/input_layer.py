@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medquorum.verifier.comparison.interface import Comparison
-from medquorum.verifier.gates.steps import Step
-from medquorum.verifier.gates.weights import DealerWeights, Weights
+from medquorum.verifier.gates.layers.steps import Step
+from medquorum.verifier.gates.layers.weights import DealerWeights, Weights
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 from medquorum.verifier.randomness.wires import DealerView, Masked, Wire

@@ -9,9 +9,9 @@ import pytest
 from medquorum.core import canonical
 from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.binding.commitment import ShareContext
-from medquorum.verifier.binding.hand_over import hand_over, mask_commitment, open_hand_over
+from medquorum.verifier.binding.masked_update import commit_update, mask_commitment, open_masked_update
 from medquorum.verifier.comparison.tree import Tree
-from medquorum.verifier.model.parameters import HandedOver
+from medquorum.verifier.model.parameters import MaskedUpdate
 from medquorum.verifier.model.planning import make_plan
 from medquorum.verifier.opening.transport import in_process
 from medquorum.verifier.session.greeting import REFUSALS, BaseCounts, Refusal
@@ -39,7 +39,7 @@ class Kept:
         return self.kept
 
     def take(self, value):
-        held = HandedOver(open_hand_over(CONTEXT, value, self._given.masked, PARAMETERS))
+        held = MaskedUpdate(open_masked_update(CONTEXT, value, self._given.masked, PARAMETERS))
         self.kept = value
         return held
 
@@ -61,7 +61,7 @@ class Checks(Observer):
 
 def run(folder, dealer, *, has=(True, True), given=None, lines=None, seen=None):
     """Verify with what these parties were handed; return what both learnt, or their errors."""
-    given = given or hand_over(CONTEXT, PARTIES, CASE.flat(), dealer.mask_seeds, bytes(32))
+    given = given or commit_update(CONTEXT, PARTIES, CASE.flat(), dealer.mask_seeds, bytes(32))
     transports = [make(line) for make, line in zip(lines or (lambda line: line,) * 2, in_process(), strict=True)]
     stores = [Kept(given, given.value if there else None) for there in has]
 
@@ -167,7 +167,7 @@ def test_who_says_it_lacks_what_it_has_is_given_it_and_gets_no_refusal(tmp_path,
 
 def test_a_dealer_that_gave_the_hospital_another_mask_is_found(tmp_path, dealer):
     """It would evaluate, and sum, the update shifted by a difference of its choice."""
-    given = hand_over(CONTEXT, PARTIES, CASE.flat(), (b"0" * 32, b"1" * 32), bytes(32))
+    given = commit_update(CONTEXT, PARTIES, CASE.flat(), (b"0" * 32, b"1" * 32), bytes(32))
     for _ in range(REFUSALS):
         found, _ = run(tmp_path, dealer, given=given)
         assert all(isinstance(error, MaterialError | ProtocolError) for error in found)

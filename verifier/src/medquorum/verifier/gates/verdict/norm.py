@@ -3,7 +3,7 @@
 
 Within RANGE every mixed tensor's (r - w)² is below 2^40, so 2^22 of them stay below 2^62.
 
-1. Shares of each part's sum of squares modulo 2^64, locally (``gates/products.py``).
+1. Shares of each part's sum of squares modulo 2^64, locally (``gates/verdict/products.py``).
 2. Fails (Rescale, NEGATIVE): of limit - part for each part, and of limit - total; the total does not wrap when no part
    exceeds the limit. The fails are added; nothing is opened here.
 """
@@ -19,9 +19,9 @@ from medquorum.core.model.layout import TensorSpec
 from medquorum.core.rules.distance import MIXED, SUMMED, hidden_limit
 from medquorum.errors import ConfigError
 from medquorum.verifier.comparison.interface import Comparison
-from medquorum.verifier.gates.parameter_range import FAIL_BITS
-from medquorum.verifier.gates.products import Part, deal_products, parts, products
 from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.gates.verdict.parameter_range import FAIL_BITS
+from medquorum.verifier.gates.verdict.products import Part, deal_products, parts, products
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 from medquorum.verifier.randomness.wires import Masked

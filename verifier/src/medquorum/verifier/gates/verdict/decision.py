@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from medquorum.core.fixedpoint import IntArray
 from medquorum.verifier.comparison.interface import Comparison
-from medquorum.verifier.gates.parameter_range import FAIL_BITS
 from medquorum.verifier.gates.rescale import Form, Rescale
+from medquorum.verifier.gates.verdict.parameter_range import FAIL_BITS
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.opening.result import COUNT_BITS
 from medquorum.verifier.opening.tagged import Tagged
