@@ -31,11 +31,39 @@ from .run import new_task_name, train
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
+# Options whose help is long.
+_Data = Annotated[str, typer.Option(help="digits, mnist, a MedMNIST name, or an .npz file of that layout")]
+_Least = Annotated[
+    int | None, typer.Option(help="Least recall of any class under rule floor, in thousandths; 50, on digits 0")
+]
+_Verification = Annotated[
+    str, typer.Option(help="plain, or encrypted: nobody sees an update or the verification images")
+]
+_Comparison = Annotated[
+    str,
+    typer.Option(help="Under encryption: tree, fss (fewer rounds, more bytes), or auto: as the links make faster"),
+]
+_Placement = Annotated[
+    str, typer.Option(help="Under encryption: outsourced, or smv-semi-honest (each hospital is a party, trusted)")
+]
+_Aggregation = Annotated[
+    str | None,
+    typer.Option(help="shared: what encrypted tasks use; with plain verification verifiers sum in their chaincode"),
+]
+_Aggregators = Annotated[
+    int | None, typer.Option(help="Under encryption, nodes that open the sum: the two parties (2), then hospitals")
+]
+_NoFork = Annotated[
+    bool, typer.Option("--no-fork", help="Start each role as a new process instead of forking it: slower")
+]
+_Dashboard = Annotated[
+    bool, typer.Option("--dashboard", help="Show the run in the browser, as its first hospital sees it")
+]
+
+
 @app.command()
 def quickstart(
-    data: Annotated[
-        str, typer.Option(help="digits, mnist, a MedMNIST name, or an .npz file of that layout")
-    ] = "digits",
+    data: _Data = "digits",
     data_dir: Annotated[Path | None, typer.Option(help="Folder of MNIST's idx files or of .npz files")] = None,
     hospitals: Annotated[int, typer.Option(help="Number of hospitals")] = 10,
     adversaries: Annotated[int, typer.Option(help="How many of them attack in each round")] = 3,
@@ -50,28 +78,14 @@ def quickstart(
     slack: Annotated[int, typer.Option(help="Slack of slack, floor and prefix, in thousandths of the set")] = 5,
     floor: Annotated[int, typer.Option(help="Per-class floor of rule floor, in thousandths")] = 150,
     floor_on: Annotated[str | None, typer.Option(help="Hold p or r against the floor; r, on digits p")] = None,
-    least: Annotated[
-        int | None, typer.Option(help="Least recall of any class under rule floor, in thousandths; 50, on digits 0")
-    ] = None,
+    least: _Least = None,
     threshold: Annotated[int, typer.Option(help="Threshold of rule threshold, in thousandths")] = 500,
-    verification: Annotated[
-        str, typer.Option(help="plain, or encrypted: nobody sees an update or the verification images")
-    ] = "plain",
+    verification: _Verification = "plain",
     disclosure: Annotated[str, typer.Option(help="What a verdict tells: count, or bit (accepted or not)")] = "count",
-    comparison: Annotated[
-        str,
-        typer.Option(help="Under encryption: tree, fss (fewer rounds, more bytes), or auto: as the links make faster"),
-    ] = "auto",
-    placement: Annotated[
-        str, typer.Option(help="Under encryption: outsourced, or smv-semi-honest (each hospital is a party, trusted)")
-    ] = "outsourced",
-    aggregation: Annotated[
-        str | None,
-        typer.Option(help="shared: what encrypted tasks use; with plain verification verifiers sum in their chaincode"),
-    ] = None,
-    aggregators: Annotated[
-        int | None, typer.Option(help="Under encryption, nodes that open the sum: the two parties (2), then hospitals")
-    ] = None,
+    comparison: _Comparison = "auto",
+    placement: _Placement = "outsourced",
+    aggregation: _Aggregation = None,
+    aggregators: _Aggregators = None,
     dirichlet: Annotated[float | None, typer.Option(help="Deal unlike data by Dir(alpha); by default evenly")] = None,
     verification_images: Annotated[int | None, typer.Option(help="Private images; half of the held-out ones")] = None,
     limit: Annotated[int | None, typer.Option(help="Use at most so many training images")] = None,
@@ -79,13 +93,9 @@ def quickstart(
     seed: Annotated[int, typer.Option(help="Seed of data, adversaries and training")] = 0,
     network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when found")] = None,
     undefended: Annotated[bool, typer.Option("--undefended", help="Accept every update, for comparison")] = False,
-    no_fork: Annotated[
-        bool, typer.Option("--no-fork", help="Start each role as a new process instead of forking it: slower")
-    ] = False,
+    no_fork: _NoFork = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the network up; a later run uses it")] = False,
-    dashboard: Annotated[
-        bool, typer.Option("--dashboard", help="Show the run in the browser, as its first hospital sees it")
-    ] = False,
+    dashboard: _Dashboard = False,
     directory: Annotated[Path, typer.Option("--dir", help="The network's folder")] = Path("medquorum-network"),
     results: Annotated[Path, typer.Option(help="Folder for reports, plots and logs")] = Path("results"),
     port_base: Annotated[int | None, typer.Option(help="First port of the network")] = None,

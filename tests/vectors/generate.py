@@ -73,6 +73,22 @@ def graph_evaluation(name, *, numerator, bits, extreme, seed):
     return traced(SlowGraph, model, base, update, numerator, bits, image)
 
 
+def too_large():
+    """Descriptions with too many parameters, and with too many values held at once."""
+    wide = [tiny_graphs.layer("flatten", "f", "input"), tiny_graphs.dense("a", "f", 65536, 60000)]
+    wide += [tiny_graphs.dense("b", "a", 60000, 2)]
+    deep = [tiny_graphs.conv("c0", "input", 1, 64)]
+    deep += [tiny_graphs.layer("relu", f"r{index}", "c0") for index in range(20)]
+    deep += [tiny_graphs.layer("add", "s", *(f"r{index}" for index in range(20)))]
+    deep += [tiny_graphs.layer("adaptiveavgpool", "g", "s", size=[1, 1]), tiny_graphs.layer("flatten", "f", "g")]
+    deep += [tiny_graphs.dense("d", "f", 64, 2)]
+    output = {"kind": "classes", "count": 2}
+    return [
+        {"cause": cause, "description": tiny_graphs.graph(name, tiny_graphs.table((1, side, side)), output, layers)}
+        for cause, name, side, layers in (("parameters", "wide", 256, wide), ("held at once", "deep", 128, deep))
+    ]
+
+
 def bad_graphs():
     """Descriptions of format version 2 that must be refused, with a word of the cause."""
     cases = []
@@ -128,24 +144,7 @@ def bad_graphs():
     case("layers", lambda m: m.update(layers=[]))
     case("layers", lambda m: m["layers"].insert(0, {"op": "sigmoid", "name": "z", "from": ["input"]}))
     case("values of the input", lambda m: m["input"].update(shape=[2, 4096, 4096]))
-    wide = [tiny_graphs.layer("flatten", "f", "input"), tiny_graphs.dense("a", "f", 65536, 60000)]
-    wide += [tiny_graphs.dense("b", "a", 60000, 2)]
-    cases.append(
-        {
-            "cause": "parameters",
-            "description": tiny_graphs.graph(
-                "wide", tiny_graphs.table((1, 256, 256)), {"kind": "classes", "count": 2}, wide
-            ),
-        }
-    )
-    deep = [tiny_graphs.conv("c0", "input", 1, 64)]
-    deep += [tiny_graphs.layer("relu", f"r{index}", "c0") for index in range(20)]
-    deep += [tiny_graphs.layer("add", "s", *(f"r{index}" for index in range(20)))]
-    deep += [tiny_graphs.layer("adaptiveavgpool", "g", "s", size=[1, 1]), tiny_graphs.layer("flatten", "f", "g")]
-    deep += [tiny_graphs.dense("d", "f", 64, 2)]
-    source, output = tiny_graphs.table((1, 128, 128)), {"kind": "classes", "count": 2}
-    cases.append({"cause": "held at once", "description": tiny_graphs.graph("deep", source, output, deep)})
-    return cases
+    return cases + too_large()
 
 
 def model_format():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rule's two questions on hidden gains g of n candidates: does one gain, which is the last with enough of the best.
+"""What rule ``direction`` asks of n hidden gains g: whether one is above zero, and which is the last near the best.
 
-Whether one gains: the signs of -g are added, and the sign of minus their sum is opened.
+Whether one is above zero: the signs of -g are added, and the sign of minus their sum is opened.
 
 Which is the last with g >= s·max(g), s = share / 1000, opened as its place alone:
 
