@@ -47,15 +47,18 @@ def apportion(total: int, parts: Mapping[str, int]) -> dict[str, int]:
 
 
 def spread(weights: Sequence[int], members: int, minimum: int = 0) -> bool:
-    """Return whether a sum with these weights hides each update among so many: (ΣW)² / ΣW², in thousandths.
-
-    Then no weight is over half of the sum either. 0 members ask for nothing.
+    """Return whether a sum with these weights hides each update among enough others.
 
     Parameters
     ----------
+    weights
+        At least one, each 0 or more.
+    members
+        The effective number of members, (ΣW)² / ΣW², that is wanted, in thousandths.
+        No weight may be over half of the sum either. 0 asks for nothing.
     minimum
-        A task's ``minimum_accepted``: two, and the hospitals that may collude.
-        All of these but one have subtracted theirs: of the others' weights the largest.
+        A task's ``minimum_accepted``, which lets ``minimum`` - 2 hospitals collude.
+        All of them but one are taken to have subtracted their own updates: the largest of those beside the first.
     """
     if not members:
         return True
