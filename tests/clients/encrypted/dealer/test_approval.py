@@ -170,6 +170,20 @@ def test_a_mask_is_dealt_for_one_commitment(tmp_path: Path) -> None:
         seeds.bind(replace(context, hospital=H2), "c" * 64, nonce)
 
 
+def test_one_party_does_not_fill_the_dealers_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medquorum.clients.encrypted.dealer.mask_seeds.MOST_MASKS", 3)
+    seeds, context = MaskSeeds(tmp_path), MaskContext(GENESIS, "t" * 64, 1, "b" * 64, H1)
+    nonce = seeds.give(context).nonce
+    for number in (1, 2):
+        seeds.bind(replace(context, hospital=f"sum {number}"), "c" * 64, None)
+    with pytest.raises(MaterialError, match="round 1 has 3 masks already"):
+        seeds.bind(replace(context, hospital="sum 3"), "c" * 64, None)
+    assert len(list(tmp_path.rglob("*.mask"))) == 3
+    seeds.bind(context, "c" * 64, nonce)
+    seeds.bind(replace(context, hospital="sum 2"), "c" * 64, None)
+    seeds.give(replace(context, round=2))
+
+
 @pytest.mark.parametrize("field", ["channel", "task", "round", "base", "hospital"])
 def test_all_that_a_mask_is_for_changes_it(tmp_path: Path, field: str) -> None:
     context = MaskContext(GENESIS, "t" * 64, 1, "b" * 64, H1)

@@ -18,6 +18,7 @@ from pathlib import Path
 from medquorum.clients.encrypted.verification.round_folders import prune_rounds, round_folder
 from medquorum.clients.encrypted.verification.weighted import weighted
 from medquorum.core import canonical
+from medquorum.core.documents.fields import MAX_MEMBERS
 from medquorum.core.documents.task import Task
 from medquorum.core.files import write_durably
 from medquorum.core.fixedpoint import IntArray
@@ -29,6 +30,9 @@ from medquorum.verifier.randomness.stream import new_seed
 from medquorum.verifier.service.update_masks import UpdateMask
 
 __all__ = ["MaskContext", "MaskSeeds"]
+
+MOST_MASKS = 4 * MAX_MEMBERS
+"""Of a round: updates and the sums asked about. One party alone can ask about as many sums as it likes."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,12 @@ class MaskSeeds:
         Raises
         ------
         MaterialError
-            What is kept under that name is for another channel, task or base model.
+            What is kept under that name is for another channel, task or base model, or the round has too many masks.
         """
         with self._guard:
             kept = self._read(context.round, context.hospital)
             if kept is None:
+                self._check_room(context.round)
                 kept = _Kept(new_seed(), context.digest, "")
                 self._write(context, kept)
             return self._checked(context, kept).mask
@@ -110,7 +115,8 @@ class MaskSeeds:
         Raises
         ------
         MaterialError
-            The mask was dealt for another commitment, its secret is gone, or the nonce is not this dealer's.
+            The mask was dealt for another commitment, its secret is gone, the nonce is not this dealer's, or the round
+            has too many masks.
         """
         if nonce is None:
             self.give(context)
@@ -186,6 +192,13 @@ class MaskSeeds:
     def prune(self, before: int) -> None:
         """Remove the secrets and salts of rounds before this one."""
         prune_rounds(self._folder, before)
+
+    def _check_room(self, round_number: int) -> None:
+        if sum(1 for _ in round_folder(self._folder, round_number).glob("*.mask")) >= MOST_MASKS:
+            raise MaterialError(
+                f"round {round_number} has {MOST_MASKS} masks already: a party asks about sums that no rule tries",
+                "Abort the round, and ask both parties what they asked the dealer for",
+            )
 
     def _checked(self, context: MaskContext, kept: _Kept) -> _Kept:
         if kept.context != context.digest:
