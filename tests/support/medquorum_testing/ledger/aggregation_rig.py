@@ -11,7 +11,7 @@ import io
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,6 @@ from medquorum.clients.encrypted.dealer.mask_seeds import MaskSeeds
 from medquorum.clients.encrypted.verification.dealer_material import deal_request
 from medquorum.clients.encrypted.verification.direction_round import verify_direction
 from medquorum.clients.encrypted.verification.images import PrivateImages, mounted
-from medquorum.clients.encrypted.verification.share_store import ShareStore
-from medquorum.clients.encrypted.verification.summands import Summands
 from medquorum.clients.encrypted.verification.update_verification import Verification
 from medquorum.clients.encrypted.verification.weighted import weighted
 from medquorum.clients.ledger.ledger import Ledger
@@ -45,7 +43,6 @@ from medquorum.errors import ProtocolError
 from medquorum.verifier.binding.commitment import ShareContext
 from medquorum.verifier.binding.masked_update import commit_update
 from medquorum.verifier.comparison.backends import Comparing
-from medquorum.verifier.model.parameters import Held, MaskedUpdate
 from medquorum.verifier.opening.transport import InProcess, in_process
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.service.deliveries import Delivery
@@ -54,36 +51,12 @@ from medquorum_testing.encrypted.local_dealer import LocalDealer, LocalMaterial
 from medquorum_testing.ledger.consortium_ledger import DEALER, HOSPITALS, A, B
 from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium, with_nodes
 from medquorum_testing.ledger.ledger_contract import LedgerContract
+from medquorum_testing.ledger.shifted_party import ShiftedShares, ShiftedSummands
 
 PARTIES = (B, A)
 """P0 and P1."""
 Bend = Callable[[str, str, Delivery, list[bytes]], list[bytes]]
 """Given sender, receiver, header and messages; return the messages that arrive."""
-
-
-class ShiftedShares(ShareStore):
-    """What a party was handed, to which a lying party adds ``shift`` wherever it uses it."""
-
-    shift = 0
-
-    def wait(self, status: RoundStatus, hospital: str, seconds: float) -> Held | None:
-        held = super().wait(status, hospital, seconds)
-        if not self.shift or not isinstance(held, MaskedUpdate):
-            return held
-        return MaskedUpdate(held.public + np.int64(self.shift))
-
-
-class ShiftedSummands(Summands):
-    """A party's sums, to which a lying party adds: to that of its shares, to that of the masked updates."""
-
-    shift = 0
-    masked_shift = 0
-
-    def shares(self, status: RoundStatus, weights: Mapping[str, int]) -> IntArray:
-        return super().shares(status, weights) + np.int64(self.shift)
-
-    def masked(self, status: RoundStatus, weights: Mapping[str, int]) -> IntArray:
-        return super().masked(status, weights) + np.int64(self.masked_shift)
 
 
 def parameters_of(packed: bytes) -> IntArray:
@@ -142,17 +115,8 @@ class Rig:
         ]
         self._dealers: dict[str, LocalDealer] = {}
         self._dealing = threading.Lock()
-        images, _ = mounted(folder / "sets" / mount, self.task)
-        self.verifications = [
-            Verification(
-                self.run_of(party, Report("party", party, as_json=True, stream=self.told)),
-                index,
-                RigDealer(self, index),
-                self.shares[index],
-                images if index == 0 else None,
-            )
-            for index, party in enumerate(PARTIES)
-        ]
+        self._images, _ = mounted(folder / "sets" / mount, self.task)
+        self.verifications = [self.verification(index) for index in (0, 1)]
         self.resharers = [self.resharer(index) for index in (0, 1)]
         self.nodes = {msp: self.node(msp) for msp in nodes}
         self._submit()
@@ -167,6 +131,13 @@ class Rig:
         """Return what the parts of an organisation's process have in common."""
         report = self.report if report is None else report
         return TaskRun(self.ledger(msp), self.transactions(msp), self.task, self.folder / msp, report, LoopControl())
+
+    def verification(self, index: int) -> Verification:
+        """Make a party's verifications with nothing but what is on the ledger and in its folder."""
+        party = PARTIES[index]
+        run = self.run_of(party, Report("party", party, as_json=True, stream=self.told))
+        images = self._images if index == 0 else None
+        return Verification(run, index, RigDealer(self, index), self.shares[index], images)
 
     def resharer(self, index: int) -> Resharer:
         party = PARTIES[index]
@@ -325,7 +296,8 @@ class Rig:
             request = deal_request(self.task, index, spec, attempt, first, comparing)
 
             def deal(seeds: tuple[bytes, bytes], name: MaterialId, first: int, comparing: Comparing) -> Any:
-                return request.plan.deal(seeds, name, self.seeds.of(spec.name), self.seeds.of)
+                plan = request.plan.model_copy(update={"first_batch": first})
+                return plan.deal(seeds, name, self.seeds.of(spec.name), self.seeds.of)
 
             dealer = self._dealers.setdefault(spec.name.hospital, LocalDealer(spec, deal))
             self.approval.check(request)
