@@ -16,11 +16,19 @@ import numpy as np
 from medquorum.verifier.model.parameters import MaskedUpdate
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness import material
+from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.session.local import verify
 from medquorum_testing.encrypted.two_parties import SEEDS, together
 
-MASKED_UPDATE = "-1/parameters/1"
-"""The mask of the update's parameters, which nobody opens where the hospital hands them over."""
+
+def masked_update(name: MaterialId) -> str:
+    """Name the mask of an update's parameters, which nobody opens where the hospital hands them over."""
+    return _mask(name.of_update(), 1)
+
+
+def _mask(name: MaterialId, number: int) -> str:
+    """Name the mask of a gate with this number."""
+    return f"{name.round}/{name.hospital}/{name.attempt}/{name.batch}/{name.gate}/{number}"
 
 
 @dataclass
@@ -39,7 +47,7 @@ class Tape:
     view: list = field(default_factory=list)
 
 
-def _stream(tape, seeds):
+def tape_stream(tape, seeds):
     class TapeStream(material.Stream):
         def __init__(self, seed, label):
             super().__init__(seed, label)
@@ -66,6 +74,8 @@ class TapeDealer(material.GateDealer):
     def __init__(self, given, name):
         super().__init__(given, name)
         self.masks = 0
+        self.taped = self._streams[self.tape.honest].honest
+        """Whether it deals for the parties: the cost model only counts what a dealer sends."""
 
     @property
     def place(self):
@@ -74,7 +84,8 @@ class TapeDealer(material.GateDealer):
 
     def _named(self):
         self.masks += 1
-        self.tape.draws[f"{self.name.batch}/{self.name.gate}/{self.masks}"] = self.place
+        if self.taped:
+            self.tape.draws[_mask(self.name, self.masks)] = self.place
 
     def mask(self, shape):
         return self.mask_shares(shape).total
@@ -90,24 +101,32 @@ class TapeDealer(material.GateDealer):
     def private_mask(self, shape, owner):
         if owner == self.tape.honest:
             self._named()
-        return super().private_mask(shape, owner)
+        else:
+            self.masks += 1
+        return super().own(shape, owner)
 
     def own(self, shape, party):
         key = self.place
         drawn = super().own(shape, party)
-        if self.places is None or party != self.tape.honest or not self.name.gate.endswith("correct"):
+        if self.places is None or not self.taped or party != self.tape.honest or not self.name.gate.endswith("correct"):
             return drawn
         self.tape.overrides[key] = self.places(self.name, self.tape.unshifted[key])
         return self.tape.overrides[key].reshape(shape)
 
     def share(self, values, bits):
         flat, key = values.reshape(-1), self.place
+        if not self.taped:
+            super().share(values, bits)
+            return
         _keep(self.tape, self.wanted, key, flat, np.subtract)
         super().share(values, bits)
         _record(self.tape, key, flat, np.subtract)
 
     def share_planes(self, planes):
         flat, key = planes.reshape(-1).view(np.int64), self.place
+        if not self.taped:
+            super().share_planes(planes)
+            return
         _keep(self.tape, self.wanted, key, flat, np.bitwise_xor)
         super().share_planes(planes)
         _record(self.tape, key, flat, np.bitwise_xor)
@@ -126,7 +145,7 @@ def _reusing(tape, honest_dealer):
                 self.drawn[shape] = self.place, super().mask_shares(shape)
                 return self.drawn[shape][1]
             self._named()
-            tape.draws[f"{self.name.batch}/{self.name.gate}/{self.masks}"], drawn = self.drawn[shape]
+            tape.draws[_mask(self.name, self.masks)], drawn = self.drawn[shape]
             return drawn
 
     return ReusingDealer
@@ -144,7 +163,7 @@ def _record(tape, key, values, less):
         tape.corrections[key] = less(values, tape.unshifted[key])
 
 
-def _party(tape):
+def tape_party(tape):
     class TapeParty(Party):
         def __init__(self, index, transport, audit=None):
             super().__init__(index, transport, audit)
@@ -173,7 +192,7 @@ def _party(tape):
     return TapeParty
 
 
-def _randomness(tape, reuse):
+def tape_randomness(tape, reuse):
     class TapeRandomness(material.GateRandomness):
         def __init__(self, party, seed, name, message):
             if party != tape.honest:
@@ -183,12 +202,34 @@ def _randomness(tape, reuse):
 
         def mask(self, shape):
             if not reuse or shape not in self.drawn:
-                self.drawn[shape] = super().mask(shape)
+                self.drawn[shape] = self._called(super().mask(shape))
                 return self.drawn[shape]
             self._masks += 1
-            return material.Mask(f"{self.name.batch}/{self.name.gate}/{self._masks}", self.drawn[shape].share)
+            return self._called(material.Mask("", self.drawn[shape].share))
+
+        def mask_planes(self, count, words):
+            return self._called(super().mask_planes(count, words))
+
+        def private_mask(self, shape, owner):
+            return self._called(super().private_mask(shape, owner))
+
+        def _called(self, mask):
+            mask.name = _mask(self.name, self._masks)
+            return mask
 
     return TapeRandomness
+
+
+def bound_dealer(tape, wanted=None, places=None):
+    """Make the dealer of a tape."""
+    bound = {"tape": tape, "wanted": wanted, "places": places and staticmethod(places)}
+    return type("BoundDealer", (TapeDealer,), bound)
+
+
+def hide_update(tape, name, update):
+    """Note what the mask of this update hides, which its hospital hands over."""
+    for index, share in enumerate((update, np.zeros_like(update))):
+        tape.hidden[index][masked_update(name)] = share
 
 
 def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=None, reuse=False):
@@ -197,20 +238,19 @@ def run(monkeypatch, tape, plan, inputs, comparison, seeds, wanted=None, places=
     ``wanted`` is the run whose corrections to the corrupt party are to be kept; ``reuse`` spoils the protocol: a gate's
     masks of equal shape are one mask.
     """
-    bound = {"tape": tape, "wanted": wanted, "places": places and staticmethod(places)}
-    dealer = type("BoundDealer", (TapeDealer,), bound)
+    dealer = bound_dealer(tape, wanted, places)
 
     def masked(public):
         tape.view.append(public.tobytes())
-        tape.hidden[0][MASKED_UPDATE], tape.hidden[1][MASKED_UPDATE] = inputs.shares, np.zeros_like(inputs.shares)
+        hide_update(tape, MaterialId("local", 1, "Hospital"), inputs.shares)
         return MaskedUpdate(public)
 
     with monkeypatch.context() as patch:
-        patch.setattr("medquorum.verifier.randomness.material.Stream", _stream(tape, seeds))
+        patch.setattr("medquorum.verifier.randomness.material.Stream", tape_stream(tape, seeds))
         patch.setattr("medquorum.verifier.randomness.stream.library", lambda: None)  # all is drawn as words
         patch.setattr("medquorum.verifier.offline.dealer.GateDealer", _reusing(tape, dealer) if reuse else dealer)
-        patch.setattr("medquorum.verifier.randomness.supply.GateRandomness", _randomness(tape, reuse))
-        patch.setattr("medquorum.verifier.session.local.Party", _party(tape))
+        patch.setattr("medquorum.verifier.randomness.supply.GateRandomness", tape_randomness(tape, reuse))
+        patch.setattr("medquorum.verifier.session.local.Party", tape_party(tape))
         patch.setattr("medquorum.verifier.session.local.MaskedUpdate", masked)
         return verify(plan, inputs, comparison, seeds=seeds)
 
@@ -228,7 +268,7 @@ def shifted(own, before, now, planes):
 
 def couple(monkeypatch, honest, plan, first, second, comparison, seeds, places=None, passes=150, reuse=False):
     """Run A with ``first``, then B with ``second`` on the shifted tape; return both tapes and B's outcomes."""
-    return _coupled(
+    return coupled(
         honest,
         lambda tape: run(monkeypatch, tape, plan, first, comparison, seeds, reuse=reuse),
         lambda tape, one: run(monkeypatch, tape, plan, second, comparison, seeds, one, places, reuse),
@@ -240,19 +280,19 @@ def couple_gates(monkeypatch, honest, first, second, passes=60):
     """Run gates A, then B on the shifted tape, each a pair of deal and play; return both tapes and B's results."""
 
     def play(tape, gates, wanted=None):
-        dealer = type("BoundDealer", (TapeDealer,), {"tape": tape, "wanted": wanted})
+        dealer = bound_dealer(tape, wanted)
         with monkeypatch.context() as patch:
-            patch.setattr("medquorum.verifier.randomness.material.Stream", _stream(tape, SEEDS))
+            patch.setattr("medquorum.verifier.randomness.material.Stream", tape_stream(tape, SEEDS))
             patch.setattr("medquorum.verifier.randomness.stream.library", lambda: None)
             patch.setattr("medquorum_testing.encrypted.two_parties.GateDealer", dealer)
-            patch.setattr("medquorum_testing.encrypted.two_parties.GateRandomness", _randomness(tape, False))
-            patch.setattr("medquorum_testing.encrypted.two_parties.Party", _party(tape))
+            patch.setattr("medquorum_testing.encrypted.two_parties.GateRandomness", tape_randomness(tape, False))
+            patch.setattr("medquorum_testing.encrypted.two_parties.Party", tape_party(tape))
             return together(*gates)
 
-    return _coupled(honest, lambda tape: play(tape, first), lambda tape, one: play(tape, second, one), passes)
+    return coupled(honest, lambda tape: play(tape, first), lambda tape, one: play(tape, second, one), passes)
 
 
-def _coupled(honest, run_first, run_second, passes):
+def coupled(honest, run_first, run_second, passes):
     """Repeat run B until its tape's shifts change no more."""
     one = Tape(honest)
     run_first(one)

@@ -79,7 +79,7 @@ class RigDealer:
 
 
 class Rig:
-    """A task of one round whose hospitals have submitted; P0 mounts this file of the folder ``sets``."""
+    """A task whose hospitals have submitted in its first round; P0 mounts this file of the folder ``sets``."""
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class Rig:
         **task: Any,
     ) -> None:
         self.folder = folder
+        self.number = 1
         self.told = io.StringIO()
         self.demo = EncryptedConsortium(folder / "sets")
         fields = {"rule": {"name": "none"}, "rounds": 1, "model_tolerance": 1000, "minimum_accepted": 3}
@@ -113,7 +114,7 @@ class Rig:
         self.summands = [
             ShiftedSummands(self.shares[index], folder / party, self.task, index) for index, party in enumerate(PARTIES)
         ]
-        self._dealers: dict[str, LocalDealer] = {}
+        self._dealers: dict[tuple[int, str], LocalDealer] = {}
         self._dealing = threading.Lock()
         self._images, _ = mounted(folder / "sets" / mount, self.task)
         self.verifications = [self.verification(index) for index in (0, 1)]
@@ -174,11 +175,11 @@ class Rig:
 
     @property
     def status(self) -> RoundStatus:
-        return self.ledger(A).status("demo", 1)
+        return self.ledger(A).status("demo", self.number)
 
     def verify(self, hospitals: Sequence[str] = HOSPITALS) -> None:
         """Have both parties verify these updates and attest; leave the others out."""
-        self.demo.submit(A, "CloseSubmissions", "demo", 1, "")
+        self.demo.submit(A, "CloseSubmissions", "demo", self.number, "")
         for hospital in hospitals:
             transports = self._transports()
             with ThreadPoolExecutor(2) as pool:
@@ -187,16 +188,18 @@ class Rig:
                     for verification, transport in zip(self.verifications, transports, strict=True)
                 ]
             for party, one in zip(PARTIES, found, strict=True):
-                self.demo.submit(party, "AttestVerdict", "demo", 1, hospital, one.result())
-        self.demo.submit(A, "CloseVerdicts", "demo", 1, "" if len(hospitals) == len(HOSPITALS) else "left out")
+                self.demo.submit(party, "AttestVerdict", "demo", self.number, hospital, one.result())
+        self.demo.submit(
+            A, "CloseVerdicts", "demo", self.number, "" if len(hospitals) == len(HOSPITALS) else "left out"
+        )
 
     def judge(self) -> dict[str, Any]:
         """Have both parties judge the round by the rule ``direction`` and attest; return the round."""
-        self.demo.submit(A, "CloseSubmissions", "demo", 1, "")
+        self.demo.submit(A, "CloseSubmissions", "demo", self.number, "")
         found = self.judged()
         for party, one in zip(PARTIES, found, strict=True):
-            self.demo.submit(party, "AttestRound", "demo", 1, one)
-        ended: dict[str, Any] = self.demo.submit(A, "CloseVerdicts", "demo", 1, "")
+            self.demo.submit(party, "AttestRound", "demo", self.number, one)
+        ended: dict[str, Any] = self.demo.submit(A, "CloseVerdicts", "demo", self.number, "")
         return ended
 
     def judged(self) -> list[dict[str, Any]]:
@@ -247,8 +250,17 @@ class Rig:
         total = weighted(self.task, weights, self.updates.__getitem__)
         return model_name(self.task, next_packed(self.task, base, total, weights))
 
+    def update(self, number: int) -> IntArray:
+        """Return the update of the hospital of this number."""
+        return parameters_of(self.demo.good_update(number))
+
+    def next_round(self) -> None:
+        """Open the next round, in which every hospital submits."""
+        self.number += 1
+        self._submit()
+
     def close(self) -> Any:
-        return self.demo.submit(A, "CloseRound", "demo", 1, "")
+        return self.demo.submit(A, "CloseRound", "demo", self.number, "")
 
     def store(self, party: int = 0) -> None:
         """Have a party store the agreed model's chunks."""
@@ -263,29 +275,29 @@ class Rig:
 
     def _submit(self) -> None:
         """Have every hospital commit to its masked update and hand it over."""
-        self.demo.submit(A, "OpenRound", "demo", 1)
+        self.demo.submit(A, "OpenRound", "demo", self.number)
         if self.task.has_root:
             self._bound(PARTIES[0], ROOT, self.root, "SubmitRoot")
         for number, hospital in enumerate(HOSPITALS):
-            self.updates[hospital] = parameters_of(self.demo.good_update(number))
+            self.updates[hospital] = self.update(number)
             value = self._bound(hospital, hospital, self.updates[hospital], "SubmitUpdate")
             for party, store in zip(PARTIES, self.shares, strict=True):
                 self._note(hospital, party, value)
-                store.take("demo", 1, hospital, value)
+                store.take("demo", self.number, hospital, value)
 
     def _bound(self, author: str, name: str, update: IntArray, function: str) -> bytes:
         """Have an author commit to its masked update; return what it hands over."""
-        base = self.demo.base()
-        mask = self.approval.mask(author, "demo", 1, base, root=name == ROOT)
+        base = self.demo.base(self.number)
+        mask = self.approval.mask(author, "demo", self.number, base, root=name == ROOT)
         assert mask.seeds is not None
-        context = ShareContext("demo", 1, name, base, self.task.layout)
+        context = ShareContext("demo", self.number, name, base, self.task.layout)
         given = commit_update(context, PARTIES, update, mask.seeds, os.urandom(32))
         for seed in mask.seeds:
             self._note(DEALER, author, seed)
         hidden = {"masked": given.masked, "masks": dict(given.masks), "nonce": mask.nonce}
-        self.demo.submit(author, function, "demo", 1, {"base": base, "layout": self.task.layout, **hidden})
+        self.demo.submit(author, function, "demo", self.number, {"base": base, "layout": self.task.layout, **hidden})
         if name == ROOT:
-            self.shares[0].keep(1, ROOT, given.value)
+            self.shares[0].keep(self.number, ROOT, given.value)
         return given.value
 
     def _dealt(
@@ -299,7 +311,7 @@ class Rig:
                 plan = request.plan.model_copy(update={"first_batch": first})
                 return plan.deal(seeds, name, self.seeds.of(spec.name), self.seeds.of)
 
-            dealer = self._dealers.setdefault(spec.name.hospital, LocalDealer(spec, deal))
+            dealer = self._dealers.setdefault((spec.name.round, spec.name.hospital), LocalDealer(spec, deal))
             self.approval.check(request)
             dealer.mask_seeds = self.seeds.of(spec.name)
         material = dealer.material(index, attempt, first, comparing)

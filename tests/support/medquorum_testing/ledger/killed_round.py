@@ -186,7 +186,7 @@ class KilledRig(Rig):
             step = self._step[index]
             place = (step, self._there[index], index, what, self._counts[index, what])
             self._counts[index, what] += 1
-            dealer = self._dealers.get(step)
+            dealer = self._dealers.get((self.number, step))
             spent = dealer is not None and len(dealer.attempts) >= ATTEMPTS - 1
             if not step or spent or self._victim is not None or not self._places.kill(place):
                 return
