@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,15 @@ from medquorum.core.rules import (
 
 from .view import Outcome, View
 
-__all__ = ["LEDGER_RULES", "by_counts", "by_direction", "direction_rule", "margin"]
+__all__ = [
+    "LEDGER_RULES",
+    "by_counts",
+    "by_direction",
+    "direction_rule",
+    "direction_verdicts",
+    "margin",
+    "weighed",
+]
 
 LEDGER_RULES: dict[str, dict[str, object]] = {
     "none": {"name": "none"},
@@ -69,34 +77,46 @@ def direction_rule(view: View) -> Direction:
     return rule
 
 
-def by_direction(view: View) -> Outcome:
-    """Decide by the rule ``direction``."""
+def direction_verdicts(view: View) -> list[Verdict]:
+    """Judge by the rule ``direction``; the verdicts' weights are the ledger's integers."""
     rule = direction_rule(view)
     description = view.federation.description
     base = modelformat.unpack(description, view.base)
     root = RootUpdate(description, base, modelformat.unpack(description, view.root))
-    tensors = {name: modelformat.unpack(description, packed) for name, packed in view.updates.items()}
     candidates = []
     for name, problem in _screened(view).items():
-        candidates.append(direction_candidate(rule, root, name, tensors[name], problem))
-
-    def combined(weights: dict[str, int]) -> Combination:
-        combination = Combination(description, base, weights)
-        for name in combination.names:
-            combination.add(name, tensors[name])
-        return combination
+        update = modelformat.unpack(description, view.updates[name])
+        candidates.append(direction_candidate(rule, root, name, update, problem))
 
     def loss(weights: Weights) -> int:
-        program = compile_scaled(description, combined(dict(weights)).scaled, WEIGHT_BITS) if weights else None
+        program = compile_scaled(description, _combined(view, dict(weights)).scaled, WEIGHT_BITS) if weights else None
         return margin(view, compile_model(description, base) if program is None else program)
 
     full = (1 << WEIGHT_BITS) - int(view.cell.mix * (1 << WEIGHT_BITS))
-    verdicts = judge_direction(rule, candidates, full=full, judge=LossJudge(loss))
+    return list(judge_direction(rule, candidates, full=full, judge=LossJudge(loss)))
+
+
+def by_direction(view: View) -> Outcome:
+    """Decide by the rule ``direction``."""
+    verdicts = direction_verdicts(view)
     weights = {verdict.name: verdict.weight or 0 for verdict in verdicts}
-    total = sum(weights.values())
-    model = modelformat.pack(description, combined(weights).rounded()) if total else view.base
-    share = {name: weight / total if total else 0.0 for name, weight in weights.items()}
-    return Outcome(model, share, _refused(verdicts))
+    share = {name: weight / (sum(weights.values()) or 1) for name, weight in weights.items()}
+    return Outcome(weighed(view, weights), share, _refused(verdicts))
+
+
+def weighed(view: View, weights: Mapping[str, int]) -> bytes:
+    """Return the model of weighted updates, or the base where all weights are 0."""
+    if not any(weights.values()):
+        return view.base
+    return modelformat.pack(view.federation.description, _combined(view, weights).rounded())
+
+
+def _combined(view: View, weights: Mapping[str, int]) -> Combination:
+    description = view.federation.description
+    combination = Combination(description, modelformat.unpack(description, view.base), weights)
+    for name in combination.names:
+        combination.add(name, modelformat.unpack(description, view.updates[name]))
+    return combination
 
 
 def margin(view: View, program: Program) -> int:
