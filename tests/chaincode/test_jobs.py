@@ -228,3 +228,26 @@ def test_memo_forgets_the_least_used() -> None:
     cache.get("a")
     cache.put("c", 1)
     assert [cache.get(key) for key in "abc"] == [1, None, 1]
+
+
+def test_what_is_not_there_yet_holds_up_no_other(runner: JobRunner) -> None:
+    cache: LruCache[int] = LruCache(4)
+
+    def incomplete(request: DataRequest) -> bytes:
+        if request.name == "absent":
+            raise ContractError("DATA_MISSING", "not yet")
+        return load(request)
+
+    starts = {name: starting(name) for name in ("absent", "a", "bb")}
+    with pytest.raises(ContractError, match="DATA_MISSING"):  # once it is all that is left
+        runner.advance_all(cache, starts, incomplete, TIMEOUT)
+    assert [cache.get(name) for name in starts] == [None, 1, 2]
+    assert runner.advance_all(cache, starts, load, TIMEOUT) == {"absent": 6, "a": 1, "bb": 2}
+
+
+def test_no_more_are_begun_than_can_be_fed() -> None:
+    runner = JobRunner(jobs=4, threads=1, waiting=3)
+    cache: LruCache[int] = LruCache(16)
+    starts = {name: starting(name) for name in "abcdefgh"}
+    assert runner.advance_all(cache, starts, load, TIMEOUT).keys() == starts.keys()
+    runner.close()

@@ -187,9 +187,9 @@ def test_a_round_that_cannot_be_concluded_goes_on_step_by_step() -> None:
     [
         (None, verifier.Memory(), verifier.Wait(5)),
         (status("open", submitted=[]), verifier.Memory(), verifier.Wait(5)),
-        (status("open", submitted=[SECOND]), verifier.Memory(), verifier.PrepareEarly(1, (SECOND,))),
+        (status("open", submitted=[SECOND]), verifier.Memory(), verifier.PrepareEarly(1)),
         (status("open", submitted=[SECOND]), verifier.Memory(early={SECOND}), verifier.Wait(5)),
-        (status("open"), verifier.Memory(early=READY), verifier.PrepareConclusion(1)),
+        (status("open"), verifier.Memory(), verifier.PrepareConclusion(1)),
         (status("open"), verifier.Memory(early=READY, concluding=True), verifier.Wait(1)),
         (status("verifying"), verifier.Memory(), verifier.PrepareConclusion(1)),
         (status("verifying"), verifier.Memory(concluding=True, waited=4.5), verifier.Wait(0.5)),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PrepareUpdate: an update is evaluated once, when it arrives; beside others it is judged after the close."""
+"""PrepareUpdates: an update is evaluated once, when it arrives; beside others it is judged after the close."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def opened(demo: Consortium, updates: dict[str, bytes], **changes: Any) -> None:
 def test_an_early_evaluation_is_the_verdicts(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     demo = make()
     opened(demo, {H1: demo.good_update(), H2: demo.good_update(9, shift=1)})
-    for hospital in (H1, H2):
-        assert demo.prepare(A, "PrepareUpdate", "demo", 1, hospital) == {"state": "ready"}
+    assert demo.prepare(A, "PrepareUpdates", "demo", 1) == {"state": "ready", "evaluated": [H1, H2]}
     counted: list[object] = []
     count = RoundEvaluator.count_correct
 
@@ -50,8 +49,7 @@ def test_an_early_evaluation_is_the_verdicts(make: Make, monkeypatch: pytest.Mon
 def test_a_copy_is_found_after_the_close(make: Make) -> None:
     demo = make()
     opened(demo, {H1: demo.good_update(), H2: demo.good_update()})
-    for hospital in (H1, H2):
-        demo.prepare(A, "PrepareUpdate", "demo", 1, hospital)
+    demo.prepare(A, "PrepareUpdates", "demo", 1)
     demo.submit(A, "CloseSubmissions", "demo", 1, "")
     assert demo.prepare(A, "PrepareVerdict", "demo", 1, H1)["result"]["accepted"]
     assert demo.prepare(A, "PrepareVerdict", "demo", 1, H2)["result"]["reason"] == "DUPLICATE"
@@ -61,8 +59,7 @@ def test_a_rule_over_the_round_uses_it_too(make: Make, monkeypatch: pytest.Monke
     demo = make()
     updates = {hospital: demo.good_update(number) for number, hospital in enumerate((H1, H2), start=1)}
     opened(demo, updates, rule={"name": "prefix", "slack": 0})
-    for hospital in (H1, H2):
-        demo.prepare(A, "PrepareUpdate", "demo", 1, hospital)
+    demo.prepare(A, "PrepareUpdates", "demo", 1)
 
     def never(*_: object) -> Any:
         raise AssertionError("evaluated twice")
@@ -75,14 +72,13 @@ def test_a_rule_over_the_round_uses_it_too(make: Make, monkeypatch: pytest.Monke
 def test_who_may_ask_for_it_and_when(make: Make, refused: Refused) -> None:
     demo = make()
     opened(demo, {H1: demo.good_update()})
-    refused("UPDATE_MISSING", demo.read, A, "PrepareUpdate", "demo", 1, H2)
-    refused("ACCESS_DENIED", demo.ledger.evaluate, B, creator(A), "PrepareUpdate", "demo", "1", H1)
+    refused("ACCESS_DENIED", demo.ledger.evaluate, B, creator(A), "PrepareUpdates", "demo", "1")
     ((place, value),) = demo.ledger.organisations[B].private.items()
     del demo.ledger.organisations[B].private[place]
-    refused("DATA_MISSING", demo.prepare, B, "PrepareUpdate", "demo", 1, H1)
+    refused("DATA_MISSING", demo.prepare, B, "PrepareUpdates", "demo", 1)
     demo.ledger.organisations[B].private[place] = value
     demo.submit(A, "CloseSubmissions", "demo", 1, "")
-    demo.prepare(B, "PrepareUpdate", "demo", 1, H1)
+    demo.prepare(B, "PrepareUpdates", "demo", 1)
     demo.verify(H1)
     demo.submit(A, "CloseVerdicts", "demo", 1, "")
-    refused("ROUND_STATE", demo.read, A, "PrepareUpdate", "demo", 1, H1)
+    refused("ROUND_STATE", demo.read, A, "PrepareUpdates", "demo", 1)

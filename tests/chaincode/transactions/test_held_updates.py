@@ -26,7 +26,7 @@ def evaluated(demo: Consortium) -> Consortium:
     for number, hospital in enumerate(HOSPITALS):
         demo.hand_in(hospital, demo.good_update(number))
         for verifier in demo.verifiers:
-            demo.prepare(verifier, "PrepareUpdate", "demo", 1, hospital)
+            demo.prepare(verifier, "PrepareUpdates", "demo", 1)
     return demo
 
 
@@ -61,7 +61,7 @@ def test_an_update_that_came_with_its_submission_is_not_read(make: Make) -> None
     document = {"base": demo.base(1), "layout": demo.layout, "chunks": [sha256(value).hexdigest()]}
     demo.submit(H1, "SubmitUpdate", "demo", 1, document, chunk0=value)
     demo.ledger.simulations.clear()
-    demo.prepare(A, "PrepareUpdate", "demo", 1, H1)
+    demo.prepare(A, "PrepareUpdates", "demo", 1)
     assert not any(simulation.private_reads for _, simulation in demo.ledger.simulations)
 
 
@@ -79,7 +79,7 @@ def test_a_new_model_is_evaluated_once(make: Make, monkeypatch: pytest.MonkeyPat
         return count(self, *given)
 
     monkeypatch.setattr(RoundEvaluator, "count_correct", counting)
-    demo.prepare(A, "PrepareUpdate", "demo", 2, H1)
+    demo.prepare(A, "PrepareUpdates", "demo", 2)
     assert [len(given) for given in counted] == [2]  # base and update: the mixture, and not the base alone
 
 

@@ -14,6 +14,7 @@ from medquorum.clients.coordinator.agent import Coordinator
 from medquorum.clients.coordinator.conclusion import Conclusion
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
 from medquorum_testing.ledger.encrypted_consortium import EncryptedConsortium
@@ -28,7 +29,8 @@ def coordinating(demo: EncryptedConsortium) -> tuple[Coordinator, LedgerContract
     report = Report("coordinator", A, as_json=True, stream=io.StringIO())
     writing = Transactions(contract, demo.verifiers, 2, A)
     conclusion = Conclusion(ledger, writing, 60)
-    return Coordinator(ledger, writing, ledger.task("demo"), Deadlines(60, 60, 60), report, conclusion), contract
+    deadlines, control = Deadlines(60, 60, 60), LoopControl()
+    return Coordinator(ledger, writing, ledger.task("demo"), deadlines, report, conclusion, control), contract
 
 
 def summing(coordinator: Coordinator, demo: EncryptedConsortium) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from medquorum.clients.ledger.ledger import Ledger, contract_error
+from medquorum.core import canonical
 from medquorum.core.documents.round import Round, State
 from medquorum.errors import ContractError
 from medquorum.gateway import CommitError, GatewayError
@@ -99,7 +100,12 @@ class Rounds:
 
     def evaluate(self, name: str, *, arguments: Sequence[str | bytes] = (), **_: object) -> bytes:
         self.asked += 1
-        return Round(task="demo", round=int(arguments[1]), state=self.state, base="0" * 64).encode()
+        round_ = Round(task="demo", round=int(arguments[1]), state=self.state, base="0" * 64)
+        if name == "ReadRound":
+            return round_.encode()
+        nothing: dict[str, object] = dict.fromkeys(("conclusion", "masks", "root"))
+        empty = dict.fromkeys(("updates", "verdicts", "attestations", "aggregates", "root_attestations"), {})
+        return canonical.encode(nothing | empty | {"round": round_.plain(), "chunks": 1, "stored_chunks": []})
 
     def submit(self, name: str, **_: object) -> bytes:
         raise AssertionError("a read submits nothing")
@@ -116,3 +122,14 @@ def test_a_round_is_read_again_until_it_has_ended(monkeypatch: pytest.MonkeyPatc
     for number in (2, 3, 1):
         ledger.round("demo", number)
     assert contract.asked == 6  # only the latest are kept
+
+
+def test_the_status_of_an_ended_round_is_read_once_and_the_round_with_it() -> None:
+    contract = Rounds()
+    ledger = Ledger(contract, "H1MSP")
+    statuses = [ledger.status("demo", 1) for _ in range(2)]
+    contract.state = "closed"
+    statuses += [ledger.status("demo", 1) for _ in range(2)]
+    assert [status.round.state for status in statuses if status.round] == ["open", "open", "closed", "closed"]
+    assert ledger.round("demo", 1) == statuses[-1].round
+    assert contract.asked == 3

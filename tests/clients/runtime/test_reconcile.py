@@ -80,3 +80,22 @@ def test_an_event_ends_the_sleep_and_a_stop_ends_the_loop() -> None:
     thread.join()
     assert len(seen) == 2
     assert seen[1] - seen[0] < 10
+
+
+def test_events_that_change_nothing_are_slept_through() -> None:
+    control = LoopControl()
+    control.skip("UpdateSubmitted", 2)
+    for _ in range(2):
+        control.wake("UpdateSubmitted")
+    assert not control.called_within(0.01)
+    control.wake("UpdateSubmitted")
+    assert control.called_within(0)
+    control.sleep(60)  # what was called stays called for one sleep
+    assert not control.called_within(0)
+    control.skip("UpdateSubmitted", 5)
+    control.wake("RoundConcluded")
+    assert control.called_within(0)
+    control.sleep(60)
+    control.skip("UpdateSubmitted", 0)
+    control.wake("UpdateSubmitted")
+    assert control.called_within(0)

@@ -259,7 +259,7 @@ class Federation:
         ledger, transactions = self.ledger(COORDINATOR), self.transactions(COORDINATOR)
         quiet = Report("coordinator", "", as_json=True, stream=io.StringIO())
         conclusion = kind(ledger, transactions, deadlines.verdict)
-        return Coordinator(ledger, transactions, self.task, deadlines, quiet, conclusion)
+        return Coordinator(ledger, transactions, self.task, deadlines, quiet, conclusion, LoopControl())
 
     def _coordinate(self, coordinator: Coordinator, reached: Callable[[Round], bool], seconds: float) -> None:
         limit = time.monotonic() + seconds

@@ -92,7 +92,7 @@ class Federation:
             deadlines = Deadlines(60, 60, 60)
             conclusion = Conclusion(ledger, transactions, deadlines.verdict, self.clock)
             self.agents[name] = Coordinator(
-                ledger, transactions, self.task, deadlines, report, conclusion, clock=self.clock
+                ledger, transactions, self.task, deadlines, report, conclusion, LoopControl(), clock=self.clock
             )
         elif role == "verifier":
             roots = self.roots(name, report) if self.task.has_root else None

@@ -14,14 +14,14 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from medquorum.errors import ContractError
 
-__all__ = ["DataRequest", "JobRunner", "LruCache", "Progress", "Steps"]
+__all__ = ["ADVANCE_TIMEOUT", "DataRequest", "JobRunner", "LruCache", "Progress", "Steps"]
 
 R = TypeVar("R")
 
@@ -112,6 +112,7 @@ class JobRunner:
         self._limit = jobs
         self._waiting = threads + AHEAD if waiting is None else waiting
         self._queued = 0
+        self._steps = 0
         self._jobs: dict[Hashable, _Job] = {}
         self._change = threading.Condition()
         self._threads = ThreadPoolExecutor(threads, "evaluation")
@@ -157,6 +158,51 @@ class JobRunner:
                 raise job.error
             result = cache.get(key)
         return result
+
+    def advance_all(
+        self,
+        cache: LruCache[R],
+        starts: Mapping[Hashable, Callable[[], tuple[Steps[R], int]]],
+        load: Callable[[DataRequest], bytes],
+        timeout: float,
+    ) -> dict[Hashable, R]:
+        """Bring several computations forward beside each other, the first ones first; return the results there are.
+
+        Parameters and errors are those of ``advance``, but bytes that are not at the peer yet (``DATA_MISSING``) hold up
+        no other computation: that is raised where all that are left lack theirs.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._change:
+                seen = self._steps
+            results = {key: result for key in starts if (result := cache.get(key)) is not None}
+            pending = [key for key in starts if key not in results]
+            self._feed_each(cache, {key: starts[key] for key in pending}, load)
+            with self._change:
+                left = max(0.0, deadline - time.monotonic())
+                if not pending or not self._change.wait_for(lambda: self._steps != seen, left):
+                    return results
+
+    def _feed_each(
+        self,
+        cache: LruCache[R],
+        starts: Mapping[Hashable, Callable[[], tuple[Steps[R], int]]],
+        load: Callable[[DataRequest], bytes],
+    ) -> None:
+        """Bring forward as many as can be fed: each that is begun counts against the limit of all."""
+        fed, missing = 0, None
+        for key, start in starts.items():
+            if fed == self._waiting:
+                return
+            try:
+                self.advance(cache, key, start, load, timeout=0)
+                fed += 1
+            except ContractError as error:
+                if error.code != "DATA_MISSING":
+                    raise
+                missing = error
+        if missing is not None and not fed:
+            raise missing
 
     def _claim(self, key: Hashable, start: Callable[[], tuple[Steps[Any], int]], deadline: float) -> _Job | Progress:
         """Wait until the job has finished, or until its next step can be the caller's to feed."""
@@ -209,6 +255,7 @@ class JobRunner:
             job.done += 1
             job.idle = True
             self._queued -= 1
+            self._steps += 1
             if job.finished and job.error is None:
                 del self._jobs[key]
             self._change.notify_all()

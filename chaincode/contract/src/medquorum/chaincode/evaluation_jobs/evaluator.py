@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluates a round's updates and applies the task's rule: behind PrepareUpdate, PrepareVerdict and PrepareRound."""
+"""Evaluates a round's updates and applies the task's rule: behind PrepareUpdates, PrepareVerdict and PrepareRound."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 
 from medquorum.chaincode.context import Context, sha256
+from medquorum.chaincode.evaluation_jobs.loader import data_loader
 from medquorum.chaincode.jobs import DataRequest, Steps
 from medquorum.chaincode.node import Node
 from medquorum.core import model as modelformat
@@ -21,9 +22,9 @@ from medquorum.errors import MedquorumError
 __all__ = [
     "RoundEvaluator",
     "RunningSum",
+    "advance_candidates",
     "candidate_key",
     "evaluate_all",
-    "evaluate_candidate",
     "evaluate_update",
     "round_evaluator",
     "round_key",
@@ -162,9 +163,21 @@ def round_evaluator(context: Context, task: Task, round_: Round) -> RoundEvaluat
     return RoundEvaluator(context.node, task, round_, context.node.sets.get(task.dataset, task.dataset_size))
 
 
-def evaluate_candidate(evaluator: RoundEvaluator, hospital: str) -> tuple[Steps[rules.Candidate], int]:
-    """Make the evaluation of one update and of the base, before it is known what it competes with."""
-    return _evaluate_candidate(evaluator, hospital), 2
+def advance_candidates(context: Context, task: Task, round_: Round, timeout: float) -> list[str]:
+    """Evaluate a round's updates beside each other for ``timeout`` seconds; return whose evaluation is there.
+
+    An update is evaluated, and the base, before it is known what it competes with.
+    """
+    evaluator = round_evaluator(context, task, round_)
+    keys = {hospital: candidate_key(task, round_, hospital) for hospital in round_.commitments}
+
+    def starting(hospital: str) -> Callable[[], tuple[Steps[rules.Candidate], int]]:
+        return lambda: (_evaluate_candidate(evaluator, hospital), 2)
+
+    starts = {key: starting(hospital) for hospital, key in keys.items()}
+    load = data_loader(context, task, round_)
+    found = context.node.job_runner.advance_all(context.node.candidates, starts, load, timeout)
+    return [hospital for hospital, key in keys.items() if key in found]
 
 
 def _evaluate_candidate(evaluator: RoundEvaluator, hospital: str) -> Steps[rules.Candidate]:

@@ -10,8 +10,7 @@ from medquorum.chaincode.arguments import Msp, RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, evaluate, transaction
 from medquorum.chaincode.evaluation_jobs.evaluator import (
-    candidate_key,
-    evaluate_candidate,
+    advance_candidates,
     evaluate_update,
     round_evaluator,
     verdict_key,
@@ -19,34 +18,28 @@ from medquorum.chaincode.evaluation_jobs.evaluator import (
 from medquorum.chaincode.evaluation_jobs.judgement import judgement
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
 from medquorum.chaincode.jobs import Progress
-from medquorum.chaincode.state.rounds import get_round
+from medquorum.chaincode.state.rounds import freeze, get_round
 from medquorum.chaincode.state.verdicts import check_undecided, find_verdict, put_verdict
 from medquorum.chaincode.transactions.task import check_verifier, get_task
 from medquorum.core import rules
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
-from medquorum.core.documents.update import Update
 from medquorum.core.documents.verdict import disclosed
 from medquorum.errors import ContractError
 
 
 @evaluate
-def prepare_update(context: Context, task: TaskId, round_number: RoundNumber, hospital: Msp) -> Answer:
-    """Evaluate one update as soon as it is submitted; what it is worth beside others is judged after the close."""
+def prepare_updates(context: Context, task: TaskId, round_number: RoundNumber) -> Answer:
+    """Evaluate the updates that are there, before the others; what each is worth beside others is judged later."""
     check_local(context)
     document = _plain(context, task)
     round_ = get_round(context, task, round_number)
     round_.expect("open", "verifying")
-    commitment = context.get(Update, task, round_number, hospital).commitment
-    alone = round_.model_copy(update={"commitments": {hospital: commitment}})
-    evaluator = round_evaluator(context, document, alone)
-    candidate = context.node.job_runner.advance(
-        context.node.candidates,
-        candidate_key(document, alone, hospital),
-        lambda: evaluate_candidate(evaluator, hospital),
-        data_loader(context, document, alone),
-    )
-    return candidate.plain() if isinstance(candidate, Progress) else {"state": "ready"}
+    arrived = freeze(context, round_)
+    evaluated = advance_candidates(context, document, arrived, timeout=0)
+    progress = Progress(len(evaluated), len(arrived.commitments))
+    state = {"state": "ready"} if progress.done == progress.total else progress.plain()
+    return state | {"evaluated": evaluated}
 
 
 @evaluate

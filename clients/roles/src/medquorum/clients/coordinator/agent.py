@@ -26,11 +26,14 @@ from medquorum.clients.coordinator.conclusion import Conclusion
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.round_status import RoundStatus, ended, result_of
 from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.core.documents.round import ENDED, Round
 from medquorum.core.documents.task import Task
 
 __all__ = ["Coordinator"]
+
+SUBMITTED = "UpdateSubmitted"
 
 
 class Coordinator:
@@ -52,6 +55,7 @@ class Coordinator:
         deadlines: Deadlines,
         report: Report,
         conclusion: Conclusion,
+        control: LoopControl,
         *,
         delay: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
@@ -67,6 +71,7 @@ class Coordinator:
         self._since = clock()
         self._due: tuple[Action, float] | None = None
         self._conclusion = conclusion
+        self._control = control
         self._purged = 0
         self._awaited: tuple[str, ...] = ()
         self._kept: int | None = None
@@ -74,6 +79,7 @@ class Coordinator:
 
     def step(self) -> float | None:
         """Do what is due now; return the seconds to the next look, None when the task ended."""
+        self._control.skip(SUBMITTED, 0)
         status = self._ledger.current_status(self._task.task)
         if status is not None and status.round is not None and status.round.state in ("open", "aggregating"):
             self._task = self._ledger.task(self._task.task)  # hospitals may have joined or left, nodes been expelled
@@ -88,6 +94,7 @@ class Coordinator:
             self._report.event("finished", task=self._task.task, model=self._model(status))
             return None
         if isinstance(action, Wait):
+            self._skip_submissions(status)
             return action.seconds
         delay = self._remaining_delay(action)
         if delay > 0:
@@ -96,6 +103,12 @@ class Coordinator:
             return self._conclude(action.round)
         self._act(action)
         return 0
+
+    def _skip_submissions(self, status: RoundStatus | None) -> None:
+        """Sleep until the last update that is missing: nothing is due before."""
+        if status is not None and status.round is not None and status.round.state == "open":
+            missing = {*self._task.taking_part(status.round.round)} - status.updates.keys()
+            self._control.skip(SUBMITTED, max(0, len(missing) - 1))
 
     def _conclude(self, round_number: int) -> float:
         pause = self._conclusion.attempt(self._task, round_number)

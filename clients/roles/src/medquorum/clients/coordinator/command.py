@@ -32,6 +32,7 @@ EVENTS = frozenset(
     {
         "RootSubmitted",
         "RootAttested",
+        "TaskChanged",
         "UpdateSubmitted",
         "UpdateVerified",
         "RoundVerified",
@@ -70,7 +71,7 @@ def run(
     """Run a task's rounds to the last one; may be stopped and started again at any time."""
     deadlines = Deadlines(submission_deadline, verdict_deadline, aggregation_deadline)
 
-    def make(session: Session, task: Task, _control: LoopControl) -> Step:
+    def make(session: Session, task: Task, control: LoopControl) -> Step:
         if session.msp != (task.standby if standby else task.coordinator):
             raise ConfigError(
                 f"{session.msp} is not the {'standby' if standby else 'coordinator'} of the task {task.task}",
@@ -80,7 +81,7 @@ def run(
         transactions = session.transactions(task)
         conclusion = Conclusion(session.ledger, transactions, deadlines.verdict)
         coordinator = Coordinator(
-            session.ledger, transactions, task, deadlines, session.report, conclusion, delay=delay
+            session.ledger, transactions, task, deadlines, session.report, conclusion, control, delay=delay
         )
         return coordinator.step
 

@@ -17,8 +17,9 @@ from medquorum.gateway import EndorseError
 
 __all__ = ["Conclusion"]
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
-"""Seconds between two attempts: twice as long each time the verifiers are not ready."""
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.05, 0.5, 1.25
+"""Seconds between two attempts, and how they grow each time the verifiers are not ready: nothing else holds up a round,
+and an attempt costs the first verifier that is not ready a read."""
 
 
 class Conclusion:
@@ -45,6 +46,7 @@ class Conclusion:
         self._since = 0.0
         self._pause = FIRST_PAUSE
         self._given_up = False
+        self._needed: int | None = None
 
     def since(self, round_number: int) -> float | None:
         """Return when the first attempt on a round was due, None before."""
@@ -64,8 +66,10 @@ class Conclusion:
         """
         if round_number != self._round:
             self._round, self._since, self._pause, self._given_up = round_number, self._clock(), FIRST_PAUSE, False
+            self._needed = None
             return FIRST_PAUSE  # what arrived last is still evaluated
-        needed = required(task, self._ledger.consortium().quorum)
+        needed = self._needed or required(task, self._ledger.consortium().quorum)
+        self._needed = None  # what fails may do so because it has changed
         self._given_up = needed > len(task.verifiers)
         if self._given_up:
             return 0
@@ -82,8 +86,8 @@ class Conclusion:
             return 0
         else:
             return None
-        self._given_up = self._overdue
-        self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        self._needed, self._given_up = needed, self._overdue
+        self._pause = min(GROWTH * self._pause, LONGEST_PAUSE)
         return 0 if self._given_up else self._pause
 
     @property

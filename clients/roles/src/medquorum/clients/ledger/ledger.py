@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
@@ -60,6 +60,21 @@ class Contract(Protocol):
         ...
 
 
+class _Kept(Generic[Result]):
+    """The last few ended rounds that were read. Safe between threads."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, int], Result] = {}
+
+    def get(self, key: tuple[str, int]) -> Result | None:
+        return self._entries.get(key)
+
+    def put(self, key: tuple[str, int], entry: Result) -> None:
+        self._entries[key] = entry
+        if len(self._entries) > ENDED_KEPT:
+            self._entries.pop(next(iter(self._entries)), None)
+
+
 class Ledger:
     """The contract's documents as one organisation's own peer holds them; ``peer`` is the MSP of whose it uses instead.
 
@@ -71,7 +86,8 @@ class Ledger:
         self.contract = contract
         self.msp = msp
         self._peer = msp if peer is None else peer
-        self._ended: dict[tuple[str, int], Round] = {}
+        self._ended: _Kept[Round] = _Kept()
+        self._ended_statuses: _Kept[RoundStatus] = _Kept()
 
     def consortium(self) -> Consortium:
         """Read who is a member."""
@@ -93,18 +109,21 @@ class Ledger:
     def round(self, task: str, round_number: int) -> Round:
         """Read one round, an ended one once."""
         key = (task, round_number)
-        if key in self._ended:
-            return self._ended[key]
-        read = self._document(Round, "ReadRound", task, str(round_number))
-        if ended(read):
-            self._ended[key] = read
-            if len(self._ended) > ENDED_KEPT:
-                self._ended.pop(next(iter(self._ended)), None)
-        return read
+        known = self._ended.get(key)
+        if known is None:
+            known = self._document(Round, "ReadRound", task, str(round_number))
+            self._keep(key, known)
+        return known
 
     def status(self, task: str, round_number: int) -> RoundStatus:
-        """Read everything about one round."""
-        return RoundStatus.read(self.value("ReadRoundStatus", task, str(round_number)))
+        """Read everything about one round, an ended one once."""
+        key = (task, round_number)
+        known = self._ended_statuses.get(key)
+        if known is None:
+            known = RoundStatus.read(self.value("ReadRoundStatus", task, str(round_number)))
+            if known.round is not None and self._keep(key, known.round):
+                self._ended_statuses.put(key, known)
+        return known
 
     def current_status(self, task: str) -> RoundStatus | None:
         """Read everything about the latest round, None before the first."""
@@ -136,6 +155,12 @@ class Ledger:
         return refusal_of(
             lambda: attempts(self.contract.evaluate, name, arguments=arguments, endorsing_organizations=asked)
         )
+
+    def _keep(self, key: tuple[str, int], read: Round) -> bool:
+        """Remember a round that has ended; return whether it has."""
+        if ended(read):
+            self._ended.put(key, read)
+        return ended(read)
 
     def _document(self, kind: type[D], name: str, *arguments: str) -> D:
         return read_document(kind, self.value(name, *arguments))

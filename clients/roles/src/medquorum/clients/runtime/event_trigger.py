@@ -83,6 +83,6 @@ class EventTrigger:
             for event in self._stream:
                 self.seen = event
                 if event.name in self.names:
-                    self._control.wake()
+                    self._control.wake(event.name)
                 if self._closed.is_set():
                     return

@@ -61,10 +61,21 @@ class LoopControl:
     def __init__(self) -> None:
         self._set = threading.Event()
         self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._skipped: dict[str, int] = {}
 
-    def wake(self) -> None:
-        """Signal that something happened."""
-        self._set.set()
+    def wake(self, event: str = "") -> None:
+        """Signal that something happened, an event of the chaincode by its name."""
+        with self._lock:
+            left = self._skipped.get(event, 0)
+            self._skipped[event] = max(0, left - 1)
+        if left == 0:
+            self._set.set()
+
+    def skip(self, event: str, count: int) -> None:
+        """Sleep on at the next ``count`` events of this name, in place of what was said before."""
+        with self._lock:
+            self._skipped[event] = count
 
     def stop(self) -> None:
         """Signal that the process shall end."""
@@ -82,6 +93,13 @@ class LoopControl:
         self._set.wait(seconds)
         self._set.clear()
         self.check()
+
+    def called_within(self, seconds: float) -> bool:
+        """Sleep likewise; return whether it was called, which also ends the next ``sleep``."""
+        self.check()
+        called = self._set.wait(seconds)
+        self.check()
+        return called
 
     def pause(self, seconds: float) -> None:
         """Sleep, whatever is called; raise ``Stopped`` when the process shall end. For any thread."""

@@ -69,10 +69,9 @@ class Prepare:
 
 @dataclass(frozen=True)
 class PrepareEarly:
-    """Have the own chaincode evaluate these hospitals' updates while others still train."""
+    """Have the own chaincode evaluate the updates that are there while other hospitals still train."""
 
     round: int
-    hospitals: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -231,12 +230,10 @@ def _root(
 
 
 def _early(task: Task, round_: Round, status: RoundStatus, memory: Memory, takeover: float) -> Action:
-    arrived = tuple(hospital for hospital in sorted(status.updates) if hospital not in memory.early)
-    if arrived:
-        return PrepareEarly(round_.round, arrived)
     complete = status.updates.keys() >= {*task.taking_part(round_.round)}
     if not complete:
-        return Wait(takeover)
+        arrived = status.updates.keys() - memory.early
+        return PrepareEarly(round_.round) if arrived and not task.has_root else Wait(takeover)
     return Wait(min(RECHECK, takeover)) if memory.concluding else PrepareConclusion(round_.round)
 
 

@@ -35,6 +35,8 @@ PARALLEL = 8
 PARALLEL_CHUNKS = 2
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
 """Seconds between two questions whether the own chaincode has finished: twice as long each time it has not moved on."""
+EARLY_PAUSE = 0.15
+"""Seconds between two questions while other hospitals still train: nobody waits for the answer."""
 RETRY_DELAY = 0.5
 """Seconds before other verifiers that are not ready are asked again."""
 STILL_COMING = frozenset({"BUSY", "CHUNK_MISSING", "DATA_MISSING", "NOT_READY"})
@@ -113,8 +115,8 @@ class Verifier:
 
     def _judge(self, action: actions.Judging) -> float:
         match action:
-            case actions.PrepareEarly(round_number, hospitals):
-                return self._prepare_early(round_number, hospitals)
+            case actions.PrepareEarly(round_number):
+                return self._prepare_early(round_number)
             case actions.PrepareConclusion(round_number):
                 return self._prepare_conclusion(round_number)
             case actions.Prepare(round_number, hospitals):
@@ -179,16 +181,19 @@ class Verifier:
             answers.results.keys(), answers.differing, chunks, waited, answers.early, answers.root, answers.concluding
         )
 
-    def _prepare_early(self, round_number: int, hospitals: tuple[str, ...]) -> float:
-        def prepare(hospital: str) -> bool:
-            if self._tried(lambda: self._prepared("PrepareUpdate", round_number, hospital)) is None:
-                return False
-            self._answers.early.add(hospital)
-            return True
-
-        with self._report.phase("evaluation", round=round_number, updates=len(hospitals)):
-            ready = self._each(prepare, hospitals, PARALLEL_CHUNKS)
-        return 0 if all(ready) else RETRY_DELAY
+    def _prepare_early(self, round_number: int) -> float:
+        """Have what has arrived evaluated as long as that moves on, and nothing else has happened on the ledger."""
+        with self._report.phase("evaluation", round=round_number):
+            while (answer := self._tried(lambda: self._asked("PrepareUpdates", round_number))) is not None:
+                moved = not self._answers.early >= {*answer["evaluated"]}
+                self._answers.early |= {*answer["evaluated"]}
+                if answer["state"] == "ready":
+                    return 0
+                if self._control.called_within(EARLY_PAUSE):
+                    return EARLY_PAUSE  # the call ends this pause at once
+                if not moved:
+                    break
+        return RETRY_DELAY
 
     def _prepare_conclusion(self, round_number: int) -> float:
         with self._report.phase("conclusion", round=round_number):
@@ -199,8 +204,7 @@ class Verifier:
     def _recheck(self) -> None:
         """Ask whether the own chaincode still has what it computed for a conclusion that has not come."""
         if self._answers.concluding:
-            question = ("PrepareConclusion", self._task.task, str(self._answers.state[0]))
-            answer = self._tried(lambda: self._ledger.value(*question))
+            answer = self._tried(lambda: self._asked("PrepareConclusion", self._answers.state[0]))
             self._answers.concluding = answer is not None and answer["state"] == "ready"
 
     def _prepare(self, round_number: int, hospitals: tuple[str, ...]) -> float:
@@ -266,7 +270,7 @@ class Verifier:
         """Ask the own chaincode until it has finished; it answers at once, so the pauses are here."""
         pause, done = FIRST_PAUSE, -1
         while True:
-            answer: dict[str, Any] = self._ledger.value(name, self._task.task, str(round_number), *arguments)
+            answer = self._asked(name, round_number, *arguments)
             if answer["state"] == "ready":
                 return answer
             self._report.progress(
@@ -275,6 +279,10 @@ class Verifier:
             pause = FIRST_PAUSE if answer["done"] != done else min(2 * pause, LONGEST_PAUSE)
             done = answer["done"]
             self._control.pause(pause)
+
+    def _asked(self, name: str, round_number: int, *arguments: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._ledger.value(name, self._task.task, str(round_number), *arguments)
+        return answer
 
     def _agreed(self, send: Callable[[], bytes], hospitals: Iterable[str]) -> bool:
         """Send a verdict; False when another verifier is not ready or they differ."""
