@@ -104,7 +104,8 @@ class Rounds:
         if name == "ReadRound":
             return round_.encode()
         nothing: dict[str, object] = dict.fromkeys(("conclusion", "masks", "root"))
-        empty = dict.fromkeys(("updates", "verdicts", "attestations", "aggregates", "root_attestations"), {})
+        maps = ("updates", "verdicts", "attestations", "aggregates", "root_attestations")
+        empty: dict[str, object] = {name: {} for name in maps}
         return canonical.encode(nothing | empty | {"round": round_.plain(), "chunks": 1, "stored_chunks": []})
 
     def submit(self, name: str, **_: object) -> bytes:

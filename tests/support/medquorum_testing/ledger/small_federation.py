@@ -48,6 +48,18 @@ class Clock:
         return self.now
 
 
+class Hurried(LoopControl):
+    """Lets a clock's time pass instead of waiting for a call."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def called_within(self, seconds: float) -> bool:
+        self._clock.now += seconds
+        return super().called_within(0)
+
+
 def quarters(count: int, seed: int) -> Images:
     """Images 1x2x2 whose class is the brightest quarter, as the consortium's verification set has them."""
     random = np.random.default_rng(seed)
@@ -92,7 +104,7 @@ class Federation:
             deadlines = Deadlines(60, 60, 60)
             conclusion = Conclusion(ledger, transactions, deadlines.verdict, self.clock)
             self.agents[name] = Coordinator(
-                ledger, transactions, self.task, deadlines, report, conclusion, LoopControl(), clock=self.clock
+                ledger, transactions, self.task, deadlines, report, conclusion, Hurried(self.clock), clock=self.clock
             )
         elif role == "verifier":
             roots = self.roots(name, report) if self.task.has_root else None

@@ -21,7 +21,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from medquorum.errors import ContractError
 
-__all__ = ["ADVANCE_TIMEOUT", "DataRequest", "JobRunner", "LruCache", "Progress", "Steps"]
+__all__ = ["DataRequest", "JobRunner", "LruCache", "Progress", "Steps"]
 
 R = TypeVar("R")
 
@@ -112,7 +112,6 @@ class JobRunner:
         self._limit = jobs
         self._waiting = threads + AHEAD if waiting is None else waiting
         self._queued = 0
-        self._steps = 0
         self._jobs: dict[Hashable, _Job] = {}
         self._change = threading.Condition()
         self._threads = ThreadPoolExecutor(threads, "evaluation")
@@ -164,24 +163,14 @@ class JobRunner:
         cache: LruCache[R],
         starts: Mapping[Hashable, Callable[[], tuple[Steps[R], int]]],
         load: Callable[[DataRequest], bytes],
-        timeout: float,
     ) -> dict[Hashable, R]:
         """Bring several computations forward beside each other, the first ones first; return the results there are.
 
-        Parameters and errors are those of ``advance``, but bytes that are not at the peer yet (``DATA_MISSING``) hold up
-        no other computation: that is raised where all that are left lack theirs.
+        It does not wait for a step. Errors are those of ``advance``, but bytes that are not at the peer yet
+        (``DATA_MISSING``) hold up no other computation: that is raised where all that are left lack theirs.
         """
-        deadline = time.monotonic() + timeout
-        while True:
-            with self._change:
-                seen = self._steps
-            results = {key: result for key in starts if (result := cache.get(key)) is not None}
-            pending = [key for key in starts if key not in results]
-            self._feed_each(cache, {key: starts[key] for key in pending}, load)
-            with self._change:
-                left = max(0.0, deadline - time.monotonic())
-                if not pending or not self._change.wait_for(lambda: self._steps != seen, left):
-                    return results
+        self._feed_each(cache, {key: start for key, start in starts.items() if cache.get(key) is None}, load)
+        return {key: result for key in starts if (result := cache.get(key)) is not None}
 
     def _feed_each(
         self,
@@ -255,7 +244,6 @@ class JobRunner:
             job.done += 1
             job.idle = True
             self._queued -= 1
-            self._steps += 1
             if job.finished and job.error is None:
                 del self._jobs[key]
             self._change.notify_all()

@@ -163,8 +163,8 @@ def round_evaluator(context: Context, task: Task, round_: Round) -> RoundEvaluat
     return RoundEvaluator(context.node, task, round_, context.node.sets.get(task.dataset, task.dataset_size))
 
 
-def advance_candidates(context: Context, task: Task, round_: Round, timeout: float) -> list[str]:
-    """Evaluate a round's updates beside each other for ``timeout`` seconds; return whose evaluation is there.
+def advance_candidates(context: Context, task: Task, round_: Round) -> list[str]:
+    """Have a round's updates evaluated beside each other; return whose evaluation is there.
 
     An update is evaluated, and the base, before it is known what it competes with.
     """
@@ -176,7 +176,7 @@ def advance_candidates(context: Context, task: Task, round_: Round, timeout: flo
 
     starts = {key: starting(hospital) for hospital, key in keys.items()}
     load = data_loader(context, task, round_)
-    found = context.node.job_runner.advance_all(context.node.candidates, starts, load, timeout)
+    found = context.node.job_runner.advance_all(context.node.candidates, starts, load)
     return [hospital for hospital, key in keys.items() if key in found]
 
 

@@ -19,7 +19,7 @@ from medquorum.chaincode.evaluation_jobs.averaging import aggregate_key, average
 from medquorum.chaincode.evaluation_jobs.evaluator import advance_candidates, round_evaluator
 from medquorum.chaincode.evaluation_jobs.judgement import judgement
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
-from medquorum.chaincode.jobs import ADVANCE_TIMEOUT, Progress
+from medquorum.chaincode.jobs import Progress
 from medquorum.chaincode.node import NewModel
 from medquorum.chaincode.state.chunks import put_chunk
 from medquorum.chaincode.state.conclusions import open_conclusion
@@ -50,7 +50,7 @@ def prepare_conclusion(context: Context, task: TaskId, round_number: RoundNumber
     frozen = judged_round(context, document, round_number)
     runner, node = context.node.job_runner, context.node
     if not document.has_root:  # with a root updates are judged together alone
-        evaluated = advance_candidates(context, document, frozen, ADVANCE_TIMEOUT)
+        evaluated = advance_candidates(context, document, frozen)
         if len(evaluated) < len(frozen.candidates):
             return Progress(len(evaluated), len(frozen.candidates)).plain()
     load = data_loader(context, document, frozen)

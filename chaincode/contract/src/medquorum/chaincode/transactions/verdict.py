@@ -36,7 +36,7 @@ def prepare_updates(context: Context, task: TaskId, round_number: RoundNumber) -
     round_ = get_round(context, task, round_number)
     round_.expect("open", "verifying")
     arrived = freeze(context, round_)
-    evaluated = advance_candidates(context, document, arrived, timeout=0)
+    evaluated = advance_candidates(context, document, arrived)
     progress = Progress(len(evaluated), len(arrived.commitments))
     state = {"state": "ready"} if progress.done == progress.total else progress.plain()
     return state | {"evaluated": evaluated}

@@ -34,6 +34,8 @@ from medquorum.core.documents.task import Task
 __all__ = ["Coordinator"]
 
 SUBMITTED = "UpdateSubmitted"
+ATTEMPTED = 5.0
+"""Seconds a conclusion is tried before the ledger is looked at again, where no event calls for that."""
 
 
 class Coordinator:
@@ -111,10 +113,16 @@ class Coordinator:
             self._control.skip(SUBMITTED, max(0, len(missing) - 1))
 
     def _conclude(self, round_number: int) -> float:
-        pause = self._conclusion.attempt(self._task, round_number)
+        """Try until something else has happened on the ledger, or for a while; return the seconds to the next look."""
+        look = self._clock() + ATTEMPTED
+        while pause := self._conclusion.attempt(self._task, round_number):
+            if self._control.called_within(pause):
+                return pause  # the call ends it at once
+            if self._clock() >= look:
+                return 0
         if pause is None:
             self._kept = round_number
-        return pause or 0
+        return 0
 
     def _act(self, action: Action) -> None:
         task = self._task.task

@@ -33,8 +33,8 @@ Item = TypeVar("Item")
 PARALLEL = 8
 """Verdicts on their way at the same time."""
 PARALLEL_CHUNKS = 2
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
-"""Seconds between two questions whether the own chaincode has finished: twice as long each time it has not moved on."""
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.05, 0.5, 1.25
+"""Seconds between two questions whether the own chaincode has finished, and how they grow: to a fifth of the time."""
 EARLY_PAUSE = 0.15
 """Seconds between two questions while other hospitals still train: nobody waits for the answer."""
 RETRY_DELAY = 0.5
@@ -268,17 +268,14 @@ class Verifier:
 
     def _prepared(self, name: str, round_number: int, *arguments: str) -> dict[str, Any]:
         """Ask the own chaincode until it has finished; it answers at once, so the pauses are here."""
-        pause, done = FIRST_PAUSE, -1
-        while True:
-            answer = self._asked(name, round_number, *arguments)
-            if answer["state"] == "ready":
-                return answer
+        pause = FIRST_PAUSE
+        while (answer := self._asked(name, round_number, *arguments))["state"] != "ready":
             self._report.progress(
                 name, answer["done"], answer["total"], round=round_number, hospital=" ".join(arguments)
             )
-            pause = FIRST_PAUSE if answer["done"] != done else min(2 * pause, LONGEST_PAUSE)
-            done = answer["done"]
             self._control.pause(pause)
+            pause = min(GROWTH * pause, LONGEST_PAUSE)
+        return answer
 
     def _asked(self, name: str, round_number: int, *arguments: str) -> dict[str, Any]:
         answer: dict[str, Any] = self._ledger.value(name, self._task.task, str(round_number), *arguments)
