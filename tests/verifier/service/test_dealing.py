@@ -9,6 +9,7 @@ import pytest
 
 from medquorum.errors import ConfigError, ContractError, DataError, MaterialError, MedquorumError, ProtocolError
 from medquorum.network.supervision.waiting import await_true
+from medquorum.verifier.offline.direction_steps import ChoiceStep
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.service.dealing.material import Material, measure_dealer
 from medquorum.verifier.service.dealing.request import DealRequest
@@ -73,6 +74,17 @@ def test_both_parties_get_all_gates_in_order(tmp_path):
     for party in (0, 1):
         assert got[party] == [(gate.name, gate.messages[party]) for gate in expected]
     assert {gate.name.batch for gate in expected} == {-1, 0, 1, 2}
+
+
+def test_a_step_without_an_update_gets_no_secret_of_a_mask(tmp_path):
+    plan = PLAN.model_copy(update={"step": ChoiceStep(do="gain", models=("model a", "model b"))})
+    requests = [request.model_copy(update={"plan": plan, "updates": ()}) for request in REQUESTS]
+    with dealer(tmp_path) as address:
+        both = take_both(address, requests)
+        assert [(len(material.seed), material.mask_seed) for material in both] == [(32, b"")] * 2
+        with ThreadPoolExecutor(2) as pool:
+            got = list(pool.map(everything, both))
+    assert [name.gate for name, _ in got[1]] == ["direction"]
 
 
 def test_batches_of_an_earlier_attempt_are_not_dealt_again(tmp_path):

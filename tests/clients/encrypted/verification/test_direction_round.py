@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from medquorum.clients.ledger.round_status import RoundStatus
+from medquorum.core.documents.root import ROOT
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.rules import MEMBERS
 from medquorum.verifier.session.direction import ChoiceSession, LevelsSession, RootSession
@@ -37,6 +38,21 @@ def test_a_round_ends_with_the_plain_model(rig: Rig) -> None:
     assert {one["model"] for one in rig.run().values()} == {rig.expected()}
     rig.store()
     assert rig.close()["model"] == rig.expected() != round_["base"]
+
+
+@pytest.mark.parametrize("party", [0, 1])
+def test_a_party_expands_the_roots_mask_once(rig: Rig, monkeypatch: pytest.MonkeyPatch, party: int) -> None:
+    asked: list[str] = []
+    summands = rig.verifications[party].summands
+    mask = summands.mask
+
+    def noted(status: RoundStatus, hospital: str) -> IntArray:
+        asked.append(hospital)
+        return mask(status, hospital)
+
+    monkeypatch.setattr(summands, "mask", noted)
+    rig.judge()
+    assert asked.count(ROOT) == 1
 
 
 def refused(rig: Rig) -> set[str]:

@@ -4,7 +4,7 @@
 from medquorum.core.rules.candidates import Candidate, Reason, Verdict, screen
 from medquorum.core.rules.direction.judge import direction_candidate, judge_direction
 from medquorum.core.rules.direction.levels import MOST_CHANNELS, RootUpdate
-from medquorum.core.rules.direction.margin import largest_loss, margin_loss
+from medquorum.core.rules.direction.margin import losses_fit, margin_loss
 from medquorum.core.rules.direction.search import Judge, LossJudge, Weights
 from medquorum.core.rules.direction.weights import MEMBERS, WEIGHT_BITS, full_weight, spread
 from medquorum.core.rules.distance import hidden_limit, squared_distance, squared_limit
@@ -49,7 +49,7 @@ __all__ = [
     "hidden_limit",
     "judge",
     "judge_direction",
-    "largest_loss",
+    "losses_fit",
     "margin_loss",
     "parse_rule",
     "screen",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medquorum.core.fixedpoint import FRACTION_BITS, IntArray
-from medquorum.core.rules.direction.margin import largest_image_loss, largest_loss
+from medquorum.core.rules.direction.margin import largest_image_loss, losses_fit
 from medquorum.core.rules.documents import Direction
 from medquorum.errors import ConfigError
 from medquorum.verifier.comparison.interface import Comparison
@@ -27,7 +27,6 @@ from medquorum.verifier.randomness.material import GateDealer, GateRandomness
 
 __all__ = ["Margin"]
 
-_ROOM = 1 << 63
 _SUM_BITS = 48
 """Up to 2^8 classes lack less than 2^33 each."""
 
@@ -48,7 +47,7 @@ class Margin:
 
     def __post_init__(self) -> None:
         """Check the room."""
-        if 2000 * largest_loss(self.rule, self.classes) >= _ROOM:
+        if not losses_fit(self.rule, self.classes):
             raise ConfigError(
                 f"losses of {self.classes} classes are too large for direction under encryption",
                 "Choose a smaller cap, or plain verification",

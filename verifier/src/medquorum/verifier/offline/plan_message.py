@@ -24,6 +24,7 @@ from medquorum.verifier.model.planning import SubjectKey, make_candidate_plan, m
 from medquorum.verifier.offline.cost_model import fitting_batch, in_batches
 from medquorum.verifier.offline.dealer import Dealer, Dealing
 from medquorum.verifier.offline.direction_steps import (
+    ChoiceStep,
     DirectionStep,
     LevelsStep,
     LossStep,
@@ -112,6 +113,11 @@ class PlanDocument(BaseModel):
         if self.lambda_numerator > 1 << self.lambda_bits:
             raise ValueError("lambda is above 1")
         return self
+
+    @property
+    def has_update(self) -> bool:
+        """Whether an update of the verification's own name is looked at, so that each party gets its mask's seed."""
+        return not isinstance(self.step, LossStep | ChoiceStep)
 
     def document(self) -> dict[str, Any]:
         """Return the plan as plain values."""

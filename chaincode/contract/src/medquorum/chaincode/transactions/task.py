@@ -228,7 +228,7 @@ def _check_direction(task: Task, settings: Encrypted, rule: rules.Direction) -> 
             f"the model normalises more than {rules.MOST_CHANNELS} channels: too many for {rule.name} under encryption",
             "Use a smaller model, or plain verification",
         )
-    if 2000 * rules.largest_loss(rule, description.classes) >= 1 << 63:
+    if not rules.losses_fit(rule, description.classes):
         raise ContractError(
             "BAD_TASK",
             f"losses of {description.classes} classes are too large for {rule.name} under encryption",

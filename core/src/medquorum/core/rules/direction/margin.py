@@ -10,7 +10,7 @@ from medquorum.core.fixedpoint import FRACTION_BITS, IntArray, wrap
 from medquorum.core.inference.program import Images, Program
 from medquorum.core.rules.documents import Direction
 
-__all__ = ["class_worth", "image_losses", "largest_image_loss", "largest_loss", "margin_loss"]
+__all__ = ["class_worth", "image_losses", "largest_image_loss", "losses_fit", "margin_loss"]
 
 _BALANCE = 1 << 23
 """Weight of a class, shared by its images: 2^8 classes of losses below 2^32 stay below 2^63."""
@@ -58,6 +58,6 @@ def largest_image_loss(rule: Direction, classes: int) -> int:
     return (rule.cap * (classes - 1) << FRACTION_BITS) // 1000
 
 
-def largest_loss(rule: Direction, classes: int) -> int:
-    """Return what no model's loss exceeds."""
-    return _BALANCE * classes * largest_image_loss(rule, classes)
+def losses_fit(rule: Direction, classes: int) -> bool:
+    """Return whether hidden losses can be compared modulo 2^64: two thousand of the largest are below 2^63."""
+    return 2000 * _BALANCE * classes * largest_image_loss(rule, classes) < 1 << 63

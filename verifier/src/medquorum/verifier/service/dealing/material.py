@@ -37,7 +37,7 @@ class Material:
     seed
         32 secret bytes shared with the dealer.
     mask_seed
-        As many, of the mask of the update's parameters: the same in all attempts.
+        As many, of the mask of the update's parameters: the same in all attempts. Empty where no update is looked at.
     """
 
     def __init__(self, channel: grpc.Channel, request: DealRequest, address: str, dealer: str, timeout: float) -> None:
@@ -93,7 +93,7 @@ class Material:
 
     def _read(self, frames: Iterator[bytes], first: Future[bytes]) -> None:
         try:
-            first.set_result(_seeds(frames))
+            first.set_result(_seeds(frames, (1 + self._request.plan.has_update) * SEED_BYTES))
             for raw in iter(lambda: _message(frames), None):
                 self._channel.send(*decode_gate(self._request.name, raw))
         except grpc.RpcError as error:
@@ -116,9 +116,9 @@ def _message(frames: Iterator[bytes]) -> bytes | None:
         return None
 
 
-def _seeds(frames: Iterator[bytes]) -> bytes:
+def _seeds(frames: Iterator[bytes], length: int) -> bytes:
     seeds = _message(frames)
-    if seeds is None or len(seeds) != 2 * SEED_BYTES:
+    if seeds is None or len(seeds) != length:
         raise ProtocolError("the dealer sent no seed", "Run the same version at parties and dealer")
     return seeds
 

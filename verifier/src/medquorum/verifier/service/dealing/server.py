@@ -70,7 +70,7 @@ class _Meeting:
             channel.close()
 
     def frames(self, party: int) -> Iterator[bytes]:
-        """Return a party's frames: both its seeds, then every gate's message under its name."""
+        """Return a party's frames: its seeds, the mask's where it has one, then every gate's message under its name."""
         yield from split(self.seeds[party] + self.mask_seeds[party])
         while True:
             try:
@@ -181,7 +181,8 @@ class Dealings:
             if self._record.uses(first.series) >= ATTEMPTS:
                 raise MaterialError(f"{ATTEMPTS} attempts were dealt before", "Leave this update out")
             self._record.use(first.key)
-            meeting.mask_seeds = self._mask_seeds(first.name)
+            if first.plan.has_update:
+                meeting.mask_seeds = self._mask_seeds(first.name)
             threading.Thread(target=meeting.deal, args=(self._mask_seeds,), name="dealing", daemon=True).start()
         except MedquorumError as error:
             meeting.refused = error

@@ -30,7 +30,7 @@ from medquorum.clients.runtime.reconcile import RESYNC_INTERVAL, interrupted
 from medquorum.clients.runtime.task_run import TaskRun
 from medquorum.core.documents.round import Round
 from medquorum.core.rules import Direction, parse_rule
-from medquorum.errors import DataError, ProtocolError
+from medquorum.errors import DataError, ProtocolError, ShareError
 from medquorum.verifier.service.party_connection import PartyConnection
 
 __all__ = ["Party", "PartyParts", "Roots"]
@@ -62,7 +62,7 @@ class Roots(Protocol):
         ...
 
     def deliver(self, status: RoundStatus) -> None:
-        """Leave a round's masked root update with the party's shares."""
+        """Leave a round's masked root update with the party's shares; ShareError or DataError where it is lost."""
         ...
 
 
@@ -254,11 +254,19 @@ class Party:
         rule = parse_rule(self._task.rule)
         if isinstance(rule, Direction):
             if self._roots is not None:
-                self._roots.deliver(status)
+                self._deliver_root(self._roots, status)
             return verify_direction(
                 self._verification, self._task, rule, connection, status, hospitals, self._time_left
             )
         return verify_round(self._verification, self._task, connection, status, hospitals, self._time_left)
+
+    @staticmethod
+    def _deliver_root(roots: Roots, status: RoundStatus) -> None:
+        """Leave the root update with the shares; where it is lost for good, both parties attest DISPUTED."""
+        try:
+            roots.deliver(status)
+        except (ShareError, DataError) as error:
+            structlog.get_logger().error("root_lost", cause=error.cause, remedy=error.remedy)
 
     def _time_left(self) -> float:
         return self._share_timeout - self._waited()

@@ -97,6 +97,7 @@ class _Steps:
         self._status = status
         self._losses: dict[rules.Weights, tuple[str, IntArray]] = {}
         self._base: int | None = None
+        self._root: Masked | None = None
 
     def root(self) -> int:
         """Return the level of the root update's norm."""
@@ -111,10 +112,7 @@ class _Steps:
     def levels(self, hospital: str, root: int, timeout: float) -> rules.Candidate | dict[str, Any]:
         """Return an update as a candidate, or what is attested of it where it was not evaluated."""
         spec = make_step_spec(self._task, self._status, LevelsStep(root=root), hospital)
-        kept = self._verification.held(self._status, ROOT, 0)
-        if not isinstance(kept, MaskedUpdate):
-            raise ProtocolError("the root update is gone", "Abort the round")
-        masked = Masked(kept.public, self._verification.summands.mask(self._status, ROOT))
+        masked = self._root_update()
         held = self._verification.held(self._status, hospital, timeout)
         opened, _ = self._verification.step(
             self._transport,
@@ -136,6 +134,15 @@ class _Steps:
         if len(opened.counts) != 2 or opened.counts[0] > len(NORMS) or opened.counts[1] >= len(COSINES):
             raise NoJudgement(dict(_IMPOSSIBLE))
         return rules.Candidate(hospital, levels=Levels(*opened.counts))
+
+    def _root_update(self) -> Masked:
+        """Return the root update as this party has it: one for all updates."""
+        if self._root is None:
+            kept = self._verification.held(self._status, ROOT, 0)
+            if not isinstance(kept, MaskedUpdate):
+                raise ProtocolError("the root update is gone", "Abort the round")
+            self._root = Masked(kept.public, self._verification.summands.mask(self._status, ROOT))
+        return self._root
 
     def any_gains(self, candidates: Sequence[rules.Weights]) -> bool:
         """Return whether one of them has a smaller loss than the base."""
