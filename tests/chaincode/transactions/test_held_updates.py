@@ -17,6 +17,7 @@ from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consorti
 
 H1, H2, _ = HOSPITALS
 Make = Callable[..., Consortium]
+BEFORE, NOW = ("other", 3), ("demo", 2)
 
 
 def evaluated(demo: Consortium) -> Consortium:
@@ -47,10 +48,29 @@ def test_they_are_dropped_with_the_new_model(make: Make) -> None:
     assert isinstance(chaincode, Contract)
     node = chaincode._node
     update = demo.read(A, "ReadRoundStatus", "demo", 1)["updates"][H1]
-    held = update["base"], H1, Update.from_plain(update).commitment
+    held = ("demo", 1), H1, Update.from_plain(update).commitment
     assert node.updates.get(*held) == demo.good_update(0)
     demo.prepare(A, "PrepareConclusion", "demo", 1)
     assert node.updates.get(*held) is None
+
+
+def test_they_are_dropped_where_their_chunks_are_purged(make: Make) -> None:
+    demo = evaluated(make())
+    demo.submit(A, "AbortRound", "demo", 1, "a test")
+    chaincode = demo.ledger.organisations[A].chaincode
+    assert isinstance(chaincode, Contract)
+    updates = chaincode._node.updates
+    assert updates._held
+    demo.submit(A, "PurgeUpdates", "demo", 1)
+    assert not updates._held
+
+
+def test_a_later_rounds_update_takes_an_earlier_rounds_place() -> None:
+    held = HeldUpdates()
+    held.put(("demo", 1), H1, "a", b"1")
+    held.put(BEFORE, H1, "a", b"1")
+    held.put(NOW, H2, "b", b"2")
+    assert (held.get(("demo", 1), H1, "a"), held.get(BEFORE, H1, "a"), held.get(NOW, H2, "b")) == (None, b"1", b"2")
 
 
 def test_an_update_that_came_with_its_submission_is_not_read(make: Make) -> None:
@@ -85,22 +105,22 @@ def test_a_new_model_is_evaluated_once(make: Make, monkeypatch: pytest.MonkeyPat
 
 def test_held_bytes_are_bounded() -> None:
     held = HeldUpdates(limit=10)
-    held.put("before", H1, "a", b"123456")
-    held.put("now", H1, "b", b"123456")
-    assert held.get("before", H1, "a") is None
-    held.put("now", H2, "c", b"12345")
-    assert (held.get("now", H1, "b"), held.get("now", H2, "c")) == (b"123456", None)
-    held.put("now", H2, "d", b"1234")
-    assert held.get("now", H2, "d") == b"1234"
-    held.drop("now")
-    assert held.get("now", H1, "b") is held.get("now", H2, "d") is None
+    held.put(BEFORE, H1, "a", b"123456")
+    held.put(NOW, H1, "b", b"123456")
+    assert held.get(BEFORE, H1, "a") is None
+    held.put(NOW, H2, "c", b"12345")
+    assert (held.get(NOW, H1, "b"), held.get(NOW, H2, "c")) == (b"123456", None)
+    held.put(NOW, H2, "d", b"1234")
+    assert held.get(NOW, H2, "d") == b"1234"
+    held.drop(NOW)
+    assert held.get(NOW, H1, "b") is held.get(NOW, H2, "d") is None
 
 
 def test_a_hospital_has_one_place() -> None:
     """Proposals that are never committed do not crowd out the other hospitals' updates."""
     held = HeldUpdates(limit=10)
     for number in range(100):
-        held.put("now", H1, str(number), b"12345")
-    held.put("now", H2, "other", b"12345")
-    assert (held.get("now", H1, "98"), held.get("now", H1, "99")) == (None, b"12345")
-    assert held.get("now", H2, "other") == b"12345"
+        held.put(NOW, H1, str(number), b"12345")
+    held.put(NOW, H2, "other", b"12345")
+    assert (held.get(NOW, H1, "98"), held.get(NOW, H1, "99")) == (None, b"12345")
+    assert held.get(NOW, H2, "other") == b"12345"

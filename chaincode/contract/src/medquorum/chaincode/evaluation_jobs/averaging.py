@@ -39,5 +39,5 @@ def _average(evaluator: RoundEvaluator) -> Steps[NewModel]:
     chunks = modelformat.chunk_hashes(packed)
     name = modelformat.model_hash(evaluator.task.layout, chunks)
     before, after = evaluator.base_counts(base), evaluator.model_counts(name, tensors)
-    evaluator.node.updates.drop(evaluator.round.base)  # nothing more is computed of them
+    evaluator.node.updates.drop((evaluator.round.task, evaluator.round.round))  # nothing more is computed of them
     return NewModel(name, chunks, packed, before.correct, after.correct)

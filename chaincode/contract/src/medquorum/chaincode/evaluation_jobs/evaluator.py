@@ -110,10 +110,10 @@ class RoundEvaluator:
     def update(self, hospital: str) -> Generator[DataRequest, bytes, bytes]:
         """Return an update's parameters without salt, as they came with the submission or were read once."""
         commitment = self.round.commitments[hospital]
-        packed = self.node.updates.get(self.round.base, hospital, commitment)
+        packed = self.node.updates.get((self.round.task, self.round.round), hospital, commitment)
         if packed is None:
             packed = yield DataRequest("update", hospital)
-            self.node.updates.put(self.round.base, hospital, commitment, packed)
+            self.node.updates.put((self.round.task, self.round.round), hospital, commitment, packed)
         return packed
 
     def digest(self, hospital: str) -> Generator[DataRequest, bytes, str]:

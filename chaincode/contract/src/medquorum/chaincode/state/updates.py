@@ -99,7 +99,11 @@ def _put(context: Context, task: Task, round_number: int, index: int, value: byt
 
 
 def drop_updates(context: Context, task: Task, ended: Round) -> int:
-    """Purge a round's private chunks from every peer, also those never submitted; return their number."""
+    """Purge a round's private chunks from every peer, also those never submitted; return their number.
+
+    This process forgets them too; another verifier's does when an update of a later round comes.
+    """
+    context.node.updates.drop((task.task, ended.round))
     purged = 0
     roots = task.verifiers if task.has_root else []
     for author in sorted({*task.hospitals, *ended.candidates, *task.gone_since(ended.round), *roots}):

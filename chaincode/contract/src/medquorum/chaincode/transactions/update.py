@@ -65,7 +65,7 @@ def _check_chunks(context: Context, task: Task, update: Update) -> None:
         raise ContractError("BAD_UPDATE", f"the task {task.task} is not encrypted", "Send {base, layout, chunks}")
     parameters = check_private_chunks(context, task, update.round, update.hospital, update.chunks)
     if parameters is not None:
-        context.node.updates.put(update.base, update.hospital, update.commitment, parameters)
+        context.node.updates.put((update.task, update.round), update.hospital, update.commitment, parameters)
 
 
 def _check_hidden(settings: Encrypted, update: Update) -> None:
