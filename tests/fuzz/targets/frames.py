@@ -27,7 +27,7 @@ def run(data: bytes) -> None:
     refusal(data.decode(errors="replace"))
     parsers = [
         lambda: read_message(iter([data, data[:100], b""]).__next__, 1 << 20),
-        lambda: decode_gate(NAME, data),
+        lambda: decode_gate(NAME, memoryview(data)),
         lambda: open_share(SHARE, "AMSP", 0, data, SHARE.commitment("AMSP", data), 5),
         lambda: open_share(SHARE, "BMSP", 1, data, SHARE.commitment("BMSP", data), 5),
         lambda: open_reshare(SUM, "AMSP", "AMSP", data, 5),

@@ -9,11 +9,13 @@ from medquorum.errors import MedquorumError, ShareError
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries
 from medquorum.verifier.service.frames import split_all
+from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.service.party_connection import PartyListener
 from medquorum.verifier.service.salts import Salts
 from medquorum.verifier.service.share_receipt import ShareReceiptService
 from medquorum.verifier.service.share_upload import ShareUpload
 from medquorum.verifier.service.update_masks import UpdateMask, UpdateMasks
+from medquorum_testing.encrypted.service_identities import credentials
 from medquorum_testing.fuzzing.runner import load, scratch_file
 
 
@@ -39,6 +41,7 @@ def refuse(*_: object) -> None:
     raise ShareError("not here", "Elsewhere")
 
 
+LINES = Lines(credentials("P0MSP", ["HospitalMSP"]), "127.0.0.1:0")
 SERVICES = [
     ("P0", "ShareUpload/PutShare", ShareUpload(lambda *_: 100, lambda *_: None)),
     ("P1", "ShareUpload/PutShare", ShareUpload(lambda *_: 100, lambda *_: None)),
@@ -47,8 +50,8 @@ SERVICES = [
     ("dealer", "UpdateMasks/Take", UpdateMasks(lambda *_: UpdateMask("e" * 64, (bytes(32), bytes(32))))),
     ("P0", "Aggregation/Put", Deliveries(lambda *_: [100], lambda *_: None)),
     ("P1", "Aggregation/Put", Deliveries(lambda *_: [100], lambda *_: None)),
-    ("P0", "PartyConnection/Open", PartyListener(0.01)),
-    ("dealer", "Dealer/Deal", Dealings(scratch_file("dealt"), refuse, timeout=0.01)),
+    ("P0", "PartyConnection/Open", PartyListener(LINES, 0.01)),
+    ("dealer", "Dealer/Deal", Dealings(scratch_file("dealt"), LINES, refuse, timeout=0.01)),
 ]
 """Whose, the method, and the service; P1 hears P0 over the connection it has opened (target greeting)."""
 HANDLERS = [

@@ -11,8 +11,8 @@ from medquorum.network.supervision.waiting import await_true
 from medquorum.verifier.service import admission
 from medquorum.verifier.service.admission import CALLS
 from medquorum.verifier.service.connection import connect
+from medquorum.verifier.service.deliveries import Deliveries
 from medquorum.verifier.service.frames import split
-from medquorum.verifier.service.party_connection import PartyListener
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_upload import ShareUpload, upload_share
 from medquorum_testing.encrypted.service_identities import credentials
@@ -20,7 +20,7 @@ from medquorum_testing.silence import assert_silent_connections_end
 
 KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")
 PARTY, HOSPITAL, OTHER = (credentials(name, KNOWN) for name in KNOWN)
-METHODS = ("ShareUpload/PutShare", "PartyConnection/Open")
+METHODS = ("ShareUpload/PutShare", "Aggregation/Put")
 TIMEOUT = 20.0
 
 
@@ -31,7 +31,10 @@ def taken():
 
 @pytest.fixture
 def party(taken):
-    services = [ShareUpload(lambda *_: 1 << 20, lambda *given: taken.append(given)), PartyListener()]
+    services = [
+        ShareUpload(lambda *_: 1 << 20, lambda *given: taken.append(given)),
+        Deliveries(lambda *_: [100], lambda *_: None),
+    ]
     with Server(PARTY, "127.0.0.1:0", services) as server:
         yield server.address
 
@@ -50,9 +53,7 @@ def stalled():
 
 
 def dial(channel, method, frames):
-    made = channel.stream_unary if method == "ShareUpload/PutShare" else channel.stream_stream
-    call = made(f"/medquorum.{method}", bytes, bytes)
-    return call.future(frames, timeout=TIMEOUT) if method == "ShareUpload/PutShare" else call(frames, timeout=TIMEOUT)
+    return channel.stream_unary(f"/medquorum.{method}", bytes, bytes).future(frames, timeout=TIMEOUT)
 
 
 def test_one_organisations_stalled_calls_leave_the_others_their_threads(party, taken, stalled):
@@ -94,7 +95,7 @@ def test_a_members_idle_connection_is_closed(taken, monkeypatch):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_call_that_sends_no_header_is_ended(party, stalled, monkeypatch, method):
-    for module in ("share_upload", "party_connection"):
+    for module in ("share_upload", "deliveries"):
         monkeypatch.setattr(f"medquorum.verifier.service.{module}.HEADER_SECONDS", 0.2)
     with connect(HOSPITAL, party, "P0MSP") as channel:
         assert dial(channel, method, stalled()).code() is grpc.StatusCode.CANCELLED

@@ -8,6 +8,7 @@ import pytest
 from medquorum.errors import DataError, MedquorumError, ProtocolError, ShareError
 from medquorum.verifier.service.connection import connect
 from medquorum.verifier.service.frames import split_all
+from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.service.party_connection import PartyListener
 from medquorum.verifier.service.refusal import refusal
 from medquorum.verifier.service.salts import Salts, take_salt
@@ -63,15 +64,17 @@ def test_any_header_is_answered_by_a_refusal(method, text):
     def named(task, *_):
         raise ShareError(f"no task {task}", f"Not {task}")
 
-    header = f'{{"round":1,"task":"{text}"}}' if method == "ShareUpload/PutShare" else f'{{"line":["{text}"]}}'
+    streams = method == "ShareUpload/PutShare"
+    header = (f'{{"round":1,"task":"{text}"}}' if streams else f'{{"line":["{text}"]}}').encode()
+    listener = PartyListener(Lines(PARTY, "127.0.0.1:0"))
     with (
-        Server(PARTY, "127.0.0.1:0", [ShareUpload(named, named), PartyListener()]) as server,
+        Server(PARTY, "127.0.0.1:0", [ShareUpload(named, named), listener]) as server,
         connect(HOSPITAL, server.address, "P0MSP") as channel,
     ):
-        made = channel.stream_unary if method == "ShareUpload/PutShare" else channel.stream_stream
-        call = made(f"/medquorum.{method}", bytes, bytes)
-        frames = split_all([header.encode(), b"value"])
-        answer = call.future(frames, timeout=5) if method == "ShareUpload/PutShare" else call(frames, timeout=5)
+        made = channel.stream_unary if streams else channel.unary_unary
+        answer = made(f"/medquorum.{method}", bytes, bytes).future(
+            split_all([header, b"value"]) if streams else header, timeout=5
+        )
         found = refusal(answer.details())
     assert found is not None, answer.details()
     assert str(found).isprintable()

@@ -78,4 +78,4 @@ def test_fields_are_exact(kind: type[Message]) -> None:
 def test_a_gates_batch_is_bounded(batch: bytes) -> None:
     name = b"[" + batch + b',"gate"]'
     with pytest.raises(ProtocolError):
-        decode_gate(MaterialId("demo", 1, "H1MSP"), len(name).to_bytes(4, "little") + name + b"message")
+        decode_gate(MaterialId("demo", 1, "H1MSP"), memoryview(len(name).to_bytes(4, "little") + name + b"message"))

@@ -3,7 +3,8 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.service.dealing.material import Material, measure_dealer
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.dealing.server import Dealings
+from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.session.greeting import ATTEMPTS
 from medquorum_testing.encrypted import small_plan
@@ -27,12 +29,16 @@ REQUESTS = [
     for party in (0, 1)
 ]
 OWN = {name: credentials(name, KNOWN) for name in KNOWN}
+LINES = Lines(OWN["DealerMSP"], "127.0.0.1:0")
+"""Where nobody listens."""
 
 
 @contextmanager
 def dealer(folder, approve=lambda request: None, timeout=5.0, address="127.0.0.1:0"):
-    service = Dealings(folder / "dealt", approve, timeout=timeout)
-    with Server(OWN["DealerMSP"], address, [service]) as server:
+    with (
+        Lines(OWN["DealerMSP"], address) as lines,
+        Server(OWN["DealerMSP"], address, [Dealings(folder / "dealt", lines, approve, timeout=timeout)]) as server,
+    ):
         yield server.address
 
 
@@ -165,7 +171,7 @@ def test_a_line_cut_off_by_a_crash_is_dropped(tmp_path):
 def test_a_record_that_cannot_be_kept_stops_the_dealer(tmp_path):
     (tmp_path / "dealt").mkdir()
     with pytest.raises(DataError, match="cannot keep the record"):
-        Dealings(tmp_path / "dealt", lambda request: None)
+        Dealings(tmp_path / "dealt", LINES, lambda request: None)
 
 
 def test_another_organisation_gets_nothing(tmp_path):
@@ -230,19 +236,28 @@ class Call:
 def test_a_party_that_stops_reading_keeps_neither_material_nor_threads(tmp_path, monkeypatch):
     """P1 reads nothing, so dealing stands still at its second message; when P0 has left, dealing and P1's call end."""
     monkeypatch.setattr("medquorum.verifier.service.dealing.server.CREDIT", 1)
-    service = Dealings(tmp_path / "dealt", lambda request: None, timeout=1)
+    service = Dealings(tmp_path / "dealt", LINES, lambda request: None, timeout=1)
     calls = [Call(), Call()]
     with ThreadPoolExecutor(2) as pool:
         meeting, same = pool.map(service._meet, REQUESTS, calls)
     assert meeting is same
-    first = meeting.frames(0)
-    for _ in range(3):  # the seeds, two messages
-        next(first)
+    taken = []
+    line = SimpleNamespace(write=lambda *message: taken.append(message))
+    sending = threading.Thread(target=until_refused, args=(meeting, line), daemon=True)
+    sending.start()
+    await_true(lambda: len(taken) >= 2, 10, "nothing is dealt to P0")
     assert "dealing" in alive()
     for callback in calls[0].callbacks:
         callback()
     await_true(lambda: "dealing" not in alive(), 10, "the dealer deals for nobody")
     assert calls[1].cancelled.wait(10), "the call of a party that reads nothing keeps its thread"
+    sending.join(10)
+    assert not sending.is_alive()
+
+
+def until_refused(meeting, line):
+    with suppress(ProtocolError):
+        meeting.send(0, line)
 
 
 def alive():

@@ -3,19 +3,17 @@
 
 import os
 import signal
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 
 import grpc
 import pytest
 
 from medquorum.errors import ProtocolError
-from medquorum.network.supervision.waiting import await_true
 from medquorum.verifier.service.connection import connect
-from medquorum.verifier.service.frames import split
-from medquorum.verifier.service.party_connection import PartyConnection, PartyListener, connect_party
+from medquorum.verifier.service.line.listener import Lines
+from medquorum.verifier.service.party_connection import PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 from medquorum_testing.encrypted.connection_process import start
 from medquorum_testing.encrypted.service_identities import credentials
@@ -26,8 +24,10 @@ P0, P1, OTHER = (credentials(name, KNOWN) for name in KNOWN)
 
 @pytest.fixture
 def listener():
-    found = PartyListener(silence_timeout=5)
-    with Server(P0, "127.0.0.1:0", [found]) as server:
+    with (
+        Lines(P0, "127.0.0.1:0") as lines,
+        Server(P0, "127.0.0.1:0", [found := PartyListener(lines, silence_timeout=5)]) as server,
+    ):
         found.address = server.address
         yield found
 
@@ -86,20 +86,20 @@ def test_what_was_sent_before_closing_arrives(listener, closes_first):
         closing_one.result(3)
 
 
-class Endless:
-    """Frames that come faster than they are taken."""
-
-    def get(self, timeout):
-        return b"more"
-
-
-def test_a_party_that_goes_on_sending_does_not_hold_up_the_end(monkeypatch):
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_party_that_goes_on_sending_does_not_hold_up_the_end(listener, monkeypatch, reads):
+    """Nor one that takes nothing."""
     monkeypatch.setattr("medquorum.verifier.service.party_connection._GRACE", 0.5)
-    hung_up = threading.Event()
-    connection = PartyConnection(hung_up.set, 5)
-    connection._incoming = Endless()
-    threading.Thread(target=connection.close, daemon=True).start()
-    assert hung_up.wait(10)
+    first, second = pair(listener)
+    begin = time.monotonic()
+    for _ in range(1000):
+        second.send(bytes(1 << 20))
+    if not reads:
+        first.send(bytes(64 << 20))
+    first.close()
+    assert time.monotonic() - begin < 5
+    second.hang_up()
+    second.close()
 
 
 @pytest.mark.parametrize("killed", ["P0MSP", "P1MSP"])
@@ -147,16 +147,22 @@ def test_silence_ends_an_exchange_at_both_ends(listener):
 
 @pytest.mark.slow
 def test_the_server_stops_under_a_connection():
-    listener = PartyListener()
-    with Server(P0, "127.0.0.1:0", [listener]) as server:
+    with (
+        Lines(P0, "127.0.0.1:0") as lines,
+        Server(P0, "127.0.0.1:0", [listener := PartyListener(lines)]) as server,
+    ):
         listener.address = server.address
         first, second = pair(listener)
     for connection in (first, second):
         with pytest.raises(ProtocolError, match="stopped"):
             connection.exchange(b"")
         connection.close()
-    with Server(P0, listener.address, [listener]):
-        first, second = pair(listener)
+    with (
+        Lines(P0, listener.address, lines.port) as lines,
+        Server(P0, listener.address, [again := PartyListener(lines)]),
+    ):
+        again.address = listener.address
+        first, second = pair(again)
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(first.exchange, b"again")
             assert second.exchange(b"") == b"again"
@@ -197,19 +203,15 @@ def test_nobody_waits_or_nobody_comes(listener):
 @pytest.mark.parametrize("header", [b"\xff", b"[]", b'{"connection":1}', b'{"connection":' + b" " * 4096 + b'"line"}'])
 def test_a_header_that_is_none_is_refused(listener, header):
     with connect(P1, listener.address, "P0MSP") as channel, pytest.raises(grpc.RpcError) as raised:
-        next(iter(channel.stream_stream("/medquorum.PartyConnection/Open")(split(header))))
+        channel.unary_unary("/medquorum.PartyConnection/Open")(header, timeout=5)
     assert raised.value.code() is grpc.StatusCode.ABORTED
 
 
 def test_what_is_no_message_ends_the_connection(listener):
-    with ThreadPoolExecutor(1) as pool, connect(P1, listener.address, "P0MSP") as channel:
-        accepted = pool.submit(listener.accept, "line", "P1MSP", 5)
-        await_true(lambda: bool(listener._awaited), 5, "P0 does not wait for the line")
-        frames = iter([*split(b'{"connection":"line"}'), (1 << 60).to_bytes(8, "little")])
-        call = channel.stream_stream("/medquorum.PartyConnection/Open")(frames)
-        connection = accepted.result()
-        with pytest.raises(ProtocolError, match="was announced"):
-            connection.exchange(b"")
+    first, second = pair(listener)
+    second._line._push(memoryview((1 << 60).to_bytes(8, "little")))
+    with pytest.raises(ProtocolError, match="was announced"):
+        first.exchange(b"")
+    second.hang_up()
+    for connection in (first, second):
         connection.close()
-        with suppress(grpc.RpcError):  # the end of the call, however it comes
-            list(call)

@@ -15,6 +15,7 @@ from medquorum.verifier.randomness.supply import Supply
 from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.dealing.server import Dealings
+from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.service.party_connection import PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.session.evaluation import Evaluation
@@ -81,10 +82,11 @@ def test_sockets_give_what_one_process_gives(tmp_path, comparison, needed):
         )
         for index in (0, 1)
     ]
-    listener = PartyListener()
     with (
-        Server(OWN[2], "127.0.0.1:0", [Dealings(tmp_path / "dealt", lambda request: None)]) as dealer,
-        Server(OWN[0], "127.0.0.1:0", [listener]) as service,
+        Lines(OWN[0], "127.0.0.1:0") as lines,
+        Lines(OWN[2], "127.0.0.1:0") as dealt,
+        Server(OWN[2], "127.0.0.1:0", [Dealings(tmp_path / "dealt", dealt, lambda request: None)]) as dealer,
+        Server(OWN[0], "127.0.0.1:0", [listener := PartyListener(lines)]) as service,
         ThreadPoolExecutor(2) as pool,
     ):
 

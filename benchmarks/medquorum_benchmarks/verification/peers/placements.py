@@ -42,6 +42,7 @@ from medquorum.core.documents.update import Update
 from medquorum.core.inference import AccuracyCounts
 from medquorum.core.model import Tensors
 from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.service.party_connection import SILENCE_TIMEOUT, PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_receipt import ShareReceiptService, has_share
@@ -137,9 +138,11 @@ def _first(role: _Role) -> None:
 
     own = settings.semi_honest
     shares: Shares = ConfirmedShares(store, confirmed, LoopControl()) if own else store
-    listener = PartyListener(HOSPITAL_TIMEOUT if own else SILENCE_TIMEOUT)
+    address = settings.services[PARTIES[0]]
+    lines = Lines(role.own, address)
+    listener = PartyListener(lines, HOSPITAL_TIMEOUT if own else SILENCE_TIMEOUT)
     verification = role.verification(0, shares)
-    with Server(role.own, settings.services[PARTIES[0]], [listener, ShareUpload(store.longest, store.take)]):
+    with lines, Server(role.own, address, [listener, ShareUpload(store.longest, store.take)]):
         _submission(role)
         name, peer = (connection_name(TASK, _ROUND, HOSPITAL), HOSPITAL) if own else (f"{TASK}/{_ROUND}", witness)
         with closing(listener.accept(name, peer, _WAIT)) as connection:

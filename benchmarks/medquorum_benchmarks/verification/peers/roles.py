@@ -33,6 +33,7 @@ from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.service.party_connection import PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.update_masks import UpdateMask, UpdateMasks
@@ -161,8 +162,8 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
     document = PlanDocument.parse(part["plan"])
     updates = ((HOSPITAL, "0" * 64),)
     request = DealRequest(task=TASK, round=1, hospital=HOSPITAL, updates=updates, attempt=1, party=index, plan=document)
-    listener = PartyListener()
-    with Server(own, f"{part['host']}:0", [listener] if index == 0 else []) as server:
+    host = f"{part['host']}:0"
+    with Lines(own, host) as lines, Server(own, host, [listener := PartyListener(lines)]) as server:
         send_json({"address": server.address})
         with closing(
             listener.accept(TASK, PARTIES[1], _WAIT)
@@ -176,10 +177,11 @@ def _party(index: int, own: Credentials, part: dict[str, Any], start: int) -> No
 
 
 def _dealer(own: Credentials, part: dict[str, Any], start: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        dealings = Dealings(Path(folder) / "dealt", lambda request: None, lambda name: _MASK_SEEDS)
+    host = f"{part['host']}:0"
+    with tempfile.TemporaryDirectory() as folder, Lines(own, host) as lines:
+        dealings = Dealings(Path(folder) / "dealt", lines, lambda request: None, lambda name: _MASK_SEEDS)
         masks = UpdateMasks(lambda *_: UpdateMask("0" * 64, _MASK_SEEDS))
-        with Server(own, f"{part['host']}:0", [dealings, masks]) as server:
+        with Server(own, host, [dealings, masks]) as server:
             send_json({"address": server.address})
             sys.stdin.readline()
             send_json({"peak": peak_bytes(), "start": start})

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.service.party_connection import PartyListener, connect_party
 from medquorum.verifier.service.server import Server
 
@@ -43,8 +44,7 @@ def main() -> None:
         connection = connect_party(own, part["address"], part["peer"], part["name"], 20)
         while True:
             connection.exchange(b"P1")
-    listener = PartyListener()
-    with Server(own, "127.0.0.1:0", [listener]) as server:
+    with Lines(own, "127.0.0.1:0") as lines, Server(own, "127.0.0.1:0", [listener := PartyListener(lines)]) as server:
         print(server.address, flush=True)
         connection = listener.accept(part["name"], part["peer"], 20)
         while True:

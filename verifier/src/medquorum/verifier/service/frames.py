@@ -14,11 +14,11 @@ LONGEST = 2 << 30
 """Most bytes of a message."""
 
 
-def split(message: bytes | memoryview, header: bytes = b"") -> Iterator[bytes]:
-    """Return the frames of ``header`` (at most 1 MiB) and message as one message."""
-    view, first = memoryview(message), FRAME - len(header)
-    yield b"".join([(len(header) + len(message)).to_bytes(8, "little"), header, view[:first]])
-    for start in range(first, len(message), FRAME):
+def split(message: bytes) -> Iterator[bytes]:
+    """Return a message's frames."""
+    view = memoryview(message)
+    yield b"".join([len(message).to_bytes(8, "little"), view[:FRAME]])
+    for start in range(FRAME, len(message), FRAME):
         yield bytes(view[start : start + FRAME])
 
 

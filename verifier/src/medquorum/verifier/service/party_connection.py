@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection between the parties: P1 opens a stream of gRPC to P0's service and both exchange messages over it.
+"""The connection between the parties: P1 calls P0's service, which offers it a line; both exchange messages over it.
 
-1. P1's first message is the header {connection: name}; P0 refuses it while it does not wait for that name from that
-   MSP.
-2. P0's first message is empty: it has accepted.
-3. Each exchange is one message each way. A thread reads, gRPC's own threads write, so that both may send at once
-   messages that fit no buffer.
+1. P1's call names the connection; P0 refuses it while it does not wait for that name from that MSP.
+2. P1 takes the offer up (:mod:`medquorum.verifier.service.line`). The first message, empty, is P0's: it has accepted.
+3. Each exchange is one message each way. A thread writes, so that both may send at once messages that fit no buffer.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import Annotated, ClassVar, cast
+from collections.abc import Callable
+from typing import Annotated, ClassVar
 
 import grpc
 import structlog
@@ -23,17 +19,17 @@ from pydantic import Field
 
 from medquorum.core.message import Message
 from medquorum.errors import ProtocolError
-from medquorum.verifier.service.admission import HEADER_SECONDS, receive
-from medquorum.verifier.service.connection import Incoming, reach
-from medquorum.verifier.service.frames import read_message, split_all
+from medquorum.verifier.service.connection import reach
 from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.line.line import Line
+from medquorum.verifier.service.line.listener import Expected, Lines
+from medquorum.verifier.service.line.offer import LineOffer, dial
 
 __all__ = ["SILENCE_TIMEOUT", "PartyConnection", "PartyListener", "connect_party"]
 
 SILENCE_TIMEOUT = 600.0
 """Seconds of silence after which a connection counts as broken."""
 _SERVICE = "medquorum.PartyConnection"
-_AHEAD = 16  # frames that wait to be taken
 _GRACE = 5.0
 _HEADER_BYTES = 4096
 _REMEDY = "Look at its log, then begin the batch anew"
@@ -51,27 +47,27 @@ class PartyConnection:
 
     Parameters
     ----------
-    hang_up
-        Ends the call at once.
+    line
+        The connection owns it.
     silence_timeout
         Seconds of silence of the other party after which the connection counts as broken.
 
     Attributes
     ----------
     bytes_sent, bytes_received
-        Of messages, without frames.
+        Of messages, without their lengths.
     """
 
-    def __init__(self, hang_up: Callable[[], object], silence_timeout: float) -> None:
+    def __init__(self, line: Line, silence_timeout: float) -> None:
         self.bytes_sent = 0
         self.bytes_received = 0
         self.rounds = 0
-        self.failure: grpc.RpcError | None = None
-        self._hang_up = hang_up
+        self._line = line
         self._silence_timeout = silence_timeout
         self._ended = False
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._incoming: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
+        self._writer = threading.Thread(target=self._write, name="connection", daemon=True)
+        self._writer.start()
 
     def exchange(self, message: bytes) -> bytes:
         """Send a message and return the other party's of the same round; raises as :meth:`receive`."""
@@ -96,59 +92,40 @@ class PartyConnection:
         ProtocolError
             The connection was closed, is broken, or the other party is silent, for ``timeout`` seconds where given.
         """
-        message = read_message(lambda: self._next(self._silence_timeout if timeout is None else timeout))
-        self.bytes_received += len(message)
-        return message
-
-    def frames(self) -> Iterator[bytes]:
-        """Return the frames of what is sent, until the connection is closed."""
-        return split_all(iter(self._outgoing.get, None))
-
-    def read(self, incoming: Iterator[bytes]) -> None:
-        """Begin to read the other party's frames."""
-        threading.Thread(target=self._read, args=(incoming,), name="connection", daemon=True).start()
-
-    def close(self) -> None:
-        """Send what is waiting, tell the other party that no more comes, and end the call."""
-        self._outgoing.put(None)
-        end = time.monotonic() + _GRACE
-        while not self._ended and (left := end - time.monotonic()) > 0:  # frames that still come are dropped
-            with suppress(queue.Empty):
-                self._ended = self._incoming.get(timeout=left) is None
-        if not self._ended:
-            log.warning("the other party did not end the connection", seconds=_GRACE)
-        self._ended = True
-        self._hang_up()
-
-    def hang_up(self) -> None:
-        """End the call at once; from any thread: an exchange under way fails."""
-        self._hang_up()
-
-    def broken(self) -> None:
-        """Stop the writer: nobody reads any more."""
-        self._outgoing.put(None)
-
-    def _read(self, incoming: Iterator[bytes]) -> None:
-        try:
-            for frame in incoming:
-                self._incoming.put(frame)
-        except grpc.RpcError as error:
-            self.failure = error
-        finally:
-            self.broken()
-            self._incoming.put(None)
-
-    def _next(self, timeout: float) -> bytes:
         if self._ended:
             raise ProtocolError("the connection is closed", _REMEDY)
         try:
-            frame = self._incoming.get(timeout=timeout)
-        except queue.Empty as error:
+            message = bytes(self._line.read(self._silence_timeout if timeout is None else timeout))
+        except TimeoutError as error:
             raise ProtocolError("the other party is silent", _REMEDY) from error
-        if frame is None:
+        except OSError as error:
             self._ended = True
-            raise ProtocolError("the other party has stopped", _REMEDY) from self.failure
-        return frame
+            raise ProtocolError("the other party has stopped", _REMEDY) from error
+        self.bytes_received += len(message)
+        return message
+
+    def close(self) -> None:
+        """Send what is waiting, tell the other party that no more comes, and end the line once it has done so too."""
+        self._ended = True
+        self._outgoing.put(None)
+        self._writer.join(_GRACE)
+        if self._writer.is_alive():
+            self.hang_up()  # nobody takes what is sent
+            self._writer.join()
+        if not self._line.finish(_GRACE):
+            log.warning("the other party did not end the connection", seconds=_GRACE)
+
+    def hang_up(self) -> None:
+        """End the line at once; from any thread: an exchange under way fails."""
+        self._line.hang_up()
+
+    def _write(self) -> None:
+        try:
+            for message in iter(self._outgoing.get, None):
+                self._line.write(message)
+        except OSError as error:
+            log.info("the connection has ended", cause=type(error).__name__)
+            self.hang_up()
 
 
 class PartyListener:
@@ -156,14 +133,17 @@ class PartyListener:
 
     Parameters
     ----------
+    lines
+        Where P1's lines arrive.
     silence_timeout
         Seconds of silence after which a connection counts as broken.
     """
 
-    def __init__(self, silence_timeout: float = SILENCE_TIMEOUT) -> None:
+    def __init__(self, lines: Lines, silence_timeout: float = SILENCE_TIMEOUT) -> None:
+        self._lines = lines
         self._silence_timeout = silence_timeout
-        self._awaited: dict[tuple[str, str], PartyConnection | None] = {}
-        self._changed = threading.Condition()
+        self._awaited: dict[tuple[str, str], Expected] = {}
+        self._guard = threading.Lock()
 
     def accept(self, name: str, peer: str, timeout: float) -> PartyConnection:
         """Wait until the organisation ``peer`` opens the connection called ``name``.
@@ -174,41 +154,38 @@ class PartyListener:
             It did not within so many seconds, or that connection is awaited already.
         """
         key = name, peer
-        with self._changed:
-            if key in self._awaited:
-                raise ProtocolError(f"the connection {name} of {peer} is awaited already", "Wait for it once")
-            self._awaited[key] = None
-            self._changed.wait_for(lambda: self._awaited[key] is not None, timeout)
-            connection = self._awaited.pop(key)
-        if connection is None:
+        with self._lines.expect(peer) as expected:
+            with self._guard:
+                if self._awaited.setdefault(key, expected) is not expected:
+                    raise ProtocolError(f"the connection {name} of {peer} is awaited already", "Wait for it once")
+            line = expected.line(timeout)
+            with self._guard:
+                del self._awaited[key]
+        if line is None:
             raise ProtocolError(
                 f"{peer} did not open the connection {name} within {timeout:.0f} s", "Check that its agent runs"
             )
+        connection = PartyConnection(line, self._silence_timeout)
         connection.greet(b"")
         return connection
 
     def handler(self, caller: Callable[[grpc.ServicerContext], str]) -> grpc.GenericRpcHandler[bytes, bytes]:
         """Return the gRPC handler."""
 
-        def opened(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-            return self._open(caller(context), requests, context)
+        def opened(raw: bytes, context: grpc.ServicerContext) -> bytes:
+            return self._offer(caller(context), raw, context).encode()
 
-        return grpc.method_handlers_generic_handler(_SERVICE, {"Open": grpc.stream_stream_rpc_method_handler(opened)})
+        return grpc.method_handlers_generic_handler(_SERVICE, {"Open": grpc.unary_unary_rpc_method_handler(opened)})
 
-    def _open(self, msp_id: str, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
-        name = _Header.decode(receive(requests, context, _HEADER_BYTES, HEADER_SECONDS)).connection
-        connection = PartyConnection(context.cancel, self._silence_timeout)
-        key = name, msp_id
-        with self._changed:
-            awaited = key in self._awaited and self._awaited[key] is None
-            if awaited:
-                self._awaited[key] = connection
-                self._changed.notify_all()
-        if not awaited:
+    def _offer(self, msp_id: str, raw: bytes, context: grpc.ServicerContext) -> LineOffer:
+        if len(raw) > _HEADER_BYTES:
+            raise ProtocolError(f"a header of {len(raw)} bytes came", f"At most {_HEADER_BYTES} bytes are taken")
+        name = _Header.decode(raw).connection
+        with self._guard:
+            expected = self._awaited.get((name, msp_id))
+        if expected is None:
             context.abort(grpc.StatusCode.UNAVAILABLE, f"the connection {name} is not awaited from {msp_id} now")
-        context.add_callback(connection.broken)
-        connection.read(requests)
-        yield from connection.frames()
+        return expected.offer
 
 
 def connect_party(
@@ -237,17 +214,20 @@ def connect_party(
     ProtocolError
         P0 did not accept within the time, or the service there is not P0's.
     """
-    return reach(credentials, address, peer, timeout, lambda channel, left: _dial(channel, name, left, silence_timeout))
+
+    def open_line(channel: grpc.Channel, left: float) -> PartyConnection:
+        answer = channel.unary_unary(f"/{_SERVICE}/Open", bytes, bytes)(_Header(connection=name).encode(), timeout=left)
+        channel.close()
+        return _dialled(dial(credentials, address, peer, LineOffer.decode(answer), left), left, silence_timeout)
+
+    return reach(credentials, address, peer, timeout, open_line)
 
 
-def _dial(channel: grpc.Channel, name: str, left: float, silence_timeout: float) -> PartyConnection:
-    connection = PartyConnection(channel.close, silence_timeout)
-    connection.greet(_Header(connection=name).encode())
-    call = cast(Incoming, channel.stream_stream(f"/{_SERVICE}/Open", bytes, bytes)(connection.frames()))
-    connection.read(call)
+def _dialled(line: Line, left: float, silence_timeout: float) -> PartyConnection:
+    connection = PartyConnection(line, silence_timeout)
     try:
         connection.receive(left)  # empty: P0 has accepted
-    except ProtocolError as error:
-        call.cancel()
-        raise connection.failure or error from None
+    except ProtocolError:
+        connection.close()
+        raise
     return connection

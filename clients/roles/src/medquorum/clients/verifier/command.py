@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medquorum.clients.encrypted.commands.party import ImagesFile, Listen, ShareTimeout
+from medquorum.clients.encrypted.commands.party import ImagesFile, LinePort, Listen, ShareTimeout
 from medquorum.clients.runtime.options import (
     AsJson,
     Channel,
@@ -59,6 +59,7 @@ def run(
     takeover: Annotated[float, typer.Option(min=0, help="Seconds before doing another verifier's share.")] = 5,
     images: ImagesFile = None,
     listen: Listen = None,
+    line_port: LinePort = 0,
     share_timeout: ShareTimeout = 60,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
@@ -77,7 +78,7 @@ def run(
             from medquorum.clients.encrypted.commands.party_process import PartyOptions, party
 
             hidden = _hidden_roots(connection, session, task, images)
-            options = PartyOptions(images, listen, share_timeout, hidden)
+            options = PartyOptions(images, listen, line_port, share_timeout, hidden)
             return stack.enter_context(party(connection, session, task, control, options))
         transactions, roots = session.transactions(task), _roots(connection, session, task, control, images)
         return Verifier(

@@ -18,7 +18,7 @@ def gate_header(name: MaterialId) -> bytes:
     return len(header).to_bytes(_LENGTH, "little") + header
 
 
-def decode_gate(verification: MaterialId, raw: bytes) -> tuple[MaterialId, memoryview]:
+def decode_gate(verification: MaterialId, raw: memoryview) -> tuple[MaterialId, memoryview]:
     """Return a gate's name in the verification, and its message.
 
     Raises
@@ -28,10 +28,10 @@ def decode_gate(verification: MaterialId, raw: bytes) -> tuple[MaterialId, memor
     """
     end = _LENGTH + int.from_bytes(raw[:_LENGTH], "little")
     try:
-        document = canonical.decode(raw[_LENGTH:end])
+        document = canonical.decode(bytes(raw[_LENGTH:end]))
     except ContractError as error:
         raise ProtocolError("the dealer's message has no name", "Run the same version at parties and dealer") from error
     match document:
         case [int(batch), str(gate)] if not isinstance(batch, bool) and MODEL_BATCH <= batch < 1 << 31:
-            return verification.at(batch, gate), memoryview(raw)[end:]
+            return verification.at(batch, gate), raw[end:]
     raise ProtocolError("the dealer's message has a wrong name", "Run the same version at parties and dealer")

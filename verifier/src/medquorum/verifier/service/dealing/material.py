@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A party's end of the dealer's stream: a thread reads ahead, as far as there is credit."""
+"""A party's end of the dealer's line: a thread reads ahead, as far as there is credit."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from time import perf_counter
@@ -20,12 +20,16 @@ from medquorum.verifier.service.connection import Incoming, failure, reach
 from medquorum.verifier.service.dealing.gate_frames import decode_gate
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.dealing.server import PROBE, SERVICE
-from medquorum.verifier.service.frames import read_message
 from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.line.line import Line
+from medquorum.verifier.service.line.offer import LineOffer, dial
 
 __all__ = ["Material", "measure_dealer"]
 
 _MATERIAL_TIMEOUT = 600.0
+_SILENCE = 3600.0
+"""Seconds for which nothing may come while nobody waits for it: the other party may be slow to take its own."""
+_SAME = "Run the same version at parties and dealer"
 _LEAST = 1e-6
 
 
@@ -40,20 +44,28 @@ class Material:
         As many, of the mask of the update's parameters: the same in all attempts. Empty where no update is looked at.
     """
 
-    def __init__(self, channel: grpc.Channel, request: DealRequest, address: str, dealer: str, timeout: float) -> None:
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        request: DealRequest,
+        dialled: Callable[[LineOffer], Line],
+        where: tuple[str, str],
+        timeout: float,
+    ) -> None:
         self._request = request
-        self._where = address, dealer
+        self._where = where
+        self._line: Line | None = None
         self._failure: MedquorumError | None = None
         self._channel = Channel(CREDIT)
         self._connection = channel
         call = cast(Incoming, channel.unary_stream(f"/{SERVICE}/Deal", bytes, bytes)(request.encode()))
         first: Future[bytes] = Future()
-        threading.Thread(target=self._read, args=(call, first), name="material", daemon=True).start()
+        threading.Thread(target=self._read, args=(call, dialled, first), name="material", daemon=True).start()
         try:
             seeds = first.result(timeout)
         except Late:
             call.cancel()
-            raise ProtocolError(f"{dealer} sent no seed within {timeout:.0f} s", "Look at its log") from None
+            raise ProtocolError(f"{where[1]} sent no seed within {timeout:.0f} s", "Look at its log") from None
         self.seed, self.mask_seed = seeds[:SEED_BYTES], seeds[SEED_BYTES:]
 
     @classmethod
@@ -69,9 +81,14 @@ class Material:
         ProtocolError
             The dealer refuses, is not there within ``timeout`` seconds, or is somebody else.
         """
-        return reach(
-            credentials, address, dealer, timeout, lambda channel, left: cls(channel, request, address, dealer, left)
-        )
+
+        def asked(channel: grpc.Channel, left: float) -> Material:
+            def dialled(offer: LineOffer) -> Line:
+                return dial(credentials, address, dealer, offer, left)
+
+            return cls(channel, request, dialled, (address, dealer), left)
+
+        return reach(credentials, address, dealer, timeout, asked)
 
     def receive(self) -> tuple[MaterialId, bytes | memoryview]:
         """Take the next gate's message.
@@ -90,12 +107,21 @@ class Material:
         """Take no more."""
         self._channel.close()
         self._connection.close()
+        if self._line is not None:
+            self._line.hang_up()
 
-    def _read(self, frames: Iterator[bytes], first: Future[bytes]) -> None:
+    def _read(self, call: Iterator[bytes], dialled: Callable[[LineOffer], Line], first: Future[bytes]) -> None:
         try:
-            first.set_result(_seeds(frames, (1 + self._request.plan.has_update) * SEED_BYTES))
-            for raw in iter(lambda: _message(frames), None):
-                self._channel.send(*decode_gate(self._request.name, raw))
+            seeds, offer = _answer(next(call, b""), (1 + self._request.plan.has_update) * SEED_BYTES)
+            self._line = dialled(offer)
+            first.set_result(seeds)
+            try:
+                while True:
+                    self._channel.send(*decode_gate(self._request.name, self._line.read(_SILENCE)))
+            except ConnectionError:  # the line's end, of which the call says the reason
+                self._line.finish(0)  # for which the dealer waits before it ends the call
+            for _ in call:
+                raise ProtocolError("the dealer goes on after its line's end", _SAME)
         except grpc.RpcError as error:
             self._failure = failure(error, *self._where)
             if not first.done():
@@ -106,21 +132,15 @@ class Material:
                 first.set_exception(error)
         finally:
             self._channel.close()
+            if self._line is not None:
+                self._line.finish(0)
 
 
-def _message(frames: Iterator[bytes]) -> bytes | None:
-    """Return the next message, None at the end."""
-    try:
-        return read_message(lambda: next(frames))
-    except StopIteration:
-        return None
-
-
-def _seeds(frames: Iterator[bytes], length: int) -> bytes:
-    seeds = _message(frames)
-    if seeds is None or len(seeds) != length:
-        raise ProtocolError("the dealer sent no seed", "Run the same version at parties and dealer")
-    return seeds
+def _answer(raw: bytes, length: int) -> tuple[bytes, LineOffer]:
+    """Return the seeds, of so many bytes, and the line's offer."""
+    if len(raw) < length:
+        raise ProtocolError("the dealer sent no seed", _SAME)
+    return raw[:length], LineOffer.decode(raw[length:])
 
 
 def measure_dealer(credentials: Credentials, address: str, dealer: str, timeout: float = 150.0) -> float:

@@ -3,8 +3,9 @@
 
 1. Each party asks for a verification's attempt (:class:`DealRequest`). The first waits for the second.
 2. The dealer notes the attempt as dealt, on the disk, and draws two seeds.
-3. Each party gets its seed and that of the mask of the update's parameters, which all attempts have in common, as first
-   message, then every gate's message under its name, as fast as it takes them.
+3. Each party is answered with its seed, that of the mask of the update's parameters, which all attempts have in common,
+   and the offer of a line. On the line it gets every gate's message under its name, as fast as it takes them. Its call
+   ends when all is taken, or says why not.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from medquorum.verifier.randomness.stream import new_seed
 from medquorum.verifier.service.dealing.gate_frames import gate_header
 from medquorum.verifier.service.dealing.record import Record
 from medquorum.verifier.service.dealing.request import DealRequest
-from medquorum.verifier.service.frames import split
+from medquorum.verifier.service.line.line import Line
+from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.session.greeting import ATTEMPTS
 
 __all__ = ["PROBE", "SERVICE", "Dealings"]
@@ -32,6 +34,9 @@ PROBE = 1 << 20
 """Bytes of the answer by which a party measures the link."""
 COUNTERPART_TIMEOUT = 120.0
 """Seconds the dealer waits for the other party, and for what is dealt to be taken."""
+LINE_SECONDS = 30.0
+"""Seconds within which a party must have taken up its line."""
+_GRACE = 5.0
 MaskSeeds = Callable[[MaterialId], tuple[bytes, bytes]]
 
 
@@ -69,9 +74,8 @@ class _Meeting:
         for channel in self.channels:
             channel.close()
 
-    def frames(self, party: int) -> Iterator[bytes]:
-        """Return a party's frames: its seeds, the mask's where it has one, then every gate's message under its name."""
-        yield from split(self.seeds[party] + self.mask_seeds[party])
+    def send(self, party: int, line: Line) -> None:
+        """Send a party every gate's message under its name; raises what kept the dealer from dealing everything."""
         while True:
             try:
                 name, message = self.channels[party].receive()
@@ -80,7 +84,7 @@ class _Meeting:
                 if self.failure is not None:
                     raise self.failure from None
                 return
-            yield from split(message, gate_header(name))
+            line.write(gate_header(name), message)
 
 
 class Dealings:
@@ -90,6 +94,8 @@ class Dealings:
     ----------
     record
         File of the attempts that were dealt; no other dealer may use it.
+    lines
+        Where the parties' lines arrive.
     approve
         Called with every request, in its call's thread; raises a MedquorumError to refuse it, as when the ledger does
         not know the task, its parties, this dealer or this plan.
@@ -103,12 +109,14 @@ class Dealings:
     def __init__(
         self,
         record: Path,
+        lines: Lines,
         approve: Callable[[DealRequest], None],
         mask_seeds: MaskSeeds = lambda _: (new_seed(), new_seed()),
         *,
         timeout: float = COUNTERPART_TIMEOUT,
     ) -> None:
         self._record = Record(record)
+        self._lines = lines
         self._approve = approve
         self._mask_seeds = mask_seeds
         self._timeout = timeout
@@ -119,8 +127,23 @@ class Dealings:
         """Return the gRPC handler."""
 
         def deal(raw: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
-            request = self._request(raw, caller(context))
-            yield from self._meet(request, context).frames(request.party)
+            msp_id = caller(context)
+            request = self._request(raw, msp_id)
+            meeting = self._meet(request, context)
+            with self._lines.expect(msp_id) as expected:
+                yield meeting.seeds[request.party] + meeting.mask_seeds[request.party] + expected.offer.encode()
+                line = expected.line(LINE_SECONDS)
+            if line is None:
+                raise ProtocolError(
+                    f"the line was not taken up within {LINE_SECONDS:.0f} s", "Ask for the next attempt"
+                )
+            context.add_callback(line.hang_up)
+            try:
+                meeting.send(request.party, line)
+            except OSError as error:
+                raise ProtocolError("the party takes no more material", "Look at its log") from error
+            finally:
+                line.finish(_GRACE)
 
         def measure(raw: bytes, context: grpc.ServicerContext) -> bytes:
             caller(context)

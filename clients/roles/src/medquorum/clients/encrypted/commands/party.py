@@ -27,7 +27,7 @@ from medquorum.errors import ConfigError
 
 # clients.party.process loads torch, which takes seconds and hundreds of MiB: only where a task is encrypted.
 
-__all__ = ["ImagesFile", "Listen", "ShareTimeout", "dealer", "witness"]
+__all__ = ["ImagesFile", "LinePort", "Listen", "ShareTimeout", "dealer", "witness"]
 
 EVENTS = frozenset(
     {
@@ -47,6 +47,15 @@ ImagesFile: TypeAlias = Annotated[
 ]
 Listen: TypeAlias = Annotated[
     str | None, typer.Option("--listen", help="host:port of the own service  [default: what the task names]")
+]
+LinePort: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--line-port",
+        min=0,
+        max=65535,
+        help="Port of the own lines, for firewalls  [default: a free one]",
+    ),
 ]
 ShareTimeout: TypeAlias = Annotated[
     float, typer.Option(min=0, help="Seconds a share may still take after the submissions' close.")
@@ -86,7 +95,7 @@ def run_witness(
 
         if settings_of(task).parties[1] != session.msp:
             raise ConfigError(f"{session.msp} is not the witness of the task {task.task}", "Check --profile and --task")
-        options = PartyOptions(None, listen, share_timeout)
+        options = PartyOptions(None, listen, 0, share_timeout)
         return stack.enter_context(party(connection, session, task, control, options))
 
     with ExitStack() as stack:
@@ -98,6 +107,7 @@ def run_dealer(
     profile: ProfileFile,
     task: TaskName,
     listen: Listen = None,
+    line_port: LinePort = 0,
     identity: Identity = "User1",
     channel: Channel = CHANNEL,
     state: StateFolder = None,
@@ -110,7 +120,7 @@ def run_dealer(
     def make(session: Session, task: Task, _control: LoopControl) -> Step:
         from medquorum.clients.encrypted.commands.party_process import dealing
 
-        return stack.enter_context(dealing(connection, session, task, listen))
+        return stack.enter_context(dealing(connection, session, task, listen, line_port))
 
     with ExitStack() as stack:
         run_role("dealer", connection, task, lambda _: DEALER_EVENTS, make)

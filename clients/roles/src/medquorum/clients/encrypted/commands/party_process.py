@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from medquorum.errors import ConfigError, DataError, ProtocolError
 from medquorum.verifier.service.dealing.server import Dealings
 from medquorum.verifier.service.deliveries import Deliveries, Delivery, deliver
 from medquorum.verifier.service.identity import Credentials
+from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.service.party_connection import SILENCE_TIMEOUT, PartyConnection, PartyListener, connect_party
 from medquorum.verifier.service.salts import Salts, take_salt
 from medquorum.verifier.service.server import Server, Service
@@ -52,7 +53,7 @@ HOSPITAL_TIMEOUT = 120.0
 
 
 @contextmanager
-def dealing(connection: Connection, session: Session, task: Task, listen: str | None) -> Iterator[Step]:
+def dealing(connection: Connection, session: Session, task: Task, listen: str | None, line_port: int) -> Iterator[Step]:
     """Return the dealer's step; its service listens as long as the context lasts.
 
     Raises
@@ -68,9 +69,11 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
     seeds = MaskSeeds(session.task_folder(task))
     mask_attestor = MaskAttestor(session.ledger, session.transactions(task), task, seeds, session.report)
     approval = Approval(session.ledger, task, session.genesis, seeds)
-    dealings = Dealings(session.task_folder(task) / "dealt", approval.check, seeds.of)
+    credentials = service_credentials(connection)
+    lines = Lines(credentials, address, line_port)
+    dealings = Dealings(session.task_folder(task) / "dealt", lines, approval.check, seeds.of)
     services: list[Service] = [dealings, UpdateMasks(approval.mask), Salts(mask_attestor.salt)]
-    with Server(service_credentials(connection), address, services):
+    with lines, Server(credentials, address, services):
         session.report.event("listening", address=address)
         yield mask_attestor.step
 
@@ -79,11 +82,14 @@ def dealing(connection: Connection, session: Session, task: Task, listen: str | 
 class PartyOptions:
     """What a party's command line says: its images, where it listens, how long it waits for shares.
 
+    ``line_port`` is where P0 awaits lines; 0 takes a free one.
+
     ``roots`` returns, at P0, what makes root updates where the task's rule has them.
     """
 
     images: Path | None
     listen: str | None
+    line_port: int
     share_timeout: float
     roots: Callable[[TaskRun, Credentials, ShareStore], Roots] | None = None
 
@@ -94,9 +100,12 @@ def party(
 ) -> Iterator[Step]:
     """Return a party's step; its service listens as long as the context lasts."""
     made = _PartyProcess(connection, session.run(task, control), options)
-    address = options.listen or made.settings.services[session.msp]
-    with closing(made.sessions), Server(made.credentials, address, made.services()):
-        session.report.event("listening", address=address)
+    with (
+        closing(made.sessions),
+        made.lines if made.index == 0 else nullcontext(),
+        Server(made.credentials, made.address, made.services()),
+    ):
+        session.report.event("listening", address=made.address)
         yield made.step
 
 
@@ -114,7 +123,9 @@ class _PartyProcess:
         self.index = self.settings.parties.index(run.msp)
         self.other = self.settings.parties[1 - self.index]
         self.credentials = service_credentials(connection)
-        self.listener = PartyListener(HOSPITAL_TIMEOUT if self.settings.semi_honest else SILENCE_TIMEOUT)
+        self.address = options.listen or self.settings.services[run.msp]
+        self.lines = Lines(self.credentials, self.address, options.line_port)
+        self.listener = PartyListener(self.lines, HOSPITAL_TIMEOUT if self.settings.semi_honest else SILENCE_TIMEOUT)
         images, self.missing = self._mounted(connection, options)
         self.shares = ShareStore(run.folder / "shares", run.ledger, run.task, self.index)
         both: Shares = ConfirmedShares(self.shares, self._confirmed, run.control) if self._serves else self.shares

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A line: whole messages both ways at once over one TLS socket, each behind its length (8 bytes, little-endian).
+
+One thread may write while another reads. OpenSSL takes one call at a time for a connection, so the socket never blocks
+inside one: whoever has to wait, waits outside, and the other direction goes on.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+
+from medquorum.errors import ProtocolError
+
+__all__ = ["LONGEST", "Line"]
+
+LONGEST = 2 << 30
+"""Most bytes of a message."""
+_LENGTH = 8
+_RECORD = 16 << 10  # TLS encrypts at most so many bytes at a time
+_SLICE = 2 << 20
+"""Bytes within whose coming a silence is measured: a message may take long, but not stand still."""
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+
+
+class Line:
+    """One end of a line.
+
+    Parameters
+    ----------
+    connection
+        After the handshake; the line owns it.
+    """
+
+    def __init__(self, connection: ssl.SSLSocket) -> None:
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # sees a host that vanished
+        for option, value in _KEEPALIVE:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+        self._connection = connection
+        self._call = threading.Lock()
+
+    def write(self, *parts: bytes | memoryview) -> None:
+        """Send parts as one message; returns when the system has taken all of it.
+
+        Raises
+        ------
+        ConnectionError
+            The line has ended.
+        """
+        length = sum(map(len, parts))
+        head = length.to_bytes(_LENGTH, "little")
+        if length <= _RECORD - _LENGTH:
+            self._push(memoryview(b"".join([head, *parts])))
+            return
+        self._push(memoryview(head))
+        for part in parts:
+            self._push(memoryview(part))
+
+    def read(self, silence: float, longest: int = LONGEST) -> memoryview:
+        """Return the other end's next message.
+
+        Parameters
+        ----------
+        silence
+            Seconds within which it must come, or the next 2 MiB of it.
+        longest
+            Most bytes that are taken.
+
+        Raises
+        ------
+        ConnectionError
+            The line has ended.
+        TimeoutError
+            The other end is silent.
+        ProtocolError
+            A longer message is announced.
+        """
+        length = int.from_bytes(self._take(_LENGTH, silence), "little")
+        if length > longest:
+            raise ProtocolError(f"a message of {length} bytes was announced", f"At most {longest} bytes are taken")
+        return self._take(length, silence)
+
+    def finish(self, grace: float) -> bool:
+        """Tell the other end that no more comes, and close the line once it has done so too.
+
+        What it still sends is dropped. Not to be called while another thread reads or writes.
+
+        Returns
+        -------
+        Whether it did within so many seconds.
+        """
+        ended, end = False, time.monotonic() + grace
+        with suppress(OSError):
+            socket.socket.shutdown(self._connection, socket.SHUT_WR)  # SSLSocket's own would end the reading too
+            while not ended and self._await(select.POLLIN, end):
+                ended = not socket.socket.recv(self._connection, _SLICE)
+        self._connection.close()
+        return ended
+
+    def hang_up(self) -> None:
+        """End the line at once; from any thread: what waits for it fails."""
+        with suppress(OSError):
+            socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
+
+    def _push(self, view: memoryview) -> None:
+        sent, wanted = 0, 0
+        while sent < len(view):
+            with self._call:
+                try:
+                    sent += self._connection.send(view[sent : sent + _RECORD])
+                    continue
+                except ssl.SSLWantWriteError:
+                    wanted = select.POLLOUT
+                except ssl.SSLWantReadError:
+                    wanted = select.POLLIN
+                except ssl.SSLError as error:
+                    raise ConnectionError(str(error)) from error
+            self._await(wanted)
+
+    def _take(self, length: int, silence: float) -> memoryview:
+        view = memoryview(bytearray(length))  # of addresses: pages come with the bytes
+        got, wanted, end = 0, 0, time.monotonic() + silence
+        while got < length:
+            with self._call:
+                try:
+                    count = self._connection.recv_into(view[got : got + _RECORD])
+                except ssl.SSLWantReadError:
+                    wanted = select.POLLIN
+                except ssl.SSLWantWriteError:
+                    wanted = select.POLLOUT
+                except ssl.SSLError as error:
+                    raise ConnectionError(str(error)) from error
+                else:
+                    if not count:
+                        raise ConnectionError("the other end has ended the line")
+                    if got // _SLICE != (got + count) // _SLICE:
+                        end = time.monotonic() + silence
+                    got += count
+                    continue
+            if not self._await(wanted, end):
+                raise TimeoutError("the other end is silent")
+        return view
+
+    def _await(self, wanted: int, end: float | None = None) -> bool:
+        """Wait for the socket; return whether it was ready before ``end``, of time.monotonic()."""
+        poll = select.poll()
+        poll.register(self._connection, wanted)
+        return bool(poll.poll(None if end is None else max(0.0, end - time.monotonic()) * 1e3))
