@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import ExitStack
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -48,9 +49,12 @@ def dial(credentials: Credentials, address: str, peer: str, offer: LineOffer, ti
     """
     host = address.rpartition(":")[0].strip("[]")
     try:
-        with socket.create_connection((host, offer.port), timeout) as connection:
-            secure = dialling(credentials, peer).wrap_socket(connection, server_hostname=host)
-        secure.sendall(bytes.fromhex(offer.ticket))
+        context = dialling(credentials, peer)
+        with ExitStack() as stack:
+            connection = stack.enter_context(socket.create_connection((host, offer.port), timeout))
+            secure = stack.enter_context(context.wrap_socket(connection, server_hostname=host))
+            secure.sendall(bytes.fromhex(offer.ticket))
+            stack.pop_all()
         return Line(secure)
     except ssl.SSLCertVerificationError as error:
         raise ProtocolError(
