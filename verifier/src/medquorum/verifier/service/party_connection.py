@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Annotated, ClassVar
 
@@ -108,11 +109,12 @@ class PartyConnection:
         """Send what is waiting, tell the other party that no more comes, and end the line once it has done so too."""
         self._ended = True
         self._outgoing.put(None)
+        end = time.monotonic() + _GRACE
         self._writer.join(_GRACE)
         if self._writer.is_alive():
             self.hang_up()  # nobody takes what is sent
             self._writer.join()
-        if not self._line.finish(_GRACE):
+        if not self._line.finish(max(0.0, end - time.monotonic())):
             log.warning("the other party did not end the connection", seconds=_GRACE)
 
     def hang_up(self) -> None:
