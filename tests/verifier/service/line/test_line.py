@@ -119,7 +119,7 @@ def test_what_was_written_before_the_end_arrives(ends):
         assert bytes(second.read(5)) == b"last" * (1 << 20)
         with pytest.raises(ConnectionError):
             second.read(5)
-        assert second.finish(5)
+        second.finish(5)
         assert ended.result()
 
 

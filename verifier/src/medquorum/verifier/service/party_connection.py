@@ -106,7 +106,7 @@ class PartyConnection:
         return message
 
     def close(self) -> None:
-        """Send what is waiting, tell the other party that no more comes, and end the line once it has done so too."""
+        """Send what is waiting, and end the line: the other party's next receive beyond it fails."""
         self._ended = True
         self._outgoing.put(None)
         end = time.monotonic() + _GRACE
@@ -115,7 +115,7 @@ class PartyConnection:
             self.hang_up()  # nobody takes what is sent
             self._writer.join()
         if not self._line.finish(max(0.0, end - time.monotonic())):
-            log.warning("the other party did not end the connection", seconds=_GRACE)
+            log.warning("the other party did not take the last messages", seconds=_GRACE)
 
     def hang_up(self) -> None:
         """End the line at once; from any thread: an exchange under way fails."""

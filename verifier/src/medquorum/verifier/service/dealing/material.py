@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
+from contextlib import suppress
 from time import perf_counter
 from typing import cast
 
@@ -115,11 +116,9 @@ class Material:
             seeds, offer = _answer(next(call, b""), (1 + self._request.plan.has_update) * SEED_BYTES)
             self._line = dialled(offer)
             first.set_result(seeds)
-            try:
+            with suppress(ConnectionError):  # the line's end, of which the call says the reason
                 while True:
                     self._channel.send(*decode_gate(self._request.name, self._line.read(_SILENCE)))
-            except ConnectionError:  # the line's end, of which the call says the reason
-                self._line.finish(0)  # for which the dealer waits before it ends the call
             for _ in call:
                 raise ProtocolError("the dealer goes on after its line's end", _SAME)
         except grpc.RpcError as error:

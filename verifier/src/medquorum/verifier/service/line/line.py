@@ -7,9 +7,12 @@ inside one: whoever has to wait, waits outside, and the other direction goes on.
 
 from __future__ import annotations
 
+import fcntl
 import select
 import socket
 import ssl
+import struct
+import termios
 import threading
 import time
 from contextlib import suppress
@@ -24,6 +27,7 @@ _LENGTH = 8
 _RECORD = 16 << 10  # TLS encrypts at most so many bytes at a time
 _SLICE = 2 << 20
 """Bytes within whose coming a silence is measured: a message may take long, but not stand still."""
+_PAUSE = 0.002
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 
 
@@ -87,21 +91,19 @@ class Line:
         return self._take(length, silence)
 
     def finish(self, grace: float) -> bool:
-        """Tell the other end that no more comes, and close the line once it has done so too.
+        """Close the line once the other end's system has all that was written; what it still sends is dropped.
 
-        What it still sends is dropped. Not to be called while another thread reads or writes.
+        Not to be called while another thread reads or writes.
 
         Returns
         -------
-        Whether it did within so many seconds.
+        Whether it had all within so many seconds.
         """
-        ended, end = False, time.monotonic() + grace
-        with suppress(OSError):
-            socket.socket.shutdown(self._connection, socket.SHUT_WR)  # SSLSocket's own would end the reading too
-            while not ended and self._await(select.POLLIN, end):
-                ended = not socket.socket.recv(self._connection, _SLICE)
+        end, waiting = time.monotonic() + grace, _waiting(self._connection)
+        while waiting and time.monotonic() < end and not self._await(0, time.monotonic() + _PAUSE):
+            waiting = _waiting(self._connection)
         self._connection.close()
-        return ended
+        return not waiting
 
     def hang_up(self) -> None:
         """End the line at once; from any thread: what waits for it fails."""
@@ -148,7 +150,15 @@ class Line:
         return view
 
     def _await(self, wanted: int, end: float | None = None) -> bool:
-        """Wait for the socket; return whether it was ready before ``end``, of time.monotonic()."""
+        """Wait for the socket; return whether it was ready, or broken, before ``end``, of time.monotonic()."""
         poll = select.poll()
         poll.register(self._connection, wanted)
         return bool(poll.poll(None if end is None else max(0.0, end - time.monotonic()) * 1e3))
+
+
+def _waiting(connection: socket.socket) -> int:
+    """Return how many bytes were sent that the other end's system has not acknowledged; none of a closed socket."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0])
+    except ValueError:
+        return 0
