@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from medquorum.clients.admin.tasks import usual_rule
 from medquorum.clients.attacks.catalogue import OMNISCIENT, Alone, attack_named
 from medquorum.core.documents.encrypted import LEAST_IN_A_SUM
 from medquorum.core.rules import MEMBERS
@@ -124,7 +125,7 @@ class Options(BaseModel):
         }
         if name not in fields:
             raise ValueError(f"there is no rule '{name}'; rules: {', '.join(fields)}")
-        return {"name": name} | fields[name]
+        return usual_rule({"name": name} | fields[name], encrypted=self.verification == "encrypted")
 
 
 def first_message(error: ValueError) -> str:

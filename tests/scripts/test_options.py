@@ -100,3 +100,4 @@ def test_shared_aggregation_is_of_encrypted_tasks():
 def test_under_encryption_direction_weighs_among_enough_members(verification: str, members: int | None) -> None:
     options = Options.model_validate({"rule": "direction", "verification": verification, "hospitals": 4})
     assert options.rule_document.get("members") == members
+    assert options.rule_document.get("drops") == (None if members else 4)  # losses are hidden there

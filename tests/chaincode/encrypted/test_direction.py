@@ -74,6 +74,7 @@ def judged(demo: EncryptedConsortium, first: dict[str, int], second: dict[str, i
         ({"minimum_accepted": 2}, "minimum_accepted"),
         ({"rule": RULE | {"cap": 100_000}, "model": catalogue.mlp((1, 2, 2), 10, hidden=2)}, "cap"),
         ({"rule": RULE | {"norm": 40_000_000}}, "norm"),
+        ({"rule": RULE | {"drops": 1}}, "Leave drops away"),
         ({"model": normalised((1 << 15) + 1)}, "32768 channels"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from medquorum.clients.admin.tasks import usual_tolerance
+from medquorum.clients.admin.tasks import usual_rule, usual_tolerance
 from medquorum.core import model as modelformat
 from medquorum.core.aggregate import aggregate
 from medquorum.core.combination import Combination
@@ -71,7 +71,7 @@ def direction_rule(view: View) -> Direction:
     """Return the rule ``direction`` with the cell's constants, its root trained as the hospitals train."""
     cell = view.cell
     fields: dict[str, Any] = {"epochs": cell.epochs, "batch": cell.batch} | dict(cell.constants)
-    rule = parse_rule({"name": "direction"} | fields)
+    rule = parse_rule(usual_rule({"name": "direction"} | fields, encrypted=False))
     if not isinstance(rule, Direction):
         raise TypeError(f"{rule.name} is not direction")
     return rule

@@ -154,6 +154,10 @@ class Direction(_Rule):
         Largest loss of an image, in thousandths for each further class.
     members
         Least (ΣW)² / ΣW² of a candidate's weights, in thousandths: among how many a sum hides each update.
+    drops
+        How many updates at most get no weight because the mean is better without them; 0 looks at none.
+    keep
+        Thousandths of the loss with an update: it is dropped where the loss without it is below.
     epochs, batch
         How the root update is trained.
     """
@@ -165,6 +169,8 @@ class Direction(_Rule):
     margin: Annotated[int, Field(ge=1, le=100_000)] = 1000
     cap: Annotated[int, Field(ge=1, le=100_000)] = 4000
     members: Annotated[int, Field(ge=0, le=100_000)] = 0
+    drops: Annotated[int, Field(ge=0, le=100)] = 0
+    keep: Thousandths = 980
     epochs: Annotated[int, Field(ge=1, le=100)] = 1
     batch: Annotated[int, Field(ge=2, le=4096)] = 64
 

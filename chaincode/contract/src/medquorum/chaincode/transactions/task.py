@@ -220,6 +220,12 @@ def _check_direction(task: Task, settings: Encrypted, rule: rules.Direction) -> 
             f"a sum among {rule.members} thousandths of a member could give an update away",
             f"Set the rule's members to {rules.MEMBERS} at least",
         )
+    if rule.drops:
+        raise ContractError(
+            "BAD_TASK",
+            f"the rule {rule.name} with drops compares losses, which stay hidden under encryption",
+            "Leave drops away, or choose plain verification",
+        )
     description = modelformat.parse(task.model)
     channels = sum(spec.size for spec in modelformat.layout(description) if spec.kind is modelformat.Kind.MEAN)
     if channels > rules.MOST_CHANNELS:

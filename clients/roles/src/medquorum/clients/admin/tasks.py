@@ -16,11 +16,13 @@ from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.encrypted import LEAST_IN_A_SUM
 from medquorum.core.fixedpoint import FRACTION_BITS
 
-__all__ = ["LARGEST_PUBLIC", "store_model", "task_document", "usual_tolerance"]
+__all__ = ["LARGEST_PUBLIC", "store_model", "task_document", "usual_rule", "usual_tolerance"]
 
 LARGEST_PUBLIC = modelformat.CHUNK_BYTES
 """Bytes of the largest model that is kept in public state, where orderers see it too."""
 NEVER_WORSE, ANY = 20, 1000
+DROPS = 4
+"""Updates that ``direction`` drops at most in a round, where a plain task does not say."""
 PARALLEL = {"public": 5, "private": 2}
 """Chunks under way: measured on two cores, where four private ones are slower by an eighth."""
 
@@ -32,6 +34,15 @@ def usual_tolerance(rule: Mapping[str, Any]) -> int:
     their own.
     """
     return ANY if rule.get("name") in ("none", "direction", "weighted") else NEVER_WORSE
+
+
+def usual_rule(rule: Mapping[str, Any], *, encrypted: bool) -> dict[str, Any]:
+    """Return a rule with what a new task adds: drops, under ``direction`` on updates in clear.
+
+    The ledger's own default is none, for the tasks that were there before.
+    """
+    drops = rule.get("name") == "direction" and not encrypted
+    return ({"drops": DROPS} if drops else {}) | dict(rule)
 
 
 def task_document(
@@ -48,8 +59,8 @@ def task_document(
         rule of [VU], counts disclosed.
     """
     layout = modelformat.layout_hash(modelformat.parse(model))
-    rule = chosen.get("rule", {"name": "strict"})
     encrypted = chosen.get("verification") == "encrypted"
+    rule = usual_rule(chosen.get("rule", {"name": "strict"}), encrypted=encrypted)
     defaults = {
         "model": dict(model),
         "initial_model": modelformat.model_hash(layout, modelformat.chunk_hashes(packed)),
@@ -72,7 +83,7 @@ def task_document(
     if encrypted:
         defaults["encrypted"] = {"comparison": "auto"} | chosen.get("encrypted", {})
         chosen = {name: value for name, value in chosen.items() if name != "encrypted"}
-    return defaults | dict(chosen)
+    return defaults | dict(chosen) | {"rule": rule}
 
 
 def store_model(

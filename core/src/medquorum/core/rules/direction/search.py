@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Protocol, TypeAlias
 
+from medquorum.core.rules.direction.drops import undropped
 from medquorum.core.rules.direction.levels import Levels
 from medquorum.core.rules.direction.tables import COSINES
 from medquorum.core.rules.direction.weights import WEIGHT_BITS, apportion, middle_norm, shares, spread
 from medquorum.core.rules.documents import Direction
+from medquorum.errors import ContractError
 
 __all__ = ["Judge", "LossJudge", "Weights", "aligned", "choose", "lengths", "ordered", "steps"]
 
@@ -73,7 +75,7 @@ class LossJudge:
     """Judges by known losses: asks for the base's first, then for each candidate's, once."""
 
     def __init__(self, loss: Callable[[Weights], int]) -> None:
-        self._loss = cache(loss)
+        self.loss = cache(loss)
 
     def any_gains(self, candidates: Sequence[Weights]) -> bool:
         """Return whether one of them has a smaller loss than the base."""
@@ -85,7 +87,7 @@ class LossJudge:
         return max(place for place, gain in enumerate(gains) if 1000 * gain >= share * max(gains))
 
     def _gain(self, weights: Weights) -> int:
-        return self._loss(()) - self._loss(weights)
+        return self.loss(()) - self.loss(weights)
 
 
 def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: int, judge: Judge) -> dict[str, int]:
@@ -100,7 +102,13 @@ def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: in
     minimum
         Shorter prefixes are not tried.
     judge
-        Is asked about nine models at most with the base, whatever the number of updates.
+        Is asked about nine models at most with the base, whatever the number of updates; where n may be dropped of p,
+        about p + n - 1 more.
+
+    Raises
+    ------
+    ContractError
+        ``WRONG_RULE`` where ``drops`` compares losses and the judge does not tell them.
     """
     nothing = dict.fromkeys(levels, 0)
     order = ordered(levels)
@@ -116,6 +124,11 @@ def choose(rule: Direction, levels: Mapping[str, Levels], full: int, minimum: in
         return [weights for weights in made if spread([weight for _, weight in weights], rule.members, minimum)]
 
     longest, *shorter = steps(full)
+    if rule.drops:
+        if not isinstance(judge, LossJudge):
+            raise ContractError("WRONG_RULE", "drops compares losses, which are hidden here", "Leave drops away")
+        loss = judge.loss
+        order = undropped(rule, order, lambda names: next(map(loss, candidates([(names, longest)])), None))
     first = candidates((order[:length], longest) for length in lengths(len(order), minimum))
     if not first:
         return nothing
