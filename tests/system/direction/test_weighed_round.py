@@ -41,7 +41,9 @@ class Plain:
         assert isinstance(rule, rules.Direction)
         root = rules.RootUpdate(self.description, self.base, self.root)
         assert root.usable
-        candidates = [rules.Candidate(name, levels=root.levels(update)) for name, update in self.updates.items()]
+        candidates = [
+            rules.direction_candidate(rule, root, name, update, None) for name, update in self.updates.items()
+        ]
 
         def loss(weights: rules.Weights) -> int:
             program = (
@@ -91,9 +93,11 @@ def compare(fed: Federation, closed: Round) -> dict[str, Any]:
 
 def test_a_flipped_update_is_refused_and_everything_else_is_as_in_plain(fed: Federation) -> None:
     fed.roles["Hospital4"].kill()
-    fed.start("Hospital4", "--attack", "sign-flip", "--strength", "1", kind="adversary")
+    fed.start("Hospital4", "--attack", "sign-flip", "--strength", "0.1", kind="adversary")
     number = fed.opened()
     found = compare(fed, fed.finished())
+    kinds = {spec.kind for spec in modelformat.layout(modelformat.parse(fed.task.model))}
+    assert modelformat.Kind.MEAN in kinds
     assert found[FLIPPER] == (False, "DIRECTION", None)
     for party in fed.verifiers:
         record = fed.task_folder(party) / "opened" / f"{number:06d}.json"

@@ -70,12 +70,20 @@ class Federation:
     """A task whose rule accepts every update in range, so that only faults decide what becomes of it.
 
     An encrypted one is verified by the consortium's two verifiers, P0 and the witness, with its dealer. ``changes`` are
-    of the task's fields, placement and comparison.
+    of the task's fields, placement and comparison. ``model`` is a description and first parameters of the task's own.
     """
 
     def __init__(
-        self, running: RunningNetwork, folder: Path, name: str, *, encrypted: bool = False, **changes: Any
+        self,
+        running: RunningNetwork,
+        folder: Path,
+        name: str,
+        *,
+        encrypted: bool = False,
+        model: tuple[dict[str, Any], bytes] | None = None,
+        **changes: Any,
     ) -> None:
+        self._given = model
         self.running = running
         self.folder = folder
         self.name = name
@@ -117,7 +125,7 @@ class Federation:
 
     def _model(self) -> tuple[dict[str, Any], bytes] | None:
         """Return a description and first parameters of the task's own, None for the digits' usual ones."""
-        return None
+        return self._given
 
     @property
     def everyone(self) -> list[str]:
