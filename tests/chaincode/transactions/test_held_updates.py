@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
@@ -14,6 +16,7 @@ from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator
 from medquorum.chaincode.held_updates import HeldUpdates
 from medquorum.core.documents.update import Update, private_value
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B, Consortium
+from medquorum_testing.ledger.memory_stub import creator
 
 H1, H2, _ = HOSPITALS
 Make = Callable[..., Consortium]
@@ -83,6 +86,50 @@ def test_an_update_that_came_with_its_submission_is_not_read(make: Make) -> None
     demo.ledger.simulations.clear()
     demo.prepare(A, "PrepareUpdates", "demo", 1)
     assert not any(simulation.private_reads for _, simulation in demo.ledger.simulations)
+
+
+def test_an_update_that_comes_with_its_submission_is_evaluated_meanwhile_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = evaluated(make())
+    for verifier in demo.verifiers:
+        demo.prepare(verifier, "PrepareConclusion", "demo", 1)
+    demo.submit(A, "ConcludeRound", "demo", 1)
+    counted: list[str] = []
+    count = RoundEvaluator.count_correct
+
+    def counting(self: RoundEvaluator, *given: Any) -> Any:
+        counted.append(self.node.msp_id)
+        return count(self, *given)
+
+    monkeypatch.setattr(RoundEvaluator, "count_correct", counting)
+
+    def submission(update: bytes) -> tuple[Any, ...]:
+        value = private_value(bytes(32), update)
+        return value, {"base": demo.base(2), "layout": demo.layout, "chunks": [sha256(value).hexdigest()]}
+
+    demo.ledger.simulations.clear()
+    for number in (5, 6):  # the same hospital proposes two, and orders none: the second one is not evaluated
+        value, document = submission(demo.good_update(number))
+        for verifier in (A, B):
+            demo.ledger.simulate(
+                verifier,
+                creator(H1),
+                "SubmitUpdate",
+                "demo",
+                "2",
+                json.dumps(document),
+                transient={"chunk0": value},
+            )
+    assert not any(simulation.private_reads for _, simulation in demo.ledger.simulations)
+    deadline = time.monotonic() + 20
+    while len(counted) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sorted(counted) == [A, B]
+    value, document = submission(demo.good_update(5))
+    demo.submit(H1, "SubmitUpdate", "demo", 2, document, chunk0=value)
+    assert demo.prepare(A, "PrepareUpdates", "demo", 2)["evaluated"] == [H1]
+    assert sorted(counted) == [A, B]
 
 
 def test_a_new_model_is_evaluated_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

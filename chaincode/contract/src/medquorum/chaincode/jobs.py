@@ -16,6 +16,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -157,6 +158,15 @@ class JobRunner:
                 raise job.error
             result = cache.get(key)
         return result
+
+    def begin(self, cache: LruCache[R], key: Hashable, start: Callable[[], tuple[Steps[R], int]]) -> None:
+        """Have a computation go on as far as it gets without bytes; nothing happens where too many are under way."""
+        with self._change, suppress(ContractError):
+            if cache.get(key) is None and key not in self._jobs:
+                job = self._begin(key, start)
+                job.idle = False
+                self._queued += 1
+                self._threads.submit(self._step, cache, key, job, None)
 
     def advance_all(
         self,

@@ -48,6 +48,8 @@ class Node:
     """Held by the computation that evaluates a base; the others of its round wait for that."""
     updates: HeldUpdates = field(default_factory=HeldUpdates)
     digests: LruCache[str] = field(default_factory=lambda: LruCache(RESULTS))
+    begun: LruCache[str] = field(default_factory=lambda: LruCache(RESULTS))
+    """The commitment whose evaluation began with its submission, by task, round and hospital."""
     candidates: LruCache[rules.Candidate] = field(default_factory=lambda: LruCache(RESULTS))
     verdicts: LruCache[tuple[rules.Verdict, ...]] = field(default_factory=lambda: LruCache(RESULTS))
     new_models: LruCache[NewModel] = field(default_factory=lambda: LruCache(MODELS))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import suppress
 
 from medquorum.chaincode.evaluation_jobs.direction import combination
 from medquorum.chaincode.evaluation_jobs.evaluator import RoundEvaluator, RunningSum, verdict_key
@@ -12,6 +13,7 @@ from medquorum.chaincode.node import NewModel
 from medquorum.core import model as modelformat
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
+from medquorum.errors import RangeError
 
 __all__ = ["aggregate_key", "average"]
 
@@ -40,4 +42,7 @@ def _average(evaluator: RoundEvaluator) -> Steps[NewModel]:
     name = modelformat.model_hash(evaluator.task.layout, chunks)
     before, after = evaluator.base_counts(base), evaluator.model_counts(name, tensors)
     evaluator.node.updates.drop((evaluator.round.task, evaluator.round.round))  # nothing more is computed of them
+    with suppress(RangeError):  # then whoever reads it says so
+        modelformat.check_range(evaluator.description, tensors)
+        evaluator.node.bases.put(name, packed)
     return NewModel(name, chunks, packed, before.correct, after.correct)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from contextlib import suppress
 
 from medquorum.chaincode.context import Context, sha256
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
@@ -17,13 +18,13 @@ from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
 from medquorum.core.inference import AccuracyCounts, Program, compile_model, count_correct
-from medquorum.errors import MedquorumError
+from medquorum.errors import ContractError, MedquorumError
 
 __all__ = [
     "RoundEvaluator",
     "RunningSum",
     "advance_candidates",
-    "candidate_key",
+    "begin_candidate",
     "evaluate_all",
     "evaluate_update",
     "round_evaluator",
@@ -42,11 +43,6 @@ def round_key(task: Task, round_: Round) -> Hashable:
     return "round", verdict_key(task, round_, round_.candidates)
 
 
-def candidate_key(task: Task, round_: Round, hospital: str) -> Hashable:
-    """Name one update's evaluation by everything it depends on: task, base and commitment, no other update."""
-    return "update", sha256(task.encode()), round_.base, round_.commitments[hospital]
-
-
 class RoundEvaluator:
     """One round's evaluation tools on one node: base model, description, verification set."""
 
@@ -57,6 +53,11 @@ class RoundEvaluator:
         self.description = modelformat.parse(task.model)
         self.rule = rules.parse_rule(task.rule)
         self._verification = verification
+        self._task_hash = sha256(task.encode())
+
+    def candidate_key(self, hospital: str) -> Hashable:
+        """Name one update's evaluation by everything it depends on: task, base and commitment, no other update."""
+        return "update", self._task_hash, self.round.base, self.round.commitments[hospital]
 
     def base(self) -> Generator[DataRequest, bytes, modelformat.Tensors]:
         """Return the base model's tensors; a base that is out of range stops the round (``RangeError``)."""
@@ -73,7 +74,7 @@ class RoundEvaluator:
 
     def model_counts(self, model: str, tensors: modelformat.Tensors) -> AccuracyCounts:
         """Evaluate the model of this hash, once: a round's new model is the base of the next one."""
-        key = (sha256(self.task.encode()), model)
+        key = (self._task_hash, model)
         with self.node.base_lock:
             counts = self.node.base_counts.get(key)
             if counts is None:
@@ -127,7 +128,7 @@ class RoundEvaluator:
 
     def candidate(self, base: modelformat.Tensors, hospital: str) -> Generator[DataRequest, bytes, rules.Candidate]:
         """Screen and evaluate one update, once; what is wrong with it is the candidate's problem, never an error."""
-        key = candidate_key(self.task, self.round, hospital)
+        key = self.candidate_key(hospital)
         candidate = self.node.candidates.get(key)
         if candidate is None:
             candidate = self._evaluated(base, hospital, (yield from self.update(hospital)))
@@ -169,15 +170,29 @@ def advance_candidates(context: Context, task: Task, round_: Round) -> list[str]
     An update is evaluated, and the base, before it is known what it competes with.
     """
     evaluator = round_evaluator(context, task, round_)
-    keys = {hospital: candidate_key(task, round_, hospital) for hospital in round_.commitments}
-
-    def starting(hospital: str) -> Callable[[], tuple[Steps[rules.Candidate], int]]:
-        return lambda: (_evaluate_candidate(evaluator, hospital), 2)
-
-    starts = {key: starting(hospital) for hospital, key in keys.items()}
+    keys = {hospital: evaluator.candidate_key(hospital) for hospital in round_.commitments}
+    starts = {key: _starting(evaluator, hospital) for hospital, key in keys.items()}
     load = data_loader(context, task, round_)
     found = context.node.job_runner.advance_all(context.node.candidates, starts, load)
     return [hospital for hospital, key in keys.items() if key in found]
+
+
+def begin_candidate(context: Context, task: Task, round_: Round, hospital: str) -> None:
+    """Have an update evaluated that came with its submission, the first one of its hospital in a round.
+
+    A transaction that writes may call it: nothing is read, and neither its answer nor a refusal depends on it.
+    """
+    node, commitment = context.node, round_.commitments[hospital]
+    if task.has_root or node.begun.get((task.task, round_.round, hospital)) is not None:
+        return
+    node.begun.put((task.task, round_.round, hospital), commitment)
+    with suppress(ContractError):  # this organisation has not mounted the verification set
+        evaluator = round_evaluator(context, task, round_)
+        node.job_runner.begin(node.candidates, evaluator.candidate_key(hospital), _starting(evaluator, hospital))
+
+
+def _starting(evaluator: RoundEvaluator, hospital: str) -> Callable[[], tuple[Steps[rules.Candidate], int]]:
+    return lambda: (_evaluate_candidate(evaluator, hospital), 2)
 
 
 def _evaluate_candidate(evaluator: RoundEvaluator, hospital: str) -> Steps[rules.Candidate]:

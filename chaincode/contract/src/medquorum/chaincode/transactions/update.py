@@ -10,13 +10,14 @@ from __future__ import annotations
 from medquorum.chaincode.arguments import Index, Json, RoundNumber, TaskId
 from medquorum.chaincode.context import Context
 from medquorum.chaincode.dispatch import Answer, transaction
+from medquorum.chaincode.evaluation_jobs.evaluator import begin_candidate
 from medquorum.chaincode.state.roots import check_root
 from medquorum.chaincode.state.rounds import get_round
 from medquorum.chaincode.state.updates import check_private_chunks, drop_updates, put_private_chunk
 from medquorum.chaincode.state.verdicts import open_verdict
 from medquorum.chaincode.transactions.task import check_coordinator, check_hospital, get_task
 from medquorum.core.documents.encrypted import Encrypted
-from medquorum.core.documents.round import ENDED
+from medquorum.core.documents.round import ENDED, Round
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import Update
 from medquorum.errors import ContractError
@@ -40,17 +41,17 @@ def submit_update(context: Context, task: TaskId, round_number: RoundNumber, doc
     """
     described = _open_task(context, task, round_number)
     update = Update.from_argument("BAD_UPDATE", document, task=task, round=round_number, hospital=context.msp)
-    base = get_round(context, task, round_number).base
-    if update.base != base:
+    round_ = get_round(context, task, round_number)
+    if update.base != round_.base:
         raise ContractError(
             "STALE_BASE",
-            f"the update was trained from {update.base}, round {round_number} is based on {base}",
+            f"the update was trained from {update.base}, round {round_number} is based on {round_.base}",
             "Train again",
         )
     if update.layout != described.layout:
         raise ContractError("BAD_LAYOUT", f"the update's layout is {update.layout}, the task's {described.layout}")
     if described.encrypted is None:
-        _check_chunks(context, described, update)
+        _check_chunks(context, described, round_, update)
     else:
         _check_hidden(described.encrypted, update)
     context.put(update)
@@ -59,13 +60,15 @@ def submit_update(context: Context, task: TaskId, round_number: RoundNumber, doc
     return update.plain()
 
 
-def _check_chunks(context: Context, task: Task, update: Update) -> None:
+def _check_chunks(context: Context, task: Task, round_: Round, update: Update) -> None:
     """Hold the update's hashes against the values that come with it, or that this endorser's peer knows of."""
     if update.chunks is None:
         raise ContractError("BAD_UPDATE", f"the task {task.task} is not encrypted", "Send {base, layout, chunks}")
     parameters = check_private_chunks(context, task, update.round, update.hospital, update.chunks)
     if parameters is not None:
         context.node.updates.put((update.task, update.round), update.hospital, update.commitment, parameters)
+        alone = round_.model_copy(update={"commitments": {update.hospital: update.commitment}})
+        begin_candidate(context, task, alone, update.hospital)
 
 
 def _check_hidden(settings: Encrypted, update: Update) -> None:
