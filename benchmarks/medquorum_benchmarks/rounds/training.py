@@ -83,7 +83,7 @@ def measure(
         with Zygote() as zygote, network as running:
             with Usage(running.directory) as usage:
                 report = train(options, running, TASK, folder / "run", console, zygote)
-            costs = round_costs(running, TASK, options.rounds) if options.rounds > 1 else []
+            costs = round_costs(running.profile("verifiera"), TASK, options.rounds) if options.rounds > 1 else []
     later = sum(item.seconds for item in report.rounds[1:])
     used = usage.processor_seconds(later)
     each = {kind: round(seconds / max(len(report.rounds) - 1, 1), 3) for kind, seconds in used.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from medquorum.clients.ledger.growth import expected_growth, expected_transactions
 from medquorum.clients.ledger.models import fetch_model
 from medquorum.clients.runtime.updates import UpdateStore
 from medquorum.core import model as modelformat
@@ -14,6 +15,7 @@ from medquorum.core.dataset import VerificationSet
 from medquorum.core.documents.round import Round
 from medquorum.core.inference import compile_model, compile_scaled, count_correct
 from medquorum.core.rules.direction.weights import WEIGHT_BITS
+from medquorum_benchmarks.rounds.blocks import round_costs
 from medquorum_testing.federation.federation import Federation
 
 FLIPPER = "Hospital4MSP"
@@ -102,6 +104,19 @@ def test_a_flipped_update_is_refused_and_everything_else_is_as_in_plain(fed: Fed
     for party in fed.verifiers:
         record = fed.task_folder(party) / "opened" / f"{number:06d}.json"
         assert f'"{FLIPPER}"' not in record.read_text()
+
+
+def test_a_round_costs_what_is_told_beforehand(fed: Federation) -> None:
+    """The transactions exactly; their bytes within a factor: keys, certificates and results are of any length."""
+    fed.settle()
+    number = fed.opened()
+    fed.finished()
+    last = fed.opened()
+    fed.finished()
+    for cost in round_costs(fed.running.profile("VerifierA"), fed.name, last):
+        if cost.round >= number:
+            assert 1 + cost.transactions == expected_transactions(fed.task), "with the one that opens it"
+            assert 0.6 < cost.bytes / expected_growth(fed.task).orderer < 1.6
 
 
 def test_parties_and_dealer_killed_between_steps_end_with_the_same(fed: Federation) -> None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from medquorum.core.documents.task import Task
 from medquorum.core.documents.update import MAX_SUBMITTED
 
-__all__ = ["Growth", "expected_growth"]
+__all__ = ["Growth", "expected_growth", "expected_transactions"]
 
 ENVELOPE = 4_000
 """Bytes of a transaction in a block before its endorsements: the author's certificate and signature, header, keys."""
 ENDORSEMENT = 1_100
 """Bytes of an endorser's certificate and signature."""
+RESULT = 900
+"""Bytes of an update's result in one transaction with all others: what is sent, read and written of it."""
 BITS = 14
 """Bits a trained parameter keeps in the stored form of a chunk (``medquorum.core.model.storedform``)."""
 COPIES = 3
@@ -38,7 +40,9 @@ def expected_growth(task: Task) -> Growth:
 
     A node's logs and indices are not counted.
     """
-    blocks = _transactions(task) * (ENVELOPE + task.quorum * ENDORSEMENT)
+    blocks = expected_transactions(task) * (ENVELOPE + task.quorum * ENDORSEMENT)
+    if task.encrypted is not None and task.judges_rounds:
+        blocks += len(task.encrypted.parties) * len(task.hospitals) * RESULT
     public = task.model_store == "public"
     model = BITS * (task.length // 4) // 8
     private_model = 0 if public else COPIES * model
@@ -50,12 +54,14 @@ def expected_growth(task: Task) -> Growth:
     return Growth(peer, peer + updates, blocks, purged)
 
 
-def _transactions(task: Task) -> int:
+def expected_transactions(task: Task) -> int:
     """Count the transactions of a round in which nobody dissents, straggles or dies."""
-    hospitals, verifiers, chunks = len(task.hospitals), len(task.verifiers), len(task.chunk_sizes)
+    hospitals, chunks = len(task.hospitals), len(task.chunk_sizes)
     purges = int(task.keep_models > 0)
     if task.encrypted is not None:
-        return 4 + hospitals + verifiers * hospitals + verifiers + chunks + purges
+        verdicts = len(task.encrypted.parties) * (1 if task.judges_rounds else hospitals)
+        # Opening, closing the submissions and the verdicts, the masks' attestation, closing.
+        return 5 + hospitals + int(task.has_root) + verdicts + len(task.encrypted.aggregators) + chunks + purges
     submissions = hospitals * (1 if task.length <= MAX_SUBMITTED else chunks + 1)
     roots = 1 + task.quorum if task.has_root else 0
     stored = chunks + 1 if chunks > 1 else 0  # with CloseRound after them
