@@ -64,7 +64,7 @@ def train(model: DescribedModel, images: Images, recipe: Recipe, seed: int, prog
         # A batch of one cannot be normalised: a rest of one image is left out of this epoch.
         for chosen in torch.split(torch.randperm(len(images))[: sum(sizes)], sizes):
             optimizer.clear()
-            loss(_outputs(model, numbers(pixels[chosen])), labels[chosen]).backward()
+            loss(_outputs(model, numbers(pixels.index_select(0, chosen))), labels.index_select(0, chosen)).backward()
             optimizer.step()
             done += 1
             progress(done, total)
