@@ -86,6 +86,7 @@ def _attacks(seeds: Sequence[int]) -> Iterator[Cell]:
         *("static-label", "random-labels", "dba", "edge-case", "constrain-and-scale", "sleeper", "scale", "sign-flip"),
         *("gaussian", "nan", "free-rider", "free-rider-delta", "replay", "collusion", "ipm-optimal", "min-sum"),
         *("fang-krum", "mimic", "fltrust-adaptive", "first-in-order", "raise-the-bar", "adaptive-backdoor"),
+        "adaptive-hidden",
     )
     for seed in seeds:
         setting = _dealt("mnist", 0.3, seed)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attacks that know the honest steps, against hand-computed cases and what their papers promise."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from statistics import NormalDist
 
@@ -11,7 +12,7 @@ from medquorum.clients.attacks.behaviour import Adversary
 from medquorum.clients.attacks.catalogue import OMNISCIENT, Attack, attack_named
 from medquorum.clients.attacks.occasion import Occasion
 from medquorum.clients.attacks.omniscient import against_root, distances, fang, statistics
-from medquorum.clients.attacks.omniscient.adaptive import adaptive, within_gate
+from medquorum.clients.attacks.omniscient.adaptive import PARTS, adaptive, adaptive_hidden, within_gate
 from medquorum.clients.attacks.omniscient.knowledge import Floats, Knowledge
 from medquorum.clients.attacks.omniscient.mimic import mimic
 from medquorum.clients.data.images import Images
@@ -137,6 +138,23 @@ def test_the_adaptive_attack_passes_the_gate_and_lowers_its_loss() -> None:
     harmless = within_gate(HONEST.mean(axis=0), ROOT, float(np.median(cosines)), length)
     assert np.linalg.norm(sent) == pytest.approx(length)
     assert np.linalg.norm(sent - goal) < np.linalg.norm(harmless - goal)
+
+
+def test_the_hidden_attack_goes_as_far_as_the_defence_lets_it() -> None:
+    known_, mean = known(), HONEST.mean(axis=0)
+    way = adaptive(known_, IMAGES) - mean
+
+    def bounded(most: float) -> Callable[[Floats], Floats]:
+        """Return the mean of those that are not further along the way."""
+
+        def aggregate(steps: Floats) -> Floats:
+            along = (steps - mean) @ way / (way @ way)
+            return np.asarray(steps[along <= most].mean(axis=0))
+
+        return aggregate
+
+    for most, part in ((2.0, max(PARTS)), (0.6, 0.5), (0.36, 0.35)):
+        assert np.allclose(adaptive_hidden(known_, IMAGES, bounded(most)), mean + part * way)
 
 
 IMAGES = Images(np.full((6, 1, 14, 14), 9, np.uint8), np.arange(6, dtype=np.int64) % 3)

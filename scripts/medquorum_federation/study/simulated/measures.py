@@ -64,7 +64,7 @@ def attack_success(federation: Federation, attack: str, packed: bytes) -> tuple[
         others = test.take(np.flatnonzero(test.labels != TARGET))
         shown = Images(_TRIGGERS[attack](others.pixels), others.labels)
         wanted = np.full(len(shown), TARGET)
-    elif attack in ("pairwise-flip", "sleeper", "collusion", "adaptive", "label-flip"):
+    elif attack in ("pairwise-flip", "sleeper", "collusion", "adaptive", "adaptive-hidden", "label-flip"):
         flipped = labels.label_flip(test.labels, SOURCE, TARGET) if attack == "label-flip" else None
         wanted = labels.pairwise_flip(test.labels, classes) if flipped is None else flipped
         shown, wanted = test.take(np.flatnonzero(wanted != test.labels)), wanted[wanted != test.labels]

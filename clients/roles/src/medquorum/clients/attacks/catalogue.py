@@ -44,6 +44,7 @@ Omniscient: TypeAlias = Literal[
     "raise-the-bar",
     "adaptive",
     "adaptive-backdoor",
+    "adaptive-hidden",
 ]
 """These need the honest hospitals' updates of the same round, which nobody sees before its own is due."""
 Attack: TypeAlias = Alone | Omniscient

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,12 +12,14 @@ from medquorum.clients.attacks.omniscient.against_root import cosines
 from medquorum.clients.attacks.omniscient.knowledge import Knowledge
 from medquorum.clients.data.images import Images
 
-__all__ = ["adaptive", "within_gate"]
+__all__ = ["adaptive", "adaptive_hidden", "within_gate"]
 
 Floats = npt.NDArray[np.float64]
 STEPS = 20
 RATE = 0.3
 MARGIN = 1.02
+PARTS = (1.0, 0.75, 0.5, 0.35, 0.25, 0.15)
+"""Of the way from the honest mean that a hidden attacker tries."""
 
 
 def adaptive(known: Knowledge, images: Images) -> Floats:
@@ -36,6 +40,23 @@ def adaptive(known: Knowledge, images: Images) -> Floats:
         if not size:
             break
         step = within_gate(step - RATE * length / size * slope, known.root, target, length)
+    return step
+
+
+def adaptive_hidden(known: Knowledge, images: Images, aggregate: Callable[[Floats], Floats]) -> Floats:
+    """Return a part of the way to the step of :func:`adaptive`: the one that moves the defence furthest that way.
+
+    So each attacker does as little harm as it must, lest it is left out, and all together as much as that allows.
+    ``aggregate`` takes all steps, the honest first, and returns the defence's.
+    """
+    mean = known.honest.mean(axis=0)
+    way = adaptive(known, images) - mean
+    apart = 1 - np.arange(known.attackers)[:, np.newaxis] / 1000  # equal updates would be duplicates
+
+    def reached(part: float) -> float:
+        return float(aggregate(np.concatenate([known.honest, apart * (mean + part * way)])) @ way)
+
+    step: Floats = mean + max(PARTS, key=reached) * way
     return step
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from medquorum.clients.attacks import triggers, updates
 from medquorum.clients.attacks.occasion import Occasion, Raw
 from medquorum.clients.attacks.omniscient import against_root, distances, fang, statistics
-from medquorum.clients.attacks.omniscient.adaptive import adaptive
+from medquorum.clients.attacks.omniscient.adaptive import adaptive, adaptive_hidden
 from medquorum.clients.attacks.omniscient.knowledge import Floats, Knowledge
 from medquorum.clients.attacks.omniscient.mimic import mimic
 from medquorum.clients.data.images import Images
@@ -50,12 +50,12 @@ def _step(
             return adaptive(known, flipped())
         case "adaptive-backdoor":
             return adaptive(known, triggers.badnets(occasion.images, target, occasion.random))
+        case "adaptive-hidden":
+            return adaptive_hidden(known, flipped(), _tried(attack, known))
         case "fang-trim":
             return fang.fang_trim(honest, occasion.base.astype(float), occasion.random)
         case "ipm-optimal":
-            if known.aggregate is None:
-                raise ConfigError("the attack ipm-optimal tries the defence, which cannot be tried here", "Use ipm")
-            return statistics.ipm_optimal(honest, known.attackers, known.aggregate)
+            return statistics.ipm_optimal(honest, known.attackers, _tried(attack, known))
         case "ipm":
             return statistics.ipm(honest, factor)
     simple: dict[str, Callable[[], Floats]] = {
@@ -69,3 +69,9 @@ def _step(
         "raise-the-bar": lambda: against_root.raise_the_bar(honest, known.root),
     }
     return simple[attack]()
+
+
+def _tried(attack: str, known: Knowledge) -> Callable[[Floats], Floats]:
+    if known.aggregate is None:
+        raise ConfigError(f"the attack {attack} tries the defence, which cannot be tried here", "Use ipm or adaptive")
+    return known.aggregate
