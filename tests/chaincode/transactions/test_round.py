@@ -131,3 +131,13 @@ def test_ranges_are_read_by_close_submissions_only(demo: Consortium) -> None:
     writing = [(function, s) for function, s in demo.ledger.simulations if s.writes or s.private_writes]
     assert len({function for function, _ in writing}) >= 9
     assert {function for function, s in writing if s.ranges} == {"CloseSubmissions"}
+
+
+def test_the_status_of_an_open_round_reads_nothing_that_comes_later(demo: Consortium) -> None:
+    demo.submit(A, "OpenRound", "demo", 1)
+    demo.hand_in(H1, demo.good_update())
+    demo.ledger.simulations.clear()
+    assert demo.read(A, "ReadRoundStatus", "demo", 1)["updates"].keys() == {H1}
+    ((_, simulation),) = demo.ledger.simulations
+    kinds = {key.split("\0")[1] for key in [*simulation.reads, *(start for start, _ in simulation.ranges)]}
+    assert kinds == {"task", "round", "update", "verdict"}

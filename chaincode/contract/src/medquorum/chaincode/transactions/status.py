@@ -40,12 +40,13 @@ def read_current_status(context: Context, task: TaskId) -> Answer:
 
 def _status(context: Context, document: Task, round_number: int, round_: Round | None) -> dict[str, Any]:
     task = document.task
-    aggregates = context.list(Aggregate, task, round_number)
-    concluded = find_conclusion(context, task, round_number)
+    judged = round_ is not None and round_.state != "open"
+    aggregates = context.list(Aggregate, task, round_number) if judged else []
+    concluded = find_conclusion(context, task, round_number) if judged else None
     first = leading(aggregates)
     model = None if first is None else first[0].model
     model = model if concluded is None else concluded.model
-    masks = context.find(Masks, task, round_number)
+    masks = context.find(Masks, task, round_number) if document.encrypted is not None else None
     root = context.find(Root, task, round_number) if document.has_root else None
     roots = root_attestations(context, document, round_number) if document.has_root else []
     count = len(document.chunk_sizes)
@@ -53,7 +54,7 @@ def _status(context: Context, document: Task, round_number: int, round_: Round |
     if model is not None:
         stored = stored_chunks(context, model, count, store_of(context, model, document.model_store))
     attestations: dict[str, dict[str, Any]] = {}
-    for attestation in context.list(Attestation, task, round_number):
+    for attestation in context.list(Attestation, task, round_number) if judged else ():
         attestations.setdefault(attestation.hospital, {})[attestation.verifier] = attestation.plain()
     return {
         "task": task,
