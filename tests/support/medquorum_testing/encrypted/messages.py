@@ -11,6 +11,7 @@ from medquorum.core.message import Message
 from medquorum.verifier.service import party_connection, salts, share_receipt, share_upload, update_masks
 from medquorum.verifier.service.dealing.request import DealRequest
 from medquorum.verifier.service.deliveries import Delivery
+from medquorum.verifier.service.line.offer import LineOffer
 from medquorum.verifier.session.backend_agreement import _Bandwidth
 from medquorum.verifier.session.greeting import Greeting
 from medquorum_testing.encrypted.small_plan import PLAN
@@ -58,6 +59,7 @@ MESSAGES: dict[type[Message], dict[str, Any]] = {
     share_receipt._Question: {"task": "demo", "round": 1, "hospital": "H1MSP"},
     share_upload._Header: {"task": "demo", "round": 1},
     party_connection._Header: {"connection": "demo/1"},
+    LineOffer: {"port": 7154, "ticket": HASH},
     Next: {"do": "verify", "hospitals": ["H1MSP"]},
     _Reached: {"set": HASH, "nodes": ["AMSP"]},
 }
