@@ -16,7 +16,7 @@ from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.encrypted import LEAST_IN_A_SUM
 from medquorum.core.fixedpoint import FRACTION_BITS
 
-__all__ = ["LARGEST_PUBLIC", "store_model", "task_document", "usual_rule", "usual_tolerance"]
+__all__ = ["DROPS", "LARGEST_PUBLIC", "store_model", "task_document", "usual_rule", "usual_tolerance"]
 
 LARGEST_PUBLIC = modelformat.CHUNK_BYTES
 """Bytes of the largest model that is kept in public state, where orderers see it too."""
