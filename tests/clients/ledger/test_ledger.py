@@ -134,3 +134,5 @@ def test_the_status_of_an_ended_round_is_read_once_and_the_round_with_it() -> No
     assert [status.round.state for status in statuses if status.round] == ["open", "open", "closed", "closed"]
     assert ledger.round("demo", 1) == statuses[-1].round
     assert contract.asked == 3
+    assert ledger.status_now("demo", 1) == statuses[-1]
+    assert contract.asked == 4

@@ -19,7 +19,7 @@ class MovingLedger:
         self._statuses = statuses
         self.now = statuses[0]
 
-    def status(self, task: str, number: int) -> str:
+    def status_now(self, task: str, number: int) -> str:
         self.now = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
         return self.now
 

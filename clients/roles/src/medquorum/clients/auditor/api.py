@@ -48,7 +48,7 @@ class AuditorConnection:
 
     def round(self, task: str, round_number: int) -> RoundStatus:
         """Return all documents of a round, as the own peer answers them; ``verify`` proves them."""
-        return self._session.ledger.status(task, round_number)
+        return self._session.ledger.status_now(task, round_number)
 
     def history(self, task: str, hospital: str) -> list[RoundSummary]:
         """Return what became of every round, and of a hospital's updates (MSP id)."""

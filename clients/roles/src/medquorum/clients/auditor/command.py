@@ -107,7 +107,7 @@ def show_round(
 ) -> None:
     """Show what became of every update of a round, and why."""
     with _session(profile, identity, channel, state, as_json=as_json) as session:
-        status = session.ledger.status(task, round_number)
+        status = session.ledger.status_now(task, round_number)
         taking_part = session.ledger.task(task).taking_part(round_number)
     rows = []
     for hospital in listed(taking_part, status):

@@ -120,10 +120,14 @@ class Ledger:
         key = (task, round_number)
         known = self._ended_statuses.get(key)
         if known is None:
-            known = RoundStatus.read(self.value("ReadRoundStatus", task, str(round_number)))
+            known = self.status_now(task, round_number)
             if known.round is not None and self._keep(key, known.round):
                 self._ended_statuses.put(key, known)
         return known
+
+    def status_now(self, task: str, round_number: int) -> RoundStatus:
+        """Read everything about one round, also if it was read before: an audit goes by what the peer says now."""
+        return RoundStatus.read(self.value("ReadRoundStatus", task, str(round_number)))
 
     def current_status(self, task: str) -> RoundStatus | None:
         """Read everything about the latest round, None before the first."""

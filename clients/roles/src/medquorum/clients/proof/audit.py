@@ -87,11 +87,11 @@ def round_writes(ledger: Ledger, task: Task, round_number: int, hospital: str | 
         a round that is still going on was never at rest while it was read; or there is no verdict on the hospital.
     """
     for _ in range(READINGS):
-        status = ledger.status(task.task, round_number)
+        status = ledger.status_now(task.task, round_number)
         try:
             return _writes(ledger, task, round_number, status, hospital)
         except CheckFailed:
-            if ledger.status(task.task, round_number) == status:
+            if ledger.status_now(task.task, round_number) == status:
                 raise
     raise CheckFailed(f"round {round_number} of {task.task} changed while it was read", "Audit it once it has ended")
 
@@ -108,7 +108,7 @@ def _writes(
             "Ask for a hospital whose update was judged",
             check="verdict",
         )
-    check_round(ledger, task, status.round)
+    check_round(ledger, task, status.round, status)
     wanted: dict[str, list[Write]] = {}
     for kind, attributes, document in _documents(ledger, status, status.round):
         if hospital is not None and not _bears_on(hospital, kind, attributes):
