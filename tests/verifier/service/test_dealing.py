@@ -3,7 +3,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import SimpleNamespace
 
 import pytest
@@ -14,8 +14,9 @@ from medquorum.verifier.offline.direction_steps import ChoiceStep
 from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.service.dealing.material import Material, measure_dealer
 from medquorum.verifier.service.dealing.request import DealRequest
-from medquorum.verifier.service.dealing.server import Dealings
+from medquorum.verifier.service.dealing.server import SERVICE, Dealings
 from medquorum.verifier.service.line.listener import Lines
+from medquorum.verifier.service.line.offer import LineOffer
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.session.greeting import ATTEMPTS
 from medquorum_testing.encrypted import small_plan
@@ -31,6 +32,7 @@ REQUESTS = [
 OWN = {name: credentials(name, KNOWN) for name in KNOWN}
 LINES = Lines(OWN["DealerMSP"], "127.0.0.1:0")
 """Where nobody listens."""
+OFFER = LineOffer(port=1, ticket="0" * 64)
 
 
 @contextmanager
@@ -253,6 +255,46 @@ def test_a_party_that_stops_reading_keeps_neither_material_nor_threads(tmp_path,
     assert calls[1].cancelled.wait(10), "the call of a party that reads nothing keeps its thread"
     sending.join(10)
     assert not sending.is_alive()
+
+
+def test_a_line_of_a_call_that_has_ended_is_hung_up(tmp_path):
+    """A party cancels its call once it has the offer, takes the line up and reads nothing: its thread is freed."""
+    hung_up = threading.Event()
+
+    class Cancelled(Call):
+        def add_callback(self, callback):
+            return not self.callbacks and super().add_callback(callback)  # ends between the offer and the line
+
+    def write(*message):
+        if hung_up.is_set():
+            raise ConnectionError
+
+    line = SimpleNamespace(hang_up=hung_up.set, write=write, finish=lambda grace: True)
+    expected = SimpleNamespace(offer=OFFER, line=lambda timeout: line)
+    service = Dealings(
+        tmp_path / "dealt", SimpleNamespace(expect=lambda _: nullcontext(expected)), lambda request: None, timeout=5
+    )
+    deal = service.handler(lambda call: "P0MSP").service(SimpleNamespace(method=f"/{SERVICE}/Deal")).unary_stream
+    with ThreadPoolExecutor(1) as pool:
+        meeting = pool.submit(service._meet, REQUESTS[1], Call())
+        with pytest.raises(ProtocolError, match="takes no more material"):
+            list(deal(REQUESTS[0].encode(), Cancelled()))
+        meeting.result(5).stop()
+    assert hung_up.is_set()
+
+
+def test_a_line_to_a_host_that_vanished_ends_as_any_other():
+    def read(silence):
+        raise TimeoutError  # what keepalive finds out
+
+    line = SimpleNamespace(read=read, finish=lambda grace: True, hang_up=lambda: None)
+    answers = SimpleNamespace(
+        unary_stream=lambda *_: lambda raw: iter([bytes(64) + OFFER.encode()]), close=lambda: None
+    )
+    material = Material(answers, REQUESTS[0], lambda offer: line, ("127.0.0.1:1", "DealerMSP"), 5)
+    assert_stops(material, "dealer has stopped")
+    material.close()
+    assert not any(thread.is_alive() for thread in joined())
 
 
 def until_refused(meeting, line):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages on a line: of any size, both ways at once, and every way in which they stop."""
 
+import resource
 import socket
 import threading
 import time
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medquorum.errors import ProtocolError
-from medquorum.verifier.service.line.line import _SLICE
+from medquorum.verifier.service.line.line import _SLICE, LONGEST
 from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.service.line.offer import dial
 from medquorum_testing.encrypted.service_identities import credentials
@@ -105,6 +106,15 @@ def test_a_long_message_is_refused_before_any_of_it_is_taken(ends):
     second.write(bytes(101))
     with pytest.raises(ProtocolError, match="a message of 101 bytes was announced"):
         first.read(5, longest=100)
+
+
+def test_what_is_only_announced_takes_no_memory(ends):
+    first, second = ends
+    second._push(memoryview(LONGEST.to_bytes(8, "little")))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(TimeoutError):
+        first.read(0.2)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < LONGEST >> 13  # an eighth, in KiB
 
 
 def test_what_was_written_before_the_end_arrives(ends):

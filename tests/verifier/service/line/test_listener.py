@@ -162,6 +162,27 @@ def test_silent_connections_end_and_hold_up_nobody(lines, monkeypatch):
         assert bytes(expected.line(5).read(5)) == b"still served"
 
 
+def test_silent_strangers_keep_no_member_out(lines):
+    silent = [socket.create_connection(("127.0.0.1", lines.port)) for _ in range(listening._WAITING + 5)]
+    with lines.expect("P1MSP") as expected:
+        opened(expected.offer).write(b"served")
+        assert bytes(expected.line(5).read(5)) == b"served"
+    for one in silent:
+        one.close()
+
+
+def test_a_connection_for_which_no_thread_is_left_ends_alone(lines, monkeypatch):
+    def none_left(self):
+        raise RuntimeError("can't start new thread")
+
+    with lines.expect("P1MSP") as expected:
+        with monkeypatch.context() as patched, pytest.raises((ProtocolError, ConnectionError)):
+            patched.setattr(threading.Thread, "start", none_left)
+            opened(expected.offer).read(5)
+        opened(expected.offer).hang_up()
+        assert expected.line(5) is not None
+
+
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01" + bytes(200), b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)) * 64])
 def test_what_is_no_handshake_ends_its_connection_only(lines, sent):
     with socket.create_connection(("127.0.0.1", lines.port)) as plain:

@@ -116,7 +116,7 @@ class Material:
             seeds, offer = _answer(next(call, b""), (1 + self._request.plan.has_update) * SEED_BYTES)
             self._line = dialled(offer)
             first.set_result(seeds)
-            with suppress(ConnectionError):  # the line's end, of which the call says the reason
+            with suppress(OSError):  # the line's end, of which the call says the reason
                 while True:
                     self._channel.send(*decode_gate(self._request.name, self._line.read(_SILENCE)))
             for _ in call:

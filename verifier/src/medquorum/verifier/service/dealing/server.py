@@ -137,7 +137,8 @@ class Dealings:
                 raise ProtocolError(
                     f"the line was not taken up within {LINE_SECONDS:.0f} s", "Ask for the next attempt"
                 )
-            context.add_callback(line.hang_up)
+            if not context.add_callback(line.hang_up):
+                line.hang_up()  # the call has ended: nothing else would end a line that nobody reads
             try:
                 meeting.send(request.party, line)
             except OSError as error:

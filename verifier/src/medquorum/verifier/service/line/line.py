@@ -17,6 +17,8 @@ import threading
 import time
 from contextlib import suppress
 
+import numpy as np
+
 from medquorum.errors import ProtocolError
 
 __all__ = ["LONGEST", "Line"]
@@ -126,7 +128,7 @@ class Line:
             self._await(wanted)
 
     def _take(self, length: int, silence: float) -> memoryview:
-        view = memoryview(bytearray(length))  # of addresses: pages come with the bytes
+        view = np.empty(length, np.uint8).data  # of addresses: pages come with the bytes
         got, wanted, end = 0, 0, time.monotonic() + silence
         while got < length:
             with self._call:

@@ -36,7 +36,9 @@ __all__ = ["Expected", "Lines"]
 HANDSHAKE_SECONDS = 3.0
 """Within which a connection must have shown certificate and ticket."""
 _WAITING = 64
-"""Connections that may be about to show them; one more is hung up."""
+"""Connections that may be about to show them; where one more comes the one that has waited longest is hung up."""
+_PATIENCE = 0.1
+"""Seconds that one which is hung up may take to end before the next one is, too."""
 _TICKET = 32
 log = structlog.get_logger(__name__)
 
@@ -89,6 +91,7 @@ class Lines:
         self._expected: dict[bytes, Expected] = {}
         self._guard = threading.Lock()
         self._room = threading.BoundedSemaphore(_WAITING)
+        self._welcomed: dict[ssl.SSLSocket, None] = {}
         self._open: WeakSet[Line] = WeakSet()
         self._closed = False
 
@@ -147,17 +150,37 @@ class Lines:
             except OSError:  # closed, the other side has gone, or no more files are left
                 time.sleep(0.05)
                 continue
-            if self._room.acquire(blocking=False):
+            self._make_room()
+            try:
                 threading.Thread(target=self._welcome, args=(connection,), name="line", daemon=True).start()
-            else:
+            except RuntimeError:  # no more threads are left
                 connection.close()
+                self._room.release()
+
+    def _make_room(self) -> None:
+        """Wait for room; strangers that only wait must not keep out a member, who shows its ticket at once."""
+        patience = 0.0
+        while not self._room.acquire(timeout=patience):
+            with self._guard:
+                longest = next(iter(self._welcomed), None)
+                if longest is not None:
+                    del self._welcomed[longest]
+                    with suppress(OSError):
+                        socket.socket.shutdown(longest, socket.SHUT_RDWR)  # its thread ends
+            patience = _PATIENCE
 
     def _welcome(self, connection: socket.socket) -> None:
         try:
             connection.settimeout(HANDSHAKE_SECONDS)
             known = self._known()
+            context = listening(known)
             with ExitStack() as stack:
-                secure = stack.enter_context(listening(known).wrap_socket(connection, server_side=True))
+                secure = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+                stack.enter_context(secure)
+                stack.callback(self._leave, secure)
+                with self._guard:
+                    self._welcomed[secure] = None
+                secure.do_handshake()
                 certificate = ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")
                 if self._handed_over(secure, secure.recv(_TICKET), known.msp_of(certificate.encode())):
                     stack.pop_all()
@@ -167,12 +190,17 @@ class Lines:
         finally:
             self._room.release()
 
+    def _leave(self, secure: ssl.SSLSocket) -> None:
+        with self._guard:
+            self._welcomed.pop(secure, None)
+
     def _handed_over(self, secure: ssl.SSLSocket, ticket: bytes, msp_id: str | None) -> bool:
         """Hand a line over if it is expected of that organisation; return whether it is."""
         with self._guard:
             expected = self._expected.get(_key(ticket))
             if expected is not None and expected.msp_id == msp_id:
                 del self._expected[_key(ticket)]
+                self._welcomed.pop(secure, None)
                 line = Line(secure)
                 self._open.add(line)
                 expected.arrived(line)
