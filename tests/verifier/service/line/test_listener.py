@@ -147,6 +147,18 @@ def test_a_taken_port_is_named_with_its_remedy(lines):
         pass
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this host has no IPv6")
+def test_every_address_means_both_families():
+    with Lines(P0, "[::]:0") as lines, lines.expect("P1MSP") as expected:
+        opened(expected.offer).write(b"over IPv4")
+        assert bytes(expected.line(5).read(5)) == b"over IPv4"
+
+
+def test_a_host_that_is_none_is_named():
+    with pytest.raises(NetworkError, match=r"port 0 of no-such-host\.invalid"):
+        Lines(P0, "no-such-host.invalid:0").__enter__()
+
+
 def test_silent_connections_end_and_hold_up_nobody(lines, monkeypatch):
     monkeypatch.setattr(listening, "HANDSHAKE_SECONDS", 0.5)
     silent = [socket.create_connection(("127.0.0.1", lines.port)) for _ in range(listening._WAITING + 5)]

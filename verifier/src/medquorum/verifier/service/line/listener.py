@@ -103,9 +103,13 @@ class Lines:
         NetworkError
             The port cannot be bound.
         """
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
-            self._socket = socket.create_server((self._host, self.port), family=family, backlog=_WAITING)
+            found = {entry[0] for entry in socket.getaddrinfo(self._host, self.port, type=socket.SOCK_STREAM)}
+            family = socket.AF_INET if socket.AF_INET in found else socket.AF_INET6
+            both = self._host == "::" and socket.has_dualstack_ipv6()  # as gRPC beside it takes both
+            self._socket = socket.create_server(
+                (self._host, self.port), family=family, backlog=_WAITING, dualstack_ipv6=both
+            )
         except OSError as error:
             raise NetworkError(
                 f"lines cannot be awaited on port {self.port} of {self._host}: {error.strerror}",
