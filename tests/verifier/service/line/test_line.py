@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medquorum.errors import ProtocolError
+from medquorum.network.supervision.waiting import await_true
 from medquorum.verifier.service.line.line import _SLICE, LONGEST
 from medquorum.verifier.service.line.listener import Lines
 from medquorum.verifier.service.line.offer import dial
@@ -153,7 +154,7 @@ def test_hanging_up_wakes_who_reads_and_who_writes(ends):
     with ThreadPoolExecutor(2) as pool:
         reading = pool.submit(first.read, 60)
         writing = pool.submit(first.write, bytes(64 << 20))
-        time.sleep(0.2)
+        await_true(lambda: reading.running() and writing.running(), 5, "nobody reads and writes")
         first.hang_up()
         for waiting in (reading, writing):
             with pytest.raises(ConnectionError):

@@ -15,6 +15,7 @@ import struct
 import termios
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -113,43 +114,36 @@ class Line:
             socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
 
     def _push(self, view: memoryview) -> None:
-        sent, wanted = 0, 0
+        sent = 0
         while sent < len(view):
-            with self._call:
-                try:
-                    sent += self._connection.send(view[sent : sent + _RECORD])
-                    continue
-                except ssl.SSLWantWriteError:
-                    wanted = select.POLLOUT
-                except ssl.SSLWantReadError:
-                    wanted = select.POLLIN
-                except ssl.SSLError as error:
-                    raise ConnectionError(str(error)) from error
-            self._await(wanted)
+            sent += self._moved(self._connection.send, view[sent:])
 
     def _take(self, length: int, silence: float) -> memoryview:
         view = np.empty(length, np.uint8).data  # of addresses: pages come with the bytes
-        got, wanted, end = 0, 0, time.monotonic() + silence
+        got, end = 0, time.monotonic() + silence
         while got < length:
+            count = self._moved(self._connection.recv_into, view[got:], end)
+            if not count:
+                raise ConnectionError("the other end has ended the line")
+            if got // _SLICE != (got + count) // _SLICE:
+                end = time.monotonic() + silence
+            got += count
+        return view
+
+    def _moved(self, move: Callable[[memoryview], int], view: memoryview, end: float | None = None) -> int:
+        """Return how many bytes one call to the connection moved, once it could; TimeoutError after ``end``."""
+        while True:
             with self._call:
                 try:
-                    count = self._connection.recv_into(view[got : got + _RECORD])
+                    return move(view[:_RECORD])
                 except ssl.SSLWantReadError:
                     wanted = select.POLLIN
                 except ssl.SSLWantWriteError:
                     wanted = select.POLLOUT
                 except ssl.SSLError as error:
                     raise ConnectionError(str(error)) from error
-                else:
-                    if not count:
-                        raise ConnectionError("the other end has ended the line")
-                    if got // _SLICE != (got + count) // _SLICE:
-                        end = time.monotonic() + silence
-                    got += count
-                    continue
             if not self._await(wanted, end):
                 raise TimeoutError("the other end is silent")
-        return view
 
     def _await(self, wanted: int, end: float | None = None) -> bool:
         """Wait for the socket; return whether it was ready, or broken, before ``end``, of time.monotonic()."""

@@ -14,7 +14,6 @@ import secrets
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
@@ -93,7 +92,7 @@ class Lines:
         self._room = threading.BoundedSemaphore(_WAITING)
         self._welcomed: dict[ssl.SSLSocket, None] = {}
         self._open: WeakSet[Line] = WeakSet()
-        self._closed = False
+        self._ended = threading.Event()
 
     def __enter__(self) -> Self:
         """Listen.
@@ -123,7 +122,7 @@ class Lines:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Take no more, and hang up what is open."""
-        self._closed = True
+        self._ended.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes accept
         self._socket.close()
@@ -148,11 +147,11 @@ class Lines:
             expected.over()
 
     def _accept(self) -> None:
-        while not self._closed:
+        while not self._ended.is_set():
             try:
                 connection, _ = self._socket.accept()
             except OSError:  # closed, the other side has gone, or no more files are left
-                time.sleep(0.05)
+                self._ended.wait(0.05)
                 continue
             self._make_room()
             try:
