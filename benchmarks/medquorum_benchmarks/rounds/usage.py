@@ -86,6 +86,7 @@ class Usage(threading.Thread):
             for place, (kind, process) in enumerate(processes):
                 with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
                     samples = self._seen.setdefault((process.pid, process.create_time()), Samples(kind))
+                    samples.kind = kind  # one that was just forked looked like its zygote
                     samples.look(process)
                     if place == turn % len(processes):
                         samples.weigh(process)
