@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from cryptography import x509
@@ -40,7 +41,7 @@ class Identity:
     units: frozenset[str]
     fault: str
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, str]:
         """Equal for equal certificates of one organisation, however they were serialized."""
         return self.msp_id, self.certificate.fingerprint(hashes.SHA256()).hex()

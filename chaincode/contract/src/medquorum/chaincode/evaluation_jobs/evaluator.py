@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 from medquorum.chaincode.context import Context, sha256
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
@@ -50,10 +51,8 @@ class RoundEvaluator:
         self.node = node
         self.task = task
         self.round = round_
-        self.description = modelformat.parse(task.model)
-        self.rule = rules.parse_rule(task.rule)
+        self._task_hash, self.description, self.rule = _terms(task.encode())
         self._verification = verification
-        self._task_hash = sha256(task.encode())
 
     def candidate_key(self, hospital: str) -> Hashable:
         """Name one update's evaluation by everything it depends on: task, base and commitment, no other update."""
@@ -251,6 +250,13 @@ def _evaluate_round(evaluator: RoundEvaluator) -> Steps[tuple[rules.Verdict, ...
         except _Unknown as unknown:
             sums = yield from total.over(unknown.names)
             known[unknown.names] = evaluator.count_correct(evaluator.next_model(base, sums, len(unknown.names)))
+
+
+@lru_cache(maxsize=8)
+def _terms(task: bytes) -> tuple[str, modelformat.ModelDescription, rules.Rule]:
+    """Return a task's hash, model and rule: the same for every update."""
+    document = Task.decode(task)
+    return sha256(task), modelformat.parse(document.model), rules.parse_rule(document.rule)
 
 
 class RunningSum:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from medquorum.chaincode.context import Context
-from medquorum.core import rules
+from medquorum.core import canonical, rules
 from medquorum.core.documents.attestation import UNJUDGED
 from medquorum.core.documents.consortium import Consortium
 from medquorum.core.documents.document import key_attributes
@@ -72,7 +72,7 @@ def list_verdicts(context: Context, task: str, round_number: int) -> dict[str, d
     for entry in context.stub.get_state_by_partial_composite_key(Verdict.kind, key_attributes((task, round_number))):
         hospital = context.stub.split_composite_key(entry.key)[1][-1]
         pending = entry.value == PENDING
-        verdicts[hospital] = PENDING.decode() if pending else Verdict.decode(entry.value).plain()
+        verdicts[hospital] = PENDING.decode() if pending else canonical.decode(entry.value)
     return verdicts
 
 

@@ -54,12 +54,12 @@ def _status(context: Context, document: Task, round_number: int, round_: Round |
     if model is not None:
         stored = stored_chunks(context, model, count, store_of(context, model, document.model_store))
     attestations: dict[str, dict[str, Any]] = {}
-    for attestation in context.list(Attestation, task, round_number) if judged else ():
-        attestations.setdefault(attestation.hospital, {})[attestation.verifier] = attestation.plain()
+    for attestation in context.list_plain(Attestation, task, round_number) if judged else ():
+        attestations.setdefault(attestation["hospital"], {})[attestation["verifier"]] = attestation
     return {
         "task": task,
         "round": None if round_ is None else round_.plain(),
-        "updates": {update.hospital: update.plain() for update in context.list(Update, task, round_number)},
+        "updates": {update["hospital"]: update for update in context.list_plain(Update, task, round_number)},
         "verdicts": list_verdicts(context, task, round_number),
         "attestations": attestations,
         "conclusion": None if concluded is None else concluded.plain(),
