@@ -10,17 +10,19 @@ from medquorum.core.rules.direction.drops import undropped
 from medquorum.core.rules.direction.levels import Levels
 from medquorum.core.rules.direction.search import choose
 from medquorum.errors import ContractError
+from medquorum_testing.vectors import load_vector
 
 NAMES = "ABCDEFGHIJ"
 
 
-def rule(drops, keep=990):
-    return parse_rule({"name": "direction", "drops": drops, "keep": keep})
+def rule(drops, **fields):
+    return parse_rule({"name": "direction", "drops": drops, **fields})
 
 
 def additive(harms, whole=10_000):
-    """Return a loss of a mean: what each adds, 100 thousandths at most."""
-    return lambda names: whole + sum(harms.get(name, 0) for name in names)
+    """Return a loss of a mean: what each adds; the others a little, of either sign, as training's noise does."""
+    noise = {name: (-1) ** place * place for place, name in enumerate(NAMES)}
+    return lambda names: whole + sum(harms.get(name, noise[name]) for name in names)
 
 
 def test_tasks_of_before_look_at_none():
@@ -35,23 +37,77 @@ def test_those_without_whom_the_loss_falls_get_no_weight():
     assert undropped(rule(2), NAMES, additive({"C": 900, "E": 800, "H": 700})) == list("ABDFGHIJ")
 
 
-def test_the_bound_is_that_of_the_loss_with_the_update():
-    # 10,000 with it: 9,900 is 990 thousandths, which is not below.
-    assert undropped(rule(4), NAMES, additive({"C": 100}, 9_900)) == list(NAMES)
-    assert undropped(rule(4), NAMES, additive({"C": 101}, 9_899)) == list("ABDEFGHIJ")
-    assert undropped(rule(4, 0), NAMES, additive({"C": 9_000})) == list(NAMES)
+def test_what_noise_explains_drops_nobody_however_large_it_is():
+    """As on small sets: without half of the honest the mean is clearly better, without the others as much worse."""
+    large = {name: (-1) ** place * (1000 + place) for place, name in enumerate(NAMES)}
+    assert undropped(rule(4), NAMES, additive(large)) == list(NAMES)
 
 
-def test_the_fewest_are_dropped_that_come_near_the_best():
-    # Without C 10,100; without D too 10,000, within a hundredth: D stays.
-    assert undropped(rule(4), NAMES, additive({"C": 900, "D": 100})) == list("ABDEFGHIJ")
+def test_a_small_harm_that_stands_out_is_seen():
+    """Less than a thousandth of the loss, as where attackers keep it near its cap."""
+    assert undropped(rule(4), NAMES, additive({"C": 90, "E": 80, "H": 70}, 1_000_000)) == list("ABDFGIJ")
+
+
+def losses_without(harms):
+    """Return a loss of means by what leaving each out takes from 10,000."""
+    return lambda names: 10_000 - sum(harm for name, harm in zip(NAMES, harms, strict=False) if name not in names)
+
+
+@pytest.mark.parametrize(
+    ("harms", "left"),
+    [  # the upper median of the losses without one is 10,000, their median distance 10: 35 is the bound
+        ((36, 0, 0, 10, 10, -10, -10, -20, 20, 0), "BCDEFGHIJ"),
+        ((35, 0, 0, 10, 10, -10, -10, -20, 20, 0), NAMES),
+    ],
+)
+def test_the_bound_is_in_median_distances(harms, left):
+    assert undropped(rule(4), NAMES, losses_without(harms)) == list(left)
+
+
+@pytest.mark.parametrize("case", load_vector("direction")["drops"], ids=lambda case: f"{len(case['gains'])}")
+def test_those_are_left_out_whom_the_vectors_say(case):
+    names = [f"H{place:02}" for place in range(len(case["gains"]))]
+
+    def loss(left):
+        absent = [place for place, name in enumerate(names) if name not in left]
+        pair = not {names[-2], names[-1]} & set(left)
+        return case["whole"] - sum(case["gains"][place] for place in absent) - pair * case["together"]
+
+    stay = undropped(rule(**case["rule"]), names, loss)
+    assert [place for place, name in enumerate(names) if name not in stay] == case["left_out"]
+
+
+def test_nobody_is_dropped_without_whom_the_loss_is_not_smaller():
+    """B spoils the mean least, by far, but its absence makes it no better."""
+    harms = (-900, 0, *[-901 - place for place in range(8)])
+    assert undropped(rule(4), NAMES, losses_without(harms)) == list(NAMES)
+
+
+def test_the_hidden_beside_the_outlying_go_where_that_helps_clearly():
+    """B stands out, C does not, as where attackers hide each other; without both the loss is a quarter less."""
+
+    def loss(names):
+        alone = losses_without((0, 600, 100, 10, 10, -10, -10, -20, 20, 0))
+        return 7_000 if not {"B", "C"} & set(names) else alone(names)
+
+    spread = {"apart": 20_000}
+    assert undropped(rule(4, **spread), NAMES, loss) == list("ADEFGHIJ")
+    assert undropped(rule(4, **spread, keep=700), NAMES, loss) == list("ACDEFGHIJ")
+    assert undropped(rule(1, **spread), NAMES, loss) == list("ACDEFGHIJ")
+
+
+@pytest.mark.parametrize("attackers", [1, 2, 3, 4])
+def test_a_minority_of_attackers_alike_is_dropped(attackers):
+    harms = {name: 1_000 for name in NAMES[:attackers]}
+    assert undropped(rule(9), NAMES, additive(harms)) == list(NAMES[attackers:])
 
 
 def test_more_than_half_stay():
-    harms = {name: 1_000 for name in "ABCDEFGH"}
-    assert undropped(rule(9), NAMES, additive(harms)) == list("EFGHIJ")
-    assert undropped(rule(9), "AB", additive(harms)) == ["A", "B"]
-    assert undropped(rule(9), "", additive(harms)) == []
+    assert undropped(rule(9), NAMES, additive({name: 1_000 for name in "ABCDEFGH"})) == list(NAMES)
+    assert undropped(rule(9, apart=0), NAMES, additive({"H": 1_000, "J": 900})) == list("ABCDEF")
+    assert undropped(rule(9), "ABC", additive({"C": 900})) == ["A", "B"]
+    assert undropped(rule(9), "AB", additive({"A": 900})) == ["A", "B"]
+    assert undropped(rule(9), "", additive({})) == []
 
 
 def test_means_that_may_not_be_tried_are_passed_over():
@@ -90,9 +146,10 @@ def test_hidden_losses_are_not_compared():
     count=st.integers(0, 30),
     drops=st.integers(0, 20),
     minimum=st.integers(1, 12),
+    apart=st.integers(0, 5000),
 )
 @settings(max_examples=100)
-def test_models_are_bounded_and_enough_stay(losses, count, drops, minimum):
+def test_models_are_bounded_and_enough_stay(losses, count, drops, minimum, apart):
     levels = {f"H{place:02}": Levels(40 + place % 3, 10 + place % 7) for place in range(count)}
     asked = []
 
@@ -100,9 +157,39 @@ def test_models_are_bounded_and_enough_stay(losses, count, drops, minimum):
         asked.append(weights)
         return losses[len(asked) % len(losses)]
 
-    chosen = choose(rule(drops), levels, 128, minimum, LossJudge(loss))
+    chosen = choose(rule(drops, apart=apart), levels, 128, minimum, LossJudge(loss))
     assert chosen.keys() == levels.keys()
     most = min(drops, max(0, (count - 1) // 2))
     assert len(asked) <= 9 + (count + most - 1 if most else 0)
     assert all(len(weights) >= minimum for weights in asked if weights)
     assert len(set(asked)) == len(asked)
+
+
+@given(
+    noise=st.lists(st.integers(-100, 100), min_size=3, max_size=20),
+    harms=st.lists(st.integers(801, 2_000), max_size=19),
+    whole=st.integers(100_000, 10**15),
+)
+@settings(max_examples=200)
+def test_a_harmful_minority_goes(noise, harms, whole):
+    """Further from the honest than eight times their noise, and fewer than they are."""
+    harms = harms[: len(noise) - 1]
+    adds = {f"H{place:02}": add for place, add in enumerate([*noise, *harms])}
+    left = undropped(rule(100), sorted(adds), lambda names: whole + sum(adds[name] for name in names))
+    assert all(adds[name] <= 100 for name in left)
+    assert len(left) > len(adds) // 2
+
+
+@given(
+    harms=st.lists(st.integers(-1000, 1000), max_size=20),
+    scale=st.integers(1, 10**6),
+    offset=st.integers(0, 10**12),
+)
+@settings(max_examples=200)
+def test_who_stands_out_does_not_depend_on_the_size_of_the_losses(harms, scale, offset):
+    adds = {f"H{place:02}": add for place, add in enumerate(harms)}
+    plain, other = (
+        undropped(rule(4, keep=0), sorted(adds), lambda names, way=way: way(100_000 + sum(map(adds.get, names))))
+        for way in (lambda loss: loss, lambda loss: scale * loss + offset)
+    )
+    assert plain == other

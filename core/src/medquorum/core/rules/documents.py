@@ -156,8 +156,11 @@ class Direction(_Rule):
         Least (ΣW)² / ΣW² of a candidate's weights, in thousandths: among how many a sum hides each update.
     drops
         How many updates at most get no weight because the mean is better without them; 0 looks at none.
+    apart
+        An update is dropped where the loss without it is further below the median of such losses than this, in
+        thousandths of their median distance from it.
     keep
-        Thousandths of the loss with an update: it is dropped where the loss without it is below.
+        Thousandths of a loss: further updates are dropped with it where the loss without them is below.
     epochs, batch
         How the root update is trained.
     """
@@ -170,7 +173,8 @@ class Direction(_Rule):
     cap: Annotated[int, Field(ge=1, le=100_000)] = 4000
     members: Annotated[int, Field(ge=0, le=100_000)] = 0
     drops: Annotated[int, Field(ge=0, le=100)] = 0
-    keep: Thousandths = 980
+    apart: Annotated[int, Field(ge=0, le=100_000)] = 3500
+    keep: Thousandths = 900
     epochs: Annotated[int, Field(ge=1, le=100)] = 1
     batch: Annotated[int, Field(ge=2, le=4096)] = 64
 
