@@ -316,15 +316,16 @@ def choices(cosines, ratios):
 def drops():
     """Pin who is left out, by what the loss gains without each one, and without the two last together."""
     rng, cases = np.random.default_rng(35), []
-    for count, most, apart, keep in [(10, 4, 3500, 900), (10, 4, 500, 980), (3, 4, 3500, 900), (30, 3, 3500, 990)]:
-        for harm in (0, 150, 500):
+    for count, most, apart, keep in [(10, 4, 3500, 850), (10, 4, 500, 980), (3, 4, 3500, 850), (30, 3, 3500, 990)]:
+        for harm in (0, 150, 900):
             gains = [int(gain) for gain in rng.integers(-60, 60, count)]
             gains[-2:], together = [gains[-2] + harm, gains[-1] + harm // 3], 2 * harm
             whole, half = 4000, min(most, (count - 1) // 2)
             losses = np.array([whole - gain for gain in gains])
             middle = np.sort(losses)[count // 2]
             apart_by = np.sort(abs(losses - middle))[count // 2]
-            out = int(((losses < whole) & ((middle - losses) * 1000 > apart * apart_by)).sum())
+            far = 1000 * losses < keep * whole
+            out = int((far | (losses < whole) & ((middle - losses) * 1000 > apart * apart_by)).sum())
             ranked, left = np.argsort(losses, kind="stable").tolist(), []
             if out:
                 sets = [set(ranked[:size]) for size in range(min(out, half), half + 1)]

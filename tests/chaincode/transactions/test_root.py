@@ -76,6 +76,27 @@ def test_a_round_takes_what_points_like_the_root_with_weights(directed: Consorti
     assert directed.read(A, "ReadScores", "demo")[THIRD]["refused"] == 1
 
 
+@pytest.mark.parametrize(("drops", "heard"), [(1, [FIRST, SECOND]), (0, [FIRST, SECOND, THIRD])])
+def test_who_passes_the_gate_and_spoils_the_mean_has_no_weight(
+    make: Callable[..., Consortium], drops: int, heard: list[str]
+) -> None:
+    consortium = make()
+    consortium.begin(rule={"name": "direction", "drops": drops}, model_tolerance=1000)
+    consortium.submit(A, "OpenRound", "demo", 1)
+    consortium.submit_root(A, consortium.good_update(8))
+    updates = {
+        FIRST: towards(consortium, consortium.good_update(1), 0.6),
+        SECOND: towards(consortium, consortium.good_update(2), 0.5),
+        THIRD: towards(consortium, consortium.good_update(3, shift=1), 0.6),
+    }
+    for hospital, packed in updates.items():
+        consortium.hand_in(hospital, packed)
+    consortium.attest_root(B)
+    current = close(consortium)
+    assert set(current["outcomes"].values()) == {"accepted"}
+    assert [hospital for hospital, weight in sorted(current["weights"].items()) if weight] == heard
+
+
 def test_a_norm_bound_refuses_what_is_too_far_and_nothing_else(make: Callable[..., Consortium]) -> None:
     consortium = make()
     good, base = (np.frombuffer(packed, "<i4") / 65_536 for packed in (consortium.good_update(1), consortium.model()))

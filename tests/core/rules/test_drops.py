@@ -96,6 +96,18 @@ def test_the_hidden_beside_the_outlying_go_where_that_helps_clearly():
     assert undropped(rule(1, **spread), NAMES, loss) == list("ACDEFGHIJ")
 
 
+@pytest.mark.parametrize(("gain", "left"), [(1501, NAMES[1:]), (1500, NAMES)])  # 850 thousandths of 10,000
+def test_a_large_fall_stands_out_by_itself(gain, left):
+    """The others are as far apart as unlike hospitals are: their median distance is 900."""
+    gains = (gain, 1000, 900, -1000, -900, 800, -800, 700, -700, 0)
+
+    def loss(names):
+        absent = [gains[place] for place, name in enumerate(NAMES) if name not in names]
+        return 10_000 - (absent[0] if len(absent) == 1 else 0)
+
+    assert undropped(rule(4), NAMES, loss) == list(left)
+
+
 @pytest.mark.parametrize("attackers", [1, 2, 3, 4])
 def test_a_minority_of_attackers_alike_is_dropped(attackers):
     harms = {name: 1_000 for name in NAMES[:attackers]}

@@ -160,7 +160,7 @@ class Direction(_Rule):
         An update is dropped where the loss without it is further below the median of such losses than this, in
         thousandths of their median distance from it.
     keep
-        Thousandths of a loss: further updates are dropped with it where the loss without them is below.
+        Thousandths of a loss: an update is dropped, and others with it, where the loss without is below.
     epochs, batch
         How the root update is trained.
     """
@@ -174,7 +174,7 @@ class Direction(_Rule):
     members: Annotated[int, Field(ge=0, le=100_000)] = 0
     drops: Annotated[int, Field(ge=0, le=100)] = 0
     apart: Annotated[int, Field(ge=0, le=100_000)] = 3500
-    keep: Thousandths = 900
+    keep: Thousandths = 850
     epochs: Annotated[int, Field(ge=1, le=100)] = 1
     batch: Annotated[int, Field(ge=2, le=4096)] = 64
 

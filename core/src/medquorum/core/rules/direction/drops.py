@@ -47,17 +47,21 @@ def undropped(rule: Direction, order: Sequence[str], loss_of: LossOf) -> list[st
 
 
 def _outlying(rule: Direction, before: int, losses: Mapping[str, int]) -> int:
-    """Return without how many the loss is below that of all, and lower than the others' losses explain.
+    """Return without how many the loss is far below that of all, or below it and lower than the others' explain.
 
     Training is noisy: without some honest update the mean is always better, and as much worse without another. So the
     losses are held against each other: how far below their median one is, in median distances from it. As long as
-    the honest are more than half, both medians are theirs.
+    the honest are more than half, both medians are theirs. Where hospitals are unlike each other these distances are
+    large: what takes so much of the loss as none of them does stands out as well.
     """
     if not losses:
         return 0
     middle = _median(losses.values())
     spread = _median(abs(loss - middle) for loss in losses.values())
-    return sum(loss < before and 1000 * (middle - loss) > rule.apart * spread for loss in losses.values())
+    return sum(
+        1000 * loss < rule.keep * before or (loss < before and 1000 * (middle - loss) > rule.apart * spread)
+        for loss in losses.values()
+    )
 
 
 def _median(values: Iterable[int]) -> int:
