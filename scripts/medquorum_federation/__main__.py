@@ -54,7 +54,7 @@ _Aggregators = Annotated[
     int | None, typer.Option(help="Under encryption, nodes that open the sum: the two parties (2), then hospitals")
 ]
 _NoFork = Annotated[
-    bool, typer.Option("--no-fork", help="Start each role as a new process instead of forking it: slower")
+    bool, typer.Option("--no-fork", help="Start each role and chaincode as a new process, not forked: slower")
 ]
 _Dashboard = Annotated[
     bool, typer.Option("--dashboard", help="Show the run in the browser, as its first hospital sees it")
@@ -124,7 +124,14 @@ def _train(options: Options, json_file: Path | None) -> None:
         with ExitStack() as running:
             zygote = running.enter_context(zygote_unless(options.no_fork))  # imports while the network comes up
             network = running.enter_context(
-                running_network(directory, kind, options.hospitals, port_base=options.port_base, keep=options.keep)
+                running_network(
+                    directory,
+                    kind,
+                    options.hospitals,
+                    port_base=options.port_base,
+                    keep=options.keep,
+                    fork=not options.no_fork,
+                )
             )
             network_up = time.monotonic() - started
             task = new_task_name(network, options, zygote)

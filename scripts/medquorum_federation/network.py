@@ -103,11 +103,13 @@ def running_network(
     port_base: int | None = None,
     keep: bool = False,
     batch_interval: int | None = None,
+    fork: bool = True,
 ) -> Iterator[Network]:
     """Bring the quickstart's network up with its chaincode, and down on leaving unless ``keep``.
 
     A folder that was there before keeps its data, and a network that ran before goes on running. Without ``port_base``
     a new network takes a block of ports that nobody uses, without ``batch_interval`` (milliseconds) the sample's.
+    Without ``fork`` each chaincode is a new process.
     """
     with ExitStack() as held:
         folder = NetworkFolder(directory)
@@ -130,7 +132,8 @@ def running_network(
         options = ("--dir", str(directory))
         ran = existed and bool(json.loads(run_tool("medquorum.network", "status", "--json", *options))["supervisors"])
         try:
-            run_tool("medquorum.network", "up", "--network", kind, *options, quiet=False)
+            forked = [] if fork else ["--no-fork"]
+            run_tool("medquorum.network", "up", "--network", kind, *forked, *options, quiet=False)
             run_tool("medquorum.network", "deployCC", *options, quiet=False)
             yield Network(directory, kind)
         finally:

@@ -18,7 +18,7 @@ from medquorum.errors import NetworkError
 from .disk import check_disk, journals, peer_growth
 from .network import Network
 from .options import Options
-from .processes.forking import Zygote
+from .processes.forking import RoleZygote
 from .processes.roles import Roles, ToolFailed, run_client
 from .reporting.live import LiveView
 from .reporting.report import Report, Round
@@ -31,7 +31,7 @@ __all__ = ["new_task_name", "train"]
 Show = Callable[[str, dict[str, Any]], None]
 
 
-def new_task_name(network: Network, options: Options, zygote: Zygote | None = None) -> str:
+def new_task_name(network: Network, options: Options, zygote: RoleZygote | None = None) -> str:
     """Name a task after its data, model and seed: the same run on a new network trains from the same seeds."""
     data = re.sub("[^a-z0-9]+", "-", Path(options.data).stem.lower()).strip("-")[:12]
     name = f"{data}-{options.model}-s{options.seed}"
@@ -43,7 +43,7 @@ def new_task_name(network: Network, options: Options, zygote: Zygote | None = No
 
 
 def train(
-    options: Options, network: Network, task: str, folder: Path, console: Console, zygote: Zygote | None = None
+    options: Options, network: Network, task: str, folder: Path, console: Console, zygote: RoleZygote | None = None
 ) -> Report:
     """Run one training as ``task`` with its shards, process states and logs in ``folder``; show it as it goes.
 
@@ -70,7 +70,7 @@ def train(
     return report
 
 
-def deal(options: Options, folder: Path, zygote: Zygote | None = None) -> dict[str, Any]:
+def deal(options: Options, folder: Path, zygote: RoleZygote | None = None) -> dict[str, Any]:
     """Deal the images to the hospitals and the verification set, a file each; return what ``data split`` tells."""
     split = ["--data", options.data, "--out", str(folder), "--hospitals", str(options.hospitals)]
     split += ["--seed", str(options.seed), "--json"]
@@ -85,7 +85,7 @@ class _Run:
     """Runs ``options`` as ``task`` and fills ``report``."""
 
     def __init__(
-        self, options: Options, network: Network, task: str, folder: Path, report: Report, zygote: Zygote | None
+        self, options: Options, network: Network, task: str, folder: Path, report: Report, zygote: RoleZygote | None
     ) -> None:
         self._zygote = zygote
         self._options = options

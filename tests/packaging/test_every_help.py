@@ -19,7 +19,7 @@ from medquorum.clients.cli import app as roles
 from medquorum.network.cli.main import app as networks
 
 ROOT = Path(__file__).resolve().parents[2]
-OF_OTHERS = re.compile(r"fabric/builder/|training/own/worker|processes/zygote|reporting/references")
+OF_OTHERS = re.compile(r"fabric/builder/|training/own/worker|supervision/zygote|reporting/references")
 """Programs that other programs start, by a protocol: a peer, or a process of ours."""
 SOURCES = ("core", "clients", "chaincode", "verifier", "network", "scripts")
 

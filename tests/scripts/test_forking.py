@@ -13,22 +13,22 @@ import pytest
 
 from medquorum.errors import NetworkError, __version__
 from medquorum.network.supervision.waiting import await_true
-from medquorum_federation.processes.forking import ForkedRole, Zygote
+from medquorum_federation.processes.forking import ForkedRole, RoleZygote
 from medquorum_federation.processes.roles import Roles
 
 
 @pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    with Zygote() as made:
+def zygote() -> Iterator[RoleZygote]:
+    with RoleZygote() as made:
         yield made
 
 
-def fork(zygote: Zygote, log: Path, *arguments: str) -> ForkedRole:
+def fork(zygote: RoleZygote, log: Path, *arguments: str) -> ForkedRole:
     with log.open("ab") as file:
-        return zygote.fork(arguments, file.fileno())
+        return zygote.role(arguments, file.fileno())
 
 
-def waiting(zygote: Zygote, folder: Path) -> ForkedRole:
+def waiting(zygote: RoleZygote, folder: Path) -> ForkedRole:
     """A role that waits for its images: they are a pipe that nobody writes to."""
     images = folder / "images.npz"
     os.mkfifo(images)
@@ -48,7 +48,7 @@ def command(role: ForkedRole) -> str:
     return " ".join(psutil.Process(role.pid).cmdline()).strip()
 
 
-def test_a_role_has_its_own_output_log_and_exit_code(zygote: Zygote, tmp_path: Path) -> None:
+def test_a_role_has_its_own_output_log_and_exit_code(zygote: RoleZygote, tmp_path: Path) -> None:
     for _ in range(2):
         role = fork(zygote, tmp_path / "log", "--version")
         assert said(role) == f"medquorum {__version__}\n"
@@ -59,7 +59,7 @@ def test_a_role_has_its_own_output_log_and_exit_code(zygote: Zygote, tmp_path: P
     assert "Missing option" in (tmp_path / "log").read_text()
 
 
-def test_a_role_is_a_process_of_its_own(zygote: Zygote, tmp_path: Path) -> None:
+def test_a_role_is_a_process_of_its_own(zygote: RoleZygote, tmp_path: Path) -> None:
     role = waiting(zygote, tmp_path)
     assert "-m medquorum.clients hospital run --profile" in command(role)
     assert os.getsid(role.pid) == os.getpgid(role.pid) == role.pid
@@ -71,7 +71,7 @@ def test_a_role_is_a_process_of_its_own(zygote: Zygote, tmp_path: Path) -> None:
     assert said(role) == ""
 
 
-def test_roles_of_a_run_end_with_it(zygote: Zygote, tmp_path: Path) -> None:
+def test_roles_of_a_run_end_with_it(zygote: RoleZygote, tmp_path: Path) -> None:
     images = tmp_path / "images.npz"
     os.mkfifo(images)
     with Roles(tmp_path / "logs", zygote) as roles:
@@ -85,7 +85,7 @@ def test_roles_of_a_run_end_with_it(zygote: Zygote, tmp_path: Path) -> None:
 
 
 def test_roles_end_with_a_killed_zygote(tmp_path: Path) -> None:
-    with Zygote() as zygote:
+    with RoleZygote() as zygote:
         role = waiting(zygote, tmp_path)
         process = psutil.Process(role.pid)
         (parent,) = (one for one in psutil.Process().children() if one.pid == process.ppid())

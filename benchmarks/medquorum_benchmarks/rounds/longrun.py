@@ -32,7 +32,7 @@ from medquorum_benchmarks.rounds.memory import network_processes, role_processes
 from medquorum_federation.command import run_main
 from medquorum_federation.network import Network, choose_network, running_network
 from medquorum_federation.options import Options
-from medquorum_federation.processes.forking import Zygote
+from medquorum_federation.processes.forking import RoleZygote
 from medquorum_federation.reporting.report import Report
 from medquorum_federation.run import train
 
@@ -149,7 +149,7 @@ def main(
         folder = Path(home).resolve()
         kind = choose_network(network, console)
         network_of_its_own = running_network(folder / "network", kind, hospitals, port_base=port_base)
-        with Zygote() as zygote, network_of_its_own as running:
+        with RoleZygote() as zygote, network_of_its_own as running:
             watch = Watch(running.directory)
             watch.start()
             stopping = Stops(running, stops, console)

@@ -35,7 +35,7 @@ from medquorum_federation.command import run_main
 
 INTERVAL = 0.25  # seconds between looks
 ROLES = re.compile(
-    r"-m medquorum(\.clients (?P<role>adversary|coordinator|hospital|verifier) run|_federation\.processes\.zygote)"
+    r"-m medquorum(\.clients (?P<role>adversary|coordinator|hospital|verifier) run|\.network\.supervision\.zygote)"
 )
 HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 

@@ -15,7 +15,7 @@ from medquorum_benchmarks.rounds.blocks import RoundCost, round_costs
 from medquorum_benchmarks.rounds.usage import Usage
 from medquorum_federation.network import running_network
 from medquorum_federation.options import Options
-from medquorum_federation.processes.forking import Zygote
+from medquorum_federation.processes.forking import RoleZygote
 from medquorum_federation.reporting.report import Report
 from medquorum_federation.run import train
 
@@ -80,7 +80,7 @@ def measure(
         network = running_network(
             folder / "network", kind, options.hospitals, port_base=port_base, batch_interval=batch_interval
         )
-        with Zygote() as zygote, network as running:
+        with RoleZygote() as zygote, network as running:
             with Usage(running.directory) as usage:
                 report = train(options, running, TASK, folder / "run", console, zygote)
             costs = round_costs(running.profile("verifiera"), TASK, options.rounds) if options.rounds > 1 else []

@@ -20,7 +20,7 @@ from ..checks import check_runs
 from ..command import run_command, seed_list
 from ..network import check_folder, choose_network, running_network, trial_folder
 from ..options import MODELS, Options, first_message
-from ..processes.forking import Zygote
+from ..processes.forking import RoleZygote
 from ..run import train
 from .comparison import console_table, markdown, plot_curves
 from .grids import GRIDS, Cell
@@ -84,7 +84,7 @@ def experiments(
         for cell, seed in simulated:
             grid.simulate(cell, seed)
         if on_network:
-            zygote = held.enter_context(Zygote())
+            zygote = held.enter_context(RoleZygote())
             running = held.enter_context(running_network(place, chosen_kind, HOSPITALS, port_base=port_base))
             for cell, seed in on_network:
                 grid.train(running, zygote, cell, seed)
@@ -114,7 +114,7 @@ class _Grid:
         reference = self._cells[cell].get("reference")
         self._write(cell, seed, simulate(self.options(cell, seed), task=self._task(cell, seed, 1), reference=reference))
 
-    def train(self, running: Any, zygote: Zygote, cell: str, seed: int) -> None:
+    def train(self, running: Any, zygote: RoleZygote, cell: str, seed: int) -> None:
         """Run a cell on the network."""
         self._console.print(f"{cell}, seed {seed}")
         # A cell that was cut off left its task half done: its name is not used again.

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["role_environment", "without_proxies"]
+from medquorum.network.supervision.forking import ONE_THREAD
 
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+__all__ = ["role_environment", "without_proxies"]
 
 
 def without_proxies() -> dict[str, str]:

@@ -21,7 +21,7 @@ from medquorum.errors import MedquorumError, NetworkError
 from medquorum.network.supervision.ending import memory_kills, why_ended
 
 from .environment import role_environment, without_proxies
-from .forking import ForkedRole, Zygote
+from .forking import ForkedRole, RoleZygote
 
 __all__ = ["Roles", "ToolFailed", "run_client", "run_tool"]
 
@@ -62,7 +62,7 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
     return done.stdout
 
 
-def run_client(*arguments: str, zygote: Zygote | None = None) -> str:
+def run_client(*arguments: str, zygote: RoleZygote | None = None) -> str:
     """Run ``medquorum ARGUMENTS`` to its end, forked where there is a zygote, and return its standard output.
 
     Raises
@@ -74,7 +74,7 @@ def run_client(*arguments: str, zygote: Zygote | None = None) -> str:
         return run_tool("medquorum.clients", *arguments)
     with tempfile.TemporaryFile("w+") as errors:
         with _interrupts_held_back():
-            process = zygote.fork(arguments, errors.fileno())
+            process = zygote.role(arguments, errors.fileno())
         with process.stdout:
             output = process.stdout.read()
         code = process.wait()
@@ -125,7 +125,7 @@ class Roles:
     They are forked from the zygote where there is one.
     """
 
-    def __init__(self, logs: Path, zygote: Zygote | None = None) -> None:
+    def __init__(self, logs: Path, zygote: RoleZygote | None = None) -> None:
         self._logs = logs
         self._zygote = zygote
         self._processes: dict[str, subprocess.Popen[str] | ForkedRole] = {}
@@ -148,7 +148,7 @@ class Roles:
 
     def _started(self, arguments: Sequence[str], log: IO[str]) -> subprocess.Popen[str] | ForkedRole:
         if self._zygote is not None:
-            return self._zygote.fork(arguments, log.fileno())
+            return self._zygote.role(arguments, log.fileno())
         return subprocess.Popen(
             [sys.executable, "-m", "medquorum.clients", *arguments],
             stdout=subprocess.PIPE,

@@ -16,7 +16,7 @@ from medquorum.errors import CheckFailed
 from ..checks import check_runs
 from ..network import check_folder, running_network
 from ..options import Options
-from ..processes.forking import Zygote
+from ..processes.forking import RoleZygote
 from ..reporting.report import Report
 from ..run import train
 from .cell import Cell
@@ -94,6 +94,6 @@ def _on_network(options: Options, task: str, kind: str, console: Console) -> Rep
         place = Path(held.enter_context(TemporaryDirectory(prefix="medquorum-")))
         directory = place / "network"
         check_runs([options], kind, directory, check_folder(directory, kind, options.hospitals))
-        zygote = held.enter_context(Zygote())
+        zygote = held.enter_context(RoleZygote())
         network = held.enter_context(running_network(directory, kind, options.hospitals))
         return train(options, network, task, place / "run", console, zygote)

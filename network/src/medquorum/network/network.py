@@ -58,10 +58,11 @@ class Network:
             )
         return AdminClient(self.consortium, self.folder, binaries.find())
 
-    def up(self, kind: Kind | None = None, organisation: str | None = None) -> Kind:
+    def up(self, kind: Kind | None = None, organisation: str | None = None, *, fork: bool = True) -> Kind:
         """Bring the network up, or what of it is missing; return its kind.
 
-        Without ``kind``: as before, else real Fabric when its binaries are found, else the devnet.
+        Without ``kind``: as before, else real Fabric when its binaries are found, else the devnet. Without ``fork`` the
+        chaincodes of several organisations share nothing that they import.
         """
         chosen = kind or self.kind or _available()
         if organisation:
@@ -76,9 +77,9 @@ class Network:
         fabric_programs = binaries.find() if chosen == "fabric" else None
         self.folder.kind.write_text(chosen + "\n")
         if fabric_programs is None:
-            embedded.bring_up(self.consortium, self.folder, self.progress)
+            embedded.bring_up(self.consortium, self.folder, self.progress, fork=fork)
         else:
-            bringup.bring_up(self.consortium, self.folder, fabric_programs, self.progress, organisation)
+            bringup.bring_up(self.consortium, self.folder, fabric_programs, self.progress, organisation, fork=fork)
         chaincodes = {process.name for process in processes(self.folder, organisation) if process.kind == "chaincode"}
         for deployed in deployments(self.folder).values():
             members = [

@@ -86,6 +86,9 @@ def up(
     network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when it is found")] = None,
     org: Annotated[str | None, typer.Option(help="Only this organisation's nodes (one host each)")] = None,
     channel: Channel = None,
+    no_fork: Annotated[
+        bool, typer.Option("--no-fork", help="Start each chaincode as a new process, also where all are in one place")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -93,7 +96,7 @@ def up(
     if not (folder / "consortium.toml").exists():
         write(sample("quickstart"), folder / "consortium.toml")
     opened = _open(folder, channel, quiet or as_json)
-    kind = opened.up(_kind(network), org)
+    kind = opened.up(_kind(network), org, fork=not no_fork)
     _print(as_json, {"network": kind, "folder": str(opened.folder.root), "seconds": opened.progress.seconds},
          f"{kind} is up in {opened.folder.root}")  # fmt: skip
 

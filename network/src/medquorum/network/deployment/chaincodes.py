@@ -19,6 +19,7 @@ from medquorum.network.consortium import policies
 from medquorum.network.consortium.consortium import LOOPBACK, Consortium, Organisation
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.supervision import health
+from medquorum.network.supervision.children import CHAINCODE_SERVER
 from medquorum.network.supervision.processes import Process, processes
 from medquorum.network.supervision.waiting import await_true
 
@@ -37,7 +38,6 @@ __all__ = [
 ]
 
 DEFAULT_NAME = "medquorum"
-CHAINCODE_SERVER = "medquorum-chaincode"
 START_SECONDS = 60
 _LABEL = re.compile(r"^[A-Za-z0-9]+([-_.+][A-Za-z0-9]+)*$")
 

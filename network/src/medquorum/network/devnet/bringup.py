@@ -33,7 +33,7 @@ DEVNET = "devnet"
 START_SECONDS = 60
 
 
-def bring_up(consortium: Consortium, folder: NetworkFolder, progress: Progress) -> None:
+def bring_up(consortium: Consortium, folder: NetworkFolder, progress: Progress, *, fork: bool = True) -> None:
     """Make keys and start the devnet's one process; returns when every organisation's address answers."""
     with progress.step(f"keys of all {len(consortium.everyone)} organisations, in one place (for trials)"):
         crypto.generate(consortium, folder)
@@ -41,7 +41,7 @@ def bring_up(consortium: Consortium, folder: NetworkFolder, progress: Progress) 
     with progress.step(f"devnet with {len(consortium.members)} organisations"):
         command = [sys.executable, "-m", "medquorum.network.devnet", "--dir", str(folder.root)]
         Process(DEVNET, DEVNET, DEVNET, command, {}).save(folder)
-        control.supervise(folder)
+        control.supervise(folder, fork=fork)
         for organisation in consortium.members:
             if organisation.peer:
                 # Also there when the organisation's peer is switched down.

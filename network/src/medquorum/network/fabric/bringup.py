@@ -41,6 +41,8 @@ def bring_up(
     binaries: Binaries,
     progress: Progress,
     organisation: str | None = None,
+    *,
+    fork: bool = True,
 ) -> None:
     """Make keys and configuration, start the nodes and join them to the channel.
 
@@ -67,7 +69,7 @@ def bring_up(
         for orderer_of in orderers:
             nodes.orderer_process(orderer_of, consortium, folder, binaries).save(folder)
     with progress.step(f"{len(orderers)} orderers and {len(peers)} peers"):
-        control.supervise(folder, organisation)
+        control.supervise(folder, organisation, fork=fork)
         ports: list[tuple[AnyOrganisation, int]] = [(orderer_of, orderer_of.operations_port) for orderer_of in orderers]
         ports += [(peer_of, peer_of.peer.operations_port) for peer_of in peers if peer_of.peer]
         for node_of, port in ports:

@@ -25,18 +25,21 @@ __all__ = ["bring_down", "supervise", "switch"]
 SECTIONS = ("data", "logs", "run", "config", "processes", "channel-artifacts", "devnet", "packages")
 
 
-def supervise(folder: NetworkFolder, organisation: str | None = None) -> None:
-    """Start the supervisor, or make the running one read ``processes/`` again; returns when that is so."""
+def supervise(folder: NetworkFolder, organisation: str | None = None, *, fork: bool = True) -> None:
+    """Start the supervisor, or make the running one read ``processes/`` again; returns when that is so.
+
+    Without ``fork`` a new supervisor starts each process anew, as one of a single organisation does anyway.
+    """
     check_room(folder.root)
     wanted = [process for process in processes(folder, organisation) if process.enabled]
     running = _supervisors(folder)
     if not running:
-        _start(folder, organisation)
+        _start(folder, organisation, fork)
     elif organisation is None or supervisor_name(organisation) in running or "supervisor" in running:
         for supervisor in running.values():
             supervisor.send_signal(signal.SIGHUP)
     else:
-        _start(folder, organisation)
+        _start(folder, organisation, fork)
     for process in wanted:
         await_true(
             functools.partial(_runs, folder, process), 20, f"{process.name} does not run", folder.log(process.name)
@@ -70,10 +73,11 @@ def bring_down(folder: NetworkFolder, *, purge: bool = False) -> int:
     return len(before)
 
 
-def _start(folder: NetworkFolder, organisation: str | None) -> None:
+def _start(folder: NetworkFolder, organisation: str | None, fork: bool) -> None:
     name = supervisor_name(organisation)
     command = [sys.executable, "-m", "medquorum.network.supervision.supervisor", "--dir", str(folder.root.resolve())]
     command += ["--org", organisation] if organisation else []
+    command += [] if fork else ["--no-fork"]
     path = folder.log(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     env = os.environ | {NETWORK_VARIABLE: str(folder.root.resolve())}

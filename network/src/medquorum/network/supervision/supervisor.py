@@ -2,10 +2,11 @@
 """Keeps an organisation's processes running: ``python -m medquorum.network.supervisor --dir DIR [--org NAME]``.
 
 The command returns at once and leaves a daemon. Without ``--org`` one supervisor keeps every organisation's processes
-(one host, one Python process instead of thirteen), each still in a session of its own. SIGHUP: read ``processes/``
-again. SIGTERM, SIGINT: end all and leave. A process that dies is started again after 0.5 s, 1 s, 2 s ... 30 s; a
-minute of life resets that. When the disk is nearly full, orderers and peers are ended before they cannot write any
-more, and started again when there is room.
+(one host, one Python process instead of thirteen), each still in a session of its own. Our chaincode's are
+then forked from one process, with which they end, unless ``--no-fork`` is given. SIGHUP: read ``processes/`` again.
+SIGTERM, SIGINT: end all and leave. A process that dies is started again after 0.5 s, 1 s, 2 s ... 30 s; a minute of
+life resets that. When the disk is nearly full, orderers and peers are ended before they cannot write any more, and
+started again when there is room.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import structlog
 from medquorum.core.startup import prepare_process
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.supervision.children import Child, Children
 from medquorum.network.supervision.disk import room
 from medquorum.network.supervision.ending import memory_kills, why_ended
 from medquorum.network.supervision.processes import NETWORK_VARIABLE, Process, Record, alive, end, processes, records
@@ -55,9 +57,10 @@ def supervisor_name(organisation: str | None) -> str:
 class Supervisor:
     """Runs until told to stop."""
 
-    def __init__(self, folder: NetworkFolder, organisation: str | None) -> None:
+    def __init__(self, folder: NetworkFolder, organisation: str | None, *, fork: bool = False) -> None:
         self.folder = folder
         self.organisation = organisation
+        self._children = Children(fork=fork)
         self._stop = asyncio.Event()
         self._keepers: dict[str, tuple[Process, asyncio.Event, asyncio.Task[None]]] = {}
         self._reloading = asyncio.Lock()
@@ -80,6 +83,7 @@ class Supervisor:
         disk.cancel()
         async with self._reloading:
             await asyncio.gather(*(self._end(keeper) for keeper in list(self._keepers)))
+        self._children.end_zygote()
         self.folder.run(name).unlink(missing_ok=True)
         log.info("supervisor ended")
 
@@ -176,23 +180,16 @@ class Supervisor:
         path = self.folder.log(process.name)
         return path.stat().st_size if path.exists() else 0
 
-    async def _spawn(self, process: Process) -> asyncio.subprocess.Process:
+    async def _spawn(self, process: Process) -> Child:
         path = self.folder.log(process.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size > LOG_LIMIT:
             path.replace(path.with_suffix(".log.1"))
-        env = os.environ | process.env | {NETWORK_VARIABLE: str(self.folder.root.resolve())}
+        env = process.env | {NETWORK_VARIABLE: str(self.folder.root.resolve())}
         with path.open("ab") as output:
-            return await asyncio.create_subprocess_exec(
-                *process.command,
-                env=env,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            return await self._children.start(process, env, output)
 
-    async def _watch(self, child: asyncio.subprocess.Process, leaves: tuple[asyncio.Event, ...]) -> int:
+    async def _watch(self, child: Child, leaves: tuple[asyncio.Event, ...]) -> int:
         """Wait for the child's own end, or end it when one of the events says so; return its exit code."""
         exit_ = asyncio.create_task(child.wait())
         asked = [asyncio.create_task(event.wait()) for event in leaves]
@@ -248,6 +245,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="medquorum.network.supervision.supervisor")
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--org")
+    parser.add_argument("--no-fork", action="store_true")
     options = parser.parse_args()
     folder = NetworkFolder(options.dir)
     structlog.configure(
@@ -266,7 +264,7 @@ def main() -> int:
         if os.fork():  # go on as nobody's child, in a session of its own: Ctrl-C at the terminal does not reach it
             return 0
         os.setsid()
-        asyncio.run(Supervisor(folder, options.org).run())
+        asyncio.run(Supervisor(folder, options.org, fork=not (options.org or options.no_fork)).run())
     return 0
 
 

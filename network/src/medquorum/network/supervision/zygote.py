@@ -1,46 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process that roles are forked from: ``python -m medquorum_federation.processes.zygote FD [padding]``.
+"""The process that others are forked from: ``python -m medquorum.network.supervision.zygote FD MODULES [padding]``.
 
-It imports what every role needs, torch too, once; a role forked from it starts in a tenth of a second and shares those
-pages. Only a process of one thread without connections can be forked safely, so this one opens nothing but the socket
-``FD`` that it takes orders from. An order is a JSON list of arguments with two descriptors, for standard output and
-error; it is answered by ``{"pid"}``. Each role's end is told as ``{"pid", "code"}``. The end of the socket ends it, and
-its end ends its roles.
+It imports the modules once, named with commas between; what is forked from it starts in a tenth of a second and shares
+those pages. Only a process of one thread without connections can be forked safely, so this one opens nothing but the
+socket ``FD`` that it takes orders from. An order is a JSON object of ``Zygote.fork`` with two descriptors, for standard
+output and error; it is answered by ``{"pid"}``. Each forked process' end is told as ``{"pid", "code"}``. The end of the
+socket ends it, and its end ends what was forked.
 """
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import importlib
 import json
 import os
+import runpy
 import select
 import signal
 import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
-
-from medquorum.clients.cli import main as role_main
 from medquorum.errors import MedquorumError, NetworkError
 
 __all__ = ["serve"]
 
-PRELOADED = ("agent", "trainer")
-"""What a hospital's command imports late, of its own folder: with it comes what they import, torch.optim and grpc."""
 LONGEST_ORDER = 1 << 16
 """Bytes of an order at most."""
 PR_SET_PDEATHSIG = 1
 ARG_START, ARG_END = 47, 48
 """Which fields of /proc/self/stat say where the command line lies, counted from 0."""
+Order = dict[str, Any]
 
 
-def serve(orders: socket.socket) -> list[str] | None:
-    """Fork roles until the socket ends; return None then, and in each forked role its arguments."""
+def serve(orders: socket.socket) -> Order | None:
+    """Fork until the socket ends; return None then, and in each forked process its order."""
     wakeup, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken)
@@ -54,15 +52,15 @@ def serve(orders: socket.socket) -> list[str] | None:
             text, descriptors, _, _ = socket.recv_fds(orders, LONGEST_ORDER, 2)
             if not text:
                 return None
-            arguments = [str(argument) for argument in json.loads(text)]
             pid = _forked(descriptors, (orders.fileno(), wakeup, woken))
             if pid == 0:
-                return arguments
+                order: Order = json.loads(text)
+                return order
             _send(orders, {"pid": pid})
 
 
-def _forked(descriptors: list[int], not_the_roles: tuple[int, ...]) -> int:
-    """Fork a role that leads a session of its own; return its process id, and 0 in the role."""
+def _forked(descriptors: list[int], not_its_own: tuple[int, ...]) -> int:
+    """Fork a process that leads a session of its own; return its id, and 0 in it."""
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         raise NetworkError(f"a process of {threads} threads cannot be forked", "Use --no-fork, and report this")
@@ -71,7 +69,7 @@ def _forked(descriptors: list[int], not_the_roles: tuple[int, ...]) -> int:
     if pid:
         for descriptor in (*descriptors, begun):
             os.close(descriptor)
-        os.read(ready, 1)  # ends when the role leads its session and can be signalled, or is gone
+        os.read(ready, 1)  # ends when it leads its session and can be signalled, or is gone
         os.close(ready)
         return pid
     signal.set_wakeup_fd(-1)
@@ -87,7 +85,7 @@ def _forked(descriptors: list[int], not_the_roles: tuple[int, ...]) -> int:
         os._exit(1)
     for target, descriptor in enumerate(descriptors, start=1):
         os.dup2(descriptor, target)
-    for descriptor in (*descriptors, *not_the_roles, ready, begun):
+    for descriptor in (*descriptors, *not_its_own, ready, begun):
         os.close(descriptor)
     return 0
 
@@ -108,23 +106,39 @@ def _send(orders: socket.socket, answer: dict[str, int]) -> None:
         orders.send(json.dumps(answer).encode())
 
 
-def _run(arguments: list[str]) -> None:
-    """Be the role: its command line as others see it, its own random numbers, its command."""
-    _set_title([sys.executable, "-m", "medquorum.clients", *arguments])
-    np.random.seed()
-    torch.seed()
-    sys.argv = ["medquorum", *arguments]
-    code: object = 0
+class _Leave:
+    """What a forked process does last: it leaves its memory to the system.
+
+    To take the interpreter down would free, and so copy, every page that is shared: a third of a second each.
+    """
+
+    code: int | None = None
+    """The exit code; None in the zygote."""
+
+    def __call__(self) -> None:
+        if self.code is not None:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError):
+                    stream.flush()
+            os._exit(self.code)
+
+
+def _run(order: Order, leave: _Leave) -> None:
+    """Be what was ordered: its command line as others see it, its environment, its own random numbers, its module."""
+    _set_title(order["title"])
+    os.environ.update(order["env"])
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
+    if torch := sys.modules.get("torch"):
+        torch.seed()
+    sys.argv = ["", *order["arguments"]]
+    leave.code = 1
     try:
-        role_main()
+        runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+        leave.code = 0
     except SystemExit as end:
-        code = end.code
-    if code is None or isinstance(code, int):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # To take the interpreter down would free, and so copy, every page that is shared: a third of a second each.
-        os._exit(code or 0)
-    sys.exit(str(code))
+        leave.code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
 
 
 def _set_title(command: list[str]) -> None:
@@ -138,21 +152,24 @@ def _set_title(command: list[str]) -> None:
 
 def main() -> None:
     """Serve, or be what was forked."""
-    for name in PRELOADED:
-        importlib.import_module(f"medquorum.clients.hospital.{name}")
-    orders = socket.socket(fileno=int(sys.argv[1]))
-    _set_title([sys.executable, "-m", "medquorum_federation.processes.zygote"])
+    leave = _Leave()
+    atexit.register(leave)  # before what is imported registers: it is called last
+    number, modules = sys.argv[1:3]
+    for name in modules.split(","):
+        importlib.import_module(name)
+    orders = socket.socket(fileno=int(number))
+    _set_title([sys.executable, "-m", "medquorum.network.supervision.zygote", modules])
     gc.collect()
-    gc.freeze()  # or a role's first collection writes to every page
+    gc.freeze()  # or a forked process' first collection writes to every page
     try:
-        arguments = serve(orders)
+        order = serve(orders)
     except MedquorumError as error:
         sys.exit(f"error: {error}")
-    if arguments is None:
+    if order is None:
         orders.close()
     else:
         orders.detach()
-        _run(arguments)
+        _run(order, leave)
 
 
 if __name__ == "__main__":
