@@ -121,8 +121,8 @@ def _train(options: Options, json_file: Path | None) -> None:
         directory = held.enter_context(trial_folder(options.directory.resolve()))
         consortium = check_folder(directory, kind, options.hospitals, options.port_base)
         check_runs([options], kind, directory, consortium)
+        zygote = held.enter_context(zygote_unless(options.no_fork))  # imports while the network comes up
         with ExitStack() as running:
-            zygote = running.enter_context(zygote_unless(options.no_fork))  # imports while the network comes up
             network = running.enter_context(
                 running_network(
                     directory,
@@ -136,7 +136,7 @@ def _train(options: Options, json_file: Path | None) -> None:
             network_up = time.monotonic() - started
             task = new_task_name(network, options, zygote)
             folder = _new_folder(options.results.resolve(), f"{task}-{time.strftime('%Y%m%d-%H%M%S')}")
-            references = held.enter_context(References(options, task, folder))
+            references = held.enter_context(References(options, task, folder, zygote))
             report = train(options, network, task, folder, console, zygote)
             ended = time.monotonic()
         # They went on while the network was brought down.

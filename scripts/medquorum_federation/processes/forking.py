@@ -16,6 +16,7 @@ __all__ = ["ForkedRole", "RoleZygote", "zygote_unless"]
 ROLE = "medquorum.clients"
 PRELOADED = tuple(f"{ROLE}.{name}" for name in ("cli", "hospital.agent", "hospital.trainer"))
 """The command line, and what a hospital imports late, with torch.optim and grpc."""
+SIMULATION = "medquorum_federation.simulation"
 
 
 class ForkedRole(Forked):
@@ -31,7 +32,7 @@ class RoleZygote(Zygote):
     """Forks roles."""
 
     def __init__(self) -> None:
-        super().__init__(PRELOADED, without_proxies())
+        super().__init__([*PRELOADED, SIMULATION], without_proxies())
 
     def role(self, arguments: Sequence[str], stderr: int) -> ForkedRole:
         """Start ``medquorum ARGUMENTS`` with its standard error in an open file.

@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from rich.console import Console
 
 from medquorum.errors import MedquorumError
+from medquorum.network.supervision.forking import Forked, Zygote
 
 from ..options import Options
 from .report import Report
@@ -28,9 +32,10 @@ SHARE = 0.2
 
 
 class References:
-    """Simulates the curves that a run is held against in a process of its own; use as a context manager.
+    """Simulates the curves that a run is held against in processes of their own; use as a context manager.
 
     Both accept every update; one with the run's attackers, one without. What the run itself is, is not simulated.
+    The processes are forked from the zygote where there is one, which must last longer.
 
     Attributes
     ----------
@@ -38,33 +43,51 @@ class References:
         Of the curves that are simulated.
     """
 
-    def __init__(self, options: Options, task: str, folder: Path) -> None:
+    def __init__(self, options: Options, task: str, folder: Path, zygote: Zygote | None = None) -> None:
         self.names = tuple(_settings(options))
-        self._place = folder / "references.json"
-        self._command = [sys.executable, "-m", __spec__.name if __spec__ else __name__]
-        self._command += [options.model_dump_json(), task, str(self._place)]
-        self._log = folder / "references.log"
+        self._zygote = zygote
+        self._folder = folder
+        self._shared = [options.model_dump_json(), task]
+        self._processes: dict[str, subprocess.Popen[bytes] | Forked] = {}
 
     def __enter__(self) -> References:
-        with self._log.open("wb") as log:
-            # In a session of its own, whose share of the processors is then its own too.
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        with (self._folder / "references.log").open("ab") as log:
+            for name in self.names:
+                self._processes[name] = self._started([*self._shared, name, str(self._place(name))], log)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.wait()
+        for process in self._processes.values():
+            process.send_signal(signal.SIGKILL)
+        for process in self._processes.values():
+            process.wait()
 
     def curves(self, seconds: float) -> dict[str, list[float]]:
         """Return the accuracies by round of what is done within ``seconds``, by name."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-        accuracies: dict[str, list[float]] = json.loads(self._place.read_text()) if self._place.exists() else {}
-        return accuracies
+        end = time.monotonic() + seconds
+        for process in self._processes.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, end - time.monotonic()))
+        places = {name: self._place(name) for name in self.names}
+        return {name: json.loads(place.read_text()) for name, place in places.items() if place.exists()}
+
+    def _place(self, name: str) -> Path:
+        return self._folder / f"reference-{name.replace(' ', '-')}.json"
+
+    def _started(self, arguments: list[str], log: IO[bytes]) -> subprocess.Popen[bytes] | Forked:
+        module = __spec__.name if __spec__ else __name__
+        if self._zygote is not None:
+            return self._zygote.fork(module, arguments, stdout=log.fileno(), stderr=log.fileno())
+        # In a session of its own, as a forked one is, whose share of the processors is then its own too.
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
 
 def seconds_left(started: float, ended: float, now: float) -> float:
@@ -93,15 +116,13 @@ def _settings(options: Options) -> dict[str, Options]:
     return settings
 
 
-def _simulate(options: Options, task: str, place: Path) -> None:
+def _simulate(options: Options, task: str, name: str, place: Path) -> None:
     from ..simulation import Simulation  # torch takes seconds to import
 
-    accuracies: dict[str, list[float]] = {}
-    for name, chosen in _settings(options).items():
-        with suppress(MedquorumError, ValueError):  # an attack that needs a network
-            accuracies[name] = Simulation(chosen, task).run()["accuracy"]
+    with suppress(MedquorumError, ValueError):  # an attack that needs a network
+        accuracy = Simulation(_settings(options)[name], task).run()["accuracy"]
         part = place.with_suffix(".part")
-        part.write_text(json.dumps(accuracies))
+        part.write_text(json.dumps(accuracy))
         part.rename(place)
 
 
@@ -114,4 +135,4 @@ def _give_way() -> None:
 
 if __name__ == "__main__":
     _give_way()
-    _simulate(Options.model_validate_json(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    _simulate(Options.model_validate_json(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]))

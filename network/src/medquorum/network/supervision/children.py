@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -84,15 +83,10 @@ class _ForkedChild:
         return await asyncio.wrap_future(self._forked.code)
 
     def terminate(self) -> None:
-        self._signal(signal.SIGTERM)
+        self._forked.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._forked.poll() is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+        self._forked.send_signal(signal.SIGKILL)
 
 
 def _forked(zygote: Zygote, process: Process, env: Mapping[str, str], output: int) -> Forked:

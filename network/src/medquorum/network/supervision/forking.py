@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Self
 
 from medquorum.errors import NetworkError
@@ -36,6 +37,12 @@ class Forked:
     def poll(self) -> int | None:
         """Return the exit code, negative for a signal's number, None while it runs."""
         return self.code.result() if self.code.done() else None
+
+    def send_signal(self, number: int) -> None:
+        """Signal it, unless it has ended."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the exit code; ``subprocess.TimeoutExpired`` after ``timeout`` seconds."""
