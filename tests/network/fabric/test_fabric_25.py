@@ -43,6 +43,10 @@ def test_our_contract_runs_on_it(running: RunningNetwork) -> None:
         assert json.loads(contract.evaluate_transaction("ReadConsortium"))["members"] == members
 
 
+def test_a_second_deployment_changes_nothing(running: RunningNetwork) -> None:
+    assert running.deploy("medquorum", None).sequence == 1
+
+
 def test_it_survives_a_restart_and_takes_an_upgrade(running: RunningNetwork) -> None:
     running.network.restart()
     assert running.deploy("medquorum", None, version="1.1").sequence == 2

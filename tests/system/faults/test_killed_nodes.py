@@ -95,6 +95,11 @@ def test_stopped_whole_at_a_random_moment_it_goes_on_from_the_ledger_alone(fed: 
     check_nothing_is_doubled(fed, number)
 
 
+def need_bft(fed: Federation) -> None:
+    if fed.running.kind == "devnet" or fed.running.consortium.consensus != "BFT":
+        pytest.skip("neither the devnet nor Fabric 2 has BFT orderers")
+
+
 def leader(fed: Federation, without: str = "") -> str:
     """Return the ordering leader's node, from what the orderers, one left out, have logged last."""
     orderers = fed.running.consortium.orderers
@@ -130,8 +135,7 @@ def height(fed: Federation, node: str) -> int:
 
 def test_an_orderer_that_was_away_fetches_what_it_missed(fed: Federation) -> None:
     """Else the next one that fails leaves too few for a Byzantine-fault-tolerant channel."""
-    if fed.running.kind == "devnet":
-        pytest.skip("the devnet has no consensus")
+    need_bft(fed)
     nodes = [one.node for one in fed.running.consortium.orderers]
     there = leader(fed)
     away = next(node for node in nodes if node != there)
@@ -150,8 +154,7 @@ def test_an_orderer_that_was_away_fetches_what_it_missed(fed: Federation) -> Non
 
 @pytest.mark.parametrize("victim", ["follower", "leader", "leader that stays away"])
 def test_a_killed_orderer_costs_one_stall_at_most(fed: Federation, victim: str) -> None:
-    if fed.running.kind == "devnet":
-        pytest.skip("the devnet has no consensus")
+    need_bft(fed)
     first = leader(fed)
     others = [one.node for one in fed.running.consortium.orderers if one.node != first]
     node = others[0] if victim == "follower" else first
