@@ -83,7 +83,6 @@ class Federation:
         model: tuple[dict[str, Any], bytes] | None = None,
         **changes: Any,
     ) -> None:
-        self._given = model
         self.running = running
         self.folder = folder
         self.name = name
@@ -111,7 +110,7 @@ class Federation:
             self.transactions(COORDINATOR),
             self.msp(STANDBY),
             more | changes,
-            model=self._model(),
+            model=model,
         )
         self.task = self.ledger().task(name)
         for role in self.everyone:
@@ -122,10 +121,6 @@ class Federation:
     def _images(self) -> VerificationSet:
         """Write what hospitals train on; return the verification set."""
         return deal_digits(self.folder, self.hospitals)
-
-    def _model(self) -> tuple[dict[str, Any], bytes] | None:
-        """Return a description and first parameters of the task's own, None for the digits' usual ones."""
-        return self._given
 
     @property
     def everyone(self) -> list[str]:

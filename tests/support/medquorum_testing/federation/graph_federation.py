@@ -30,10 +30,10 @@ class GraphFederation(Federation):
     def __init__(
         self, running: RunningNetwork, folder: Path, name: str, document: dict[str, Any], **options: Any
     ) -> None:
-        self._document = document
         self._case = _balanced(graph_case(document, CASES))
         folder.mkdir(exist_ok=True)
-        super().__init__(running, folder, name, **options)
+        first = modelformat.pack(self._case.description, self._case.base)
+        super().__init__(running, folder, name, model=(document, first), **options)
 
     @property
     def everyone(self) -> list[str]:
@@ -51,9 +51,6 @@ class GraphFederation(Federation):
             labels = labels if output.kind == "labels" else labels[:, 0]
         count = len(output.thresholds) if output.kind == "labels" else output.classes
         return VerificationSet(case.images, labels.astype(np.uint8), count, SALT)
-
-    def _model(self) -> tuple[dict[str, Any], bytes]:
-        return self._document, modelformat.pack(self._case.description, self._case.base)
 
     def play(self) -> tuple[dict[str, Verdict], str]:
         """Play a round; return each hospital's verdict and the hash of the next model."""
