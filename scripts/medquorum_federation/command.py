@@ -38,8 +38,7 @@ def run_command(app: Callable[..., object], name: str = "") -> None:
     try:
         app(prog_name=name) if name else app()
     except MedquorumError as error:
-        if error.cause:  # else a command that was run has told it
-            Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         sys.exit(error.exit_code)
 
 

@@ -14,19 +14,23 @@ from typing import Any
 from rich.console import Console
 
 from medquorum.errors import BinaryMissing, ConfigError
+from medquorum.network.cli.status import status
 from medquorum.network.consortium.consortium import Consortium, load, sample, write
 from medquorum.network.consortium.paths import NetworkFolder
+from medquorum.network.deployment.chaincodes import request
 from medquorum.network.fabric.binaries import find
+from medquorum.network.network import Kind, open_network
 from medquorum.network.supervision.ports import check_ports, local_ports
 from medquorum.network.supervision.processes import marked
 from medquorum.network.supervision.reservation import FIRST_PORT, reserved_folder, reserved_ports
 
 from .options import LAST_PORT
-from .processes.roles import run_tool
+from .processes.environment import proxies_left_out
 
 __all__ = ["Network", "check_folder", "choose_network", "running_network", "trial_folder"]
 
 MARKER = "made-by-quickstart"
+_KINDS: dict[str, Kind] = {"fabric": "fabric", "devnet": "devnet"}
 
 
 @dataclass(frozen=True)
@@ -129,16 +133,16 @@ def running_network(
             described = sample("quickstart", hospitals=hospitals, port_base=base, batch_interval_ms=batch_interval)
             write(described, folder.consortium)
             (directory / MARKER).write_text("The quickstart made this folder; it may move it aside.\n")
-        options = ("--dir", str(directory))
-        ran = existed and bool(json.loads(run_tool("medquorum.network", "status", "--json", *options))["supervisors"])
+        opened, chosen = open_network(directory), _KINDS[kind]
+        ran = existed and bool(status(opened)["supervisors"])
         try:
-            forked = [] if fork else ["--no-fork"]
-            run_tool("medquorum.network", "up", "--network", kind, *forked, *options, quiet=False)
-            run_tool("medquorum.network", "deployCC", *options, quiet=False)
+            with proxies_left_out():
+                opened.up(chosen, fork=fork)
+                opened.deploy(request(opened.consortium))
             yield Network(directory, kind)
         finally:
             if not keep and not ran:
-                run_tool("medquorum.network", "down", *([] if existed else ["--purge"]), *options)
+                opened.down(purge=not existed)
 
 
 def check_folder(directory: Path, kind: str, hospitals: int, port_base: int | None = None) -> Consortium:

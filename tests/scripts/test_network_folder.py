@@ -10,18 +10,17 @@ import pytest
 
 from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import load, sample, write
+from medquorum.network.network import Network
 from medquorum_federation.network import MARKER, check_folder, running_network, trial_folder
 from medquorum_testing.network.networks import free_port_base
 
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the verbs of the network's tool that are used; nothing is started."""
+    """Return what is done to the network; nothing is started."""
     verbs: list[str] = []
-    monkeypatch.setattr(
-        "medquorum_federation.network.run_tool",
-        lambda tool, verb, *rest, **_: verbs.append(verb) or '{"supervisors": []}',
-    )
+    for verb in ("up", "deploy", "down"):
+        monkeypatch.setattr(Network, verb, lambda self, *rest, verb=verb, **_: verbs.append(verb))
     return verbs
 
 
@@ -48,7 +47,7 @@ def test_too_few_hospitals_are_refused_and_too_many_told(
         assert "has 4 hospitals: all their peers run, 3 of them train" in capsys.readouterr().err
     with running_network(folder, "devnet", 4):
         assert capsys.readouterr().err == ""
-    assert called == ["status", "up", "deployCC", "down"] * 2
+    assert called == ["up", "deploy", "down"] * 2
 
 
 @pytest.mark.parametrize("other", [{"hospitals": 6}, {"hospitals": 2}, {"kind": "fabric"}])

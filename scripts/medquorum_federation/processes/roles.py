@@ -23,11 +23,11 @@ from medquorum.network.supervision.ending import memory_kills, why_ended
 from .environment import role_environment, without_proxies
 from .forking import ForkedRole, RoleZygote
 
-__all__ = ["Roles", "ToolFailed", "run_client", "run_tool"]
+__all__ = ["Roles", "ToolFailed", "run_client"]
 
 
 class ToolFailed(MedquorumError):
-    """A command of the project ended with an error: its own text and exit code. No text: it is on the terminal."""
+    """A command of the project ended with an error: its own text and exit code."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -38,8 +38,8 @@ ERROR = "error: "
 """How every command line of the project begins the line of its error."""
 
 
-def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
-    """Run one of the project's command lines to its end and return its standard output.
+def run_client(*arguments: str, zygote: RoleZygote | None = None) -> str:
+    """Run ``medquorum ARGUMENTS`` to its end, forked where there is a zygote, and return its standard output.
 
     Raises
     ------
@@ -48,30 +48,11 @@ def run_tool(module: str, *arguments: str, quiet: bool = True) -> str:
     NetworkError
         It ended in any other way than with an error of the project's.
     """
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if quiet else None,
-        text=True,
-        env=without_proxies(),
-    )
-    if not quiet and done.returncode > 0:
-        raise ToolFailed("", done.returncode)
-    _check_end(f"{module} {' '.join(arguments[:2])}", done.returncode, done.stderr or "")
-    return done.stdout
-
-
-def run_client(*arguments: str, zygote: RoleZygote | None = None) -> str:
-    """Run ``medquorum ARGUMENTS`` to its end, forked where there is a zygote, and return its standard output.
-
-    Raises
-    ------
-    ToolFailed, NetworkError
-        As `run_tool`.
-    """
     if zygote is None:
-        return run_tool("medquorum.clients", *arguments)
+        command = [sys.executable, "-m", "medquorum.clients", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=without_proxies())
+        _check_end(arguments, done.returncode, done.stderr)
+        return done.stdout
     with tempfile.TemporaryFile("w+") as errors:
         with _interrupts_held_back():
             process = zygote.role(arguments, errors.fileno())
@@ -79,18 +60,19 @@ def run_client(*arguments: str, zygote: RoleZygote | None = None) -> str:
             output = process.stdout.read()
         code = process.wait()
         errors.seek(0)
-        _check_end(f"medquorum {' '.join(arguments[:2])}", code, errors.read())
+        _check_end(arguments, code, errors.read())
     return output
 
 
-def _check_end(command: str, code: int, error_output: str) -> None:
+def _check_end(arguments: Sequence[str], code: int, error_output: str) -> None:
     if code == 0:
         return
     errors = [line for line in error_output.splitlines() if line.startswith(ERROR)]
     if errors:
         raise ToolFailed(errors[-1].removeprefix(ERROR), code)
     raise NetworkError(
-        f"'{command}' ended with {code}: {error_output.strip()[-2000:]}", "Run it again; report it if it stays"
+        f"'medquorum {' '.join(arguments[:2])}' ended with {code}: {error_output.strip()[-2000:]}",
+        "Run it again; report it if it stays",
     )
 
 
