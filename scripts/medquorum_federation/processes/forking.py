@@ -16,6 +16,8 @@ __all__ = ["ForkedRole", "RoleZygote", "zygote_unless"]
 ROLE = "medquorum.clients"
 PRELOADED = tuple(f"{ROLE}.{name}" for name in ("cli", "hospital.agent", "hospital.trainer"))
 """The command line, and what a hospital imports late, with torch.optim and grpc."""
+LATE = ("numpy.random", "grpc._channel", "cryptography.hazmat.backends.openssl.backend")
+"""What those packages import with the first use."""
 SIMULATION = "medquorum_federation.simulation"
 
 
@@ -32,7 +34,7 @@ class RoleZygote(Zygote):
     """Forks roles."""
 
     def __init__(self) -> None:
-        super().__init__([*PRELOADED, SIMULATION], without_proxies())
+        super().__init__([*PRELOADED, *LATE, SIMULATION], without_proxies())
 
     def role(self, arguments: Sequence[str], stderr: int) -> ForkedRole:
         """Start ``medquorum ARGUMENTS`` with its standard error in an open file.

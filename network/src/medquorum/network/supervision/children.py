@@ -20,7 +20,8 @@ from medquorum.network.supervision.processes import Process
 __all__ = ["CHAINCODE_SERVER", "Child", "Children"]
 
 CHAINCODE_SERVER, CHAINCODE_MODULE = "medquorum-chaincode", "medquorum.chaincode"
-PRELOADED = f"{CHAINCODE_MODULE}.server"
+PRELOADED = (f"{CHAINCODE_MODULE}.server", "numpy.random", "grpc._server")
+"""The contract, and what its packages import with the first use."""
 
 log = structlog.get_logger()
 
@@ -51,7 +52,7 @@ class Children:
     async def start(self, process: Process, env: Mapping[str, str], output: IO[bytes]) -> Child:
         """Start a process that writes to ``output``; ``env`` is added to this process' environment."""
         if self._fork and _is_our_chaincode(process):
-            zygote = self._zygote = self._zygote or Zygote([PRELOADED])
+            zygote = self._zygote = self._zygote or Zygote(PRELOADED)
             try:
                 return _ForkedChild(await asyncio.to_thread(_forked, zygote, process, env, output.fileno()))
             except NetworkError as error:
