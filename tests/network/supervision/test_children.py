@@ -87,6 +87,16 @@ def test_all_come_back_after_their_zygote_was_killed(folder: NetworkFolder) -> N
     assert await_listening(folder, "A", 2).pid != before.pid
 
 
+def test_none_outlives_a_crashed_supervisor_and_the_next_one_starts_them_again(folder: NetworkFolder) -> None:
+    chaincode(folder, "A")
+    supervise(folder)
+    before = await_listening(folder, "A")
+    psutil.Process(records(folder)["supervisor"].pid).kill()
+    await_true(lambda: marked(folder) == [], 20, "something goes on")
+    supervise(folder)
+    assert await_listening(folder, "A", 2).pid != before.pid
+
+
 def test_one_that_cannot_serve_is_told_by_its_exit_code(folder: NetworkFolder) -> None:
     chaincode(folder, "A", MEDQUORUM_MSP_ID="no id")
     supervise(folder)
