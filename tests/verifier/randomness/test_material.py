@@ -43,7 +43,7 @@ def test_hands_draw_what_was_dealt():
 
 @pytest.mark.parametrize("cut", [4, 10, 20, 50])
 def test_a_short_message_is_refused(cut):
-    message = dealt()[1][1][:cut]
+    message = bytes(dealt()[1][1])[:cut]
     with pytest.raises(ProtocolError, match="too short"):
         randomness = GateRandomness(1, SEEDS[1], NAME, message)
         randomness.common(4)
@@ -133,3 +133,14 @@ def test_parties_with_shares_of_different_length_stop():
     inputs = Inputs(found.base, (found.flat()[:-1], found.flat()), found.images, found.labels, 2)
     with pytest.raises(ProtocolError, match="bytes came where"):
         verify(plan, inputs, Tree)
+
+
+def test_what_is_dealt_is_not_copied_together():
+    dealer = GateDealer(SEEDS, NAME)
+    long = bytes(1 << 20)
+    dealer.common(long)
+    dealer.share(np.arange(5, dtype=np.int64), 24)
+    first, second = dealer.messages()
+    assert first.parts[1] is long is second.parts[1]
+    assert bytes(second) == b"".join(second.parts)
+    assert len(second) == 8 + len(long) + 15

@@ -80,7 +80,7 @@ def test_both_parties_get_all_gates_in_order(tmp_path):
     seeds, mask_seeds = (tuple(getattr(material, kind) for material in both) for kind in ("seed", "mask_seed"))
     expected = list(PLAN.deal(seeds, REQUESTS[0].name, mask_seeds))
     for party in (0, 1):
-        assert got[party] == [(gate.name, gate.messages[party]) for gate in expected]
+        assert got[party] == [(gate.name, bytes(gate.messages[party])) for gate in expected]
     assert {gate.name.batch for gate in expected} == {-1, 0, 1, 2}
 
 

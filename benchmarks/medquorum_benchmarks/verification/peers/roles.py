@@ -29,6 +29,7 @@ from medquorum.verifier.offline.plan_message import PlanDocument
 from medquorum.verifier.opening.interleave import pairs
 from medquorum.verifier.opening.party import Party
 from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
+from medquorum.verifier.randomness.parts import GateMessage
 from medquorum.verifier.randomness.supply import Supply
 from medquorum.verifier.service.dealing.material import Material
 from medquorum.verifier.service.dealing.request import DealRequest
@@ -58,10 +59,10 @@ class _Stock:
 
     def __init__(self, material: Material, asked: float) -> None:
         self._material = material
-        self._waiting: deque[tuple[MaterialId, bytes | memoryview]] = deque()
+        self._waiting: deque[tuple[MaterialId, GateMessage]] = deque()
         self._asked = asked
 
-    def receive(self) -> tuple[MaterialId, bytes | memoryview]:
+    def receive(self) -> tuple[MaterialId, GateMessage]:
         """Return the next message."""
         return self._waiting.popleft() if self._waiting else self._material.receive()
 

@@ -11,6 +11,7 @@ from medquorum.verifier.comparison.backends import Comparing, back_end
 from medquorum.verifier.offline.dealer import Dealer, Dealing
 from medquorum.verifier.randomness.channel import Channel
 from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.parts import GateMessage
 from medquorum.verifier.randomness.stream import new_seed
 from medquorum.verifier.session.spec import VerificationSpec
 
@@ -22,7 +23,7 @@ class LocalMaterial:
         self.seed, self.mask_seed = seeds
         self._channel = channel
 
-    def receive(self) -> tuple[MaterialId, bytes | memoryview]:
+    def receive(self) -> tuple[MaterialId, GateMessage]:
         return self._channel.receive()
 
     def close(self) -> None:
@@ -100,6 +101,6 @@ class LocalDealer:
         yield from dealer.decision(spec.conditions if spec.only_bit else 0)
 
     @staticmethod
-    def _send(channels: tuple[Channel, Channel], dealing: tuple[MaterialId, tuple[bytes, bytes]]) -> None:
+    def _send(channels: tuple[Channel, Channel], dealing: Dealing) -> None:
         for channel, message in zip(channels, dealing[1], strict=True):
             channel.send(dealing[0], message)

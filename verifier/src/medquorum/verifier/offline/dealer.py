@@ -21,6 +21,7 @@ from medquorum.verifier.model.program import StepValues
 from medquorum.verifier.opening.interleave import pairs
 from medquorum.verifier.randomness.identifier import MODEL_BATCH, MaterialId
 from medquorum.verifier.randomness.material import GateDealer, MaskShares
+from medquorum.verifier.randomness.parts import Parts
 from medquorum.verifier.randomness.wires import DealerView
 
 __all__ = ["Dealer", "Dealing"]
@@ -30,7 +31,7 @@ class Dealing(NamedTuple):
     """One gate's messages."""
 
     name: MaterialId
-    messages: tuple[bytes, bytes]
+    messages: tuple[Parts, Parts]
     """To P0 and to P1."""
 
 

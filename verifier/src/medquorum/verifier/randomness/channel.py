@@ -8,6 +8,7 @@ from collections import deque
 
 from medquorum.errors import ProtocolError
 from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.parts import GateMessage
 
 __all__ = ["CREDIT", "Channel"]
 
@@ -29,11 +30,11 @@ class Channel:
         """Most bytes that ever waited."""
         self._credit = credit
         self._waiting = 0
-        self._items: deque[tuple[MaterialId, bytes | memoryview]] = deque()
+        self._items: deque[tuple[MaterialId, GateMessage]] = deque()
         self._closed = False
         self._changed = threading.Condition()
 
-    def send(self, name: MaterialId, message: bytes | memoryview) -> None:
+    def send(self, name: MaterialId, message: GateMessage) -> None:
         """Send a gate's message, when there is credit.
 
         Raises
@@ -52,7 +53,7 @@ class Channel:
             self.peak = max(self.peak, self._waiting)
             self._changed.notify_all()
 
-    def receive(self, timeout: float | None = None) -> tuple[MaterialId, bytes | memoryview]:
+    def receive(self, timeout: float | None = None) -> tuple[MaterialId, GateMessage]:
         """Take the next gate's message.
 
         Raises

@@ -19,6 +19,7 @@ from medquorum.errors import MaterialError, ProtocolError
 from medquorum.verifier.arithmetic import ring
 from medquorum.verifier.arithmetic.bitplanes import Words
 from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.parts import GateMessage, Parts
 from medquorum.verifier.randomness.stream import SEED_BYTES, Stream
 
 __all__ = ["Audit", "GateDealer", "GateRandomness", "Mask", "MaskShares"]
@@ -125,10 +126,10 @@ class GateDealer:
         """Send the same bytes to both parties; they must not change afterwards."""
         self._common.append(raw)
 
-    def messages(self) -> tuple[bytes, bytes]:
+    def messages(self) -> tuple[Parts, Parts]:
         """Return the messages to P0 and to P1."""
         length = sum(len(part) for part in self._common).to_bytes(8, "little")
-        return b"".join([length, *self._common]), b"".join([length, *self._common, *self._corrections])
+        return Parts([length, *self._common]), Parts([length, *self._common, *self._corrections])
 
 
 class GateRandomness:
@@ -149,13 +150,14 @@ class GateRandomness:
         The message is too short.
     """
 
-    def __init__(self, party: int, seed: bytes, name: MaterialId, message: bytes | memoryview) -> None:
+    def __init__(self, party: int, seed: bytes, name: MaterialId, message: GateMessage) -> None:
         self.party = party
         self.name = name
         self._stream = Stream(seed, name.label(party))
-        length = int.from_bytes(message[:8], "little")
-        self._common = memoryview(message)[8 : 8 + length]
-        self._message = memoryview(message)[8 + length :]
+        raw = memoryview(bytes(message) if isinstance(message, Parts) else message)
+        length = int.from_bytes(raw[:8], "little")
+        self._common = raw[8 : 8 + length]
+        self._message = raw[8 + length :]
         self._masks = 0
         if len(self._common) != length:
             raise self._short()

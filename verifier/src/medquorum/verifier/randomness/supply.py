@@ -8,6 +8,7 @@ from collections.abc import Callable
 from medquorum.errors import MaterialError
 from medquorum.verifier.randomness.identifier import MaterialId
 from medquorum.verifier.randomness.material import GateRandomness
+from medquorum.verifier.randomness.parts import GateMessage
 
 __all__ = ["Supply"]
 
@@ -31,7 +32,7 @@ class Supply:
         self,
         party: int,
         seed: bytes,
-        receive: Callable[[], tuple[MaterialId, bytes | memoryview]],
+        receive: Callable[[], tuple[MaterialId, GateMessage]],
         consume: Callable[[MaterialId], None] | None = None,
         mask_seed: bytes | None = None,
     ) -> None:
@@ -57,7 +58,7 @@ class Supply:
         """Return the material of the gate that opens the update's parameters; raises as :meth:`randomness`."""
         return GateRandomness(self._party, self.mask_seed, name.of_update(), self._next(name))
 
-    def _next(self, name: MaterialId) -> bytes | memoryview:
+    def _next(self, name: MaterialId) -> GateMessage:
         received, message = self._receive()
         if received != name:
             raise MaterialError(

@@ -14,6 +14,7 @@ from medquorum.verifier.model.plan import Plan
 from medquorum.verifier.offline.cost_model import fitting_batch, in_batches
 from medquorum.verifier.offline.direction_steps import ChoiceStep, LevelsStep, LossStep, RootStep
 from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.parts import GateMessage
 from medquorum.verifier.session.evaluation import Samples
 from medquorum.verifier.session.greeting import BaseCounts
 from medquorum.verifier.session.journal import Journal
@@ -27,7 +28,7 @@ class Material(Protocol):
     seed: bytes
     mask_seed: bytes
 
-    def receive(self) -> tuple[MaterialId, bytes | memoryview]:
+    def receive(self) -> tuple[MaterialId, GateMessage]:
         """Return the next gate's message."""
         ...
 

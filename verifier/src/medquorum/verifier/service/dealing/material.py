@@ -16,6 +16,7 @@ import grpc
 from medquorum.errors import MedquorumError, ProtocolError
 from medquorum.verifier.randomness.channel import CREDIT, Channel
 from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.parts import GateMessage
 from medquorum.verifier.randomness.stream import SEED_BYTES
 from medquorum.verifier.service.connection import Incoming, failure, reach
 from medquorum.verifier.service.dealing.gate_frames import decode_gate
@@ -91,7 +92,7 @@ class Material:
 
         return reach(credentials, address, dealer, timeout, asked)
 
-    def receive(self) -> tuple[MaterialId, bytes | memoryview]:
+    def receive(self) -> tuple[MaterialId, GateMessage]:
         """Take the next gate's message.
 
         Raises

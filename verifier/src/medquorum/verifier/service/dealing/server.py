@@ -19,6 +19,7 @@ import grpc
 from medquorum.errors import MaterialError, MedquorumError, ProtocolError
 from medquorum.verifier.randomness.channel import CREDIT, Channel
 from medquorum.verifier.randomness.identifier import MaterialId
+from medquorum.verifier.randomness.parts import Parts
 from medquorum.verifier.randomness.stream import new_seed
 from medquorum.verifier.service.dealing.gate_frames import gate_header
 from medquorum.verifier.service.dealing.record import Record
@@ -84,7 +85,7 @@ class _Meeting:
                 if self.failure is not None:
                     raise self.failure from None
                 return
-            line.write(gate_header(name), message)
+            line.write(gate_header(name), *(message.parts if isinstance(message, Parts) else [message]))
 
 
 class Dealings:

@@ -60,14 +60,14 @@ class Line:
         ConnectionError
             The line has ended.
         """
-        length = sum(map(len, parts))
-        head = length.to_bytes(_LENGTH, "little")
-        if length <= _RECORD - _LENGTH:
-            self._push(memoryview(b"".join([head, *parts])))
-            return
-        self._push(memoryview(head))
+        head = sum(map(len, parts)).to_bytes(_LENGTH, "little")
+        record: list[bytes | memoryview] = [head]
         for part in parts:
-            self._push(memoryview(part))
+            if sum(map(len, record)) + len(part) > _RECORD:
+                self._push(_joined(record))
+                record = []
+            record.append(part)
+        self._push(_joined(record))
 
     def read(self, silence: float, longest: int = LONGEST) -> memoryview:
         """Return the other end's next message.
@@ -150,6 +150,11 @@ class Line:
         poll = select.poll()
         poll.register(self._connection, wanted)
         return bool(poll.poll(None if end is None else max(0.0, end - time.monotonic()) * 1e3))
+
+
+def _joined(parts: list[bytes | memoryview]) -> memoryview:
+    """Return short parts as one; a long one comes alone, and is not copied."""
+    return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
 
 
 def _waiting(connection: socket.socket) -> int:
