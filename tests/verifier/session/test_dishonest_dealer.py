@@ -33,7 +33,8 @@ class DishonestDealer(LocalDealer):
         if name.gate == self.gate:
             self.changed += 1
             messages = tuple(
-                self.change(message) if party in self.receivers else message for party, message in enumerate(messages)
+                self.change(bytes(message)) if party in self.receivers else message
+                for party, message in enumerate(messages)
             )
         super()._send(channels, (name, messages))
 

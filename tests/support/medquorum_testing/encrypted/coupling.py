@@ -196,7 +196,7 @@ def tape_randomness(tape, reuse):
     class TapeRandomness(material.GateRandomness):
         def __init__(self, party, seed, name, message):
             if party != tape.honest:
-                tape.view.append(message)
+                tape.view.append(bytes(message))
             super().__init__(party, seed, name, message)
             self.drawn = {}
 
