@@ -321,7 +321,7 @@ class Rig:
 
         def noted() -> Any:
             name, message = receive()
-            self._note(DEALER, PARTIES[index], message)
+            self._note(DEALER, PARTIES[index], bytes(message))
             return name, message
 
         material.receive = noted
