@@ -37,9 +37,10 @@ class Heights:
 
         None stands for a peer that does not answer, or an organisation without one; who was not asked yet is left out.
         """
+        known = dict(self._known)  # before the thread begins: on a busy machine it may be done first
         if time.monotonic() - self._asked > FRESH and self._asking.acquire(blocking=False):
             threading.Thread(target=self._ask, args=(list(organisations),), name="heights", daemon=True).start()
-        return dict(self._known)
+        return known
 
     def _ask(self, organisations: list[str]) -> None:
         try:
