@@ -172,10 +172,13 @@ class Hospital:
                 self._report.progress("upload", done, len(update.chunks), round=round_number)
 
     def _check(self, round_: Round, status: RoundStatus | None = None) -> None:
-        """Check a round against the task as it is now: nodes may have been expelled since the process started."""
-        if self._latest_task is None:
-            self._latest_task = self._ledger.task(self._task.task)
-        check_round(self._ledger, self._latest_task, round_, status)
+        """Check a round; what nodes attest counts by the task as it is now: some may have been expelled since."""
+        task = self._task
+        if result_of(round_) != round_.base:
+            status = status or self._ledger.status(task.task, round_.round)
+            if status.conclusion is None:
+                task = self._latest_task = self._latest_task or self._ledger.task(task.task)
+        check_round(self._ledger, task, round_, status)
 
     def _model(self, model: str) -> bytes:
         """Return a checked model, read from the ledger once."""
