@@ -69,7 +69,8 @@ def test_a_network_of_one_s_own_is_trained_and_exported(kind: str, tmp_path: Pat
     finally:
         example.run(take_down, 60)
     assert "1978 parameters" in printed
-    verdicts = re.findall(r"^(Hospital\dMSP) round (\d): (\w+)$", printed, re.MULTILINE)
+    # Three threads print: a line may hold two.
+    verdicts = re.findall(r"(Hospital\dMSP) round (\d): (accepted|[A-Z_]+)", printed)
     assert sorted(verdicts)[::2] == [(f"Hospital{number}MSP", "1", "accepted") for number in (1, 2, 3)]
     assert {number for _, number, _ in verdicts} == {"1", "2"}
 

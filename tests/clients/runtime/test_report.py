@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 
 import pytest
 
-from medquorum.clients.runtime.reconcile import LoopControl, Stopped
+from medquorum.clients.cli import main
+from medquorum.clients.runtime.reconcile import LoopControl, Stopped, left_behind
 from medquorum.clients.runtime.report import Pace, Report
+from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.terminals import ERASE, terminal
 
 
@@ -78,7 +81,19 @@ def test_a_call_that_waits_for_others_is_left_behind_when_the_process_shall_end(
     control.stop()
     with pytest.raises(Stopped):
         control.unless_stopped(lambda: other.pause(60))
+    assert left_behind()
+    # Python is not taken down under it: the process leaves with the code it would have ended with.
+    monkeypatch.setattr("medquorum.clients.cli.app", lambda: sys.exit(3))
+    left: list[int] = []
+    monkeypatch.setattr("os._exit", left.append)
+    with pytest.raises(SystemExit):
+        main()
+    assert left == [3]
     other.stop()
+    await_true(lambda: not left_behind(), 10, "the call goes on")
+    with pytest.raises(SystemExit):
+        main()
+    assert left == [3]
 
 
 def test_waiting_for_a_condition_ends_with_its_time() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import NoReturn
 
@@ -20,6 +21,7 @@ from medquorum.clients.data.command import data
 from medquorum.clients.encrypted.commands.aggregator import aggregator
 from medquorum.clients.encrypted.commands.party import dealer, witness
 from medquorum.clients.hospital.command import adversary, hospital
+from medquorum.clients.runtime.reconcile import left_behind
 from medquorum.clients.verifier.command import verifier
 from medquorum.core.startup import prepare_process
 from medquorum.errors import ConfigError, MedquorumError, __version__
@@ -86,6 +88,17 @@ def _root(version: bool = typer.Option(False, "--version", callback=_version, is
 def main() -> None:
     """Run the command line; an error is one line on standard error and the exit code of its class."""
     prepare_process()
+    try:
+        _run()
+    except SystemExit as end:
+        if left_behind() and isinstance(end.code, int | None):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code or 0)  # a thread in native code would crash an interpreter that ends
+        raise
+
+
+def _run() -> None:
     try:
         app()
     except (MedquorumError, gateway.FabricError) as error:

@@ -16,7 +16,7 @@ from medquorum.gateway import CommitError, GatewayError
 
 Result = TypeVar("Result")
 
-__all__ = ["OWN_FAULTS", "RESYNC_INTERVAL", "LoopControl", "Stopped", "interrupted", "reconcile"]
+__all__ = ["OWN_FAULTS", "RESYNC_INTERVAL", "LoopControl", "Stopped", "interrupted", "left_behind", "reconcile"]
 
 RESYNC_INTERVAL = 10.0
 """The longest time in seconds between two looks at the ledger."""
@@ -26,6 +26,7 @@ GRACE = 3.0
 """Seconds a call that is waited for may go on once the process shall end."""
 POLL_INTERVAL = 0.25
 """Seconds between two looks whether a call that is waited for has ended."""
+_LEAVABLE = "unless stopped"
 
 # The ledger moved on between reading and writing, another organisation is not ready yet, or a peer failed: look again.
 MOVED_ON = frozenset(
@@ -130,11 +131,16 @@ class LoopControl:
             except BaseException as error:  # raised again where the call is waited for
                 outcome.set_exception(error)
 
-        threading.Thread(target=run, name="unless stopped", daemon=True).start()
+        threading.Thread(target=run, name=_LEAVABLE, daemon=True).start()
         while not wait([outcome], POLL_INTERVAL).done:
             if self._stopping.is_set() and not wait([outcome], GRACE).done:
                 raise Stopped
         return outcome.result()
+
+
+def left_behind() -> bool:
+    """Return whether a call that was left behind still runs: Python cannot be taken down under native code."""
+    return any(thread.name == _LEAVABLE for thread in threading.enumerate())
 
 
 def interrupted(error: Exception, **fields: object) -> None:
