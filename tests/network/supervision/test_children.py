@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,14 +21,6 @@ from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.network.networks import free_port_base
 
 SERVER = str(Path(sys.executable).with_name(CHAINCODE_SERVER))
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[NetworkFolder]:
-    found = NetworkFolder(tmp_path)
-    yield found
-    bring_down(found)
-    assert marked(found) == []
 
 
 def chaincode(folder: NetworkFolder, organisation: str, **env: str) -> None:

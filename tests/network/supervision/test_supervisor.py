@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,14 +26,6 @@ STUBBORN = [
     "-c",
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)",
 ]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[NetworkFolder]:
-    found = NetworkFolder(tmp_path)
-    yield found
-    bring_down(found)
-    assert marked(found) == []
 
 
 def add(folder: NetworkFolder, name: str, command: list[str], organisation: str = "A") -> Process:

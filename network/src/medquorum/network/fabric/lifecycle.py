@@ -123,7 +123,8 @@ class Lifecycle:
             answer = self.client.peer(organisation, "lifecycle", "chaincode", "queryapproved", *channel, *sequence)
         except NetworkError:
             return False
-        return self.deployment.package_id in json.dumps(document_in(answer))
+        package: str = document_in(answer)["source"]["Type"]["LocalPackage"]["package_id"]
+        return package == self.deployment.package_id
 
     @property
     def _collections(self) -> Path:

@@ -30,7 +30,8 @@ class Child(Protocol):
     """A process that runs."""
 
     @property
-    def pid(self) -> int: ...  # noqa: D102
+    def pid(self) -> int:
+        """Its process id."""
 
     async def wait(self) -> int:
         """Return its exit code when it has ended, negative for a signal's number."""
