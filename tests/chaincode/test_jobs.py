@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 
 import pytest
 
@@ -246,6 +246,19 @@ def test_what_is_not_there_yet_holds_up_no_other(runner: JobRunner) -> None:
     while (found := runner.advance_all(cache, starts, load)).keys() != starts.keys():
         pass
     assert found == {"absent": 6, "a": 1, "bb": 2}
+
+
+def test_what_ends_while_it_is_asked_for_is_not_begun_anew(runner: JobRunner) -> None:
+    class EndsAfterALook(LruCache[int]):
+        def get(self, key: Hashable) -> int | None:
+            found = super().get(key)
+            self.put(key, 7)
+            return found
+
+    def never() -> tuple[Steps[int], int]:
+        raise AssertionError("computed twice")
+
+    assert runner.advance(EndsAfterALook(4), "key", never, load, TIMEOUT) == 7
 
 
 def test_no_more_are_begun_than_can_be_fed() -> None:

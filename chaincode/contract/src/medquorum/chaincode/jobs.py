@@ -148,12 +148,12 @@ class JobRunner:
         deadline = time.monotonic() + timeout
         result = cache.get(key)
         while result is None:
-            job = self._claim(key, start, deadline)
+            job = self._claim(cache, key, start, deadline)
             if isinstance(job, Progress):
                 return job
-            if not job.finished:
+            if job is not None and not job.finished:
                 self._feed(cache, key, job, load)
-            elif job.error is not None:
+            elif job is not None and job.error is not None:
                 self._drop(key, job)
                 raise job.error
             result = cache.get(key)
@@ -203,10 +203,15 @@ class JobRunner:
         if missing is not None and not fed:
             raise missing
 
-    def _claim(self, key: Hashable, start: Callable[[], tuple[Steps[Any], int]], deadline: float) -> _Job | Progress:
-        """Wait until the job has finished, or until its next step can be the caller's to feed."""
+    def _claim(
+        self, cache: LruCache[R], key: Hashable, start: Callable[[], tuple[Steps[R], int]], deadline: float
+    ) -> _Job | Progress | None:
+        """Wait until the job has finished, or until its next step can be the caller's to feed; None if it was done."""
         with self._change:
-            job = self._jobs.get(key) or self._begin(key, start)
+            job = self._jobs.get(key)
+            if job is None and cache.get(key) is not None:
+                return None  # it ended after the caller had looked: begun anew it would take another one's place
+            job = job or self._begin(key, start)
             job.touched = time.monotonic()
 
             def ready() -> bool:
