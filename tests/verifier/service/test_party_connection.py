@@ -145,6 +145,19 @@ def test_silence_ends_an_exchange_at_both_ends(listener):
     first.close()
 
 
+def test_nothing_is_read_from_within_a_message_that_came_in_part(listener):
+    first, second = pair(listener, silence_timeout=0.2)
+    whole = b"a message"
+    second._line._push(memoryview(len(whole).to_bytes(8, "little") + whole[:4]))
+    with closing(second), closing(first):
+        first._silence_timeout = 0.2
+        with pytest.raises(ProtocolError, match="silent"):
+            first.receive()
+        second._line._push(memoryview(whole[4:]))
+        with pytest.raises(ProtocolError, match="closed"):
+            first.receive()
+
+
 @pytest.mark.slow
 def test_the_server_stops_under_a_connection():
     with (

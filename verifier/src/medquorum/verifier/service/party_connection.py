@@ -91,13 +91,15 @@ class PartyConnection:
         Raises
         ------
         ProtocolError
-            The connection was closed, is broken, or the other party is silent, for ``timeout`` seconds where given.
+            The connection was closed, is broken, or the other party is silent, for ``timeout`` seconds where given;
+            no further message is taken then.
         """
         if self._ended:
             raise ProtocolError("the connection is closed", _REMEDY)
         try:
             message = bytes(self._line.read(self._silence_timeout if timeout is None else timeout))
         except TimeoutError as error:
+            self._ended = True  # part of a message may have come: the next read would begin within it
             raise ProtocolError("the other party is silent", _REMEDY) from error
         except OSError as error:
             self._ended = True
