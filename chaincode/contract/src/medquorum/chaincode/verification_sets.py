@@ -27,7 +27,7 @@ class VerificationSets:
         self._read: dict[Path, tuple[tuple[int, int], VerificationSet, str]] = {}
 
     def get(self, commitment: str, size: int) -> VerificationSet:
-        """Return the set with this commitment.
+        """Return the set with this commitment, in the order of its labels.
 
         Raises
         ------
@@ -67,7 +67,8 @@ class VerificationSets:
         known = self._read.get(path)
         if known is None or known[0] != version:
             verification = VerificationSet.read(path)
-            known = (version, verification, verification.commitment())
+            # No count depends on the order. Images of one class have more pixels in common, which are multiplied once.
+            known = (version, verification.by_class(), verification.commitment())
             self._read[path] = known
         return known[1], known[2]
 

@@ -15,7 +15,7 @@ from medquorum.core.model.description import ChainDescription, ModelDescription
 from medquorum.core.model.graph.description import Fixed, Table
 from medquorum.errors import ModelError, RangeError
 
-__all__ = ["Entry", "Images", "entry_of"]
+__all__ = ["Entry", "Images", "entry_of", "look_up"]
 
 Images: TypeAlias = npt.NDArray[Any]
 """(n, h, w) or (n, h, w, c) of uint8, int16 or int32."""
@@ -28,6 +28,8 @@ class Entry(ABC):
 
     shape: tuple[int, int, int]
     type: str
+    table: FloatArray | None = None
+    """The number of each pixel 0..255, where that is what makes numbers of images."""
 
     def checked(self, images: Images) -> Images:
         """Return images as (n, h, w, c).
@@ -65,16 +67,14 @@ class _ChainTable(Entry):
 
     def __init__(self, shape: tuple[int, int, int], pixels: Sequence[int]) -> None:
         self.shape = shape
-        self._pixels = np.array(pixels, dtype=np.float64)
+        self.table: FloatArray = np.array(pixels, dtype=np.float64)
 
     def _takes(self, channels: int) -> bool:
         return channels in (1, self.shape[0])
 
     def numbers(self, images: Images) -> FloatArray:
         """Look the pixels up."""
-        values: FloatArray = np.empty(images.shape)
-        np.take(self._pixels, images.astype(np.intp), out=values, mode="clip")
-        return values
+        return look_up(self.table, images)
 
 
 class _GraphTable(_ChainTable):
@@ -117,6 +117,12 @@ class _Numbers(Entry):
             f"an input is {_BOUND >> FRACTION_BITS} or more once it is scaled",
             "Standardise the inputs: give the scale and offset of each channel in the model description",
         )
+
+
+def look_up(table: FloatArray, pixels: Images) -> FloatArray:
+    """Return the table's value of each pixel."""
+    values: FloatArray = table.take(pixels, mode="clip")
+    return values
 
 
 def entry_of(description: ModelDescription) -> Entry:

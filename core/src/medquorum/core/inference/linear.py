@@ -60,6 +60,10 @@ class Geometry:
         )
         return rows, columns
 
+    def covers(self, row: Run, column: Run) -> bool:
+        """Tell whether a group of output places is the only one and meets every input place."""
+        return self.output == (1, 1) and (row.taps, column.taps) == self._sizes and not self.pads
+
     def bordered(self, values: FloatArray) -> FloatArray:
         """Put values (n, h, w, c) into a zero border where this geometry pads."""
         if not self.pads:
@@ -115,6 +119,12 @@ class Convolution:
         """The same for one input channel that is repeated: its weights are the sums over the channels."""
         return Convolution(self._weights.sum(axis=1, keepdims=True), self._geometry, self._shift)
 
+    @property
+    def whole(self) -> ExactMatrix | None:
+        """The one matrix (rows·columns·inputs, outputs) of a layer that takes its whole input at once, else None."""
+        (row, column, matrix), *others = self._groups
+        return None if others or not self._geometry.covers(row, column) else matrix
+
     def scaled(self, values: FloatArray) -> FloatArray:
         """Return the sums of (n, h, w, inputs) values divided by 2^shift, exact when max|x| · bound < 2^53."""
         result: FloatArray = np.empty((values.shape[0], *self._geometry.output, self.outputs))
@@ -131,6 +141,9 @@ class Convolution:
 
     def _products(self, values: FloatArray) -> Iterator[tuple[Place, ExactMatrix, FloatArray]]:
         """Return each product to make: where its result goes, the weights, the windows; blocks stay in the cache."""
+        if (whole := self.whole) is not None:
+            yield (slice(None), slice(None), slice(None)), whole, values.reshape(len(values), -1)
+            return
         values = self._geometry.bordered(values)
         for row, column, matrix in self._groups:
             rows, columns = (slice(run.first, run.first + run.places) for run in (row, column))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from medquorum.core.fixedpoint import FloatArray, IntArray
 
@@ -46,6 +47,11 @@ class ExactMatrix:
         Exact when max|values| · bound < EXACT, which the caller has checked; ``values`` is (rows, inputs).
         """
         result: FloatArray = np.matmul(values, self._scaled)
+        return result
+
+    def scaled_rows(self, rows: npt.NDArray[np.integer], values: FloatArray) -> FloatArray:
+        """Return the same of some inputs only: values (n, chosen) @ weights[rows] / 2^shift."""
+        result: FloatArray = np.matmul(values, self._scaled[rows])
         return result
 
     def wrapping(self, values: FloatArray) -> IntArray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from medquorum.core.fixedpoint import FloatArray, IntArray
 from medquorum.core.inference.entry import Entry, Images
+from medquorum.core.inference.pixel_layer import pixel_layer
 from medquorum.core.inference.steps import Step
 from medquorum.core.model.graph.description import Output
 
@@ -37,6 +38,7 @@ class Program:
         self.output = output
         self.bits = bits
         self._entry = entry
+        self._pixel_layer = pixel_layer(entry, self.steps)
         self._last_use = {source: index for index, step in enumerate(self.steps) for source in step.inputs}
         self._block = max(1, min(128, _BLOCK_VALUES // self._most_at_once()))
 
@@ -62,8 +64,8 @@ class Program:
         images = self._entry.checked(images)
         result = np.empty((images.shape[0], *self.steps[-1].shape), dtype=np.int64)
         for first in range(0, images.shape[0], self._block):
-            last = deque(self._run(images[first : first + self._block]), maxlen=1)
-            result[first : first + self._block] = last[0][1][:, 0, 0, :]
+            block = slice(first, first + self._block)
+            result[block] = self._last(images[block])[:, 0, 0, :]
         return result
 
     def predict(self, images: Images) -> IntArray:
@@ -73,12 +75,21 @@ class Program:
 
     def trace(self, images: Images) -> Iterator[tuple[str, IntArray]]:
         """Yield each step's name and value, int64 (n, *step.shape), channels first; all images at once."""
-        for step, values in self._run(self._entry.checked(images)):
+        for step, values in self._run(-1, self._entry.numbers(self._entry.checked(images))):
             yield step.name, values.transpose(0, 3, 1, 2).reshape(-1, *step.shape).astype(np.int64)
 
-    def _run(self, images: Images) -> Iterator[tuple[Step, FloatArray]]:
-        held = {-1: self._entry.numbers(images)}
-        for index, step in enumerate(self.steps):
+    def _last(self, images: Images) -> FloatArray:
+        if self._pixel_layer is not None and self._pixel_layer.takes(images):
+            done, values = self._pixel_layer.index, self._pixel_layer.apply(images)
+        else:
+            done, values = -1, self._entry.numbers(images)
+        last = deque(self._run(done, values), maxlen=1)
+        return last[0][1] if last else values
+
+    def _run(self, done: int, values: FloatArray) -> Iterator[tuple[Step, FloatArray]]:
+        """Go on from the output of step ``done``, the only one that is still needed; -1 is the images' numbers."""
+        held = {done: values}
+        for index, step in enumerate(self.steps[done + 1 :], done + 1):
             values = step.apply(*(held[source] for source in step.inputs))
             for source in set(step.inputs):
                 if self._last_use[source] == index:

@@ -90,6 +90,10 @@ class Linear(Step):
         total += self.bias * 2.0**-self.shift
         for part in parts[1:]:
             total += part
+        return self.truncated(total, bound)
+
+    def truncated(self, total: FloatArray, bound: float) -> FloatArray:
+        """Drop the fraction of sums / 2^shift in place and reduce them to ``bits``; no sum is beyond ``bound``."""
         np.floor(total, out=total)
         return total if bound < 2.0 ** (self.shift + self.bits - 1) else pooling.reduce(total, self.bits)
 
