@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Adam (Kingma and Ba 2015) through torch's functional form.
+"""Adam (Kingma and Ba 2015) by the operator that ``torch.optim.Adam(fused=True)`` calls.
 
 ``torch.optim.Adam`` imports torch's compiler when it is made, which costs every process seconds and 160 MB.
+Its functional form groups the parameters anew in each step, a fifteenth of a small model's training.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch.optim.adam import adam
 
 __all__ = ["Adam"]
 
@@ -32,18 +32,18 @@ class Adam:
     @torch.no_grad()
     def step(self) -> None:
         """Move every parameter by its gradient."""
-        adam(
+        torch._foreach_add_(self._steps, 1)
+        torch._fused_adam_(
             self._parameters,
             [parameter.grad for parameter in self._parameters if parameter.grad is not None],
             self._means,
             self._squares,
             [],
             self._steps,
-            fused=True,
             amsgrad=False,
+            lr=self._rate,
             beta1=0.9,
             beta2=0.999,
-            lr=self._rate,
             weight_decay=0.0,
             eps=1e-8,
             maximize=False,
