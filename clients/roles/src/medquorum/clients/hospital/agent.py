@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -81,13 +82,18 @@ class Hospital:
         status = self._ledger.current_status(self._task.task)
         self._latest_task = None
         self._report_verdict(status)
+        models: dict[int, str] = {}
         if status is not None and status.round is not None:
             structlog.contextvars.bind_contextvars(round=status.round.round)
-            self._report_model(status, status.round)
-        match next_action(self._task, status, self._ledger.msp):
-            case Submit(round_):
-                self._check(round_)
-                return self._submit(round_.round, round_.base)
+            models = self._checked_models(status, status.round)
+        action = next_action(self._task, status, self._ledger.msp)
+        if isinstance(action, Submit):  # the others wait for the update, nobody for how good the last model is
+            self._check(action.round)
+            seconds = self._submit(action.round.round, action.round.base)
+            self._report_models(models)
+            return seconds
+        self._report_models(models)
+        match action:
             case AwaitVerdict(round_number):
                 self._known.awaited = None if round_number == self._known.verdict else round_number
                 return self._serve_parties(status, round_number)
@@ -188,9 +194,10 @@ class Hospital:
             self._report.event("phase", phase="fetch", seconds=round(time.monotonic() - start, 4), model=model)
         return self._packed[1]
 
-    def _report_model(self, status: RoundStatus, round_: Round) -> None:
-        """Check the model each round ended with and say how good it is, also when the next round is already open."""
+    def _checked_models(self, status: RoundStatus, round_: Round) -> dict[int, str]:
+        """Check and return the model each round ended with, also when the next round is already open."""
         latest = round_.round if ended(round_) else round_.round - 1
+        models = {}
         for number in range(self._known.model if self._known.model is not None else latest, latest + 1):
             if number == round_.round:
                 finished = round_
@@ -198,7 +205,13 @@ class Hospital:
             else:
                 finished = self._ledger.round(self._task.task, max(number, 1))
                 self._check(finished)
-            self._report_quality(number, result_of(finished) if number else self._task.initial_model)
+            models[number] = result_of(finished) if number else self._task.initial_model
+        return models
+
+    def _report_models(self, models: Mapping[int, str]) -> None:
+        """Say how good each round's model is."""
+        for number, model in models.items():
+            self._report_quality(number, model)
             self._known.model = number + 1
 
     def _report_quality(self, round_number: int, model: str) -> None:
