@@ -31,7 +31,7 @@ from medquorum.clients.training.train import Recipe, accuracy, seed_of, train
 from medquorum.core import model as modelformat
 from medquorum.core.aggregate import aggregate
 from medquorum.core.combination import Combination
-from medquorum.core.inference import AccuracyCounts, compile_model, compile_scaled, count_correct
+from medquorum.core.inference import AccuracyCounts, ImageSet, compile_model, compile_scaled, count_correct
 from medquorum.core.model import catalogue
 from medquorum.core.rules import (
     WEIGHT_BITS,
@@ -92,6 +92,7 @@ class Simulation:
         self._shards = dict(zip(_names(options.hospitals), dealt.shards, strict=True))
         self._test = dealt.test
         self._verification = verification_set(dealt.verification, source.classes)
+        self._images = ImageSet(self._verification.images)
         shape = source.train.pixels.shape
         document = catalogue.describe(options.model, (shape[1], shape[2], shape[3]), source.classes)
         self._description = modelformat.parse(document)
@@ -224,7 +225,7 @@ class Simulation:
                 program = compile_scaled(self._description, scaled, WEIGHT_BITS)
             else:
                 program = compile_model(self._description, tensors)
-            return margin_loss(rule, program, self._verification.images, self._verification.labels)
+            return margin_loss(rule, program, self._images, self._verification.labels)
 
         full, minimum = full_weight(**self._mix), self._options.minimum_accepted
         verdicts = judge_direction(rule, candidates, full=full, judge=LossJudge(loss), minimum=minimum)
@@ -258,7 +259,7 @@ class Simulation:
             program = compile_model(self._description, own, lambda_numerator=1, lambda_bits=0)
         else:
             program = compile_model(self._description, modelformat.unpack(self._description, base), own, **self._mix)
-        return count_correct(program, self._verification.images, self._verification.labels)
+        return count_correct(program, self._images, self._verification.labels)
 
     def _mixed(self, base: bytes, updates: Sequence[bytes]) -> bytes:
         tensors = (modelformat.unpack(self._description, packed) for packed in updates)

@@ -155,14 +155,3 @@ def test_other_inputs_and_several_labels_are_written_and_read(tmp_path):
 def test_other_types_and_labels_beyond_one_are_refused(dtype, labels, classes):
     with pytest.raises(DataError):
         typed(dtype, labels, classes)
-
-
-def test_the_order_of_the_labels():
-    data = make((9, 4, 3))
-    ordered = data.by_class()
-    assert ordered.labels.tolist() == sorted(data.labels.tolist())
-    assert sorted(zip(data.labels, data.images.tolist(), strict=True)) == sorted(
-        zip(ordered.labels, ordered.images.tolist(), strict=True)
-    )
-    several = VerificationSet(data.images, np.eye(9, 3, dtype=np.uint8), 3, data.salt)
-    assert several.by_class() is several

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medquorum.core.inference import compile_model, entry_of
+from medquorum.core.inference import ImageSet, compile_model, entry_of
 from medquorum.core.inference.pixel_layer import pixel_layer
 from medquorum.core.model import parse
-from medquorum.core.model.catalogue import lenet, mlp
+from medquorum.core.model.catalogue import lenet, mlp, pixel_table
 from medquorum_testing.inference.tiny_graphs import GRAPHS, classes, conv, dense, graph, layer, table
 from medquorum_testing.inference.tiny_models import TINY, random_tensors
 
@@ -48,6 +48,21 @@ OTHERS = {
         ],
     ),
 }
+
+
+def test_a_set_keeps_what_models_take_of_it_up_to_its_limit():
+    """What is kept is the images' alone: other weights and another table get their own results."""
+    rng = np.random.default_rng(4)
+    images = rng.integers(0, 256, (300, 4, 5, 1), dtype=np.uint8)
+    for limit in (0, 5_000, 1 << 20):
+        kept = ImageSet(images, limit)
+        for pixels in (None, pixel_table(0.2, 3.0)):
+            description = parse(mlp((1, 4, 5), 3, pixels, hidden=7))
+            for _ in range(2):
+                program = compile_model(description, random_tensors(description, rng))
+                for _ in range(2):
+                    np.testing.assert_array_equal(program.logits(kept), program.logits(images))
+        assert len(kept) == 300
 
 
 def on_pixels(document, program):

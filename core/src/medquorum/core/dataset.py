@@ -93,13 +93,6 @@ class VerificationSet:
         digest.update(np.ascontiguousarray(self.labels).data)
         return digest.hexdigest()
 
-    def by_class(self) -> VerificationSet:
-        """Return the same set in the order of its labels; it has another commitment. Of several labels, as it is."""
-        if self.labels.ndim == 2:
-            return self
-        order = np.argsort(self.labels, kind="stable")
-        return VerificationSet(self.images[order], self.labels[order], self.classes, self.salt)
-
     def write(self, path: Path) -> None:
         """Write the set to a file only its owner can read, replacing an older one in one step.
 

@@ -5,11 +5,33 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from medquorum.core.dataset import VerificationSet
+from medquorum.core.inference import ImageSet
 from medquorum.errors import ContractError, DataError
 
-__all__ = ["VerificationSets"]
+__all__ = ["MountedSet", "VerificationSets"]
+
+
+class MountedSet(NamedTuple):
+    """A verification set for all models that are evaluated on it."""
+
+    images: ImageSet
+    labels: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, verification: VerificationSet) -> MountedSet:
+        """Take a set in the order of its labels, of several labels as it is.
+
+        No count depends on the order. Images of one class have more pixels in common, and these are multiplied once.
+        """
+        labels = verification.labels
+        order = np.argsort(labels, kind="stable") if labels.ndim == 1 else slice(None)
+        return cls(ImageSet(verification.images[order]), labels[order])
 
 
 class VerificationSets:
@@ -24,10 +46,10 @@ class VerificationSets:
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
         self._lock = threading.Lock()
-        self._read: dict[Path, tuple[tuple[int, int], VerificationSet, str]] = {}
+        self._read: dict[Path, tuple[tuple[int, int], MountedSet, str]] = {}
 
-    def get(self, commitment: str, size: int) -> VerificationSet:
-        """Return the set with this commitment, in the order of its labels.
+    def get(self, commitment: str, size: int) -> MountedSet:
+        """Return the set with this commitment.
 
         Raises
         ------
@@ -42,12 +64,12 @@ class VerificationSets:
         with self._lock:
             for path in sorted(self._directory.glob("*.safetensors")):
                 try:
-                    verification, own = self._load(path)
+                    mounted, own = self._load(path)
                 except DataError as error:
                     files.append(f"{path.name} is unreadable ({error.cause})")
                     continue
                 if own == commitment:
-                    return _sized(verification, path.name, size)
+                    return _sized(mounted, path.name, size)
                 files.append(f"{path.name} has {own}")
         listed = "; ".join(files) or "the directory holds no *.safetensors file"
         raise ContractError(
@@ -56,7 +78,7 @@ class VerificationSets:
             "Mount the committed file",
         )
 
-    def _load(self, path: Path) -> tuple[VerificationSet, str]:
+    def _load(self, path: Path) -> tuple[MountedSet, str]:
         try:
             status = path.stat()
         except OSError as error:
@@ -67,13 +89,12 @@ class VerificationSets:
         known = self._read.get(path)
         if known is None or known[0] != version:
             verification = VerificationSet.read(path)
-            # No count depends on the order. Images of one class have more pixels in common, which are multiplied once.
-            known = (version, verification.by_class(), verification.commitment())
+            known = (version, MountedSet.of(verification), verification.commitment())
             self._read[path] = known
         return known[1], known[2]
 
 
-def _sized(verification: VerificationSet, name: str, size: int) -> VerificationSet:
-    if len(verification.labels) != size:
-        raise ContractError("DATASET", f"{name} has {len(verification.labels)} images, the task says {size}")
-    return verification
+def _sized(mounted: MountedSet, name: str, size: int) -> MountedSet:
+    if len(mounted.labels) != size:
+        raise ContractError("DATASET", f"{name} has {len(mounted.labels)} images, the task says {size}")
+    return mounted

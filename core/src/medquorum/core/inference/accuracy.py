@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medquorum.core.fixedpoint import IntArray, wrap
+from medquorum.core.inference.image_set import ImageSet
 from medquorum.core.inference.program import Images, Program
 from medquorum.core.model.graph.description import Output
 from medquorum.errors import DataError
@@ -80,7 +81,7 @@ def per_class(output: Output, labels: npt.NDArray[np.integer], counted: npt.NDAr
     return tuple(np.stack(counts, axis=1).reshape(-1).tolist())
 
 
-def count_correct(program: Program, images: Images, labels: npt.NDArray[np.integer]) -> AccuracyCounts:
+def count_correct(program: Program, images: Images | ImageSet, labels: npt.NDArray[np.integer]) -> AccuracyCounts:
     """Count the images a program gets right, in all and per class.
 
     Of several labels each image's every label is counted; the classes are without and with each of them.
@@ -88,7 +89,7 @@ def count_correct(program: Program, images: Images, labels: npt.NDArray[np.integ
     Parameters
     ----------
     images
-        Array (n, h, w) or (n, h, w, c) of the program's type.
+        Array (n, h, w) or (n, h, w, c) of the program's type, or a set of such.
     labels
         Array of an integer type (n,), or (n, labels).
 

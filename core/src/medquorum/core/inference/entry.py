@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ __all__ = ["Entry", "Images", "entry_of", "look_up"]
 
 Images: TypeAlias = npt.NDArray[Any]
 """(n, h, w) or (n, h, w, c) of uint8, int16 or int32."""
+Number = TypeVar("Number", bound=np.number)
 _BOUND = 1 << 21
 _FRACTIONS = {"int16": 0, "int32": FRACTION_BITS}
 
@@ -119,9 +120,9 @@ class _Numbers(Entry):
         )
 
 
-def look_up(table: FloatArray, pixels: Images) -> FloatArray:
+def look_up(table: npt.NDArray[Number], pixels: Images) -> npt.NDArray[Number]:
     """Return the table's value of each pixel."""
-    values: FloatArray = table.take(pixels, mode="clip")
+    values: npt.NDArray[Number] = table.take(pixels, mode="clip")
     return values
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from medquorum.core.fixedpoint import FloatArray, IntArray
 from medquorum.core.inference.entry import Entry, Images
+from medquorum.core.inference.image_set import ImageSet
 from medquorum.core.inference.pixel_layer import pixel_layer
 from medquorum.core.inference.steps import Step
 from medquorum.core.model.graph.description import Output
@@ -42,13 +43,13 @@ class Program:
         self._last_use = {source: index for index, step in enumerate(self.steps) for source in step.inputs}
         self._block = max(1, min(128, _BLOCK_VALUES // self._most_at_once()))
 
-    def logits(self, images: Images) -> IntArray:
+    def logits(self, images: Images | ImageSet) -> IntArray:
         """Return the last layer's values.
 
         Parameters
         ----------
         images
-            Array (n, h, w) or (n, h, w, c) of the description's type.
+            Array (n, h, w) or (n, h, w, c) of the description's type, or a set of such, for many models.
             Grayscale images of a table are repeated to the model's channels.
 
         Returns
@@ -61,11 +62,12 @@ class Program:
         ModelError
             The images do not fit the model.
         """
-        images = self._entry.checked(images)
-        result = np.empty((images.shape[0], *self.steps[-1].shape), dtype=np.int64)
-        for first in range(0, images.shape[0], self._block):
+        source = images if isinstance(images, ImageSet) else ImageSet(images, limit=0)
+        checked = self._entry.checked(source.images)
+        result = np.empty((len(checked), *self.steps[-1].shape), dtype=np.int64)
+        for first in range(0, len(checked), self._block):
             block = slice(first, first + self._block)
-            result[block] = self._last(images[block])[:, 0, 0, :]
+            result[block] = self._last(source, first, checked[block])[:, 0, 0, :]
         return result
 
     def predict(self, images: Images) -> IntArray:
@@ -78,9 +80,10 @@ class Program:
         for step, values in self._run(-1, self._entry.numbers(self._entry.checked(images))):
             yield step.name, values.transpose(0, 3, 1, 2).reshape(-1, *step.shape).astype(np.int64)
 
-    def _last(self, images: Images) -> FloatArray:
-        if self._pixel_layer is not None and self._pixel_layer.takes(images):
-            done, values = self._pixel_layer.index, self._pixel_layer.apply(images)
+    def _last(self, source: ImageSet, first: int, images: Images) -> FloatArray:
+        layer = self._pixel_layer
+        if layer is not None and layer.takes(images):
+            done, values = layer.index, layer.apply(source.block(layer, first, images))
         else:
             done, values = -1, self._entry.numbers(images)
         last = deque(self._run(done, values), maxlen=1)

@@ -11,10 +11,10 @@ from medquorum.chaincode.context import Context, sha256
 from medquorum.chaincode.evaluation_jobs.loader import data_loader
 from medquorum.chaincode.jobs import DataRequest, Steps
 from medquorum.chaincode.node import Node
+from medquorum.chaincode.verification_sets import MountedSet
 from medquorum.core import model as modelformat
 from medquorum.core import rules
 from medquorum.core.aggregate import add, next_model
-from medquorum.core.dataset import VerificationSet
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
 from medquorum.core.fixedpoint import IntArray
@@ -47,7 +47,7 @@ def round_key(task: Task, round_: Round) -> Hashable:
 class RoundEvaluator:
     """One round's evaluation tools on one node: base model, description, verification set."""
 
-    def __init__(self, node: Node, task: Task, round_: Round, verification: VerificationSet) -> None:
+    def __init__(self, node: Node, task: Task, round_: Round, verification: MountedSet) -> None:
         self.node = node
         self.task = task
         self.round = round_

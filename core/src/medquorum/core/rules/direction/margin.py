@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medquorum.core.fixedpoint import FRACTION_BITS, IntArray, wrap
+from medquorum.core.inference.image_set import ImageSet
 from medquorum.core.inference.program import Images, Program
 from medquorum.core.rules.documents import Direction
 
@@ -40,7 +41,7 @@ def image_losses(
     return result
 
 
-def margin_loss(rule: Direction, program: Program, images: Images, labels: npt.NDArray[np.integer]) -> int:
+def margin_loss(rule: Direction, program: Program, images: Images | ImageSet, labels: npt.NDArray[np.integer]) -> int:
     """Return Σ_y v_y · (sum of the losses of class y), v_y = floor(2^23 / n_y): every class counts alike."""
     losses = image_losses(rule, program.logits(images), labels, program.bits)
     return int((class_worth(labels) * losses).sum())
