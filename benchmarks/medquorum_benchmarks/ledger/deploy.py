@@ -49,7 +49,7 @@ MB, 11 chunks) goes to the private collection, as `create-task` does by default.
 
 def measure(bench: Bench, name: str, repeats: int) -> dict[str, Any]:
     """Deploy and verify ``repeats`` models of a kind; return the seconds of each."""
-    writer, reader = bench.sessions["VerifierA"], bench.sessions["Hospital1"]
+    writer, reader = bench.sessions["Coordinator"], bench.sessions["Hospital1"]
     root = read_root(bench.organizations, None)
     quiet = Report("bench", writer.msp, as_json=True, stream=StringIO())
     store = "private" if name == "resnet18" else "public"

@@ -61,7 +61,7 @@ def drawn(name: str, seed: int, *, incompressible: bool = False) -> Model:
 
 @dataclass(frozen=True)
 class Bench:
-    """A running network with the chaincode, and a session of every organisation that has a peer."""
+    """A running network with the chaincode, and a session of every organisation but the orderers."""
 
     network: Network
     sessions: dict[str, Session]
@@ -109,7 +109,7 @@ def bench_network(peers: int, port_base: int, consensus: str = "BFT") -> Iterato
         network.deploy(request(consortium))
         first_transaction(network)
         sessions = {}
-        for organisation in consortium.members:
+        for organisation in consortium.organisations:
             connection = Connection(
                 network.folder.profile(organisation),
                 "User1",

@@ -40,7 +40,7 @@ KINDS = (("public", False), ("private", False), ("public", True))
 
 def measure(bench: Bench, model: Model, store: str, name: str) -> dict[str, Any]:
     """Store a model, wait until the hospital's peer has all of it, and read it there."""
-    writer, reader = bench.sessions["VerifierA"], bench.sessions["Hospital1"]
+    writer, reader = bench.sessions["Coordinator"], bench.sessions["Hospital1"]
     quiet = Report("bench", writer.msp, as_json=True, stream=StringIO())
     used, begun = _processor(bench), time.perf_counter()
     stored = store_model(writer.ledger, writer.consortium_transactions(), model.layout, model.packed, store, quiet)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -63,11 +64,12 @@ def bring_up(
         _prepare_genesis(consortium, folder, binaries, organisation)
         builder.install(folder)
         peers, orderers = _chosen(consortium, organisation)
+        limits = nodes.go_limits(len(peers) + len(orderers), os.cpu_count() or 1)
         for peer_of in peers:
             if peer_of.peer:
-                nodes.peer_process(peer_of, peer_of.peer, folder, binaries, version).save(folder)
+                nodes.peer_process(peer_of, peer_of.peer, folder, binaries, version, limits).save(folder)
         for orderer_of in orderers:
-            nodes.orderer_process(orderer_of, consortium, folder, binaries).save(folder)
+            nodes.orderer_process(orderer_of, consortium, folder, binaries, limits).save(folder)
     with progress.step(f"{len(orderers)} orderers and {len(peers)} peers"):
         control.supervise(folder, organisation, fork=fork)
         ports: list[tuple[AnyOrganisation, int]] = [(orderer_of, orderer_of.operations_port) for orderer_of in orderers]
