@@ -25,8 +25,8 @@ Document = dict[str, Any]
 def go_limits(nodes: int, processors: int) -> dict[str, str]:
     """Return the limits of the Go runtime, as environment variables, of each of so many nodes on one host.
 
-    Measured, docs/results/network.md: 45 MB models pass with 410 MB per peer instead of 860. Where nodes outnumber the
-    processors, one thread each costs them a twentieth to a tenth less.
+    Measured: 45 MB models pass with 410 MB per peer instead of 860; where nodes outnumber the processors, one thread
+    each costs them a twentieth to a tenth less (docs/results/network.md, Threads of a node).
     """
     limits = {"GOMEMLIMIT": "400MiB"}
     return limits | {"GOMAXPROCS": "1"} if nodes > processors else limits
