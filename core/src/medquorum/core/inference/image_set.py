@@ -36,7 +36,7 @@ class ImageSet:
         block = self._blocks.get(key)
         if block is None:
             block = layer.block(images)
-            size = block.numbers.nbytes + block.common.nbytes
+            size = sum(array.nbytes for array in block if array is not None)
             if size <= self._left:
                 self._left -= size
                 self._blocks[key] = block
