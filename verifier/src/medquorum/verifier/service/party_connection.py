@@ -98,12 +98,10 @@ class PartyConnection:
             raise ProtocolError("the connection is closed", _REMEDY)
         try:
             message = bytes(self._line.read(self._silence_timeout if timeout is None else timeout))
-        except TimeoutError as error:
-            self._ended = True  # part of a message may have come: the next read would begin within it
-            raise ProtocolError("the other party is silent", _REMEDY) from error
         except OSError as error:
-            self._ended = True
-            raise ProtocolError("the other party has stopped", _REMEDY) from error
+            self._ended = True  # part of a message may have come: the next read would begin within it
+            silent = isinstance(error, TimeoutError)
+            raise ProtocolError(f"the other party {'is silent' if silent else 'has stopped'}", _REMEDY) from error
         self.bytes_received += len(message)
         return message
 
