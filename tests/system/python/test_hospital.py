@@ -23,7 +23,10 @@ from torch.nn import functional
 
 from medquorum import auditor
 from medquorum.clients.data.images import read_shard
-from medquorum.errors import ConfigError, ModelError, RangeError, StartTimeout
+from medquorum.clients.ledger.ledger import Ledger
+from medquorum.clients.ledger.models import fetch_model
+from medquorum.core.documents.task import Task
+from medquorum.errors import ConfigError, ContractError, ModelError, RangeError, StartTimeout
 from medquorum.hospital import Context, HospitalTask, Proof, connect
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.federation.federation import Federation
@@ -118,6 +121,25 @@ def test_what_is_no_update_is_refused_before_anything_is_sent(
     next(rounds)
     with pytest.raises(TimeoutError):
         next(rounds)  # no other round is open
+    close_without_first(number)
+
+
+def test_a_base_that_is_still_on_its_way_is_waited_for(
+    fed: Federation, task: HospitalTask, close_without_first: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round may open before the chunks of a private model have reached the hospital's peer."""
+    asked: list[str] = []
+
+    def late(ledger: Ledger, document: Task, model: str) -> bytes:
+        asked.append(model)
+        if len(asked) == 1:
+            raise ContractError("CHUNK_MISSING", f"chunk 0 of the model {model} does not exist on this peer")
+        return fetch_model(ledger, document, model)
+
+    monkeypatch.setattr("medquorum.clients.hospital.api.task.fetch_model", late)
+    number = fed.opened()
+    base = next(task.each_round(120))
+    assert asked == [base.hash, base.hash]
     close_without_first(number)
 
 

@@ -103,11 +103,10 @@ class HospitalTask:
         """
         before = 0
         while True:
-            action = self._awaited(timeout, partial(_opens_after, before))
-            if not isinstance(action, Submit):
+            action, base = self._awaited(timeout, partial(_opens_after, before))
+            if not isinstance(action, Submit) or base is None:
                 return
             before = action.round.round
-            base = self._base(action.round)
             self._handed = base.hash
             yield base
 
@@ -130,12 +129,11 @@ class HospitalTask:
 
         from medquorum.clients.training.formats.state import pack_module, pack_state
 
-        action = self._awaited(timeout, lambda action: isinstance(action, Submit | AwaitVerdict))
+        action, base = self._awaited(timeout, lambda action: isinstance(action, Submit | AwaitVerdict))
         if isinstance(action, AwaitVerdict):
             return submit(self._connection, self._session, self._task, action.round, b"", timeout)
-        if not isinstance(action, Submit):
+        if not isinstance(action, Submit) or base is None:
             raise ContractError("ROUND_CLOSED", f"the task {self.name} has ended", "Use its model: task.model()")
-        base = self._base(action.round)
         if self._handed not in ("", base.hash):
             raise ContractError(
                 "STALE_BASE",
@@ -223,20 +221,26 @@ class HospitalTask:
         check_round(ledger, ledger.task(self.name), round_)
         return CheckedModel(self._task, round_.base, round_.round - 1, fetch_model(ledger, self._task, round_.base))
 
-    def _awaited(self, timeout: float | None, condition: Callable[[Action], bool]) -> Action:
-        """Wait until the hospital's next action is such a one, or the task has ended; errors as of ``take_steps``."""
+    def _awaited(
+        self, timeout: float | None, condition: Callable[[Action], bool]
+    ) -> tuple[Action, CheckedModel | None]:
+        """Wait until the hospital's next action is such a one, or the task has ended; errors as of ``take_steps``.
+
+        Where the action is to train, the round's base comes with it: chunks of a private model may still be on their
+        way to the own peer when the round opens, and are waited for.
+        """
         ledger = self._session.ledger
-        actions: list[Action] = []
+        found: list[tuple[Action, CheckedModel | None]] = []
 
         def look() -> float | None:
             action = next_action(ledger.task(self.name), ledger.current_status(self.name), ledger.msp)
             if not condition(action) and not isinstance(action, Leave):
                 return RESYNC_INTERVAL
-            actions.append(action)
+            found.append((action, self._base(action.round) if isinstance(action, Submit) else None))
             return None
 
         take_steps(self._session, self._task, LoopControl(), look, timeout)
-        return actions[0]
+        return found[0]
 
     def _proven(self, round_number: int | None, proof: Proof) -> CheckedModel:
         chain, root = proof.begin(self._session)
