@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from medquorum import auditor
 from medquorum.clients.data.images import read_shard
+from medquorum.clients.hospital.model_access import model_of_round
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.models import fetch_model
 from medquorum.core.documents.task import Task
@@ -141,6 +142,23 @@ def test_a_base_that_is_still_on_its_way_is_waited_for(
     base = next(task.each_round(120))
     assert asked == [base.hash, base.hash]
     close_without_first(number)
+
+
+def test_an_initial_model_that_is_still_on_its_way_is_waited_for(
+    task: HospitalTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+
+    def late(ledger: Ledger, document: Task, number: int | None) -> tuple[str, bytes]:
+        asked.append(number)
+        if len(asked) == 1:
+            raise ContractError("CHUNK_MISSING", "chunk 0 of the model does not exist on this peer")
+        return model_of_round(ledger, document, number)
+
+    monkeypatch.setattr("medquorum.clients.hospital.api.task.model_of_round", late)
+    with pytest.raises(ModelError):
+        task.run(lambda module, data, context: module, module=nn.Linear(2, 2))
+    assert asked == [0, 0]
 
 
 def test_a_model_is_proven_and_its_round_verified(

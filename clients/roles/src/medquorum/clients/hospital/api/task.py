@@ -189,7 +189,7 @@ class HospitalTask:
 
         if module is not None:
             # What does not fit is said now, not in the first round.
-            load_into(copy.deepcopy(module), self.description, self.model(0).packed)
+            load_into(copy.deepcopy(module), self.description, self._initial().packed)
         plan = Plan(lambda training, log: InThread(train, data, training, log), evaluate, module, deadline, seed)
 
         def make(session: Session, task: Task, control: LoopControl) -> Step:
@@ -209,6 +209,12 @@ class HospitalTask:
     def stop(self) -> None:
         """Let ``run`` end, from any thread; what was submitted goes on without this hospital."""
         self._control.stop()
+
+    def _initial(self) -> CheckedModel:
+        """Return the initial model as soon as it has reached the own peer."""
+        found: list[CheckedModel] = []
+        take_steps(self._session, self._task, LoopControl(), lambda: found.append(self.model(0)), None)
+        return found[0]
 
     def _latest(self) -> int:
         """Return the last round that has ended, 0 before the first."""
