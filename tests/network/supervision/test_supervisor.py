@@ -57,6 +57,17 @@ def test_a_process_that_dies_is_started_again_and_reported(folder: NetworkFolder
     assert died == [("one", "killed by SIGKILL, which did not come from here")]
 
 
+def test_processes_that_outnumber_the_processors_take_turns(folder: NetworkFolder) -> None:
+    processors = os.cpu_count() or 1
+    add(folder, "first", SLEEP)
+    supervise(folder)
+    for number in range(processors):
+        add(folder, f"more-{number}", SLEEP)
+    supervise(folder)
+    policies = {name: os.sched_getscheduler(pid(folder, name)) for name in ("first", "more-0")}
+    assert policies == {"first": os.SCHED_OTHER, "more-0": os.SCHED_BATCH}
+
+
 def test_the_delay_grows(folder: NetworkFolder) -> None:
     # Long enough to be seen alive, as `supervise` wants to.
     ends = "import time; time.sleep(0.5); print('fatal: no such file'); raise SystemExit(7)"

@@ -91,6 +91,7 @@ class Supervisor:
         """Start what is new, end what is gone or switched off, restart what changed."""
         async with self._reloading:
             wanted = {process.name: process for process in processes(self.folder, self.organisation) if process.enabled}
+            _take_turns(len(wanted), os.cpu_count() or 1)
             stale = [name for name, (process, _, _) in self._keepers.items() if wanted.get(name) != process]
             await asyncio.gather(*(self._end(name) for name in stale))
             for name, process in wanted.items():
@@ -202,6 +203,16 @@ class Supervisor:
             if not exit_.done():
                 child.kill()
         return await exit_
+
+
+def _take_turns(processes: int, processors: int) -> None:
+    """Have what is started from now on wait its turn when it wakes, where it outnumbers the processors.
+
+    Otherwise each message interrupts a training or an evaluation, which then finds the cache full of other data
+    (docs/results/network.md, Turns of nodes and chaincodes).
+    """
+    if processes > processors:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 async def _first(*events: asyncio.Event, seconds: float | None = None) -> None:
