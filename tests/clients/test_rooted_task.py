@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from medquorum.clients.attacks.behaviour import Adversary
+from medquorum.clients.runtime import updates
 from medquorum.clients.runtime.updates import StoredUpdate
 from medquorum.clients.training.root import same_root
 from medquorum.clients.verifier.root import RootMaker
 from medquorum.core.documents.round import Round
+from medquorum.core.documents.update import MAX_SUBMITTED
 from medquorum_testing.ledger.consortium_ledger import HOSPITALS, A, B
 from medquorum_testing.ledger.small_federation import Federation, Killed
 
@@ -78,6 +80,17 @@ def test_a_process_killed_at_every_transaction_makes_one_root(federate: Federate
     assert all(federation.ledger(A).round("demo", number).state == "closed" for number in (1, 2))
     assert sum(map(len, submissions(federation, "SubmitRoot").values())) == 2
     assert sum(map(len, submissions(federation, "AttestRoot").values())) == 2
+
+
+@pytest.mark.parametrize(("limit", "puts"), [(MAX_SUBMITTED, 0), (0, 1)])
+def test_a_root_comes_with_its_submission_unless_it_is_large(
+    federate: Federate, monkeypatch: pytest.MonkeyPatch, limit: int, puts: int
+) -> None:
+    monkeypatch.setattr(updates, "MAX_SUBMITTED", limit)
+    federation = federate(**DIRECTION, rounds=1)
+    federation.run()
+    assert federation.ledger(A).round("demo", 1).accepted
+    assert sum(map(len, submissions(federation, "PutRootChunk").values())) == puts
 
 
 def test_a_root_maker_that_is_away_is_replaced_after_a_while(federate: Federate) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much of a round is not training: a training run like the quickstart's, phase by phase.
 
-``scripts/bench round [--data mnist --data-dir DIR] [--network NAME] [--verification encrypted]
+``scripts/bench round [--data mnist --data-dir DIR] [--network NAME] [--verification encrypted] [--rule NAME]
 [--flower-python PATH] [--json FILE]``.
 Training is the slowest hospital's of each round; all hospitals, verifiers, peers and orderers share this machine's
 cores. The first round also holds the processes' start and is left out of the median. Beside it, in the same run,
@@ -58,6 +58,7 @@ def main(
     rounds: Annotated[int, typer.Option(min=2)] = 6,
     model: Annotated[str, typer.Option(help="mlp, lenet or resnet18")] = "mlp",
     verification: Annotated[str, typer.Option(help="plain or encrypted")] = "plain",
+    rule: Annotated[str, typer.Option(help="As for scripts/quickstart")] = "strict",
     network: Annotated[str | None, typer.Option(help="fabric or devnet; by default fabric when found")] = None,
     port_base: Annotated[int, typer.Option(help="First port of the network")] = 7050,
     flower_python: Annotated[str | None, typer.Option(help="Interpreter with Flower; by default this one")] = None,
@@ -65,14 +66,14 @@ def main(
 ) -> None:
     """Measure and print a table."""
     given = {"data": data, "data_dir": data_dir, "hospitals": hospitals, "rounds": rounds, "model": model}
-    options = Options.model_validate(given | {"verification": verification, "adversaries": 0, "rule": "strict"})
+    options = Options.model_validate(given | {"verification": verification, "adversaries": 0, "rule": rule})
     console = Console()
     load = os.getloadavg()
     measured = measure(options, choose_network(network, console), console, port_base=port_base)
     report = measured.report
     later = report.rounds[1:]
     shares = [1 - item.training / item.seconds for item in later]
-    table = Table(title=f"{model} on {data}, {hospitals} hospitals, {report.network}, {verification}")
+    table = Table(title=f"{model} on {data}, {hospitals} hospitals, {report.network}, {verification}, {rule}")
     for heading in ("round", "seconds", "training", "submission", "verification", "aggregation", "not training"):
         table.add_column(heading, justify="right")
     for item in report.rounds:

@@ -14,12 +14,12 @@ import pytest
 
 from medquorum.clients.attacks.behaviour import Adversary
 from medquorum.clients.attacks.occasion import Behaviour
-from medquorum.clients.hospital import agent as hospital_agent
 from medquorum.clients.hospital.agent import Hospital
 from medquorum.clients.hospital.masked_uploader import MaskedUploader
 from medquorum.clients.hospital.trainer import LocalTraining, Trainer
 from medquorum.clients.ledger.ledger import Ledger
 from medquorum.clients.ledger.transactions import Transactions
+from medquorum.clients.runtime import updates
 from medquorum.clients.runtime.reconcile import LoopControl
 from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.updates import UpdateStore
@@ -106,7 +106,7 @@ def test_a_hospital_whose_disk_was_lost_goes_on_with_the_next_round(
     federate: Callable[..., Federation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it put of another update cannot be replaced; nobody else waits, and it does not end."""
-    monkeypatch.setattr(hospital_agent, "MAX_SUBMITTED", 0)  # a large update is put before it is submitted
+    monkeypatch.setattr(updates, "MAX_SUBMITTED", 0)  # a large update is put before it is submitted
     federation = federate(rounds=2)
 
     def lose(call: str) -> None:

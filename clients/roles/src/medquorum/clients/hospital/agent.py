@@ -22,7 +22,6 @@ from medquorum.clients.runtime.report import Report
 from medquorum.clients.runtime.updates import StoredUpdate, UpdateSource, UpdateStore
 from medquorum.core.documents.round import Round
 from medquorum.core.documents.task import Task
-from medquorum.core.documents.update import MAX_SUBMITTED
 from medquorum.errors import ContractError, ProtocolError, ShareError
 
 if TYPE_CHECKING:
@@ -117,7 +116,10 @@ class Hospital:
             document: dict[str, Any] = {"base": base, "layout": self._task.layout}
             brought: dict[str, bytes] = {}
             if self._sender is None:
-                brought = self._brought(round_number, update)
+                brought = update.brought
+                if not brought:
+                    with self._report.phase("upload", round=round_number, bytes=sum(map(len, update.values))):
+                        self._put(round_number, update)
                 document["chunks"] = update.chunks
             else:
                 document |= self._sender.submission(round_number, update)
@@ -158,15 +160,6 @@ class Hospital:
             return stored
         packed = self._trainer.update(round_number, self._model(base), self._store)
         return None if packed is None else self._store.save(round_number, base, packed)
-
-    def _brought(self, round_number: int, update: StoredUpdate) -> dict[str, bytes]:
-        """Return the private values that travel with SubmitUpdate; those of a large update are put before."""
-        total = sum(map(len, update.values))
-        if total <= MAX_SUBMITTED:
-            return {f"chunk{index}": value for index, value in enumerate(update.values)}
-        with self._report.phase("upload", round=round_number, bytes=total):
-            self._put(round_number, update)
-        return {}
 
     def _put(self, round_number: int, update: StoredUpdate) -> None:
         def put(item: tuple[int, bytes]) -> None:

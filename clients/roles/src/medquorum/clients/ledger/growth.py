@@ -62,7 +62,8 @@ def expected_transactions(task: Task) -> int:
         verdicts = len(task.encrypted.parties) * (1 if task.judges_rounds else hospitals)
         # Opening, closing the submissions and the verdicts, the masks' attestation, closing.
         return 5 + hospitals + int(task.has_root) + verdicts + len(task.encrypted.aggregators) + chunks + purges
-    submissions = hospitals * (1 if task.length <= MAX_SUBMITTED else chunks + 1)
-    roots = 1 + task.quorum if task.has_root else 0
+    submission = 1 if task.length <= MAX_SUBMITTED else chunks + 1
+    # The root, and what each other verifier says of it.
+    roots = submission + len(task.verifiers) - 1 if task.has_root else 0
     stored = chunks + 1 if chunks > 1 else 0  # with CloseRound after them
-    return submissions + roots + 1 + stored + purges
+    return hospitals * submission + roots + 1 + stored + purges

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from medquorum.core import model as modelformat
-from medquorum.core.documents.update import SALT_BYTES, private_value
+from medquorum.core.documents.update import MAX_SUBMITTED, SALT_BYTES, private_value
 from medquorum.core.files import write_durably
 from medquorum.core.private_files import make_private_folder
 from medquorum.errors import DataError, ModelError
@@ -42,6 +42,13 @@ class StoredUpdate:
     def chunks(self) -> list[str]:
         """The hashes of the private values, hex."""
         return [hashlib.sha256(value).hexdigest() for value in self.values]
+
+    @property
+    def brought(self) -> dict[str, bytes]:
+        """The private values that travel with its submission, as transient data; none of a large update."""
+        if sum(map(len, self.values)) > MAX_SUBMITTED:
+            return {}
+        return {f"chunk{index}": value for index, value in enumerate(self.values)}
 
 
 class UpdateStore:
