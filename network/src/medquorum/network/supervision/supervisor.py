@@ -212,7 +212,8 @@ def _take_turns(processes: int, processors: int) -> None:
     (docs/results/network.md, Turns of nodes and chaincodes).
     """
     if processes > processors:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 async def _first(*events: asyncio.Event, seconds: float | None = None) -> None:
