@@ -211,6 +211,20 @@ def test_references_are_shared_by_all_attacks() -> None:
     assert Study([(alone, {})]).get(cells[1], "root-alone") is not None
 
 
+def test_the_success_of_an_attack_is_told_of_rules_that_it_meets() -> None:
+    usual = {"final_accuracy": 0.9, "accuracy": [0.1, 0.9], "balanced": 0.9, "worst_class": 0.8, "worst_hospital": 0.8}
+    usual |= {"poisoned": [], "poisoned_share": None, "harms": [], "refused": {}, "weighted": {}}
+    attacked = {"rule": "honest-half", "attackers": 3}
+    trainings = [
+        (Cell.model_validate(attacked | {"attack": "badnets"}), usual | {"success": 0.5, "triggered": 90}),
+        (Cell.model_validate(attacked | {"attack": "min-max"}), usual | {"success": None, "triggered": None}),
+        (Cell(rule="mean", attack="badnets", attackers=3), usual | {"success": 0.25, "triggered": 80}),
+    ]
+    told = report("a grid", trainings).split("## Attack success, %")[1].split("##")[0]
+    assert "| 80 | 25.0 |" in told
+    assert "honest-half" not in told
+
+
 def _told(rows: dict[Cell, dict[str, Any]]) -> dict[str, Answer]:
     """Return the answers to results of one round in which five hospitals, all honest, were heard; by their demand."""
     names = [f"hospital{number}" for number in range(5)]
