@@ -13,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from medquorum.clients.attacks.catalogue import Attack
 
-__all__ = ["Cell", "RootSet"]
+__all__ = ["UNATTACKED", "Cell", "RootSet"]
 
 LONGEST_TASK = 32
 """Characters of a task's name on the ledger."""
+UNATTACKED = ("root-alone", "honest", "honest-half")
+"""Rules that no attack meets: a result of theirs belongs to every attack."""
 RootSet = Literal["clean", "mislabelled", "shifted", "poisoned", "one-missing"]
 
 

@@ -57,7 +57,7 @@ def test_a_process_that_dies_is_started_again_and_reported(folder: NetworkFolder
     assert died == [("one", "killed by SIGKILL, which did not come from here")]
 
 
-def test_processes_that_outnumber_the_processors_take_turns(folder: NetworkFolder) -> None:
+def test_processes_that_outnumber_the_processors_are_batch_work(folder: NetworkFolder) -> None:
     processors = os.cpu_count() or 1
     add(folder, "first", SLEEP)
     supervise(folder)

@@ -9,15 +9,13 @@ from math import sqrt
 from statistics import mean, stdev
 from typing import Any
 
-from ..cell import Cell
+from ..cell import UNATTACKED, Cell
 
-__all__ = ["SHARED", "Group", "Spread", "Study", "Training", "Treatment", "accuracy", "paired", "spread", "treatment"]
+__all__ = ["Group", "Spread", "Study", "Training", "Treatment", "accuracy", "paired", "spread", "treatment"]
 
 STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
 """Student's 97.5 % quantile by the number of seeds."""
 POINT = 0.01
-SHARED = ("root-alone", "honest", "honest-half")
-"""Rules that no attack changes: what they come to belongs to every attack."""
 Training = tuple[Cell, Mapping[str, Any]]
 """A cell and its result."""
 Group = dict[int, Mapping[str, Any]]
@@ -84,7 +82,7 @@ class Study:
 
 def _shared(cell: Cell, rule: str) -> str:
     """Return a cell's setting; of honest averaging and of the root alone that which all attacks share."""
-    if rule not in SHARED:
+    if rule not in UNATTACKED:
         return cell.setting
     attackers = 0 if rule == "root-alone" else cell.attackers
     return cell.model_copy(update={"attack": None, "attackers": attackers}).setting

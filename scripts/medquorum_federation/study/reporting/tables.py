@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import mean
 
+from ..cell import UNATTACKED
 from ..simulated.defences import DEFENCES
 from .answers import told
 from .conduct import SIGNIFICANT
 from .strength import OURS, best_published
-from .summary import SHARED, Group, Study, Training, accuracy, paired, spread, treatment
+from .summary import Group, Study, Training, accuracy, paired, spread, treatment
 from .wording import label, table
 
 __all__ = ["report"]
@@ -88,7 +89,7 @@ def _fairness(study: Study) -> str:
 
 
 def _successes(study: Study) -> str:
-    rules = [rule for rule in DEFENCES if rule in study.rules and rule not in SHARED]
+    rules = [rule for rule in DEFENCES if rule in study.rules and rule not in UNATTACKED]
     rows = []
     for cell in study.settings.values():
         groups = [study.get(cell, rule) for rule in rules]

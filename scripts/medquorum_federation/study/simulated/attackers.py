@@ -17,7 +17,7 @@ from medquorum.clients.data.images import Images
 from medquorum.clients.training.parameters import flatten, pack_flat
 
 from ...schedule import adversary_schedule
-from ..cell import Cell
+from ..cell import UNATTACKED, Cell
 from .defences import decide
 from .federation import UNIT, Federation, Raw
 from .view import View
@@ -76,7 +76,7 @@ class Hospitals:
         root = self.federation.trained(base, root_images(self.cell, self.federation), seed)
         packed = {name: pack_flat(pack, raw) for name, raw in sent.items()}
         view = View(self.cell, self.federation, number, base, packed, poisoned, pack_flat(pack, root), sums, last)
-        if self.cell.rule in ("root-alone", "honest", "honest-half") or not poisoned:
+        if self.cell.rule in UNATTACKED or not poisoned:
             return view
         known = lru_cache(maxsize=1)(lambda: self._known(view))
         for name in sorted(poisoned):

@@ -91,7 +91,7 @@ class Supervisor:
         """Start what is new, end what is gone or switched off, restart what changed."""
         async with self._reloading:
             wanted = {process.name: process for process in processes(self.folder, self.organisation) if process.enabled}
-            _take_turns(len(wanted), os.cpu_count() or 1)
+            _schedule_as_batch(len(wanted), os.cpu_count() or 1)
             stale = [name for name, (process, _, _) in self._keepers.items() if wanted.get(name) != process]
             await asyncio.gather(*(self._end(name) for name in stale))
             for name, process in wanted.items():
@@ -205,11 +205,11 @@ class Supervisor:
         return await exit_
 
 
-def _take_turns(processes: int, processors: int) -> None:
-    """Have what is started from now on wait its turn when it wakes, where it outnumbers the processors.
+def _schedule_as_batch(processes: int, processors: int) -> None:
+    """Schedule what is started from now on as batch work (``SCHED_BATCH``), where it outnumbers the processors.
 
-    Otherwise each message interrupts a training or an evaluation, which then finds the cache full of other data
-    (docs/results/network.md, Turns of nodes and chaincodes).
+    Otherwise each message preempts a training or an evaluation, which then finds the cache full of other data
+    (docs/results/network.md, Batch scheduling).
     """
     if processes > processors:
         with suppress(OSError):  # a sandbox may forbid it

@@ -114,17 +114,17 @@ class Hospital:
         self._known.awaited = round_number
         try:
             document: dict[str, Any] = {"base": base, "layout": self._task.layout}
-            brought: dict[str, bytes] = {}
+            transient: dict[str, bytes] = {}
             if self._sender is None:
-                brought = update.brought
-                if not brought:
+                transient = update.transient
+                if not transient:
                     with self._report.phase("upload", round=round_number, bytes=sum(map(len, update.values))):
                         self._put(round_number, update)
                 document["chunks"] = update.chunks
             else:
                 document |= self._sender.submission(round_number, update)
-            with self._report.phase("submit", round=round_number, bytes=sum(map(len, brought.values()))):
-                self._transactions.submit("SubmitUpdate", self._task.task, round_number, document, **brought)
+            with self._report.phase("submit", round=round_number, bytes=sum(map(len, transient.values()))):
+                self._transactions.submit("SubmitUpdate", self._task.task, round_number, document, **transient)
         except ProtocolError as error:
             get_logger().warning("no_mask", cause=str(error))
             return WAIT_FOR_OTHERS

@@ -44,8 +44,8 @@ class StoredUpdate:
         return [hashlib.sha256(value).hexdigest() for value in self.values]
 
     @property
-    def brought(self) -> dict[str, bytes]:
-        """The private values that travel with its submission, as transient data; none of a large update."""
+    def transient(self) -> dict[str, bytes]:
+        """The transient data of its submission: the private values, by their names there; nothing of a large update."""
         if sum(map(len, self.values)) > MAX_SUBMITTED:
             return {}
         return {f"chunk{index}": value for index, value in enumerate(self.values)}

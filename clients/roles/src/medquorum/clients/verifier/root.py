@@ -65,11 +65,11 @@ class RootMaker:
     def submit(self, round_: Round) -> None:
         """Hand over the own root update as the round's."""
         own, task = self.make(round_), self._run.task
-        brought = own.brought
-        for index, value in enumerate([] if brought else own.values):
+        transient = own.transient
+        for index, value in enumerate([] if transient else own.values):
             self._run.transactions.submit("PutRootChunk", task.task, round_.round, index, chunk=value)
         document = {"base": round_.base, "layout": task.layout, "chunks": own.chunks}
-        self._run.transactions.submit("SubmitRoot", task.task, round_.round, document, **brought)
+        self._run.transactions.submit("SubmitRoot", task.task, round_.round, document, **transient)
         self._run.report.event("root_submitted", round=round_.round, base=round_.base)
 
     def attest(self, round_: Round, root: Root) -> bool:
