@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.deployment.chaincodes import Deployment, request
 from medquorum.network.fabric import binaries
 from medquorum.network.network import Kind, Network, open_network
+from medquorum.network.supervision.processes import records
 from medquorum.network.supervision.progress import Progress
 from medquorum.network.supervision.waiting import await_true
 from medquorum_testing.places import CHAINCODES
@@ -32,6 +34,8 @@ from medquorum_testing.places import CHAINCODES
 __all__ = ["ASSET_CHAINCODE", "Networks", "RunningNetwork", "free_port_base", "has_fabric", "need_fabric", "networks"]
 
 ASSET_CHAINCODE = CHAINCODES / "asset_chaincode.py"
+GOSSIP_SECONDS = 5.0  # more than the interval at which peers tell their chaincodes, see core.yaml
+YOUNG_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,17 @@ class RunningNetwork:
         return self.network.deploy(request(self.consortium, name=name, path=path, **options))
 
     def await_acquaintance(self, chaincode: str) -> None:
-        """Wait until every gateway knows of every organisation's chaincode: on Fabric peers learn of it by gossip."""
+        """Wait until every gateway knows of every organisation's chaincode: on Fabric peers learn of it by gossip.
+
+        A peer that has just started is known by what it said before, then for a moment as one without chaincodes, and
+        only then by what it says now: then all must answer a second time, `GOSSIP_SECONDS` later.
+        """
+        self._await_answers(chaincode)
+        if self.kind == "fabric" and self._youngest_peer_seconds() < YOUNG_SECONDS:
+            time.sleep(GOSSIP_SECONDS)
+            self._await_answers(chaincode)
+
+    def _await_answers(self, chaincode: str) -> None:
         members = [one for one in self.consortium.organisations if one.peer]
         for one in members:
             with connect_profile(self.profile(one.name), self.label(one.name)) as gateway:
@@ -78,6 +92,10 @@ class RunningNetwork:
                 for other in members:
                     answers = partial(_answers, contract, other.msp_id)
                     await_true(answers, 60, f"{one.name} knows the chaincode of {other.name}")
+
+    def _youngest_peer_seconds(self) -> float:
+        known = records(self.folder)
+        return time.time() - max(known[one.node].started for one in self.consortium.members if one.node in known)
 
     def stop(self, name: str) -> list[str]:
         """Stop a process, or all of an organisation's."""
