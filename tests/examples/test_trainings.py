@@ -16,7 +16,8 @@ import torch
 from medquorum import admin
 from medquorum.clients.data.images import read_shard
 from medquorum_testing.network.folder_network import NETWORKS
-from medquorum_testing.network.networks import free_port_base, need_fabric
+from medquorum_testing.network.networks import need_fabric
+from medquorum_testing.network.ports import free_port_base
 from medquorum_testing.readme_steps import Example
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -28,7 +28,8 @@ from medquorum.network.supervision.processes import Process, processes
 from medquorum.verifier.service.dealing.record import Record
 from medquorum.verifier.session.journal import Journal
 from medquorum_testing.ledger.consortium_ledger import verification_set
-from medquorum_testing.network.networks import free_port_base, need_fabric
+from medquorum_testing.network.networks import need_fabric
+from medquorum_testing.network.ports import free_port_base
 
 UMASKS = (0o000, 0o002, 0o022)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from medquorum_testing.network.networks import free_port_base, need_fabric
+from medquorum_testing.network.networks import need_fabric
+from medquorum_testing.network.ports import free_port_base
 
 
 def test_one_verification_is_measured_in_both_placements(tmp_path: Path) -> None:

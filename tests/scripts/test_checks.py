@@ -19,7 +19,7 @@ from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import sample, write
 from medquorum_federation.checks import check_runs
 from medquorum_federation.options import Options
-from medquorum_testing.network.networks import free_port_base
+from medquorum_testing.network.ports import free_port_base
 
 SECONDS = 3
 PIXELS = np.full((40, 8, 8), 100, dtype=np.uint8)

@@ -12,7 +12,7 @@ from medquorum.errors import ConfigError
 from medquorum.network.consortium.consortium import load, sample, write
 from medquorum.network.network import Network
 from medquorum_federation.network import MARKER, check_folder, running_network, trial_folder
-from medquorum_testing.network.networks import free_port_base
+from medquorum_testing.network.ports import free_port_base
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ import pytest
 
 from medquorum_federation.options import Options
 from medquorum_federation.simulation import Simulation
-from medquorum_testing.network.networks import free_port_base, need_fabric
+from medquorum_testing.network.networks import need_fabric
+from medquorum_testing.network.ports import free_port_base
 
 OPTIONS = {"hospitals": 3, "adversaries": 1, "rounds": 2, "epochs": 4, "rule": "strict", "seed": 1}
 ENCRYPTED = {"hospitals": 4, "adversaries": 1, "rounds": 2, "seed": 0, "verification": "encrypted"}

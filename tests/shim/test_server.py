@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from medquorum.shim.executor import BoundedExecutor
 from medquorum_testing.chaincode import asset_chaincode
 from medquorum_testing.chaincode.asset_chaincode import AssetChaincode
 from medquorum_testing.chaincode.fake_peer import FakePeer, response_of
+from medquorum_testing.network.ports import free_port_base
 from medquorum_testing.silence import assert_silent_connections_end
 
 
@@ -171,9 +171,7 @@ def test_a_taken_port_is_an_error() -> None:
 
 
 def test_sigterm_finishes_what_runs(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port_base(1)}"
     process = subprocess.Popen(
         [sys.executable, asset_chaincode.__file__],
         cwd=tmp_path,

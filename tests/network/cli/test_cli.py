@@ -22,7 +22,7 @@ from medquorum.network.identity.crypto import generate, load_authority
 from medquorum.network.identity.profiles import write_all
 from medquorum.verifier.service.identity import Credentials
 from medquorum.verifier.service.server import Server
-from medquorum_testing.network.networks import free_port_base
+from medquorum_testing.network.ports import free_port_base
 from medquorum_testing.places import REPOSITORY
 
 SCRIPT = REPOSITORY / "scripts" / "network.sh"

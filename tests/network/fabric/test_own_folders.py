@@ -23,8 +23,9 @@ from medquorum.network.fabric.configtx import make_genesis
 from medquorum.network.network import Network, open_network
 from medquorum.network.supervision.progress import Progress
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.network.networks import ASSET_CHAINCODE, free_port_base, need_fabric
+from medquorum_testing.network.networks import ASSET_CHAINCODE, need_fabric
 from medquorum_testing.network.own_folders import foreign_keys, found
+from medquorum_testing.network.ports import free_port_base
 
 pytestmark = pytest.mark.fabric
 

@@ -18,7 +18,7 @@ from medquorum.network.supervision.control import bring_down, supervise
 from medquorum.network.supervision.forking import Zygote
 from medquorum.network.supervision.processes import Process, alive, marked, records
 from medquorum.network.supervision.waiting import await_true
-from medquorum_testing.network.networks import free_port_base
+from medquorum_testing.network.ports import free_port_base
 
 SERVER = str(Path(sys.executable).with_name(CHAINCODE_SERVER))
 

@@ -11,7 +11,7 @@ from medquorum.errors import NetworkError
 from medquorum.network.consortium.consortium import sample
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.supervision.ports import check_ports
-from medquorum_testing.network.networks import free_port_base
+from medquorum_testing.network.ports import free_port_base
 
 
 def test_a_taken_port_is_named_and_only_where_it_is_to_be_used(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from medquorum.errors import NetworkError
 from medquorum.network.supervision import reservation
 from medquorum.network.supervision.reservation import reserved_folder, reserved_ports
-from medquorum_testing.network.networks import free_port_base
+from medquorum_testing.network.ports import free_port_base
 
 
 @pytest.fixture(autouse=True)

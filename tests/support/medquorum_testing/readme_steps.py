@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from medquorum_testing.network.networks import free_port_base
+from medquorum_testing.network.ports import free_port_base
 from medquorum_testing.places import REPOSITORY
 
 __all__ = ["Example", "trade_assets"]

@@ -2,7 +2,6 @@
 """Uploading a share: what arrives, from whom, and how a refusal comes back."""
 
 import os
-import socket
 import threading
 
 import grpc
@@ -14,6 +13,7 @@ from medquorum.verifier.service.frames import FRAME, split_all
 from medquorum.verifier.service.server import Server
 from medquorum.verifier.service.share_upload import ShareUpload, upload_share
 from medquorum_testing.encrypted.service_identities import credentials
+from medquorum_testing.network.ports import free_port_base
 
 KNOWN = ("P0MSP", "HospitalMSP", "OtherMSP")
 PARTY, HOSPITAL, OTHER = (credentials(name, KNOWN) for name in KNOWN)
@@ -66,9 +66,7 @@ def test_a_refusal_is_raised_again(party):
 
 
 def test_a_party_that_comes_later_is_reached(taken):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port_base(1)}"
     handing = threading.Thread(target=upload_share, args=(HOSPITAL, address, "P0MSP", "task", 1, b"value", 20))
     handing.start()
     handing.join(0.7)

@@ -12,7 +12,8 @@ from pathlib import Path
 from medquorum.network.network import Kind, open_network
 from medquorum.network.supervision.progress import Progress
 from medquorum_testing.gateway.scenario import CHAINCODE, Organisation
-from medquorum_testing.network.networks import RunningNetwork, free_port_base
+from medquorum_testing.network.networks import RunningNetwork
+from medquorum_testing.network.ports import free_port_base
 from medquorum_testing.places import CHAINCODES
 
 CODE = CHAINCODES / "conformance_chaincode.py"
@@ -67,7 +68,7 @@ class ConformanceNetwork:
 @contextmanager
 def three_organisations(kind: Kind, folder: Path) -> Iterator[RunningNetwork]:
     """Bring a network of Org1, Org2 and Org3 up in a folder for as long as the context lasts."""
-    port_base = free_port_base(PORTS, lowest=20_500, highest=20_900)
+    port_base = free_port_base(PORTS)
     (folder / "consortium.toml").write_text(CONSORTIUM.format(port_base=port_base))
     running = RunningNetwork(open_network(folder, Progress(quiet=True)))
     try:

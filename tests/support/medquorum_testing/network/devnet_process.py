@@ -19,7 +19,8 @@ from medquorum.network.consortium.consortium import Consortium, Organisation, sa
 from medquorum.network.consortium.paths import NetworkFolder
 from medquorum.network.identity import crypto, profiles
 from medquorum.network.supervision.health import operations
-from medquorum_testing.network.networks import ASSET_CHAINCODE, free_port_base
+from medquorum_testing.network.networks import ASSET_CHAINCODE
+from medquorum_testing.network.ports import free_port_base
 
 CHAINCODE_ID = "asset_1.0:" + "0" * 64
 START_SECONDS = 60
@@ -35,7 +36,7 @@ class DevnetProcess:
     chaincode: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
-        base = free_port_base(200, 21300, 21700)
+        base = free_port_base(200)
         self.consortium = sample("small", hospitals=1, port_base=base, batch_interval_ms=50)
         self.folder = NetworkFolder(self.root)
         write(self.consortium, self.folder.consortium)

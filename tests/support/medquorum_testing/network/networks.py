@@ -6,8 +6,6 @@ Without Fabric's binaries ``start("fabric")`` skips the test. What still runs wh
 
 from __future__ import annotations
 
-import random
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,9 +27,10 @@ from medquorum.network.network import Kind, Network, open_network
 from medquorum.network.supervision.processes import records
 from medquorum.network.supervision.progress import Progress
 from medquorum.network.supervision.waiting import await_true
+from medquorum_testing.network.ports import free_port_base
 from medquorum_testing.places import CHAINCODES
 
-__all__ = ["ASSET_CHAINCODE", "Networks", "RunningNetwork", "free_port_base", "has_fabric", "need_fabric", "networks"]
+__all__ = ["ASSET_CHAINCODE", "Networks", "RunningNetwork", "has_fabric", "need_fabric", "networks"]
 
 ASSET_CHAINCODE = CHAINCODES / "asset_chaincode.py"
 GOSSIP_SECONDS = 5.0  # more than the interval at which peers tell their chaincodes, see core.yaml
@@ -174,22 +173,3 @@ def need_fabric() -> binaries.Binaries:
     if not has_fabric():
         pytest.skip("Fabric binaries not found: set FABRIC_BIN")
     return binaries.find()
-
-
-def free_port_base(count: int, lowest: int = 20_000, highest: int = 29_000) -> int:
-    """Find a base with that many free ports above it (test code only: another process may be quicker)."""
-    for _ in range(100):
-        base = random.randrange(lowest, highest, 100)
-        if all(_is_free(port) for port in range(base, base + count)):
-            return base
-    raise RuntimeError("no range of free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
